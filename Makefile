@@ -1,0 +1,59 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every target makes what it needs first (tools/bootstrap.sh). Can be overridden:
+#   PYTHON=python3.12   the interpreter to make the virtual environment from
+#   VENV=path           where the virtual environment is; one that exists already is used as it is
+#   ARGS="-k pump -x"   more arguments for the program behind the target
+
+PYTHON ?=
+VENV ?= $(if $(ROS_DISTRO),.venv-$(ROS_DISTRO),.venv)
+ARGS ?=
+RUN := $(VENV)/bin/python
+BOOTSTRAP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/bootstrap.sh
+
+# The checkout is run as it is, not installed: an edit counts at once, in child processes too.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+# rclpy from PyPI sets this for its children; inherited from another environment it would keep
+# ours from finding its libraries.
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
+.PHONY: help demo test lint bench venv clean distclean
+
+help:
+	@echo 'make demo       drive a simulated robot with a real Viam program, kill it, watch the robot stop'
+	@echo 'make test       all tests'
+	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
+	@echo 'make bench      measure latencies and load, each beside its floor'
+	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
+	@echo 'make clean      remove what building and testing left behind'
+	@echo 'make distclean  ... and the virtual environment'
+
+demo:
+	@$(BOOTSTRAP) test
+	@$(RUN) -m viam_session_bridge.cli.demo $(ARGS)
+
+# LINT_REQUIRED: a linter that is missing fails its test instead of skipping it.
+test:
+	@$(BOOTSTRAP) test
+	@LINT_REQUIRED=1 $(RUN) -m pytest $(ARGS)
+
+lint:
+	@$(BOOTSTRAP) test lint
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	LINT_REQUIRED=1 $(RUN) -m pytest -q -m linter
+
+bench:
+	@$(BOOTSTRAP) test
+	@$(RUN) bench/run.py $(ARGS)
+
+venv:
+	@$(BOOTSTRAP) test lint
+
+clean:
+	rm -rf build install log .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .venv-* .venv*.lock

@@ -1,0 +1,197 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who may import whom. The floor plan of the package, as data.
+
+    main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
+    rpc  -> gate, core                the bridge imports them
+    ros  -> core                      guard: a process of its own, with the drivers of ros
+    gate -> core
+    core -> the standard library, without clocks, threads and I/O
+
+`rpc` and `ros` never see each other: motion passes through the gate, or not at all.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+import sys
+
+import pytest
+
+PACKAGE = 'viam_session_bridge'
+SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
+
+# Part -> the parts it may import besides itself. A new part must find its place here.
+OWN = {
+    '__init__': set(),
+    'core': set(),
+    'gate': {'core'},
+    'rpc': {'core', 'gate'},
+    'ros': {'core'},
+    'guard': {'core', 'ros'},
+    'main': {'core', 'gate', 'rpc', 'ros', '__init__'},
+    'cli': {'client', 'sim', '__init__'},
+    'client': set(),
+    'sim': set(),
+}
+
+# Part -> what it may import of the world outside the standard library.
+GRPC = {'grpc', 'google'}
+ROS = {
+    'rclpy', 'rcl_interfaces', 'ament_index_python', 'builtin_interfaces', 'rosidl_runtime_py',
+    'unique_identifier_msgs', '*_msgs', '*_srvs',
+}
+WORLD = {
+    'rpc': GRPC,
+    'ros': ROS | {'yaml'},
+    'guard': ROS,
+    'main': {'rclpy'},
+    'cli': ROS | GRPC | {'yaml', 'viam'},
+    'client': GRPC,
+    'sim': ROS,
+}
+
+# All that core may use. Add to it what neither reads a clock nor does I/O nor starts anything.
+PURE = {
+    '__future__', 'abc', 'bisect', 'collections', 'copy', 'dataclasses', 'enum', 'fractions',
+    'functools', 'heapq', 'itertools', 'math', 'numbers', 'operator', 're', 'statistics',
+    'string', 'textwrap', 'types', 'typing',
+}
+IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, by its absolute name, and the line that imports it."""
+
+    module: str
+    line: int
+
+
+def imports(tree: ast.Module, module: str, is_package: bool) -> Iterator[Import]:
+    """
+    Yield all imports of a module, those in functions and under TYPE_CHECKING too.
+
+    Each name of `from a import b` is given as `a.b`: it may be a module.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                parents = module.split('.')
+                kept = len(parents) - node.level + (1 if is_package else 0)
+                base = '.'.join(parents[:kept] + ([node.module] if node.module else []))
+            for alias in node.names:
+                yield Import(f'{base}.{alias.name}', node.lineno)
+
+
+def matches(name: str, patterns: set[str]) -> bool:
+    return any(name == pattern or (pattern[0] == '*' and name.endswith(pattern[1:]))
+               for pattern in patterns)
+
+
+def fault(part: str, imported: str) -> str | None:
+    """Return why this part may not import that module, or None if it may."""
+    top, *rest = imported.split('.')
+    if top == PACKAGE:
+        target = rest[0] if rest and (rest[0] in OWN) else '__init__'
+        if target != part and target not in OWN[part]:
+            return f'{part} may not import {target}'
+    elif top in sys.stdlib_module_names:
+        if part == 'core' and top not in PURE:
+            return f'core may not import {top}: no clock, thread or I/O in core'
+    elif not matches(top, WORLD.get(part, set())):
+        return f'{part} may not import {top}'
+    return None
+
+
+def faults(source: str, module: str, is_package: bool = False) -> list[str]:
+    """Return every violation in the source of one module, as `module:line: reason`."""
+    parts = module.split('.')
+    part = parts[1] if len(parts) > 1 else '__init__'
+    if part not in OWN:
+        return [f'{module}: {part} has no place in the floor plan of {Path(__file__).name}']
+    tree = ast.parse(source)
+    found = [(found.line, fault(part, found.module))
+             for found in imports(tree, module, is_package)]
+    if part == 'core':
+        found += [(node.lineno, f'core may not call {node.func.id}()') for node in ast.walk(tree)
+                  if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+                  and node.func.id in IMPURE_CALLS]
+    return [f'{module}:{line}: {reason}' for line, reason in sorted(set(found), key=str) if reason]
+
+
+def module_name(path: Path) -> str:
+    name = '.'.join(path.relative_to(SOURCE.parent).with_suffix('').parts)
+    return name.removesuffix('.__init__')
+
+
+def test_every_module_keeps_to_the_floor_plan() -> None:
+    modules = sorted(SOURCE.rglob('*.py'))
+    assert modules, f'no modules in {SOURCE}'
+    found = [entry for path in modules for entry in faults(
+        path.read_text(encoding='utf-8'), module_name(path), path.name == '__init__.py')]
+    assert not found, '\n' + '\n'.join(found)
+
+
+@pytest.mark.parametrize(('module', 'source'), [
+    ('rpc.base_service', 'from viam_session_bridge.ros import pump'),
+    ('rpc.base_service', 'from viam_session_bridge import ros'),
+    ('rpc.base_service', 'import viam_session_bridge.ros.pump as p'),
+    ('rpc.base_service', 'from ..ros.pump import Pump'),
+    ('rpc.base_service', 'from .. import ros'),
+    ('rpc.base_service', 'import rclpy'),
+    ('rpc.base_service', 'from geometry_msgs.msg import Twist'),
+    ('ros.pump', 'from viam_session_bridge.rpc.presence import Presence'),
+    ('ros.pump', 'from viam_session_bridge.gate import Gate'),
+    ('ros.drivers.twist', 'from ... import gate'),
+    ('ros.pump', 'import grpc.aio'),
+    ('ros.pump', 'from google.protobuf import message'),
+    ('gate', 'from viam_session_bridge.rpc import server'),
+    ('gate', 'import rclpy'),
+    ('gate', 'from .main import main'),
+    ('core.sessions', 'from viam_session_bridge.gate import steady_now'),
+    ('core.sessions', 'from viam_session_bridge import __version__'),
+    ('core.sessions', 'import time'),
+    ('core.sessions', 'from time import monotonic'),
+    ('core.sessions', 'import threading'),
+    ('core.sessions', 'import asyncio'),
+    ('core.sessions', 'import socket'),
+    ('core.sessions', 'import os.path'),
+    ('core.sessions', 'import datetime'),
+    ('core.sessions', 'import logging'),
+    ('core.sessions', 'import numpy'),
+    ('core.sessions', 'def f():\n    import random'),
+    ('core.sessions', 'if TYPE_CHECKING:\n    from viam_session_bridge.ros.node import Node'),
+    ('core.sessions', 'print("a session ended")'),
+    ('core.sessions', 'clock = __import__("time")'),
+    ('main', 'from viam_session_bridge.sim import diff_drive'),
+    ('main', 'import viam'),
+    ('attic.old', 'import math'),
+])
+def test_a_violation_is_found(module: str, source: str) -> None:
+    assert len(faults(source, f'{PACKAGE}.{module}')) == 1
+
+
+@pytest.mark.parametrize(('module', 'source'), [
+    ('core.supervisor', 'from viam_session_bridge.core.sessions import Session\nimport math'),
+    ('core.supervisor', 'from .sessions import Session\nfrom . import errors'),
+    ('core.supervisor', 'from __future__ import annotations\nfrom collections.abc import Mapping'),
+    ('gate', 'import threading\nimport time\nfrom .core.supervisor import Supervisor'),
+    ('rpc.server', 'import asyncio\nimport grpc.aio\nfrom ..gate import G\nfrom ..core import x'),
+    ('ros.pump', 'import rclpy.node\nfrom std_srvs.srv import Trigger\nfrom ..core import motion'),
+    ('main', 'from .gate import G\nfrom .ros.node import N\nfrom .rpc import x\nimport rclpy'),
+    ('main', 'from viam_session_bridge import __version__'),
+])
+def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
+    assert faults(source, f'{PACKAGE}.{module}') == []
+
+
+def test_relative_imports_of_a_package_start_at_itself() -> None:
+    assert faults('from .sessions import Session', f'{PACKAGE}.core', is_package=True) == []
+    assert faults('from ..ros import node', f'{PACKAGE}.core', is_package=True) != []

@@ -1,0 +1,56 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Code style: ament_flake8, or the same flake8 with the same plugins and options."""
+
+from pathlib import Path
+
+import pytest
+
+import linting
+
+# The plugins of ament_flake8, by the module that each installs.
+PLUGINS = (
+    'flake8_blind_except', 'flake8_builtins', 'flake8_class_newline', 'flake8_comprehensions',
+    'flake8_deprecated', 'flake8_docstrings', 'flake8_import_order', 'flake8_quotes',
+)
+
+
+@pytest.mark.flake8
+@pytest.mark.linter
+def test_flake8(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [str(path.relative_to(linting.ROOT)) for path in linting.python_files()]
+    if linting.available('ament_flake8'):
+        from ament_flake8.main import main_with_errors
+        monkeypatch.chdir(linting.ROOT)
+        status, errors = main_with_errors(argv=['--config', 'setup.cfg', *files])
+        assert status == 0, '\n'.join(errors)
+    elif linting.available('flake8', *PLUGINS):
+        result = linting.run_module('flake8', *files)
+        assert result.returncode == 0, result.stdout
+    else:
+        linting.lacking('neither ament_flake8 nor flake8 with its plugins is installed')
+
+
+@pytest.mark.flake8
+@pytest.mark.linter
+def test_the_configuration_finds_faults(tmp_path: Path) -> None:
+    """Plain flake8 with our options and every plugin: one that is missing would be silent."""
+    if not linting.available('flake8', *PLUGINS):
+        linting.lacking('flake8 with the plugins of ament_flake8 is not installed')
+    samples = {
+        'E501': 'x = 1  # ' + 'x' * 99,
+        'I100': 'import viam_session_bridge\n\nimport rclpy',
+        'Q000': 'x = "double"',
+        'D300': "def f():\n    '''Do it.'''",
+        'A001': 'id = 3',
+        'C405': 'x = set([1])',
+        'CNL100': 'class A:\n    def f(self):\n        pass',
+        'B901': 'try:\n    pass\nexcept:\n    pass',
+    }
+    for code, source in samples.items():
+        (tmp_path / f'{code}.py').write_text(source + '\n', encoding='utf-8')
+    result = linting.run_module(
+        'flake8', '--config', str(linting.ROOT / 'setup.cfg'), str(tmp_path))
+    silent = [code for code in samples if f'{code}.py:' not in result.stdout
+              or f' {code} ' not in result.stdout]
+    assert not silent, f'not found: {silent}\n{result.stdout}'

@@ -1,0 +1,210 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Checks launch/bridge.launch.py: what it declares, and what it really runs.
+
+launch and launch_ros come with ROS 2 only, not from PyPI. Without them only the declarations are
+checked, and the other tests are skipped and say so. With them `ros2 launch` is played by a child
+process, on an installation of the package made for the test.
+"""
+
+import ast
+import json
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import yaml
+
+import linting
+
+LAUNCH_FILE = linting.ROOT / 'launch' / 'bridge.launch.py'
+ARGUMENTS = {
+    'params_file', 'namespace', 'log_level', 'host', 'port', 'use_sim_time', 'respawn',
+    'respawn_delay',
+}
+
+# What `ros2 launch` does with a launch file and its arguments.
+LAUNCHER = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+source = PythonLaunchDescriptionSource(sys.argv[1])
+arguments = [argument.split(':=', 1) for argument in sys.argv[2:]]
+service = LaunchService()
+service.include_launch_description(LaunchDescription([
+    IncludeLaunchDescription(source, launch_arguments=arguments)]))
+sys.exit(service.run())
+"""
+
+# Stands in for the bridge: writes down how it was called, once per start.
+RECORDER = """
+import json, sys
+from pathlib import Path
+files = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == '--params-file']
+with open({record!r}, 'a') as record:
+    print(json.dumps([sys.argv[1:], [Path(file).read_text() for file in files]]), file=record)
+"""
+
+
+def require_launch() -> None:
+    if not linting.available('launch', 'launch_ros'):
+        pytest.skip('launch_ros is not installed (it comes with ROS 2, not from PyPI)')
+
+
+def install(prefix: Path, executable: str) -> None:
+    """Make the least that launch takes for an installed package, with this as `bridge`."""
+    marker = prefix / 'share/ament_index/resource_index/packages/viam_session_bridge'
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    share = prefix / 'share/viam_session_bridge'
+    share.mkdir()
+    (share / 'config').symlink_to(linting.ROOT / 'config')
+    bridge = prefix / 'lib/viam_session_bridge/bridge'
+    bridge.parent.mkdir(parents=True)
+    bridge.write_text(f'#!{sys.executable}\n{executable}', encoding='utf-8')
+    bridge.chmod(0o755)
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    require_launch()
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'), prepend=':')
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+    return tmp_path / 'prefix'
+
+
+def launch(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, '-c', LAUNCHER, str(LAUNCH_FILE), *arguments],
+                            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def recorded(prefix: Path, *arguments: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Launch with the recorder; return its command line and the parameter files it was given."""
+    record = prefix.parent / 'record.jsonl'
+    install(prefix, RECORDER.format(record=str(record)))
+    process = launch(*arguments)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    (line,) = record.read_text(encoding='utf-8').splitlines()
+    words, files = json.loads(line)
+    return words, [yaml.safe_load(text) for text in files]
+
+
+def merged(files: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the parameters of the files that launch_ros wrote for our overrides."""
+    result: dict[str, Any] = {}
+    for file in files:
+        for block in file.values():
+            result.update(block['ros__parameters'])
+    return result
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Path:
+    path = tmp_path / 'params.yaml'
+    path.write_text('viam_session_bridge:\n  ros__parameters:\n'
+                    '    token: "0815"\n    names: []\n', encoding='utf-8')
+    return path
+
+
+def test_declares_its_arguments_with_descriptions() -> None:
+    """Reads the text only, so it runs everywhere."""
+    declared: dict[str, str] = {}
+    for node in ast.walk(ast.parse(LAUNCH_FILE.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'DeclareLaunchArgument':
+            words = {word.arg: word.value for word in node.keywords}
+            assert 'default_value' in words
+            declared[ast.literal_eval(node.args[0])] = ast.literal_eval(words['description'])
+    assert set(declared) == ARGUMENTS
+    assert all(len(text) > 20 and text.endswith(('.', 'false.')) for text in declared.values())
+
+
+def test_description_loads() -> None:
+    require_launch()
+    from launch import LaunchContext
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+    source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
+    description = source.get_launch_description(LaunchContext())
+    assert {argument.name for argument in description.get_launch_arguments()} == ARGUMENTS
+
+
+def test_without_arguments_the_parameter_file_rules(prefix: Path, params_file: Path) -> None:
+    words, files = recorded(prefix, f'params_file:={params_file}')
+    assert '__node:=viam_session_bridge' in words
+    assert words[words.index('--log-level') + 1] == 'info'
+    assert words.count('--params-file') == 1
+    assert str(params_file) in words
+    assert merged(files) == {'token': '0815', 'names': []}
+
+
+def test_arguments_override_the_parameter_file(prefix: Path, params_file: Path) -> None:
+    words, files = recorded(
+        prefix, f'params_file:={params_file}', 'host:=1.5', 'port:=9090', 'use_sim_time:=true',
+        'log_level:=debug')
+    assert words[words.index('--log-level') + 1] == 'debug'
+    assert words.count('--params-file') == 2
+    assert merged(files[1:]) == {'grpc.host': '1.5', 'grpc.port': 9090, 'use_sim_time': True}
+
+
+def test_parameter_file_works_in_a_namespace(prefix: Path, params_file: Path) -> None:
+    words, files = recorded(prefix, f'params_file:={params_file}', 'namespace:=robot1')
+    assert '__ns:=/robot1' in words
+    assert files == [{'/robot1/viam_session_bridge': {
+        'ros__parameters': {'token': '0815', 'names': []}}}]
+
+
+@pytest.mark.parametrize('argument', ['port:=http', 'use_sim_time:=maybe', 'respawn:=2'])
+def test_bad_argument_is_named(prefix: Path, params_file: Path, argument: str) -> None:
+    install(prefix, 'raise SystemExit("started in spite of it")')
+    process = launch(f'params_file:={params_file}', argument)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert f'launch argument {argument.split(":=")[0]} is' in output
+    assert 'started in spite' not in output
+
+
+def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
+    record = prefix.parent / 'record.jsonl'
+    install(prefix, RECORDER.format(record=str(record)))
+    process = launch(f'params_file:={params_file}', 'respawn:=true', 'respawn_delay:=0.1')
+    try:
+        wait_until(lambda: record.exists() and len(record.read_text().splitlines()) >= 2, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:
+    """The real bridge: it answers on the port that was asked for, and goes down within 5 s."""
+    install(prefix, 'import sys\nfrom viam_session_bridge.main import main\nsys.exit(main())\n')
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    process = launch('host:=127.0.0.1', f'port:={port}')
+    try:
+        wait_until(lambda: listens(port), process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert 'process has finished cleanly' in output, output
+    assert 'SIGTERM' not in output, output
+
+
+def wait_until(condition: Any, process: subprocess.Popen[str], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline, f'not within {seconds} s'
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0

@@ -1,0 +1,45 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The package as such: one version everywhere, and everything named in setup.py exists."""
+
+import ast
+import importlib
+from pathlib import Path
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+import viam_session_bridge
+
+ROOT = Path(__file__).resolve().parent.parent
+SETUP = (ROOT / 'setup.py').read_text(encoding='utf-8')
+SCRIPTS = re.findall(r"'(\w+) = ([\w.]+):(\w+)'", SETUP)
+
+
+def test_version_is_the_same_everywhere() -> None:
+    """catkin_prepare_release raises two of the three and wants to find `version='1.2.3',`."""
+    manifest = ElementTree.parse(ROOT / 'package.xml').findtext('version')
+    assert re.findall(r"version='(\d+\.\d+\.\d+)',", SETUP) == [manifest]
+    assert viam_session_bridge.__version__ == manifest
+
+
+def test_executables_are_the_three() -> None:
+    assert {name for name, _, _ in SCRIPTS} == {'bridge', 'demo', 'sim_base'}
+
+
+@pytest.mark.parametrize(('name', 'module', 'function'), SCRIPTS)
+def test_executable_can_be_called(name: str, module: str, function: str) -> None:
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_every_folder_with_code_is_a_package() -> None:
+    """find_packages leaves out, without a word, a folder that lacks an __init__.py."""
+    folders = {path.parent for path in (ROOT / 'viam_session_bridge').rglob('*.py')}
+    assert not [folder for folder in folders if not (folder / '__init__.py').exists()]
+
+
+def test_code_is_python_3_10() -> None:
+    """Jammy's Python is 3.10; newer syntax would be seen on a robot first."""
+    for path in (ROOT / 'viam_session_bridge').rglob('*.py'):
+        ast.parse(path.read_text(encoding='utf-8'), filename=str(path), feature_version=(3, 10))
