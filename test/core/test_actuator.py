@@ -1,0 +1,1046 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The machine of one actuator: every cell of its table, then what lies between the cells.
+
+The table is told by a supervisor with one resource, because half of its columns are about owners;
+the rest by a bare actuator. Unless a test says otherwise: 20 outputs a second, a hold of 1 s and a
+timeout of 5 s; rest means samples near zero for 0.3 s with no gap above 0.5 s.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import (
+    Actuator,
+    ActuatorSettings,
+    LATE_DRIVER_MEMORY,
+    LEAST_SPACING,
+    Output,
+    Reason,
+    State,
+)
+from viam_session_bridge.core.claims import Caller, OpenClaim
+from viam_session_bridge.core.course import Along, BaseSample, Course
+from viam_session_bridge.core.errors import NoStopPath, NotAtRest, StopOutstanding
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
+
+IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
+AHEAD = Velocity((0.5, 0.0, 0.0))
+LEFT = Velocity(angular=(0.0, 0.0, 0.5))
+ANN, BOB = Caller('ann', 1), Caller('bob', 2)
+BLIND = ActuatorSettings()
+SEEING = ActuatorSettings(rest=RestSettings())
+ANSWERING = ActuatorSettings(acknowledged=True)
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
+class Rig:
+    """One resource, its owner ann and another client, bob; it keeps what the driver was told."""
+
+    def __init__(self, settings: ActuatorSettings) -> None:
+        names = iter(('ann', 'bob'))
+        limits = VelocityLimits(1.0, 1.0)
+        self.supervisor = Supervisor(
+            [Resource('base', 'base', limits, settings)],
+            Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False),
+            lambda: next(names))
+        self.now = 100.0
+        self.told: list[Output] = []
+        self.ended: list[Reason] = []
+        self.wake = math.inf
+        self.supervisor.path('base', '', self.now)
+        for caller in (ANN, BOB):
+            self.supervisor.start_session(caller, '', self.now)
+        self.poll()
+
+    @property
+    def state(self) -> State:
+        """Where the resource stands."""
+        return self.supervisor.states()['base']
+
+    def command(self, setpoint: Velocity = AHEAD, duration: float | None = None,
+                caller: Caller = ANN) -> None:
+        """Command now, and let the pump run."""
+        self.supervisor.command('base', Motion(setpoint, duration), caller, self.now)
+        self.poll()
+
+    def poll(self) -> Outputs:
+        """Let the pump run now."""
+        outputs = self.supervisor.poll(self.now)
+        self.told += outputs.outputs
+        self.ended += [ended.reason for ended in outputs.ended]
+        self.wake = outputs.wake
+        return outputs
+
+    def run(self, seconds: float, *, beating: bool = True, rest: bool | None = False) -> None:
+        """Let time pass with a pump that is always on time; rest None is a silent feedback."""
+        until = self.now + seconds
+        while self.now < until:
+            # A wake-up that does not lie ahead is for another test to find; this one goes on.
+            wake = self.wake if self.wake > self.now else math.inf
+            self.now = min(until, wake, self.now + 0.1)
+            if beating:
+                self.supervisor.beat('ann', ANN, self.now)
+            if rest is not None:
+                speed = 0.0 if rest else 0.4
+                self.supervisor.measured('base', BaseSample(speed=speed), self.now)
+            self.poll()
+
+
+def idle() -> Rig:
+    """Nothing was commanded yet."""
+    return Rig(SEEING)
+
+
+def moving() -> Rig:
+    """Ann drives, and a measured velocity says so."""
+    rig = Rig(SEEING)
+    rig.command()
+    rig.run(1.0)
+    return rig
+
+
+def stopping() -> Rig:
+    """A stop is under way and the robot still rolls."""
+    rig = moving()
+    rig.supervisor.stop('base', rig.now)
+    rig.poll()
+    return rig
+
+
+def unconfirmed() -> Rig:
+    """The stop failed: the robot rolled for the whole timeout."""
+    rig = stopping()
+    rig.run(5.0)
+    return rig
+
+
+def motion_command(rig: Rig) -> None:
+    """A motion command by a present claimant."""
+    rig.command(LEFT, caller=BOB)
+
+
+def zero_command(rig: Rig) -> None:
+    """A zero command by somebody else than the owner."""
+    rig.command(Velocity(), caller=BOB)
+
+
+def stop(rig: Rig) -> None:
+    """Stop, which carries no session at all."""
+    rig.supervisor.stop('base', rig.now)
+    rig.poll()
+
+
+def owner_gone(rig: Rig) -> None:
+    """The owner's window lapses."""
+    rig.run(2.0, beating=False)
+
+
+def emergency_stop(rig: Rig) -> None:
+    """StopAll."""
+    rig.supervisor.stop_all(rig.now)
+    rig.poll()
+
+
+def stall(rig: Rig) -> None:
+    """The pump comes a quarter of a second too late, everybody else is fine."""
+    rig.now = min(rig.wake, rig.now + 0.5) + 0.25
+    rig.supervisor.beat('ann', ANN, rig.now)
+    rig.poll()
+
+
+def move_done(rig: Rig) -> None:
+    """A finite move reaches its end."""
+    rig.command(duration=0.5)
+    rig.run(0.5)
+
+
+def stop_done(rig: Rig) -> None:
+    """Rest is seen for longer than hold and dwell."""
+    rig.run(1.5, rest=True)
+
+
+def stop_failed(rig: Rig) -> None:
+    """The robot rolls on for longer than the timeout."""
+    rig.run(5.5)
+
+
+# One row a cell: from, what happens, where to, and whether the driver is told (to stop, that is,
+# unless the cell leads to MOVING).
+CELLS = [
+    (idle, motion_command, MOVING, True),
+    (idle, zero_command, STOPPING, True),
+    (idle, stop, STOPPING, True),
+    (idle, owner_gone, IDLE, False),
+    (idle, emergency_stop, STOPPING, True),
+    (idle, stall, IDLE, False),
+
+    (moving, motion_command, MOVING, True),
+    (moving, zero_command, STOPPING, True),
+    (moving, stop, STOPPING, True),
+    (moving, owner_gone, STOPPING, True),
+    (moving, emergency_stop, STOPPING, True),
+    (moving, stall, STOPPING, True),
+    (moving, move_done, STOPPING, True),
+
+    (stopping, motion_command, MOVING, True),
+    (stopping, zero_command, STOPPING, True),
+    (stopping, stop, STOPPING, True),
+    (stopping, owner_gone, STOPPING, True),
+    (stopping, emergency_stop, STOPPING, True),
+    (stopping, stall, STOPPING, True),
+    (stopping, stop_done, IDLE, True),
+    (stopping, stop_failed, UNCONFIRMED, True),
+
+    (unconfirmed, zero_command, UNCONFIRMED, True),
+    (unconfirmed, stop, UNCONFIRMED, True),
+    (unconfirmed, owner_gone, UNCONFIRMED, True),
+    (unconfirmed, emergency_stop, UNCONFIRMED, True),
+    (unconfirmed, stall, UNCONFIRMED, True),
+    (unconfirmed, stop_done, IDLE, True),
+    (unconfirmed, stop_failed, UNCONFIRMED, True),
+]
+
+
+@pytest.mark.parametrize(
+    ('begin', 'event', 'after', 'told'), CELLS,
+    ids=[f'{begin.__name__}-{event.__name__}' for begin, event, _, _ in CELLS])
+def test_the_table(begin: Callable[[], Rig], event: Callable[[Rig], None], after: State,
+                   told: bool) -> None:
+    """Each cell of the table of docs/safety.md, one row of CELLS each."""
+    rig = begin()
+    assert rig.state.value == begin.__name__
+    rig.told.clear()
+    # LEAST_SPACING: a stop that follows another keeps this distance.
+    rig.now += LEAST_SPACING
+    event(rig)
+    assert rig.state is after
+    assert bool(rig.told) == told
+    if after is MOVING:
+        assert rig.told[-1].setpoint == LEFT
+    elif told:
+        assert rig.told[-1].setpoint is None
+
+
+def test_the_one_cell_that_refuses() -> None:
+    """UNCONFIRMED refuses motion, says why and what helps, and changes nothing."""
+    rig = unconfirmed()
+    rig.told.clear()
+    with pytest.raises(NotAtRest, match='no rest was seen within 5 s.*rest is seen or after a res'):
+        rig.supervisor.command('base', Motion(LEFT), BOB, rig.now)
+    rig.run(0.2)
+    assert rig.state is UNCONFIRMED
+    assert all(output.setpoint is None for output in rig.told)
+
+
+@pytest.mark.parametrize('event', [zero_command, stop, emergency_stop])
+def test_a_stop_releases_ownership(event: Callable[[Rig], None]) -> None:
+    """After it, the end of the last caller's session does nothing to the resource any more."""
+    rig = Rig(BLIND)
+    rig.command()
+    event(rig)
+    # Two thirds of the hold before ann's deadline, one third after it.
+    rig.now += 1.5
+    rig.supervisor.stop('base', rig.now)
+    rig.run(0.5, beating=False)
+    rig.ended.clear()
+    rig.run(2.0, beating=False)
+    assert rig.state is IDLE
+    assert rig.ended == []
+
+
+def test_a_second_command_has_its_own_epoch() -> None:
+    """MOVING to MOVING: the first motion is superseded, the driver hears the second at once."""
+    rig = moving()
+    rig.now += LEAST_SPACING
+    first = rig.told[-1].epoch
+    motion_command(rig)
+    assert rig.ended == [Reason.SUPERSEDED]
+    assert rig.told[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
+
+
+# ---- a bare actuator -----------------------------------------------------------------------------
+
+
+def actuator(settings: ActuatorSettings) -> Actuator:
+    """Return an idle actuator whose stop path was found."""
+    machine = Actuator('base', settings)
+    machine.path_problem = ''
+    return machine
+
+
+def go(machine: Actuator, epoch: int, now: float, duration: float | None = None) -> None:
+    """Command a motion and poll."""
+    machine.command(Motion(AHEAD, duration), OpenClaim(), epoch, now)
+    machine.poll(now)
+
+
+def halt(machine: Actuator, epoch: int, now: float) -> None:
+    """Stop and poll."""
+    machine.stop(Reason.STOPPED, epoch, now)
+    machine.poll(now)
+
+
+def follow(machine: Actuator, until: float, measured: Callable[[float], float] | None = None,
+           now: float = 0.0) -> list[tuple[float, Output]]:
+    """Poll exactly when the machine asks for it; measured: speed at a time, every 50 ms from now."""
+    told = []
+    sample_at = math.inf if measured is None else now
+    last = -math.inf
+    while (at := min(machine.wake_at(), sample_at)) <= until:
+        if measured is not None and machine.rest is not None and at == sample_at:
+            machine.rest.sample(measured(at), 0.0, at)
+            sample_at += 0.05
+        # A machine that asks for the same instant again is for another test to find.
+        at = max(at, last + 1e-3) if at <= last else at
+        last = at
+        output = machine.poll(at)
+        if output is not None:
+            told.append((at, output))
+    return told
+
+
+# ---- repetition ----------------------------------------------------------------------------------
+
+
+def test_a_held_wish_is_repeated_on_an_even_grid() -> None:
+    """Twenty times a second, from the command on, always the same epoch; only one is the first."""
+    machine = actuator(BLIND)
+    machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
+    told = follow(machine, 100.99)
+    assert [at for at, _ in told] == pytest.approx([100.0 + 0.05 * i for i in range(20)])
+    assert {(output.setpoint, output.epoch) for _, output in told} == {(AHEAD, 7)}
+    assert [output.first for _, output in told] == [True] + 19 * [False]
+
+
+def test_a_late_poll_makes_no_burst() -> None:
+    """After a pause the wish goes out once; the next one keeps a whole period's distance."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    assert machine.poll(100.34) is not None
+    assert machine.wake_at() == pytest.approx(100.39)
+    assert machine.poll(100.38) is None
+
+
+def test_a_slightly_late_poll_keeps_the_grid() -> None:
+    """Jitter does not add up."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.poll(100.06)
+    assert machine.wake_at() == pytest.approx(100.1)
+
+
+def test_a_flood_of_commands_does_not_flood_the_driver() -> None:
+    """A thousand commands a second become a hundred outputs, and the newest wins."""
+    machine = actuator(BLIND)
+    told = []
+    for i in range(1000):
+        now = 100.0 + i / 1000
+        machine.command(Motion(AHEAD), OpenClaim(), i, now)
+        output = machine.poll(now)
+        if output is not None:
+            assert output.epoch == i
+            told.append(now)
+    assert 90 <= len(told) <= 100
+    assert min(b - a for a, b in zip(told, told[1:])) >= LEAST_SPACING - 1e-9
+
+
+def test_a_flood_of_stops_does_not_flood_the_driver() -> None:
+    """The first stop goes out at once, those that follow keep their distance."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.STOPPED, 2, 100.001)
+    assert machine.poll(100.001) is not None
+    told = []
+    for i in range(100):
+        now = 100.002 + i / 1000
+        machine.stop(Reason.STOPPED, i + 3, now)
+        told += [output for output in [machine.poll(now)] if output is not None]
+    assert 9 <= len(told) <= 11
+
+
+def test_the_first_output_after_a_change_of_state_never_waits() -> None:
+    """A stop right after a wish, and a wish right after a stop, go out at once."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.STOPPED, 2, 100.001)
+    output = machine.poll(100.001)
+    assert output is not None and output.setpoint is None
+    machine.command(Motion(AHEAD), OpenClaim(), 3, 100.002)
+    output = machine.poll(100.002)
+    assert output is not None and output.setpoint == AHEAD
+
+
+# ---- stops without feedback ----------------------------------------------------------------------
+
+
+def test_without_feedback_zeros_are_repeated_for_the_hold_and_then_there_is_silence() -> None:
+    """Zeros that never end keep Nav2 masked for ever."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.STOPPED, 2, 100.02)
+    told = follow(machine, 200.0)
+    assert [at for at, _ in told] == pytest.approx([100.02 + 0.05 * i for i in range(len(told))])
+    assert 0.949 < told[-1][0] - 100.02 < 1.001
+    assert {(output.setpoint, output.epoch) for _, output in told} == {(None, 2)}
+    assert machine.state is IDLE
+    assert machine.wake_at() == math.inf
+    changed = machine.take_notes()[1][-1]
+    assert (changed.before, changed.after, changed.verified) == (STOPPING, IDLE, False)
+
+
+def test_the_hold_is_exact_and_counts_from_the_first_output() -> None:
+    """A stop that was not sent yet is not held yet."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.STOPPED, 2, 100.0)
+    machine.poll(103.0)
+    machine.poll(103.999)
+    assert machine.state is STOPPING
+    machine.poll(104.0)
+    assert machine.state is IDLE
+
+
+def test_another_stop_restarts_the_hold() -> None:
+    """Whoever asks for a stop gets all of it."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    halt(machine, 3, 101.9)
+    machine.poll(102.899)
+    assert machine.state is STOPPING
+    machine.poll(102.9)
+    assert machine.state is IDLE
+
+
+def test_an_idle_actuator_says_nothing() -> None:
+    """An idle bridge never fights Nav2 or a joystick."""
+    machine = actuator(BLIND)
+    assert machine.wake_at() == math.inf
+    for now in (0.0, 1.0, 1e6):
+        assert machine.poll(now) is None
+
+
+# ---- stops with feedback -------------------------------------------------------------------------
+
+
+def test_with_feedback_zeros_are_repeated_until_rest_is_seen() -> None:
+    """The robot needs 2 s to come to rest: the stop lasts for these and the dwell, and is verified."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    told = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
+    assert machine.state is IDLE
+    assert 103.3 <= told[-1][0] <= 103.5
+    changed = machine.take_notes()[1][-1]
+    assert (changed.after, changed.verified) == (IDLE, True)
+
+
+def test_rest_does_not_shorten_the_hold() -> None:
+    """A robot that stands at once still hears the stop for the whole hold."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    told = follow(machine, 110.0, lambda at: 0.0, now=101.0)
+    assert machine.state is IDLE
+    assert 101.949 < told[-1][0] < 102.001
+
+
+def test_rest_before_the_stop_proves_nothing() -> None:
+    """Only samples received after the stop began count for the dwell."""
+    machine = actuator(replace(SEEING, stop_hold=0.1))
+    assert machine.rest is not None
+    go(machine, 1, 100.0)
+    for i in range(101):
+        machine.rest.sample(0.0, 0.0, 100.0 + i / 100)
+    halt(machine, 2, 101.0)
+    machine.poll(101.29)
+    assert machine.state is STOPPING
+    for at in (101.1, 101.2, 101.29):
+        machine.rest.sample(0.0, 0.0, at)
+    machine.poll(101.295)
+    assert machine.state is STOPPING
+    machine.rest.sample(0.0, 0.0, 101.45)
+    machine.poll(101.45)
+    assert machine.state is IDLE
+
+
+@pytest.mark.parametrize(
+    ('speed', 'turn_rate'),
+    [(0.03, 0.0), (-0.03, 0.0), (0.0, 0.06), (0.0, -0.06), (math.nan, 0.0), (0.0, math.nan),
+     (math.inf, 0.0), (0.0, -math.inf)])
+def test_one_sample_that_is_not_rest_begins_the_dwell_anew(speed: float, turn_rate: float) -> None:
+    """Too fast, or not a number: what was seen before it no longer counts."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    for at in (101.9, 102.0, 102.1):
+        machine.rest.sample(0.0, 0.0, at)
+    machine.rest.sample(speed, turn_rate, 102.15)
+    for at in (102.2, 102.3, 102.4):
+        machine.rest.sample(0.0, 0.0, at)
+    machine.poll(102.4)
+    assert machine.state is STOPPING
+    machine.rest.sample(0.0, 0.0, 102.51)
+    machine.poll(102.51)
+    assert machine.state is IDLE
+
+
+def test_the_thresholds_themselves_count_as_rest() -> None:
+    """A robot is at rest at 0.02 m/s and 0.05 rad/s, not above."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    machine.rest.sample(-0.02, 0.05, 100.0)
+    assert not machine.is_moving(100.0)
+
+
+def test_a_gap_in_the_feedback_begins_the_dwell_anew() -> None:
+    """Whatever happened during the gap was not seen."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.rest.sample(0.0, 0.0, 101.1)
+    machine.rest.sample(0.0, 0.0, 102.0)
+    machine.poll(102.0)
+    assert machine.state is STOPPING
+    machine.rest.sample(0.0, 0.0, 102.31)
+    machine.poll(102.31)
+    assert machine.state is IDLE
+
+
+@pytest.mark.parametrize('last', [0.0, math.nan])
+def test_feedback_that_fell_silent_is_unknown_and_never_rest(last: float) -> None:
+    """The last thing heard, rest or nonsense, stops counting; the stop fails at its timeout."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    go(machine, 1, 100.0)
+    for at in (100.2, 100.5, 100.9):
+        machine.rest.sample(last, 0.0, at)
+    halt(machine, 2, 101.0)
+    follow(machine, 105.999)
+    assert machine.state is STOPPING
+    machine.poll(106.0)
+    assert machine.state is UNCONFIRMED
+
+
+def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> None:
+    """Unknown means moving, unless nothing was commanded."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    assert not machine.is_moving(100.0)
+    machine.rest.sample(0.5, 0.0, 100.0)
+    assert machine.is_moving(100.5)
+    assert not machine.is_moving(100.51)
+    go(machine, 1, 101.0)
+    assert machine.is_moving(101.0)
+    machine.rest.sample(0.0, 0.0, 101.1)
+    assert not machine.is_moving(101.2)
+    machine.rest.sample(math.nan, 0.0, 101.3)
+    assert machine.is_moving(101.3)
+    blind = actuator(BLIND)
+    assert not blind.is_moving(100.0)
+    go(blind, 1, 100.0)
+    assert blind.is_moving(100.0)
+    halt(blind, 2, 101.0)
+    assert blind.is_moving(101.0)
+
+
+# ---- stops that fail -----------------------------------------------------------------------------
+
+
+def test_a_stop_without_rest_fails_at_its_timeout_and_is_repeated_without_end() -> None:
+    """UNCONFIRMED: the zeros go on, and the machine wakes for the failure itself."""
+    machine = actuator(replace(SEEING, stop_timeout=5.03))
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    told = follow(machine, 106.02)
+    assert machine.state is STOPPING
+    assert machine.wake_at() == pytest.approx(106.03)
+    told += follow(machine, 160.0)
+    assert machine.state is UNCONFIRMED
+    assert all(output.setpoint is None for _, output in told)
+    assert told[-1][0] > 159.9
+    assert [(c.before, c.after) for c in machine.take_notes()[1]][-1] == (STOPPING, UNCONFIRMED)
+
+
+def test_another_stop_does_not_restart_the_timeout() -> None:
+    """A client that asks every second cannot keep a failing stop from being reported."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    for epoch in range(2, 7):
+        halt(machine, epoch, 99.0 + epoch)
+    halt(machine, 7, 105.9)
+    machine.poll(105.999)
+    assert machine.state is STOPPING
+    machine.poll(106.0)
+    assert machine.state is UNCONFIRMED
+
+
+def test_the_timeout_of_the_next_stop_is_its_own() -> None:
+    """A stop that succeeded leaves no deadline behind, nor does one that motion replaced."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    go(machine, 3, 104.0)
+    halt(machine, 4, 105.0)
+    machine.poll(109.999)
+    assert machine.state is STOPPING
+    machine.poll(110.0)
+    assert machine.state is UNCONFIRMED
+
+
+def failed(settings: ActuatorSettings = SEEING) -> Actuator:
+    """Return an UNCONFIRMED actuator: stopped at 101, failed at 106."""
+    machine = actuator(settings)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.poll(106.0)
+    assert machine.state is UNCONFIRMED
+    machine.take_notes()
+    return machine
+
+
+def test_rest_seen_late_ends_a_failed_stop() -> None:
+    """From then on motion is accepted."""
+    machine = failed()
+    follow(machine, 108.0, lambda at: 0.0, now=107.0)
+    assert machine.state is IDLE
+    assert machine.take_notes()[1][-1].verified
+    go(machine, 3, 109.0)
+    assert machine.state is MOVING
+
+
+def test_a_stop_sent_while_unconfirmed_is_really_sent() -> None:
+    """Also when rest is seen at the same moment: a stop that was accepted goes out."""
+    machine = failed()
+    assert machine.rest is not None
+    for at in (106.0, 106.1, 106.2, 106.3, 106.4):
+        machine.rest.sample(0.0, 0.0, at)
+    machine.stop(Reason.STOPPED, 3, 106.41)
+    output = machine.poll(106.41)
+    assert output is not None
+    assert (output.setpoint, output.epoch, output.first) == (None, 3, True)
+
+
+def test_a_reset_clears_the_latch_and_moves_nothing() -> None:
+    """The operator's word: IDLE, silent, and motion needs a new command."""
+    machine = failed()
+    assert machine.reset(107.0)
+    assert machine.state is IDLE
+    assert machine.poll(107.0) is None
+    assert machine.wake_at() == math.inf
+    go(machine, 3, 108.0)
+    assert machine.state is MOVING
+
+
+def test_a_reset_touches_nothing_but_the_latch() -> None:
+    """In every other state it does nothing and says so."""
+    machine = actuator(BLIND)
+    assert not machine.reset(99.0)
+    go(machine, 1, 100.0)
+    assert not machine.reset(100.5)
+    assert machine.state is MOVING
+    halt(machine, 2, 101.0)
+    assert not machine.reset(101.5)
+    assert machine.state is STOPPING
+
+
+# ---- the clock of the pump -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('late', [0.0, 0.0004, 0.004, 0.04])
+@pytest.mark.parametrize('hold', [0.33, 1.0])
+@pytest.mark.parametrize('settings', [BLIND, SEEING, ANSWERING])
+def test_the_machine_never_asks_to_be_polled_at_once_again(
+        settings: ActuatorSettings, hold: float, late: float) -> None:
+    """However late each poll is, its next one lies ahead: a pump that obeys never spins."""
+    machine = actuator(replace(settings, stop_hold=hold))
+    machine.command(Motion(AHEAD, 0.77), OpenClaim(), 1, 100.0)
+    polls = 0
+    while machine.wake_at() < 108.0:
+        now = machine.wake_at() + (0.0 if polls % 2 else late)
+        machine.poll(now)
+        assert machine.wake_at() > now
+        polls += 1
+    assert polls < 250
+
+
+def test_a_timeout_shorter_than_the_hold_does_not_spin_either() -> None:
+    """A blind stop cannot fail: past its timeout it waits for its hold."""
+    machine = actuator(replace(BLIND, stop_hold=1.0, stop_timeout=0.33))
+    halt(machine, 1, 100.0)
+    now = 0.0
+    while machine.state is STOPPING:
+        assert machine.wake_at() > now
+        now = machine.wake_at()
+        machine.poll(now)
+    assert now == pytest.approx(101.0)
+
+
+# ---- acknowledged stops --------------------------------------------------------------------------
+
+
+def test_an_acknowledged_stop_that_answers_is_verified() -> None:
+    """It ends with the hold, as a stop that is known to have arrived."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.stop_answered(2, '', 101.2)
+    machine.poll(101.999)
+    assert machine.state is STOPPING
+    machine.poll(102.0)
+    assert machine.state is IDLE
+    assert machine.take_notes()[1][-1].verified
+
+
+def test_a_late_answer_delays_the_end_of_the_stop() -> None:
+    """Past the hold, the stop is repeated until the answer comes."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    assert follow(machine, 104.0)[-1][0] > 103.9
+    machine.stop_answered(2, '', 104.01)
+    machine.poll(104.01)
+    assert machine.state is IDLE
+
+
+def test_an_acknowledged_stop_that_fails_is_unconfirmed_at_once_also_without_feedback() -> None:
+    """Its own words are in the refusal of the next command."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.stop_answered(2, 'the service said no', 101.2)
+    assert machine.state is UNCONFIRMED
+    with pytest.raises(NotAtRest, match='the service said no'):
+        go(machine, 3, 101.3)
+
+
+def test_an_acknowledged_stop_that_never_answers_fails_at_the_timeout() -> None:
+    """Silence is not success."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.poll(105.999)
+    assert machine.state is STOPPING
+    machine.poll(106.0)
+    assert machine.state is UNCONFIRMED
+    with pytest.raises(NotAtRest, match='never answered'):
+        go(machine, 3, 106.1)
+
+
+def test_motion_waits_for_an_outstanding_answer() -> None:
+    """STOPPING to MOVING once it has come: the stop must not overtake the motion in the driver."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    with pytest.raises(StopOutstanding):
+        go(machine, 3, 101.1)
+    assert (machine.state, machine.epoch) == (STOPPING, 2)
+    machine.stop_answered(2, '', 101.2)
+    go(machine, 4, 101.3)
+    assert machine.state is MOVING
+
+
+def test_the_answer_to_an_earlier_stop_is_not_the_answer_to_this_one() -> None:
+    """Answers carry their epoch."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    halt(machine, 3, 101.1)
+    machine.stop_answered(2, '', 101.2)
+    with pytest.raises(StopOutstanding):
+        go(machine, 4, 101.3)
+    machine.stop_answered(2, 'too late', 101.4)
+    assert machine.state is STOPPING
+    machine.stop_answered(3, '', 101.5)
+    machine.poll(102.2)
+    assert machine.state is IDLE
+
+
+def test_a_repeated_stop_that_answers_at_last_ends_a_failed_one() -> None:
+    """UNCONFIRMED without feedback: a stop that is sent again and succeeds is a stop done."""
+    machine = failed(ANSWERING)
+    halt(machine, 3, 107.0)
+    machine.stop_answered(3, 'still no', 107.1)
+    machine.poll(107.2)
+    assert machine.state is UNCONFIRMED
+    halt(machine, 4, 108.0)
+    machine.stop_answered(4, '', 108.1)
+    follow(machine, 109.1)
+    assert machine.state is IDLE
+
+
+def test_an_answer_that_was_given_up_by_a_reset_refuses_nothing_later() -> None:
+    """The operator's word also ends the wait for a driver that will never answer."""
+    machine = failed(ANSWERING)
+    halt(machine, 3, 107.0)
+    assert machine.reset(108.0)
+    go(machine, 4, 109.0)
+    assert machine.state is MOVING
+
+
+# ---- the stop path -------------------------------------------------------------------------------
+
+
+def test_motion_needs_a_stop_path_and_the_refusal_says_what_is_wrong_with_it() -> None:
+    """Before the first look at the graph there is none."""
+    machine = Actuator('base', BLIND)
+    with pytest.raises(NoStopPath, match='base: .*not been checked'):
+        go(machine, 1, 100.0)
+    machine.path_problem = 'nobody listens on /cmd_vel'
+    with pytest.raises(NoStopPath, match='base: nobody listens on /cmd_vel'):
+        go(machine, 1, 100.0)
+    assert machine.state is IDLE
+    assert machine.take_notes() == ([], [])
+
+
+def test_a_stop_needs_no_path() -> None:
+    """It is sent anyway: somebody may listen whom we do not see."""
+    machine = Actuator('base', BLIND)
+    machine.stop(Reason.STOPPED, 1, 100.0)
+    assert machine.poll(100.0) is not None
+
+
+def test_a_missing_path_can_be_allowed() -> None:
+    """With require_path off, the operator answers for it."""
+    machine = Actuator('base', replace(BLIND, require_path=False))
+    go(machine, 1, 100.0)
+    assert machine.state is MOVING
+
+
+# ---- late drivers (law 10) -----------------------------------------------------------------------
+
+
+def late(machine: Actuator, now: float) -> bool:
+    """Let a driver appear; tells whether it was told to stop, and fails if told anything else."""
+    machine.driver_appeared(99, now)
+    output = machine.poll(now)
+    assert output is None or output.setpoint is None or machine.state is MOVING
+    return output is not None and output.setpoint is None
+
+
+def test_a_driver_is_told_nothing_before_the_first_command() -> None:
+    """The bridge has moved nothing yet, so it owes no stop."""
+    assert not late(actuator(BLIND), 100.0)
+
+
+def test_a_driver_that_appears_in_mid_motion_gets_the_wish() -> None:
+    """MOVING repeats it anyway."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.driver_appeared(2, 100.01)
+    assert (machine.state, machine.epoch) == (MOVING, 1)
+
+
+def test_a_driver_that_appears_during_the_stop_gets_all_of_the_hold() -> None:
+    """It may have missed the zeros so far."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    assert late(machine, 101.9)
+    machine.poll(102.5)
+    assert machine.state is STOPPING
+    machine.poll(102.9)
+    assert machine.state is IDLE
+
+
+def test_without_feedback_a_driver_is_told_to_stop_for_thirty_seconds_after_the_last_output() -> None:
+    """A restarted driver may come up with its last speed; after that it is left alone."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    told = follow(machine, 200.0)
+    last = told[-1][0]
+    assert machine.state is IDLE
+    assert not late(machine, last + LATE_DRIVER_MEMORY)
+    assert late(machine, last + LATE_DRIVER_MEMORY - 0.001)
+
+
+def test_once_rest_was_confirmed_a_driver_is_left_alone() -> None:
+    """With feedback the memory ends with the stop itself."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    follow(machine, 103.0, lambda at: 0.0, now=101.0)
+    assert machine.state is IDLE
+    assert not late(machine, 103.1)
+
+
+@pytest.mark.parametrize('after', [1.0, LATE_DRIVER_MEMORY - 1.0, LATE_DRIVER_MEMORY + 1.0, 1e4])
+def test_with_feedback_the_memory_lasts_until_rest_was_confirmed(after: float) -> None:
+    """An operator's reset confirms nothing: the thirty seconds are for those who cannot see."""
+    machine = failed()
+    machine.reset(106.0)
+    assert late(machine, 106.0 + after)
+
+
+def test_while_unconfirmed_a_new_driver_is_told_to_stop() -> None:
+    """The state stays."""
+    machine = failed()
+    assert late(machine, 106.02)
+    assert machine.state is UNCONFIRMED
+
+
+# ---- how motions end -----------------------------------------------------------------------------
+
+
+def ends(machine: Actuator) -> list[tuple[int, Reason]]:
+    """Take the ends so far."""
+    return [(ended.epoch, ended.reason) for ended in machine.take_notes()[0]]
+
+
+def test_a_timed_move_ends_exactly() -> None:
+    """Its stop goes out at its end, not at the next repetition."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0, duration=1.03)
+    follow(machine, 101.02)
+    assert machine.wake_at() == pytest.approx(101.03)
+    machine.poll(101.029)
+    assert ends(machine) == []
+    output = machine.poll(machine.wake_at())
+    assert output is not None and (output.setpoint, output.epoch) == (None, 1)
+    assert ends(machine) == [(1, Reason.DONE)]
+
+
+def test_with_feedback_a_move_is_done_when_the_robot_rests() -> None:
+    """The caller hears of it when rest is seen, which may be before the hold is over."""
+    machine = actuator(SEEING)
+    assert machine.rest is not None
+    go(machine, 1, 100.0, duration=1.0)
+    machine.poll(101.0)
+    assert (machine.state, ends(machine)) == (STOPPING, [])
+    for at in (101.2, 101.3, 101.4, 101.5, 101.6):
+        machine.rest.sample(0.0, 0.0, at)
+    machine.poll(101.6)
+    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.DONE)])
+    follow(machine, 103.0, lambda at: 0.0, now=101.7)
+    assert (machine.state, ends(machine)) == (IDLE, [])
+
+
+def test_with_feedback_a_move_whose_stop_fails_is_not_done() -> None:
+    """The caller hears that the robot was not seen to come to rest."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0, duration=1.0)
+    machine.poll(101.0)
+    machine.poll(106.0)
+    assert ends(machine) == [(1, Reason.NOT_AT_REST)]
+
+
+@pytest.mark.parametrize('reason', [
+    Reason.STOPPED, Reason.CANCELLED, Reason.SESSION_ENDED, Reason.DISCONNECTED,
+    Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED, Reason.SHUTDOWN])
+def test_a_motion_ends_for_the_reason_of_its_stop(reason: Reason) -> None:
+    """Once, with the epoch of the motion and not of the stop."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(reason, 2, 101.0)
+    machine.stop(Reason.STOPPED, 3, 101.1)
+    follow(machine, 110.0)
+    assert ends(machine) == [(1, reason)]
+
+
+def test_a_finished_move_that_waits_for_rest_can_still_be_stopped_or_superseded() -> None:
+    """Whatever comes first ends it, and only once."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0, duration=1.0)
+    machine.poll(101.0)
+    machine.stop(Reason.STOPPED, 2, 101.1)
+    machine.poll(101.1)
+    assert ends(machine) == [(1, Reason.STOPPED)]
+    go(machine, 3, 101.2, duration=1.0)
+    machine.poll(102.2)
+    go(machine, 4, 102.3)
+    assert ends(machine) == [(3, Reason.SUPERSEDED)]
+    halt(machine, 5, 103.0)
+    follow(machine, 106.0, lambda at: 0.0, now=103.0)
+    assert ends(machine) == [(4, Reason.STOPPED)]
+
+
+def test_a_stop_that_stopped_nothing_ends_nothing() -> None:
+    """Only motions have an end."""
+    machine = actuator(BLIND)
+    halt(machine, 1, 100.0)
+    follow(machine, 110.0)
+    assert ends(machine) == []
+
+
+# ---- moves that are steered by feedback ----------------------------------------------------------
+
+
+def steered(machine: Actuator, now: float = 100.0) -> None:
+    """Begin a drive of one metre at half a metre a second, ten seconds at most."""
+    assert machine.rest is not None
+    machine.measured(BaseSample(), now)
+    course = Course(Along.PATH, 1.0, 0.5, 100.0)
+    machine.command(Motion(AHEAD, 10.0, course), OpenClaim(), 1, now)
+    machine.poll(now)
+
+
+def roll(machine: Actuator, begin: float, end: float) -> None:
+    """Roll at half a metre a second since 100, with odometry and polls every 100 ms."""
+    for i in range(1, round((end - begin) * 10) + 1):
+        now = begin + i / 10
+        machine.measured(BaseSample(x=(now - 100.0) / 2, speed=0.5), now)
+        machine.poll(now)
+
+
+def test_a_steered_move_is_done_when_the_odometry_says_so() -> None:
+    """It stops there, and its caller hears of it at rest."""
+    machine = actuator(SEEING)
+    steered(machine)
+    roll(machine, 100.0, 101.9)
+    assert machine.state is MOVING
+    roll(machine, 101.9, 102.2)
+    assert (machine.state, ends(machine)) == (STOPPING, [])
+    for i in range(1, 11):
+        machine.measured(BaseSample(x=1.1), 102.2 + i / 10)
+        machine.poll(102.2 + i / 10)
+    assert ends(machine) == [(1, Reason.DONE)]
+
+
+def test_a_steered_move_has_a_time_limit() -> None:
+    """A robot that stands at a wall is not pushed for ever; the limit is exact."""
+    machine = actuator(SEEING)
+    steered(machine)
+    for i in range(1, 100):
+        machine.measured(BaseSample(), 100.0 + i / 10)
+        machine.poll(100.0 + i / 10)
+    assert machine.state is MOVING
+    machine.measured(BaseSample(), 109.999)
+    assert machine.wake_at() <= 110.0
+    machine.poll(110.0)
+    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.TIME_LIMIT)])
+
+
+def test_a_steered_move_ends_when_its_feedback_falls_silent() -> None:
+    """Exactly then: the machine wakes for it."""
+    machine = actuator(SEEING)
+    steered(machine)
+    roll(machine, 100.0, 101.0)
+    told = follow(machine, 101.499)
+    assert machine.state is MOVING
+    assert all(output.setpoint is not None for _, output in told)
+    follow(machine, 101.505)
+    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
+
+
+def test_a_steered_move_ends_when_its_feedback_is_not_a_number() -> None:
+    """Unknown means stop."""
+    machine = actuator(SEEING)
+    steered(machine)
+    machine.measured(BaseSample(x=math.nan, speed=0.5), 100.1)
+    machine.poll(100.1)
+    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])

@@ -1,0 +1,406 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who may hold a motion, and until when: every row of the table of presence, under every policy.
+
+One base without feedback, a heartbeat window of 2 s. A look at the open connections counts for half
+a second; `looking` keeps taking them while a test waits for something else.
+"""
+
+from collections.abc import Iterable
+from itertools import count
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.claims import (
+    Caller,
+    Claim,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    same_holder,
+    SessionClaim,
+    UnsupervisedPolicy,
+)
+from viam_session_bridge.core.errors import Unsupervised
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import LOOK_PATIENCE, MOST_CARRIERS, OpenSockets, Policy
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import Resource, Supervisor
+
+AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
+CONNECTION, LEASE = UnsupervisedPolicy.CONNECTION, UnsupervisedPolicy.LEASE
+ALLOW, REJECT = UnsupervisedPolicy.ALLOW, UnsupervisedPolicy.REJECT
+EVERY_POLICY = list(UnsupervisedPolicy)
+
+
+class Rig:
+    """A base that moves at the word of one caller; the first session is called s1."""
+
+    def __init__(self, unsupervised: UnsupervisedPolicy = CONNECTION,
+                 stop_on_disconnect: bool = True) -> None:
+        numbers = count(1)
+        self.supervisor = Supervisor(
+            [Resource('base', 'base', VelocityLimits(1.0, 1.0), ActuatorSettings())],
+            Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect, unsupervised),
+            lambda: f's{next(numbers)}')
+        self.supervisor.path('base', '', 0.0)
+        self.wake = self.supervisor.poll(0.0).wake
+
+    @property
+    def moves(self) -> bool:
+        """The base is still being told to move."""
+        return self.supervisor.states()['base'] is State.MOVING
+
+    def start_session(self, socket: int | None, now: float) -> Caller:
+        """Start a session over this connection."""
+        session = self.supervisor.start_session(Caller(socket=socket), '', now)
+        return Caller(session.id, socket)
+
+    def command(self, caller: Caller, now: float, duration: float | None = None) -> None:
+        """Command, and let the pump run."""
+        self.supervisor.command('base', Motion(AHEAD.setpoint, duration), caller, now)
+        self.poll(now)
+
+    def poll(self, now: float) -> list[Reason]:
+        """Let the pump run; returns how motions ended."""
+        outputs = self.supervisor.poll(now)
+        self.wake = outputs.wake
+        return [ended.reason for ended in outputs.ended]
+
+    def run(self, until: float, looking: Iterable[int] | None = None) -> list[Reason]:
+        """Let the pump run on time, and the poller too if it sees anything, until just before."""
+        ends: list[Reason] = []
+        look_at = self.wake if looking is not None else math.inf
+        while (now := min(self.wake, look_at)) < until:
+            if looking is not None and now == look_at:
+                self.supervisor.look(frozenset(looking), now, now)
+                look_at += 0.1
+            ends += self.poll(now)
+        return ends
+
+
+# ---- a session -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('policy', EVERY_POLICY)
+@pytest.mark.parametrize('stop_on_disconnect', [True, False])
+def test_a_session_holds_its_motion_while_it_beats(policy: UnsupervisedPolicy,
+                                                   stop_on_disconnect: bool) -> None:
+    """Whatever the policy for others is; and it is stopped exactly when its window lapses."""
+    rig = Rig(policy, stop_on_disconnect)
+    ann = rig.start_session(1, 100.0)
+    rig.command(ann, 100.0)
+    for now in (101.9, 103.8, 105.7):
+        assert rig.run(now, looking=[1]) == []
+        rig.supervisor.beat('s1', ann, now)
+    assert rig.run(107.7, looking=[1]) == []
+    assert rig.moves
+    assert rig.wake == 107.7
+    assert rig.poll(107.7) == [Reason.SESSION_ENDED]
+    assert not rig.moves
+
+
+def test_with_stop_on_disconnect_the_motion_ends_with_the_last_connection() -> None:
+    """The session lives on and may command again; its motion does not come back by itself."""
+    rig = Rig()
+    ann = rig.start_session(1, 100.0)
+    rig.command(ann, 100.0)
+    assert rig.run(100.5, looking=[1]) == []
+    assert rig.supervisor.look(frozenset(), 100.5, 100.5)
+    assert rig.poll(100.5) == [Reason.DISCONNECTED]
+    rig.supervisor.beat('s1', Caller('s1', 2), 100.6)
+    rig.supervisor.look(frozenset([2]), 100.7, 100.7)
+    rig.poll(100.7)
+    assert not rig.moves
+    rig.command(Caller('s1', 2), 100.8)
+    assert rig.run(101.5, looking=[2]) == []
+    assert rig.moves
+
+
+def test_without_stop_on_disconnect_only_the_window_counts() -> None:
+    """Nobody needs to look at connections, and a caller whose own is unknown is welcome."""
+    rig = Rig(stop_on_disconnect=False)
+    ann = rig.start_session(None, 100.0)
+    rig.command(ann, 100.0)
+    assert rig.supervisor.watched_sockets(100.0) == frozenset()
+    assert not rig.supervisor.look(frozenset(), 100.1, 100.1)
+    assert rig.run(102.0) == []
+    assert rig.poll(102.0) == [Reason.SESSION_ENDED]
+
+
+def test_any_connection_that_ever_carried_the_session_will_do() -> None:
+    """Python beats over a second connection; the motion outlives the one it was commanded over."""
+    rig = Rig()
+    ann = rig.start_session(1, 100.0)
+    rig.supervisor.beat('s1', Caller('s1', 2), 100.0)
+    rig.command(ann, 100.1)
+    assert rig.supervisor.watched_sockets(100.1) == {1, 2}
+    assert rig.run(100.5, looking=[1, 2, 3]) == []
+    assert rig.run(101.0, looking=[2, 3]) == []
+    assert rig.moves
+    assert rig.run(101.5, looking=[3]) == [Reason.DISCONNECTED]
+
+
+def test_a_session_whose_connection_is_unknown_may_not_move_with_stop_on_disconnect() -> None:
+    """Nothing could tell that it disconnected. The refused command still renewed the session."""
+    rig = Rig()
+    ann = rig.start_session(None, 100.0)
+    with pytest.raises(Unsupervised, match='base: .*not among the open ones.*stop_on_disconnect'):
+        rig.command(ann, 101.0)
+    assert not rig.moves
+    assert rig.supervisor.sessions.living(102.9)
+    assert not rig.supervisor.sessions.living(103.0)
+
+
+def test_a_session_never_dies_between_start_and_first_beat() -> None:
+    """It owns nothing meanwhile, and has 20 s."""
+    rig = Rig()
+    rig.start_session(1, 100.0)
+    rig.run(119.9)
+    rig.supervisor.beat('s1', Caller('s1', 1), 119.99)
+    assert rig.supervisor.sessions.living(121.9)
+
+
+# ---- a client without a session ------------------------------------------------------------------
+
+
+def test_connection_the_open_connection_holds_the_motion() -> None:
+    """The default: as long as every look lists it, however long that is."""
+    rig = Rig(CONNECTION)
+    rig.command(Caller(socket=7), 100.0)
+    assert rig.supervisor.watched_sockets(100.0) == {7}
+    assert rig.run(200.0, looking=[7, 8]) == []
+    assert rig.moves
+    assert rig.supervisor.look(frozenset([8]), 200.0, 200.0)
+    assert rig.poll(200.0) == [Reason.DISCONNECTED]
+
+
+def test_connection_an_unknown_connection_holds_nothing() -> None:
+    """Motion is refused when the caller's socket is not among the open ones."""
+    rig = Rig(CONNECTION)
+    with pytest.raises(Unsupervised, match='base: .*not among the open ones'):
+        rig.command(Caller(), 100.0)
+    assert not rig.moves
+
+
+@pytest.mark.parametrize('socket', [None, 7])
+def test_lease_one_window_per_command(socket: int | None) -> None:
+    """Whoever is connected: the motion lasts one window from the last command, exactly."""
+    rig = Rig(LEASE)
+    rig.command(Caller(socket=socket), 100.0)
+    rig.run(101.5)
+    rig.command(Caller(socket=socket), 101.5)
+    assert rig.run(103.5) == []
+    assert rig.wake == 103.5
+    assert rig.poll(103.5) == [Reason.LEASE_OVER]
+
+
+@pytest.mark.parametrize('duration', [0.5, 2.0, 7.5])
+def test_lease_an_open_blocking_call_holds_its_move(duration: float) -> None:
+    """Also one that takes longer than the window: it is done, not cut off."""
+    rig = Rig(LEASE)
+    rig.command(Caller(socket=7), 100.0, duration)
+    assert rig.run(100.0 + duration) == []
+    assert rig.moves
+    assert rig.poll(100.0 + duration) == [Reason.DONE]
+
+
+def test_allow_nobody_stops_it() -> None:
+    """The behaviour of viam-server, by explicit choice: no look, no window, no end."""
+    rig = Rig(ALLOW)
+    rig.command(Caller(), 100.0)
+    assert rig.supervisor.watched_sockets(100.0) == frozenset()
+    assert not rig.supervisor.look(frozenset(), 100.1, 100.1)
+    assert rig.run(160.0) == []
+    assert rig.moves
+
+
+def test_reject_motion_needs_a_session() -> None:
+    """The refusal says what to do."""
+    rig = Rig(REJECT)
+    with pytest.raises(Unsupervised, match='unsupervised: reject.*start a session.*viam-sid'):
+        rig.command(Caller(socket=7), 100.0)
+    assert not rig.moves
+
+
+@pytest.mark.parametrize('policy', EVERY_POLICY)
+def test_a_stop_needs_no_presence(policy: UnsupervisedPolicy) -> None:
+    """A zero command without session or known connection stops what moves, under every policy."""
+    rig = Rig(policy)
+    rig.command(rig.start_session(1, 100.0), 100.0)
+    rig.supervisor.command('base', Motion(Velocity()), Caller(), 100.1)
+    assert rig.poll(100.1) == [Reason.STOPPED]
+
+
+# ---- without a session, on a connection that carried one -----------------------------------------
+
+
+@pytest.mark.parametrize('policy', [CONNECTION, LEASE, ALLOW])
+@pytest.mark.parametrize('carried', ['start', 'beat', 'command'])
+def test_a_session_less_command_beside_a_session_gets_one_window(policy: UnsupervisedPolicy,
+                                                                carried: str) -> None:
+    """Python sends its command without the id when its first heartbeat failed: a lease it is."""
+    rig = Rig(policy)
+    ann = rig.start_session(7 if carried == 'start' else 1, 100.0)
+    if carried == 'beat':
+        rig.supervisor.beat('s1', Caller('s1', 7), 100.0)
+    if carried == 'command':
+        rig.command(Caller(ann.session, 7), 100.0)
+    rig.command(Caller(socket=7), 100.5)
+    assert rig.run(102.5, looking=[1, 7]) in ([], [Reason.SUPERSEDED])
+    assert rig.moves
+    assert rig.poll(102.5) == [Reason.LEASE_OVER]
+
+
+def test_a_connection_is_remembered_as_a_carrier_after_its_session_died() -> None:
+    """What kind of client is behind it does not change."""
+    rig = Rig(ALLOW)
+    rig.start_session(7, 100.0)
+    rig.run(130.0)
+    rig.command(Caller(socket=7), 130.0)
+    rig.run(132.0)
+    assert rig.poll(132.0) == [Reason.LEASE_OVER]
+
+
+def test_reject_refuses_it_too() -> None:
+    """A lease is not a session."""
+    rig = Rig(REJECT)
+    rig.start_session(7, 100.0)
+    with pytest.raises(Unsupervised):
+        rig.command(Caller(socket=7), 100.5)
+
+
+def test_a_carrier_in_use_is_not_forgotten() -> None:
+    """However many connections come and go beside it."""
+    rig = Rig(ALLOW)
+    ann = rig.start_session(5, 100.0)
+    for socket in range(10, 10 + 2 * MOST_CARRIERS):
+        rig.supervisor.beat('s1', Caller('s1', socket), 100.0)
+        if socket % 100 == 0:
+            rig.supervisor.beat('s1', ann, 100.0)
+    rig.supervisor.beat('s1', ann, 100.0)
+    rig.command(Caller(socket=5), 100.5)
+    rig.run(102.5)
+    assert rig.poll(102.5) == [Reason.LEASE_OVER]
+
+
+# ---- law 12: evidence ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('with_session', [True, False])
+def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
+    """A dead poller ends every motion that rests on a connection, however well the client beats."""
+    rig = Rig()
+    caller = rig.start_session(1, 100.0) if with_session else Caller(socket=1)
+    rig.command(caller, 100.0)
+    assert rig.run(100.3, looking=[1]) == []
+    last = 100.3
+    rig.supervisor.look(frozenset([1]), last, last)
+    rig.poll(last)
+    if with_session:
+        rig.supervisor.beat('s1', caller, last + 0.4)
+    assert rig.run(last + LOOK_PATIENCE) == []
+    assert rig.wake == last + LOOK_PATIENCE
+    assert rig.poll(last + LOOK_PATIENCE) == [Reason.DISCONNECTED]
+
+
+@pytest.mark.parametrize('with_session', [True, False])
+def test_when_nobody_ever_looked_the_command_itself_goes_stale_like_a_look(
+        with_session: bool) -> None:
+    """It proves that its sender was there, for half a second."""
+    rig = Rig()
+    rig.command(rig.start_session(1, 100.0) if with_session else Caller(socket=1), 100.0)
+    assert rig.run(100.5) == []
+    assert rig.poll(100.5) == [Reason.DISCONNECTED]
+
+
+def test_a_look_taken_before_the_command_proves_nothing() -> None:
+    """Neither that the connection is open, nor, arriving late, that it is closed."""
+    rig = Rig()
+    rig.supervisor.look(frozenset([1]), 99.9, 99.9)
+    rig.command(Caller(socket=1), 100.0)
+    assert not rig.supervisor.look(frozenset(), 99.99, 100.01)
+    assert rig.poll(100.02) == []
+    rig.run(100.5)
+    assert rig.moves
+    assert rig.poll(100.5) == [Reason.DISCONNECTED]
+
+
+def test_a_look_that_began_with_the_command_counts() -> None:
+    """At equal times the look saw the sockets no earlier than the command came."""
+    rig = Rig()
+    rig.command(Caller(socket=1), 100.0)
+    assert rig.supervisor.look(frozenset([2]), 100.0, 100.01)
+    assert rig.poll(100.01) == [Reason.DISCONNECTED]
+    rig.command(Caller(socket=1), 101.0)
+    assert not rig.supervisor.look(frozenset([1]), 101.0, 101.4)
+    assert rig.run(101.5) == []
+    assert rig.poll(101.5) == [Reason.DISCONNECTED]
+
+
+def test_a_look_counts_from_when_it_was_begun() -> None:
+    """One that took long to arrive is as old as its beginning."""
+    rig = Rig()
+    rig.command(Caller(socket=1), 100.0)
+    rig.supervisor.look(frozenset([1]), 100.1, 100.55)
+    assert rig.run(100.6) == []
+    assert rig.poll(100.6) == [Reason.DISCONNECTED]
+
+
+def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
+    """The newest look counts; of two begun at the same time, the one that came last."""
+    sockets = OpenSockets()
+    sockets.look(frozenset([1]), 101.0)
+    sockets.look(frozenset(), 100.9)
+    assert sockets.proves([1], 100.0, 101.2)
+    sockets.look(frozenset([2]), 101.0)
+    assert not sockets.proves([1], 100.0, 101.2)
+    assert sockets.proves([1, 2], 100.0, 101.2)
+    assert not sockets.proves([], 100.0, 101.2)
+
+
+def test_evidence_expires_exactly() -> None:
+    """At ``taken_at + patience`` it is gone, as every deadline."""
+    sockets = OpenSockets()
+    sockets.look(frozenset([1]), 101.0)
+    assert sockets.proves([1], 100.0, 101.499999)
+    assert not sockets.proves([1], 100.0, 101.5)
+    assert sockets.stale_at(100.0) == 101.5
+    assert sockets.stale_at(102.0) == 102.5
+
+
+def test_only_what_a_motion_rests_on_is_watched() -> None:
+    """Nothing before it, nothing after its end: a look costs time."""
+    rig = Rig()
+    ann = rig.start_session(1, 100.0)
+    assert rig.supervisor.watched_sockets(100.0) == frozenset()
+    rig.command(ann, 100.0)
+    assert rig.supervisor.watched_sockets(100.0) == {1}
+    rig.supervisor.stop('base', 100.1)
+    assert rig.supervisor.watched_sockets(100.1) == frozenset()
+
+
+# ---- who holds -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(('one', 'other', 'same'), [
+    (SessionClaim('a', 1.0), SessionClaim('a', 2.0), True),
+    (SessionClaim('a', 1.0), SessionClaim('b', 1.0), False),
+    (ConnectionClaim(1, 1.0), ConnectionClaim(1, 2.0), True),
+    (ConnectionClaim(1, 1.0), ConnectionClaim(2, 1.0), False),
+    (LeaseClaim(1.0, 'x'), LeaseClaim(2.0, 'x'), True),
+    (LeaseClaim(1.0, 'x'), LeaseClaim(1.0, 'y'), False),
+    (OpenClaim(), OpenClaim(), True),
+    (OpenClaim(), SessionClaim('a', 1.0), False),
+    (None, SessionClaim('a', 1.0), False),
+    (None, None, False),
+])
+def test_the_same_holder_is_the_same_session_connection_or_leaseholder(
+        one: Claim | None, other: Claim | None, same: bool) -> None:
+    """The time of the command does not matter; nobody is nobody's equal."""
+    assert same_holder(one, other) is same
+    assert same_holder(other, one) is same

@@ -1,0 +1,352 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The machine of one actuator: IDLE, MOVING, STOPPING, UNCONFIRMED (table in docs/safety.md).
+
+It decides what its driver is told and when; it knows neither sessions nor other actuators. A stop
+is not done until it is seen: with feedback it is repeated until the robot rests, without feedback
+for the hold, and an acknowledged output must have answered.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+import math
+
+from viam_session_bridge.core.claims import Claim
+from viam_session_bridge.core.course import BaseSample, Tracker
+from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import RestSettings, RestWatch
+from viam_session_bridge.core.setpoints import Velocity
+
+# Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
+# may have come up with its last speed.
+LATE_DRIVER_MEMORY = 30.0
+
+# A client that floods commands must not flood the driver: outputs of new commands keep this
+# distance (s). The first output after a change of state never waits.
+LEAST_SPACING = 0.01
+
+
+class State(Enum):
+    """Where an actuator stands."""
+
+    IDLE = 'idle'
+    MOVING = 'moving'
+    STOPPING = 'stopping'
+    UNCONFIRMED = 'unconfirmed'
+
+
+class Reason(Enum):
+    """Why a motion ended or a stop began; the value is for people."""
+
+    COMMANDED = 'a client commanded it'
+    DONE = 'the move is finished'
+    SUPERSEDED = 'another command took its place'
+    STOPPED = 'a client asked for a stop'
+    CANCELLED = 'the call was cancelled'
+    SESSION_ENDED = 'the session that commanded it ended'
+    DISCONNECTED = 'the connection that commanded it is gone'
+    LEASE_OVER = 'the lease of a client without a session ran out'
+    PATH_LOST = 'nothing that could stop the robot is listening any more'
+    STALLED = 'the bridge itself was frozen'
+    LATE_DRIVER = 'a driver appeared that may still be moving'
+    SHUTDOWN = 'the bridge is shutting down'
+    NOT_AT_REST = 'the robot was not seen to come to rest'
+    TIME_LIMIT = 'it took too long'
+    STALE_FEEDBACK = 'the feedback it is steered by went silent'
+
+
+# How a waiting call is answered: these ended as somebody wished.
+WISHED = frozenset({Reason.DONE, Reason.SUPERSEDED, Reason.STOPPED})
+
+
+@dataclass(frozen=True)
+class ActuatorSettings:
+    """
+    How one actuator is driven.
+
+    command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
+    is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
+    acknowledged: the driver reports the outcome of each stop. require_path: refuse motion while no
+    stop could arrive.
+    """
+
+    command_rate: float = 20.0
+    stop_hold: float = 1.0
+    stop_timeout: float = 5.0
+    rest: RestSettings | None = None
+    acknowledged: bool = False
+    require_path: bool = True
+
+
+@dataclass(frozen=True)
+class Output:
+    """
+    What a driver is told in this pass: a setpoint, or a stop where setpoint is None.
+
+    epoch: the command it belongs to. due: when it had to go out (s). first: the first of its kind
+    since the state changed.
+    """
+
+    resource: str
+    epoch: int
+    setpoint: Velocity | None
+    due: float
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The motion of one epoch is over."""
+
+    resource: str
+    epoch: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The actuator went from one state to another, for the log and diagnostics."""
+
+    resource: str
+    before: State
+    after: State
+    reason: Reason
+    claim: Claim | None = None
+    verified: bool = False
+    detail: str = ''
+
+
+class Actuator:
+    """One actuator. Times are seconds on the supervisor's clock."""
+
+    def __init__(self, name: str, settings: ActuatorSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.state = State.IDLE
+        self.epoch = 0
+        self.motion: Motion | None = None
+        self.claim: Claim | None = None
+        self.reason = Reason.DONE
+        self.path_problem = 'its stop path has not been checked yet'
+        self.rest = RestWatch(settings.rest) if settings.rest else None
+        self.ended: list[Ended] = []
+        self.changed: list[Changed] = []
+        self._period = 1.0 / settings.command_rate
+        self._next_output = math.inf
+        self._last_output = -math.inf
+        self._polled_at = -math.inf
+        self._first = False
+        self._ends_at = math.inf
+        self._stop_began = -math.inf
+        self._hold_until = math.inf
+        self._fails_at = math.inf
+        self._answer_outstanding = False
+        self._answered_well = False
+        self._stop_failure = ''
+        self._rest_confirmed = True
+        self._finishing: int | None = None
+        self._tracker: Tracker | None = None
+
+    def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
+        """
+        Begin a motion; the one that ran is superseded.
+
+        Raises NotAtRest, StopOutstanding, NoStopPath or NoFeedback and changes nothing.
+        """
+        if self.state is State.UNCONFIRMED:
+            raise NotAtRest(
+                f'{self.name}: motion is refused because the last stop was not confirmed '
+                f'({self._stop_failure}); it is accepted again when rest is seen or after a reset')
+        if self._answer_outstanding:
+            raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
+        if self.settings.require_path and self.path_problem:
+            raise NoStopPath(f'{self.name}: {self.path_problem}')
+        if motion.course and (self.rest is None or self.rest.moving(now) is None):
+            raise NoFeedback(
+                f'{self.name}: this move is steered by feedback, and none has arrived lately')
+        fresh = self.state is not State.MOVING
+        self._end(Reason.SUPERSEDED)
+        self._to(State.MOVING, Reason.COMMANDED, claim)
+        self.epoch = epoch
+        self.motion = motion
+        self.claim = claim
+        self._first = True
+        self._rest_confirmed = False
+        self._ends_at = math.inf if motion.duration is None else now + motion.duration
+        self._tracker = Tracker(motion.course) if motion.course else None
+        self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+
+    def stop(self, reason: Reason, epoch: int, now: float) -> None:
+        """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
+        self._end(reason)
+        fresh = self.state in (State.IDLE, State.MOVING)
+        if fresh:
+            self._fails_at = math.inf
+            self._stop_began = now
+            self._rest_confirmed = False
+            self._to(State.STOPPING, reason, self.claim)
+        self.reason = reason
+        self.epoch = epoch
+        self.motion = None
+        self._tracker = None
+        self.claim = None
+        self._answer_outstanding = self.settings.acknowledged
+        self._answered_well = False
+        self._first = True
+        self._ends_at = math.inf
+        # Hold and timeout run from the first output: a stop that was never sent is neither.
+        self._hold_until = math.inf
+        self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+
+    def stop_answered(self, epoch: int, problem: str, now: float) -> None:
+        """Take the outcome of an acknowledged stop; an empty problem is success."""
+        if epoch != self.epoch or not self._answer_outstanding:
+            return
+        self._answer_outstanding = False
+        self._answered_well = not problem
+        if problem and self.state is State.STOPPING:
+            self._fail(problem)
+
+    def driver_appeared(self, epoch: int, now: float) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        if self.state is State.MOVING or self._rest_confirmed:
+            return
+        forgotten = self.rest is None and now - self._last_output >= LATE_DRIVER_MEMORY
+        if self.state is State.IDLE and forgotten:
+            return
+        self.stop(Reason.LATE_DRIVER, epoch, now)
+
+    def reset(self, now: float) -> bool:
+        """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
+        if self.state is not State.UNCONFIRMED:
+            return False
+        self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
+        self._answer_outstanding = False
+        self._next_output = math.inf
+        return True
+
+    def measured(self, sample: BaseSample, received_at: float) -> bool:
+        """Take a feedback sample; tells whether a move is done by it."""
+        if self.rest is None:
+            return False
+        if not sample.is_finite:
+            self.rest.unknown()
+            return False
+        self.rest.sample(sample.speed, sample.turn_rate, received_at)
+        if self._tracker is None:
+            return False
+        self._tracker.take(sample)
+        return self._tracker.done
+
+    def is_moving(self, now: float) -> bool:
+        """Answer from feedback where it is known; else anything but IDLE counts as moving."""
+        measured = self.rest.moving(now) if self.rest else None
+        return self.state is not State.IDLE if measured is None else measured
+
+    def poll(self, now: float) -> Output | None:
+        """Advance to now and return what the driver must be told, if anything."""
+        self._polled_at = now
+        if self.state is State.MOVING:
+            self._judge_motion(now)
+        if self.state in (State.STOPPING, State.UNCONFIRMED):
+            self._judge_stop(now)
+        if now < self._next_output:
+            return None
+        due = self._next_output
+        output = Output(self.name, self.epoch, self._wish(), due, self._first)
+        if self._first and self.motion is None:
+            self._hold_until = now + self.settings.stop_hold
+            self._fails_at = min(self._fails_at, now + self.settings.stop_timeout)
+        self._first = False
+        self._last_output = now
+        # An even grid, but never a burst to catch up.
+        self._next_output = due + self._period if now - due < self._period else now + self._period
+        return output
+
+    def wake_at(self) -> float:
+        """Return when poll must run next, if nothing happens before."""
+        if self.state is State.IDLE:
+            return math.inf
+        wake = min(self._next_output, self._ends_at)
+        if self.state is State.STOPPING:
+            # Once past, hold and timeout are judged at every repetition.
+            ahead = (at for at in (self._hold_until, self._fails_at) if at > self._polled_at)
+            wake = min((wake, *ahead))
+        if self._tracker is not None and self.rest is not None:
+            wake = min(wake, self.rest.stale_at)
+        return wake
+
+    def take_notes(self) -> tuple[list[Ended], list[Changed]]:
+        """Hand over what ended and changed since the last call."""
+        notes = self.ended, self.changed
+        self.ended, self.changed = [], []
+        return notes
+
+    def _wish(self) -> Velocity | None:
+        if self._tracker is not None:
+            return self._tracker.wish()
+        return self.motion.setpoint if self.motion else None
+
+    def _judge_motion(self, now: float) -> None:
+        if self._tracker is None:
+            if now >= self._ends_at:
+                self._finish(now)
+        elif self.rest is None or self.rest.moving(now) is None:
+            self.stop(Reason.STALE_FEEDBACK, self.epoch, now)
+        elif self._tracker.done:
+            self._finish(now)
+        elif now >= self._ends_at:
+            self.stop(Reason.TIME_LIMIT, self.epoch, now)
+
+    def _finish(self, now: float) -> None:
+        epoch = self.epoch
+        self.stop(Reason.DONE, epoch, now)
+        # With feedback, a move is over when the robot rests.
+        if self.rest is None:
+            self.ended.append(Ended(self.name, epoch, Reason.DONE))
+        else:
+            self._finishing = epoch
+
+    def _judge_stop(self, now: float) -> None:
+        seen = self.rest is not None and self.rest.at_rest(self._stop_began, now)
+        if seen:
+            self._end_finishing(Reason.DONE)
+        if self.state is State.UNCONFIRMED:
+            done = seen or (self.rest is None and self._answered_well)
+        else:
+            at_rest = seen or self.rest is None
+            done = at_rest and not self._answer_outstanding and now >= self._hold_until
+            if now >= self._fails_at and not (at_rest and not self._answer_outstanding):
+                self._fail(
+                    'a stop output never answered' if self._answer_outstanding
+                    else f'no rest was seen within {self.settings.stop_timeout:g} s')
+        if done:
+            self._rest_confirmed = seen
+            self._answer_outstanding = False
+            self._next_output = math.inf
+            self._to(State.IDLE, self.reason, verified=seen or self.settings.acknowledged)
+
+    def _fail(self, problem: str) -> None:
+        self._stop_failure = problem
+        self._answer_outstanding = False
+        self._to(State.UNCONFIRMED, Reason.NOT_AT_REST, detail=problem)
+        self._end_finishing(Reason.NOT_AT_REST)
+
+    def _end(self, reason: Reason) -> None:
+        if self.state is State.MOVING and reason is not Reason.DONE:
+            self.ended.append(Ended(self.name, self.epoch, reason))
+        self._end_finishing(reason)
+
+    def _end_finishing(self, reason: Reason) -> None:
+        if self._finishing is not None:
+            self.ended.append(Ended(self.name, self._finishing, reason))
+            self._finishing = None
+
+    def _to(self, state: State, reason: Reason, claim: Claim | None = None,
+            verified: bool = False, detail: str = '') -> None:
+        if state is not self.state:
+            self.changed.append(
+                Changed(self.name, self.state, state, reason, claim, verified, detail))
+        self.state = state

@@ -1,0 +1,55 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the core refuses, and why. No gRPC codes here: rpc/status.py owns that table."""
+
+
+class BridgeError(Exception):
+    """Root of everything the bridge refuses. The text is meant for the client's programmer."""
+
+
+class SessionExpired(BridgeError):
+    """The session id is unknown, has passed its deadline, or belongs to another entity."""
+
+
+class InvalidSessionId(BridgeError):
+    """The text is not a UUID, or more than one id was given; nothing was looked up."""
+
+
+class TooManySessions(BridgeError):
+    """The table holds as many live sessions as it may."""
+
+
+class UnknownResource(BridgeError):
+    """No resource of this API and name is configured."""
+
+
+class InvalidCommand(BridgeError):
+    """A value of the command is not acceptable; the text names it and says what is."""
+
+
+class Unsupervised(BridgeError):
+    """Nobody would watch over this motion: no session, no connection that may stand for one."""
+
+
+class NoStopPath(BridgeError):
+    """No stop could reach the driver, so motion is not begun. May pass (discovery): try again."""
+
+
+class NoFeedback(BridgeError):
+    """The move is steered by feedback, and there is none that is fresh."""
+
+
+class StopOutstanding(BridgeError):
+    """An acknowledged stop output has not answered yet. Passes by itself: try again."""
+
+
+class NotAtRest(BridgeError):
+    """The last stop was not confirmed; motion waits until rest is seen or the bridge is reset."""
+
+
+class Stalled(BridgeError):
+    """The bridge itself was frozen; everything was stopped and this command may be old."""
+
+
+class ShuttingDown(BridgeError):
+    """The bridge is on its way down and accepts stops only."""

@@ -1,0 +1,162 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who may hold a motion, and whether they are still there.
+
+Presence is positive evidence. A claim that rests on a connection holds only while a look at the
+open sockets, taken after the command, lists that very socket; when nobody looks any more, nobody
+is
+present. What does not belong here: who owns what (supervisor.py), how sockets are looked at (rpc).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+import math
+
+from viam_session_bridge.core.actuator import Reason
+from viam_session_bridge.core.claims import (
+    Caller,
+    Claim,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    SessionClaim,
+    UnsupervisedPolicy,
+)
+from viam_session_bridge.core.errors import Unsupervised
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.sessions import remember, SessionSettings, SessionTable
+
+# A look at the sockets proves their presence for this long (s). Looks come every 10 ms while a
+# motion depends on them; a poller that is silent for this long is dead.
+LOOK_PATIENCE = 0.5
+
+# Connections remembered as having carried a session; the latest are kept.
+MOST_CARRIERS = 4096
+
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    The rules of supervision.
+
+    stop_on_disconnect: a session's motion ends with its last open connection. unsupervised: what
+    holds the motion of a client without a session. stall_limit (s): the pump's longest oversleep.
+    """
+
+    sessions: SessionSettings = SessionSettings()
+    stop_on_disconnect: bool = True
+    unsupervised: UnsupervisedPolicy = UnsupervisedPolicy.CONNECTION
+    stall_limit: float = 0.125
+
+
+class OpenSockets:
+    """The newest look at the open connections, as evidence."""
+
+    def __init__(self) -> None:
+        self._taken_at = -math.inf
+        self._open: frozenset[int] = frozenset()
+
+    def look(self, open_sockets: frozenset[int], taken_at: float) -> None:
+        """Record a look. One that is older than the newest known is no news."""
+        if taken_at >= self._taken_at:
+            self._taken_at = taken_at
+            self._open = open_sockets
+
+    def proves(self, sockets: Collection[int], since: float, now: float) -> bool:
+        """
+        Tell whether one of the sockets counts as present for a command given at ``since``.
+
+        Until a look was taken after the command, the command itself is the evidence; it goes stale
+        like a look does.
+        """
+        if now >= self.stale_at(since):
+            return False
+        return self._taken_at < since or not self._open.isdisjoint(sockets)
+
+    def stale_at(self, since: float) -> float:
+        """Return the instant (s) at which the evidence for a command at ``since`` runs out."""
+        return max(self._taken_at, since) + LOOK_PATIENCE
+
+
+class Presence:
+    """Grants claims by the policy and judges them by sessions, sockets and time."""
+
+    def __init__(self, policy: Policy, sessions: SessionTable) -> None:
+        self.policy = policy
+        self._sessions = sessions
+        self._sockets = OpenSockets()
+        self._carriers: dict[int, None] = {}
+
+    def look(self, open_sockets: frozenset[int], taken_at: float) -> None:
+        """Take a look at the open connections."""
+        self._sockets.look(open_sockets, taken_at)
+
+    def carries_session(self, socket: int | None) -> None:
+        """Remember that a session's call came over this connection."""
+        if socket is not None:
+            remember(self._carriers, socket, MOST_CARRIERS)
+
+    def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
+        """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
+        if caller.session is not None:
+            if self.policy.stop_on_disconnect and caller.socket is None:
+                raise Unsupervised(
+                    f'{name}: the connection of this call is not among the open ones, and '
+                    'sessions.stop_on_disconnect is on')
+            return SessionClaim(caller.session, now)
+        policy = self.policy.unsupervised
+        if policy is UnsupervisedPolicy.REJECT:
+            raise Unsupervised(
+                f'{name}: motion without a session is refused here (sessions.unsupervised: '
+                'reject); start a session and send its id as viam-sid')
+        # Python sends its command without the id when its first heartbeat failed.
+        if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
+            window = self.policy.sessions.heartbeat_window
+            return LeaseClaim(now + max(window, motion.duration or 0.0), caller.peer)
+        if policy is UnsupervisedPolicy.ALLOW:
+            return OpenClaim()
+        if caller.socket is None:
+            raise Unsupervised(
+                f'{name}: the connection of this call is not among the open ones, and nothing '
+                'else could hold this motion (sessions.unsupervised: connection)')
+        return ConnectionClaim(caller.socket, now)
+
+    def absent(self, claim: Claim, now: float) -> Reason | None:
+        """Return why the claimant no longer counts as present; None while it does."""
+        if isinstance(claim, SessionClaim):
+            session = self._sessions.get(claim.session, now)
+            if session is None:
+                return Reason.SESSION_ENDED
+            if self.policy.stop_on_disconnect and not self._sockets.proves(
+                    session.sockets, claim.since, now):
+                return Reason.DISCONNECTED
+        elif isinstance(claim, ConnectionClaim):
+            if not self._sockets.proves((claim.socket,), claim.since, now):
+                return Reason.DISCONNECTED
+        elif isinstance(claim, LeaseClaim) and now >= claim.until:
+            return Reason.LEASE_OVER
+        return None
+
+    def ends_at(self, claim: Claim, now: float) -> float:
+        """Return when a claim ends if nothing renews it (s)."""
+        if isinstance(claim, LeaseClaim):
+            return claim.until
+        if isinstance(claim, ConnectionClaim):
+            return self._sockets.stale_at(claim.since)
+        if isinstance(claim, SessionClaim):
+            session = self._sessions.get(claim.session, now)
+            deadline = session.deadline if session is not None else now
+            if not self.policy.stop_on_disconnect:
+                return deadline
+            return min(deadline, self._sockets.stale_at(claim.since))
+        return math.inf
+
+    def sockets(self, claim: Claim | None, now: float) -> frozenset[int]:
+        """Return the connections that this claim rests on."""
+        if isinstance(claim, ConnectionClaim):
+            return frozenset((claim.socket,))
+        if isinstance(claim, SessionClaim) and self.policy.stop_on_disconnect:
+            session = self._sessions.get(claim.session, now)
+            return frozenset(session.sockets if session is not None else ())
+        return frozenset()

@@ -1,0 +1,153 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Sessions by Viam's rules: start, resume, heartbeat, expire.
+
+What belongs here: which session ids are alive. What does not: who drives what (supervisor.py).
+Contract: viamrobotics/rdk session/doc.go; wire facts: StartSession and SendSessionHeartbeat of
+viam.robot.v1.RobotService.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import re
+
+from viam_session_bridge.core.errors import InvalidSessionId, SessionExpired, TooManySessions
+
+# A session whose client never sent a beat owns nothing; it is forgotten after this many seconds.
+FIRST_BEAT_PATIENCE = 20.0
+
+# A client that reconnects for days must not grow its session: the latest connections are kept.
+MOST_SOCKETS = 64
+
+NO_SESSION = '00000000-0000-0000-0000-000000000000'
+
+_UUID = re.compile(
+    r'(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})')
+_BARE = re.compile(r'([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})')
+
+
+def parse_session_id(text: str, field_name: str) -> str:
+    """
+    Return the canonical lower-case spelling of a session id.
+
+    Accepts what viam-server accepts: 36 characters in any case, a ``urn:uuid:`` prefix,
+    surrounding braces, 32 bare hex digits. Raises InvalidSessionId that names the field otherwise.
+    """
+    lowered = text.lower()
+    if lowered.startswith('{') and lowered.endswith('}'):
+        lowered = lowered[1:-1]
+    match = _UUID.fullmatch(lowered) or _BARE.fullmatch(lowered)
+    if match is None:
+        shown = text if len(text) <= 64 else text[:61] + '...'
+        raise InvalidSessionId(
+            f'{field_name}: {shown!a} is not a session id; expected a UUID of 36 characters')
+    return '-'.join(match.groups())
+
+
+def remember(recent: dict[int, None], one: int, most: int) -> None:
+    """Add to a set that keeps the most recently added and drops the rest."""
+    recent.pop(one, None)
+    recent[one] = None
+    while len(recent) > most:
+        del recent[next(iter(recent))]
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How long a session lives without a beat (s), and how many there may be."""
+
+    heartbeat_window: float = 2.0
+    max_sessions: int = 1024
+
+
+@dataclass
+class Session:
+    """
+    One client's session.
+
+    deadline: the instant (s, steady clock) from which it is dead; until the first beat or
+    monitored call it is only a date of disposal. sockets: connections that ever carried its calls.
+    """
+
+    id: str
+    entity: str
+    window: float
+    deadline: float
+    peer: str
+    begun: bool = False
+    sockets: dict[int, None] = field(default_factory=dict)
+
+    def alive(self, now: float) -> bool:
+        """Tell whether the deadline lies ahead: ``now >= deadline`` is dead, without exception."""
+        return now < self.deadline
+
+
+class SessionTable:
+    """All sessions of one bridge. Expiry is final: a dead id never comes back to life."""
+
+    def __init__(self, settings: SessionSettings, new_id: Callable[[], str]) -> None:
+        self.settings = settings
+        self._new_id = new_id
+        self._sessions: dict[str, Session] = {}
+
+    def start(self, entity: str, peer: str, socket: int | None, now: float,
+              resume: str = '') -> Session:
+        """
+        Start a session, or resume the one named if it lives and belongs to this entity.
+
+        An unknown, dead or foreign id gives a new session, as every SDK expects. Raises
+        InvalidSessionId for a malformed id and TooManySessions when the table is full.
+        """
+        if resume:
+            known = self._sessions.get(parse_session_id(resume, 'resume'))
+            if known is not None and known.alive(now) and known.entity == entity:
+                # A resume renews; it does not start the clock of a session that never beat.
+                known.deadline = now + (known.window if known.begun else FIRST_BEAT_PATIENCE)
+                self._seen(known, peer, socket)
+                return known
+        if len(self._sessions) >= self.settings.max_sessions:
+            self.expire(now)
+        if len(self._sessions) >= self.settings.max_sessions:
+            raise TooManySessions(
+                f'too many concurrent sessions: sessions.max_sessions allows '
+                f'{self.settings.max_sessions}')
+        session = Session(
+            id=self._new_id(), entity=entity, window=self.settings.heartbeat_window,
+            deadline=now + FIRST_BEAT_PATIENCE, peer=peer)
+        self._seen(session, peer, socket)
+        self._sessions[session.id] = session
+        return session
+
+    def get(self, session_id: str, now: float) -> Session | None:
+        """Return the living session of this id, unchanged; None if there is none."""
+        session = self._sessions.get(session_id)
+        return session if session is not None and session.alive(now) else None
+
+    def beat(self, session_id: str, entity: str, peer: str, socket: int | None,
+             now: float) -> Session:
+        """Renew by a heartbeat or a monitored call. Raises SessionExpired and changes nothing."""
+        session = self.get(session_id, now)
+        if session is None or session.entity != entity:
+            raise SessionExpired(session_id)
+        session.begun = True
+        session.deadline = now + session.window
+        self._seen(session, peer, socket)
+        return session
+
+    def expire(self, now: float) -> list[Session]:
+        """Remove the dead and return them."""
+        dead = [session for session in self._sessions.values() if not session.alive(now)]
+        for session in dead:
+            del self._sessions[session.id]
+        return dead
+
+    def living(self, now: float) -> list[Session]:
+        """Return the sessions that are alive, oldest first."""
+        return [session for session in self._sessions.values() if session.alive(now)]
+
+    @staticmethod
+    def _seen(session: Session, peer: str, socket: int | None) -> None:
+        session.peer = peer
+        if socket is not None:
+            remember(session.sockets, socket, MOST_SOCKETS)

@@ -1,0 +1,312 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who last commanded what, and whether they are still there.
+
+The supervisor holds the sessions, the evidence of open connections and one actuator per resource.
+Every call checks, renews, takes ownership and sets the new wish in one step; ``poll`` turns time
+into
+outputs. Viam's rule holds: the last caller owns a resource, and only its owner's end stops it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+import math
+
+from viam_session_bridge.core.actuator import (
+    Actuator,
+    ActuatorSettings,
+    Changed,
+    Ended,
+    Output,
+    Reason,
+    State,
+)
+from viam_session_bridge.core.claims import Caller, Claim, same_holder
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.errors import ShuttingDown, Stalled, UnknownResource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy, Presence
+from viam_session_bridge.core.sessions import Session, SessionTable
+from viam_session_bridge.core.setpoints import VelocityLimits
+
+# Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
+SWEEP_PERIOD = 1.0
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One commandable thing: its API (such as base), its name, its limits and how it is driven."""
+
+    api: str
+    name: str
+    limits: VelocityLimits
+    actuator: ActuatorSettings = ActuatorSettings()
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """A session passed its deadline."""
+
+    session: str
+    peer: str
+    begun: bool
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """A resource that moves passed from one claimant to another."""
+
+    resource: str
+    before: Claim
+    after: Claim
+
+
+@dataclass(frozen=True)
+class Overslept:
+    """The pump came late (s) while something moved."""
+
+    late: float
+
+
+Event = Changed | SessionEnded | TakenOver | Overslept
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one poll decided: what drivers are told, which motions ended, events, next wake-up."""
+
+    outputs: tuple[Output, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    events: tuple[Event, ...] = ()
+    wake: float = math.inf
+
+
+class Supervisor:
+    """Times are seconds on one steady clock, given by the caller, never running backwards."""
+
+    def __init__(self, resources: Iterable[Resource], policy: Policy,
+                 new_id: Callable[[], str]) -> None:
+        self._resources = {resource.name: resource for resource in resources}
+        self._actuators = {
+            name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
+        self.sessions = SessionTable(policy.sessions, new_id)
+        self._presence = Presence(policy, self.sessions)
+        self._policy = policy
+        self._epoch = 0
+        self._due = math.inf
+        self._sweep_at = math.inf
+        self._shutting_down = False
+        self._events: list[Event] = []
+
+    # ---- sessions -------------------------------------------------------------------------------
+
+    def start_session(self, caller: Caller, resume: str, now: float) -> Session:
+        """Start or resume; see SessionTable.start."""
+        session = self.sessions.start(caller.entity, caller.peer, caller.socket, now, resume)
+        self._presence.carries_session(caller.socket)
+        self._sweep_at = min(self._sweep_at, now + SWEEP_PERIOD)
+        return session
+
+    def beat(self, session_id: str, caller: Caller, now: float) -> Session:
+        """Renew a session. Raises SessionExpired."""
+        session = self.sessions.beat(session_id, caller.entity, caller.peer, caller.socket, now)
+        self._presence.carries_session(caller.socket)
+        return session
+
+    def admit(self, caller: Caller, now: float) -> None:
+        """Check and renew the session of a monitored call, before anything else is looked at."""
+        if caller.session is not None:
+            self.beat(caller.session, caller, now)
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def command(self, name: str, motion: Motion, caller: Caller, now: float) -> int:
+        """
+        Set a resource's wish and make the caller its owner; returns the epoch of this command.
+
+        A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session.
+        """
+        self.admit(caller, now)
+        actuator = self._actuator(name)
+        motion = motion.within(self._resources[name].limits)
+        if motion.is_stop:
+            return self.stop(name, now)
+        if self._shutting_down:
+            raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
+        if self._fence(now):
+            raise Stalled(
+                f'{name}: the bridge was frozen for a moment and has stopped every motion; '
+                'this command may be old, so it is not executed: send it again')
+        claim = self._presence.grant(name, caller, motion, now)
+        before = actuator.claim
+        idle = not self._moving()
+        actuator.command(motion, claim, self._next_epoch(), now)
+        # While nothing moved, nobody waited for the pump: its lateness counts from here.
+        self._due = now if idle else min(self._due, now)
+        if before is not None and not same_holder(before, claim):
+            self._events.append(TakenOver(name, before, claim))
+        return actuator.epoch
+
+    def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
+        """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
+        actuator = self._actuator(name)
+        actuator.stop(reason, self._next_epoch(), now)
+        self._due = min(self._due, now)
+        return actuator.epoch
+
+    def stop_all(self, now: float, reason: Reason = Reason.STOPPED) -> None:
+        """Stop every resource."""
+        for name in self._actuators:
+            self.stop(name, now, reason)
+
+    def cancel(self, name: str, epoch: int, now: float) -> bool:
+        """End the motion of one epoch, if it is still the current one; tells whether it was."""
+        actuator = self._actuator(name)
+        current = actuator.epoch == epoch and actuator.state is State.MOVING
+        if current:
+            self.stop(name, now, Reason.CANCELLED)
+        return current
+
+    def reset(self, now: float) -> list[str]:
+        """Clear every UNCONFIRMED actuator; never starts motion. Returns their names."""
+        return [name for name, actuator in self._actuators.items() if actuator.reset(now)]
+
+    def shut_down(self, now: float) -> None:
+        """Refuse motion from now on, and stop what is not idle."""
+        self._shutting_down = True
+        for name, actuator in self._actuators.items():
+            if actuator.state is not State.IDLE:
+                self.stop(name, now, Reason.SHUTDOWN)
+
+    # ---- evidence -------------------------------------------------------------------------------
+
+    def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
+        """Take a look at the open connections; tells whether a motion lost its claimant by it."""
+        self._presence.look(open_sockets, taken_at)
+        return any(
+            actuator.claim is not None and self._presence.absent(actuator.claim, now) is not None
+            for actuator in self._actuators.values())
+
+    def watched_sockets(self, now: float) -> frozenset[int]:
+        """Return the connections that a motion depends on now."""
+        return frozenset().union(
+            *(self._presence.sockets(actuator.claim, now) for actuator in
+            self._actuators.values()))
+
+    def measured(self, name: str, sample: BaseSample, received_at: float) -> bool:
+        """Take a sample of a resource that has feedback; tells whether a move is done by it."""
+        return self._actuator(name).measured(sample, received_at)
+
+    def path(self, name: str, problem: str, now: float) -> None:
+        """Record whether a stop would reach the driver; an empty problem means that it would."""
+        actuator = self._actuator(name)
+        actuator.path_problem = problem
+        if problem and actuator.settings.require_path and actuator.state is State.MOVING:
+            self.stop(name, now, Reason.PATH_LOST)
+
+    def driver_appeared(self, name: str, now: float) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        self._actuator(name).driver_appeared(self._next_epoch(), now)
+        self._due = min(self._due, now)
+
+    def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
+        """Take the outcome of an acknowledged stop output; an empty problem is success."""
+        self._actuator(name).stop_answered(epoch, problem, now)
+        self._due = min(self._due, now)
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def resource(self, name: str) -> Resource:
+        """Return what is configured under this name. Raises UnknownResource."""
+        self._actuator(name)
+        return self._resources[name]
+
+    def all_resources(self) -> list[Resource]:
+        """Return everything that is configured, in its order."""
+        return list(self._resources.values())
+
+    def is_moving(self, name: str, now: float) -> bool:
+        """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
+        return self._actuator(name).is_moving(now)
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every resource."""
+        return {name: actuator.state for name, actuator in self._actuators.items()}
+
+    # ---- changes at run time --------------------------------------------------------------------
+
+    def configure(self, policy: Policy, limits: dict[str, VelocityLimits]) -> None:
+        """Replace the policy and some limits. Sessions keep the window they were promised."""
+        self._policy = policy
+        self._presence.policy = policy
+        self.sessions.settings = policy.sessions
+        for name, limit in limits.items():
+            self._resources[name] = replace(self._resources[name], limits=limit)
+
+    # ---- time -----------------------------------------------------------------------------------
+
+    def poll(self, now: float) -> Outputs:
+        """Advance to now: end what has lost its claimant, and say what every driver is told."""
+        self._fence(now)
+        for name, actuator in self._actuators.items():
+            if actuator.claim is not None:
+                absence = self._presence.absent(actuator.claim, now)
+                if absence is not None:
+                    self.stop(name, now, absence)
+        self._sweep(now)
+        outputs: list[Output] = []
+        ended: list[Ended] = []
+        events, self._events = self._events, []
+        for actuator in self._actuators.values():
+            output = actuator.poll(now)
+            if output is not None:
+                outputs.append(output)
+            actuator_ended, changed = actuator.take_notes()
+            ended += actuator_ended
+            events += changed
+        self._due = self._wake_at(now)
+        return Outputs(tuple(outputs), tuple(ended), tuple(events), self._due)
+
+    def _wake_at(self, now: float) -> float:
+        wake = self._sweep_at
+        for actuator in self._actuators.values():
+            wake = min(wake, actuator.wake_at())
+            if actuator.claim is not None:
+                wake = min(wake, self._presence.ends_at(actuator.claim, now))
+        return wake
+
+    def _sweep(self, now: float) -> None:
+        if now < self._sweep_at:
+            return
+        for session in self.sessions.expire(now):
+            self._events.append(SessionEnded(session.id, session.peer, session.begun))
+        self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
+
+    def _fence(self, now: float) -> bool:
+        """Stop every motion if the pump overslept: nobody was watching meanwhile."""
+        late = now - self._due
+        moving = self._moving()
+        if late <= self._policy.stall_limit or not moving:
+            return False
+        self._events.append(Overslept(late))
+        for name in moving:
+            self.stop(name, now, Reason.STALLED)
+        return True
+
+    # ---- small things ---------------------------------------------------------------------------
+
+    def _moving(self) -> list[str]:
+        return [n for n, a in self._actuators.items() if a.state is State.MOVING]
+
+    def _actuator(self, name: str) -> Actuator:
+        actuator = self._actuators.get(name)
+        if actuator is None:
+            raise UnknownResource(
+                f'no resource is named {name!a}; there are: '
+                + (', '.join(sorted(self._resources)) or 'none'))
+        return actuator
+
+    def _next_epoch(self) -> int:
+        self._epoch += 1
+        return self._epoch

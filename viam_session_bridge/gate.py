@@ -1,0 +1,225 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The door between threads: the only lock and the only clock.
+
+RPC handlers, ROS callbacks and the pump all come through here. Nothing slow happens under the
+lock: the supervisor decides, the caller acts afterwards. What changes a wish wakes the pump.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import math
+import threading
+import time
+import uuid
+
+from viam_session_bridge.core.actuator import Reason, State
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.sessions import Session
+from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
+
+# CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
+_CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
+
+
+def steady_now() -> float:
+    """Return seconds on the steady clock of all deadlines; it counts suspended time too."""
+    return time.clock_gettime(_CLOCK_ID)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What the pump does next: drive the outputs, then release the calls that waited."""
+
+    outputs: Outputs
+    waiters: tuple[tuple[Callable[[Reason], None], Reason], ...] = ()
+
+    def release(self) -> None:
+        """Tell those who waited how their motion ended."""
+        for waiter, reason in self.waiters:
+            waiter(reason)
+
+
+class Gate:
+    """Serialises every decision. Public methods take the lock; the supervisor never does."""
+
+    def __init__(self, supervisor: Supervisor, clock: Callable[[], float] = steady_now) -> None:
+        self._supervisor = supervisor
+        self.now = clock
+        # Guards the supervisor and the waiters. Taken by RPC handlers, the ROS executor and the
+        # pump; never held while publishing, logging or calling back.
+        self._lock = threading.Condition(threading.Lock())
+        self._woken = False
+        self._waiters: dict[int, Callable[[Reason], None]] = {}
+
+    # ---- sessions -------------------------------------------------------------------------------
+
+    def start_session(self, caller: Caller, resume: str = '') -> Session:
+        """Start a session or resume one; see SessionTable.start."""
+        with self._lock:
+            # The pump sleeps without end while there is nothing to do: let it plan the sweep.
+            self._wake_locked()
+            return self._supervisor.start_session(caller, resume, self.now())
+
+    def beat(self, session_id: str, caller: Caller) -> None:
+        """Renew a session. Raises SessionExpired."""
+        with self._lock:
+            self._supervisor.beat(session_id, caller, self.now())
+
+    def admit(self, caller: Caller) -> None:
+        """Check and renew the session of a monitored call. Raises SessionExpired."""
+        with self._lock:
+            self._supervisor.admit(caller, self.now())
+
+    def sessions(self) -> list[Session]:
+        """Return the sessions that are alive, oldest first."""
+        with self._lock:
+            return self._supervisor.sessions.living(self.now())
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def command(self, name: str, motion: Motion, caller: Caller,
+                on_end: Callable[[Reason], None] | None = None) -> int:
+        """
+        Check, renew, take ownership and set the new motion in one step; returns its epoch.
+
+        on_end is called once, on the pump's thread, after the drivers were told. Raises a
+        BridgeError; then nothing has changed but the renewed session, and on_end is never called.
+        """
+        with self._lock:
+            epoch = self._supervisor.command(name, motion, caller, self.now())
+            if on_end is not None:
+                self._waiters[epoch] = on_end
+            self._wake_locked()
+            return epoch
+
+    def stop(self, name: str) -> None:
+        """Stop a resource; always accepted. Raises UnknownResource only."""
+        with self._lock:
+            self._supervisor.stop(name, self.now())
+            self._wake_locked()
+
+    def stop_all(self) -> None:
+        """Stop every resource."""
+        with self._lock:
+            self._supervisor.stop_all(self.now())
+            self._wake_locked()
+
+    def cancel(self, name: str, epoch: int) -> bool:
+        """End the motion of this epoch if it still runs; tells whether it did."""
+        with self._lock:
+            cancelled = self._supervisor.cancel(name, epoch, self.now())
+            self._wake_locked()
+            return cancelled
+
+    def reset(self) -> list[str]:
+        """Clear every stop that was not confirmed; never starts motion."""
+        with self._lock:
+            cleared = self._supervisor.reset(self.now())
+            self._wake_locked()
+            return cleared
+
+    def shut_down(self) -> None:
+        """Refuse motion from now on, and stop everything that is not idle."""
+        with self._lock:
+            self._supervisor.shut_down(self.now())
+            self._wake_locked()
+
+    def configure(self, policy: Policy, limits: dict[str, VelocityLimits]) -> None:
+        """Replace policy and limits at run time."""
+        with self._lock:
+            self._supervisor.configure(policy, limits)
+            self._wake_locked()
+
+    # ---- evidence -------------------------------------------------------------------------------
+
+    def look(self, taken_at: float, open_sockets: frozenset[int]) -> None:
+        """Take a look at the open connections, begun at taken_at (s)."""
+        with self._lock:
+            if self._supervisor.look(open_sockets, taken_at, self.now()):
+                self._wake_locked()
+
+    def watched_sockets(self) -> frozenset[int]:
+        """Return the connections that a motion depends on now."""
+        with self._lock:
+            return self._supervisor.watched_sockets(self.now())
+
+    def measured(self, name: str, sample: BaseSample) -> None:
+        """Take a feedback sample that has just been received."""
+        with self._lock:
+            if self._supervisor.measured(name, sample, self.now()):
+                self._wake_locked()
+
+    def path(self, name: str, problem: str) -> None:
+        """Record whether a stop would reach the driver; empty means that it would."""
+        with self._lock:
+            self._supervisor.path(name, problem, self.now())
+            self._wake_locked()
+
+    def driver_appeared(self, name: str) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        with self._lock:
+            self._supervisor.driver_appeared(name, self.now())
+            self._wake_locked()
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def resource(self, name: str) -> Resource:
+        """Return what is configured under this name. Raises UnknownResource."""
+        with self._lock:
+            return self._supervisor.resource(name)
+
+    def resources(self) -> list[Resource]:
+        """Return everything that is configured, in its order."""
+        with self._lock:
+            return self._supervisor.all_resources()
+
+    def is_moving(self, name: str) -> bool:
+        """Tell whether a resource moves, from feedback where there is any."""
+        with self._lock:
+            return self._supervisor.is_moving(name, self.now())
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every resource."""
+        with self._lock:
+            return self._supervisor.states()
+
+    # ---- the pump's side ------------------------------------------------------------------------
+
+    def poll(self) -> Polled:
+        """Advance to now and return what is to be done."""
+        with self._lock:
+            self._woken = False
+            outputs = self._supervisor.poll(self.now())
+            waiters = tuple(
+                (self._waiters.pop(ended.epoch), ended.reason)
+                for ended in outputs.ended if ended.epoch in self._waiters)
+            return Polled(outputs, waiters)
+
+    def wait(self, until: float) -> None:
+        """Sleep until that instant (s), or until something changes."""
+        with self._lock:
+            while not self._woken:
+                left = until - self.now()
+                if left <= 0.0:
+                    return
+                self._lock.wait(None if math.isinf(left) else left)
+
+    def wake(self) -> None:
+        """Wake the pump."""
+        with self._lock:
+            self._wake_locked()
+
+    def _wake_locked(self) -> None:
+        self._woken = True
+        self._lock.notify_all()
+
+
+def make_gate(resources: list[Resource], policy: Policy) -> Gate:
+    """Return a gate over a new supervisor, with random session ids."""
+    return Gate(Supervisor(resources, policy, lambda: str(uuid.uuid4())))
