@@ -1,0 +1,443 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which clients are there: real servers, real clients in other processes, real dead networks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+import importlib.util
+import logging
+import os
+from pathlib import Path
+import queue
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import pytest
+
+from viam_session_bridge.rpc import sockets
+from viam_session_bridge.rpc.presence import Presence, PresenceUnavailable, server_options
+
+HELPER = Path(__file__).with_name('presence_helper.py')
+ROOT = Path(__file__).parents[2]
+DEADLINE = 10.0  # s, for everything that must happen at last
+
+_spec = importlib.util.spec_from_file_location('presence_helper', HELPER)
+assert _spec is not None and _spec.loader is not None
+presence_helper = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(presence_helper)
+
+
+class Helper:
+    """A helper process; its lines can be waited for."""
+
+    def __init__(self, *arguments: str, namespace: str = '') -> None:
+        prefix = ['ip', 'netns', 'exec', namespace] if namespace else []
+        paths = [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, str(HELPER), *arguments], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)})
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.strip())
+
+    def line(self, timeout: float = 2 * DEADLINE) -> str:
+        """Return the next line; raises queue.Empty."""
+        return self._lines.get(timeout=timeout)
+
+    def end(self) -> None:
+        """Kill it and reap it."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+@contextlib.contextmanager
+def helper(*arguments: str, namespace: str = '') -> Iterator[Helper]:
+    one = Helper(*arguments, namespace=namespace)
+    try:
+        yield one
+    finally:
+        one.end()
+
+
+class Watched:
+    """A server whose presence is being watched, and all that was seen of it."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.peers: list[str] = []
+        self.wanted: set[int] = set()
+        self.wanted_calls = 0
+        self.reports: list[tuple[float, frozenset[int]]] = []
+        self.failure: Exception | None = None
+        self.presence = Presence(
+            now=time.monotonic, wanted=self._wanted, report=lambda *it: self.reports.append(it))
+
+    def _wanted(self) -> frozenset[int]:
+        self.wanted_calls += 1
+        if self.failure is not None:
+            raise self.failure
+        return frozenset(self.wanted)
+
+    def want(self, *ids: int | None) -> None:
+        self.wanted = {one for one in ids if one is not None}
+        self.presence.nudge()
+
+    def present(self) -> frozenset[int] | None:
+        return self.reports[-1][1] if self.reports else None
+
+
+async def eventually(condition: Callable[[], bool], timeout: float = DEADLINE) -> None:
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, 'never came true'
+        await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def watched(host: str = '127.0.0.1', **options: float) -> AsyncIterator[Watched]:
+    one = Watched()
+
+    async def handle(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        one.peers.append(context.peer())
+        return b''
+
+    async def hang(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        one.peers.append(context.peer())
+        while not released.is_set():
+            # Like a handler that first tidies up: it does not end when its client is gone.
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+        return b''
+
+    class Methods(grpc.GenericRpcHandler):
+        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            return grpc.unary_unary_rpc_method_handler(
+                hang if details.method.endswith('hang') else handle)
+
+    released = asyncio.Event()
+    server = grpc.aio.server(options=server_options(**options))
+    server.add_generic_rpc_handlers((Methods(),))
+    one.port = server.add_insecure_port(f'{host}:0')
+    await server.start()
+    one.presence.attach(one.port)
+    poller = asyncio.ensure_future(one.presence.run())
+    try:
+        yield one
+    finally:
+        released.set()
+        poller.cancel()
+        await asyncio.gather(poller, return_exceptions=True)
+        await server.stop(0)
+
+
+@contextlib.asynccontextmanager
+async def called(one: Watched, host: str = '127.0.0.1', method: str = '') -> AsyncIterator[Helper]:
+    """Start a client and wait until it has called."""
+    expected = len(one.peers) + (2 if method else 1)
+    with helper('client', f'{host}:{one.port}', method) as client:
+        await asyncio.to_thread(client.line)
+        await eventually(lambda: len(one.peers) >= expected)
+        yield client
+
+
+def connect(one: Watched, source_port: int = 0) -> socket.socket:
+    """Connect without speaking; closing resets the connection, so that the port is free again."""
+    stream = socket.socket()
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    stream.bind(('127.0.0.1', source_port))
+    stream.connect(('127.0.0.1', one.port))
+    return stream
+
+
+async def accepted(one: Watched, peer: str) -> int:
+    await eventually(lambda: one.presence.socket_of(peer) is not None)
+    found = one.presence.socket_of(peer)
+    assert found is not None
+    return found
+
+
+def test_killed_client_disappears_while_others_stay() -> None:
+    async def scenario() -> None:
+        async with watched() as one, called(one) as victim, called(one):
+            victims, others = (one.presence.socket_of(peer) for peer in one.peers)
+            assert victims is not None and others is not None and victims != others
+            one.want(victims, others)
+            await eventually(lambda: one.present() == {victims, others})
+            victim.process.kill()
+            await eventually(lambda: one.present() == {others})
+            assert one.presence.socket_of(one.peers[0]) is None
+    asyncio.run(scenario())
+
+
+def test_killed_client_disappears_while_its_call_goes_on() -> None:
+    # gRPC's channelz lists it until the handler ends.
+    async def scenario() -> None:
+        async with watched() as one, called(one, method='hang') as victim:
+            caller = one.presence.socket_of(one.peers[-1])
+            one.want(caller)
+            await eventually(lambda: one.present() == {caller})
+            victim.process.kill()
+            await eventually(lambda: one.present() == frozenset())
+    asyncio.run(scenario())
+
+
+def test_frozen_client_is_disconnected_at_last() -> None:
+    async def scenario() -> None:
+        async with watched(keepalive_time=1.0, keepalive_timeout=1.0) as one:
+            async with called(one) as frozen:
+                caller = one.presence.socket_of(one.peers[0])
+                one.want(caller)
+                await eventually(lambda: one.present() == {caller})
+                frozen.process.send_signal(signal.SIGSTOP)
+                await eventually(lambda: one.present() == frozenset())
+    asyncio.run(scenario())
+
+
+def test_reused_peer_is_somebody_else() -> None:
+    async def scenario() -> None:
+        async with watched() as one:
+            with connect(one) as first:
+                port = first.getsockname()[1]
+                peer = f'ipv4:127.0.0.1:{port}'
+                old = await accepted(one, peer)
+                one.want(old)
+                await eventually(lambda: one.present() == {old})
+            with connect(one, port):
+                new = await accepted(one, peer)
+                assert new != old
+                seen = len(one.reports)
+                await eventually(lambda: len(one.reports) > seen + 3)
+                assert one.present() == frozenset()
+                one.want(old, new)
+                await eventually(lambda: one.present() == {new})
+    asyncio.run(scenario())
+
+
+def test_clients_of_another_server_are_not_ours() -> None:
+    async def scenario() -> None:
+        async with watched() as one, watched() as other, called(other):
+            assert other.presence.socket_of(other.peers[0]) is not None
+            assert one.presence.socket_of(other.peers[0]) is None
+            assert one.presence.socket_of('unix:') is None
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize('listen, call', [
+    ('[::1]', '[::1]'), ('[::]', '[::1]'), ('[::]', '127.0.0.1'), ('0.0.0.0', '127.0.0.1')])
+def test_every_kind_of_address(listen: str, call: str) -> None:
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        if ':' in listen:
+            pytest.skip(f'no IPv6 here: {error}')
+
+    async def scenario() -> None:
+        async with watched(listen) as one:
+            async with grpc.aio.insecure_channel(f'{call}:{one.port}') as channel:
+                await channel.unary_unary('/test/quick')(b'')
+                caller = one.presence.socket_of(one.peers[0])
+                one.want(caller)
+                await eventually(lambda: caller is not None and one.present() == {caller})
+            await eventually(lambda: one.present() == frozenset())
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize('peer, address, port', [
+    ('ipv4:192.0.2.1:80', b'\xc0\0\2\1', 80),
+    ('ipv6:%5B::1%5D:80', bytes(15) + b'\1', 80),
+    ('ipv6:[::1]:80', bytes(15) + b'\1', 80),
+    ('ipv6:%5B::ffff:192.0.2.1%5D:80', b'\xc0\0\2\1', 80),
+    ('ipv6:%5Bfe80::1%25eth0%5D:80', b'\xfe\x80' + bytes(13) + b'\1', 80),
+])
+def test_peers_are_understood(peer: str, address: bytes, port: int) -> None:
+    assert sockets.parse_peer(peer) == (address, port)
+
+
+@pytest.mark.parametrize('peer', ['', 'unix:', 'unix:/tmp/x', 'ipv4:192.0.2:80', 'ipv4:192.0.2.1'])
+def test_other_peers_are_nobody(peer: str) -> None:
+    assert sockets.parse_peer(peer) is None
+
+
+def test_nothing_is_looked_at_while_nothing_is_wanted() -> None:
+    async def scenario() -> None:
+        async with watched() as one, called(one):
+            caller = one.presence.socket_of(one.peers[0])
+            await eventually(lambda: one.wanted_calls == 1)
+            # Time for twenty looks that must not be.
+            await asyncio.sleep(0.2)
+            assert (one.wanted_calls, one.reports) == (1, [])
+            one.want(caller)
+            await eventually(lambda: one.present() == {caller})
+            one.want()
+            await eventually(lambda: one.present() == frozenset() or not one.wanted)
+            await asyncio.sleep(0.05)
+            seen = one.wanted_calls
+            await asyncio.sleep(0.2)
+            assert one.wanted_calls == seen
+    asyncio.run(scenario())
+
+
+def test_failing_look_reports_nothing_and_looking_goes_on(
+        caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with watched() as one, called(one):
+            caller = one.presence.socket_of(one.peers[0])
+            one.want(caller)
+            await eventually(lambda: one.present() == {caller})
+            one.failure = OSError('no more descriptors')
+            seen, calls = len(one.reports), one.wanted_calls
+            await eventually(lambda: one.wanted_calls > calls + 5)
+            assert len(one.reports) == seen
+            one.failure = None
+            await eventually(lambda: len(one.reports) > seen)
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+    assert len([one for one in caplog.records if 'which clients are present' in one.message]) == 1
+
+
+def test_report_bears_a_time_before_everything_it_is_made_of() -> None:
+    steps: list[object] = []
+
+    def now() -> float:
+        steps.append('now')
+        return float(len(steps))
+
+    def wanted() -> frozenset[int]:
+        steps.append('wanted')
+        return frozenset({-1})
+
+    presence = Presence(now=now, wanted=wanted, report=lambda *it: steps.append(it))
+    presence.look()
+    assert steps == ['now', 'wanted', (1.0, frozenset())]
+
+
+def test_nudge_without_a_poller_is_harmless() -> None:
+    presence = Presence(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
+    presence.nudge()
+
+    async def scenario() -> None:
+        poller = asyncio.ensure_future(presence.run())
+        await asyncio.sleep(0)
+        poller.cancel()
+    asyncio.run(scenario())
+    presence.nudge()
+
+
+def test_attach_refuses_a_port_that_nobody_serves() -> None:
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        presence = Presence(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
+        with pytest.raises(PresenceUnavailable, match='no listening socket'):
+            presence.attach(unused.getsockname()[1])
+
+
+def test_descriptor_that_changed_hands_is_absent() -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(('127.0.0.1', 0)))
+        ends = []
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+            ends.append(stack.enter_context(listener.accept()[0]))
+        one, other = ends
+        peer = sockets.Endpoint(socket.inet_aton('127.0.0.1'), one.getpeername()[1])
+        (found,) = sockets.find(listener.getsockname()[1], peer)
+        assert found.fd == one.fileno()
+        sockets.probe(found.fd)
+        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sockets.silence(found.fd, found.cookie) is not None
+        os.dup2(other.fileno(), one.fileno())
+        assert sockets.silence(found.fd, found.cookie) is None
+
+
+def test_port_in_use_is_an_error() -> None:
+    async def scenario() -> None:
+        async with watched() as one:
+            second = grpc.aio.server(options=server_options())
+            with pytest.raises(RuntimeError):
+                second.add_insecure_port(f'127.0.0.1:{one.port}')
+    asyncio.run(scenario())
+
+
+def test_connections_are_capped() -> None:
+    if tuple(map(int, grpc.__version__.split('.')[:2])) < (1, 63):
+        pytest.skip('grpcio has no cap before 1.63')
+
+    async def scenario() -> None:
+        async with watched(max_connections=2) as one:
+            with connect(one) as first, connect(one) as second, connect(one) as third:
+                third.settimeout(DEADLINE)
+                assert third.recv(1) == b''
+                for stream in (first, second):
+                    await accepted(one, f'ipv4:127.0.0.1:{stream.getsockname()[1]}')
+    asyncio.run(scenario())
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(['ip', *arguments], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def linked_namespaces() -> Iterator[tuple[str, str]]:
+    """Two network namespaces, 192.0.2.1 and 192.0.2.2, joined by a cable that can be pulled."""
+    if shutil.which('ip') is None or os.geteuid() != 0:
+        pytest.skip('network namespaces need root and iproute2')
+    names = f'presence_s{os.getpid()}', f'presence_c{os.getpid()}'
+    try:
+        try:
+            for name in names:
+                ip('netns', 'add', name)
+            ip('-n', names[0], 'link', 'add', 'cable', 'type', 'veth',
+               'peer', 'name', 'cable', 'netns', names[1])
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f'no network namespaces here: {error.stderr.strip()}')
+        for name, address in zip(names, ('192.0.2.1/24', '192.0.2.2/24'), strict=True):
+            ip('-n', name, 'address', 'add', address, 'dev', 'cable')
+            ip('-n', name, 'link', 'set', 'cable', 'up')
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(['ip', 'netns', 'delete', name], check=False, capture_output=True)
+
+
+def test_dead_network_is_absence_and_frozen_program_is_not(
+        linked_namespaces: tuple[str, str]) -> None:
+    servers, clients = linked_namespaces
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(helper('serve', '192.0.2.1', namespace=servers))
+        address = '192.0.2.1:' + server.line().removeprefix('port ')
+        idle, frozen = (stack.enter_context(helper('client', address, namespace=clients))
+                        for _ in range(2))
+        present = ''
+        while len(present.split()) < 3:
+            present = server.line()
+        frozen.line()
+        frozen.process.send_signal(signal.SIGSTOP)
+        # Half as long again as a network may be silent (2 s): nobody may be taken for absent.
+        with pytest.raises(queue.Empty):
+            server.line(timeout=3.0)
+        ip('-n', clients, 'link', 'set', 'cable', 'down')
+        pulled = time.monotonic()
+        while present != 'present':
+            present = server.line(timeout=3.0)
+        # 2 s, and some for a busy machine. No FIN, no reset: HTTP/2 pings would take 30 s.
+        assert time.monotonic() - pulled < 3.5
+        assert idle.process.poll() is None

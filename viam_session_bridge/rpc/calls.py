@@ -1,0 +1,106 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+One call, as a servicer sees it: who calls, and motion on the caller's behalf.
+
+Reads viam-sid on safety-monitored methods only, so that a malformed one can never refuse a Stop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from viam_session_bridge.core.actuator import Reason, WISHED
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.errors import InvalidSessionId, NoStopPath, StopOutstanding
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc.status import MoveAborted
+
+SESSION_KEY = 'viam-sid'
+
+# Discovery of a driver that has just started may take a moment (s); a command waits for it.
+DISCOVERY_PATIENCE = 1.0
+RETRY_PERIOD = 0.02
+
+
+def session_of(metadata: dict[str, list[str]]) -> str | None:
+    """Return the canonical session id of a monitored call. Raises InvalidSessionId."""
+    values = metadata.get(SESSION_KEY, [])
+    if not values:
+        return None
+    if len(values) > 1:
+        raise InvalidSessionId(
+            f'{SESSION_KEY}: found more than one session id in metadata; send exactly one')
+    session = parse_session_id(values[0], SESSION_KEY)
+    return None if session == NO_SESSION else session
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    A call under way.
+
+    watch: to be called once a motion may depend on a connection. operation: its id in
+    GetOperations.
+    """
+
+    gate: Gate
+    caller: Caller
+    metadata: dict[str, list[str]]
+    context: Any
+    watch: Callable[[], None]
+    operation: str = ''
+
+    async def command(self, name: str, motion: Motion) -> None:
+        """Set a wish that holds until something ends it. Raises a BridgeError."""
+        await self._accepted(name, motion, None)
+
+    async def move(self, name: str, motion: Motion) -> None:
+        """
+        Make a finite move and wait for its end.
+
+        Returns when it is done, or was ended by another command or a Stop. Raises MoveAborted
+        when it
+        ended otherwise. The caller's own cancellation, or its gRPC deadline, ends the move.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Reason] = loop.create_future()
+
+        def on_end(reason: Reason) -> None:
+            try:
+                loop.call_soon_threadsafe(_settle, ended, reason)
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits any more, and the pump must go on
+
+        epoch = await self._accepted(name, motion, on_end)
+        if motion.within(self.gate.resource(name).limits).is_stop:
+            return
+        try:
+            reason = await ended
+        except asyncio.CancelledError:
+            self.gate.cancel(name, epoch)
+            raise
+        if reason not in WISHED:
+            raise MoveAborted(name, reason)
+
+    async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
+        """Command, waiting a moment for what may pass by itself; each try decides anew."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + DISCOVERY_PATIENCE
+        while True:
+            try:
+                epoch = self.gate.command(name, motion, self.caller, on_end)
+                self.watch()
+                return epoch
+            except (NoStopPath, StopOutstanding):
+                if loop.time() >= give_up:
+                    raise
+            await asyncio.sleep(RETRY_PERIOD)
+
+
+def _settle(future: 'asyncio.Future[Reason]', reason: Reason) -> None:
+    if not future.done():
+        future.set_result(reason)

@@ -1,0 +1,226 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The messages and services of Viam's gRPC API that this package declares.
+
+Here belongs what is written in the .proto files beside this module, and how to get at it; no
+behaviour of any service. To add a file: write it at the path Viam gives it, with Viam's names and
+numbers, run tools/compile_protos.py, and, if its messages are wanted as attributes, add a line
+to the `Package`s below.
+
+    from viam_session_bridge.rpc import proto
+
+    reply = proto.robot.StartSessionResponse(id='...')
+    reply.heartbeat_window.FromSeconds(2)
+    proto.message('viam.robot.v1.StartSessionRequest')      # the same classes, by full name
+
+Everything lives in a descriptor pool of our own. viam-sdk registers files of the same names in
+protobuf's default pool, which refuses a second registration. The price: messages of the default
+pool (`google.protobuf.struct_pb2.Struct`, viam-sdk's classes) are strangers here, even where they
+look alike: most protobufs refuse them with TypeError, 4.21 and 4.22 in C crash when a constructor
+is given one. Use `proto.google.Struct` and its kind, or pass bytes.
+
+No generated Python code is involved: code made by one protoc runs with few versions of protobuf,
+while serialized descriptors load with all of them (3.20 to 7.x).
+"""
+from collections.abc import Iterator, Mapping
+import importlib
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from google.protobuf import __version__ as protobuf_version
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
+
+#: The release of Viam's api that the .proto files follow.
+api_version = 'v0.1.601'
+
+
+def _read_files() -> dict[str, FileDescriptorProto]:
+    """Return our files and all they import, by name, imports before importers."""
+    shipped = FileDescriptorSet.FromString(
+        resources.files(__name__).joinpath('descriptors.binpb').read_bytes())
+    own = {file.name: file for file in shipped.file}
+    ordered: dict[str, FileDescriptorProto] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        file = own.get(name) or _read_installed(name)
+        for imported in file.dependency:
+            visit(imported)
+        ordered[name] = file
+
+    for name in own:
+        visit(name)
+    return ordered
+
+
+def _read_installed(name: str) -> FileDescriptorProto:
+    """
+    Return a file that is not ours (google/protobuf/struct.proto, ...) as installed here.
+
+    protobuf's own copy is the one its C code is built for.
+    """
+    module = importlib.import_module(name[:-len('.proto')].replace('/', '.') + '_pb2')
+    return FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
+
+
+def _class_maker(pool: descriptor_pool.DescriptorPool) -> Any:
+    """Return the function that turns a Descriptor into its message class."""
+    if hasattr(message_factory, 'GetMessageClass'):  # protobuf >= 4.22
+        return message_factory.GetMessageClass
+    return message_factory.MessageFactory(pool).GetPrototype
+
+
+def _all_messages(file: Any) -> Iterator[Descriptor]:
+    """Yield the descriptors of all messages of a file, nested ones after their parents."""
+    pending = list(file.message_types_by_name.values())
+    while pending:
+        descriptor = pending.pop(0)
+        yield descriptor
+        pending.extend(descriptor.nested_types)
+
+
+def _enum_symbols(file: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and meaning of the top-level enums of a file and of their values."""
+    for enum in file.enum_types_by_name.values():
+        yield enum.full_name, EnumTypeWrapper(enum)
+        # Enum values are named beside their enum, not inside it, as in C++.
+        scope = enum.full_name[:-len(enum.name)]
+        yield from ((scope + value.name, value.number) for value in enum.values)
+
+
+_files = _read_files()
+_pool = descriptor_pool.DescriptorPool()
+for _file in _files.values():
+    _pool.AddSerializedFile(_file.SerializeToString())
+_make_class = _class_maker(_pool)
+_descriptors = [_pool.FindFileByName(name) for name in _files]
+
+# All classes are made now rather than on demand: the pure Python protobuf can make two classes
+# for one message when two threads ask at once, and each would refuse the other's instances.
+_messages: dict[str, type[Message]] = {
+    descriptor.full_name: _make_class(descriptor)
+    for file in _descriptors for descriptor in _all_messages(file)}
+_services: dict[str, ServiceDescriptor] = {
+    service.full_name: service
+    for file in _descriptors for service in file.services_by_name.values()}
+_methods: dict[str, Any] = {
+    f'{file.package}.{service.name}.{method.name}': method
+    for file in _files.values() for service in file.service for method in service.method}
+_symbols: dict[str, Any] = {
+    **_messages,
+    **{name: value for file in _descriptors for name, value in _enum_symbols(file)}}
+
+
+def message(full_name: str) -> type[Message]:
+    """
+    Return the class of a message, such as 'viam.robot.v1.StartSessionRequest'.
+
+    Raises KeyError for a message that is not declared.
+    """
+    return _messages[full_name]
+
+
+def service(full_name: str) -> ServiceDescriptor:
+    """
+    Return the descriptor of a service, such as 'viam.robot.v1.RobotService'.
+
+    Raises KeyError for a service that is not declared.
+    """
+    return _services[full_name]
+
+
+def services() -> tuple[ServiceDescriptor, ...]:
+    """Return the descriptors of all declared services, sorted by full name."""
+    return tuple(_services[name] for name in sorted(_services))
+
+
+def _read_monitored() -> frozenset[str]:
+    """
+    Return the full names of the methods whose option says they are safety-monitored.
+
+    MethodDescriptor.GetOptions() answers with the default pool's MethodOptions, to which our
+    extension is unknown. So the options are parsed again, with the class from our pool.
+
+    Raises RuntimeError when no method has the option.
+    """
+    extension = _pool.FindExtensionByName('viam.common.v1.safety_heartbeat_monitored')
+    options: Any = message('google.protobuf.MethodOptions')
+    try:
+        options.RegisterExtension(extension)
+    except (AttributeError, NotImplementedError):
+        pass  # protobufs that lack it find extensions in the pool
+    monitored = frozenset(
+        name for name, method in _methods.items()
+        if options.FromString(method.options.SerializeToString()).Extensions[extension])
+    if not monitored:
+        # Better not to start than to serve motion that nobody watches over.
+        raise RuntimeError(f'protobuf {protobuf_version} does not read {extension.full_name}')
+    return monitored
+
+
+_monitored = _read_monitored()
+
+
+def is_monitored(method: MethodDescriptor) -> bool:
+    """
+    Tell whether a method is safety-monitored: its caller must stay present.
+
+    Raises KeyError for a method of a service that is not declared.
+    """
+    if method.full_name not in _methods:
+        raise KeyError(method.full_name)
+    return method.full_name in _monitored
+
+
+def streams(method: MethodDescriptor) -> tuple[bool, bool]:
+    """
+    Return whether the client and whether the server sends a stream of messages.
+
+    The descriptors of older protobufs do not say.
+    """
+    declared = _methods[method.full_name]
+    return declared.client_streaming, declared.server_streaming
+
+
+def file_descriptor_protos() -> Mapping[str, bytes]:
+    """
+    Return the serialized FileDescriptorProto of our files and their imports, by file name.
+
+    Imports come before importers. This is what server reflection sends: method options are
+    complete, known to the local protobuf or not.
+    """
+    return MappingProxyType({name: file.SerializeToString() for name, file in _files.items()})
+
+
+class Package:
+    """The messages, enums and enum values of one protobuf package, as attributes."""
+
+    def __init__(self, name: str) -> None:
+        """Name the package: 'viam.robot.v1'."""
+        self._prefix = name + '.'
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a message class, an EnumTypeWrapper, or the number of an enum value."""
+        try:
+            return _symbols[self._prefix + name]
+        except KeyError:
+            raise AttributeError(f'no {self._prefix}{name} is declared') from None
+
+    def __dir__(self) -> list[str]:
+        """List what there is, for completion at a prompt."""
+        return sorted(name[len(self._prefix):] for name in _symbols
+                      if name.startswith(self._prefix))
+
+
+auth = Package('proto.rpc.v1')
+base = Package('viam.component.base.v1')
+common = Package('viam.common.v1')
+google = Package('google.protobuf')
+robot = Package('viam.robot.v1')

@@ -1,0 +1,131 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Turns servicers into gRPC handlers: one wrapper for every method.
+
+The wrapper finds out who calls, checks and renews the session of safety-monitored methods before
+anything else, and translates refusals; so no servicer contains a ``try``. Which methods are
+monitored is read from the option in the descriptors, never from a second list.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+import logging
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+import grpc
+
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.errors import BridgeError
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import entity_of
+from viam_session_bridge.rpc.calls import Call, session_of
+from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.presence import Presence
+from viam_session_bridge.rpc.status import CallError, status_of, unimplemented
+
+Behaviour = Callable[[Any, Call], Awaitable[Any]]
+
+_LOG = logging.getLogger(__name__)
+
+# Thousands a second, and over in no time: listing them would only cost.
+_UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
+
+
+class Registry:
+    """Makes the handlers of one server."""
+
+    def __init__(self, gate: Gate, presence: Presence, operations: Operations) -> None:
+        self._gate = gate
+        self._presence = presence
+        self._operations = operations
+
+    def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+        """Return the handler of a service; what the servicer lacks is refused as not served."""
+        return grpc.method_handlers_generic_handler(
+            service.full_name,
+            {method.name: self._method(method, servicer) for method in service.methods})
+
+    def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
+        reads, writes = proto.streams(method)
+        behaviour = getattr(servicer, method.name, None)
+        coding = {
+            'request_deserializer': proto.message(method.input_type.full_name).FromString,
+            'response_serializer': proto.message(method.output_type.full_name).SerializeToString}
+        if reads or writes:
+            make = {(False, True): grpc.unary_stream_rpc_method_handler,
+                    (True, False): grpc.stream_unary_rpc_method_handler,
+                    (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
+            return make(self._refusal(method), **coding)
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(method, behaviour or _missing(method)), **coding)
+
+    def _unary(self, method: MethodDescriptor, behaviour: Behaviour) -> Callable[..., Any]:
+        monitored = proto.is_monitored(method)
+        listed = method.full_name not in _UNLISTED
+        path = f'/{method.containing_service.full_name}/{method.name}'
+
+        async def handle(request: Any, context: Any) -> Any:
+            try:
+                call = self._open(context, monitored)
+                if not listed:
+                    return await behaviour(request, call)
+                with self._operations.running(path, call.caller.session) as operation:
+                    return await behaviour(request, replace(call, operation=operation.id))
+            except (BridgeError, CallError) as problem:
+                code, text = status_of(problem)
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                raise
+            except Exception:
+                _LOG.exception('%s failed', path)
+                code = grpc.StatusCode.INTERNAL
+                text = f'{path} failed inside the bridge; see its log'
+            await context.abort(code, text)
+            return None
+
+        return handle
+
+    def _refusal(self, method: MethodDescriptor) -> Callable[..., Any]:
+        """Return the handler of a stream that is not served; the session still comes first."""
+        monitored = proto.is_monitored(method)
+
+        async def refuse(request: Any, context: Any) -> Any:
+            try:
+                self._open(context, monitored)
+                raise _not_served(method)
+            except (BridgeError, CallError) as problem:
+                await context.abort(*status_of(problem))
+
+        return refuse
+
+    def _open(self, context: Any, monitored: bool) -> Call:
+        """Find out who calls. On a monitored method the session decides before anything else."""
+        metadata: dict[str, list[str]] = {}
+        for key, value in context.invocation_metadata() or ():
+            metadata.setdefault(key, []).append(value)
+        peer, watch = context.peer(), self._presence.nudge
+        if not monitored:
+            caller = Caller(entity=entity_of(metadata), peer=peer)
+            return Call(self._gate, caller, metadata, context, watch)
+        session = session_of(metadata)
+        left = context.time_remaining()
+        if left is not None and left <= 0.0:
+            raise CallError(
+                grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
+        caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
+        self._gate.admit(caller)
+        return Call(self._gate, caller, metadata, context, watch)
+
+
+def _not_served(method: MethodDescriptor) -> CallError:
+    return unimplemented(f'{method.full_name} is not served by viam_session_bridge')
+
+
+def _missing(method: MethodDescriptor) -> Behaviour:
+    async def refuse(request: Any, call: Call) -> Any:
+        raise _not_served(method)
+
+    return refuse

@@ -1,0 +1,142 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+import logging
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.sessions import parse_session_id
+from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.operations import Operations
+
+NAMESPACE, TYPE = 'rdk', 'component'
+
+_LOG = logging.getLogger(__name__)
+
+
+def package_version() -> str:
+    """Return this package's version; 'unknown' when it runs without being installed."""
+    try:
+        return version('viam_session_bridge')
+    except PackageNotFoundError:
+        return 'unknown'
+
+
+class RobotService:
+    """
+    Serves a machine made of the gate's resources.
+
+    services: the component services that are served, by API name such as base.
+    """
+
+    def __init__(self, gate: Gate, operations: Operations, services: dict[str, ServiceDescriptor],
+                 socket_of: Callable[[str], int | None]) -> None:
+        self._gate = gate
+        self._operations = operations
+        self._services = services
+        self._socket_of = socket_of
+
+    # ---- sessions -------------------------------------------------------------------------------
+
+    async def StartSession(self, request: Any, call: Call) -> Any:
+        """Start a session, or resume one; a dead or foreign id gives a new one."""
+        session = self._gate.start_session(self._connected(call), request.resume)
+        resumed = request.resume and session.id == parse_session_id(request.resume, 'resume')
+        # A resumed id goes back as it came: clients compare the text.
+        reply = proto.robot.StartSessionResponse(id=request.resume if resumed else session.id)
+        reply.heartbeat_window.FromNanoseconds(round(session.window * 1e9))
+        return reply
+
+    async def SendSessionHeartbeat(self, request: Any, call: Call) -> Any:
+        """Renew a session; SESSION_EXPIRED when it is dead or another entity's."""
+        self._gate.beat(parse_session_id(request.id, 'id'), self._connected(call))
+        return _BEAT
+
+    async def GetSessions(self, request: Any, call: Call) -> Any:
+        """List the living sessions and where their last call came from."""
+        reply = proto.robot.GetSessionsResponse()
+        for session in self._gate.sessions():
+            entry = reply.sessions.add(id=session.id)
+            entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
+            entry.peer_connection_info.remote_address = session.peer
+        return reply
+
+    def _connected(self, call: Call) -> Caller:
+        return replace(call.caller, socket=self._socket_of(call.caller.peer))
+
+    # ---- what there is --------------------------------------------------------------------------
+
+    async def ResourceNames(self, request: Any, call: Call) -> Any:
+        """List every resource by its full name."""
+        return proto.robot.ResourceNamesResponse(
+            resources=[_name(resource) for resource in self._gate.resources()])
+
+    async def ResourceRPCSubtypes(self, request: Any, call: Call) -> Any:
+        """List the APIs of the configured resources with the services that speak them."""
+        reply = proto.robot.ResourceRPCSubtypesResponse()
+        for api in sorted({resource.api for resource in self._gate.resources()}):
+            entry = reply.resource_rpc_subtypes.add(proto_service=self._services[api].full_name)
+            entry.subtype.CopyFrom(proto.common.ResourceName(
+                namespace=NAMESPACE, type=TYPE, subtype=api))
+        return reply
+
+    async def GetVersion(self, request: Any, call: Call) -> Any:
+        """Tell what serves this machine, and which release of Viam's API it follows."""
+        return proto.robot.GetVersionResponse(
+            platform='viam_session_bridge', version=package_version(),
+            api_version=proto.api_version)
+
+    async def GetMachineStatus(self, request: Any, call: Call) -> Any:
+        """Tell which resources are ready; one whose stop was not confirmed is unhealthy."""
+        robot = proto.robot
+        reply = robot.GetMachineStatusResponse(
+            state=robot.GetMachineStatusResponse.State.Value('STATE_RUNNING'))
+        states = self._gate.states()
+        for resource in self._gate.resources():
+            entry = reply.resources.add(name=_name(resource))
+            healthy = states[resource.name] is not State.UNCONFIRMED
+            entry.state = robot.ResourceStatus.State.Value(
+                'STATE_READY' if healthy else 'STATE_UNHEALTHY')
+            if not healthy:
+                entry.error = 'the last stop was not confirmed; motion is refused'
+        return reply
+
+    async def GetOperations(self, request: Any, call: Call) -> Any:
+        """List the running calls, without this one."""
+        reply = proto.robot.GetOperationsResponse()
+        for operation in self._operations.others(call.operation):
+            entry = reply.operations.add(id=operation.id, method=operation.method)
+            entry.arguments.SetInParent()
+            entry.started.FromNanoseconds(int(operation.started * 1e9))
+            if operation.session is not None:
+                entry.session_id = operation.session
+        return reply
+
+    # ---- stopping -------------------------------------------------------------------------------
+
+    async def StopAll(self, request: Any, call: Call) -> Any:
+        """Stop every resource, whoever asks; C++ clients do so when they close."""
+        self._gate.stop_all()
+        _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+        # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
+        await asyncio.sleep(0)
+        return proto.robot.StopAllResponse()
+
+
+_BEAT = proto.robot.SendSessionHeartbeatResponse()
+
+
+def _name(resource: Resource) -> Any:
+    return proto.common.ResourceName(
+        namespace=NAMESPACE, type=TYPE, subtype=resource.api, name=resource.name)

@@ -1,0 +1,140 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The gRPC server: a thread with an event loop of its own.
+
+Handlers translate, call the gate and wait; they never publish and never block the loop, so that
+heartbeats queue behind nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+import logging
+import threading
+
+import grpc
+
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import AuthService
+from viam_session_bridge.rpc.base_service import BaseProperties, BaseService
+from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.presence import Presence, server_options
+from viam_session_bridge.rpc.registration import Registry
+from viam_session_bridge.rpc.robot_service import RobotService
+
+_LOG = logging.getLogger(__name__)
+
+START_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Where to listen (port 0 takes any free one), and how connections are judged."""
+
+    host: str = '127.0.0.1'
+    port: int = 8080
+    max_connections: int = 1024
+    network_timeout: float = 2.0
+
+
+class ServerError(Exception):
+    """The server cannot start; the text says why and which parameter to look at."""
+
+
+class Server:
+    """Serves Viam's API for a gate. on_death is called if it ends without being asked to."""
+
+    def __init__(self, gate: Gate, settings: ServerSettings, bases: dict[str, BaseProperties],
+                 on_death: Callable[[BaseException], None]) -> None:
+        self._gate = gate
+        self._settings = settings
+        self.bases = BaseService(gate, bases)
+        self._on_death = on_death
+        self._thread = threading.Thread(target=self._run, name='grpc', daemon=True)
+        self._started = threading.Event()
+        self._problem: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self.port = 0
+
+    def start(self) -> int:
+        """Start serving and return the port. Raises ServerError."""
+        self._thread.start()
+        if not self._started.wait(START_PATIENCE):
+            raise ServerError(f'the gRPC server did not start within {START_PATIENCE:g} s')
+        if self._problem is not None:
+            raise ServerError(str(self._problem)) from self._problem
+        return self.port
+
+    def stop(self, timeout: float) -> bool:
+        """Close every connection and end; tells whether it did in time (s)."""
+        loop, end = self._loop, self._end
+        if loop is not None and end is not None:
+            try:
+                loop.call_soon_threadsafe(end.set)
+            except RuntimeError:
+                pass  # the loop has ended by itself
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asked = False
+        try:
+            asyncio.run(self._serve())
+            asked = True
+        except BaseException as problem:
+            self._problem = problem
+        finally:
+            starting = not self._started.is_set()
+            self._started.set()
+        if not asked and not starting and self._problem is not None:
+            self._on_death(self._problem)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        presence = Presence(
+            now=self._gate.now, wanted=self._gate.watched_sockets, report=self._gate.look,
+            network_timeout=self._settings.network_timeout)
+        server = grpc.aio.server(
+            options=server_options(max_connections=self._settings.max_connections))
+        operations = Operations()
+        registry = Registry(self._gate, presence, operations)
+        component_services = {'base': proto.service('viam.component.base.v1.BaseService')}
+        robot = RobotService(self._gate, operations, component_services, presence.socket_of)
+        server.add_generic_rpc_handlers((
+            registry.handler(proto.service('viam.robot.v1.RobotService'), robot),
+            registry.handler(component_services['base'], self.bases),
+            registry.handler(
+                proto.service('proto.rpc.v1.AuthService'), AuthService(_LOG.warning))))
+        self.port = self._bind(server)
+        await server.start()
+        presence.attach(self.port)
+        poller = asyncio.create_task(presence.run())
+        ending = asyncio.create_task(self._end.wait())
+        self._started.set()
+        try:
+            await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if poller.done():
+                # Never by itself; without it nobody knows who is present.
+                poller.result()
+                raise RuntimeError('the presence poller ended')
+        finally:
+            poller.cancel()
+            ending.cancel()
+            await server.stop(grace=0.2)
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        host = self._settings.host
+        shown = f'[{host}]' if ':' in host else host
+        try:
+            port = server.add_insecure_port(f'{shown}:{self._settings.port}')
+        except RuntimeError as problem:
+            raise ServerError(
+                f'grpc.port: cannot listen on {shown}:{self._settings.port}; is the port in use, '
+                'or the address not of this machine?') from problem
+        if port == 0:
+            raise ServerError(f'grpc.port: cannot listen on {shown}:{self._settings.port}')
+        return port

@@ -1,0 +1,210 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the kernel says about the TCP sockets of this process. No gRPC, no policy, no clock.
+
+gRPC owns the sockets and shows them to nobody, so they are found in /proc/self/fd and asked by
+file descriptor number. Linux only. A socket is known by its cookie (SO_COOKIE): a number the
+kernel gives once and never again, while descriptor numbers and ports are used again at once.
+
+libc is called directly: a Python socket object would own the descriptor and close it one day, and
+a duplicate, when closed, drops the record locks of a file that took over the number meanwhile.
+PyDLL keeps the interpreter's lock during the call: none of these blocks.
+"""
+
+from collections.abc import Callable
+import ctypes
+from ipaddress import ip_address, IPv6Address
+import os
+import re
+import socket
+import struct
+import sys
+from typing import NamedTuple
+import urllib.parse
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+
+_SO_COOKIE = 57  # asm-generic/socket.h; the socket module does not name it
+_ESTABLISHED = 1  # include/net/tcp_states.h
+_LISTEN = 10
+# struct tcp_info of linux/tcp.h, up to the last field used here; the beginning never changes.
+_TCP_INFO_SIZE = 60
+_STATE = struct.Struct('=B')
+_LAST_DATA_AND_ACK_RECEIVED = struct.Struct('=II')  # milliseconds ago
+_LAST_DATA_RECEIVED_OFFSET = 52
+# s; the finest that the kernel offers.
+PROBE_PERIOD = 1
+# Counts only where gRPC sets no TCP_USER_TIMEOUT: how many probes go unanswered before the kernel
+# gives up. Absence is noticed by `silence` long before.
+_PROBES = 40
+_PEER = re.compile(r'ipv[46]:\[?([^\]]+?)\]?:(\d+)')
+
+
+class Endpoint(NamedTuple):
+    """One end of a TCP connection: 4 or 16 address bytes, port. IPv4-mapped counts as IPv4."""
+
+    address: bytes
+    port: int
+
+
+class Connection(NamedTuple):
+    """An established connection of this process: cookie, descriptor number and the other end."""
+
+    cookie: int
+    fd: int
+    peer: Endpoint
+
+
+def parse_peer(peer: str) -> Endpoint | None:
+    """
+    Read what gRPC's context.peer() says, such as 'ipv4:127.0.0.1:80' or 'ipv6:%5B::1%5D:80'.
+
+    Returns None for everything else (unix sockets, nonsense). An IPv6 zone is left out.
+    """
+    match = _PEER.fullmatch(urllib.parse.unquote(peer))
+    if match is None:
+        return None
+    try:
+        address = ip_address(match[1].partition('%')[0])
+    except ValueError:
+        return None
+    return Endpoint(_canonical(address.packed), int(match[2]))
+
+
+def find(port: int, peer: Endpoint) -> list[Connection]:
+    """
+    Return the established TCP connections of this process between our port and that peer.
+
+    More than one is possible: the same peer may have used one port towards two of our addresses.
+    Takes about 3 microseconds per open descriptor.
+    """
+    found = []
+    for fd in _descriptors():
+        try:
+            if _name(_libc.getpeername, fd, peer.port) != peer:
+                continue
+            cookie = _cookie(fd)
+            # Once more, as another socket may have taken over the number before the cookie was
+            # read. Not after: `silence` rules that out.
+            if (_name(_libc.getpeername, fd, peer.port) == peer
+                    and _name(_libc.getsockname, fd, port) is not None
+                    and silence(fd, cookie) is not None):
+                found.append(Connection(cookie, fd, peer))
+        except OSError:
+            # Not a socket, not connected, not TCP, or closed since it was listed.
+            continue
+    return found
+
+
+def listens(port: int) -> bool:
+    """Tell whether this process has a listening TCP socket on this port."""
+    for fd in _descriptors():
+        try:
+            if _name(_libc.getsockname, fd, port) and _state(_tcp_info(fd)) == _LISTEN:
+                # Raises where the kernel knows no cookies: then it is of no use to us.
+                _cookie(fd)
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def silence(fd: int, cookie: int) -> float | None:
+    """
+    Return for how long (s) the peer's kernel has not been heard; data and acknowledgements count.
+
+    None when the descriptor no longer is that very socket, or the connection is not established:
+    closed or reset by either side, or half-closed by the peer.
+    """
+    try:
+        if _cookie(fd) != cookie:
+            return None
+        info = _tcp_info(fd)
+        # gRPC's threads may close the socket, and accept another under the same number, between
+        # any two of these calls; a cookie that is the same before and after rules that out.
+        if _cookie(fd) != cookie or _state(info) != _ESTABLISHED:
+            return None
+    except OSError:
+        return None
+    return min(_LAST_DATA_AND_ACK_RECEIVED.unpack_from(info, _LAST_DATA_RECEIVED_OFFSET)) / 1e3
+
+
+def probe(fd: int) -> None:
+    """
+    Let the kernel ask a peer that is silent for PROBE_PERIOD, and again as often. Raises OSError.
+
+    The peer's kernel answers, also for a program that is busy, blocked or stopped.
+    """
+    _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_PERIOD)
+    _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+    _set(fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    probe_now(fd)
+
+
+def probe_now(fd: int) -> None:
+    """
+    Ask at once, if the peer has been silent for PROBE_PERIOD already. Raises OSError.
+
+    Setting the idle time makes Linux compute the next probe's time anew, and that one is overdue
+    (tcp_sock_set_keepidle in net/ipv4/tcp.c).
+    """
+    _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_PERIOD)
+
+
+def _descriptors() -> list[int]:
+    return [int(name) for name in os.listdir('/proc/self/fd')]
+
+
+def _canonical(packed: bytes) -> bytes:
+    mapped = IPv6Address(packed).ipv4_mapped if len(packed) == 16 else None
+    return packed if mapped is None else mapped.packed
+
+
+def _name(function: Callable[..., int], fd: int, port: int) -> Endpoint | None:
+    """Return one end of a socket, or None when it has another port (most have: so, first)."""
+    buffer = ctypes.create_string_buffer(128)  # sizeof(struct sockaddr_storage)
+    size = ctypes.c_uint32(128)
+    _check(function(fd, buffer, ctypes.byref(size)))
+    raw = buffer.raw
+    if int.from_bytes(raw[2:4], 'big') != port:
+        return None
+    family = int.from_bytes(raw[0:2], sys.byteorder)
+    if family == socket.AF_INET:
+        return Endpoint(raw[4:8], port)
+    if family == socket.AF_INET6:
+        return Endpoint(_canonical(raw[8:24]), port)
+    return None
+
+
+def _cookie(fd: int) -> int:
+    return int.from_bytes(_get(fd, socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder)
+
+
+def _tcp_info(fd: int) -> bytes:
+    return _get(fd, socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+
+
+def _state(info: bytes) -> int:
+    state: int = _STATE.unpack_from(info)[0]
+    return state
+
+
+def _get(fd: int, level: int, option: int, size: int) -> bytes:
+    buffer = ctypes.create_string_buffer(size)
+    got = ctypes.c_uint32(size)
+    _check(_libc.getsockopt(fd, level, option, buffer, ctypes.byref(got)))
+    if got.value < size:
+        raise OSError(f'socket option {level}/{option} has {got.value} bytes, expected {size}')
+    return buffer.raw
+
+
+def _set(fd: int, level: int, option: int, value: int) -> None:
+    number = ctypes.c_int(value)
+    _check(_libc.setsockopt(fd, level, option, ctypes.byref(number), ctypes.sizeof(number)))
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

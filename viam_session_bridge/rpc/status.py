@@ -1,0 +1,70 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The only table that says which gRPC code and text a refusal becomes."""
+
+import grpc
+
+from viam_session_bridge.core.actuator import Reason
+from viam_session_bridge.core.errors import (
+    BridgeError,
+    InvalidCommand,
+    InvalidSessionId,
+    NoFeedback,
+    NoStopPath,
+    NotAtRest,
+    SessionExpired,
+    ShuttingDown,
+    Stalled,
+    StopOutstanding,
+    TooManySessions,
+    UnknownResource,
+    Unsupervised,
+)
+
+# Go and Python compare code and full text (viamrobotics/rdk session/context.go).
+SESSION_EXPIRED = 'SESSION_EXPIRED'
+
+_CODES: dict[type[Exception], grpc.StatusCode] = {
+    SessionExpired: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidSessionId: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidCommand: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownResource: grpc.StatusCode.NOT_FOUND,
+    TooManySessions: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Unsupervised: grpc.StatusCode.FAILED_PRECONDITION,
+    NoFeedback: grpc.StatusCode.FAILED_PRECONDITION,
+    NoStopPath: grpc.StatusCode.FAILED_PRECONDITION,
+    NotAtRest: grpc.StatusCode.FAILED_PRECONDITION,
+    StopOutstanding: grpc.StatusCode.FAILED_PRECONDITION,
+    Stalled: grpc.StatusCode.ABORTED,
+    ShuttingDown: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+class CallError(Exception):
+    """A refusal that only the wire knows: code and text."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class MoveAborted(CallError):
+    """A blocking move ended otherwise than its caller, another command or a Stop wished."""
+
+    def __init__(self, name: str, reason: Reason) -> None:
+        super().__init__(
+            grpc.StatusCode.ABORTED, f'{name}: the move ended before it was done: {reason.value}')
+
+
+def unimplemented(text: str) -> CallError:
+    """Return the refusal of something that is not served."""
+    return CallError(grpc.StatusCode.UNIMPLEMENTED, text)
+
+
+def status_of(problem: BridgeError | CallError) -> tuple[grpc.StatusCode, str]:
+    """Return code and text of a refusal. Texts are ASCII: some clients show no other."""
+    if isinstance(problem, SessionExpired):
+        return _CODES[SessionExpired], SESSION_EXPIRED
+    code = (problem.code if isinstance(problem, CallError)
+            else _CODES.get(type(problem), grpc.StatusCode.UNKNOWN))
+    return code, str(problem).encode('ascii', 'backslashreplace').decode('ascii')
