@@ -1,0 +1,230 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Wires the parts; owns signals and the order of going down. Decides nothing about motion.
+
+Exit status: 0 after a clean stop, 1 when something failed or a stop was not confirmed, 2 for a
+wrong configuration.
+"""
+
+from collections.abc import Sequence
+import gc
+import logging
+import logging.handlers
+import queue
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from viam_session_bridge.core.actuator import ActuatorSettings, State
+from viam_session_bridge.core.claims import UnsupervisedPolicy
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.gate import Gate, make_gate
+from viam_session_bridge.ros.journal import Journal, RosLogHandler
+from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
+from viam_session_bridge.ros.parameters import (
+    BaseConfig,
+    BridgeConfig,
+    ConfigurationError,
+    explain_startup_error,
+    NODE_NAME,
+    read,
+    watch,
+)
+from viam_session_bridge.ros.pump import Pump
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+
+EXIT_FAILED = 1
+EXIT_MISCONFIGURED = 2
+
+# launch follows SIGINT with SIGTERM after 5 s: stops have so long (s) to be done.
+STOP_PATIENCE = 3.0
+
+# Fast DDS may drop a message when its participant goes down right after it (3-37 % of runs).
+LINGER = 0.1
+
+# How soon (s) a thread that computes must let the pump run. The default of 5 ms would be the
+# largest part of the delay of a stop.
+SWITCH_INTERVAL = 0.0005
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def policy_of(config: BridgeConfig) -> Policy:
+    """Return the rules of supervision that the parameters ask for."""
+    return Policy(
+        sessions=SessionSettings(config.sessions.heartbeat_window, config.sessions.max_sessions),
+        stop_on_disconnect=config.sessions.stop_on_disconnect,
+        unsupervised=UnsupervisedPolicy(config.sessions.unsupervised),
+        stall_limit=config.guard.patience / 2.0)
+
+
+def limits_of(base: BaseConfig) -> VelocityLimits:
+    """Return a base's limits in SI units."""
+    return VelocityLimits(base.max_linear_speed, base.max_angular_speed, base.holonomic)
+
+
+def resource_of(base: BaseConfig) -> Resource:
+    """Return what the core knows of a base."""
+    rest = RestSettings(
+        base.rest_linear, base.rest_angular, base.rest_dwell, base.feedback_timeout)
+    return Resource(base.api, base.name, limits_of(base), ActuatorSettings(
+        command_rate=base.command_rate, stop_hold=base.stop_hold, stop_timeout=base.stop_timeout,
+        rest=rest if base.odometry_topic else None, require_path=base.require_stop_path))
+
+
+def properties_of(base: BaseConfig) -> BaseProperties:
+    """Return what a base says about itself."""
+    return BaseProperties(
+        base.width_meters, base.turning_radius_meters, base.wheel_circumference_meters,
+        base.size_meters, base.max_move_duration, base.linear_deceleration,
+        base.angular_deceleration)
+
+
+class Bridge:
+    """All parts of one bridge, started and taken down in order."""
+
+    def __init__(self, node: Node, config: BridgeConfig) -> None:
+        self._node = node
+        self._config = config
+        self._leave = threading.Event()
+        self._deaths: list[BaseException] = []
+        self._gate: Gate = make_gate(
+            [resource_of(base) for base in config.resources], policy_of(config))
+        self._journal = Journal(node.get_logger())
+        self._ros = BridgeNode(
+            node, self._gate, config.resources, lambda: self._journal.faulty)
+        self._pump = Pump(self._gate, self._ros.drivers, self._journal.report, self._died)
+        self._executor = ExecutorThread(node, self._died)
+        self._server = Server(
+            self._gate,
+            ServerSettings(
+                config.grpc.host, config.grpc.port, config.grpc.max_connections,
+                config.sessions.network_timeout),
+            {base.name: properties_of(base) for base in config.resources}, self._died)
+
+    def run(self) -> int:
+        """Serve until a signal or a failure, stop everything, and return the exit status."""
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+        log = self._node.get_logger()
+        for warning in self._config.warnings:
+            log.warning(warning)
+        watch(self._node, self._config, self._reconfigure)
+        self._pump.start()
+        self._executor.start()
+        try:
+            port = self._server.start()
+        except ServerError as problem:
+            log.error(str(problem))
+            self._deaths.append(problem)
+        else:
+            self._node.declare_parameter('grpc.actual_port', port)
+            names = ', '.join(f'{base.api} {base.name}' for base in self._config.resources)
+            log.info(f'serving {names} at {self._config.grpc.host}:{port}')
+            # What exists now stays: no later collection has to walk through it.
+            gc.collect()
+            gc.freeze()
+            self._leave.wait()
+        return self._go_down()
+
+    def _reconfigure(self, config: BridgeConfig) -> None:
+        self._config = config
+        self._gate.configure(
+            policy_of(config), {base.name: limits_of(base) for base in config.resources})
+        self._server.bases.properties = {
+            base.name: properties_of(base) for base in config.resources}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        # launch and the terminal may both send one: a second changes nothing.
+        self._leave.set()
+
+    def _died(self, problem: BaseException) -> None:
+        self._deaths.append(problem)
+        self._leave.set()
+
+    def _go_down(self) -> int:
+        log = self._node.get_logger()
+        for problem in self._deaths:
+            log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
+        self._gate.shut_down()
+        unrested = self._wait_for_rest()
+        self._server.stop(timeout=1.0)
+        self._pump.stop(timeout=0.5)
+        time.sleep(LINGER)
+        self._journal.close()
+        self._executor.stop(timeout=0.5)
+        if unrested:
+            log.error('left without seeing rest: ' + ', '.join(unrested))
+        return EXIT_FAILED if self._deaths or unrested else 0
+
+    def _wait_for_rest(self) -> list[str]:
+        """Wait, bounded, for every stop to be done; returns the resources not seen to rest."""
+        end = self._gate.now() + STOP_PATIENCE
+        open_states = (State.MOVING, State.STOPPING)
+        while self._gate.now() < end and self._pump.alive:
+            if not any(state in open_states for state in self._gate.states().values()):
+                break
+            time.sleep(0.01)
+        # Without feedback, a hold that is longer than our patience was cut short, no more.
+        seen = {base.name for base in self._config.resources if base.odometry_topic}
+        return [name for name, state in self._gate.states().items()
+                if state in (State.MOVING, State.UNCONFIRMED)
+                or (state is State.STOPPING and name in seen)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the bridge; see the module's text for the exit status."""
+    args = list(sys.argv if argv is None else argv)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+    except Exception as problem:  # rclpy raises many kinds here
+        print(explain_startup_error(problem, args), file=sys.stderr)
+        return EXIT_MISCONFIGURED
+    try:
+        try:
+            config = read(node)
+        except ConfigurationError as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_MISCONFIGURED
+        with _logging_to(node):
+            return Bridge(node, config).run()
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+class _logging_to:
+    """Sends Python's log records to the node's logger, through a thread of its own."""
+
+    def __init__(self, node: Node) -> None:
+        records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+        self._handler = logging.handlers.QueueHandler(records)
+        self._listener = logging.handlers.QueueListener(
+            records, RosLogHandler(node.get_logger()))
+
+    def __enter__(self) -> None:
+        logging.getLogger().addHandler(self._handler)
+        logging.getLogger('viam_session_bridge').setLevel(logging.INFO)
+        self._listener.start()
+
+    def __exit__(self, *problem: object) -> None:
+        logging.getLogger().removeHandler(self._handler)
+        self._listener.stop()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

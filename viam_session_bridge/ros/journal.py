@@ -1,0 +1,165 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What happened, in words: one line per event, written by a thread of its own.
+
+A log sink may be slow or full; the pump hands its reports over and never waits for them. When the
+queue is full, reports are counted and dropped, and the loss is logged.
+"""
+
+import logging
+import queue
+import threading
+from typing import Protocol
+
+from viam_session_bridge.core.actuator import Changed, Reason, State
+from viam_session_bridge.core.claims import (
+    Claim,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    SessionClaim,
+)
+from viam_session_bridge.core.supervisor import Event, Outputs, Overslept, SessionEnded, TakenOver
+
+CAPACITY = 1000
+
+# Stops that nobody asked for are worth a warning.
+_UNASKED = frozenset({
+    Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
+    Reason.LATE_DRIVER})
+
+
+class Logger(Protocol):
+    """The part of rclpy's logger that is used here."""
+
+    def info(self, message: str) -> bool:
+        """Log for information."""
+        ...
+
+    def warning(self, message: str) -> bool:
+        """Log what an operator should look at."""
+        ...
+
+    def error(self, message: str) -> bool:
+        """Log what an operator must look at."""
+        ...
+
+
+def describe_claim(claim: Claim | None) -> str:
+    """Name who holds a motion."""
+    if isinstance(claim, SessionClaim):
+        return f'session {claim.session}'
+    if isinstance(claim, ConnectionClaim):
+        return f'connection {claim.socket} (no session)'
+    if isinstance(claim, LeaseClaim):
+        return f'a lease of {claim.peer or "an unknown peer"} (no session)'
+    if isinstance(claim, OpenClaim):
+        return 'a client without a session (nobody watches over it)'
+    return 'nobody'
+
+
+class Journal:
+    """Writes reports of the pump to a logger."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+        self._queue: queue.Queue[tuple[Outputs, dict[str, str]] | None] = queue.Queue(CAPACITY)
+        self._lost = 0
+        self._faulty: dict[str, str] = {}
+        self._thread = threading.Thread(target=self._run, name='journal', daemon=True)
+        self._thread.start()
+
+    def report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        """Take a report without ever waiting."""
+        if not outputs.events and not faults and not any(one.first for one in outputs.outputs):
+            return
+        try:
+            self._queue.put_nowait((outputs, faults))
+        except queue.Full:
+            self._lost += 1
+
+    @property
+    def faulty(self) -> dict[str, str]:
+        """Drivers whose last report was a fault, and which."""
+        return dict(self._faulty)
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Write what is left, within a time limit (s)."""
+        try:
+            self._queue.put(None, timeout=timeout)
+        except queue.Full:
+            return
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            outputs, faults = item
+            for output in outputs.outputs:
+                if output.resource not in faults:
+                    self._faulty.pop(output.resource, None)
+            for resource, fault in faults.items():
+                if self._faulty.get(resource) != fault:
+                    self._logger.error(f'{resource}: driver fault: {fault}')
+                self._faulty[resource] = fault
+            for event in outputs.events:
+                self._write(event)
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                self._logger.warning(f'{lost} reports were lost: the log is too slow')
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, Changed):
+            self._write_change(event)
+        elif isinstance(event, SessionEnded):
+            told = 'lapsed' if event.begun else 'was never used and is forgotten'
+            self._logger.info(f'session {event.session} ({event.peer}) {told}')
+        elif isinstance(event, TakenOver):
+            self._logger.info(
+                f'{event.resource}: taken over by {describe_claim(event.after)} '
+                f'from {describe_claim(event.before)}')
+        elif isinstance(event, Overslept):
+            self._logger.error(
+                f'the stop loop came {event.late * 1e3:.0f} ms late; every motion is stopped and '
+                'only a new command moves again')
+
+    def _write_change(self, event: Changed) -> None:
+        if event.after is State.MOVING:
+            self._logger.info(f'{event.resource}: moving for {describe_claim(event.claim)}')
+        elif event.after is State.STOPPING:
+            line = f'{event.resource}: stopping, {event.reason.value}'
+            if event.claim is not None:
+                line += f' [{describe_claim(event.claim)}]'
+            if event.reason in _UNASKED:
+                self._logger.warning(line)
+            else:
+                self._logger.info(line)
+        elif event.after is State.IDLE:
+            how = 'verified' if event.verified else 'not verified: no feedback is configured'
+            self._logger.info(f'{event.resource}: stopped ({event.detail or how})')
+        else:
+            self._logger.error(
+                f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is '
+                'refused until rest is seen or ~/reset is called')
+
+
+class RosLogHandler(logging.Handler):
+    """Passes the records of Python's logging on to a ROS logger."""
+
+    def __init__(self, logger: Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        # rclpy keys a logger's calls by their place in the source: one line for each level.
+        message = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        else:
+            self._logger.info(message)

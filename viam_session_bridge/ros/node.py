@@ -1,0 +1,146 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The node: feedback in, services, diagnostics; its executor runs in a thread of its own.
+
+It never decides: what it hears goes to the gate, which it knows as ``Supervision`` only.
+"""
+
+from collections.abc import Callable, Mapping
+import threading
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from viam_session_bridge.core.actuator import State
+from viam_session_bridge.ros.drivers.twist import TwistDriver
+from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.parameters import BaseConfig
+from viam_session_bridge.ros.ports import Driver, Supervision
+
+# How often (s) it is checked that stops would arrive, beside every change of a match.
+PATH_PERIOD = 0.2
+DIAGNOSTICS_PERIOD = 1.0
+
+
+class BridgeNode:
+    """Drivers, feedback and services of one bridge on an rclpy node."""
+
+    def __init__(self, node: Node, supervision: Supervision, resources: tuple[BaseConfig, ...],
+                 faults: Callable[[], dict[str, str]]) -> None:
+        self._node = node
+        self._supervision = supervision
+        self._faults = faults
+        self._problems: dict[str, str] = {}
+        # use_sim_time with a paused /clock must stop no watch of ours.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._drivers: dict[str, Driver] = {
+            config.name: self._make_driver(config) for config in resources}
+        self._feedback = [
+            self._make_feedback(config) for config in resources if config.odometry_topic]
+        self._timers = [
+            node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
+            node.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics, clock=steady)]
+        self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._reset = node.create_service(Trigger, '~/reset', self._on_reset)
+
+    @property
+    def drivers(self) -> Mapping[str, Driver]:
+        """The driver of each resource."""
+        return self._drivers
+
+    def _make_driver(self, config: BaseConfig) -> TwistDriver:
+        return TwistDriver(
+            self._node, config.name, config.topic, stamped=config.driver == 'twist_stamped',
+            stamp=config.stamp, frame_id=config.frame_id, driver_node=config.driver_node,
+            on_appear=lambda: self._on_appear(config.name))
+
+    def _make_feedback(self, config: BaseConfig) -> OdometryFeedback:
+        return OdometryFeedback(
+            self._node, config.odometry_topic,
+            lambda sample: self._supervision.measured(config.name, sample))
+
+    def _on_appear(self, name: str) -> None:
+        self._supervision.driver_appeared(name)
+        self._check_path(name)
+
+    def _check_paths(self) -> None:
+        for name in self._drivers:
+            self._check_path(name)
+
+    def _check_path(self, name: str) -> None:
+        problem = self._drivers[name].path_problem()
+        if self._problems.get(name) == problem:
+            return
+        self._problems[name] = problem
+        self._supervision.path(name, problem)
+        if problem:
+            self._node.get_logger().warning(f'no stop path: {problem}')
+        else:
+            self._node.get_logger().info(f'{name}: a driver is listening')
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        cleared = self._supervision.reset()
+        response.success = True
+        response.message = 'cleared: ' + ', '.join(cleared) if cleared else 'nothing to clear'
+        self._node.get_logger().warning(f'reset by a service call: {response.message}')
+        return response
+
+    def _publish_diagnostics(self) -> None:
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        faults = self._faults()
+        for name, state in self._supervision.states().items():
+            array.status.append(self._diagnose(name, state, faults.get(name, '')))
+        self._diagnostics.publish(array)
+
+    def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
+        problem = self._problems.get(name, '')
+        level, text = DiagnosticStatus.OK, state.value
+        if problem:
+            level, text = DiagnosticStatus.WARN, f'no stop path: {problem}'
+        if fault:
+            level, text = DiagnosticStatus.ERROR, f'driver fault: {fault}'
+        if state is State.UNCONFIRMED:
+            level, text = DiagnosticStatus.ERROR, 'the last stop was not confirmed'
+        return DiagnosticStatus(
+            level=level, name=f'{self._node.get_name()}: {name}', message=text,
+            hardware_id=name, values=[KeyValue(key='state', value=state.value)])
+
+
+class ExecutorThread:
+    """Spins the node; on_death is called if it ends without being asked to."""
+
+    def __init__(self, node: Node, on_death: Callable[[BaseException], None]) -> None:
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._on_death = on_death
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name='ros-executor', daemon=True)
+
+    def start(self) -> None:
+        """Start spinning."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Stop spinning; tells whether it did in time (s)."""
+        self._ended = True
+        self._executor.shutdown(timeout_sec=timeout)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException as problem:
+            if not self._ended:
+                self._on_death(problem)
+        except BaseException as problem:
+            self._on_death(problem)
+        else:
+            if not self._ended:
+                self._on_death(RuntimeError('the executor ended by itself'))

@@ -1,0 +1,96 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/parameters.md from the tables, so that the document cannot contradict the code."""
+
+from __future__ import annotations
+
+import textwrap
+
+from viam_session_bridge.ros.parameter_judgement import FORBIDDEN_IN_NAMES, RESERVED, RESOURCES
+from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind
+from viam_session_bridge.ros.parameter_tables import (
+    APIS,
+    foreign_to_driver,
+    GLOBAL_BLOCKS,
+    ResourceConfig,
+    table_entries,
+)
+
+_INTRODUCTION = f"""\
+# Parameters
+
+<!-- Generated: python3 -m viam_session_bridge.ros.parameters > docs/parameters.md -->
+
+A complete file with comments is `config/base.yaml`. All mistakes of a file are reported at
+once, and the bridge then ends with exit status 2. Unknown names are mistakes. An integer is
+accepted where a number is meant. An empty list (`[]`) cannot be written in a ROS parameter file:
+leave the line out instead.
+
+Parameters marked *yes* under "run time" can be changed with `ros2 param set`; the others refuse
+with a reason. `ros2 param describe` shows the same texts as this page.
+
+The top-level key of the file must match the node: `viam_session_bridge`, with a namespace
+`/robot1/viam_session_bridge`, or `/**` for any node.
+
+## Top level
+
+| parameter | type | default | accepted | run time | meaning |
+|---|---|---|---|---|---|
+| `{RESOURCES.name}` | list of strings | required | at least one name, each once | no | \
+{RESOURCES.spec.description}. Not in a name: spaces and any of `{' '.join(FORBIDDEN_IN_NAMES)}`. \
+Not a name: {', '.join(f'`{each}`' for each in sorted(RESERVED))} |
+"""
+
+_TYPE_NAMES = {
+    Kind.BOOL: 'bool', Kind.INT: 'integer', Kind.FLOAT: 'number', Kind.TEXT: 'string',
+    Kind.FLOATS: 'list of numbers', Kind.TEXTS: 'list of strings'}
+
+
+def document() -> str:
+    """Return the text of docs/parameters.md."""
+    parts = [_INTRODUCTION]
+    for name, table in GLOBAL_BLOCKS.items():
+        parts.append(f'## `{name}`: {_summary(table)}\n')
+        parts.append(_table(f'{name}.', table))
+    for api, table in APIS.items():
+        parts.append(f'## A resource with `api: {api}`: {_summary(table)}\n')
+        parts.append('`<name>` stands for the name of the resource.\n')
+        parts.append(_table('<name>.', table))
+    return '\n'.join(parts)
+
+
+def _summary(table: type) -> str:
+    text = textwrap.dedent(table.__doc__ or '').strip().splitlines()[0].rstrip('.')
+    return text[0].lower() + text[1:]
+
+
+def _table(prefix: str, table: type) -> str:
+    lines = [
+        '| parameter | type | default | accepted | run time | meaning |',
+        '|---|---|---|---|---|---|']
+    for entry in table_entries(table):
+        spec = entry.spec
+        meaning = spec.description.replace('|', '\\|') + _drivers(table, entry)
+        lines.append(
+            f'| `{prefix}{entry.name}` | {_TYPE_NAMES[entry.kind]} | {_default(entry)} '
+            f'| {accepted(entry)} | {"yes" if spec.mutable else "no"} | {meaning} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _default(entry: Entry) -> str:
+    if entry.required:
+        return 'required'
+    if entry.default == ():
+        return 'none'
+    if isinstance(entry.default, bool):
+        return f'`{str(entry.default).lower()}`'
+    text = f"'{entry.default}'" if isinstance(entry.default, str) else f'{entry.default}'
+    return f'`{text}` {entry.spec.unit}'.rstrip()
+
+
+def _drivers(table: type, entry: Entry) -> str:
+    if not issubclass(table, ResourceConfig):
+        return ''
+    without = [each for each in table.DRIVERS if entry.name in foreign_to_driver(table, each)]
+    owners = [repr(each) for each in table.DRIVERS if each not in without]
+    return f' (only with driver {" or ".join(owners)})' if without else ''

@@ -1,0 +1,167 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Rules that relate parameter values to each other, and warnings about legal but risky choices.
+
+A value that did not pass its own check is absent here, so that one mistake is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from viam_session_bridge.ros.parameter_spec import Form
+from viam_session_bridge.ros.parameter_tables import table_entries
+from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
+
+# A receiver that hears fewer commands than this per timeout stops and starts with every delay.
+COMMANDS_PER_TIMEOUT = 3
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a check must know of the node: its full name, namespace, and how it resolves topics."""
+
+    node_name: str
+    namespace: str
+    resolve: Callable[[str], str]
+
+
+@dataclass
+class Block:
+    """One block of the parameter file. `values` holds the values that passed, by short name."""
+
+    name: str
+    table: type
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def full(self, short: str) -> str:
+        """Return the full name of one of the block's parameters."""
+        return f'{self.name}.{short}'
+
+
+def check_grpc(block: Block, errors: list[str], warnings: list[str]) -> None:
+    """Refuse to serve beyond loopback by accident."""
+    host, anonymous = block.values.get('host'), block.values.get('allow_anonymous')
+    if host is None or is_loopback(host):
+        return
+    if anonymous:
+        warnings.append(
+            f'grpc.host is {host!r} and grpc.allow_anonymous is true: everybody who reaches the '
+            'port can drive the robot.')
+    elif anonymous is False:
+        errors.append(str(Mistake(
+            'grpc.host', repr(host),
+            'a loopback address (127.0.0.1, ::1, localhost), or any address together with '
+            'grpc.allow_anonymous: true. This release does not authenticate clients: beyond '
+            'loopback everybody who reaches the port could drive the robot')))
+
+
+def check_sessions(block: Block, errors: list[str], warnings: list[str]) -> None:
+    """Warn of settings that some clients or robots will not survive."""
+    window = block.values.get('heartbeat_window')
+    if window is not None and (window < 2.0 or window != int(window)):
+        warnings.append(
+            f'sessions.heartbeat_window is {window:g} s: Flutter clients compute a broken '
+            'heartbeat interval from anything but whole seconds of at least 2.')
+    if block.values.get('unsupervised') == 'allow':
+        warnings.append(
+            "sessions.unsupervised is 'allow': when a client without a session dies, nothing "
+            'stops what it moved.')
+
+
+def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None:
+    """Relate the timing of commands and stops, and what the receiver does when they cease."""
+    values = block.values
+    _check_receiver(block, errors, warnings)
+    rate, hold, end = (values.get(each) for each in ('command_rate', 'stop_hold', 'stop_timeout'))
+    if hold is not None and end is not None and end <= hold:
+        errors.append(str(Mistake(
+            block.full('stop_timeout'), f'{end:g}',
+            f'more than {block.full("stop_hold")} ({hold:g} s)')))
+    if hold is not None and rate is not None and hold * rate < COMMANDS_PER_TIMEOUT:
+        warnings.append(
+            f'{block.full("stop_hold")} of {hold:g} s at {block.full("command_rate")} of '
+            f'{rate:g} Hz repeats a stop fewer than {COMMANDS_PER_TIMEOUT} times; a stop that '
+            'is lost on the way may have no successor.')
+    dwell = values.get('rest_dwell')
+    if values.get('odometry_topic') and dwell is not None and end is not None and dwell >= end:
+        errors.append(str(Mistake(
+            block.full('rest_dwell'), f'{dwell:g}',
+            f'less than {block.full("stop_timeout")} ({end:g} s), or every stop would fail')))
+    if values.get('require_stop_path') is False:
+        warnings.append(
+            f'{block.full("require_stop_path")} is false: the robot may be commanded while '
+            'nothing would receive its stop.')
+        if values.get('driver_node'):
+            warnings.append(
+                f'{block.full("driver_node")} has no effect while '
+                f'{block.full("require_stop_path")} is false.')
+
+
+def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> None:
+    timeout, without, rate = (
+        block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
+                                            'command_rate'))
+    if timeout == 0.0 and without is False:
+        errors.append(str(Mistake(
+            block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
+            f"the receiver's own command timeout in seconds, or "
+            f'{block.full("accept_no_timeout")}: true. The guard that would stop such a robot '
+            'when the bridge itself dies comes in a later release; until then it would keep '
+            'moving')))
+    if timeout == 0.0 and without:
+        warnings.append(
+            f'{block.full("accept_no_timeout")} is true and {block.full("receiver_timeout")} is '
+            '0: if the bridge itself dies, nothing stops this robot.')
+    # The tolerance accepts the number that this very sentence shows, with six digits.
+    if timeout and rate and timeout * rate < COMMANDS_PER_TIMEOUT * (1 - 1e-5):
+        errors.append(str(Mistake(
+            block.full('receiver_timeout'), f'{timeout:g}',
+            f'0, or at least {COMMANDS_PER_TIMEOUT} / {block.full("command_rate")} = '
+            f'{COMMANDS_PER_TIMEOUT / rate:g} s, or a higher {block.full("command_rate")}: the '
+            f'receiver would stop between two commands')))
+
+
+def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
+                 warnings: list[str]) -> None:
+    """Refuse two uses of one topic, which only show after remapping and namespace."""
+    outputs: dict[str, str] = {}
+    for name, topic in _topics(blocks, Form.OUTPUT_TOPIC):
+        resolved = _resolve(name, topic, around, errors)
+        if resolved in outputs:
+            errors.append(str(Mistake(
+                name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
+                'a topic that no other resource publishes on')))
+        elif resolved is not None:
+            outputs[resolved] = name
+    for name, topic in _topics(blocks, Form.FEEDBACK_TOPIC):
+        resolved = _resolve(name, topic, around, errors)
+        if resolved in outputs:
+            errors.append(str(Mistake(
+                name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
+                'a topic that the robot publishes, not one that commands it')))
+    both = [*_topics(blocks, Form.OUTPUT_TOPIC), *_topics(blocks, Form.FEEDBACK_TOPIC)]
+    for name, topic in both:
+        if topic.startswith('/') and around.namespace != '/':
+            warnings.append(
+                f'{name} is {topic!r}: an absolute name ignores the namespace '
+                f'{around.namespace!r} of this node.')
+
+
+def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:
+    return [
+        (block.full(entry.name), block.values[entry.name])
+        for block in blocks for entry in table_entries(block.table)
+        if entry.spec.form is form and block.values.get(entry.name)]
+
+
+def _resolve(name: str, topic: str, around: Surroundings, errors: list[str]) -> str | None:
+    try:
+        return around.resolve(topic)
+    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
+        problem = first_line(error).split(', at /')[0]
+        errors.append(str(Mistake(name, f'{topic!r} ({problem})', 'a ROS topic name')))
+        return None

@@ -1,0 +1,210 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The tables of parameters, which are at the same time the frozen configuration the bridge runs on.
+
+One dataclass per block of the parameter file. To add a driver, write a dataclass with its
+parameters, name it in the `DRIVERS` of each API it can drive, and add it to that API's bases. To
+add an API, write a dataclass derived from `ResourceConfig` and name it in `APIS`. Reading,
+checking, describing, run-time changes and docs/parameters.md all follow from the tables; rules
+that relate two parameters are in `parameter_checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar
+
+from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
+
+
+@dataclass(frozen=True)
+class GrpcConfig:
+    """Where Viam clients connect."""
+
+    host: str = field(default='127.0.0.1', metadata=described(
+        'Address the server binds to. Anything beyond loopback needs grpc.allow_anonymous, '
+        'because this release does not authenticate anybody', form=Form.HOST))
+    port: int = field(default=8080, metadata=described(
+        'TCP port the server binds to; 0 takes any free port', low=0, high=65535))
+    allow_anonymous: bool = field(default=False, metadata=described(
+        'Allow a host beyond loopback although every client that reaches the port can then '
+        'drive the robot'))
+    max_connections: int = field(default=1024, metadata=described(
+        'Most client connections at the same time', low=1, high=65535))
+
+
+@dataclass(frozen=True)
+class SessionsConfig:
+    """When a client counts as gone."""
+
+    heartbeat_window: float = field(default=2.0, metadata=described(
+        'Silence after which a session expires and its motion stops. Whole seconds of at least '
+        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True))
+    max_sessions: int = field(default=1024, metadata=described(
+        'Most sessions alive at the same time', low=1, high=100000, mutable=True))
+    stop_on_disconnect: bool = field(default=True, metadata=described(
+        "Stop a session's motion as soon as its last connection closes, before the heartbeat "
+        'window ends', mutable=True))
+    unsupervised: str = field(default='connection', metadata=described(
+        'How long a client without a session holds its motion: while its connection is open, '
+        'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
+        'commands are refused (reject)',
+        choices=('connection', 'lease', 'allow', 'reject'), mutable=True))
+    network_timeout: float = field(default=2.0, metadata=described(
+        "Silence of the kernel of the client's machine after which its network counts as dead",
+        unit='s', low=1.5, high=60.0))
+
+
+@dataclass(frozen=True)
+class GuardConfig:
+    """How much delay of the bridge itself is tolerated."""
+
+    patience: float = field(default=0.25, metadata=described(
+        'Silence of the bridge that is tolerated; when the stop loop oversleeps by more than '
+        'half of it, every motion is stopped', unit='s', low=0.1, high=5.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceConfig:
+    """What every resource has, whatever its API and driver."""
+
+    DRIVERS: ClassVar[Mapping[str, type]] = {}
+
+    name: str
+    api: str = field(default='base', metadata=described('Viam API that the resource serves'))
+    driver: str = field(metadata=described('How the resource is moved and stopped'))
+    command_rate: float = field(default=20.0, metadata=described(
+        'How often a held command is repeated. At least 3 times per receiver_timeout',
+        unit='Hz', low=1.0, high=100.0))
+    receiver_timeout: float = field(default=0.0, metadata=described(
+        'Command timeout of the receiver: after this long without a command it stops by itself '
+        '(cmd_vel_timeout of a diff_drive_controller, for example); 0 says that it has none',
+        unit='s', low=0.0, high=60.0))
+    accept_no_timeout: bool = field(default=False, metadata=described(
+        'Accept a receiver without command timeout, which keeps moving if the bridge itself '
+        'dies'))
+    stop_hold: float = field(default=1.0, metadata=described(
+        'How long a stop is repeated. Longer than the timeout of the slowest mux on the way',
+        unit='s', low=0.1, high=30.0))
+    stop_timeout: float = field(default=5.0, metadata=described(
+        'When a stop that was not seen to succeed counts as failed. Longer than stop_hold',
+        unit='s', low=0.1, high=60.0, low_excluded=True))
+    require_stop_path: bool = field(default=True, metadata=described(
+        'Refuse a command while no receiver of the right type and QoS listens, so that a stop '
+        'would reach nobody'))
+    driver_node: str = field(default='', metadata=described(
+        'Node that must listen for the stop path to count', form=Form.NODE,
+        empty='any node counts'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwistTable:
+    """Parameters of driver 'twist': geometry_msgs/msg/Twist."""
+
+    topic: str = field(metadata=described(
+        'Topic that commands and stops are published on. Relative names follow the namespace',
+        form=Form.OUTPUT_TOPIC))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwistStampedTable(TwistTable):
+    """Parameters of driver 'twist_stamped': geometry_msgs/msg/TwistStamped."""
+
+    frame_id: str = field(default='base_link', metadata=described(
+        'Frame of the twist, written into the header', form=Form.FRAME))
+    stamp: str = field(default='zero', metadata=described(
+        "Stamp of each message: 'zero' (the receiver takes the time of arrival: immune to "
+        "clock skew) or 'now' (ROS time; MoveIt Servo needs it)", choices=('zero', 'now')))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig(TwistStampedTable, ResourceConfig):
+    """A mobile base."""
+
+    DRIVERS: ClassVar[Mapping[str, type]] = {
+        'twist': TwistTable, 'twist_stamped': TwistStampedTable}
+
+    holonomic: bool = field(default=False, metadata=described(
+        'The base can move sideways'))
+    max_linear_speed: float = field(default=0.3, metadata=described(
+        'Faster commands are clamped to this; also what SetPower calls full power',
+        unit='m/s', low=0.0, high=20.0, low_excluded=True, mutable=True))
+    max_angular_speed: float = field(default=1.0, metadata=described(
+        'Faster turns are clamped to this; also what SetPower calls full power',
+        unit='rad/s', low=0.0, high=20.0, low_excluded=True, mutable=True))
+    linear_deceleration: float = field(default=0.5, metadata=described(
+        'How the base slows down towards the end of a MoveStraight that is steered by odometry',
+        unit='m/s^2', low=0.0, high=50.0, low_excluded=True, mutable=True))
+    angular_deceleration: float = field(default=1.0, metadata=described(
+        'How the base slows down towards the end of a Spin that is steered by odometry',
+        unit='rad/s^2', low=0.0, high=100.0, low_excluded=True, mutable=True))
+    max_move_duration: float = field(default=120.0, metadata=described(
+        'Longest MoveStraight or Spin that is accepted', unit='s', low=0.0, high=3600.0,
+        low_excluded=True, mutable=True))
+    odometry_topic: str = field(default='', metadata=described(
+        'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
+        'and Spin', form=Form.FEEDBACK_TOPIC,
+        empty='no feedback: stops are not verified, moves are timed'))
+    rest_linear: float = field(default=0.02, metadata=described(
+        'Measured speed below which the base is at rest', unit='m/s', low=0.0, high=1.0,
+        low_excluded=True))
+    rest_angular: float = field(default=0.05, metadata=described(
+        'Measured turning speed below which the base is at rest', unit='rad/s', low=0.0,
+        high=1.0, low_excluded=True))
+    rest_dwell: float = field(default=0.3, metadata=described(
+        'How long the base must be at rest before a stop counts as done. Shorter than '
+        'stop_timeout', unit='s', low=0.0, high=10.0))
+    feedback_timeout: float = field(default=0.5, metadata=described(
+        'Age after which odometry no longer says anything', unit='s', low=0.05, high=10.0))
+    width_meters: float = field(default=0.0, metadata=described(
+        'Distance between the wheels, for GetProperties; 0 is unknown', unit='m', low=0.0,
+        high=100.0))
+    turning_radius_meters: float = field(default=0.0, metadata=described(
+        'Smallest turning radius, for GetProperties; 0 turns on the spot', unit='m', low=0.0,
+        high=1000.0))
+    wheel_circumference_meters: float = field(default=0.0, metadata=described(
+        'Circumference of a wheel, for GetProperties; 0 is unknown', unit='m', low=0.0,
+        high=100.0))
+    size_meters: tuple[float, ...] = field(default=(), metadata=described(
+        'Length (x), width (y) and height (z) of the box that GetGeometries answers', unit='m',
+        low=0.0, high=100.0, low_excluded=True, length=3, empty='no geometry'))
+
+
+APIS: Mapping[str, type[BaseConfig]] = {'base': BaseConfig}
+
+GLOBAL_BLOCKS: Mapping[str, type] = {
+    'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig}
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """Everything the bridge was told, checked; `warnings` are texts for the log."""
+
+    grpc: GrpcConfig = GrpcConfig()
+    sessions: SessionsConfig = SessionsConfig()
+    guard: GuardConfig = GuardConfig()
+    resources: tuple[BaseConfig, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def table_entries(table: type) -> tuple[Entry, ...]:
+    """Return the parameters of a table, with the choices that follow from other tables."""
+    choices: dict[str, tuple[str, ...]] = {}
+    if issubclass(table, ResourceConfig):
+        choices = {'api': tuple(APIS), 'driver': tuple(table.DRIVERS)}
+    return tuple(
+        replace(entry, spec=replace(entry.spec, choices=choices[entry.name]))
+        if entry.name in choices else entry for entry in entries(table))
+
+
+def foreign_to_driver(api: type[ResourceConfig], driver: str) -> dict[str, tuple[str, ...]]:
+    """Return the parameters `driver` does not have, each with the drivers of `api` that do."""
+    own = {each.name for each in fields(api.DRIVERS[driver])}
+    foreign: dict[str, tuple[str, ...]] = {}
+    for other, table in api.DRIVERS.items():
+        for each in fields(table):
+            if each.name not in own:
+                foreign[each.name] = (*foreign.get(each.name, ()), other)
+    return foreign

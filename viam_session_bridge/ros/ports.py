@@ -1,0 +1,84 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the ROS room needs of the gate, and what the pump needs of a driver. Shapes only."""
+
+from typing import Protocol
+
+from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.supervisor import Outputs
+
+
+class Round(Protocol):
+    """One poll's result: outputs first, then release the calls that waited."""
+
+    @property
+    def outputs(self) -> Outputs:
+        """What drivers are told, and what to log."""
+        ...
+
+    def release(self) -> None:
+        """Answer the calls whose motion ended."""
+        ...
+
+
+class Supervision(Protocol):
+    """The gate, as this room sees it. Every method is thread-safe and quick."""
+
+    def now(self) -> float:
+        """Return seconds on the steady clock."""
+        ...
+
+    def poll(self) -> Round:
+        """Advance to now."""
+        ...
+
+    def wait(self, until: float) -> None:
+        """Sleep until an instant (s) or a change."""
+        ...
+
+    def wake(self) -> None:
+        """Wake the sleeper."""
+        ...
+
+    def path(self, name: str, problem: str) -> None:
+        """Record whether a stop would reach the driver."""
+        ...
+
+    def driver_appeared(self, name: str) -> None:
+        """Record that a driver has just come up."""
+        ...
+
+    def measured(self, name: str, sample: BaseSample) -> None:
+        """Take a feedback sample that has just been received."""
+        ...
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every resource."""
+        ...
+
+    def reset(self) -> list[str]:
+        """Clear unconfirmed stops."""
+        ...
+
+
+class Driver(Protocol):
+    """
+    One way of moving and stopping one resource.
+
+    send and stop are called by the pump's thread alone and must return at once; path_problem by
+    the executor's thread alone.
+    """
+
+    def send(self, setpoint: Velocity) -> None:
+        """Tell the hardware to move so, until it hears otherwise."""
+        ...
+
+    def stop(self) -> None:
+        """Tell the hardware to stop; called again and again until the stop is done."""
+        ...
+
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive; empty when it would."""
+        ...

@@ -1,0 +1,105 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The safety loop: poll the gate, hand outputs to drivers, sleep until the next event.
+
+The only thread that talks to actuators. A late command cannot follow a stop, because there is no
+queue for it to wait in. It never waits for a driver and never writes a log: a slow disk must not
+delay a stop.
+"""
+
+from collections.abc import Callable, Mapping
+import threading
+import time
+
+from viam_session_bridge.core.actuator import Output
+from viam_session_bridge.core.supervisor import Outputs
+from viam_session_bridge.ros.ports import Driver, Supervision
+
+# A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.
+SLOW_CALL = 0.02
+
+# When deciding itself has failed, zeros go to every driver for this long (s), at this period (s).
+LAST_RESORT_HOLD = 1.0
+LAST_RESORT_PERIOD = 0.05
+
+
+class Pump:
+    """
+    Runs in a plain thread on the steady clock.
+
+    report takes the outputs of a pass and driver faults by resource, and must not block. on_death
+    is called if the loop cannot go on; by then every driver has been told to stop.
+    """
+
+    def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
+                 report: Callable[[Outputs, dict[str, str]], None],
+                 on_death: Callable[[BaseException], None]) -> None:
+        self._supervision = supervision
+        self._drivers = drivers
+        self._report = report
+        self._on_death = on_death
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name='pump', daemon=True)
+
+    def start(self) -> None:
+        """Start the loop."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """End the loop after its current pass; tells whether it has ended in time (s)."""
+        self._ended = True
+        self._supervision.wake()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._ended:
+                self._supervision.wait(self._pass())
+        except BaseException as problem:
+            self._last_resort()
+            self._on_death(problem)
+
+    def _pass(self) -> float:
+        """Poll once and act on it; returns when to come again (s)."""
+        polled = self._supervision.poll()
+        outputs = polled.outputs
+        faults: dict[str, str] = {}
+        # Stops go out first: a slow driver's motion must not stand before a neighbour's stop.
+        for output in sorted(outputs.outputs, key=lambda one: one.setpoint is not None):
+            self._drive(output, faults)
+        polled.release()
+        if outputs.outputs or outputs.events or faults:
+            self._report(outputs, faults)
+        return outputs.wake
+
+    def _drive(self, output: Output, faults: dict[str, str]) -> None:
+        driver = self._drivers[output.resource]
+        began = time.monotonic()
+        try:
+            if output.setpoint is None:
+                driver.stop()
+            else:
+                driver.send(output.setpoint)
+        except Exception as problem:  # noqa: B902  one driver's fault must not skip the others
+            faults[output.resource] = f'{type(problem).__name__}: {problem}'
+            return
+        took = time.monotonic() - began
+        if took > SLOW_CALL:
+            faults[output.resource] = f'a driver call took {took * 1e3:.0f} ms'
+
+    def _last_resort(self) -> None:
+        end = time.monotonic() + LAST_RESORT_HOLD
+        while time.monotonic() < end:
+            for driver in self._drivers.values():
+                try:
+                    driver.stop()
+                except Exception:  # noqa: B902  nothing better is left to do
+                    pass
+            time.sleep(LAST_RESORT_PERIOD)

@@ -1,0 +1,63 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Would a stop arrive? Asked before motion is accepted, so that a mistake shows at once.
+
+A match is necessary, not sufficient: a driver that was killed stays matched for 20 s (Fast DDS
+participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
+"""
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+
+def type_name(message_type: type) -> str:
+    """Return a message class's ROS name, such as geometry_msgs/msg/Twist."""
+    package = message_type.__module__.split('.', maxsplit=1)[0]
+    return f'{package}/msg/{message_type.__name__}'
+
+
+def node_name(endpoint: TopicEndpointInfo) -> str:
+    """Return the full name of the node that an endpoint belongs to."""
+    return endpoint.node_namespace.rstrip('/') + '/' + endpoint.node_name
+
+
+def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
+                     driver_node: str) -> str:
+    """Say why nothing that could stop the robot listens to this publisher; empty when it does."""
+    matched = publisher.get_subscription_count()
+    if matched and not driver_node:
+        return ''
+    topic = publisher.topic_name
+    wanted = type_name(message_type)
+    endpoints = node.get_subscriptions_info_by_topic(topic)
+    fitting = [endpoint for endpoint in endpoints if endpoint.topic_type == wanted]
+    if driver_node:
+        if matched and any(node_name(endpoint) == driver_node for endpoint in fitting):
+            return ''
+        if matched:
+            found = ', '.join(sorted({node_name(endpoint) for endpoint in fitting})) or 'nobody'
+            return (f'{resource}.driver_node: {driver_node} does not listen to {topic} '
+                    f'({wanted}); '
+                    f'who does: {found}')
+    if not endpoints:
+        return (f'{resource}.topic: nobody listens to {topic}, so a stop would reach no driver '
+                f'(expected a subscriber of {wanted}; {resource}.require_stop_path is on)')
+    if not fitting:
+        found = ', '.join(sorted({
+            f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
+        return (f'{resource}.driver: it publishes {wanted} on {topic}, but {found}; '
+                'choose twist or twist_stamped accordingly')
+    return (f'{resource}.topic: {topic} has subscribers of {wanted} whose QoS does not match: '
+            + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
+
+
+def _demand(endpoint: TopicEndpointInfo) -> str:
+    qos = endpoint.qos_profile
+    what = 'an offer we cannot make'
+    if qos.durability == DurabilityPolicy.TRANSIENT_LOCAL:
+        what = ('TRANSIENT_LOCAL durability; commands are published VOLATILE, '
+                'since old motion must never be replayed')
+    return f'{node_name(endpoint)} wants {what}'
