@@ -84,7 +84,7 @@ class Gate:
     # ---- commands -------------------------------------------------------------------------------
 
     def command(self, name: str, motion: Motion, caller: Caller,
-                on_end: Callable[[Reason], None] | None = None) -> int:
+                on_end: Callable[[Reason], None] | None = None, turn: int | None = None) -> int:
         """
         Check, renew, take ownership and set the new motion in one step; returns its epoch.
 
@@ -92,7 +92,7 @@ class Gate:
         BridgeError; then nothing has changed but the renewed session, and on_end is never called.
         """
         with self._lock:
-            epoch = self._supervisor.command(name, motion, caller, self.now())
+            epoch = self._supervisor.command(name, motion, caller, self.now(), turn)
             if on_end is not None:
                 self._waiters[epoch] = on_end
             self._wake_locked()

@@ -42,7 +42,7 @@ SEEING = ActuatorSettings(rest=RestSettings())
 ANSWERING = ActuatorSettings(acknowledged=True)
 
 
-# ---- the table -----------------------------------------------------------------------------------
+# ---- the table ----------------------------------------------------------------------------------
 
 
 class Rig:
@@ -112,7 +112,7 @@ def moving() -> Rig:
 
 
 def stopping() -> Rig:
-    """A stop is under way and the robot still rolls."""
+    """Begin a stop; the robot still rolls."""
     rig = moving()
     rig.supervisor.stop('base', rig.now)
     rig.poll()
@@ -120,19 +120,19 @@ def stopping() -> Rig:
 
 
 def unconfirmed() -> Rig:
-    """The stop failed: the robot rolled for the whole timeout."""
+    """Let a stop fail: the robot rolls for the whole timeout."""
     rig = stopping()
     rig.run(5.0)
     return rig
 
 
 def motion_command(rig: Rig) -> None:
-    """A motion command by a present claimant."""
+    """Command a motion as a present claimant."""
     rig.command(LEFT, caller=BOB)
 
 
 def zero_command(rig: Rig) -> None:
-    """A zero command by somebody else than the owner."""
+    """Command zero as somebody else than the owner."""
     rig.command(Velocity(), caller=BOB)
 
 
@@ -143,7 +143,7 @@ def stop(rig: Rig) -> None:
 
 
 def owner_gone(rig: Rig) -> None:
-    """The owner's window lapses."""
+    """Let the owner's window lapse."""
     rig.run(2.0, beating=False)
 
 
@@ -154,14 +154,14 @@ def emergency_stop(rig: Rig) -> None:
 
 
 def stall(rig: Rig) -> None:
-    """The pump comes a quarter of a second too late, everybody else is fine."""
+    """Let the pump come a quarter of a second too late; everybody else is fine."""
     rig.now = min(rig.wake, rig.now + 0.5) + 0.25
     rig.supervisor.beat('ann', ANN, rig.now)
     rig.poll()
 
 
 def move_done(rig: Rig) -> None:
-    """A finite move reaches its end."""
+    """Let a finite move reach its end."""
     rig.command(duration=0.5)
     rig.run(0.5)
 
@@ -172,7 +172,7 @@ def stop_done(rig: Rig) -> None:
 
 
 def stop_failed(rig: Rig) -> None:
-    """The robot rolls on for longer than the timeout."""
+    """Let the robot roll on for longer than the timeout."""
     rig.run(5.5)
 
 
@@ -270,7 +270,7 @@ def test_a_second_command_has_its_own_epoch() -> None:
     assert rig.told[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
 
 
-# ---- a bare actuator -----------------------------------------------------------------------------
+# ---- a bare actuator ----------------------------------------------------------------------------
 
 
 def actuator(settings: ActuatorSettings) -> Actuator:
@@ -311,7 +311,7 @@ def follow(machine: Actuator, until: float, measured: Callable[[float], float] |
     return told
 
 
-# ---- repetition ----------------------------------------------------------------------------------
+# ---- repetition ---------------------------------------------------------------------------------
 
 
 def test_a_held_wish_is_repeated_on_an_even_grid() -> None:
@@ -382,7 +382,7 @@ def test_the_first_output_after_a_change_of_state_never_waits() -> None:
     assert output is not None and output.setpoint == AHEAD
 
 
-# ---- stops without feedback ----------------------------------------------------------------------
+# ---- stops without feedback ---------------------------------------------------------------------
 
 
 def test_without_feedback_zeros_are_repeated_for_the_hold_and_then_there_is_silence() -> None:
@@ -432,7 +432,7 @@ def test_an_idle_actuator_says_nothing() -> None:
         assert machine.poll(now) is None
 
 
-# ---- stops with feedback -------------------------------------------------------------------------
+# ---- stops with feedback ------------------------------------------------------------------------
 
 
 def test_with_feedback_zeros_are_repeated_until_rest_is_seen() -> None:
@@ -542,8 +542,8 @@ def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> Non
     assert machine.rest is not None
     assert not machine.is_moving(100.0)
     machine.rest.sample(0.5, 0.0, 100.0)
-    assert machine.is_moving(100.5)
-    assert not machine.is_moving(100.51)
+    assert machine.is_moving(100.499)
+    assert not machine.is_moving(100.5)
     go(machine, 1, 101.0)
     assert machine.is_moving(101.0)
     machine.rest.sample(0.0, 0.0, 101.1)
@@ -558,7 +558,7 @@ def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> Non
     assert blind.is_moving(101.0)
 
 
-# ---- stops that fail -----------------------------------------------------------------------------
+# ---- stops that fail ----------------------------------------------------------------------------
 
 
 def test_a_stop_without_rest_fails_at_its_timeout_and_is_repeated_without_end() -> None:
@@ -658,7 +658,7 @@ def test_a_reset_touches_nothing_but_the_latch() -> None:
     assert machine.state is STOPPING
 
 
-# ---- the clock of the pump -----------------------------------------------------------------------
+# ---- the clock of the pump ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('late', [0.0, 0.0004, 0.004, 0.04])
@@ -690,7 +690,7 @@ def test_a_timeout_shorter_than_the_hold_does_not_spin_either() -> None:
     assert now == pytest.approx(101.0)
 
 
-# ---- acknowledged stops --------------------------------------------------------------------------
+# ---- acknowledged stops -------------------------------------------------------------------------
 
 
 def test_an_acknowledged_stop_that_answers_is_verified() -> None:
@@ -792,7 +792,7 @@ def test_an_answer_that_was_given_up_by_a_reset_refuses_nothing_later() -> None:
     assert machine.state is MOVING
 
 
-# ---- the stop path -------------------------------------------------------------------------------
+# ---- the stop path ------------------------------------------------------------------------------
 
 
 def test_motion_needs_a_stop_path_and_the_refusal_says_what_is_wrong_with_it() -> None:
@@ -821,7 +821,7 @@ def test_a_missing_path_can_be_allowed() -> None:
     assert machine.state is MOVING
 
 
-# ---- late drivers (law 10) -----------------------------------------------------------------------
+# ---- late drivers (law 10) ----------------------------------------------------------------------
 
 
 def late(machine: Actuator, now: float) -> bool:
@@ -894,7 +894,7 @@ def test_while_unconfirmed_a_new_driver_is_told_to_stop() -> None:
     assert machine.state is UNCONFIRMED
 
 
-# ---- how motions end -----------------------------------------------------------------------------
+# ---- how motions end ----------------------------------------------------------------------------
 
 
 def ends(machine: Actuator) -> list[tuple[int, Reason]]:
@@ -977,7 +977,7 @@ def test_a_stop_that_stopped_nothing_ends_nothing() -> None:
     assert ends(machine) == []
 
 
-# ---- moves that are steered by feedback ----------------------------------------------------------
+# ---- moves that are steered by feedback ---------------------------------------------------------
 
 
 def steered(machine: Actuator, now: float = 100.0) -> None:

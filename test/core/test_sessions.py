@@ -39,7 +39,7 @@ def beat(sessions: SessionTable, session: Session, now: float, entity: str = 'an
     return sessions.beat(session.id, entity, 'peer', socket, now)
 
 
-# ---- life and death ------------------------------------------------------------------------------
+# ---- life and death -----------------------------------------------------------------------------
 
 
 def test_a_session_waits_twenty_seconds_for_its_first_beat() -> None:
@@ -169,7 +169,7 @@ def test_the_connections_of_a_session_are_bounded_and_the_newest_call_is_among_t
         assert 5 in session.sockets
 
 
-# ---- resume --------------------------------------------------------------------------------------
+# ---- resume -------------------------------------------------------------------------------------
 
 
 def test_resume_renews_a_living_session() -> None:
@@ -223,7 +223,7 @@ def test_resume_of_a_malformed_id_is_refused_and_starts_nothing() -> None:
     assert sessions.living(100.0) == []
 
 
-# ---- how many ------------------------------------------------------------------------------------
+# ---- how many -----------------------------------------------------------------------------------
 
 
 def test_there_are_at_most_max_sessions() -> None:
@@ -263,7 +263,7 @@ def test_a_session_keeps_the_window_it_was_promised() -> None:
     assert start(sessions, 102.0, resume=old.id).deadline == 104.0
 
 
-# ---- ids -----------------------------------------------------------------------------------------
+# ---- ids ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('text', [

@@ -35,10 +35,12 @@ def client(address: str, method: str) -> None:
     """Call once; then hold the connection until killed or told to leave by the end of stdin."""
     channel = grpc.insecure_channel(address)
     channel.unary_unary('/test/quick')(b'', wait_for_ready=True, timeout=20.0)
-    if method == 'hang':
-        channel.unary_unary('/test/hang').future(b'')
+    # Kept: a call that nobody holds is cancelled.
+    call = channel.unary_unary('/test/hang').future(b'') if method == 'hang' else None
     print('called', flush=True)
     sys.stdin.read()
+    if call is not None:
+        call.cancel()
 
 
 async def serve(host: str) -> None:

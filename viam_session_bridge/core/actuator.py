@@ -322,7 +322,8 @@ class Actuator:
                 self._fail(
                     'a stop output never answered' if self._answer_outstanding
                     else f'no rest was seen within {self.settings.stop_timeout:g} s')
-        if done:
+        # A stop that was asked for is sent, even where rest is seen before.
+        if done and not self._first:
             self._rest_confirmed = seen
             self._answer_outstanding = False
             self._next_output = math.inf

@@ -31,16 +31,30 @@ class Unsupervised(BridgeError):
     """Nobody would watch over this motion: no session, no connection that may stand for one."""
 
 
-class NoStopPath(BridgeError):
-    """No stop could reach the driver, so motion is not begun. May pass (discovery): try again."""
+class NotYet(BridgeError):
+    """
+    Motion cannot begin now, but may in a moment; root of the refusals that are worth a wait.
+
+    turn: the place in line that this command keeps when it tries again; see Supervisor.command.
+    """
+
+    turn = 0
+
+
+class NoStopPath(NotYet):
+    """No stop could reach the driver, so motion is not begun. Passes when it is discovered."""
+
+
+class StopOutstanding(NotYet):
+    """An acknowledged stop output has not answered yet. Passes by itself."""
+
+
+class Overtaken(BridgeError):
+    """While this command waited, a Stop or a newer command came: it must not be executed."""
 
 
 class NoFeedback(BridgeError):
     """The move is steered by feedback, and there is none that is fresh."""
-
-
-class StopOutstanding(BridgeError):
-    """An acknowledged stop output has not answered yet. Passes by itself: try again."""
 
 
 class NotAtRest(BridgeError):

@@ -113,7 +113,8 @@ class Presence:
         # Python sends its command without the id when its first heartbeat failed.
         if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
             window = self.policy.sessions.heartbeat_window
-            return LeaseClaim(now + max(window, motion.duration or 0.0), caller.peer)
+            # A move may last longer than a window: its call is open, and it ends by itself.
+            return LeaseClaim(now + window + (motion.duration or 0.0), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()
         if caller.socket is None:

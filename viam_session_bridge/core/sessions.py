@@ -91,6 +91,11 @@ class SessionTable:
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
 
+    @property
+    def full(self) -> bool:
+        """No further session finds a place until dead ones are removed."""
+        return len(self._sessions) >= self.settings.max_sessions
+
     def start(self, entity: str, peer: str, socket: int | None, now: float,
               resume: str = '') -> Session:
         """
@@ -106,9 +111,9 @@ class SessionTable:
                 known.deadline = now + (known.window if known.begun else FIRST_BEAT_PATIENCE)
                 self._seen(known, peer, socket)
                 return known
-        if len(self._sessions) >= self.settings.max_sessions:
+        if self.full:
             self.expire(now)
-        if len(self._sessions) >= self.settings.max_sessions:
+        if self.full:
             raise TooManySessions(
                 f'too many concurrent sessions: sessions.max_sessions allows '
                 f'{self.settings.max_sessions}')

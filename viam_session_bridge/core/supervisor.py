@@ -24,7 +24,13 @@ from viam_session_bridge.core.actuator import (
 )
 from viam_session_bridge.core.claims import Caller, Claim, same_holder
 from viam_session_bridge.core.course import BaseSample
-from viam_session_bridge.core.errors import ShuttingDown, Stalled, UnknownResource
+from viam_session_bridge.core.errors import (
+    NotYet,
+    Overtaken,
+    ShuttingDown,
+    Stalled,
+    UnknownResource,
+)
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy, Presence
 from viam_session_bridge.core.sessions import Session, SessionTable
@@ -98,11 +104,15 @@ class Supervisor:
         self._sweep_at = math.inf
         self._shutting_down = False
         self._events: list[Event] = []
+        # The place in line of the newest command or stop of each resource.
+        self._turns = dict.fromkeys(self._resources, 0)
 
     # ---- sessions -------------------------------------------------------------------------------
 
     def start_session(self, caller: Caller, resume: str, now: float) -> Session:
         """Start or resume; see SessionTable.start."""
+        if self.sessions.full:
+            self._retire(now)
         session = self.sessions.start(caller.entity, caller.peer, caller.socket, now, resume)
         self._presence.carries_session(caller.socket)
         self._sweep_at = min(self._sweep_at, now + SWEEP_PERIOD)
@@ -121,14 +131,19 @@ class Supervisor:
 
     # ---- commands -------------------------------------------------------------------------------
 
-    def command(self, name: str, motion: Motion, caller: Caller, now: float) -> int:
+    def command(self, name: str, motion: Motion, caller: Caller, now: float,
+                turn: int | None = None) -> int:
         """
         Set a resource's wish and make the caller its owner; returns the epoch of this command.
 
         A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session.
+        A refusal that may pass (NotYet) gives a turn; trying again with it raises Overtaken once a
+        Stop or a newer command came, so that a late command can never follow a stop.
         """
         self.admit(caller, now)
         actuator = self._actuator(name)
+        if turn is not None and turn != self._turns[name]:
+            raise Overtaken(f'{name}: a stop or a newer command came while this one waited')
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
             return self.stop(name, now)
@@ -141,7 +156,12 @@ class Supervisor:
         claim = self._presence.grant(name, caller, motion, now)
         before = actuator.claim
         idle = not self._moving()
-        actuator.command(motion, claim, self._next_epoch(), now)
+        try:
+            actuator.command(motion, claim, self._next_epoch(), now)
+        except NotYet as problem:
+            problem.turn = self._next_turn(name) if turn is None else turn
+            raise
+        self._next_turn(name)
         # While nothing moved, nobody waited for the pump: its lateness counts from here.
         self._due = now if idle else min(self._due, now)
         if before is not None and not same_holder(before, claim):
@@ -151,6 +171,8 @@ class Supervisor:
     def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
+        if reason is Reason.STOPPED:
+            self._next_turn(name)
         actuator.stop(reason, self._next_epoch(), now)
         self._due = min(self._due, now)
         return actuator.epoch
@@ -237,7 +259,13 @@ class Supervisor:
     # ---- changes at run time --------------------------------------------------------------------
 
     def configure(self, policy: Policy, limits: dict[str, VelocityLimits]) -> None:
-        """Replace the policy and some limits. Sessions keep the window they were promised."""
+        """
+        Replace the policy and some limits. Sessions keep the window they were promised.
+
+        Raises UnknownResource and changes nothing.
+        """
+        for name in limits:
+            self._actuator(name)
         self._policy = policy
         self._presence.policy = policy
         self.sessions.settings = policy.sessions
@@ -279,9 +307,12 @@ class Supervisor:
     def _sweep(self, now: float) -> None:
         if now < self._sweep_at:
             return
+        self._retire(now)
+        self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
+
+    def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):
             self._events.append(SessionEnded(session.id, session.peer, session.begun))
-        self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
 
     def _fence(self, now: float) -> bool:
         """Stop every motion if the pump overslept: nobody was watching meanwhile."""
@@ -303,9 +334,13 @@ class Supervisor:
         actuator = self._actuators.get(name)
         if actuator is None:
             raise UnknownResource(
-                f'no resource is named {name!a}; there are: '
+                f'no resource is named {name[:64]!a}; there are: '
                 + (', '.join(sorted(self._resources)) or 'none'))
         return actuator
+
+    def _next_turn(self, name: str) -> int:
+        self._turns[name] += 1
+        return self._turns[name]
 
     def _next_epoch(self) -> int:
         self._epoch += 1

@@ -58,7 +58,7 @@ class BaseService:
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
         limits = self._limits(request.name)
-        linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
+        linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
             _scaled(_axes(linear), limits.linear), _scaled(_axes(angular), limits.angular))))
         return proto.base.SetPowerResponse()
@@ -116,6 +116,7 @@ class BaseService:
 
     async def IsMoving(self, request: Any, call: Call) -> Any:
         """Answer from odometry where configured; else whether a motion or stop is under way."""
+        self._limits(request.name)
         return proto.base.IsMovingResponse(is_moving=self._gate.is_moving(request.name))
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
@@ -184,6 +185,12 @@ def _vector(request: Any, field: str) -> tuple[float, float, float]:
     vector = getattr(request, field)
     x, y, z = (require_finite(f'{field}.{axis}', getattr(vector, axis)) for axis in 'xyz')
     return x, y, z
+
+
+def _share(request: Any, field: str) -> tuple[float, float, float]:
+    """Return a Vector3 of shares of full power, none beyond 1, the direction kept."""
+    vector = _vector(request, field)
+    return _scaled(vector, 1.0 / max(1.0, *map(abs, vector)))
 
 
 def _axes(viam: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from viam_session_bridge.core.actuator import Reason, WISHED
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.errors import InvalidSessionId, NoStopPath, StopOutstanding
+from viam_session_bridge.core.errors import InvalidSessionId, NotYet
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.gate import Gate
-from viam_session_bridge.rpc.status import MoveAborted
+from viam_session_bridge.rpc.operations import Operation
+from viam_session_bridge.rpc.status import CallError, MoveAborted
 
 SESSION_KEY = 'viam-sid'
 
@@ -52,7 +55,7 @@ class Call:
     metadata: dict[str, list[str]]
     context: Any
     watch: Callable[[], None]
-    operation: str = ''
+    operation: Operation | None = None
 
     async def command(self, name: str, motion: Motion) -> None:
         """Set a wish that holds until something ends it. Raises a BridgeError."""
@@ -63,9 +66,12 @@ class Call:
         Make a finite move and wait for its end.
 
         Returns when it is done, or was ended by another command or a Stop. Raises MoveAborted
-        when it
-        ended otherwise. The caller's own cancellation, or its gRPC deadline, ends the move.
+        when it ended otherwise. The caller's own cancellation, its gRPC deadline and
+        CancelOperation end the move, if it is still the current one.
         """
+        if motion.within(self.gate.resource(name).limits).is_stop:
+            await self.command(name, motion)
+            return
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Reason] = loop.create_future()
 
@@ -76,29 +82,58 @@ class Call:
                 pass  # the loop is closed: nobody waits any more, and the pump must go on
 
         epoch = await self._accepted(name, motion, on_end)
-        if motion.within(self.gate.resource(name).limits).is_stop:
-            return
         try:
-            reason = await ended
+            reason = await self._first(ended)
         except asyncio.CancelledError:
             self.gate.cancel(name, epoch)
             raise
+        if reason is None:
+            self.gate.cancel(name, epoch)
+            raise _cancelled(name)
         if reason not in WISHED:
             raise MoveAborted(name, reason)
+
+    async def _first(self, ended: 'asyncio.Future[Reason]') -> Reason | None:
+        """Return how the move ended, or None when CancelOperation came first."""
+        if self.operation is None:
+            return await ended
+        cancelled = asyncio.ensure_future(self.operation.cancelled.wait())
+        either: set[asyncio.Future[Any]] = {ended, cancelled}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancelled.cancel()
+        return ended.result() if ended.done() else None
 
     async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
         """Command, waiting a moment for what may pass by itself; each try decides anew."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + DISCOVERY_PATIENCE
+        turn: int | None = None
         while True:
             try:
-                epoch = self.gate.command(name, motion, self.caller, on_end)
+                epoch = self.gate.command(name, motion, self.caller, on_end, turn)
                 self.watch()
                 return epoch
-            except (NoStopPath, StopOutstanding):
+            except NotYet as problem:
+                turn = problem.turn
                 if loop.time() >= give_up:
                     raise
+            await self._pause(name)
+
+    async def _pause(self, name: str) -> None:
+        if self.operation is None:
             await asyncio.sleep(RETRY_PERIOD)
+            return
+        try:
+            await asyncio.wait_for(self.operation.cancelled.wait(), RETRY_PERIOD)
+        except asyncio.TimeoutError:
+            return
+        raise _cancelled(name)
+
+
+def _cancelled(name: str) -> CallError:
+    return CallError(grpc.StatusCode.CANCELLED, f'{name}: the operation was cancelled')
 
 
 def _settle(future: 'asyncio.Future[Reason]', reason: Reason) -> None:

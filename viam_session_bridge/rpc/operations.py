@@ -1,41 +1,118 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that are running now, as GetOperations lists them."""
+"""
+The calls that are running now: listed, waited for, cancelled, and kept within bounds.
 
+An operation has an id (metadata ``opid``, in and out). Bounds never concern what keeps a robot
+safe: heartbeats, stops and the SDKs' health checks are always let in. Belongs to the event loop's
+thread.
+"""
+
+import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import time
 import uuid
 
+import grpc
 
-@dataclass(frozen=True)
+from viam_session_bridge.rpc.status import CallError
+
+OPERATION_KEY = 'opid'
+
+# Waiting calls are cheap, but each holds memory: so many may run at once, in all and for each
+# connection. viam-server allows 100 for each resource and service, heartbeats among them.
+MOST_RUNNING = 8192
+MOST_FROM_ONE = 2048
+
+
+@dataclass(eq=False)
 class Operation:
-    """One running call: id, method path, wall-clock start (s), session id if it carried one."""
+    """
+    One running call.
+
+    id: UUID text. method: full path. started: wall clock, s, for people to read; nothing is
+    decided by it. session: its session id, if the call carried one.
+    """
 
     id: str
     method: str
     started: float
     session: str | None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def operation_id(metadata: dict[str, list[str]]) -> str:
+    """Return the id that a caller chose, or a new one when it sent none or not exactly a UUID."""
+    values = metadata.get(OPERATION_KEY, [])
+    if len(values) == 1:
+        try:
+            return str(uuid.UUID(values[0]))
+        except ValueError:
+            pass  # as viam-server: a malformed id is no reason to refuse a call
+    return str(uuid.uuid4())
 
 
 class Operations:
-    """Touched on the event loop's thread only."""
+    """All running calls of one server."""
 
     def __init__(self) -> None:
         self._running: dict[str, Operation] = {}
+        self._by_peer: Counter[str] = Counter()
 
     @contextmanager
-    def running(self, method: str, session: str | None) -> Iterator[Operation]:
-        """List a call for as long as it runs."""
-        # The wall clock is for people to read; nothing is decided by it.
-        operation = Operation(str(uuid.uuid4()), method, time.time(), session)
-        self._running[operation.id] = operation
+    def running(self, chosen: str, method: str, session: str | None, peer: str,
+                bounded: bool) -> Iterator[Operation]:
+        """
+        List a call for as long as it runs.
+
+        A call whose id is already running shares that operation, as in viam-server. Raises
+        CallError
+        (RESOURCE_EXHAUSTED) when there are too many; never for a call that is not bounded.
+        """
+        if bounded:
+            self._check_bounds(peer)
+        shared = self._running.get(chosen)
+        if shared is not None:
+            yield shared
+            return
+        operation = Operation(chosen, method, time.time(), session)
+        self._running[chosen] = operation
+        self._by_peer[peer] += 1
         try:
             yield operation
         finally:
-            del self._running[operation.id]
+            del self._running[chosen]
+            self._by_peer[peer] -= 1
+            if not self._by_peer[peer]:
+                del self._by_peer[peer]
+            operation.ended.set()
 
-    def others(self, own: str) -> list[Operation]:
+    def others(self, own: Operation | None) -> list[Operation]:
         """Return all running operations but one."""
-        return [operation for operation in self._running.values() if operation.id != own]
+        return [operation for operation in self._running.values() if operation is not own]
+
+    def cancel(self, wanted: str) -> None:
+        """Cancel what runs under this id; an unknown id has no effect."""
+        operation = self._running.get(wanted)
+        if operation is not None:
+            operation.cancelled.set()
+
+    async def wait(self, wanted: str) -> None:
+        """Return when nothing runs under this id."""
+        operation = self._running.get(wanted)
+        if operation is not None:
+            await operation.ended.wait()
+
+    def _check_bounds(self, peer: str) -> None:
+        if len(self._running) >= MOST_RUNNING:
+            raise CallError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f'{MOST_RUNNING} calls are running, which is the most this bridge lets in')
+        if self._by_peer[peer] >= MOST_FROM_ONE:
+            raise CallError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f'{MOST_FROM_ONE} calls of this connection are running, which is the most it may')

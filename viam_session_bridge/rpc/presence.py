@@ -183,7 +183,11 @@ class Presence:
             self._next_probe.pop(socket_id, None)
         elif silence >= self._next_probe.get(socket_id, 0.0):
             self._next_probe[socket_id] = silence + _PROBE_AGAIN
-            sockets.probe_now(fd)
+            try:
+                sockets.probe_now(fd)
+            except OSError:
+                # Closed this moment.
+                return False
         return True
 
     def _forget_closed(self) -> None:

@@ -23,13 +23,17 @@ from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
 from viam_session_bridge.rpc.calls import Call, session_of
-from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.operations import operation_id, OPERATION_KEY, Operations
 from viam_session_bridge.rpc.presence import Presence
 from viam_session_bridge.rpc.status import CallError, status_of, unimplemented
 
 Behaviour = Callable[[Any, Call], Awaitable[Any]]
 
 _LOG = logging.getLogger(__name__)
+
+# Always let in: no flood of other calls may starve what keeps a robot safe or a client connected.
+_UNBOUNDED = frozenset(f'viam.robot.v1.RobotService.{name}' for name in (
+    'StartSession', 'ResourceNames', 'GetOperations', 'StopAll', 'CancelOperation'))
 
 # Thousands a second, and over in no time: listing them would only cost.
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
@@ -66,6 +70,7 @@ class Registry:
     def _unary(self, method: MethodDescriptor, behaviour: Behaviour) -> Callable[..., Any]:
         monitored = proto.is_monitored(method)
         listed = method.full_name not in _UNLISTED
+        bounded = method.full_name not in _UNBOUNDED and method.name != 'Stop'
         path = f'/{method.containing_service.full_name}/{method.name}'
 
         async def handle(request: Any, context: Any) -> Any:
@@ -73,8 +78,11 @@ class Registry:
                 call = self._open(context, monitored)
                 if not listed:
                     return await behaviour(request, call)
-                with self._operations.running(path, call.caller.session) as operation:
-                    return await behaviour(request, replace(call, operation=operation.id))
+                with self._operations.running(
+                        operation_id(call.metadata), path, call.caller.session, call.caller.peer,
+                        bounded) as operation:
+                    await context.send_initial_metadata(((OPERATION_KEY, operation.id),))
+                    return await behaviour(request, replace(call, operation=operation))
             except (BridgeError, CallError) as problem:
                 code, text = status_of(problem)
             except (asyncio.CancelledError, grpc.aio.AbortError):

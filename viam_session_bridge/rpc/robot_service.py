@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 from google.protobuf.descriptor import ServiceDescriptor
+import grpc
 
 from viam_session_bridge.core.actuator import State
 from viam_session_bridge.core.claims import Caller
@@ -19,6 +20,7 @@ from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'
 
@@ -122,6 +124,39 @@ class RobotService:
             if operation.session is not None:
                 entry.session_id = operation.session
         return reply
+
+    async def CancelOperation(self, request: Any, call: Call) -> Any:
+        """Cancel a running call; an unknown id has no effect, as in viam-server."""
+        self._operations.cancel(request.id)
+        return proto.robot.CancelOperationResponse()
+
+    async def BlockForOperation(self, request: Any, call: Call) -> Any:
+        """Answer when no call of this id runs any more; at once for an unknown id."""
+        if call.operation is None or request.id != call.operation.id:
+            await self._operations.wait(request.id)
+        return proto.robot.BlockForOperationResponse()
+
+    # ---- what a machine is asked, and this one has not -----------------------------------------
+
+    async def GetCloudMetadata(self, request: Any, call: Call) -> Any:
+        """Refuse as a viam-server without a cloud configuration does."""
+        raise CallError(grpc.StatusCode.UNKNOWN, 'cloud metadata not available')
+
+    async def FrameSystemConfig(self, request: Any, call: Call) -> Any:
+        """Answer an empty frame system: frames live in ROS."""
+        return proto.robot.FrameSystemConfigResponse()
+
+    async def GetModelsFromModules(self, request: Any, call: Call) -> Any:
+        """Answer that there are no modules."""
+        return proto.robot.GetModelsFromModulesResponse()
+
+    async def Log(self, request: Any, call: Call) -> Any:
+        """Write a client's log entries into ours, shortened."""
+        for entry in request.logs:
+            _LOG.info(
+                'log of %s: %s %s: %s', call.caller.peer, entry.level, entry.logger_name[:64],
+                entry.message[:1000])
+        return proto.robot.LogResponse()
 
     # ---- stopping -------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from viam_session_bridge.core.errors import (
     NoFeedback,
     NoStopPath,
     NotAtRest,
+    Overtaken,
     SessionExpired,
     ShuttingDown,
     Stalled,
@@ -24,6 +25,10 @@ from viam_session_bridge.core.errors import (
 # Go and Python compare code and full text (viamrobotics/rdk session/context.go).
 SESSION_EXPIRED = 'SESSION_EXPIRED'
 
+# Texts travel as metadata, and peers drop a call whose metadata is too long (8 kB at some). A text
+# may quote what the client sent.
+LONGEST_TEXT = 1000
+
 _CODES: dict[type[Exception], grpc.StatusCode] = {
     SessionExpired: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidSessionId: grpc.StatusCode.INVALID_ARGUMENT,
@@ -35,6 +40,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     NoStopPath: grpc.StatusCode.FAILED_PRECONDITION,
     NotAtRest: grpc.StatusCode.FAILED_PRECONDITION,
     StopOutstanding: grpc.StatusCode.FAILED_PRECONDITION,
+    Overtaken: grpc.StatusCode.ABORTED,
     Stalled: grpc.StatusCode.ABORTED,
     ShuttingDown: grpc.StatusCode.UNAVAILABLE,
 }
@@ -67,4 +73,5 @@ def status_of(problem: BridgeError | CallError) -> tuple[grpc.StatusCode, str]:
         return _CODES[SessionExpired], SESSION_EXPIRED
     code = (problem.code if isinstance(problem, CallError)
             else _CODES.get(type(problem), grpc.StatusCode.UNKNOWN))
-    return code, str(problem).encode('ascii', 'backslashreplace').decode('ascii')
+    text = str(problem).encode('ascii', 'backslashreplace').decode('ascii')
+    return code, text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT - 3] + '...'

@@ -1,0 +1,679 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Stories of clients and robots, told by the numbers on a clock.
+
+Two bases without feedback and one with, a heartbeat window of 2 s, a pump that may be 0.125 s late.
+`stop_on_disconnect` is off here: connections have their own tests in test_presence.py.
+"""
+
+from dataclasses import replace
+from itertools import count
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import (
+    ActuatorSettings,
+    Changed,
+    Ended,
+    Output,
+    Reason,
+    State,
+)
+from viam_session_bridge.core.claims import Caller, SessionClaim, UnsupervisedPolicy
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.errors import (
+    NoStopPath,
+    SessionExpired,
+    ShuttingDown,
+    Stalled,
+    TooManySessions,
+    UnknownResource,
+    Unsupervised,
+)
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import (
+    Outputs,
+    Overslept,
+    Resource,
+    SessionEnded,
+    Supervisor,
+    TakenOver,
+)
+
+IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
+AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))
+ZERO = Velocity()
+POLICY = Policy(SessionSettings(heartbeat_window=2.0, max_sessions=8), stop_on_disconnect=False)
+LIMITS = VelocityLimits(1.0, 1.0)
+
+
+class World:
+    """A supervisor, and a pump that is always on time unless it is told to sleep."""
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        numbers = count(1)
+        self.supervisor = Supervisor(
+            [Resource('base', 'left', LIMITS), Resource('base', 'right', LIMITS),
+             Resource('base', 'seen', LIMITS, ActuatorSettings(rest=RestSettings()))],
+            policy, lambda: f's{next(numbers)}')
+        for name in ('left', 'right', 'seen'):
+            self.supervisor.path(name, '', 0.0)
+        self.told: list[tuple[float, Output]] = []
+        self.ended: list[Ended] = []
+        self.events: list[object] = []
+        self.wake = math.inf
+        self.now = 0.0
+
+    def session(self, now: float) -> Caller:
+        """Start a session and send its first beat."""
+        caller = Caller(self.supervisor.start_session(Caller(), '', now).id)
+        self.beat(caller, now)
+        self.poll(now)
+        return caller
+
+    def beat(self, caller: Caller, now: float) -> None:
+        """Send a heartbeat."""
+        assert caller.session is not None
+        self.supervisor.beat(caller.session, caller, now)
+
+    def command(self, name: str, setpoint: Velocity, caller: Caller, now: float,
+                duration: float | None = None) -> int:
+        """Command, and let the pump run."""
+        epoch = self.supervisor.command(name, Motion(setpoint, duration), caller, now)
+        self.poll(now)
+        return epoch
+
+    def stop(self, name: str, now: float) -> None:
+        """Stop, and let the pump run."""
+        self.supervisor.stop(name, now)
+        self.poll(now)
+
+    def poll(self, now: float) -> Outputs:
+        """Let the pump run once."""
+        self.now = now
+        outputs = self.supervisor.poll(now)
+        self.told += [(now, output) for output in outputs.outputs]
+        self.ended += outputs.ended
+        self.events += outputs.events
+        self.wake = outputs.wake
+        return outputs
+
+    def run(self, until: float, *beating: Caller) -> None:
+        """Let the pump run on time until then, and these sessions beat all the time."""
+        while self.now < until:
+            # A wake-up that does not lie ahead is for another test to find.
+            wake = self.wake if self.wake > self.now else self.now + 1e-3
+            now = min(until, wake, self.now + 0.5 if beating else until)
+            for caller in beating:
+                self.beat(caller, now)
+            self.poll(now)
+
+    def last(self, name: str) -> tuple[float, Output]:
+        """Return what the driver of this resource was told last, and when."""
+        return [(at, output) for at, output in self.told if output.resource == name][-1]
+
+    def state(self, name: str) -> State:
+        """Where a resource stands."""
+        return self.supervisor.states()[name]
+
+
+# ---- takeover: the stories of viamrobotics/rdk, robot/session_test.go ---------------------------
+
+
+def test_two_clients_one_base() -> None:
+    """The last caller owns the base, and only the owner's end stops it."""
+    world = World()
+    # 1. Two clients start sessions; ann drives.
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.1)
+    # 2. Bob takes over.
+    world.run(101.0, ann, bob)
+    world.command('left', BACK, bob, 101.0)
+    # 3. Ann vanishes: her window lapses, and the base goes on for bob.
+    world.run(104.0, bob)
+    assert [type(event) for event in world.events if not isinstance(event, Changed)] == [
+        TakenOver, SessionEnded]
+    assert world.state('left') is MOVING
+    assert world.last('left')[1].setpoint == BACK
+    # 4. Bob vanishes, too: the base stops at his deadline.
+    world.run(106.0)
+    assert world.state('left') is STOPPING
+    at, output = world.last('left')
+    assert (at, output.setpoint) == (106.0, None)
+    # 5. Both motions have ended, each in its own way.
+    assert [ended.reason for ended in world.ended] == [Reason.SUPERSEDED, Reason.SESSION_ENDED]
+
+
+def test_taken_back() -> None:
+    """Ann, bob, ann again: bob's end does nothing, ann's stops the base."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.command('left', BACK, bob, 100.1)
+    world.command('left', AHEAD, ann, 100.2)
+    world.run(103.0, ann)
+    assert world.state('left') is MOVING
+    world.run(105.0)
+    assert world.state('left') is STOPPING
+
+
+def test_two_clients_two_bases() -> None:
+    """One session's end never stops another's base."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.command('right', AHEAD, bob, 100.0)
+    world.run(110.0, bob)
+    assert (world.state('left'), world.state('right')) == (IDLE, MOVING)
+
+
+def test_one_client_two_bases() -> None:
+    """Everything that a session owns is stopped in the same pass."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.run(100.5)
+    world.command('right', AHEAD, ann, 100.5)
+    world.run(102.5)
+    stops = [(at, output.resource) for at, output in world.told if output.first
+             and output.setpoint is None]
+    assert stops == [(102.5, 'left'), (102.5, 'right')]
+
+
+def test_a_refused_command_takes_nothing_over() -> None:
+    """Ownership passes with an accepted command only."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.configure(replace(POLICY, unsupervised=UnsupervisedPolicy.REJECT), {})
+    with pytest.raises(Unsupervised):
+        world.command('left', BACK, Caller(socket=3), 100.1)
+    world.run(101.9)
+    assert world.last('left')[1].setpoint == AHEAD
+    world.run(102.0)
+    assert world.ended == [Ended('left', 1, Reason.SESSION_ENDED)]
+
+
+def test_after_a_stop_the_old_owners_end_stops_nothing() -> None:
+    """Bob stops ann's base and somebody else drives it: ann's expiry does not touch it."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.stop('left', 100.5)
+    world.run(101.9, bob)
+    assert world.state('left') is IDLE
+    world.run(103.0, bob)
+    assert world.state('left') is IDLE
+    assert all(at < 101.6 for at, _ in world.told)
+
+
+def test_taking_over_is_told_with_both_names() -> None:
+    """Not when the same session commands again, nor when nobody held the base."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.command('left', BACK, ann, 100.1)
+    world.command('left', BACK, bob, 100.2)
+    world.stop('left', 100.3)
+    world.command('left', BACK, ann, 100.4)
+    assert [event for event in world.events if isinstance(event, TakenOver)] == [
+        TakenOver('left', SessionClaim('s1', 100.1), SessionClaim('s2', 100.2))]
+
+
+# ---- commands -----------------------------------------------------------------------------------
+
+
+def test_a_command_renews_its_session() -> None:
+    """A client that streams commands needs no heartbeats."""
+    world = World()
+    ann = world.session(100.0)
+    for now in (101.9, 103.8, 105.7):
+        world.run(now - 0.01)
+        world.command('left', AHEAD, ann, now)
+    world.run(107.69)
+    assert world.state('left') is MOVING
+    world.run(107.7)
+    assert world.state('left') is STOPPING
+
+
+@pytest.mark.parametrize('polled', [True, False])
+def test_a_dead_session_commands_nothing(polled: bool) -> None:
+    """At its deadline, whether or not anybody looked: also with zero, also an unknown resource."""
+    world = World()
+    ann = world.session(100.0)
+    if polled:
+        world.run(102.0)
+    for name, setpoint in (('left', AHEAD), ('left', ZERO), ('nobody', AHEAD)):
+        with pytest.raises(SessionExpired):
+            world.supervisor.command(name, Motion(setpoint), ann, 102.0)
+    assert world.told == []
+    assert world.state('left') is IDLE
+
+
+def test_a_command_at_the_deadline_is_too_late_and_one_before_it_is_not() -> None:
+    """The deadline is exact."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 101.999)
+    world.run(103.99)
+    with pytest.raises(SessionExpired):
+        world.command('left', AHEAD, ann, 103.999)
+    world.poll(103.999)
+    assert world.state('left') is STOPPING
+
+
+def test_an_unknown_resource_is_refused_with_the_names_there_are() -> None:
+    """For commands, stops, cancels and questions; the session was renewed first."""
+    world = World()
+    ann = world.session(100.0)
+    supervisor = world.supervisor
+    with pytest.raises(UnknownResource, match="'up'.*left, right, seen"):
+        world.command('up', AHEAD, ann, 101.0)
+    assert supervisor.sessions.living(102.9)
+    for ask in (lambda: supervisor.stop('up', 101.0), lambda: supervisor.cancel('up', 1, 101.0),
+                lambda: supervisor.resource('up'), lambda: supervisor.is_moving('up', 101.0)):
+        with pytest.raises(UnknownResource):
+            ask()
+
+
+def test_commands_are_clamped_to_the_limits_of_their_base() -> None:
+    """And limits may change at run time."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', Velocity((9.0, 0.0, 0.0)), ann, 100.0)
+    assert world.last('left')[1].setpoint == Velocity((1.0, 0.0, 0.0))
+    world.supervisor.configure(POLICY, {'left': VelocityLimits(0.25, 1.0)})
+    world.run(100.1)
+    world.command('left', Velocity((9.0, 0.0, 0.0)), ann, 100.12)
+    assert world.last('left')[1].setpoint == Velocity((0.25, 0.0, 0.0))
+    assert world.supervisor.resource('left').limits.linear == 0.25
+    assert world.supervisor.resource('right').limits.linear == 1.0
+
+
+def test_a_change_for_an_unknown_resource_changes_nothing() -> None:
+    """Neither the policy nor the limits that were named before it."""
+    world = World()
+    changed = replace(POLICY, stall_limit=9.0, sessions=SessionSettings(max_sessions=1))
+    with pytest.raises(UnknownResource):
+        world.supervisor.configure(
+            changed, {'left': VelocityLimits(0.1, 0.1), 'up': VelocityLimits(0.1, 0.1)})
+    assert world.supervisor.resource('left').limits == LIMITS
+    world.session(100.0)
+    world.session(100.0)
+
+
+@pytest.mark.parametrize('state', list(State))
+@pytest.mark.parametrize('how', ['no path', 'shutdown', 'other session', 'no session', 'stalled'])
+def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: str) -> None:
+    """Latch, missing stop path, shutdown and stall included; nobody owns anything afterwards."""
+    world = World(replace(POLICY, unsupervised=UnsupervisedPolicy.REJECT))
+    ann, bob = world.session(100.0), world.session(100.0)
+    now = 100.0
+    if state is not IDLE:
+        world.command('seen', AHEAD, ann, now)
+    if state in (STOPPING, UNCONFIRMED):
+        world.stop('seen', now)
+    if state is UNCONFIRMED:
+        world.run(now := 105.5, ann, bob)
+    assert world.state('seen') is state
+    if how == 'shutdown':
+        world.supervisor.shut_down(now)
+    if how == 'no path':
+        world.supervisor.path('seen', 'nobody listens', now)
+    now += 0.3 if how == 'stalled' else 0.02
+    world.told.clear()
+    caller = {'other session': bob, 'no session': Caller()}.get(how, ann)
+    world.command('seen', ZERO, caller, now)
+    assert world.state('seen') is (UNCONFIRMED if state is UNCONFIRMED else STOPPING)
+    assert world.last('seen')[1].setpoint is None
+    assert world.supervisor.watched_sockets(now) == frozenset()
+
+
+def test_after_a_stop_the_driver_hears_zeros_only_until_a_new_command() -> None:
+    """Beats, looks, new sessions and time bring nothing back."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.stop('left', 100.5)
+    world.told.clear()
+    world.supervisor.start_session(ann, '', 100.6)
+    world.supervisor.path('left', '', 100.7)
+    world.run(140.0, ann)
+    assert world.told and all(output.setpoint is None for _, output in world.told)
+    world.command('left', BACK, ann, 140.0)
+    assert world.last('left')[1].setpoint == BACK
+
+
+def test_stop_all_stops_everything_also_what_is_idle() -> None:
+    """Who asks for an emergency stop gets zeros on every driver."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.told.clear()
+    world.supervisor.stop_all(100.1)
+    world.poll(100.1)
+    assert [(output.resource, output.setpoint) for _, output in world.told] == [
+        ('left', None), ('right', None), ('seen', None)]
+
+
+# ---- epochs and ends ----------------------------------------------------------------------------
+
+
+def test_every_command_has_an_epoch_of_its_own() -> None:
+    """Across all resources, ever growing; what drivers are told carries it."""
+    world = World()
+    ann = world.session(100.0)
+    epochs = [world.command(name, AHEAD, ann, 100.0 + i / 10)
+              for i, name in enumerate(['left', 'right', 'left'])]
+    assert epochs == sorted(set(epochs))
+    assert world.last('left')[1].epoch == epochs[2]
+    assert world.last('right')[1].epoch == epochs[1]
+
+
+def test_a_cancelled_call_ends_its_own_motion() -> None:
+    """As long as it is the current one."""
+    world = World()
+    ann = world.session(100.0)
+    epoch = world.command('left', AHEAD, ann, 100.0, duration=10.0)
+    assert world.supervisor.cancel('left', epoch, 100.5)
+    world.poll(100.5)
+    assert world.ended == [Ended('left', epoch, Reason.CANCELLED)]
+    assert world.state('left') is STOPPING
+
+
+def test_a_cancelled_call_does_not_end_the_motion_of_another() -> None:
+    """It was superseded, or stopped, or cancelled before."""
+    world = World()
+    ann = world.session(100.0)
+    old = world.command('left', AHEAD, ann, 100.0, duration=10.0)
+    new = world.command('left', BACK, ann, 100.1, duration=10.0)
+    assert not world.supervisor.cancel('left', old, 100.15)
+    world.poll(100.15)
+    assert world.state('left') is MOVING
+    world.stop('left', 100.2)
+    assert not world.supervisor.cancel('left', new, 100.3)
+    assert world.ended == [Ended('left', old, Reason.SUPERSEDED),
+                           Ended('left', new, Reason.STOPPED)]
+
+
+def test_a_timed_move_is_done_on_time_and_its_session_may_go_afterwards() -> None:
+    """The end is exact; the zeros belong to the move's epoch."""
+    world = World()
+    ann = world.session(100.0)
+    epoch = world.command('left', AHEAD, ann, 100.0, duration=1.234)
+    world.run(101.3, ann)
+    assert world.ended == [Ended('left', epoch, Reason.DONE)]
+    assert [at for at, output in world.told if output.setpoint is None][0] == 101.234
+    world.run(110.0)
+    assert len(world.ended) == 1
+
+
+def test_a_move_that_outlives_its_session_ends_with_it() -> None:
+    """A long blocking call is one beat, at its start."""
+    world = World()
+    ann = world.session(100.0)
+    epoch = world.command('left', AHEAD, ann, 100.0, duration=10.0)
+    world.run(102.0)
+    assert world.ended == [Ended('left', epoch, Reason.SESSION_ENDED)]
+
+
+def test_a_lost_path_ends_the_motion_and_refuses_the_next() -> None:
+    """Found again, it is accepted again; nothing resumes by itself."""
+    world = World()
+    ann = world.session(100.0)
+    epoch = world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.path('left', 'nobody listens on /cmd_vel', 100.5)
+    world.poll(100.5)
+    assert world.ended == [Ended('left', epoch, Reason.PATH_LOST)]
+    with pytest.raises(NoStopPath, match='left: nobody listens on /cmd_vel'):
+        world.command('left', AHEAD, ann, 100.6)
+    world.supervisor.path('left', '', 100.7)
+    world.run(101.0, ann)
+    assert world.state('left') is STOPPING
+    world.command('left', AHEAD, ann, 101.1)
+    assert world.state('left') is MOVING
+
+
+def test_a_lost_path_of_one_base_does_not_concern_the_other() -> None:
+    """Nor one that rests."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.path('right', 'gone', 100.1)
+    world.poll(100.1)
+    assert world.state('left') is MOVING
+    assert world.state('right') is IDLE
+
+
+def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
+    """For the log: from, to, why, whose, and whether rest was seen."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.run(104.0)
+    claim = SessionClaim('s1', 100.0)
+    assert [event for event in world.events if isinstance(event, Changed)] == [
+        Changed('left', IDLE, MOVING, Reason.COMMANDED, claim),
+        Changed('left', MOVING, STOPPING, Reason.SESSION_ENDED, claim),
+        Changed('left', STOPPING, IDLE, Reason.SESSION_ENDED, None, verified=False)]
+
+
+# ---- reset and shutdown -------------------------------------------------------------------------
+
+
+def test_reset_clears_what_is_unconfirmed_and_tells_which() -> None:
+    """It starts nothing."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('seen', AHEAD, ann, 100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.stop('seen', 100.1)
+    world.run(105.5, ann)
+    assert world.state('seen') is UNCONFIRMED
+    assert world.supervisor.reset(105.5) == ['seen']
+    assert world.supervisor.reset(105.5) == []
+    assert (world.state('seen'), world.state('left')) == (IDLE, MOVING)
+
+
+def test_shutdown_stops_what_moves_and_leaves_the_idle_alone() -> None:
+    """From then on motion is refused, whoever asks."""
+    world = World()
+    ann = world.session(100.0)
+    epoch = world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.shut_down(100.5)
+    world.told.clear()
+    world.poll(100.5)
+    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert world.ended == [Ended('left', epoch, Reason.SHUTDOWN)]
+    for name in ('left', 'right'):
+        with pytest.raises(ShuttingDown, match=name):
+            world.command(name, AHEAD, ann, 100.6)
+    world.run(110.0, ann)
+    assert world.state('left') is IDLE
+
+
+# ---- law 11: a stall is an absence --------------------------------------------------------------
+
+
+def test_a_pump_that_overslept_stops_everything_before_it_says_anything_else() -> None:
+    """Also what belongs to a session that is alive and beating."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.command('right', AHEAD, bob, 100.0)
+    late = world.wake + 0.126
+    world.told.clear()
+    world.poll(late)
+    assert [output.setpoint for _, output in world.told] == [None, None]
+    assert {ended.reason for ended in world.ended} == {Reason.STALLED}
+    assert [event.late for event in world.events if isinstance(event, Overslept)] == [
+        pytest.approx(0.126)]
+    # Only a new command moves again.
+    world.run(110.0, ann, bob)
+    assert world.state('left') is IDLE
+    world.command('left', AHEAD, ann, 110.0)
+    assert world.state('left') is MOVING
+
+
+def test_a_pump_that_is_a_little_late_is_no_stall() -> None:
+    """The limit itself is still good."""
+    world = World(replace(POLICY, stall_limit=0.125))
+    ann = world.session(128.0)
+    world.command('left', AHEAD, ann, 128.0)
+    world.poll(world.wake + 0.1249)
+    assert world.state('left') is MOVING
+
+
+def test_a_command_that_finds_the_pump_late_is_refused_and_stops_everything() -> None:
+    """It may be as old as the stall. The next one is accepted."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    with pytest.raises(Stalled, match='right: .*send it again'):
+        world.supervisor.command('right', Motion(AHEAD), ann, 100.5)
+    assert (world.state('left'), world.state('right')) == (STOPPING, IDLE)
+    world.command('right', AHEAD, ann, 100.6)
+    assert (world.state('left'), world.state('right')) == (STOPPING, MOVING)
+
+
+@pytest.mark.parametrize('living', [True, False])
+def test_a_command_after_hours_of_idling_is_no_stall(living: bool) -> None:
+    """While nothing moved, nobody waited for the pump."""
+    world = World()
+    ann = world.session(100.0)
+    if living:
+        world.run(5_000.0, ann)
+    else:
+        # The pump slept all the time, as it may: nothing moved.
+        ann = world.session(5_000.0)
+    world.command('left', AHEAD, ann, 5_000.1)
+    world.run(5_000.3)
+    assert world.state('left') is MOVING
+    assert not any(isinstance(event, Overslept) for event in world.events)
+
+
+def test_a_late_pump_is_no_stall_while_nothing_moves() -> None:
+    """Stops go on as if nothing had been, and the next command counts from its own time."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.stop('left', 100.01)
+    world.supervisor.command('right', Motion(AHEAD), ann, 100.5)
+    world.poll(100.55)
+    assert world.state('right') is MOVING
+    assert not any(isinstance(event, Overslept) for event in world.events)
+
+
+def test_a_pump_that_does_not_come_after_a_command_is_a_stall() -> None:
+    """A first command has waited too long when the pump gets to it."""
+    world = World()
+    ann = world.session(100.0)
+    world.supervisor.command('left', Motion(AHEAD), ann, 100.0)
+    assert all(output.setpoint is None for output in world.poll(100.2).outputs)
+    assert world.ended == [Ended('left', 1, Reason.STALLED)]
+
+
+def test_commands_in_a_row_do_not_hide_a_sleeping_pump() -> None:
+    """The first one that was not served is what counts."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    with pytest.raises(Stalled):
+        for i in range(1, 100):
+            world.supervisor.command('left', Motion(AHEAD), ann, 100.0 + i / 50)
+    assert world.state('left') is STOPPING
+
+
+# ---- time ---------------------------------------------------------------------------------------
+
+
+def test_the_pump_is_woken_exactly_at_the_deadline_of_an_owner() -> None:
+    """Not at the next tick."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.beat(ann, 100.017)
+    world.run(102.0)
+    assert world.wake == 102.017
+    world.poll(102.0169)
+    assert world.state('left') is MOVING
+    world.poll(102.017)
+    assert world.state('left') is STOPPING
+
+
+def test_an_empty_bridge_never_wakes() -> None:
+    """No sessions, no motion: nothing to do."""
+    world = World()
+    assert world.poll(100.0) == Outputs()
+
+
+def test_sessions_that_move_nothing_are_swept_and_told() -> None:
+    """Within a second of their death, also those that never beat."""
+    world = World()
+    world.supervisor.start_session(Caller(peer='p1'), '', 100.0)
+    ann = Caller(world.supervisor.start_session(Caller(peer='p2'), '', 100.0).id, peer='p2')
+    world.beat(ann, 100.0)
+    world.poll(100.0)
+    world.run(103.0)
+    assert world.events == [SessionEnded('s2', 'p2', begun=True)]
+    world.run(121.0)
+    assert world.events[1:] == [SessionEnded('s1', 'p1', begun=False)]
+    assert world.wake == math.inf
+
+
+def test_every_end_of_a_session_is_told_also_when_its_place_was_needed() -> None:
+    """A full table clears the dead away to make room: the log still hears of them."""
+    world = World(replace(POLICY, sessions=SessionSettings(2.0, max_sessions=1)))
+    world.session(100.0)
+    with pytest.raises(TooManySessions):
+        world.session(101.0)
+    world.session(102.0)
+    world.run(103.5)
+    assert [event.session for event in world.events if isinstance(event, SessionEnded)] == ['s1']
+
+
+# ---- feedback and late drivers, as the outside sees them ----------------------------------------
+
+
+def test_feedback_reaches_only_those_that_have_any() -> None:
+    """A sample for a base without feedback is left out."""
+    world = World()
+    world.supervisor.measured('left', BaseSample(speed=0.5), 100.0)
+    world.supervisor.measured('seen', BaseSample(speed=0.5), 100.0)
+    assert not world.supervisor.is_moving('left', 100.1)
+    assert world.supervisor.is_moving('seen', 100.1)
+
+
+def test_a_driver_that_appears_is_told_to_stop_at_once() -> None:
+    """And one that appears at a base that never moved is not."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.stop('left', 100.5)
+    world.run(110.0, ann)
+    world.told.clear()
+    for name in ('left', 'right'):
+        world.supervisor.driver_appeared(name, 110.0)
+    world.poll(110.0)
+    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert (world.state('left'), world.state('right')) == (STOPPING, IDLE)
+
+
+def test_an_acknowledged_stop_is_awaited() -> None:
+    """Its answer comes in by resource and epoch."""
+    supervisor = Supervisor(
+        [Resource('base', 'base', LIMITS, ActuatorSettings(acknowledged=True))], POLICY,
+        lambda: 's1')
+    epoch = supervisor.stop('base', 100.0)
+    supervisor.poll(100.0)
+    supervisor.poll(101.5)
+    assert supervisor.states() == {'base': STOPPING}
+    supervisor.stop_answered('base', epoch, '', 101.6)
+    supervisor.poll(101.6)
+    assert supervisor.states() == {'base': IDLE}

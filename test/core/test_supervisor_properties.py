@@ -1,0 +1,512 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Random histories against the laws of docs/safety.md.
+
+Clients come, go, beat and command at random, pollers die, pumps oversleep, feedback lies; beside the
+supervisor runs a naive model that knows who is alive and whose motion it is. All times are whole
+64ths of a second, so that events meet deadlines exactly. BRIDGE_PROPERTIES=2000 looks longer.
+"""
+
+from dataclasses import dataclass, field
+import math
+import os
+import pickle
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule, RuleBasedStateMachine
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.errors import (
+    BridgeError,
+    NoStopPath,
+    NotAtRest,
+    SessionExpired,
+    ShuttingDown,
+    Stalled,
+    StopOutstanding,
+    Unsupervised,
+)
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import LOOK_PATIENCE, Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
+
+EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '80'))
+
+TICK = 1.0 / 64.0
+WINDOW = 2.0
+STALL_LIMIT = 0.125
+COMMON = {'command_rate': 16.0, 'stop_hold': 0.75, 'stop_timeout': 3.0 + TICK}
+RESOURCES = {
+    'blind': ActuatorSettings(**COMMON),
+    'seeing': ActuatorSettings(**COMMON, rest=RestSettings(dwell=0.25, patience=0.5)),
+    'answering': ActuatorSettings(**COMMON, acknowledged=True),
+}
+NAMES = st.sampled_from(sorted(RESOURCES))
+SOCKETS = st.integers(1, 4)
+SPEEDS = st.sampled_from([0.0, 0.25, -0.5])
+DURATIONS = st.sampled_from([None, None, 0.0, 0.5, 2.0, 3.0 + TICK])
+# Half of the waits end exactly where something may happen.
+WAITS = st.one_of(
+    st.sampled_from([TICK, LOOK_PATIENCE, STALL_LIMIT, 0.75, 1.0, WINDOW, 3.0]),
+    st.integers(1, 300).map(lambda ticks: ticks * TICK))
+
+
+class Ids:
+    """Session ids that count upwards, and can be copied with their supervisor."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self) -> str:
+        self.number += 1
+        return f's{self.number}'
+
+
+@dataclass
+class Client:
+    """What the model knows of a session."""
+
+    deadline: float
+    begun: bool = False
+    sockets: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Wish:
+    """What the model knows of a motion: whose it is, since when, until when."""
+
+    epoch: int
+    holder: str
+    since: float
+    ends_at: float
+    session: str = ''
+    socket: int = 0
+    lease_until: float = math.inf
+
+
+class Histories(RuleBasedStateMachine):
+    """Every rule happens at one instant; only the two waits let time pass."""
+
+    @initialize(unsupervised=st.sampled_from(list(UnsupervisedPolicy)),
+                stop_on_disconnect=st.booleans())
+    def begin(self, unsupervised: UnsupervisedPolicy, stop_on_disconnect: bool) -> None:
+        self.policy = Policy(
+            SessionSettings(WINDOW, max_sessions=64), stop_on_disconnect, unsupervised, STALL_LIMIT)
+        self.supervisor = Supervisor(
+            [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
+             for name, actuator in RESOURCES.items()],
+            self.policy, Ids())
+        self.now = 1000.0
+        self.clients: dict[str, Client] = {}
+        self.dead: set[str] = set()
+        self.open = {1, 2, 3, 4}
+        self.carriers: set[int] = set()
+        self.look_taken_at = -math.inf
+        self.looked: frozenset[int] = frozenset()
+        self.poller_lives = True
+        self.paths = dict.fromkeys(RESOURCES, True)
+        self.wishes: dict[str, Wish | None] = dict.fromkeys(RESOURCES)
+        self.speed = 0.0
+        self.feedback_lives = True
+        self.epochs: set[int] = set()
+        self.ended: set[int] = set()
+        # The stop that has not answered yet: its epoch, 0 before it was sent, None if there is none.
+        self.unanswered: int | None = None
+        self.shutting_down = False
+        # When the pump has to run, as far as anybody told it; the instant of the last poll.
+        self.asked = math.inf
+        for name in RESOURCES:
+            self.supervisor.path(name, '', self.now)
+        self.poll()
+
+    # ---- the naive model ------------------------------------------------------------------------
+
+    def alive(self, session: str) -> bool:
+        """A session lives until its deadline; who died once is in the list of the dead."""
+        if session not in self.dead and self.now >= self.clients[session].deadline:
+            self.dead.add(session)
+        return session not in self.dead
+
+    def connected(self, sockets: set[int], since: float) -> bool:
+        """Evidence is the newest look since the command, or the command itself, while fresh."""
+        if self.look_taken_at < since:
+            return self.now < since + LOOK_PATIENCE
+        return self.now < self.look_taken_at + LOOK_PATIENCE and bool(sockets & self.looked)
+
+    def present(self, wish: Wish) -> bool:
+        """Whether the one who wished for this is still there."""
+        if wish.holder == 'session':
+            return self.alive(wish.session) and (
+                not self.policy.stop_on_disconnect
+                or self.connected(self.clients[wish.session].sockets, wish.since))
+        if wish.holder == 'connection':
+            return self.connected({wish.socket}, wish.since)
+        return self.now < wish.lease_until
+
+    def stalled(self) -> bool:
+        """Whether the pump is later than it may be while something moves."""
+        return self.now - self.asked > STALL_LIMIT and any(self.wishes.values())
+
+    def renew(self, caller: Caller) -> None:
+        """Renew the session of a call that was let in."""
+        if caller.session is None:
+            return
+        client = self.clients[caller.session]
+        client.begun = True
+        client.deadline = self.now + WINDOW
+        self.carry(client, caller.socket)
+
+    def carry(self, client: Client, socket: int | None) -> None:
+        """Remember that this connection carries that session."""
+        if socket is not None:
+            client.sockets.add(socket)
+            self.carriers.add(socket)
+
+    def forget(self, name: str) -> None:
+        """A stop: nobody owns the resource, and the pump is asked to come now."""
+        self.wishes[name] = None
+        if name == 'answering':
+            self.unanswered = 0
+        self.asked = min(self.asked, self.now)
+
+    def refusal(self, name: str, caller: Caller) -> type[BridgeError] | None:
+        """Which error a motion command must raise now; None when it must be accepted."""
+        state = self.supervisor.states()[name]
+        if self.shutting_down:
+            return ShuttingDown
+        if self.stalled():
+            return Stalled
+        if caller.session is not None:
+            unsupervised = self.policy.stop_on_disconnect and caller.socket is None
+        else:
+            policy = self.policy.unsupervised
+            unsupervised = policy is UnsupervisedPolicy.REJECT or (
+                policy is UnsupervisedPolicy.CONNECTION and caller.socket is None)
+        if unsupervised:
+            return Unsupervised
+        if state is State.UNCONFIRMED:
+            return NotAtRest
+        if name == 'answering' and self.unanswered is not None:
+            return StopOutstanding
+        return None if self.paths[name] else NoStopPath
+
+    def wish(self, epoch: int, caller: Caller, duration: float | None) -> Wish:
+        """Write down an accepted motion."""
+        ends_at = math.inf if duration is None else self.now + duration
+        wish = Wish(epoch, 'nobody', self.now, ends_at)
+        policy = self.policy.unsupervised
+        if caller.session is not None:
+            wish.holder, wish.session = 'session', caller.session
+        elif policy is UnsupervisedPolicy.LEASE or caller.socket in self.carriers:
+            wish.holder = 'lease'
+            # The lease of a blocking call lasts for it, at least.
+            wish.lease_until = math.inf if duration else self.now + WINDOW
+        elif policy is UnsupervisedPolicy.CONNECTION:
+            assert caller.socket is not None
+            wish.holder, wish.socket = 'connection', caller.socket
+        return wish
+
+    # ---- what clients do ------------------------------------------------------------------------
+
+    def caller(self, who: int, socket: int) -> Caller:
+        """Pick a session, dead or alive, or none; the connection is known if it is open."""
+        session = [None, *self.clients][who % (len(self.clients) + 1)]
+        return Caller(session, socket if socket in self.open else None)
+
+    @rule(socket=SOCKETS)
+    def start_session(self, socket: int) -> None:
+        known = socket if socket in self.open else None
+        session = self.supervisor.start_session(Caller(socket=known), '', self.now)
+        assert session.id not in self.clients
+        self.clients[session.id] = Client(self.now + FIRST_BEAT_PATIENCE)
+        self.carry(self.clients[session.id], known)
+
+    @rule(who=st.integers(0, 20), socket=SOCKETS)
+    def beat(self, who: int, socket: int) -> None:
+        caller = self.caller(who, socket)
+        if caller.session is None:
+            return
+        try:
+            self.supervisor.beat(caller.session, caller, self.now)
+        except SessionExpired:
+            assert not self.alive(caller.session)
+        else:
+            assert self.alive(caller.session)
+            self.renew(caller)
+
+    @rule(who=st.integers(0, 20), socket=SOCKETS, name=NAMES, speed=SPEEDS, duration=DURATIONS)
+    def command(self, who: int, socket: int, name: str, speed: float,
+                duration: float | None) -> None:
+        caller = self.caller(who, socket)
+        motion = Motion(Velocity((speed, 0.0, 0.0)), duration)
+        lives = caller.session is None or self.alive(caller.session)
+        if lives:
+            self.renew(caller)
+        if not lives:
+            expected: type[BridgeError] | None = SessionExpired
+        else:
+            expected = None if motion.is_stop else self.refusal(name, caller)
+        try:
+            epoch = self.supervisor.command(name, motion, caller, self.now)
+        except BridgeError as error:
+            assert type(error) is expected
+            if expected is Stalled:
+                for other in [other for other, wish in self.wishes.items() if wish]:
+                    self.forget(other)
+                assert State.MOVING not in self.supervisor.states().values()
+            return
+        assert expected is None
+        if motion.is_stop:
+            self.forget(name)
+            self.check_stopping(name)
+            return
+        self.asked = min(self.asked, self.now) if any(self.wishes.values()) else self.now
+        self.wishes[name] = self.wish(epoch, caller, duration)
+        self.epochs.add(epoch)
+        assert self.supervisor.states()[name] is State.MOVING
+
+    @rule(name=NAMES)
+    def stop(self, name: str) -> None:
+        self.supervisor.stop(name, self.now)
+        self.forget(name)
+        self.check_stopping(name)
+
+    @rule()
+    def stop_all(self) -> None:
+        self.supervisor.stop_all(self.now)
+        self.everything_stopped()
+        assert not set(self.supervisor.states().values()) & {State.IDLE, State.MOVING}
+
+    @rule(name=NAMES, back=st.integers(0, 2))
+    def cancel(self, name: str, back: int) -> None:
+        wish = self.wishes[name]
+        current = sorted(self.epochs)[-1 - back:][:1]
+        epoch = current[0] if current else 1
+        ran = wish is not None and wish.epoch == epoch
+        assert self.supervisor.cancel(name, epoch, self.now) is ran
+        if ran:
+            self.forget(name)
+
+    def check_stopping(self, name: str) -> None:
+        """After a stop was accepted the actuator is stopping or cannot confirm it."""
+        assert self.supervisor.states()[name] in (State.STOPPING, State.UNCONFIRMED)
+
+    def everything_stopped(self) -> None:
+        """No motion is left."""
+        states = self.supervisor.states()
+        for name in RESOURCES:
+            if states[name] is not State.IDLE:
+                self.forget(name)
+        assert State.MOVING not in states.values()
+        assert not any(self.wishes.values())
+
+    # ---- what happens to them -------------------------------------------------------------------
+
+    @rule(socket=SOCKETS)
+    def disconnect(self, socket: int) -> None:
+        self.open.discard(socket)
+
+    @rule(socket=SOCKETS)
+    def connect(self, socket: int) -> None:
+        self.open.add(socket)
+
+    @rule(lives=st.booleans())
+    def poller(self, lives: bool) -> None:
+        self.poller_lives = lives
+
+    @rule(age=st.sampled_from([0.0, 0.0, TICK, 0.25, LOOK_PATIENCE]))
+    def look(self, age: float) -> None:
+        """A look begun a while ago arrives; it may be older than one that is known."""
+        taken_at = self.now - age
+        self.supervisor.look(frozenset(self.open), taken_at, self.now)
+        if taken_at >= self.look_taken_at:
+            self.look_taken_at, self.looked = taken_at, frozenset(self.open)
+
+    @rule(name=NAMES, there=st.booleans())
+    def path(self, name: str, there: bool) -> None:
+        self.supervisor.path(name, '' if there else 'nobody listens', self.now)
+        self.paths[name] = there
+        if not there and self.wishes[name]:
+            self.forget(name)
+
+    @rule(name=NAMES)
+    def driver_appeared(self, name: str) -> None:
+        self.supervisor.driver_appeared(name, self.now)
+        self.asked = min(self.asked, self.now)
+        states = self.supervisor.states()
+        if name == 'answering' and states[name] in (State.STOPPING, State.UNCONFIRMED):
+            self.unanswered = 0
+
+    @rule(speed=st.sampled_from([0.0, 0.0, 0.0, 0.5, math.nan]), lives=st.booleans())
+    def robot(self, speed: float, lives: bool) -> None:
+        self.speed, self.feedback_lives = speed, lives
+
+    @precondition(lambda self: self.unanswered)
+    @rule(well=st.booleans())
+    def answer(self, well: bool) -> None:
+        assert self.unanswered
+        self.supervisor.stop_answered(
+            'answering', self.unanswered, '' if well else 'no', self.now)
+        self.asked = min(self.asked, self.now)
+        self.unanswered = None
+
+    @rule()
+    def reset(self) -> None:
+        before = self.supervisor.states()
+        cleared = self.supervisor.reset(self.now)
+        assert cleared == [name for name in before if before[name] is State.UNCONFIRMED]
+        if 'answering' in cleared:
+            self.unanswered = None
+
+    @precondition(lambda self: len(self.epochs) > 5)
+    @rule(really=st.integers(0, 9))
+    def shut_down(self, really: int) -> None:
+        if really:
+            return
+        self.supervisor.shut_down(self.now)
+        self.shutting_down = True
+        self.everything_stopped()
+
+    # ---- time -----------------------------------------------------------------------------------
+
+    @rule()
+    def poll(self) -> None:
+        """Let the pump run, and hold the laws against what it says."""
+        stalled = self.stalled()
+        before = dict(self.wishes)
+        leaves = {
+            name: stalled or not self.present(wish) or self.now >= wish.ends_at
+            for name, wish in before.items() if wish}
+        outputs = self.supervisor.poll(self.now)
+        states = self.supervisor.states()
+        for name, wish in before.items():
+            if wish is None:
+                assert states[name] is not State.MOVING, 'nobody wished for this'
+            elif leaves[name]:
+                assert states[name] is not State.MOVING, 'its owner is gone'
+                self.forget(name)
+            else:
+                assert states[name] is State.MOVING, 'its owner is still there'
+        self.check_outputs(outputs)
+        self.check_ends(outputs, before, stalled)
+        # Asked to come again at the same instant, a pump would spin.
+        assert outputs.wake > self.now
+        self.asked = outputs.wake
+        self.check_wake(outputs)
+
+    def check_outputs(self, outputs: Outputs) -> None:
+        """Only a present owner's wish is a motion; everything else is a stop, once a pass."""
+        names = [output.resource for output in outputs.outputs]
+        assert len(names) == len(set(names))
+        for output in outputs.outputs:
+            wish = self.wishes[output.resource]
+            if output.setpoint is None:
+                assert wish is None
+                if output.resource == 'answering' and output.first:
+                    self.unanswered = output.epoch
+            else:
+                assert not output.setpoint.is_zero
+                assert wish is not None and wish.epoch == output.epoch
+                assert self.present(wish)
+                assert self.paths[output.resource]
+                assert not self.shutting_down
+            assert output.due <= self.now
+        if self.supervisor.states()['answering'] not in (State.STOPPING, State.UNCONFIRMED):
+            self.unanswered = None
+
+    def check_ends(self, outputs: Outputs, before: dict[str, Wish | None], stalled: bool) -> None:
+        """Every epoch ends once, and for a reason that was there."""
+        for ended in outputs.ended:
+            if ended.epoch not in self.epochs:
+                continue
+            assert ended.epoch not in self.ended
+            self.ended.add(ended.epoch)
+            wish = before[ended.resource]
+            if wish is None or wish.epoch != ended.epoch:
+                continue
+            if stalled:
+                assert ended.reason is Reason.STALLED
+            elif self.present(wish):
+                assert ended.reason is Reason.DONE
+            else:
+                assert ended.reason in {
+                    'session': {Reason.SESSION_ENDED, Reason.DISCONNECTED},
+                    'connection': {Reason.DISCONNECTED}, 'lease': {Reason.LEASE_OVER},
+                }[wish.holder]
+                assert (ended.reason is Reason.SESSION_ENDED) == (
+                    wish.holder == 'session' and not self.alive(wish.session))
+
+    def check_wake(self, outputs: Outputs) -> None:
+        """Nothing that time alone brings about happens before the pump's next wake-up."""
+        end = min(outputs.wake, self.now + 8.0)
+        for at in ((self.now + end) / 2.0, end - TICK / 16.0):
+            if not self.now < at < outputs.wake:
+                continue
+            early = pickle.loads(pickle.dumps(self.supervisor))
+            states = early.states()
+            found = early.poll(at)
+            assert (found.outputs, found.ended, found.events) == ((), (), ())
+            assert early.states() == states
+
+    @rule(seconds=WAITS)
+    def wait(self, seconds: float) -> None:
+        """Let time pass: the pump is on time, the poller and the feedback work if they live."""
+        until = self.now + seconds
+        look_at = sample_at = self.now
+        while self.now < until:
+            self.poll()
+            self.now = min(until, self.asked, max(look_at, self.now + TICK))
+            if self.now >= look_at:
+                look_at = self.now + 0.125
+                if self.poller_lives:
+                    self.look(0.0)
+            if self.now >= sample_at and self.feedback_lives:
+                sample_at = self.now + 0.125
+                self.supervisor.measured('seeing', BaseSample(speed=self.speed), self.now)
+        self.poll()
+
+    @rule(seconds=WAITS)
+    def oversleep(self, seconds: float) -> None:
+        """Let time pass while the whole bridge is frozen; what runs first then is another rule."""
+        self.now += seconds
+
+    # ---- always ---------------------------------------------------------------------------------
+
+    @invariant()
+    def the_dead_stay_dead(self) -> None:
+        """Whatever happened since."""
+        if not hasattr(self, 'clients'):
+            return
+        living = {session.id for session in self.supervisor.sessions.living(self.now)}
+        assert living == {session for session in self.clients if self.alive(session)}
+
+    def teardown(self) -> None:
+        """At last everything is stopped: it comes to rest, is silent, and every motion has ended."""
+        if not hasattr(self, 'supervisor'):
+            return
+        self.poll()
+        self.supervisor.stop_all(self.now)
+        self.everything_stopped()
+        self.robot(0.0, True)
+        self.wait(TICK)
+        if self.unanswered:
+            self.answer(True)
+        self.wait(8.0)
+        assert set(self.supervisor.states().values()) == {State.IDLE}
+        assert self.ended == self.epochs
+        assert self.supervisor.poll(self.now).outputs == ()
+
+
+TestHistories = pytest.mark.timeout(max(120, EXAMPLES))(Histories.TestCase)
+TestHistories.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=50, deadline=None, database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

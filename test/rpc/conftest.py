@@ -1,0 +1,467 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A served bridge without ROS: gate, gRPC server and a pump that only takes notes; and its clients.
+
+The clock is a number by default, so that windows and durations are exact. Tests of presence, where
+sockets and processes really live and die, ask for the real one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, NamedTuple
+import uuid
+
+import grpc
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings, Output, State
+from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.gate import Gate, steady_now
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.server import Server, ServerSettings
+
+PATIENCE = 10.0  # s; every wait ends long before, unless something is broken
+
+SPARES = 3  # client processes that are started ahead
+
+SERVICES = {
+    'robot': 'viam.robot.v1.RobotService',
+    'base': 'viam.component.base.v1.BaseService',
+    'auth': 'proto.rpc.v1.AuthService',
+}
+
+# Nothing but the tested session may end a motion.
+LENIENT = Policy(
+    stop_on_disconnect=False, unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=float('inf'))
+
+
+class Refusal(NamedTuple):
+    """How a call failed."""
+
+    code: grpc.StatusCode
+    text: str
+
+
+class FakeClock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self.gate: Gate | None = None
+
+    def __call__(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+        if self.gate is not None:
+            self.gate.wake()
+
+
+class RecordingGate(Gate):
+    """A gate that remembers which motions it has accepted, from whom, and counts the beats."""
+
+    def __init__(self, supervisor: Supervisor, clock: Callable[[], float]) -> None:
+        super().__init__(supervisor, clock)
+        self.accepted: list[tuple[str, Motion, Caller]] = []
+        self.beats = 0
+
+    def beat(self, session_id: str, caller: Caller) -> None:
+        super().beat(session_id, caller)
+        self.beats += 1
+
+    def command(self, name: str, motion: Motion, caller: Caller, on_end: Any = None,
+                turn: int | None = None) -> int:
+        epoch = super().command(name, motion, caller, on_end, turn)
+        self.accepted.append((name, motion, caller))
+        return epoch
+
+
+class Method:
+    """One method of a service, with its request spelled as keyword arguments."""
+
+    def __init__(self, channel: grpc.Channel, descriptor: Any) -> None:
+        self.descriptor = descriptor
+        self._request = proto.message(descriptor.input_type.full_name)
+        self._calls: list[Any] = []
+        self._invoke = channel.unary_unary(
+            f'/{descriptor.containing_service.full_name}/{descriptor.name}',
+            request_serializer=self._request.SerializeToString,
+            response_deserializer=proto.message(descriptor.output_type.full_name).FromString)
+
+    def request(self, **fields: Any) -> Any:
+        for name, value in fields.items():
+            if isinstance(value, tuple):
+                fields[name] = proto.common.Vector3(x=value[0], y=value[1], z=value[2])
+        return self._request(**fields)
+
+    def start(self, *, sid: str | None = None, metadata: Any = (), timeout: float | None = None,
+              **fields: Any) -> Any:
+        """Begin the call; return its future."""
+        metadata = [*metadata, *([('viam-sid', sid)] if sid is not None else [])]
+        call = self._invoke.future(self.request(**fields), metadata=metadata, timeout=timeout)
+        # A call that nobody refers to is cancelled.
+        self._calls.append(call)
+        return call
+
+    def __call__(self, **how: Any) -> Any:
+        """Return the reply."""
+        return self.start(**{'timeout': PATIENCE, **how}).result()
+
+    def refused(self, **how: Any) -> Refusal:
+        """Return how the call fails; it must."""
+        return outcome(self.start(**{'timeout': PATIENCE, **how}), must_fail=True)
+
+
+def outcome(call: Any, must_fail: bool = False) -> Refusal:
+    """Wait for a call that was started; return its code and text."""
+    code = call.code()
+    assert code is not grpc.StatusCode.OK or not must_fail, 'the call was to fail'
+    return Refusal(code, call.details())
+
+
+class Client:
+    """A connection of its own to a server."""
+
+    def __init__(self, port: int) -> None:
+        self.channel = grpc.insecure_channel(f'127.0.0.1:{port}', options=[
+            ('grpc.use_local_subchannel_pool', 1), ('grpc.max_send_message_length', -1)])
+        self.robot = self._methods('robot')
+        self.base = self._methods('base')
+        self.auth = self._methods('auth')
+
+    def _methods(self, key: str) -> Any:
+        service = proto.service(SERVICES[key])
+        methods = {method.name: Method(self.channel, method) for method in service.methods
+                   if not any(proto.streams(method))}
+        return type(service.name, (), methods)()
+
+    def start_session(self, **how: Any) -> str:
+        session: str = self.robot.StartSession(**how).id
+        return session
+
+    def close(self) -> None:
+        self.channel.close()
+
+
+class Bench:
+    """The server under test and all that it needs."""
+
+    def __init__(self, *, bases: dict[str, VelocityLimits] | None = None,
+                 properties: dict[str, BaseProperties] | None = None, policy: Policy = LENIENT,
+                 actuator: ActuatorSettings | None = None, real_clock: bool = False,
+                 paths: bool = True, gate_class: type[Gate] = RecordingGate,
+                 others: tuple[Resource, ...] = ()) -> None:
+        bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
+        actuator = actuator or ActuatorSettings(stop_hold=0.2)
+        resources = [
+            Resource('base', name, limits, actuator) for name, limits in bases.items()]
+        self.clock: Any = steady_now if real_clock else FakeClock()
+        self.gate: Any = gate_class(
+            Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
+        if isinstance(self.clock, FakeClock):
+            self.clock.gate = self.gate
+        self.outputs: list[Output] = []
+        self.events: list[Any] = []
+        self.deaths: list[BaseException] = []
+        for name in bases if paths else ():
+            self.gate.path(name, '')
+        self.server = Server(
+            self.gate, ServerSettings(port=0),
+            {name: BaseProperties() for name in bases} | (properties or {}), self.deaths.append)
+        self._passed = threading.Condition()
+        self._passes = 0
+        self._ended = False
+        self._pump = threading.Thread(target=self._run, name='test-pump', daemon=True)
+        self._clients = ExitStack()
+        self.port = 0
+
+    def __enter__(self) -> 'Bench':
+        self.port = self.server.start()
+        self._pump.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._clients.close()
+        ended = self.server.stop(PATIENCE)
+        self._ended = True
+        self.gate.wake()
+        self._pump.join(PATIENCE)
+        assert ended and not self._pump.is_alive()
+        assert not self.deaths
+
+    def _run(self) -> None:
+        while not self._ended:
+            polled = self.gate.poll()
+            with self._passed:
+                self.outputs += polled.outputs.outputs
+                self.events += polled.outputs.events
+                polled.release()
+                self._passes += 1
+                self._passed.notify_all()
+            self.gate.wait(polled.outputs.wake)
+
+    def client(self) -> Client:
+        """Return a client with a connection of its own."""
+        client = Client(self.port)
+        self._clients.callback(client.close)
+        return client
+
+    # ---- what the robot was told ----
+
+    def told(self, name: str = 'base') -> Velocity | None | str:
+        """Return the last setpoint, None for a stop, 'nothing' if there was no output yet."""
+        for output in reversed(self.outputs):
+            if output.resource == name:
+                return output.setpoint
+        return 'nothing'
+
+    def moves(self, name: str = 'base') -> bool:
+        """Tell whether the last output of this resource was a motion."""
+        return isinstance(self.told(name), Velocity)
+
+    def state(self, name: str = 'base') -> State:
+        state: State = self.gate.states()[name]
+        return state
+
+    def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> None:
+        """Wait for a condition; fail when it does not come true in time."""
+        give_up = time.monotonic() + patience
+        with self._passed:
+            while not condition():
+                left = give_up - time.monotonic()
+                assert left > 0.0, f'waited in vain; told {self.told()}, states {self.gate.states()}'
+                self._passed.wait(min(left, 0.02))
+
+    def until_moving(self, name: str = 'base') -> None:
+        self.until(lambda: self.moves(name))
+
+    def until_stopped(self, name: str = 'base', patience: float = PATIENCE) -> None:
+        self.until(lambda: self.told(name) is None, patience)
+
+    def until_idle(self, name: str = 'base') -> None:
+        """Let the hold of a stop pass."""
+        def idle() -> bool:
+            if isinstance(self.clock, FakeClock):
+                self.clock.advance(0.1)
+            return self.state(name) is State.IDLE
+
+        self.until(idle)
+
+    def settle(self) -> None:
+        """Let the pump make a pass over all that was decided until now."""
+        # The pass that is under way may have polled before.
+        goal = self._passes + 2
+
+        def passed() -> bool:
+            self.gate.wake()
+            return self._passes >= goal
+
+        self.until(passed)
+
+    def still_moves_for(self, seconds: float, name: str = 'base') -> None:
+        """Watch the outputs for so long, by the real clock: none may be a stop."""
+        self.until(lambda: self.told(name) != 'nothing')
+        first = len(self.outputs)
+        end = time.monotonic() + seconds
+        with self._passed:
+            while time.monotonic() < end:
+                assert self.moves(name), self.events
+                self._passed.wait(0.02)
+        assert all(output.setpoint is not None for output in self.outputs[first:]
+                   if output.resource == name), self.events
+
+
+class RemoteClient:
+    """A client in a process of its own, which can be killed and frozen."""
+
+    PROGRAM = """
+import json, sys, threading
+import grpc
+
+def invoke(path, request, metadata=(), timeout=10):
+    return channel.unary_unary(path)(bytes.fromhex(request), metadata=metadata, timeout=timeout)
+
+def beat(path, request, period):
+    while not ended.wait(period):
+        invoke(path, request)
+
+port, ended = sys.stdin.readline().strip(), threading.Event()
+channel = grpc.insecure_channel(f'127.0.0.1:{port}')
+print('{}', flush=True)
+for line in sys.stdin:
+    wish = json.loads(line)
+    answer = {}
+    try:
+        if wish['do'] == 'call':
+            answer['reply'] = invoke(
+                wish['path'], wish['request'], wish['metadata'], wish['timeout']).hex()
+        elif wish['do'] == 'start':
+            threading.Thread(target=invoke, daemon=True, args=(
+                wish['path'], wish['request'], wish['metadata'], None)).start()
+        elif wish['do'] == 'beat':
+            invoke(wish['path'], wish['request'])
+            threading.Thread(target=beat, daemon=True, args=(
+                wish['path'], wish['request'], wish['period'])).start()
+        elif wish['do'] == 'close':
+            ended.set()
+            channel.close()
+    except grpc.RpcError as problem:
+        answer = {'code': problem.code().name, 'text': problem.details()}
+    print(json.dumps(answer), flush=True)
+"""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, '-c', self.PROGRAM], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def open(self, port: int) -> None:
+        """Choose the server; the connection is made with the first call."""
+        assert self._process.stdin is not None
+        print(port, file=self._process.stdin, flush=True)
+        assert self._answer() == {}
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def _ask(self, **wish: Any) -> Any:
+        assert self._process.stdin is not None
+        print(json.dumps(wish), file=self._process.stdin, flush=True)
+        return self._answer()
+
+    @staticmethod
+    def _wish(service: str, method: str, fields: dict[str, Any]) -> dict[str, Any]:
+        descriptor = proto.service(SERVICES[service]).methods_by_name[method]
+        for name, value in fields.items():
+            if isinstance(value, tuple):
+                fields[name] = proto.common.Vector3(x=value[0], y=value[1], z=value[2])
+        request = proto.message(descriptor.input_type.full_name)(**fields)
+        return {'path': f'/{SERVICES[service]}/{method}', 'request': request.SerializeToString().hex()}
+
+    def call(self, service: str, method: str, *, sid: str | None = None, timeout: float = PATIENCE,
+             **fields: Any) -> Any:
+        """Call; return the reply, or the Refusal."""
+        answer = self._ask(
+            do='call', metadata=[['viam-sid', sid]] if sid else [], timeout=timeout,
+            **self._wish(service, method, fields))
+        if 'code' in answer:
+            return Refusal(grpc.StatusCode[answer['code']], answer['text'])
+        output = proto.service(SERVICES[service]).methods_by_name[method].output_type
+        return proto.message(output.full_name).FromString(bytes.fromhex(answer['reply']))
+
+    def start(self, service: str, method: str, *, sid: str | None = None, **fields: Any) -> None:
+        """Begin a call and do not wait for it."""
+        self._ask(do='start', metadata=[['viam-sid', sid]] if sid else [],
+                  **self._wish(service, method, fields))
+
+    def drive(self, sid: str | None = None, name: str = 'base') -> None:
+        """Command a motion that must be accepted."""
+        reply = self.call('base', 'SetPower', sid=sid, name=name, linear=(0.0, 0.5, 0.0))
+        assert not isinstance(reply, Refusal), reply
+
+    def start_session(self) -> str:
+        session: str = self.call('robot', 'StartSession').id
+        return session
+
+    def keep_beating(self, sid: str, period: float = 0.2) -> None:
+        """Send heartbeats from now on until the connection or the process ends."""
+        wish = self._wish('robot', 'SendSessionHeartbeat', {'id': sid})
+        self._ask(do='beat', period=period, **wish)
+
+    def close_connection(self) -> None:
+        """Close the connection; the process lives on."""
+        self._ask(do='close')
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Bench]]:
+    """Return a function that serves a bridge until the end of the test; see Bench."""
+    with ExitStack() as benches:
+        yield lambda **how: benches.enter_context(Bench(**how))
+
+
+@pytest.fixture(scope='module')
+def serve_for_module() -> Iterator[Callable[..., Bench]]:
+    """Return a function that serves a bridge until the end of the module."""
+    with ExitStack() as benches:
+        yield lambda **how: benches.enter_context(Bench(**how))
+
+
+@pytest.fixture
+def bench(start: Callable[..., Bench]) -> Bench:
+    """Return a bridge with one base, where only sessions end motions, on a clock of numbers."""
+    return start()
+
+
+@pytest.fixture
+def client(bench: Bench) -> Client:
+    """Return a client of that bridge."""
+    return bench.client()
+
+
+@pytest.fixture(scope='session')
+def spares() -> Iterator[list[RemoteClient]]:
+    """Keep processes that come up while others are used."""
+    waiting = [RemoteClient() for _ in range(SPARES)]
+    yield waiting
+    for one in waiting:
+        one.close()
+
+
+@pytest.fixture
+def remote(spares: list[RemoteClient]) -> Iterator[Callable[[Bench], RemoteClient]]:
+    """Return a function that makes a client in a process of its own."""
+    with ExitStack() as clients:
+        def make(bench: Bench) -> RemoteClient:
+            one = spares.pop(0)
+            clients.callback(one.close)
+            spares.append(RemoteClient())
+            one.open(bench.port)
+            return one
+
+        yield make
+
+
+@pytest.fixture(scope='session')
+def child_environment() -> dict[str, str]:
+    """Return the environment in which a child process imports from where we do."""
+    root = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join([root, *filter(None, sys.path)])}
+
+
+@pytest.fixture
+def finish() -> Callable[[Any], Refusal]:
+    """Return a function that waits for a started call and tells its code and text."""
+    return outcome

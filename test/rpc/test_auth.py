@@ -1,0 +1,115 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Authenticate on loopback, where nothing is checked and everything is said so loudly.
+
+The token matters all the same: a session belongs to the entity that started it.
+"""
+
+from typing import Any
+
+import grpc
+import pytest
+
+from viam_session_bridge.rpc import proto
+
+Code = grpc.StatusCode
+
+EXPIRED = (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
+KEY_ID = '0d5a1f0e-3c1f-4a42-8a3c-1f0e3c1f4a42'
+
+
+def credentials(kind: str = 'api-key', payload: str = 'any') -> Any:
+    return proto.auth.Credentials(type=kind, payload=payload)
+
+
+def bearer(client: Any, entity: str, kind: str = 'api-key') -> list[tuple[str, str]]:
+    """Authenticate; return the metadata of later calls."""
+    token = client.auth.Authenticate(entity=entity, credentials=credentials(kind)).access_token
+    return [('authorization', f'Bearer {token}')]
+
+
+@pytest.mark.parametrize('kind', ['api-key', 'robot-location-secret'])
+def test_answers_any_key_with_a_token_and_says_so(
+        client: Any, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    metadata = bearer(client, KEY_ID, kind)
+    assert metadata[0][1] != 'Bearer '
+    assert any(KEY_ID in text and record.levelname == 'WARNING'
+               for text, record in zip(caplog.messages, caplog.records))
+    client.robot.ResourceNames(metadata=metadata)
+    client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), metadata=metadata)
+
+
+def test_does_not_write_the_key_into_the_log(
+        client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    client.auth.Authenticate(entity=KEY_ID, credentials=credentials(payload='the-secret-key'))
+    assert 'the-secret-key' not in caplog.text
+
+
+@pytest.mark.parametrize('entity', ['', KEY_ID, 'ü.example', 'a b\nc', 'x' * 1000])
+def test_a_session_belongs_to_its_entity(bench: Any, client: Any, entity: str) -> None:
+    mine, other = bearer(client, entity), bearer(client, 'somebody else')
+    session = client.start_session(metadata=mine)
+    assert client.robot.SendSessionHeartbeat.refused(id=session, metadata=other) == EXPIRED
+    assert client.base.SetPower.refused(
+        name='base', linear=(0.0, 0.5, 0.0), sid=session, metadata=other) == EXPIRED
+    assert client.start_session(resume=session, metadata=other) != session
+    assert bench.told() == 'nothing'
+    # A second token of the same entity, over another connection.
+    again = bench.client()
+    client.robot.SendSessionHeartbeat(id=session, metadata=bearer(again, entity))
+    assert again.start_session(resume=session, metadata=bearer(again, entity)) == session
+
+
+def test_a_session_with_an_entity_is_not_of_those_without(client: Any) -> None:
+    session = client.start_session(metadata=bearer(client, KEY_ID))
+    assert client.robot.SendSessionHeartbeat.refused(id=session) == EXPIRED
+    nobodys = client.start_session()
+    assert client.robot.SendSessionHeartbeat.refused(
+        id=nobodys, metadata=bearer(client, KEY_ID)) == EXPIRED
+
+
+def test_anybody_may_stop(bench: Any, client: Any) -> None:
+    mine = bearer(client, KEY_ID)
+    session = client.start_session(metadata=mine)
+    client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), sid=session, metadata=mine)
+    bench.until_moving()
+    client.base.Stop(name='base', metadata=bearer(client, 'somebody else'))
+    bench.until_stopped()
+
+
+def test_tokens_outlive_the_connection(bench: Any, client: Any) -> None:
+    metadata = bearer(client, KEY_ID)
+    session = client.start_session(metadata=metadata)
+    client.close()
+    bench.client().robot.SendSessionHeartbeat(id=session, metadata=metadata)
+
+
+@pytest.mark.parametrize('value', [
+    'Basic ZHVtbXk6ZHVtbXk=', 'Bearer', 'Bearer x', 'Bearer unauthenticated.%%%', '',
+    'Bearer unauthenticated.gICA', 'unauthenticated.YQ=='])
+def test_a_foreign_token_names_nobody_and_harms_nothing(client: Any, value: str) -> None:
+    metadata = [('authorization', value)]
+    client.robot.ResourceNames(metadata=metadata)
+    session = client.start_session(metadata=metadata)
+    client.robot.SendSessionHeartbeat(id=session)
+
+
+def test_refuses_to_authenticate_again(client: Any) -> None:
+    refusal = client.auth.Authenticate.refused(
+        entity=KEY_ID, credentials=credentials(), metadata=bearer(client, KEY_ID))
+    assert refusal == (Code.INVALID_ARGUMENT, 'already authenticated; cannot re-authenticate')
+
+
+def test_refuses_a_request_without_credentials(client: Any) -> None:
+    assert client.auth.Authenticate.refused(entity=KEY_ID) == (
+        Code.INVALID_ARGUMENT, 'credentials required')
+
+
+@pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 100_000])
+def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
+    refusal = client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials(kind))
+    assert refusal.code is Code.INVALID_ARGUMENT
+    assert refusal.text.startswith('do not know how to handle credential type')
+    assert 'api-key' in refusal.text
+    assert len(refusal.text) < 500

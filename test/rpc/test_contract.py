@@ -1,0 +1,192 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Walks the descriptors: what is monitored refuses a dead session, what is not served says so.
+
+Nothing here names a method that could also be found: a service that is added is tested at once.
+"""
+
+from collections.abc import Callable, Iterator
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.rpc import proto
+
+Code = grpc.StatusCode
+
+EXPIRED = (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
+NOT_EVEN_REGISTERED = 'Method not found!'  # gRPC's own text
+
+METHODS = [method for service in proto.services() for method in service.methods]
+MONITORED = [method for method in METHODS if proto.is_monitored(method)]
+OTHERS = [method for method in METHODS if not proto.is_monitored(method)]
+
+
+def full_name(method: Any) -> str:
+    name: str = method.full_name
+    return name
+
+
+def invoke(client: Any, method: Any, request: bytes = b'', sid: tuple[str, ...] = (),
+           timeout: float = 10.0) -> tuple[Code, str]:
+    """Call a method of any kind with one message; return code and text."""
+    path = f'/{method.containing_service.full_name}/{method.name}'
+    how = {'metadata': [('viam-sid', one) for one in sid], 'timeout': timeout}
+    reads, writes = proto.streams(method)
+    call: Any
+    if reads and writes:
+        call = client.channel.stream_stream(path)(iter([request]), **how)
+    elif reads:
+        call = client.channel.stream_unary(path).future(iter([request]), **how)
+    elif writes:
+        call = client.channel.unary_stream(path)(request, **how)
+    else:
+        call = client.channel.unary_unary(path).future(request, **how)
+    return call.code(), call.details()
+
+
+def lively(method: Any, value: float = 1.0) -> bytes:
+    """Return a request that asks the base for as much as possible: every number is the value."""
+    return filled(proto.message(method.input_type.full_name)(), value).SerializeToString()
+
+
+def filled(message: Any, value: float, depth: int = 0) -> Any:
+    for field in message.DESCRIPTOR.fields:
+        if field.name == 'name':
+            message.name = 'base'
+        elif field.message_type is not None:
+            if depth == 0 and field.name in ('linear', 'angular'):
+                filled(getattr(message, field.name), value, depth + 1)
+        elif field.cpp_type in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):
+            if hasattr(getattr(message, field.name), 'append'):
+                getattr(message, field.name).append(value)
+            else:
+                setattr(message, field.name, value)
+        elif field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64, field.CPPTYPE_UINT32,
+                                field.CPPTYPE_UINT64):
+            setattr(message, field.name, 1)
+    return message
+
+
+def dead_sessions(bench: Any, client: Any) -> Iterator[str]:
+    """Yield ids of every kind that is not alive."""
+    yield '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
+    session = client.start_session()
+    client.robot.SendSessionHeartbeat(id=session)
+    bench.clock.advance(2.0)
+    yield session
+    yield session.upper()
+    never_beat = client.start_session()
+    bench.clock.advance(20.0)
+    yield never_beat
+
+
+def test_the_walk_finds_what_it_should() -> None:
+    assert {method.name for method in MONITORED} >= {
+        'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
+    assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
+
+
+@pytest.mark.parametrize('method', MONITORED, ids=full_name)
+def test_a_monitored_method_refuses_a_dead_session_and_nothing_moves(
+        bench: Any, client: Any, method: Any) -> None:
+    for session in dead_sessions(bench, client):
+        for request in (lively(method), lively(method, float('nan')), b''):
+            assert invoke(client, method, request, (session,)) == EXPIRED
+    bench.settle()
+    assert bench.told() == 'nothing'
+    assert not bench.gate.accepted
+    assert not bench.gate.sessions()
+
+
+@pytest.mark.parametrize('method', MONITORED, ids=full_name)
+@pytest.mark.parametrize('values', [('',), ('nonsense',), ('x', 'y')])
+def test_a_monitored_method_refuses_a_malformed_header(
+        bench: Any, client: Any, method: Any, values: tuple[str, ...]) -> None:
+    code, text = invoke(client, method, lively(method), values)
+    assert code is Code.INVALID_ARGUMENT
+    assert 'viam-sid' in text
+    bench.settle()
+    assert bench.told() == 'nothing'
+
+
+@pytest.mark.parametrize('method', MONITORED, ids=full_name)
+def test_a_monitored_method_moves_with_a_living_session_or_says_it_is_not_served(
+        bench: Any, client: Any, method: Any) -> None:
+    session = client.start_session()
+    code, text = invoke(client, method, lively(method), (session,), timeout=0.5)
+    if code is Code.UNIMPLEMENTED:
+        assert method.full_name in text
+    else:
+        assert code in (Code.OK, Code.DEADLINE_EXCEEDED), text  # some wait until it is done
+        assert bench.gate.accepted[-1][2].session == session
+    assert bench.gate.sessions()[0].begun, 'the call renewed the session either way'
+
+
+@pytest.mark.parametrize('method', OTHERS, ids=full_name)
+def test_a_method_that_is_not_monitored_never_moves_anything(
+        bench: Any, client: Any, method: Any) -> None:
+    invoke(client, method, lively(method))
+    bench.settle()
+    assert not any(isinstance(output.setpoint, Velocity) for output in bench.outputs)
+    assert bench.state() in (State.IDLE, State.STOPPING)
+
+
+@pytest.mark.parametrize('method', OTHERS, ids=full_name)
+def test_a_method_that_is_not_monitored_ignores_the_header(client: Any, method: Any) -> None:
+    request = lively(method)
+    plain, _ = invoke(client, method, request)
+    for values in (('',), ('nonsense',), ('x', 'y'), ('6ba7b810-9dad-41d1-80b4-00c04fd430c8',)):
+        code, text = invoke(client, method, request, values)
+        assert code is plain, text
+        assert 'viam-sid' not in text
+
+
+@pytest.mark.parametrize('method', METHODS, ids=full_name)
+def test_what_is_not_served_says_so(client: Any, method: Any) -> None:
+    began = time.monotonic()
+    code, text = invoke(client, method, lively(method), timeout=1.0)
+    assert text != NOT_EVEN_REGISTERED, 'every declared service is served'
+    if code is Code.UNIMPLEMENTED and 'DoCommand' not in text:
+        assert text == f'{method.full_name} is not served by viam_session_bridge'
+        assert time.monotonic() - began < 1.0
+    elif text != 'cloud metadata not available':  # as viam-server says it
+        assert code is not Code.UNKNOWN, text
+        assert code is not Code.INTERNAL, text
+
+
+@pytest.mark.parametrize('path', [
+    'proto.rpc.webrtc.v1.SignalingService/OptionalWebRTCConfig',
+    'proto.rpc.webrtc.v1.SignalingService/Call',
+    'proto.rpc.v1.ExternalAuthService/AuthenticateTo',
+    'viam.component.base.v1.BaseService/Levitate',
+    'no.such.Service/Method'])
+def test_what_is_unknown_is_promptly_unimplemented(client: Any, path: str) -> None:
+    metadata = [('rpc-host', 'localhost'), ('authorization', 'Basic ZHVtbXk6ZHVtbXk=')]
+    client.robot.ResourceNames()  # connected
+    for make in (client.channel.unary_unary, client.channel.unary_stream):
+        began = time.monotonic()
+        call: Any = make(f'/{path}')
+        call = (call.future if make == client.channel.unary_unary else call)(
+            b'', metadata=metadata, timeout=10)
+        assert call.code() is Code.UNIMPLEMENTED
+        assert time.monotonic() - began < 1.0
+
+
+def test_the_status_of_every_refusal_is_chosen(start: Callable[..., Any]) -> None:
+    """A refusal without a code of its own would be UNKNOWN."""
+    from viam_session_bridge.core import errors
+    from viam_session_bridge.rpc.status import status_of
+    pending = list(errors.BridgeError.__subclasses__())
+    assert pending
+    while pending:
+        kind = pending.pop()
+        pending += kind.__subclasses__()
+        code, text = status_of(kind('why \u00fc'))
+        assert code is not Code.UNKNOWN, kind
+        assert text.isascii()

@@ -1,0 +1,400 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who may hold a motion, with clients in processes of their own that live and die, in real time.
+
+How sockets are looked at is in test_presence.py, the rules without sockets are in test/core.
+"""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.claims import UnsupervisedPolicy
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import VelocityLimits
+
+Code = grpc.StatusCode
+
+FORWARD = (0.0, 0.5, 0.0)
+ENDS = ['kill', 'close_connection']
+
+
+@pytest.fixture
+def serve(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that serves a base in real time by the policy given."""
+    def make(window: float = 2.0, unsupervised: str = 'connection', disconnect: bool = True,
+             **how: Any) -> Any:
+        # Our own stalls are another matter, and this machine may be busy.
+        policy = Policy(
+            SessionSettings(window), stop_on_disconnect=disconnect,
+            unsupervised=UnsupervisedPolicy(unsupervised), stall_limit=60.0)
+        return start(policy=policy, real_clock=True,
+                     actuator=ActuatorSettings(stop_hold=0.2), **how)
+
+    return make
+
+
+def reason_of_stop(bench: Any, name: str = 'base') -> Reason:
+    """Return why the last stop began."""
+    reason: Reason = [
+        event.reason for event in bench.events
+        if getattr(event, 'after', None) is State.STOPPING and event.resource == name][-1]
+    return reason
+
+
+# ---- sessions ----
+
+
+@pytest.mark.parametrize('end', ENDS)
+def test_a_sessions_motion_ends_with_its_connection_long_before_its_window(
+        serve: Any, remote: Any, end: str) -> None:
+    bench = serve(window=60.0)
+    driver = remote(bench)
+    session = driver.start_session()
+    driver.drive(session)
+    bench.still_moves_for(0.3)
+    getattr(driver, end)()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DISCONNECTED
+    assert [one.id for one in bench.gate.sessions()] == [session], 'the session lives on'
+
+
+def test_a_session_may_go_on_over_a_new_connection(serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver = remote(bench)
+    session = driver.start_session()
+    driver.drive(session)
+    driver.kill()
+    bench.until_stopped()
+    bench.settle()
+    heir = remote(bench)
+    assert heir.call('robot', 'StartSession', resume=session).id == session
+    bench.settle()
+    assert not bench.moves(), 'only a new command moves again'
+    heir.drive(session)
+    bench.until_moving()
+    heir.kill()
+    bench.until_stopped()
+
+
+def test_without_stop_on_disconnect_the_window_decides(serve: Any, remote: Any) -> None:
+    bench = serve(window=1.5, disconnect=False)
+    driver = remote(bench)
+    session = driver.start_session()
+    driver.drive(session)
+    bench.until_moving()
+    driver.kill()
+    killed = time.monotonic()
+    bench.still_moves_for(0.7)
+    bench.until_stopped()
+    assert 0.7 < time.monotonic() - killed < 4.0
+    assert reason_of_stop(bench) is Reason.SESSION_ENDED
+
+
+def test_a_frozen_clients_session_ends_with_its_window(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.8)
+    driver = remote(bench)
+    session = driver.start_session()
+    driver.keep_beating(session, 0.1)
+    driver.drive(session)
+    bench.still_moves_for(1.5)
+    driver.freeze()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.SESSION_ENDED
+
+
+def test_a_living_session_drives_on_beyond_its_window(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.8)
+    driver = remote(bench)
+    session = driver.start_session()
+    driver.keep_beating(session, 0.1)
+    driver.drive(session)
+    bench.still_moves_for(2.0)
+
+
+def test_beats_over_another_connection_hold_the_motion(serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver, heart = remote(bench), remote(bench)
+    session = driver.start_session()
+    heart.keep_beating(session, 0.1)
+    driver.drive(session)
+    bench.until_moving()
+    driver.kill()
+    bench.still_moves_for(1.0)
+    heart.kill()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DISCONNECTED
+
+
+def test_an_end_of_one_that_beats_leaves_the_driver_its_motion(serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver, heart = remote(bench), remote(bench)
+    session = driver.start_session()
+    heart.keep_beating(session, 0.1)
+    driver.drive(session)
+    bench.until_moving()
+    heart.kill()
+    bench.still_moves_for(0.8)
+    driver.kill()
+    bench.until_stopped()
+
+
+def test_a_connection_without_this_session_does_not_hold_its_motion(
+        serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver, bystander = remote(bench), remote(bench)
+    bystander.start_session()
+    session = driver.start_session()
+    driver.drive(session)
+    bench.until_moving()
+    # Neither questions nor the header on a method that is not monitored count.
+    bystander.call('base', 'IsMoving', sid=session, name='base')
+    bystander.call('robot', 'GetSessions', sid=session)
+    driver.kill()
+    bench.until_stopped()
+
+
+def test_takeover_the_first_ones_death_does_nothing(serve: Any, remote: Any) -> None:
+    bench = serve()
+    first, second = remote(bench), remote(bench)
+    for driver in (first, second):
+        session = driver.start_session()
+        driver.keep_beating(session)
+        driver.drive(session)
+    bench.until_moving()
+    first.kill()
+    bench.still_moves_for(1.0)
+    second.kill()
+    bench.until_stopped()
+
+
+def test_a_death_stops_only_what_was_its_own(serve: Any, remote: Any) -> None:
+    limits = VelocityLimits(1.0, 2.0)
+    bench = serve(bases={'left': limits, 'right': limits})
+    first, second = remote(bench), remote(bench)
+    session = first.start_session()
+    first.keep_beating(session)
+    first.drive(session, 'left')
+    second.drive(None, 'right')
+    bench.until_moving('left')
+    bench.until_moving('right')
+    first.kill()
+    bench.until_stopped('left')
+    bench.still_moves_for(0.7, 'right')
+    second.kill()
+    bench.until_stopped('right')
+
+
+def test_a_killed_clients_move_does_not_go_on(serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver = remote(bench)
+    driver.start('base', 'MoveStraight', sid=driver.start_session(), name='base',
+                 distance_mm=5000, mm_per_sec=100.0)
+    bench.until_moving()
+    driver.kill()
+    bench.until_stopped()
+    assert reason_of_stop(bench) in (Reason.DISCONNECTED, Reason.CANCELLED)
+
+
+# ---- no session: connection ----
+
+
+@pytest.mark.parametrize('end', ENDS)
+def test_connection_holds_until_it_closes(serve: Any, remote: Any, end: str) -> None:
+    bench = serve(window=0.3)
+    driver = remote(bench)
+    driver.drive()
+    bench.still_moves_for(1.0)
+    getattr(driver, end)()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DISCONNECTED
+
+
+def test_connection_of_another_client_holds_nothing(serve: Any, remote: Any) -> None:
+    bench = serve()
+    driver, bystander = remote(bench), remote(bench)
+    bystander.call('robot', 'ResourceNames')
+    driver.drive()
+    bench.until_moving()
+    driver.kill()
+    bench.until_stopped()
+    bystander.drive()
+    bench.until_moving()
+
+
+def test_connection_holds_a_blocking_move_to_its_end(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.2)
+    driver = remote(bench)
+    reply = driver.call('base', 'MoveStraight', name='base', distance_mm=100, mm_per_sec=100.0)
+    assert not hasattr(reply, 'code')
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DONE
+
+
+# ---- no session: lease ----
+
+
+def test_lease_ends_one_window_after_the_command(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.8, unsupervised='lease')
+    driver = remote(bench)
+    began = time.monotonic()
+    driver.drive()
+    bench.until_moving()
+    bench.until_stopped()
+    assert 0.8 <= time.monotonic() - began < 3.0
+    assert reason_of_stop(bench) is Reason.LEASE_OVER
+
+
+def test_lease_is_renewed_by_each_command(serve: Any, remote: Any) -> None:
+    bench = serve(window=1.0, unsupervised='lease')
+    driver = remote(bench)
+    driver.drive()
+    bench.until_moving()
+    for _ in range(4):
+        bench.still_moves_for(0.4)
+        driver.drive()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.LEASE_OVER
+
+
+def test_lease_outlives_its_connection(serve: Any, remote: Any) -> None:
+    bench = serve(window=1.5, unsupervised='lease')
+    driver = remote(bench)
+    driver.drive()
+    bench.until_moving()
+    driver.kill()
+    bench.still_moves_for(0.5)
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.LEASE_OVER
+
+
+@pytest.mark.parametrize('distance', [50, 120])
+def test_lease_holds_a_blocking_move_to_its_end(
+        serve: Any, remote: Any, distance: int) -> None:
+    """One shorter than the window, and one longer: both are done, not aborted."""
+    bench = serve(window=0.8, unsupervised='lease')
+    driver = remote(bench)
+    reply = driver.call(
+        'base', 'MoveStraight', name='base', distance_mm=distance, mm_per_sec=100.0)
+    assert not hasattr(reply, 'code'), reply
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DONE
+
+
+def test_lease_of_a_blocking_move_ends_with_its_caller(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.5, unsupervised='lease')
+    driver = remote(bench)
+    driver.start('base', 'MoveStraight', name='base', distance_mm=10_000, mm_per_sec=100.0)
+    bench.until_moving()
+    driver.kill()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.CANCELLED
+
+
+# ---- no session: allow and reject ----
+
+
+def test_allow_lets_it_go_on_for_ever(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.3, unsupervised='allow')
+    driver = remote(bench)
+    driver.drive()
+    bench.until_moving()
+    driver.kill()
+    bench.still_moves_for(1.0)
+    bench.client().base.Stop(name='base')
+    bench.until_stopped()
+
+
+def test_reject_refuses_and_names_the_parameter(serve: Any) -> None:
+    bench = serve(unsupervised='reject')
+    client = bench.client()
+    for method, fields in {
+            'SetPower': {'linear': FORWARD}, 'SetVelocity': {'linear': FORWARD},
+            'MoveStraight': {'distance_mm': 100, 'mm_per_sec': 10.0},
+            'Spin': {'angle_deg': 10.0, 'degs_per_sec': 10.0}}.items():
+        refusal = getattr(client.base, method).refused(name='base', **fields)
+        assert refusal.code is Code.FAILED_PRECONDITION
+        assert 'sessions.unsupervised' in refusal.text
+    assert bench.told() == 'nothing'
+
+
+def test_reject_accepts_stops_and_sessions(serve: Any) -> None:
+    bench = serve(unsupervised='reject')
+    client = bench.client()
+    client.base.SetPower(name='base', linear=FORWARD, sid=client.start_session())
+    bench.until_moving()
+    other = bench.client()
+    assert other.base.SetPower.refused(
+        name='base', linear=(0.0, 0.25, 0.0)).code is Code.FAILED_PRECONDITION
+    assert bench.moves(), 'a refused command takes nothing over'
+    other.base.SetPower(name='base')
+    bench.until_stopped()
+
+
+# ---- no session on a connection that carried one ----
+
+
+@pytest.mark.parametrize('unsupervised', ['connection', 'lease', 'allow'])
+def test_a_connection_that_carried_a_session_gets_a_lease(
+        serve: Any, remote: Any, unsupervised: str) -> None:
+    bench = serve(window=0.8, unsupervised=unsupervised)
+    driver = remote(bench)
+    driver.start_session()
+    began = time.monotonic()
+    driver.drive()
+    bench.until_moving()
+    bench.until_stopped()
+    assert 0.8 <= time.monotonic() - began < 3.0
+    assert reason_of_stop(bench) is Reason.LEASE_OVER
+
+
+def test_a_connection_that_carried_only_beats_gets_a_lease(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.8)
+    session = bench.client().start_session()
+    driver = remote(bench)
+    driver.call('robot', 'SendSessionHeartbeat', id=session)
+    driver.drive()
+    bench.until_moving()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.LEASE_OVER
+
+
+def test_reject_holds_for_a_connection_that_carried_a_session(serve: Any, remote: Any) -> None:
+    bench = serve(unsupervised='reject')
+    driver = remote(bench)
+    driver.start_session()
+    refusal = driver.call('base', 'SetPower', name='base', linear=FORWARD)
+    assert refusal.code is Code.FAILED_PRECONDITION
+    assert bench.told() == 'nothing'
+
+
+def test_a_session_less_takeover_is_held_by_its_own_connection(serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    owner, other = remote(bench), remote(bench)
+    owner.drive(owner.start_session())
+    bench.until_moving()
+    other.drive()
+    owner.kill()
+    bench.still_moves_for(0.7)
+    other.kill()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DISCONNECTED
+
+
+# ---- answers ----
+
+
+def test_a_move_whose_session_lapses_tells_its_caller(serve: Any, remote: Any) -> None:
+    bench = serve(window=0.5)
+    driver = remote(bench)
+    refusal = driver.call(
+        'base', 'MoveStraight', sid=driver.start_session(), name='base', distance_mm=5000,
+        mm_per_sec=100.0)
+    assert refusal.code is Code.ABORTED
+    assert Reason.SESSION_ENDED.value in refusal.text
