@@ -34,7 +34,11 @@ OUR_FILES = sorted(name for name in proto.file_descriptor_protos()
 def viam_module(file_name: str) -> ModuleType:
     """Import what viam-sdk generated from its file of this name, or skip."""
     pytest.importorskip('viam', reason='viam-sdk is not installed: nothing to compare with')
-    return importlib.import_module(f"viam.gen.{file_name[:-len('.proto')].replace('/', '.')}_pb2")
+    module = file_name[:-len('.proto')].replace('/', '.') + '_pb2'
+    # gRPC's own services come with grpclib, on which viam-sdk is built.
+    grpc_own = file_name.startswith('grpc/')
+    return importlib.import_module(
+        module.replace('grpc', 'grpclib', 1) if grpc_own else f'viam.gen.{module}')
 
 
 # ---- every declared name, number and type ----
@@ -43,7 +47,7 @@ def viam_module(file_name: str) -> ModuleType:
 def facts(serialized: bytes) -> dict[str, dict[str, Any]]:
     """Flatten a FileDescriptorProto: full name of each thing -> all that must agree about it."""
     file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
-    found = {f'syntax of {file.name}': {'package': file.package, 'syntax': file.syntax}}
+    found = {'file': {'package': file.package, 'syntax': file.syntax}}
     for message in file.message_type:
         found.update(message_facts(file.package, message))
     for enum in file.enum_type:

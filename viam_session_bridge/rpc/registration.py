@@ -63,7 +63,8 @@ class Registry:
             make = {(False, True): grpc.unary_stream_rpc_method_handler,
                     (True, False): grpc.stream_unary_rpc_method_handler,
                     (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
-            return make(self._refusal(method), **coding)
+            # A stream answers as an async generator, and none so far is safety-monitored.
+            return make(behaviour or self._refusal(method), **coding)
         return grpc.unary_unary_rpc_method_handler(
             self._unary(method, behaviour or _missing(method)), **coding)
 

@@ -21,6 +21,7 @@ from viam_session_bridge.rpc.auth import AuthService
 from viam_session_bridge.rpc.base_service import BaseProperties, BaseService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.presence import Presence, server_options
+from viam_session_bridge.rpc.reflection_service import Catalogue, ReflectionService, VERSIONS
 from viam_session_bridge.rpc.registration import Registry
 from viam_session_bridge.rpc.robot_service import RobotService
 
@@ -104,11 +105,17 @@ class Server:
         registry = Registry(self._gate, presence, operations)
         component_services = {'base': proto.service('viam.component.base.v1.BaseService')}
         robot = RobotService(self._gate, operations, component_services, presence.socket_of)
-        server.add_generic_rpc_handlers((
-            registry.handler(proto.service('viam.robot.v1.RobotService'), robot),
-            registry.handler(component_services['base'], self.bases),
-            registry.handler(
-                proto.service('proto.rpc.v1.AuthService'), AuthService(_LOG.warning))))
+        served: dict[str, object] = {
+            'viam.robot.v1.RobotService': robot,
+            'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
+            component_services['base'].full_name: self.bases}
+        catalogue = Catalogue()
+        reflection = {f'grpc.reflection.{version}.ServerReflection': version
+                      for version in VERSIONS}
+        for name, version in reflection.items():
+            served[name] = ReflectionService(version, catalogue, [*served, *reflection])
+        server.add_generic_rpc_handlers(tuple(
+            registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
         self.port = self._bind(server)
         await server.start()
         presence.attach(self.port)

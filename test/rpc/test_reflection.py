@@ -1,0 +1,79 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Server reflection, as Go (v1alpha) and TypeScript (v1) use it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf import descriptor_pb2
+import pytest
+
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.reflection_service import Catalogue, VERSIONS
+
+BASE = 'viam.component.base.v1.BaseService'
+
+
+def ask(bench: Any, version: str, **question: Any) -> Any:
+    package = proto.Package(f'grpc.reflection.{version}')
+    call = bench.client().channel.stream_stream(
+        f'/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo',
+        request_serializer=package.ServerReflectionRequest.SerializeToString,
+        response_deserializer=package.ServerReflectionResponse.FromString)
+    return next(call(iter([package.ServerReflectionRequest(**question)]), timeout=10))
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_lists_what_is_served(start: Callable[..., Any], version: str) -> None:
+    reply = ask(start(), version, list_services='*')
+    names = [service.name for service in reply.list_services_response.service]
+    assert {BASE, 'viam.robot.v1.RobotService'} <= set(names)
+    assert {f'grpc.reflection.{each}.ServerReflection' for each in VERSIONS} <= set(names)
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+@pytest.mark.parametrize('question', [
+    {'file_containing_symbol': BASE}, {'file_containing_symbol': BASE + '.SetPower'},
+    {'file_by_filename': 'component/base/v1/base.proto'}])
+def test_descriptors_keep_the_safety_option(
+        start: Callable[..., Any], version: str, question: dict[str, str]) -> None:
+    """Clients decide by it whether a call carries a session; the stock parser must find it."""
+    reply = ask(start(), version, **question)
+    files = {file.name: file for file in map(
+        descriptor_pb2.FileDescriptorProto.FromString,
+        reply.file_descriptor_response.file_descriptor_proto)}
+    methods = {method.name: method for method in
+               files['component/base/v1/base.proto'].service[0].method}
+    # Field 84260, wire type 0, value true.
+    mark = bytes([0xA0, 0x92, 0x29, 0x01])
+    assert mark in methods['SetPower'].options.SerializeToString()
+    assert mark not in methods['Stop'].options.SerializeToString()
+    for file in files.values():
+        assert set(file.dependency) <= set(files), 'a client cannot build what it has no import of'
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_the_unknown_is_not_found(start: Callable[..., Any], version: str) -> None:
+    bench = start()
+    for question in ({'file_containing_symbol': 'no.Such'}, {'file_by_filename': 'x' * 5000},
+                     {'all_extension_numbers_of_type': 'no.Such'},
+                     {'file_containing_extension': {
+                         'containing_type': 'no.Such', 'extension_number': 7}}):
+        assert ask(bench, version, **question).error_response.error_code == 5
+    assert ask(bench, version).error_response.error_code == 3
+
+
+def test_extensions_are_found(start: Callable[..., Any]) -> None:
+    bench, extended = start(), 'google.protobuf.MethodOptions'
+    reply = ask(bench, 'v1', all_extension_numbers_of_type=extended)
+    assert 84260 in reply.all_extension_numbers_response.extension_number
+    reply = ask(bench, 'v1', file_containing_extension={
+        'containing_type': extended, 'extension_number': 84260})
+    assert reply.file_descriptor_response.file_descriptor_proto
+
+
+def test_every_declared_message_and_service_is_a_symbol() -> None:
+    known = Catalogue().symbols
+    for service in proto.services():
+        assert service.full_name in known
+    assert 'viam.robot.v1.GetMachineStatusResponse.State' in known
