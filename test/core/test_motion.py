@@ -122,6 +122,6 @@ def test_whatever_is_wished_for_comes_out_finite_and_within_limits(
     clamped = VelocityLimits(fastest, fastest_turn, holonomic).clamp(Velocity(linear, angular))
     assert clamped.speed <= fastest * (1 + 1e-9)
     assert clamped.turn_rate <= fastest_turn * (1 + 1e-9)
-    for before, after in zip(linear + angular, clamped.linear + clamped.angular):
+    for before, after in zip(linear + angular, clamped.linear + clamped.angular, strict=True):
         assert math.isfinite(after)
         assert after == 0.0 or math.copysign(1.0, after) == math.copysign(1.0, before)

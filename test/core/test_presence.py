@@ -3,8 +3,8 @@
 """
 Who may hold a motion, and until when: every row of the table of presence, under every policy.
 
-One base without feedback, a heartbeat window of 2 s. A look at the open connections counts for half
-a second; `looking` keeps taking them while a test waits for something else.
+One base without feedback, a heartbeat window of 2 s. A look at the open connections counts for
+half a second; `looking` keeps taking them while a test waits for something else.
 """
 
 from collections.abc import Iterable
@@ -294,7 +294,7 @@ def test_a_carrier_in_use_is_not_forgotten() -> None:
 
 @pytest.mark.parametrize('with_session', [True, False])
 def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
-    """A dead poller ends every motion that rests on a connection, however well the client beats."""
+    """A dead poller ends every motion that rests on a connection, beats or not."""
     rig = Rig()
     caller = rig.start_session(1, 100.0) if with_session else Caller(socket=1)
     rig.command(caller, 100.0)

@@ -43,7 +43,7 @@ def beat(sessions: SessionTable, session: Session, now: float, entity: str = 'an
 
 
 def test_a_session_waits_twenty_seconds_for_its_first_beat() -> None:
-    """Python deadlocks when a session dies between StartSession and its first beat: it does not."""
+    """Python deadlocks when a session dies between StartSession and its first beat."""
     sessions = table()
     session = start(sessions, 100.0)
     assert sessions.get(session.id, 119.999) is session
@@ -140,7 +140,7 @@ def test_each_session_expires_alone() -> None:
 
 
 def test_beats_may_come_over_any_connection() -> None:
-    """Python beats over a second connection: every connection that carried a call is remembered."""
+    """Python beats over a second connection: each one that carried a call is remembered."""
     sessions = table()
     session = start(sessions, 100.0, socket=1)
     beat(sessions, session, 101.0, socket=2)

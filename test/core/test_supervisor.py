@@ -3,8 +3,8 @@
 """
 Stories of clients and robots, told by the numbers on a clock.
 
-Two bases without feedback and one with, a heartbeat window of 2 s, a pump that may be 0.125 s late.
-`stop_on_disconnect` is off here: connections have their own tests in test_presence.py.
+Two bases without feedback and one with, a heartbeat window of 2 s, a pump that may be 0.125 s
+late. `stop_on_disconnect` is off here: connections have their own tests in test_presence.py.
 """
 
 from dataclasses import replace
@@ -25,6 +25,8 @@ from viam_session_bridge.core.claims import Caller, SessionClaim, UnsupervisedPo
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
     NoStopPath,
+    NotYet,
+    Overtaken,
     SessionExpired,
     ShuttingDown,
     Stalled,
@@ -360,6 +362,79 @@ def test_stop_all_stops_everything_also_what_is_idle() -> None:
     world.poll(100.1)
     assert [(output.resource, output.setpoint) for _, output in world.told] == [
         ('left', None), ('right', None), ('seen', None)]
+
+
+# ---- commands that wait for their turn ----------------------------------------------------------
+
+
+def turn_of(world: World, caller: Caller, now: float) -> int:
+    """Command while no stop path is there; returns the turn that the refusal gives."""
+    world.supervisor.path('left', 'nobody listens', now)
+    with pytest.raises(NotYet) as refusal:
+        world.command('left', AHEAD, caller, now)
+    return refusal.value.turn
+
+
+def retry(world: World, caller: Caller, now: float, turn: int) -> int:
+    """Try again with a turn, now that the path is there."""
+    world.supervisor.path('left', '', now)
+    return world.supervisor.command('left', Motion(AHEAD), caller, now, turn)
+
+
+def test_a_command_that_may_pass_keeps_its_turn() -> None:
+    """Refused as often as it tries, and accepted when the driver was discovered."""
+    world = World()
+    ann = world.session(100.0)
+    turn = turn_of(world, ann, 100.0)
+    with pytest.raises(NotYet) as again:
+        world.supervisor.command('left', Motion(AHEAD), ann, 100.1, turn)
+    assert again.value.turn == turn
+    retry(world, ann, 100.2, turn)
+    assert world.state('left') is MOVING
+
+
+@pytest.mark.parametrize('between', ['stop', 'stop all', 'zero', 'command', 'waiting command'])
+def test_a_late_command_never_follows_a_stop_or_a_newer_command(between: str) -> None:
+    """Whoever came while it waited has overtaken it, even if that one waits, too."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    turn = turn_of(world, ann, 100.0)
+    if between == 'stop':
+        world.stop('left', 100.1)
+    elif between == 'stop all':
+        world.supervisor.stop_all(100.1)
+    elif between == 'zero':
+        world.command('left', ZERO, bob, 100.1)
+    elif between == 'command':
+        world.supervisor.path('left', '', 100.1)
+        world.command('left', BACK, bob, 100.1)
+    else:
+        turn_of(world, bob, 100.1)
+    before = world.state('left')
+    with pytest.raises(Overtaken, match='left'):
+        retry(world, ann, 100.2, turn)
+    assert world.state('left') is before
+
+
+def test_what_happens_to_another_base_overtakes_nothing() -> None:
+    """Turns are counted for each resource by itself."""
+    world = World()
+    ann, bob = world.session(100.0), world.session(100.0)
+    turn = turn_of(world, ann, 100.0)
+    world.command('right', AHEAD, bob, 100.1)
+    world.stop('right', 100.15)
+    retry(world, ann, 100.2, turn)
+    assert world.state('left') is MOVING
+
+
+def test_a_dead_session_hears_that_first() -> None:
+    """Also when its turn is over."""
+    world = World()
+    ann = world.session(100.0)
+    turn = turn_of(world, ann, 100.0)
+    world.stop('left', 100.1)
+    with pytest.raises(SessionExpired):
+        retry(world, ann, 102.0, turn)
 
 
 # ---- epochs and ends ----------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 # ever slower would stand before it is there.
 CREEP = 0.1
 
-# How far ahead (s) the end is looked for: a command shows in the odometry about so late.
-LOOK_AHEAD = 0.05
+# A command shows in the odometry about so late (s): the robot will have come so much further at the
+# speed that was measured.
+LOOK_AHEAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,23 @@ class Tracker:
     @property
     def done(self) -> bool:
         """Nothing is left that the robot will not do by itself while it comes to rest."""
-        return self.remaining <= self._speed() * LOOK_AHEAD
+        return self._ahead <= 0.0
 
     def wish(self) -> Velocity:
         """Return the velocity to command now."""
         return self._course.velocity(self._speed())
 
+    @property
+    def _ahead(self) -> float:
+        if self._last is None:
+            return self.remaining
+        straight = self._course.along is Along.PATH
+        return self.remaining - LOOK_AHEAD * (
+            self._last.speed if straight else self._last.turn_rate)
+
     def _speed(self) -> float:
         course = self._course
-        braking = math.sqrt(2.0 * course.deceleration * max(self.remaining, 0.0))
+        braking = math.sqrt(2.0 * course.deceleration * max(self._ahead, 0.0))
         return min(course.speed, max(braking, CREEP * course.speed))
 
 
