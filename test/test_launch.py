@@ -10,6 +10,7 @@ process, on an installation of the package made for the test.
 
 import ast
 import json
+import os
 from pathlib import Path
 import signal
 import socket
@@ -80,9 +81,20 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / 'prefix'
 
 
-def launch(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, '-c', LAUNCHER, str(LAUNCH_FILE), *arguments],
-                            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+def launch(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, '-c', LAUNCHER, str(LAUNCH_FILE), *arguments],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def press_ctrl_c(process: subprocess.Popen[str]) -> str:
+    """Interrupt launch and its children, as a terminal does; return all that was printed."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        return process.communicate(timeout=60)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def recorded(prefix: Path, *arguments: str) -> tuple[list[str], list[dict[str, Any]]]:
@@ -177,8 +189,7 @@ def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
     try:
         wait_until(lambda: record.exists() and len(record.read_text().splitlines()) >= 2, process)
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        press_ctrl_c(process)
 
 
 def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:
@@ -191,8 +202,7 @@ def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Pat
     try:
         wait_until(lambda: listens(port), process)
     finally:
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        output = press_ctrl_c(process)
     assert 'process has finished cleanly' in output, output
     assert 'SIGTERM' not in output, output
 

@@ -202,7 +202,9 @@ class Actuator:
 
     def stop_answered(self, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop; an empty problem is success."""
-        if epoch != self.epoch or not self._answer_outstanding:
+        # One that was given up may still come, and then the stop is done after all.
+        late = self.state is State.UNCONFIRMED and self.settings.acknowledged
+        if epoch != self.epoch or not (self._answer_outstanding or late):
             return
         self._answer_outstanding = False
         self._answered_well = not problem
@@ -314,7 +316,8 @@ class Actuator:
         if seen:
             self._end_finishing(Reason.DONE)
         if self.state is State.UNCONFIRMED:
-            done = seen or (self.rest is None and self._answered_well)
+            done = now >= self._hold_until and (
+                seen or (self.rest is None and self._answered_well))
         else:
             at_rest = seen or self.rest is None
             done = at_rest and not self._answer_outstanding and now >= self._hold_until
