@@ -7,7 +7,7 @@ RPC handlers, ROS callbacks and the pump all come through here. Nothing slow hap
 lock: the supervisor decides, the caller acts afterwards. What changes a wish wakes the pump.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import math
 import threading
@@ -16,11 +16,11 @@ import uuid
 
 from viam_session_bridge.core.actuator import Reason, State
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
-from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.setpoints import Limits
 from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
@@ -130,7 +130,7 @@ class Gate:
             self._supervisor.shut_down(self.now())
             self._wake_locked()
 
-    def configure(self, policy: Policy, limits: dict[str, VelocityLimits]) -> None:
+    def configure(self, policy: Policy, limits: Mapping[str, Limits]) -> None:
         """Replace policy and limits at run time."""
         with self._lock:
             self._supervisor.configure(policy, limits)
@@ -149,7 +149,7 @@ class Gate:
         with self._lock:
             return self._supervisor.watched_sockets(self.now())
 
-    def measured(self, name: str, sample: BaseSample) -> None:
+    def measured(self, name: str, sample: Sample) -> None:
         """Take a feedback sample that has just been received."""
         with self._lock:
             if self._supervisor.measured(name, sample, self.now()):

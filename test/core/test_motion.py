@@ -120,8 +120,8 @@ def test_whatever_is_wished_for_comes_out_finite_and_within_limits(
         fastest: float, fastest_turn: float, holonomic: bool) -> None:
     """Also for numbers whose length is too large for a float; no axis ever changes its sign."""
     clamped = VelocityLimits(fastest, fastest_turn, holonomic).clamp(Velocity(linear, angular))
-    assert clamped.speed <= fastest * (1 + 1e-9)
-    assert clamped.turn_rate <= fastest_turn * (1 + 1e-9)
+    assert clamped.speed <= fastest * (1 + 1e-9) + 1e-300
+    assert clamped.turn_rate <= fastest_turn * (1 + 1e-9) + 1e-300
     for before, after in zip(linear + angular, clamped.linear + clamped.angular, strict=True):
         assert math.isfinite(after)
         assert after == 0.0 or math.copysign(1.0, after) == math.copysign(1.0, before)

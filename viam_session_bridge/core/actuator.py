@@ -13,11 +13,11 @@ from enum import Enum
 import math
 
 from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.course import BaseSample, Tracker
+from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.rest import RestSettings, RestWatch
-from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.setpoints import Setpoint
 
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
@@ -91,7 +91,7 @@ class Output:
 
     resource: str
     epoch: int
-    setpoint: Velocity | None
+    setpoint: Setpoint | None
     due: float
     first: bool = False
 
@@ -147,7 +147,7 @@ class Actuator:
         self._stop_failure = ''
         self._rest_confirmed = True
         self._finishing: int | None = None
-        self._tracker: Tracker | None = None
+        self._tracker: Tracker | ArrivalTracker | None = None
 
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
@@ -175,7 +175,7 @@ class Actuator:
         self._first = True
         self._rest_confirmed = False
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
-        self._tracker = Tracker(motion.course) if motion.course else None
+        self._tracker = motion.course.tracker() if motion.course else None
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
 
     def stop(self, reason: Reason, epoch: int, now: float) -> None:
@@ -229,7 +229,7 @@ class Actuator:
         self._next_output = math.inf
         return True
 
-    def measured(self, sample: BaseSample, received_at: float) -> bool:
+    def measured(self, sample: Sample, received_at: float) -> bool:
         """Take a feedback sample; tells whether a move is done by it."""
         if self.rest is None:
             return False
@@ -257,7 +257,8 @@ class Actuator:
         if now < self._next_output:
             return None
         due = self._next_output
-        output = Output(self.name, self.epoch, self._wish(), due, self._first)
+        wish = self._wish()
+        output = Output(self.name, self.epoch, wish, due, self._first)
         if self._first and self.motion is None:
             self._hold_until = now + self.settings.stop_hold
             self._fails_at = min(self._fails_at, now + self.settings.stop_timeout)
@@ -265,6 +266,11 @@ class Actuator:
         self._last_output = now
         # An even grid, but never a burst to catch up.
         self._next_output = due + self._period if now - due < self._period else now + self._period
+        if self.motion is not None and self.motion.once:
+            self._next_output = math.inf
+            # A momentary one ends with the next poll, which comes at once.
+            if self.motion.momentary:
+                self._ends_at = now
         return output
 
     def wake_at(self) -> float:
@@ -286,10 +292,9 @@ class Actuator:
         self.ended, self.changed = [], []
         return notes
 
-    def _wish(self) -> Velocity | None:
-        if self._tracker is not None:
-            return self._tracker.wish()
-        return self.motion.setpoint if self.motion else None
+    def _wish(self) -> Setpoint | None:
+        steered = self._tracker.wish() if self._tracker is not None else None
+        return steered or (self.motion.setpoint if self.motion else None)
 
     def _judge_motion(self, now: float) -> None:
         if self._tracker is None:
@@ -304,12 +309,25 @@ class Actuator:
 
     def _finish(self, now: float) -> None:
         epoch = self.epoch
+        if self.motion is not None and self.motion.settles:
+            self._settle(now)
+            return
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
         if self.rest is None:
             self.ended.append(Ended(self.name, epoch, Reason.DONE))
         else:
             self._finishing = epoch
+
+    def _settle(self, now: float) -> None:
+        self.ended.append(Ended(self.name, self.epoch, Reason.DONE))
+        self._to(State.IDLE, Reason.DONE, self.claim, verified=self._tracker is not None)
+        self._rest_confirmed = self._tracker is not None
+        self.motion = None
+        self._tracker = None
+        self.claim = None
+        self._next_output = math.inf
+        self._ends_at = math.inf
 
     def _judge_stop(self, now: float) -> None:
         seen = self.rest is not None and self.rest.at_rest(self._stop_began, now)

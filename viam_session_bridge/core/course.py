@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from enum import Enum
 import math
 
-from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import (
+    JointLimits,
+    Limits,
+    Setpoint,
+    Speed,
+    Velocity,
+    VelocityLimits,
+)
 
 # The last stretch is driven at this share of the speed asked for, at least: a robot that creeps
 # ever slower would stand before it is there.
 CREEP = 0.1
 
-# A command shows in the odometry about so late (s): the robot will have come so much further at the
-# speed that was measured.
+# A command shows in the odometry about so late (s): the robot will have come so much further at
+# the speed that was measured.
 LOOK_AHEAD = 0.1
 
 
@@ -42,17 +49,41 @@ class BaseSample:
         return all(map(math.isfinite, (self.x, self.y, self.yaw, self.speed, self.turn_rate)))
 
 
+@dataclass(frozen=True)
+class JointSample:
+    """
+    Measured joints of a resource, in its order: positions (rad or m), the fastest joint's speed.
+
+    speed: rad/s or m/s, not negative.
+    """
+
+    positions: tuple[float, ...] = ()
+    speed: float = 0.0
+    turn_rate: float = 0.0
+
+    @property
+    def is_finite(self) -> bool:
+        """All numbers are finite; anything else says nothing."""
+        return all(map(math.isfinite, (*self.positions, self.speed)))
+
+
+Sample = BaseSample | JointSample
+
+
 class Along(Enum):
     """What a course counts."""
 
     PATH = 'path'
     YAW = 'yaw'
+    JOINT = 'joint'
 
 
 @dataclass(frozen=True)
 class Course:
     """
     A drive by amount m, or a turn by amount rad (signed), at speed (m/s or rad/s, positive).
+
+    Along JOINT it is the travel of a resource's only joint, in its unit.
 
     deceleration (m/s2 or rad/s2, positive): how the speed falls towards the end.
     """
@@ -62,17 +93,71 @@ class Course:
     speed: float
     deceleration: float
 
-    def within(self, limits: VelocityLimits) -> 'Course':
+    def within(self, limits: Limits) -> 'Course':
         """Return this course no faster than the limits."""
-        limit = limits.linear if self.along is Along.PATH else limits.angular
-        return replace(self, speed=min(self.speed, limit))
+        if isinstance(limits, VelocityLimits):
+            limit = limits.linear if self.along is Along.PATH else limits.angular
+            return replace(self, speed=min(self.speed, limit))
+        if isinstance(limits, JointLimits):
+            return replace(self, speed=min(self.speed, limits.speed))
+        return self
 
-    def velocity(self, speed: float) -> Velocity:
-        """Return the velocity that makes progress at this speed."""
+    def velocity(self, speed: float) -> Setpoint:
+        """Return the setpoint that makes progress at this speed."""
         signed = math.copysign(speed, self.amount)
         if self.along is Along.PATH:
             return Velocity(linear=(signed, 0.0, 0.0))
-        return Velocity(angular=(0.0, 0.0, signed))
+        if self.along is Along.YAW:
+            return Velocity(angular=(0.0, 0.0, signed))
+        return Speed(signed)
+
+    def tracker(self) -> 'Tracker':
+        """Begin it."""
+        return Tracker(self)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """
+    A goal that is reached when every joint is within tolerance of its target, and stands.
+
+    targets: rad or m, in the resource's order of joints. standing: the speed below which it
+    stands.
+    """
+
+    targets: tuple[float, ...]
+    tolerance: float
+    standing: float
+
+    def within(self, limits: Limits) -> 'Arrival':
+        """Return itself: a goal is no faster than its trajectory."""
+        return self
+
+    def tracker(self) -> 'ArrivalTracker':
+        """Begin it."""
+        return ArrivalTracker(self)
+
+
+class ArrivalTracker:
+    """One goal under way."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self._arrival = arrival
+        self.done = False
+
+    def take(self, sample: Sample) -> None:
+        """Compare a sample with the targets."""
+        if not isinstance(sample, JointSample):
+            return
+        goal = self._arrival
+        self.done = (
+            len(sample.positions) == len(goal.targets) and sample.speed <= goal.standing
+            and all(abs(position - target) <= goal.tolerance for position, target in zip(
+                sample.positions, goal.targets, strict=True)))
+
+    def wish(self) -> Setpoint | None:
+        """Return nothing new: the goal was sent once."""
+        return None
 
 
 class Tracker:
@@ -80,7 +165,7 @@ class Tracker:
 
     def __init__(self, course: Course) -> None:
         self._course = course
-        self._last: BaseSample | None = None
+        self._last: Sample | None = None
         self._progress = 0.0
 
     @property
@@ -88,26 +173,31 @@ class Tracker:
         """What is left to do, m or rad; negative when it was overshot."""
         return abs(self._course.amount) - self._progress
 
-    def take(self, sample: BaseSample) -> None:
+    def take(self, sample: Sample) -> None:
         """Count the progress since the last sample."""
         last, self._last = self._last, sample
-        if last is None:
-            return
+        if last is not None:
+            self._progress += math.copysign(1.0, self._course.amount) * self._step(last, sample)
+
+    def _step(self, last: Sample, sample: Sample) -> float:
+        """Return the way from one sample to the next, signed."""
+        if isinstance(last, JointSample) and isinstance(sample, JointSample):
+            return sample.positions[0] - last.positions[0]
+        if not isinstance(last, BaseSample) or not isinstance(sample, BaseSample):
+            return 0.0
         if self._course.along is Along.PATH:
             # Half-way heading: exact for an arc of constant curvature, to the second order.
             heading = last.yaw + _wrapped(sample.yaw - last.yaw) / 2.0
-            step = ((sample.x - last.x) * math.cos(heading)
+            return ((sample.x - last.x) * math.cos(heading)
                     + (sample.y - last.y) * math.sin(heading))
-        else:
-            step = _wrapped(sample.yaw - last.yaw)
-        self._progress += math.copysign(1.0, self._course.amount) * step
+        return _wrapped(sample.yaw - last.yaw)
 
     @property
     def done(self) -> bool:
         """Nothing is left that the robot will not do by itself while it comes to rest."""
         return self._ahead <= 0.0
 
-    def wish(self) -> Velocity:
+    def wish(self) -> Setpoint:
         """Return the velocity to command now."""
         return self._course.velocity(self._speed())
 
@@ -115,9 +205,9 @@ class Tracker:
     def _ahead(self) -> float:
         if self._last is None:
             return self.remaining
-        straight = self._course.along is Along.PATH
+        turning = self._course.along is Along.YAW
         return self.remaining - LOOK_AHEAD * (
-            self._last.speed if straight else self._last.turn_rate)
+            self._last.turn_rate if turning else self._last.speed)
 
     def _speed(self) -> float:
         course = self._course

@@ -4,9 +4,9 @@
 
 from dataclasses import dataclass, replace
 
-from viam_session_bridge.core.course import Course
+from viam_session_bridge.core.course import Arrival, Course
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import Limits, require_finite, Setpoint
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,20 @@ class Motion:
     One wish.
 
     duration: seconds after which it ends by itself; None holds it until something ends it (Viam's
-    SetPower is sticky). course: the move is steered by feedback; duration is then its time limit.
+    SetPower is sticky). course: the move is steered or seen to arrive by feedback; duration is
+    then
+    its time limit. once: the driver is told once, as for goals and events, instead of at every
+    tick.
+    settles: once done it rests by itself, so that no stop follows. momentary: it is done as soon
+    as the driver was told.
     """
 
-    setpoint: Velocity
+    setpoint: Setpoint
     duration: float | None = None
-    course: Course | None = None
+    course: Course | Arrival | None = None
+    once: bool = False
+    settles: bool = False
+    momentary: bool = False
 
     def __post_init__(self) -> None:
         if self.duration is not None and require_finite('duration', self.duration) < 0.0:
@@ -31,7 +39,7 @@ class Motion:
         """A zero command is a Stop."""
         return self.setpoint.is_zero or self.duration == 0.0
 
-    def within(self, limits: VelocityLimits) -> 'Motion':
+    def within(self, limits: Limits) -> 'Motion':
         """Return this motion no faster than the limits."""
         return replace(
             self, setpoint=limits.clamp(self.setpoint),

@@ -9,11 +9,29 @@ seconds. Whatever is made here is finite: a NaN or an infinity is refused at con
 
 from dataclasses import dataclass
 import math
+from typing import Protocol
 
 from viam_session_bridge.core.errors import InvalidCommand
 
 Vector = tuple[float, float, float]
 ZERO: Vector = (0.0, 0.0, 0.0)
+
+
+class Setpoint(Protocol):
+    """What a driver can be told, beside stopping."""
+
+    @property
+    def is_zero(self) -> bool:
+        """It asks for a stop."""
+        ...
+
+
+class Limits(Protocol):
+    """How far a wish may go. Wishes that cannot be cut short are refused elsewhere."""
+
+    def clamp(self, wish: Setpoint) -> Setpoint:
+        """Return the wish, within the limits."""
+        ...
 
 
 def require_finite(name: str, value: float) -> float:
@@ -65,8 +83,10 @@ class VelocityLimits:
     angular: float
     holonomic: bool = False
 
-    def clamp(self, wish: Velocity) -> Velocity:
+    def clamp(self, wish: Setpoint) -> Setpoint:
         """Return the wish with both lengths within the limits, directions kept."""
+        if not isinstance(wish, Velocity):
+            return wish
         if not self.holonomic:
             wish = Velocity((wish.linear[0], 0.0, 0.0), (0.0, 0.0, wish.angular[2]))
         return Velocity(
@@ -82,3 +102,117 @@ def _shorten(vector: Vector, limit: float) -> Vector:
     unit = [part / largest for part in vector]
     scale = limit / math.hypot(*unit)
     return (unit[0] * scale, unit[1] * scale, unit[2] * scale)
+
+
+@dataclass(frozen=True)
+class Power:
+    """A share of an actuator's full power, -1 to 1."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        require_finite('power', self.value)
+
+    @property
+    def is_zero(self) -> bool:
+        """No power is a stop."""
+        return self.value == 0.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The velocity of one joint, rad/s, or m/s where it is prismatic."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        require_finite('speed', self.value)
+
+    @property
+    def is_zero(self) -> bool:
+        """No speed is a stop."""
+        return self.value == 0.0
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """
+    A point of a trajectory: seconds from its start, positions in the resource's order of joints.
+
+    Positions are rad, or m where a joint is prismatic; velocities rad/s or m/s, or None to leave
+    them to the controller.
+    """
+
+    time: float
+    positions: tuple[float, ...]
+    velocities: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_finite('time', self.time)
+        for index, value in enumerate((*self.positions, *(self.velocities or ()))):
+            require_finite(f'values[{index}]', value)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Positions to reach in order; at least one point, times rising."""
+
+    points: tuple[Waypoint, ...]
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise InvalidCommand('points: a trajectory has at least one')
+        times = [point.time for point in self.points]
+        for earlier, later in zip(times, times[1:], strict=False):
+            if later <= earlier:
+                raise InvalidCommand(f'points: time {later:g} s does not come after {earlier:g} s')
+        if len({len(point.positions) for point in self.points}) != 1:
+            raise InvalidCommand('points: all have the same number of positions')
+
+    @property
+    def is_zero(self) -> bool:
+        """A goal is never a stop."""
+        return False
+
+    @property
+    def end(self) -> Waypoint:
+        """The last point."""
+        return self.points[-1]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A position of a switch; resting is the one that is safe to leave behind."""
+
+    position: int
+    resting: bool = False
+
+    @property
+    def is_zero(self) -> bool:
+        """Choosing the safe position is a stop."""
+        return self.resting
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button is pushed, once."""
+
+    @property
+    def is_zero(self) -> bool:
+        """A push is never a stop."""
+        return False
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """The fastest a single actuator may be asked to go: rad/s or m/s; power is within -1 to 1."""
+
+    speed: float = math.inf
+
+    def clamp(self, wish: Setpoint) -> Setpoint:
+        """Return power and speed cut to the limits; everything else as it is."""
+        if isinstance(wish, Power):
+            return Power(min(1.0, max(-1.0, wish.value)))
+        if isinstance(wish, Speed):
+            return Speed(min(self.speed, max(-self.speed, wish.value)))
+        return wish

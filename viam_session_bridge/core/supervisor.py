@@ -9,7 +9,7 @@ into
 outputs. Viam's rule holds: the last caller owns a resource, and only its owner's end stops it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 import math
 
@@ -23,7 +23,7 @@ from viam_session_bridge.core.actuator import (
     State,
 )
 from viam_session_bridge.core.claims import Caller, Claim, same_holder
-from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import (
     NotYet,
     Overtaken,
@@ -34,7 +34,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy, Presence
 from viam_session_bridge.core.sessions import Session, SessionTable
-from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.setpoints import Limits
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
@@ -46,7 +46,7 @@ class Resource:
 
     api: str
     name: str
-    limits: VelocityLimits
+    limits: Limits
     actuator: ActuatorSettings = ActuatorSettings()
 
 
@@ -216,7 +216,7 @@ class Supervisor:
             *(self._presence.sockets(actuator.claim, now) for actuator in
             self._actuators.values()))
 
-    def measured(self, name: str, sample: BaseSample, received_at: float) -> bool:
+    def measured(self, name: str, sample: Sample, received_at: float) -> bool:
         """Take a sample of a resource that has feedback; tells whether a move is done by it."""
         return self._actuator(name).measured(sample, received_at)
 
@@ -258,7 +258,7 @@ class Supervisor:
 
     # ---- changes at run time --------------------------------------------------------------------
 
-    def configure(self, policy: Policy, limits: dict[str, VelocityLimits]) -> None:
+    def configure(self, policy: Policy, limits: Mapping[str, Limits]) -> None:
         """
         Replace the policy and some limits. Sessions keep the window they were promised.
 

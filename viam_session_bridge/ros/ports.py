@@ -6,7 +6,7 @@ from typing import Protocol
 
 from viam_session_bridge.core.actuator import State
 from viam_session_bridge.core.course import BaseSample
-from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.core.supervisor import Outputs
 
 
@@ -71,7 +71,7 @@ class Driver(Protocol):
     the executor's thread alone.
     """
 
-    def send(self, setpoint: Velocity) -> None:
+    def send(self, setpoint: Setpoint) -> None:
         """Tell the hardware to move so, until it hears otherwise."""
         ...
 

@@ -160,7 +160,7 @@ class BaseService:
     def _limits(self, name: str) -> VelocityLimits:
         """Return a base's limits. Raises UnknownResource, also for a name of another API."""
         resource = self._gate.resource(name)
-        if resource.api != API:
+        if resource.api != API or not isinstance(resource.limits, VelocityLimits):
             raise UnknownResource(f'{name!r} is a {resource.api}, not a {API}')
         return resource.limits
 

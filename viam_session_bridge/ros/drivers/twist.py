@@ -15,7 +15,7 @@ from rclpy.event_handler import PublisherEventCallbacks, UnsupportedEventTypeErr
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.setpoints import Setpoint, Velocity
 from viam_session_bridge.ros.stop_path import listener_problem
 
 COMMAND_QOS = QoSProfile(
@@ -60,8 +60,10 @@ class TwistDriver:
         """The topic's full name, after namespace and remapping."""
         return self._publisher.topic_name
 
-    def send(self, setpoint: Velocity) -> None:
+    def send(self, setpoint: Setpoint) -> None:
         """Publish a velocity."""
+        if not isinstance(setpoint, Velocity):
+            raise TypeError(f'{self._resource}: a base cannot do {setpoint}')
         message = self._type()
         twist = message
         if self._stamped:
