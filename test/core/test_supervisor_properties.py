@@ -39,7 +39,7 @@ from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettin
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
 
-EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '60'))
+EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '150'))
 
 TICK = 1.0 / 64.0
 WINDOW = 2.0
@@ -118,12 +118,15 @@ class Histories(RuleBasedStateMachine):
         self.wishes: dict[str, Wish | None] = dict.fromkeys(RESOURCES)
         self.speed = 0.0
         self.feedback_lives = True
+        self.answers_live = True
         self.epochs: set[int] = set()
         self.ended: set[int] = set()
         # The stop that has not answered yet: its epoch, 0 before it was sent, None for none.
         self.unanswered: int | None = None
         self.shutting_down = False
         self.over = False
+        # A command found the pump late; the stops of that stall have not gone out yet.
+        self.frozen = False
         # When the pump has to run, as far as anybody told it; the instant of the last poll.
         self.asked = math.inf
         for name in RESOURCES:
@@ -185,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         state = self.supervisor.states()[name]
         if self.shutting_down:
             return ShuttingDown
-        if self.stalled():
+        if self.stalled() or self.frozen:
             return Stalled
         if caller.session is not None:
             unsupervised = self.policy.stop_on_disconnect and caller.socket is None
@@ -262,6 +265,7 @@ class Histories(RuleBasedStateMachine):
         except BridgeError as error:
             assert type(error) is expected
             if expected is Stalled:
+                self.frozen = True
                 for other in [other for other, wish in self.wishes.items() if wish]:
                     self.forget(other)
                 assert State.MOVING not in self.supervisor.states().values()
@@ -275,6 +279,27 @@ class Histories(RuleBasedStateMachine):
         self.wishes[name] = self.wish(epoch, caller, duration)
         self.epochs.add(epoch)
         assert self.supervisor.states()[name] is State.MOVING
+
+    @rule(name=NAMES, socket=SOCKETS, who=st.integers(0, 20), duration=DURATIONS, seconds=WAITS)
+    def drive(self, name: str, socket: int, who: int, duration: float | None,
+              seconds: float) -> None:
+        """Command as one to whom nothing stands in the way, and let some time pass."""
+        self.drive_off(name, socket, who, duration)
+        self.wait(seconds)
+
+    @rule(name=NAMES, socket=SOCKETS, who=st.integers(0, 20), duration=DURATIONS)
+    def drive_off(self, name: str, socket: int, who: int, duration: float | None) -> None:
+        """Command as one to whom nothing stands in the way."""
+        self.connect(socket)
+        self.reset()
+        self.path(name, True)
+        living = [who for who, session in enumerate(self.clients, 1) if self.alive(session)]
+        if not living:
+            self.start_session(socket)
+            living = [len(self.clients)]
+        self.poll()
+        # One command in eight has no session.
+        self.command(living[who % len(living)] if who % 4 else 0, socket, name, 0.25, duration)
 
     @rule(name=NAMES)
     def stop(self, name: str) -> None:
@@ -321,7 +346,7 @@ class Histories(RuleBasedStateMachine):
     def connect(self, socket: int) -> None:
         self.open.add(socket)
 
-    @rule(lives=st.booleans())
+    @rule(lives=st.sampled_from([True, True, True, False]))
     def poller(self, lives: bool) -> None:
         self.poller_lives = lives
 
@@ -333,7 +358,7 @@ class Histories(RuleBasedStateMachine):
         if taken_at >= self.look_taken_at:
             self.look_taken_at, self.looked = taken_at, frozenset(self.open)
 
-    @rule(name=NAMES, there=st.booleans())
+    @rule(name=NAMES, there=st.sampled_from([True, True, True, False]))
     def path(self, name: str, there: bool) -> None:
         self.supervisor.path(name, '' if there else 'nobody listens', self.now)
         self.paths[name] = there
@@ -348,9 +373,10 @@ class Histories(RuleBasedStateMachine):
         if name == 'answering' and states[name] in (State.STOPPING, State.UNCONFIRMED):
             self.unanswered = 0
 
-    @rule(speed=st.sampled_from([0.0, 0.0, 0.0, 0.5, math.nan]), lives=st.booleans())
-    def robot(self, speed: float, lives: bool) -> None:
-        self.speed, self.feedback_lives = speed, lives
+    @rule(speed=st.sampled_from([0.0, 0.0, 0.0, 0.5, math.nan]), lives=st.booleans(),
+          answers=st.booleans())
+    def robot(self, speed: float, lives: bool, answers: bool) -> None:
+        self.speed, self.feedback_lives, self.answers_live = speed, lives, answers
 
     @precondition(lambda self: self.unanswered)
     @rule(well=st.booleans())
@@ -403,6 +429,7 @@ class Histories(RuleBasedStateMachine):
         # Asked to come again at the same instant, a pump would spin.
         assert outputs.wake > self.now
         self.asked = outputs.wake
+        self.frozen = False
         self.check_wake(outputs)
 
     def check_outputs(self, outputs: Outputs) -> None:
@@ -471,6 +498,8 @@ class Histories(RuleBasedStateMachine):
             if self.now >= sample_at and self.feedback_lives:
                 sample_at = self.now + 0.125
                 self.supervisor.measured('seeing', BaseSample(speed=self.speed), self.now)
+            if self.unanswered and self.answers_live:
+                self.answer(True)
         self.poll()
 
     @rule(seconds=WAITS)
@@ -494,14 +523,12 @@ class Histories(RuleBasedStateMachine):
             return
         self.poll()
         self.over = True
-        self.robot(0.0, True)
+        self.robot(0.0, True, True)
         # The second is a stop of its own: the first may share its timeout with one under way.
         for seconds in (4.0, 2 * TICK):
             self.supervisor.stop_all(self.now)
             self.everything_stopped()
             self.wait(seconds)
-        if self.unanswered:
-            self.answer(True)
         self.wait(8.0)
         assert set(self.supervisor.states().values()) == {State.IDLE}
         assert self.ended == self.epochs

@@ -246,7 +246,7 @@ class Bench:
         with self._passed:
             while not condition():
                 left = give_up - time.monotonic()
-                assert left > 0.0, f'waited in vain; told {self.told()}, states {self.gate.states()}'
+                assert left > 0.0, f'waited in vain; told {self.told()}, {self.gate.states()}'
                 self._passed.wait(min(left, 0.02))
 
     def until_moving(self, name: str = 'base') -> None:
@@ -353,8 +353,8 @@ for line in sys.stdin:
         for name, value in fields.items():
             if isinstance(value, tuple):
                 fields[name] = proto.common.Vector3(x=value[0], y=value[1], z=value[2])
-        request = proto.message(descriptor.input_type.full_name)(**fields)
-        return {'path': f'/{SERVICES[service]}/{method}', 'request': request.SerializeToString().hex()}
+        request = proto.message(descriptor.input_type.full_name)(**fields).SerializeToString()
+        return {'path': f'/{SERVICES[service]}/{method}', 'request': request.hex()}
 
     def call(self, service: str, method: str, *, sid: str | None = None, timeout: float = PATIENCE,
              **fields: Any) -> Any:

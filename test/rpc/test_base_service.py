@@ -3,8 +3,8 @@
 """
 The base over the wire: axes, units, limits, refusals, and how blocking moves begin and end.
 
-Viam: +y forward, +x right, +z up, mm/s, deg/s. ROS: +x forward, +y left, +z up, m/s, rad/s. Who may
-hold a motion is in test_presence_policies.py.
+Viam: +y forward, +x right, +z up, mm/s, deg/s. ROS: +x forward, +y left, +z up, m/s, rad/s. Who
+may hold a motion is in test_presence_policies.py.
 """
 
 from collections.abc import Callable

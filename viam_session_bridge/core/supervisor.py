@@ -103,6 +103,7 @@ class Supervisor:
         self._due = math.inf
         self._sweep_at = math.inf
         self._shutting_down = False
+        self._stalled = False
         self._events: list[Event] = []
         # The place in line of the newest command or stop of each resource.
         self._turns = dict.fromkeys(self._resources, 0)
@@ -149,7 +150,8 @@ class Supervisor:
             return self.stop(name, now)
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
-        if self._fence(now):
+        self._fence(now)
+        if self._stalled:
             raise Stalled(
                 f'{name}: the bridge was frozen for a moment and has stopped every motion; '
                 'this command may be old, so it is not executed: send it again')
@@ -277,6 +279,8 @@ class Supervisor:
     def poll(self, now: float) -> Outputs:
         """Advance to now: end what has lost its claimant, and say what every driver is told."""
         self._fence(now)
+        # The stops of a stall are among this poll's outputs: what comes now comes after them.
+        self._stalled = False
         for name, actuator in self._actuators.items():
             if actuator.claim is not None:
                 absence = self._presence.absent(actuator.claim, now)
@@ -314,16 +318,16 @@ class Supervisor:
         for session in self.sessions.expire(now):
             self._events.append(SessionEnded(session.id, session.peer, session.begun))
 
-    def _fence(self, now: float) -> bool:
+    def _fence(self, now: float) -> None:
         """Stop every motion if the pump overslept: nobody was watching meanwhile."""
         late = now - self._due
         moving = self._moving()
         if late <= self._policy.stall_limit or not moving:
-            return False
+            return
+        self._stalled = True
         self._events.append(Overslept(late))
         for name in moving:
             self.stop(name, now, Reason.STALLED)
-        return True
 
     # ---- small things ---------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ queue is full, reports are counted and dropped, and the loss is logged.
 
 import logging
 import queue
+import re
 import threading
 from typing import Protocol
 
@@ -72,7 +73,8 @@ class Journal:
 
     def report(self, outputs: Outputs, faults: dict[str, str]) -> None:
         """Take a report without ever waiting."""
-        if not outputs.events and not faults and not any(one.first for one in outputs.outputs):
+        news = any(one.first or one.resource in self._faulty for one in outputs.outputs)
+        if not outputs.events and not faults and not news:
             return
         try:
             self._queue.put_nowait((outputs, faults))
@@ -102,7 +104,7 @@ class Journal:
                 if output.resource not in faults:
                     self._faulty.pop(output.resource, None)
             for resource, fault in faults.items():
-                if self._faulty.get(resource) != fault:
+                if _kind(self._faulty.get(resource, '')) != _kind(fault):
                     self._logger.error(f'{resource}: driver fault: {fault}')
                 self._faulty[resource] = fault
             for event in outputs.events:
@@ -144,6 +146,11 @@ class Journal:
             self._logger.error(
                 f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is '
                 'refused until rest is seen or ~/reset is called')
+
+
+def _kind(fault: str) -> str:
+    """Return a fault without its figures, which differ each time."""
+    return re.sub(r'[0-9.]+', '', fault)
 
 
 class RosLogHandler(logging.Handler):

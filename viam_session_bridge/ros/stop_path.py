@@ -34,11 +34,12 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
     wanted = type_name(message_type)
     endpoints = node.get_subscriptions_info_by_topic(topic)
     fitting = [endpoint for endpoint in endpoints if endpoint.topic_type == wanted]
-    if driver_node:
-        if matched and any(node_name(endpoint) == driver_node for endpoint in fitting):
+    if driver_node and matched:
+        hearing = {node_name(endpoint) for endpoint in fitting if not _deaf(endpoint)}
+        if driver_node in hearing:
             return ''
-        if matched:
-            found = ', '.join(sorted({node_name(endpoint) for endpoint in fitting})) or 'nobody'
+        if hearing:
+            found = ', '.join(sorted(hearing))
             return (f'{resource}.driver_node: {driver_node} does not listen to {topic} '
                     f'({wanted}); '
                     f'who does: {found}')
@@ -54,10 +55,13 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
             + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
 
 
+def _deaf(endpoint: TopicEndpointInfo) -> bool:
+    return endpoint.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+
+
 def _demand(endpoint: TopicEndpointInfo) -> str:
-    qos = endpoint.qos_profile
     what = 'an offer we cannot make'
-    if qos.durability == DurabilityPolicy.TRANSIENT_LOCAL:
+    if _deaf(endpoint):
         what = ('TRANSIENT_LOCAL durability; commands are published VOLATILE, '
                 'since old motion must never be replayed')
     return f'{node_name(endpoint)} wants {what}'

@@ -1,0 +1,109 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The bridge, wired by its own main, with the gate and the drivers noting when stops go out.
+
+The parts are the real ones: what is added is two readings of the clock and a look at the events of
+a pass. Beside them runs a bare timed wait, in a thread of the same process.
+"""
+
+from collections.abc import Callable, Mapping
+import sys
+import threading
+from typing import Any
+import uuid
+
+import protocol
+from viam_session_bridge import main
+from viam_session_bridge.core.actuator import Changed, Reason, State
+from viam_session_bridge.core.claims import Caller, SessionClaim
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.sessions import Session
+from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.gate import Gate, Polled
+from viam_session_bridge.ros.node import BridgeNode
+from viam_session_bridge.ros.ports import Driver
+from waits import BareWaits
+
+
+class Notes:
+    """Which resources are about to be stopped, since when (s), and how late stops were (s)."""
+
+    def __init__(self) -> None:
+        self.deadlines: dict[str, float] = {}
+        self._overshoots: list[float] = []
+
+    def stopped(self, resource: str, moment: float) -> None:
+        """Note that a driver has handed over a stop."""
+        deadline = self.deadlines.pop(resource, None)
+        if deadline is not None:
+            self._overshoots.append(moment - deadline)
+
+    def take(self) -> list[float]:
+        """Return what was noted since the last call."""
+        noted, self._overshoots = self._overshoots, []
+        return noted
+
+
+class NotingGate(Gate):
+    """Finds the deadline of the session behind each stop."""
+
+    def __init__(self, resources: list[Resource], policy: Policy) -> None:
+        super().__init__(Supervisor(resources, policy, lambda: str(uuid.uuid4())))
+        self._known: dict[str, Session] = {}
+
+    def start_session(self, caller: Caller, resume: str = '') -> Session:
+        """Start a session, and keep it: the table forgets its deadline when it expires."""
+        session = super().start_session(caller, resume)
+        self._known[session.id] = session
+        return session
+
+    def poll(self) -> Polled:
+        """Poll, and note the deadlines that have passed."""
+        polled = super().poll()
+        for event in polled.outputs.events:
+            if (isinstance(event, Changed) and event.after is State.STOPPING
+                    and event.reason is Reason.SESSION_ENDED
+                    and isinstance(event.claim, SessionClaim)):
+                NOTES.deadlines[event.resource] = self._known.pop(event.claim.session).deadline
+        return polled
+
+
+class NotingDriver:
+    """A driver of any kind; the clock is read when stop() has returned."""
+
+    def __init__(self, name: str, driver: Driver, now: Callable[[], float]) -> None:
+        self._name = name
+        self._driver = driver
+        self._now = now
+
+    def __getattr__(self, name: str) -> Any:
+        """Pass on everything but stop."""
+        return getattr(self._driver, name)
+
+    def stop(self, *arguments: Any) -> Any:
+        """Stop, then note the time."""
+        result = self._driver.stop(*arguments)
+        NOTES.stopped(self._name, self._now())
+        return result
+
+
+class NotingNode(BridgeNode):
+    """The bridge's node, with its drivers wrapped."""
+
+    @property
+    def drivers(self) -> Mapping[str, Any]:
+        """The driver of each resource."""
+        return {name: NotingDriver(name, driver, self._supervision.now)
+                for name, driver in super().drivers.items()}
+
+
+NOTES = Notes()
+
+if __name__ == '__main__':
+    main.make_gate = NotingGate
+    main.BridgeNode = NotingNode
+    waits = BareWaits()
+    threading.Thread(target=protocol.serve, daemon=True, args=(
+        {'take': lambda: {'stops': NOTES.take(), 'waits': waits.take()}},)).start()
+    sys.exit(main.main())

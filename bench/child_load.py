@@ -1,0 +1,137 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Generates load: beating sessions, streamed commands, saturation, and sessions that lapse.
+
+One process, one thread, calls by http2.py. Every session has a connection of its own.
+"""
+
+import itertools
+import random
+import select
+import time
+from typing import Any
+import uuid
+
+import calls
+import http2
+from pacer import Pacer, Planned
+import protocol
+from viam_session_bridge.gate import steady_now
+
+WARM_UP = 0.3  # s
+
+
+class Load:
+    """What this process can be asked to do. Times are in s."""
+
+    def __init__(self) -> None:
+        self._plan: list[Planned] = []
+
+    def settle(self, port: int, sessions: int, real: bool = True) -> float:
+        """Start sessions that will beat; return how long it took."""
+        began = steady_now()
+        for _ in range(sessions):
+            connection = http2.Connection(port)
+            session = start_session(connection, real)
+            self._plan.append(Planned(connection, calls.BEAT, calls.beat(session)))
+        return steady_now() - began
+
+    def settle_commanding(self, port: int, bases: list[str]) -> None:
+        """Start a session for each base, that will command it."""
+        for base in bases:
+            connection = http2.Connection(port)
+            session = start_session(connection)
+            self._plan.append(Planned(
+                connection, calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session)))
+
+    def pace(self, interval: float, seconds: float) -> dict[str, Any]:
+        """Make each planned call once per interval, see Pacer; then close all connections."""
+        used = time.process_time()
+        result = Pacer(self._plan, interval).run(seconds)
+        close(*(one.connection for one in self._plan))
+        self._plan.clear()
+        return {**result, 'processor': (time.process_time() - used) / seconds}
+
+
+def start_session(connection: http2.Connection, real: bool = True) -> str:
+    """Start a session and return its id; one is made up for a bare server, which knows none."""
+    if not real:
+        return str(uuid.uuid4())
+    connection.call(calls.START, b'')
+    return calls.session_in(answer(connection))
+
+
+def answer(connection: http2.Connection) -> bytes:
+    """Wait for the answer to the only call; raises RuntimeError when it is a refusal."""
+    connection.flush()
+    while True:
+        for reply in connection.receive():
+            if reply.message is None:
+                raise RuntimeError(f'a call was refused: {reply.headers!r}')
+            return reply.message
+
+
+def close(*connections: http2.Connection) -> None:
+    """Close connections."""
+    for connection in connections:
+        connection.close()
+
+
+def lapse(port: int, bases: list[str], period: float, seconds: float) -> int:
+    """
+    Let sessions lapse that move a base: one per base and period (s). Returns how many.
+
+    Each is started, commands once and is never heard of again; its connection stays open.
+    """
+    connection = http2.Connection(port)
+    began, count = steady_now(), 0
+    for count, base in enumerate(itertools.cycle(bases)):
+        due = began + count * period / len(bases)
+        if due > began + seconds:
+            break
+        # A little off the grid, or each stop would meet its neighbours' repeated wishes.
+        time.sleep(max(0.0, due - steady_now() + random.uniform(0.0, 0.01)))
+        session = start_session(connection)
+        connection.call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))
+        answer(connection)
+    time.sleep(period)
+    close(connection)
+    return count
+
+
+def saturate(port: int, connections: int, in_flight: int, seconds: float,
+             real: bool = True) -> dict[str, Any]:
+    """Beat as fast as answers come, with so many calls in flight per connection."""
+    opened = [http2.Connection(port) for _ in range(connections)]
+    messages = [calls.beat(start_session(one, real)) for one in opened]
+    ready = select.epoll()
+    by_number = {
+        one.fileno(): (one, message) for one, message in zip(opened, messages, strict=True)}
+    for one, message in by_number.values():
+        ready.register(one.fileno(), select.EPOLLIN)
+        for _ in range(in_flight):
+            one.call(calls.BEAT, message)
+        one.flush()
+    began = steady_now() + WARM_UP
+    count = refused = 0
+    used = 0.0
+    while (moment := steady_now()) < began + seconds:
+        for number, _ in ready.poll(0.1):
+            one, message = by_number[number]
+            for reply in one.receive():
+                count += moment >= began
+                refused += reply.message is None
+                one.call(calls.BEAT, message)
+            one.flush()
+        used = used or (time.process_time() if moment >= began else 0.0)
+    took = steady_now() - began
+    used = time.process_time() - used
+    close(*opened)
+    return {'rate': count / took, 'refused': refused, 'generator': used / took}
+
+
+if __name__ == '__main__':
+    load = Load()
+    protocol.serve({'settle': load.settle, 'settle_commanding': load.settle_commanding,
+                    'pace': load.pace, 'lapse': lapse, 'saturate': saturate})

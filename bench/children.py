@@ -1,0 +1,212 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The processes of a run: started in one environment, asked for figures, and ended without a trace.
+
+Here belongs what every measurement shares. What is measured, and with which processes, is in the
+deadline, kill, command, heartbeats and crowd modules.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+import json
+import os
+from pathlib import Path
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PATIENCE = 60.0  # s, for one answer
+_SERVING = re.compile(r'serving .* at \S+:(\d+)')
+
+# One place knows how to keep DDS traffic apart and how to clear away what it leaves.
+sys.path.insert(0, str(ROOT / 'test'))
+dds_environment = import_module('dds_environment')
+
+BASE = """
+    {name}:
+      api: base
+      driver: twist
+      topic: {name}/cmd_vel
+      receiver_timeout: 0.5
+      max_linear_speed: 1.0
+      max_angular_speed: 1.0
+"""
+PARAMETERS = """
+viam_session_bridge:
+  ros__parameters:
+    resources: [{names}]
+{bases}
+    grpc: {{host: 127.0.0.1, port: 0, max_connections: 4096}}
+    sessions: {{heartbeat_window: {window}, max_sessions: 4096}}
+    guard: {{patience: {patience}}}
+"""
+
+
+class ChildFailed(RuntimeError):
+    """A process ended, did not answer or reported an exception; the text has what it wrote."""
+
+
+class Child:
+    """A process that measures. ask() waits for the answer; begin() and finish() do it in two."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open('wb') as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments], env=environment, cwd=ROOT, stderr=errors,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    @property
+    def pid(self) -> int:
+        """The process's number; ros_wheels' re-exec keeps it."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def last_words(self) -> str:
+        """Return its name and the end of what it logged."""
+        return f'{self.log.stem}:\n{self.log.read_text(errors="replace")[-2000:]}'
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """Have one thing done and return its result."""
+        self.begin(do, **arguments)
+        return self.finish()
+
+    def begin(self, do: str, **arguments: Any) -> None:
+        """Have something done; finish() must follow before the next."""
+        assert self._process.stdin is not None
+        try:
+            print(json.dumps({'do': do, **arguments}), file=self._process.stdin)
+        except OSError:
+            self._fail('is gone')
+
+    def finish(self) -> Any:
+        """Wait for the result of begin()."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            self._fail(f'gave no answer within {PATIENCE:g} s')
+        line = self._process.stdout.readline()
+        if not line:
+            self._fail('ended')
+        reply = json.loads(line)
+        if 'error' in reply:
+            raise ChildFailed(f'{self.log.stem}: {reply["error"]}')
+        return reply['result']
+
+    def wait_for_line(self, pattern: re.Pattern[str]) -> str:
+        """Return the first group of a line that the process logs."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self.alive:
+            match = pattern.search(self.log.read_text(errors='replace'))
+            if match:
+                return match[1]
+            time.sleep(0.02)
+        self._fail(f'never logged {pattern.pattern!r}')
+        raise AssertionError
+
+    def processor_share_until(self, finish: Callable[[], Any]) -> tuple[Any, float]:
+        """Return what finish() returns, and the share of one processor used meanwhile."""
+        began, used = time.monotonic(), self._processor_time()
+        result = finish()
+        return result, (self._processor_time() - used) / (time.monotonic() - began)
+
+    def _processor_time(self) -> float:
+        """Return the processor time (s) that all threads of the process have used."""
+        fields = Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def end(self) -> None:
+        """Ask the process to go; kill it if it does not. It is reaped either way."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        if self.alive:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process.stdout.close()
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # an unread request
+
+    def _fail(self, what: str) -> None:
+        raise ChildFailed(f'{what}; {self.last_words()}')
+
+
+class World:
+    """Starts processes by name, once each, in an environment of their own. A context manager."""
+
+    def __init__(self, quick: bool) -> None:
+        self.quick = quick
+        self._folder = tempfile.TemporaryDirectory(prefix='viam_session_bridge_bench.')
+        self._children: dict[str, Child] = {}
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> 'World':
+        dds_environment.isolate()
+        path = [str(ROOT), os.environ.get('PYTHONPATH', '')]
+        self.environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))}
+        # Inherited from another environment, it would keep rclpy from finding its libraries.
+        self.environment.pop('_ROS_WHEELS_BOOTSTRAP_COMPLETE', None)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.end_all()
+        dds_environment.remove_leftovers(min_age=0.0)
+        dds_environment.release()
+        self._folder.cleanup()
+
+    def scaled(self, full: int, quick: int) -> int:
+        """Return how many: of a full run or of a quick one."""
+        return quick if self.quick else full
+
+    def child(self, script: str, *arguments: str, name: str = '') -> Child:
+        """Return the process of a script in this folder; it is started at the first call."""
+        return self._child(name or script, [str(HERE / f'child_{script}.py'), *arguments])
+
+    def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
+               noting: bool = False, patience: float = 0.25) -> Child:
+        """Return a bridge with these bases: as users run it, or one that notes its stops."""
+        program = [str(HERE / 'child_bridge.py')] if noting else ['-m', 'viam_session_bridge.main']
+        file = Path(self._folder.name) / f'{name}.yaml'
+        file.write_text(PARAMETERS.format(
+            names=', '.join(bases), bases=''.join(BASE.format(name=base) for base in bases),
+            window=window, patience=patience))
+        return self._child(name, [*program, '--ros-args', '--params-file', str(file)])
+
+    def end(self, name: str) -> None:
+        """End one process, so that it does not share the processors with the next measurement."""
+        child = self._children.pop(name, None)
+        if child is not None:
+            child.end()
+
+    def end_all(self) -> str:
+        """End all processes; return what those wrote that had ended by themselves."""
+        dead = [child.last_words() for child in self._children.values() if not child.alive]
+        for name in reversed(list(self._children)):
+            self.end(name)
+        return '\n'.join(dead)
+
+    def _child(self, name: str, arguments: list[str]) -> Child:
+        if name not in self._children:
+            self._children[name] = Child(
+                arguments, self.environment, Path(self._folder.name) / f'{name}.log')
+        return self._children[name]
+
+
+def port_of(bridge: Child) -> int:
+    """Wait until a bridge serves; return its port."""
+    return int(bridge.wait_for_line(_SERVING))

@@ -1,0 +1,48 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Heartbeats per second, saturated, against a bare grpc.aio server under the same generator."""
+
+from statistics import median
+
+from children import Child, port_of, World
+from report import Figure, Row
+
+SHARE = 0.8  # of the floor
+CONNECTIONS = 8
+IN_FLIGHT = 8  # per connection
+ROUNDS = 16
+SECONDS = 0.8  # of a round
+
+
+def measure(world: World) -> list[Row]:
+    """Saturate bridge and echo server in turn, so that both meet the same noise."""
+    bridge = world.bridge(['base'])
+    load, echo = world.child('load'), world.child('echo')
+    port, echo_port = port_of(bridge), echo.ask('port')
+    ours, floor = [], []
+    for _ in range(world.scaled(ROUNDS, 1)):
+        ours.append(_round(load, bridge, port, real=True))
+        floor.append(_round(load, echo, echo_port, real=False))
+    rate, floor_rate = (median(one['rate'] for one in rounds) for rounds in (ours, floor))
+    share = median(one['rate'] / other['rate'] for one, other in zip(ours, floor, strict=True))
+    refused = sum(one['refused'] for one in (*ours, *floor))
+    cost, floor_cost = (
+        median(one['server'] / one['rate'] for one in rounds) for rounds in (ours, floor))
+    return [Row(
+        'heartbeats per second', '/s', Figure(len(ours), rate), Figure(len(floor), floor_rate),
+        f'>= {SHARE:.0%} of floor', share >= SHARE and not refused,
+        'a bare grpc.aio server of the same message sizes under the same generator',
+        (f'{share:.0%} of the floor (median of pairs); {CONNECTIONS} connections with '
+         f'{IN_FLIGHT} in flight each; {refused} refused; the generator used '
+         f'{median(one["generator"] for one in ours):.0%} of one processor',
+         f'processor time of the server per beat: {cost * 1e6:.0f} us, of the bare one '
+         f'{floor_cost * 1e6:.0f} us: {floor_cost / cost:.0%} of the floor by that, whatever else '
+         'ran'))]
+
+
+def _round(load: Child, server: Child, port: int, real: bool) -> dict[str, float]:
+    """Return the rate, and the shares of one processor that server and generator used."""
+    load.begin('saturate', port=port, connections=CONNECTIONS, in_flight=IN_FLIGHT,
+               seconds=SECONDS, real=real)
+    result, share = server.processor_share_until(load.finish)
+    return {**result, 'server': share}

@@ -1,0 +1,82 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Makes planned calls at their times, by http2.py. What is called is not its business."""
+
+import heapq
+import math
+import random
+import select
+from typing import Any, NamedTuple
+
+import http2
+from viam_session_bridge.gate import steady_now
+
+
+class Planned(NamedTuple):
+    """A call that is made again and again, and over which connection."""
+
+    connection: http2.Connection
+    path: str
+    message: bytes
+    metadata: http2.Headers = ()
+
+
+class Pacer:
+    """
+    Makes every planned call once per interval (s), each at a phase of its own.
+
+    As the SDKs do, nobody calls again before the last call was answered: one that is due meanwhile
+    is made late, at once when the answer comes.
+    """
+
+    def __init__(self, plan: list[Planned], interval: float) -> None:
+        self._plan = plan
+        self._interval = interval
+        self._queue = [(steady_now() + random.uniform(0.0, interval), place)
+                       for place in range(len(plan))]
+        heapq.heapify(self._queue)
+        self._connections = {one.connection.fileno(): one.connection for one in plan}
+        # By connection and stream: which planned call it is, when it was due and when made.
+        self._open: dict[tuple[int, int], tuple[int, float, float]] = {}
+        self._lateness: list[float] = []
+        self._answered: list[float] = []
+        self._refused = 0
+        self._expired: set[int] = set()
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        """
+        Go on for some seconds, then wait for the last answers.
+
+        Returns how late calls were made, how long answers took (s), how many calls were refused,
+        and how many of those in the plan were ever told that their session had expired.
+        """
+        end = steady_now() + seconds
+        with select.epoll() as ready:
+            for number in self._connections:
+                ready.register(number, select.EPOLLIN)
+            while (moment := steady_now()) < end or self._open:
+                while moment < end and self._queue and self._queue[0][0] <= moment:
+                    self._call(*heapq.heappop(self._queue))
+                next_due = self._queue[0][0] if self._queue and moment < end else math.inf
+                for number, _ in ready.poll(min(1.0, max(0.0, next_due - steady_now()))):
+                    for reply in self._connections[number].receive():
+                        self._take(number, reply)
+        return {'lateness': self._lateness, 'answered': self._answered,
+                'refused': self._refused, 'expired': len(self._expired)}
+
+    def _call(self, due: float, place: int) -> None:
+        planned = self._plan[place]
+        moment = steady_now()
+        stream = planned.connection.call(planned.path, planned.message, planned.metadata)
+        planned.connection.flush()
+        self._open[planned.connection.fileno(), stream] = place, due, moment
+        self._lateness.append(moment - due)
+
+    def _take(self, number: int, reply: http2.Reply) -> None:
+        place, due, made = self._open.pop((number, reply.stream))
+        self._answered.append(steady_now() - made)
+        if reply.message is None:
+            self._refused += 1
+            if b'SESSION_EXPIRED' in reply.headers:
+                self._expired.add(place)
+        heapq.heappush(self._queue, (max(due + self._interval, steady_now()), place))

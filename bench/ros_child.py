@@ -1,0 +1,49 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the measuring processes that speak ROS share: a node that spins until SIGTERM."""
+
+import signal
+import threading
+
+from geometry_msgs.msg import Twist
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+
+import protocol
+
+# As the bridge publishes, but nothing is lost while a reader is busy.
+QOS = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST, depth=100)
+
+
+def forward(speed: float) -> Twist:
+    """Return the message that moves forward at a speed in m/s."""
+    message = Twist()
+    message.linear.x = speed
+    return message
+
+
+def make_node(name: str) -> Node:
+    """Return a node that does not touch the process's signals."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    return Node(name)
+
+
+def run(node: Node, handlers: protocol.Handlers) -> None:
+    """Spin and answer requests, each in a thread of its own, until SIGTERM."""
+    leave = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: leave.set())
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinning = threading.Thread(target=executor.spin)
+    spinning.start()
+    threading.Thread(target=protocol.serve, args=(handlers,), daemon=True).start()
+    leave.wait()
+    executor.shutdown()
+    spinning.join()
+    node.destroy_node()
+    rclpy.try_shutdown()

@@ -1,0 +1,32 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The floor of punctuality: how late a bare timed wait of a Python thread ends here and now."""
+
+import random
+import threading
+
+from viam_session_bridge.gate import steady_now
+
+# Of the length of the waits that are compared with it: s, from and to.
+_SHORTEST, _LONGEST = 0.03, 0.06
+
+
+class BareWaits:
+    """A thread that waits, notes by how much it overslept (s), and waits again."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._overshoots: list[float] = []
+        threading.Thread(target=self._run, name='bare-waits', daemon=True).start()
+
+    def take(self) -> list[float]:
+        """Return what was noted since the last call."""
+        noted, self._overshoots = self._overshoots, []
+        return noted
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                until = steady_now() + random.uniform(_SHORTEST, _LONGEST)
+                self._condition.wait(until - steady_now())
+                self._overshoots.append(steady_now() - until)

@@ -1,0 +1,58 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Two operators, one base: the last caller wins.
+
+    pip install viam-sdk
+    python3 takeover.py localhost:8080
+
+Each connection has a session of its own. A drives, B takes over by giving a command, A leaves:
+the base drives on, because it is B's. B leaves without stopping it: the base stops.
+"""
+
+import argparse
+import asyncio
+
+from viam.components.base import Base, Vector3
+from viam.robot.client import RobotClient
+from viam.rpc.dial import DialOptions
+
+STILL = Vector3(x=0, y=0, z=0)
+
+
+async def connect(address: str) -> RobotClient:
+    """Connect to a bridge that speaks plain text and asks for no credentials."""
+    return await RobotClient.at_address(address, RobotClient.Options(
+        # The bridge is reached directly: no cloud, no WebRTC.
+        dial_options=DialOptions(insecure=True, disable_webrtc=True)))
+
+
+async def main(address: str, name: str) -> None:
+    """Let A and B drive in turn, and a third connection look on; it never commands anything."""
+    a, b, onlooker = [await connect(address) for _ in range(3)]
+    watched = Base.from_robot(onlooker, name)
+
+    await Base.from_robot(a, name).set_power(linear=Vector3(x=0, y=0.3, z=0), angular=STILL)
+    await asyncio.sleep(1.0)
+    print('A drives          moving:', await watched.is_moving())
+
+    await Base.from_robot(b, name).set_power(linear=Vector3(x=0, y=0.6, z=0), angular=STILL)
+    await asyncio.sleep(1.0)
+    print('B has taken over  moving:', await watched.is_moving())
+
+    await a.close()
+    await asyncio.sleep(1.0)
+    print('A has left        moving:', await watched.is_moving())
+
+    await b.close()
+    await asyncio.sleep(1.0)
+    print('B has left        moving:', await watched.is_moving())
+    await onlooker.close()
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description='Two operators drive one base in turn.')
+    parser.add_argument('address', nargs='?', default='localhost:8080', help='host:port')
+    parser.add_argument('--name', default='base', help='the base, as the bridge calls it')
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.address, arguments.name))

@@ -1,0 +1,120 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Odometry from another process, as evidence of rest: what counts, and what never does."""
+
+from itertools import count
+import math
+import time
+
+from nav_msgs.msg import Odometry
+import pytest
+from rclpy.node import Node
+
+from processes import Driver, Programs, wait_until
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.rest import RestSettings, RestWatch
+from viam_session_bridge.ros.feedback import OdometryFeedback
+
+SETTINGS = RestSettings(dwell=0.2, patience=0.4)
+
+_topics = count(1)
+
+
+class Listener:
+    """Feedback into a list and into a watch of rest."""
+
+    def __init__(self, node: Node) -> None:
+        self.samples: list[BaseSample] = []
+        self.watch = RestWatch(SETTINGS)
+        self.topic = f'{node.get_namespace()}/odom{next(_topics)}'
+        self.feedback = OdometryFeedback(node, self.topic, self._take)
+
+    def _take(self, sample: BaseSample) -> None:
+        self.watch.sample(sample.speed, sample.turn_rate, time.monotonic())
+        self.samples.append(sample)
+
+    def at_rest(self, since: float) -> bool:
+        return self.watch.at_rest(since, time.monotonic())
+
+
+@pytest.fixture
+def listener(node: Node) -> Listener:
+    return Listener(node)
+
+
+@pytest.fixture(scope='module')
+def seen(node: Node) -> Listener:
+    return Listener(node)
+
+
+@pytest.fixture(scope='module')
+def robot(seen: Listener, shared: Programs) -> Driver:
+    return shared.driver(odometry=seen.topic, odometry_mode='moving')
+
+
+def test_a_sample_is_pose_and_lengths_of_velocities(node: Node, listener: Listener) -> None:
+    """Metres, radians; a robot that slides sideways moves, too."""
+    message = Odometry()
+    message.header.stamp.sec = 1
+    twist = message.twist.twist
+    twist.linear.x, twist.linear.y, twist.linear.z = -2.0, 3.0, 6.0
+    twist.angular.x, twist.angular.y, twist.angular.z = 1.0, 4.0, -8.0
+    pose = message.pose.pose
+    pose.position.x, pose.position.y, pose.position.z = 1.5, -2.5, 3.5
+    # -120 degrees about z.
+    pose.orientation.z, pose.orientation.w = math.sin(-math.pi / 3), math.cos(-math.pi / 3)
+    publisher = node.create_publisher(Odometry, listener.topic, 5)
+    wait_until(publisher.get_subscription_count, 'a match')
+    publisher.publish(message)
+    (sample,) = wait_until(lambda: listener.samples, 'a sample')
+    assert (sample.x, sample.y) == (1.5, -2.5)
+    assert sample.yaw == pytest.approx(-2.0 * math.pi / 3.0)
+    assert (sample.speed, sample.turn_rate) == pytest.approx((7.0, 9.0))
+
+
+def test_moving_is_seen_and_so_is_rest(seen: Listener, robot: Driver) -> None:
+    """The plain case, from a publisher of default QoS."""
+    robot.send(do='odometry', mode='moving')
+    wait_until(lambda: seen.watch.moving(time.monotonic()), 'motion')
+    since = time.monotonic()
+    assert not seen.at_rest(since)
+    robot.send(do='odometry', mode='rest')
+    wait_until(lambda: seen.at_rest(since), 'rest')
+    assert seen.samples[-1].speed == 0.0
+
+
+@pytest.mark.parametrize('mode', ['frozen', 'not_a_number', 'silent'])
+def test_what_says_nothing_is_never_rest(seen: Listener, robot: Driver, mode: str) -> None:
+    """Unknown is not rest, for as long as it lasts; real rest is seen again afterwards."""
+    robot.send(do='odometry', mode='moving')
+    wait_until(lambda: seen.watch.moving(time.monotonic()), 'motion')
+    robot.send(do='odometry', mode=mode)
+    since = time.monotonic()
+    wait_until(lambda: seen.watch.moving(time.monotonic()) is None, 'that it is unknown')
+    count = len(seen.samples)
+    end = time.monotonic() + 3 * SETTINGS.patience
+
+    def over() -> bool:
+        assert not seen.at_rest(since)
+        assert seen.watch.moving(time.monotonic()) is None
+        return time.monotonic() >= end
+    wait_until(over, 'the clock goes on')
+    if mode == 'not_a_number':
+        assert math.isnan(seen.samples[-1].speed)
+    else:
+        # One sample may have been on its way.
+        assert len(seen.samples) <= count + 1
+    robot.send(do='odometry', mode='rest')
+    wait_until(lambda: seen.at_rest(since), 'rest')
+
+
+def test_a_robot_without_stamps_is_believed(node: Node, listener: Listener) -> None:
+    """A stamp of zero says nothing about age; receipt does."""
+    publisher = node.create_publisher(Odometry, listener.topic, 5)
+    wait_until(publisher.get_subscription_count, 'a match')
+    since = time.monotonic()
+
+    def rests() -> bool:
+        publisher.publish(Odometry())
+        return listener.at_rest(since)
+    wait_until(rests, 'rest')

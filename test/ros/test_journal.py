@@ -1,0 +1,167 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The journal: what is written for which event, and that it never keeps the pump waiting."""
+
+from collections.abc import Iterator
+import logging
+import threading
+import time
+
+import pytest
+
+from processes import wait_until
+from viam_session_bridge.core.actuator import Changed, Output, Reason, State
+from viam_session_bridge.core.claims import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.supervisor import Event, Outputs, Overslept, SessionEnded, TakenOver
+from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, RosLogHandler
+
+CLAIM = SessionClaim('0b57ac6e', 1.0)
+MOVE = Output('base', 1, Velocity((0.1, 0.0, 0.0)), 0.0)
+
+
+class Log:
+    """A logger that keeps (level, line) and can be made to block."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def info(self, message: str) -> bool:
+        return self._write('info', message)
+
+    def warning(self, message: str) -> bool:
+        return self._write('warning', message)
+
+    def error(self, message: str) -> bool:
+        return self._write('error', message)
+
+    def _write(self, level: str, message: str) -> bool:
+        self.open.wait(30.0)
+        self.lines.append((level, message))
+        return True
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def journal(log: Log) -> Iterator[Journal]:
+    journal = Journal(log)
+    yield journal
+    log.open.set()
+    journal.close()
+
+
+def change(after: State, reason: Reason = Reason.COMMANDED, **details: object) -> Changed:
+    return Changed('base', State.IDLE, after, reason, **details)
+
+
+LINES = [
+    (change(State.MOVING, claim=CLAIM), 'info', ('base', 'moving', 'session 0b57ac6e')),
+    (change(State.STOPPING, Reason.STOPPED, claim=CLAIM), 'info',
+     ('base', 'stopping', 'asked for a stop', 'session 0b57ac6e')),
+    (change(State.STOPPING, Reason.LATE_DRIVER), 'warning', ('base', 'driver appeared')),
+    (change(State.STOPPING, Reason.SESSION_ENDED, claim=CLAIM), 'warning', ('session', 'ended')),
+    (change(State.STOPPING, Reason.DISCONNECTED, claim=CLAIM), 'warning', ('connection',)),
+    (change(State.STOPPING, Reason.PATH_LOST), 'warning', ('listening',)),
+    (change(State.STOPPING, Reason.STALLED), 'warning', ('frozen',)),
+    (change(State.IDLE, Reason.STOPPED, verified=True), 'info', ('base: stopped (verified)',)),
+    (change(State.IDLE, Reason.STOPPED), 'info', ('base: stopped', 'not verified')),
+    (change(State.UNCONFIRMED, Reason.NOT_AT_REST, detail='no rest was seen within 5 s'), 'error',
+     ('base', 'NOT CONFIRMED', 'no rest was seen within 5 s', '~/reset')),
+    (SessionEnded('0b57ac6e', 'ipv4:127.0.0.1:80', True), 'info',
+     ('0b57ac6e', 'ipv4:127.0.0.1:80', 'lapsed')),
+    (SessionEnded('0b57ac6e', '', False), 'info', ('never used',)),
+    (TakenOver('base', CLAIM, ConnectionClaim(7, 2.0)), 'info',
+     ('base', 'taken over', 'connection 7', 'from session 0b57ac6e')),
+    (Overslept(0.1234), 'error', ('123 ms late',)),
+]
+
+
+@pytest.mark.parametrize(('event', 'level', 'parts'), LINES)
+def test_every_event_is_one_line(
+        log: Log, journal: Journal, event: Event, level: str, parts: tuple[str, ...]) -> None:
+    """Who, what and why, at a level that an operator can filter by."""
+    journal.report(Outputs(events=(event,)), {})
+    journal.close()
+    ((found, line),) = log.lines
+    assert found == level
+    assert all(part in line for part in parts), line
+
+
+@pytest.mark.parametrize(('claim', 'words'), [
+    (CLAIM, 'session 0b57ac6e'), (ConnectionClaim(7, 1.0), 'connection 7 (no session)'),
+    (LeaseClaim(2.0, 'ipv4:10.0.0.1:5'), 'ipv4:10.0.0.1:5'), (LeaseClaim(2.0), 'unknown'),
+    (OpenClaim(), 'nobody watches'), (None, 'nobody')])
+def test_every_claim_has_words(claim: object, words: str) -> None:
+    """For the log."""
+    assert words in describe_claim(claim)
+
+
+def test_a_log_that_hangs_keeps_nobody_waiting(log: Log, journal: Journal) -> None:
+    """What does not fit is counted, and the loss is told when the log recovers."""
+    log.open.clear()
+    began = time.monotonic()
+    for _ in range(CAPACITY + 50):
+        journal.report(Outputs(events=(Overslept(0.2),)), {})
+    assert time.monotonic() - began < 1.0
+    log.open.set()
+    journal.close(timeout=10.0)
+    lost = [line for level, line in log.lines if level == 'warning' and 'lost' in line]
+    assert len(lost) == 1 and 45 <= int(lost[0].split()[0]) <= 50
+
+
+def test_a_log_that_hangs_does_not_hold_up_the_end(log: Log, journal: Journal) -> None:
+    """close() is bounded, also with a full queue."""
+    log.open.clear()
+    for _ in range(CAPACITY + 50):
+        journal.report(Outputs(events=(Overslept(0.2),)), {})
+    began = time.monotonic()
+    journal.close(timeout=0.2)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_lasting_fault_is_one_line_and_stays_known(log: Log, journal: Journal) -> None:
+    """It repeats at 20 Hz; the log shall not."""
+    for _ in range(20):
+        journal.report(Outputs((MOVE,)), {'base': 'OSError: unplugged'})
+    wait_until(lambda: journal.faulty == {'base': 'OSError: unplugged'}, 'the fault')
+    journal.close()
+    assert log.lines == [('error', 'base: driver fault: OSError: unplugged')]
+
+
+def test_a_driver_that_stays_slow_is_one_line(log: Log, journal: Journal) -> None:
+    """The milliseconds differ each time, the fault does not."""
+    for took in range(50, 70):
+        journal.report(Outputs((MOVE,)), {'base': f'a driver call took {took} ms'})
+    journal.close()
+    assert len(log.lines) == 1
+
+
+def test_a_fault_that_is_over_is_forgotten(log: Log, journal: Journal) -> None:
+    """By the next output that succeeds: diagnostics must not show an error for a whole drive."""
+    journal.report(Outputs((MOVE,)), {'base': 'OSError: unplugged'})
+    wait_until(lambda: journal.faulty, 'the fault')
+    journal.report(Outputs((MOVE,)), {})
+    wait_until(lambda: not journal.faulty, 'that it is over', 2.0)
+
+
+def test_held_motion_is_not_worth_a_line(log: Log, journal: Journal) -> None:
+    """20 outputs a second, no event."""
+    for _ in range(50):
+        journal.report(Outputs((MOVE,)), {})
+    journal.close()
+    assert not log.lines
+
+
+def test_records_of_python_keep_their_level(log: Log) -> None:
+    """What rpc logs comes out of the node's logger."""
+    handler = RosLogHandler(log)
+    for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        handler.handle(logging.LogRecord('rpc', level, '', 0, 'said %s', ('so',), None))
+    assert log.lines == [('info', 'said so'), ('warning', 'said so'), ('error', 'said so'),
+                         ('error', 'said so')]

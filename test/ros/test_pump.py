@@ -1,0 +1,299 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The safety loop, with a real gate, real threads and drivers that write down what they are told.
+
+No rclpy here. The clock is real except where a stall is played.
+"""
+
+from collections.abc import Callable, Iterator
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from processes import MARGIN, wait_until
+from viam_session_bridge.core.actuator import ActuatorSettings, Reason
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.errors import Stalled
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
+from viam_session_bridge.gate import Gate, make_gate, Polled
+from viam_session_bridge.ros import pump as pump_module
+from viam_session_bridge.ros.pump import Pump
+
+NAMES = ('a', 'b', 'c')
+FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
+HOLD = 0.2  # s
+WINDOW = 30.0  # s; sessions are no subject here
+
+
+class RecordingDriver:
+    """Writes down (name, setpoint or None, when) into a list that all drivers share."""
+
+    def __init__(self, name: str, told: list[tuple[str, Velocity | None, float]]) -> None:
+        self.name = name
+        self.told = told
+        self.fault: Callable[[], None] = lambda: None
+
+    def send(self, setpoint: Velocity) -> None:
+        self.told.append((self.name, setpoint, time.monotonic()))
+        self.fault()
+
+    def stop(self) -> None:
+        self.told.append((self.name, None, time.monotonic()))
+        self.fault()
+
+    def path_problem(self) -> str:
+        return ''
+
+
+class Rig:
+    """A gate, its pump and three drivers."""
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        self.gate = gate or make_gate(resources(), policy())
+        self.told: list[tuple[str, Velocity | None, float]] = []
+        self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
+        self.reports: list[tuple[Outputs, dict[str, str]]] = []
+        self.deaths: list[BaseException] = []
+        self.pump = Pump(self.gate, self.drivers, self._report, self.deaths.append)
+        self.caller = Caller(self.gate.start_session(Caller()).id)
+
+    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        self.reports.append((outputs, faults))
+
+    def start(self) -> 'Rig':
+        self.pump.start()
+        return self
+
+    def command(self, name: str, motion: Motion = FORWARD, **options: Any) -> int:
+        return self.gate.command(name, motion, self.caller, **options)
+
+    def of(self, name: str, since: int = 0) -> list[Velocity | None]:
+        return [setpoint for driver, setpoint, _ in self.told[since:] if driver == name]
+
+    def faults(self) -> list[dict[str, str]]:
+        return [faults for _, faults in list(self.reports) if faults]
+
+
+def resources() -> list[Resource]:
+    return [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(
+        stop_hold=HOLD, require_path=False)) for name in NAMES]
+
+
+def policy() -> Policy:
+    return Policy(sessions=SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=10.0)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    yield rig
+    if rig.pump.alive:
+        rig.pump.stop(5.0)
+
+
+def test_a_wish_is_repeated_then_stopped_then_silent(rig: Rig) -> None:
+    """20 Hz while it is held, zeros for the hold, nothing afterwards."""
+    rig.start().command('a')
+    wait_until(lambda: len(rig.of('a')) >= 6, 'repetition')
+    moves = [at for _, _, at in rig.told]
+    assert 0.2 <= moves[5] - moves[0] <= 0.25 + MARGIN
+    rig.gate.stop('a')
+    wait_until(lambda: rig.gate.states()['a'].value == 'idle', 'the end of the hold')
+    told = rig.of('a')
+    first = told.index(None)
+    assert set(told[:first]) == {FORWARD.setpoint} and set(told[first:]) == {None}
+    assert len(told) - first >= 3
+    time.sleep(0.3)
+    assert rig.of('a') == told
+    assert not rig.of('b')
+
+
+def test_an_idle_pump_tells_nobody_anything(rig: Rig) -> None:
+    """Also when it is woken."""
+    rig.start()
+    for _ in range(20):
+        rig.gate.wake()
+        time.sleep(0.005)
+    assert not rig.told and not rig.reports
+    assert rig.pump.stop(5.0) and not rig.pump.alive and not rig.deaths
+
+
+def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
+    """Its neighbours go on, its own stop is tried again, and the report names it."""
+    rig.drivers['a'].fault = fail(OSError('unplugged'))
+    rig.start()
+    for name in NAMES:
+        rig.command(name)
+    wait_until(lambda: all(len(rig.of(name)) >= 3 for name in NAMES), 'all are driven')
+    mark = len(rig.told)
+    rig.gate.stop_all()
+    wait_until(lambda: all(rig.of(name, mark).count(None) >= 3 for name in NAMES), 'all stop')
+    assert all('unplugged' in faults['a'] and set(faults) == {'a'} for faults in rig.faults())
+    assert rig.pump.alive and not rig.deaths
+
+
+def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(rig: Rig) -> None:
+    """50 ms late is the most that the neighbours suffer, and the fault has its name."""
+    rig.drivers['b'].fault = lambda: time.sleep(0.05)
+    rig.start()
+    for name in NAMES:
+        rig.command(name)
+    wait_until(lambda: all(len(rig.of(name)) >= 3 for name in NAMES), 'all are driven')
+    mark = len(rig.told)
+    asked = time.monotonic()
+    rig.gate.stop_all()
+    stopped = wait_until(
+        lambda: [at for name, setpoint, at in rig.told[mark:] if name == 'c' and not setpoint],
+        'the stop of a neighbour')
+    assert stopped[0] - asked < 0.5
+    slow = [faults['b'] for faults in rig.faults() if 'b' in faults]
+    assert slow and 'took' in slow[0] and 'ms' in slow[0]
+    assert rig.pump.alive
+
+
+def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
+    """A slow driver's motion must not stand before a neighbour's stop."""
+    rig.start()
+    for name in NAMES:
+        rig.command(name)
+    wait_until(lambda: all(rig.of(name) for name in NAMES), 'all are driven')
+    # While 'a' holds the pump inside a pass, a stop and new motions gather for the next one.
+    inside, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        inside.set()
+        release.wait(5.0)
+
+    rig.drivers['a'].fault = hold
+    assert inside.wait(5.0)
+    rig.drivers['a'].fault = lambda: None
+    rig.command('a')
+    rig.command('b')
+    rig.gate.stop('c')
+    # Everybody's next output is due by then.
+    time.sleep(0.1)
+    with_others = len(rig.told)
+    release.set()
+    wait_until(lambda: len(rig.told) >= with_others + 5, 'the next pass')
+    passes = [[output.resource for output in outputs.outputs if output.setpoint is None]
+              for outputs, _ in rig.reports if any(one.resource == 'c' and one.setpoint is None
+                                                   for one in outputs.outputs)]
+    assert passes[0] == ['c']
+    stop_at = next(i for i, (name, setpoint, _) in enumerate(rig.told)
+                   if name == 'c' and setpoint is None)
+    # The interrupted pass still owes the motions of b and c; after them comes the stop.
+    following = rig.told[stop_at + 1:stop_at + 3]
+    assert {name for name, _, _ in following} == {'a', 'b'}
+
+
+def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last resort: zeros to all, again and again, even past a driver that raises."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
+    broken = threading.Event()
+
+    class Breaking(Gate):
+        def poll(self) -> Polled:
+            if broken.is_set():
+                raise ZeroDivisionError('deciding failed')
+            return super().poll()
+
+    rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
+    told_at_death: list[int] = []
+    rig.pump = Pump(rig.gate, rig.drivers, lambda *_: None,
+                    lambda problem: (rig.deaths.append(problem),
+                                     told_at_death.append(len(rig.told)))[0])
+    rig.start().command('a')
+    wait_until(lambda: len(rig.of('a')) >= 2, 'motion')
+    rig.drivers['b'].fault = fail(OSError('unplugged'))
+    mark = len(rig.told)
+    broken.set()
+    wait_until(lambda: rig.deaths, 'the report of the death')
+    assert isinstance(rig.deaths[0], ZeroDivisionError)
+    for name in NAMES:
+        # 'a' may have been told to go on once between the mark and the fault.
+        last = [setpoint for driver, setpoint, _ in rig.told[mark:told_at_death[0]]
+                if driver == name][-4:]
+        assert last == [None] * 4
+    wait_until(lambda: not rig.pump.alive, 'the end of the thread')
+
+
+def test_those_who_waited_are_told_after_the_drivers(rig: Rig) -> None:
+    """When a call learns that its motion is over, the stop has gone out."""
+    told: list[tuple[Reason, list[Velocity | None]]] = []
+    rig.start().command('a', Motion(FORWARD.setpoint, 0.15),
+                        on_end=lambda reason: told.append((reason, rig.of('a'))))
+    wait_until(lambda: told, 'the end of the move')
+    reason, before = told[0]
+    assert reason is Reason.DONE and before[-1] is None
+
+
+def test_a_waiter_that_raises_leaves_nothing_moving(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether or not the loop survives it, no driver goes on unwatched and no fault is hidden."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
+    rig.start().command('b')
+    rig.command('a', on_end=fail(RuntimeError('the loop is closed')))
+    wait_until(lambda: rig.of('a') and rig.of('b'), 'motion')
+    rig.gate.stop('a')
+    wait_until(lambda: rig.of('a')[-1] is None, 'the stop')
+    wait_until(lambda: rig.deaths or len(rig.of('a')) > 6, 'what becomes of it')
+    if not rig.pump.alive or rig.deaths:
+        assert isinstance(rig.deaths[0], RuntimeError)
+        assert rig.of('b')[-1] is None
+    else:
+        rig.gate.stop('b')
+        wait_until(lambda: rig.of('b')[-1] is None, 'a stop by a loop that goes on')
+
+
+def test_a_report_that_raises_is_a_death_and_not_a_silence(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing may end the loop without stops."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
+    rig.pump = Pump(rig.gate, rig.drivers, fail(ValueError('no log')), rig.deaths.append)
+    rig.start().command('a')
+    wait_until(lambda: rig.deaths, 'the report of the death')
+    assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
+
+
+ID = '0b57ac6e-9f1c-4b5e-8d3a-1f2e3d4c5b6a'
+
+
+def test_no_command_of_a_stall_comes_before_its_stop() -> None:
+    """
+    Law 11 where many commands have queued up: all of them may be old.
+
+    The first one that is handled finds out and is refused. Those behind it are as old, and the
+    stop has not gone out: nothing may be told to move before it has.
+    """
+    now = [100.0]
+    supervisor = Supervisor(
+        resources(), Policy(sessions=SessionSettings(WINDOW), stop_on_disconnect=False,
+                            stall_limit=0.125), lambda: ID)
+    gate = Gate(supervisor, lambda: now[0])
+    rig = Rig(gate)
+    rig.command('a')
+    gate.poll()
+    now[0] += 1.0
+    with pytest.raises(Stalled):
+        rig.command('a')
+    try:
+        rig.command('a')
+    except Stalled:
+        pass
+    outputs = gate.poll().outputs.outputs
+    assert [output.setpoint for output in outputs if output.resource == 'a'] == [None]
+
+
+def fail(problem: Exception) -> Callable[..., None]:
+    """Return a callable that raises."""
+    def raising(*_: object) -> None:
+        raise problem
+    return raising

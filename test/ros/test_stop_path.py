@@ -1,0 +1,114 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What listener_problem says about listeners in other processes; the words are for operators.
+
+Every case has a topic of its own; their listeners are started at once.
+"""
+
+from geometry_msgs.msg import Twist, TwistStamped
+import pytest
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+from processes import Programs, wait_until
+from viam_session_bridge.ros.drivers.twist import COMMAND_QOS
+from viam_session_bridge.ros.stop_path import listener_problem, type_name
+
+# Topic -> the nodes that listen to it, and how.
+CASES: dict[str, dict[str, dict[str, str]]] = {
+    'nobody': {},
+    'reliable': {'/motors': {}},
+    'best_effort': {'/motors': {'reliability': 'best_effort'}},
+    'type': {'/robot/motors': {'type': 'twist_stamped'}},
+    'qos': {'/motors': {'durability': 'transient_local'}},
+    'echo': {'/echo': {}},
+    'both': {'/echo': {}, '/motors': {}},
+    'deaf_type': {'/echo': {}, '/motors': {'type': 'twist_stamped'}},
+    'deaf_qos': {'/echo': {}, '/motors': {'durability': 'transient_local'}},
+}
+
+
+@pytest.fixture(scope='module')
+def publishers(node: Node, shared: Programs) -> dict[str, Publisher]:
+    """Publish on every topic, start all listeners, and wait until they were found."""
+    made = {case: node.create_publisher(Twist, case, COMMAND_QOS) for case in CASES}
+    for case, listeners in CASES.items():
+        for name, options in listeners.items():
+            shared.driver(made[case].topic_name, node=name, ready=False, **options)
+    for case, listeners in CASES.items():
+        wait_until(
+            lambda topic=made[case].topic_name, names=set(listeners): names == {
+                found.node_namespace.rstrip('/') + '/' + found.node_name
+                for found in node.get_subscriptions_info_by_topic(topic)},
+            f'discovery of {set(listeners)}')
+        sound = sum(not {'type', 'durability'} & set(options) for options in listeners.values())
+        wait_until(lambda one=made[case], count=sound: one.get_subscription_count() == count,
+                   f'{sound} matches on {case}')
+    return made
+
+
+def problem(node: Node, publisher: Publisher, driver_node: str = '') -> str:
+    return listener_problem(node, publisher, 'base', Twist, driver_node)
+
+
+def test_type_names_are_those_of_ros() -> None:
+    """As `ros2 topic info` prints them."""
+    assert type_name(Twist) == 'geometry_msgs/msg/Twist'
+    assert type_name(TwistStamped) == 'geometry_msgs/msg/TwistStamped'
+
+
+def test_nobody_listens(node: Node, publishers: dict[str, Publisher]) -> None:
+    """The parameter, the topic after namespace and remapping, and what is expected there."""
+    said = problem(node, publishers['nobody'])
+    assert said.startswith(f'base.topic: nobody listens to {node.get_namespace()}/nobody')
+    assert 'geometry_msgs/msg/Twist' in said
+
+
+@pytest.mark.parametrize('case', ['reliable', 'best_effort', 'both'])
+def test_a_sound_listener_is_no_problem(
+        node: Node, publishers: dict[str, Publisher], case: str) -> None:
+    """Most real inputs are BEST_EFFORT on Fast DDS. It may be named, or not."""
+    assert problem(node, publishers[case]) == ''
+    assert problem(node, publishers[case], '/motors') == ''
+
+
+def test_the_wrong_type_is_named_with_its_node(
+        node: Node, publishers: dict[str, Publisher]) -> None:
+    """count_subscribers() would call this a listener."""
+    said = problem(node, publishers['type'])
+    assert said.startswith('base.driver: it publishes geometry_msgs/msg/Twist on ')
+    assert '/robot/motors wants geometry_msgs/msg/TwistStamped' in said
+
+
+def test_an_incompatible_qos_is_named(node: Node, publishers: dict[str, Publisher]) -> None:
+    """Right topic, right type, and still no match."""
+    said = problem(node, publishers['qos'])
+    assert said.startswith('base.topic: ') and 'QoS' in said
+    assert '/motors wants TRANSIENT_LOCAL' in said
+
+
+def test_a_named_node_must_be_the_one_that_listens(
+        node: Node, publishers: dict[str, Publisher]) -> None:
+    """driver_node makes the difference between the motors and an echo."""
+    assert problem(node, publishers['echo']) == ''
+    said = problem(node, publishers['echo'], '/motors')
+    assert said.startswith('base.driver_node: /motors does not listen')
+    assert '/echo' in said
+
+
+@pytest.mark.parametrize('case', ['deaf_type', 'deaf_qos'])
+def test_a_named_node_that_would_not_hear_does_not_count(
+        node: Node, publishers: dict[str, Publisher], case: str) -> None:
+    """An echo that matches does not make the deaf motors hear."""
+    said = problem(node, publishers[case], '/motors')
+    assert said and '/motors' in said
+
+
+def test_a_listener_that_closes_is_missed(node: Node, programs: Programs) -> None:
+    """A clean end shows at once; only a kill looks healthy for 20 s."""
+    publisher = node.create_publisher(Twist, 'closes', COMMAND_QOS)
+    driver = programs.driver(publisher.topic_name)
+    wait_until(lambda: problem(node, publisher) == '', 'a sound path')
+    driver.finish()
+    wait_until(lambda: problem(node, publisher), 'that nobody listens', 5.0)

@@ -1,0 +1,143 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The twist driver as drivers in other processes see it."""
+
+from collections.abc import Callable
+from itertools import count, product
+import time
+from typing import Any
+
+import pytest
+from rclpy.event_handler import UnsupportedEventTypeError
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+
+from processes import Driver, Heard, Programs, wait_until
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.ros.drivers.twist import TwistDriver
+
+WISH = Velocity((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+KINDS = list(product(('twist', 'twist_stamped'), ('reliable', 'best_effort')))
+
+_topics = count(1)
+
+
+class Rig:
+    """A twist driver on a topic of its own, and when listeners appeared (s)."""
+
+    def __init__(self, node: Node, *, stamped: bool = False, stamp: str = 'zero') -> None:
+        self.appeared: list[float] = []
+        self.driver = TwistDriver(
+            node, 'base', f'cmd_vel{next(_topics)}', stamped=stamped, stamp=stamp,
+            frame_id='base_link', driver_node='',
+            on_appear=lambda: self.appeared.append(time.monotonic()))
+        self.topic = self.driver.topic
+
+    def matched(self) -> bool:
+        return not self.driver.path_problem()
+
+
+def repeated(act: Callable[[], None], heard: Callable[[], list[Heard]]) -> Heard:
+    """Act until something is heard: BEST_EFFORT readers may miss the first messages."""
+    def once() -> list[Heard]:
+        act()
+        return heard()
+    return wait_until(once, 'anything heard')[0]
+
+
+@pytest.fixture(scope='module')
+def listeners(node: Node, shared: Programs) -> dict[tuple[str, str], tuple[Rig, Driver]]:
+    """Start a listener of every kind, all at once."""
+    pairs = {}
+    for kind in KINDS:
+        rig = Rig(node, stamped=kind[0] == 'twist_stamped')
+        pairs[kind] = rig, shared.driver(
+            rig.topic, type=kind[0], reliability=kind[1], ready=False)
+    for rig, _ in pairs.values():
+        wait_until(rig.matched, 'a match')
+    return pairs
+
+
+@pytest.mark.parametrize('kind', KINDS, ids='-'.join)
+def test_motion_and_stop_arrive(
+        listeners: dict[tuple[str, str], tuple[Rig, Driver]], kind: tuple[str, str]) -> None:
+    """All six numbers, in their places; a stop is six zeros."""
+    rig, listener = listeners[kind]
+    moved = repeated(lambda: rig.driver.send(WISH), listener.heard)
+    assert (moved.linear, moved.angular) == (WISH.linear, WISH.angular)
+    since = time.monotonic()
+    rig.driver.stop()
+    stopped = repeated(rig.driver.stop, lambda: [
+        one for one in listener.heard(since=since) if one.is_zero])
+    assert stopped.linear == stopped.angular == (0.0, 0.0, 0.0)
+    header = ((0, 0), 'base_link') if kind[0] == 'twist_stamped' else (None, None)
+    assert (moved.stamp, moved.frame) == (stopped.stamp, stopped.frame) == header
+
+
+def test_a_stamp_of_now_is_ros_time(node: Node, programs: Programs) -> None:
+    """The node's own clock, at the moment of publishing."""
+    rig = Rig(node, stamped=True, stamp='now')
+    listener = programs.driver(rig.topic, type='twist_stamped')
+    wait_until(rig.matched, 'a match')
+    before = node.get_clock().now().nanoseconds
+    rig.driver.stop()
+    after = node.get_clock().now().nanoseconds
+    stamp = listener.wait_zero(rig.topic, 0.0).stamp
+    assert stamp is not None
+    assert before <= stamp[0] * 10**9 + stamp[1] <= after
+
+
+def test_the_topic_follows_the_namespace(node: Node) -> None:
+    """Relative names are relative."""
+    assert Rig(node).topic.startswith(f'{node.get_namespace()}/cmd_vel')
+
+
+def test_a_wish_is_offered_to_every_reader_and_never_replayed(node: Node) -> None:
+    """RELIABLE matches both kinds of readers; VOLATILE keeps nothing for late ones."""
+    topic = Rig(node).topic
+    (endpoint,) = wait_until(lambda: node.get_publishers_info_by_topic(topic), 'the endpoint')
+    assert endpoint.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    assert endpoint.qos_profile.durability is DurabilityPolicy.VOLATILE
+
+
+def test_every_newcomer_is_announced_and_hears_nothing_old(
+        node: Node, programs: Programs) -> None:
+    """Also a restart of a killed driver, which still counts as matched."""
+    rig = Rig(node)
+    rig.driver.send(WISH)
+    first = programs.driver(rig.topic)
+    wait_until(lambda: len(rig.appeared) == 1, 'the first')
+    first.kill()
+    assert rig.matched()
+    rig.driver.send(WISH)
+    second = programs.driver(rig.topic)
+    wait_until(lambda: len(rig.appeared) == 2, 'the restarted one')
+    rig.driver.stop()
+    second.wait_zero(rig.topic, 0.0)
+    assert all(one.is_zero for one in (*first.heard(), *second.heard()))
+
+
+class HumbleNode(Node):
+    """A node whose middleware knows no matched events, as in ROS 2 Humble."""
+
+    def create_publisher(self, *arguments: Any, **options: Any) -> Any:
+        if options.get('event_callbacks') is not None:
+            raise UnsupportedEventTypeError('matched')
+        return super().create_publisher(*arguments, **options)
+
+
+def test_without_matched_events_newcomers_are_found_by_looking(
+        node: Node, programs: Programs) -> None:
+    """A restart shows as a rise, because the ghost still counts."""
+    humble = HumbleNode('humble', context=node.context, namespace=node.get_namespace())
+    try:
+        rig = Rig(humble)
+        assert not rig.matched() and not rig.appeared
+        first = programs.driver(rig.topic)
+        wait_until(rig.matched, 'the first')
+        assert rig.matched() and len(rig.appeared) == 1
+        first.kill()
+        programs.driver(rig.topic)
+        wait_until(lambda: rig.matched() and len(rig.appeared) == 2, 'the restarted one')
+    finally:
+        humble.destroy_node()

@@ -1,0 +1,126 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A Viam SDK program that does what it is told: orders in, answers out, one JSON object a line.
+
+Every order is a task of its own, so that several may run at once. An order is
+``{"id": N, "do": NAME, ...arguments}``; its answer ``{"id": N, "ok": true, "value": ...}`` or
+``{"id": N, "ok": false, "code": "INVALID_ARGUMENT", "text": ...}``, both with "at", seconds of
+CLOCK_MONOTONIC. The end of its input is its end, without a farewell.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from grpclib.exceptions import GRPCError
+from viam.components.base import Base, Vector3
+from viam.proto.common import Vector3 as ProtoVector3
+from viam.proto.component.base import BaseServiceStub, SetPowerRequest
+from viam.robot.client import RobotClient
+from viam.rpc.dial import dial, DialOptions
+
+OPTIONS = DialOptions(insecure=True, disable_webrtc=True)
+
+
+def say(**entry: Any) -> None:
+    """Write one line at once."""
+    print(json.dumps({**entry, 'at': time.monotonic()}), flush=True)
+
+
+class Client:
+    """One connection to a robot. Methods are the orders."""
+
+    def __init__(self, robot: RobotClient, address: str) -> None:
+        self._robot = robot
+        self._address = address
+
+    def _base(self, name: str) -> Base:
+        return Base.from_robot(self._robot, name)
+
+    async def set_power(self, base: str, linear: float = 0.0, angular: float = 0.0) -> None:
+        """Drive forward and turn, as shares of full speed."""
+        await self._base(base).set_power(Vector3(y=linear), Vector3(z=angular))
+
+    async def set_velocity(self, base: str, linear: float = 0.0, angular: float = 0.0) -> None:
+        """Drive forward (mm/s) and turn (deg/s)."""
+        await self._base(base).set_velocity(Vector3(y=linear), Vector3(z=angular))
+
+    async def move_straight(self, base: str, distance: int, velocity: float) -> None:
+        """Drive a distance (mm) at a speed (mm/s) and wait for the end."""
+        await self._base(base).move_straight(distance, velocity)
+
+    async def stop(self, base: str) -> None:
+        """Stop one base."""
+        await self._base(base).stop()
+
+    async def is_moving(self, base: str) -> bool:
+        """Ask whether a base moves."""
+        return await self._base(base).is_moving()
+
+    async def block(self, seconds: float) -> None:
+        """Block the event loop, as a careless program does."""
+        time.sleep(seconds)
+
+    async def session(self) -> str:
+        """Return the id of the session; empty when there is none."""
+        return self._robot._sessions_client._current_id
+
+    async def operations(self) -> list[str]:
+        """Return the methods of all calls that are under way."""
+        return [operation.method for operation in await self._robot.get_operations()]
+
+    async def set_power_under(self, base: str, session: str) -> None:
+        """Drive forward under a session id of the caller's choice, on another connection."""
+        channel = await dial(self._address, OPTIONS)
+        try:
+            await BaseServiceStub(channel.channel).SetPower(
+                SetPowerRequest(name=base, linear=ProtoVector3(y=1.0)),
+                metadata={'viam-sid': session}, timeout=5.0)
+        finally:
+            channel.close()
+
+    async def close(self) -> None:
+        """Close the connection cleanly; the program lives on."""
+        await self._robot.close()
+
+
+async def answer(client: Client, order: dict[str, Any]) -> None:
+    """Carry out one order and tell how it went."""
+    number, name = order.pop('id'), order.pop('do')
+    try:
+        value = await getattr(client, name)(**order)
+    except GRPCError as problem:
+        say(id=number, ok=False, code=problem.status.name, text=problem.message or '')
+    except Exception as problem:
+        say(id=number, ok=False, code=type(problem).__name__, text=str(problem))
+    else:
+        say(id=number, ok=True, value=value)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument('address')
+    parser.add_argument('--disable-sessions', action='store_true')
+    options = parser.parse_args()
+    robot = await RobotClient.at_address(options.address, RobotClient.Options(
+        dial_options=OPTIONS, disable_sessions=options.disable_sessions))
+    client = Client(robot, options.address)
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    say(event='ready')
+    tasks = set()
+    while line := await reader.readline():
+        task = asyncio.create_task(answer(client, json.loads(line)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    asyncio.run(main())

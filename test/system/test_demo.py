@@ -1,0 +1,175 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo as a user runs it: its exit status, what it prints, and what it leaves behind."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = 'viam_session_bridge.cli.demo'
+PATIENCE = 150.0
+
+# Half the window makes the demo faster. What is allowed shrinks with it.
+WINDOW = 1.0
+QUICK = ['--ros-args', '-p', f'sessions.heartbeat_window:={WINDOW}']
+
+pytest.importorskip('viam', reason='the demo needs viam-sdk')
+
+
+def demo(*arguments: str) -> 'subprocess.CompletedProcess[str]':
+    return subprocess.run(
+        [sys.executable, '-m', DEMO, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+
+
+def timelines(output: str) -> list[dict[str, float]]:
+    """Return each story's timeline: what happened, and when (s) from the story's zero."""
+    stories = re.split(r'^Story \d.*$', output, flags=re.MULTILINE)[1:]
+    event = re.compile(r'^ +([+-]\d+\.\d{3}) s +(.+)$', re.MULTILINE)
+    return [{text: float(instant) for instant, text in event.findall(story)} for story in stories]
+
+
+def wait_for(condition: Callable[[], bool], patience: float = 60.0) -> None:
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='utf-8')
+    return [int(word) for word in text.split()]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        stat = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    # Nobody may be there to bury it.
+    return stat.rpartition(')')[2].split()[0] == 'Z'
+
+
+@pytest.mark.timeout(200)
+def test_every_story_goes_as_it_must() -> None:
+    result = demo(*QUICK)
+    assert result.returncode == 0, result.stdout
+    assert '\x1b' not in result.stdout
+    killed, frozen, takeover = timelines(result.stdout)
+    zero, rest = 'first zero cmd_vel received by the robot', 'robot at rest'
+    assert killed['last command of program A'] < 0.0 < killed[zero] <= killed[rest] < 0.5
+    assert WINDOW / 2.0 < frozen[zero] <= frozen[rest] < WINDOW + 0.5
+    assert takeover['the robot takes its first command from program B'] < 0.0
+    assert WINDOW < takeover['program B dies (SIGKILL)'] < takeover[zero] <= takeover[rest]
+    assert len(re.findall(r'distance travelled after .*: \d+ mm', result.stdout)) == 3
+    assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == [
+        'killed', 'frozen', 'takeover']
+    assert 'FAIL' not in result.stdout
+
+
+@pytest.mark.timeout(200)
+def test_it_fails_when_the_robot_stops_late() -> None:
+    result = demo('killed', '--ros-args', '-p', 'sessions.stop_on_disconnect:=false')
+    assert result.returncode == 1, result.stdout
+    assert re.search(r'^  FAIL  at rest \d\.\d+ s after .*, allowed 0\.500 s$', result.stdout,
+                     re.MULTILINE), result.stdout
+    assert re.search(r'^  \| .*base: stopping', result.stdout, re.MULTILINE), result.stdout
+    assert re.findall(r'^FAIL  (\w+)', result.stdout, re.MULTILINE) == ['killed']
+
+
+def test_it_shows_why_the_bridge_does_not_start() -> None:
+    result = demo('killed', '--ros-args', '-p', 'sessions.no_such_parameter:=1')
+    assert result.returncode == 1
+    assert re.search(r'^  \| .*sessions\.no_such_parameter', result.stdout, re.MULTILINE)
+    assert re.search(r'^FAIL  killed +not played$', result.stdout, re.MULTILINE)
+
+
+def test_it_names_the_stories_there_are() -> None:
+    result = demo('no_such_story')
+    assert result.returncode == 2
+    assert 'killed, frozen, takeover' in result.stdout
+
+
+def test_it_says_what_to_install() -> None:
+    program = ('import sys; sys.modules["viam"] = None; '
+               f'from {DEMO} import main; sys.exit(main([]))')
+    result = subprocess.run([sys.executable, '-c', program], cwd=ROOT, text=True,
+                            stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert result.returncode == 2
+    assert 'pip install viam-sdk' in result.stderr
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(('number', 'status'), [
+    (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    log = tmp_path / 'demo.log'
+    with log.open('w') as output:
+        process = subprocess.Popen([sys.executable, '-m', DEMO], cwd=ROOT, stdout=output,
+                                   stderr=subprocess.STDOUT,
+                                   env={**os.environ, 'TMPDIR': str(tmp_path)})
+    try:
+        wait_for(lambda: process.poll() is not None or len(children(process.pid)) == 3)
+        assert process.poll() is None, log.read_text(encoding='utf-8')
+        started = children(process.pid)
+        process.send_signal(number)
+        assert process.wait(60.0) == status
+        wait_for(lambda: all(is_gone(pid) for pid in started))
+    finally:
+        process.kill()
+        process.wait()
+    assert 'Traceback' not in log.read_text(encoding='utf-8')
+    if status > 0:
+        assert list(tmp_path.iterdir()) == [log]
+
+
+@contextmanager
+def bridge(folder: Path) -> Iterator[str]:
+    """Run the simulated robot and the bridge of the demo; yields the bridge's address."""
+    log = folder / 'bridge.log'
+    arguments = [
+        ['viam_session_bridge.sim.diff_drive'],
+        ['viam_session_bridge.main', '--ros-args', '--params-file',
+         str(ROOT / 'config' / 'demo.yaml'), '-p', 'grpc.port:=0']]
+    with log.open('w') as output:
+        processes = [
+            subprocess.Popen([sys.executable, '-m', *words], cwd=ROOT, stdout=output,
+                             stderr=subprocess.STDOUT) for words in arguments]
+
+    def said(pattern: str) -> 're.Match[str] | None':
+        return re.search(pattern, log.read_text(encoding='utf-8'))
+
+    try:
+        wait_for(lambda: bool(said('serving') and said('a driver is listening')))
+        address = said(r'serving .* at (\S+)')
+        assert address is not None
+        yield address[1]
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(30.0)
+
+
+@pytest.mark.parametrize(('example', 'printed'), [
+    (['drive.py', '--seconds=1'], 'base drives.*base stops'),
+    (['takeover.py'], 'A drives +moving: True.*B has taken over +moving: True.*'
+                      'A has left +moving: True.*B has left +moving: False'),
+])
+def test_examples_do_what_they_say(tmp_path: Path, example: list[str], printed: str) -> None:
+    program, *options = example
+    with bridge(tmp_path) as address:
+        result = subprocess.run(
+            [sys.executable, str(ROOT / 'examples' / 'python' / program), address, *options],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60.0, check=False)
+    assert result.returncode == 0, result.stdout
+    assert re.search(printed, result.stdout, re.DOTALL), result.stdout

@@ -1,0 +1,121 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A driver dies and comes back: it may have kept its last speed, so what it hears first matters.
+
+Fast DDS takes a killed driver for alive for 20 s; one that closes is missed at once. In every test
+one driver process serves a base that moves and one that is being stopped when the driver ends.
+"""
+
+import time
+
+import pytest
+
+from processes import base, Bridge, Client, Driver, Programs, settings, wait_until
+
+RELIABILITIES = ('reliable', 'best_effort')
+ENDS = ('killed', 'closed')
+
+# s. Fast DDS may tell the writer of a match up to 3 s before it tells the reader (one heartbeat of
+# its endpoint discovery), and what is sent in between is lost.
+HOLD = 5.0
+
+
+@pytest.fixture(scope='module')
+def bridge(shared: Programs) -> Bridge:
+    names = [f'{phase}_{reliability}_{end}' for phase in ('move', 'stop')
+             for reliability in RELIABILITIES for end in ENDS]
+    return shared.bridge(settings({
+        **{name: base(name, stop_hold=HOLD, stop_timeout=2 * HOLD) for name in names},
+        'known': base('known'),
+        'late': base('late'),
+        'rested': base('rested', odometry_topic='odom')}))
+
+
+@pytest.fixture(scope='module')
+def client(shared: Programs, bridge: Bridge) -> Client:
+    return shared.client(bridge.address)
+
+
+@pytest.fixture(scope='module')
+def robot(shared: Programs, bridge: Bridge) -> Driver:
+    """Return a driver that DDS has found; what it begins to hear later is matched at once."""
+    driver = shared.driver(bridge.topic('known'), odometry=bridge.topic('odom'))
+    bridge.wait_drivers('known')
+    return driver
+
+
+@pytest.mark.parametrize('reliability', RELIABILITIES)
+@pytest.mark.parametrize('end', ENDS)
+def test_a_restarted_driver_hears_what_it_must_do(
+        programs: Programs, bridge: Bridge, client: Client, reliability: str, end: str) -> None:
+    """The wish of an owner who is present, or zero; never nothing."""
+    moving, stopping = (f'{phase}_{reliability}_{end}' for phase in ('move', 'stop'))
+    topics = [bridge.topic(moving), bridge.topic(stopping)]
+    old = programs.driver(*topics, reliability=reliability)
+    bridge.wait_drivers(moving, stopping)
+    for name, topic in zip((moving, stopping), topics, strict=True):
+        client.do('set_power', base=name, linear=1.0)
+        old.wait_motion(topic, 0.0)
+    client.do('stop', base=stopping)
+    old.wait_zero(topics[1], 0.0)
+    if end == 'killed':
+        old.kill()
+    else:
+        old.finish()
+        bridge.wait_logged(f'{moving}: stopping, nothing that could stop the robot is listening')
+    new = programs.driver(*topics, reliability=reliability)
+    new.wait_zero(topics[1], 0.0)
+    if end == 'killed':
+        # The path looks sound and the owner is present: the live wish goes on.
+        assert new.wait_motion(topics[0], 0.0).linear == (0.3, 0.0, 0.0)
+        since = time.monotonic()
+        client.do('stop', base=moving)
+        new.wait_zero(topics[0], since)
+    else:
+        new.wait_zero(topics[0], 0.0)
+        new.check_no_motion(topics[0], 0.0)
+        client.do('set_power', base=moving, linear=0.5)
+        new.wait_motion(topics[0], 0.0)
+        client.do('stop', base=moving)
+    new.check_no_motion(topics[1], 0.0, 0.0)
+
+
+def test_a_driver_that_comes_after_the_stop_is_told_to_stop(
+        programs: Programs, bridge: Bridge, client: Client, robot: Driver) -> None:
+    """Without feedback nobody knows that the robot rests, so silence is broken once more."""
+    topic = bridge.topic('late')
+    old = programs.driver(topic)
+    bridge.wait_drivers('late')
+    client.do('set_power', base='late', linear=1.0)
+    old.wait_motion(topic, 0.0)
+    since = time.monotonic()
+    client.do('stop', base='late')
+    old.check_stop(topic, since, 0.0)
+    old.kill()
+    assert client.do('is_moving', base='late') is False
+    robot.send(do='listen', topic=topic)
+    asked = time.monotonic()
+    zeros = robot.check_stop(topic, asked, 0.0)
+    assert len(zeros) >= 3
+    bridge.wait_logged('late: stopping, a driver appeared that may still be moving')
+
+
+def test_a_driver_whose_robot_was_seen_to_rest_hears_nothing(
+        programs: Programs, bridge: Bridge, client: Client, robot: Driver) -> None:
+    """Silent when idle: once rest was confirmed, a newcomer is nobody's business."""
+    topic = bridge.topic('rested')
+    old = programs.driver(topic)
+    bridge.wait_drivers('rested')
+    client.do('set_power', base='rested', linear=1.0)
+    old.wait_motion(topic, 0.0)
+    client.do('stop', base='rested')
+    bridge.wait_logged(r'rested: stopped \(verified\)')
+    old.finish()
+    bridge.wait_logged('no stop path: rested')
+    found = bridge.text.count('rested: a driver is listening')
+    robot.send(do='listen', topic=topic)
+    wait_until(lambda: bridge.text.count('rested: a driver is listening') > found,
+               'that the newcomer is found')
+    robot.wait_silence(topic)
+    assert not robot.heard(topic)

@@ -1,0 +1,33 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark runs and its table can be read. What it measures is no matter of tests."""
+
+import json
+from pathlib import Path
+import subprocess
+import sys
+
+import linting
+
+HEADINGS = ['measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x p99',
+            'target', 'met']
+
+
+def test_quick_run_prints_a_table(tmp_path: Path) -> None:
+    """One row, beside a floor that was measured in the same run; the same figures for machines."""
+    figures = tmp_path / 'figures.json'
+    run = subprocess.run(
+        [sys.executable, 'bench/run.py', '--quick', '--only', 'heartbeats', '--json',
+         str(figures)], cwd=linting.ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert [cell.strip() for cell in lines[0].split('|')] == HEADINGS
+    cells = [cell.strip() for cell in lines[2].split('|')]
+    shown = dict(zip(HEADINGS, cells, strict=True))
+    assert shown['measured'] == 'heartbeats per second'
+    assert shown['met'] in ('yes', 'NO')
+    assert 'what limits these numbers: ' in run.stdout
+    row, = json.loads(figures.read_text(encoding='utf-8'))['rows']
+    assert row['value']['p50'] > 0 and row['floor']['p50'] > 0
+    assert shown['p50'] == f'{row["value"]["p50"]:.0f} /s'
+    assert shown['x p50'] == f'{row["ratio_p50"]:.2f}'

@@ -1,0 +1,187 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Shows the main job: a Viam program drives a simulated robot and vanishes, and the robot stops.
+
+Here belongs the course of the evening; what is played is in `stories`. Exit status: 0 when every
+story went as it must, 1 when one did not, 2 when it could not begin, 130 when interrupted.
+"""
+
+import argparse
+from collections.abc import Sequence
+import importlib.util
+from pathlib import Path
+import signal
+import sys
+import tempfile
+import time
+from types import FrameType
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from viam_session_bridge.cli.isolation import isolated
+from viam_session_bridge.cli.stage import Stage, StageError
+from viam_session_bridge.cli.stories import LIMIT, STORIES, Story
+from viam_session_bridge.cli.timeline import paragraph, WIDTH
+
+EXIT_FAILED = 1
+EXIT_CANNOT_BEGIN = 2
+EXIT_INTERRUPTED = 130
+
+PACKAGE = 'viam_session_bridge'
+
+WELCOME = """\
+A simulated robot, the bridge and Viam SDK programs, each a process of its own, in ROS domain
+{domain} and on this machine only: no real robot can hear them. To look on with ROS tools:
+    ROS_DOMAIN_ID={domain} ros2 topic echo /odom"""
+
+NO_SDK = """\
+The demo drives the robot with a real Viam program, and the Viam SDK is not installed for
+{python}.
+In a checkout `make demo` installs it in an environment of its own. Otherwise:
+    {python} -m pip install viam-sdk"""
+
+EPILOG = """\
+What follows --ros-args is passed on to the bridge. See the first story fail, for example, by
+switching off what it shows:
+    --ros-args -p sessions.stop_on_disconnect:=false"""
+
+
+def say(text: str = '') -> None:
+    """Print at once, also into a pipe or a log file."""
+    print(text, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play the stories; see the module's text for the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    split = words.index('--ros-args') if '--ros-args' in words else len(words)
+    arguments = _parse(words[:split])
+    if importlib.util.find_spec('viam') is None:
+        print(NO_SDK.format(python=sys.executable), file=sys.stderr)
+        return EXIT_CANNOT_BEGIN
+    params_file = arguments.params_file or _find_params_file()
+    if params_file is None:
+        print('config/demo.yaml was not found; name it with --params-file', file=sys.stderr)
+        return EXIT_CANNOT_BEGIN
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    stories = [story for story in STORIES if story.name in (arguments.story or _names())]
+    try:
+        with tempfile.TemporaryDirectory(prefix=f'{PACKAGE}_demo_') as folder, \
+                isolated(arguments.domain, folder) as domain:
+            say(WELCOME.format(domain=domain))
+            return _perform(stories, Path(folder), params_file, words[split + 1:])
+    except KeyboardInterrupt:
+        say('\ninterrupted; everything that was started is ended')
+        return EXIT_INTERRUPTED
+
+
+def _names() -> list[str]:
+    return [story.name for story in STORIES]
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='demo', epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='Watch a simulated robot stop when the Viam program that drives it vanishes.')
+    # Not choices=: argparse of Python 3.10 and 3.11 would refuse that there are none.
+    parser.add_argument('story', nargs='*', metavar='STORY', type=_story_name,
+                        help=f'which stories to play: {", ".join(_names())}; default: all')
+    parser.add_argument('--params-file', type=Path, metavar='FILE',
+                        help='parameter file of the bridge; default: config/demo.yaml')
+    parser.add_argument('--domain', type=int, metavar='N',
+                        help='ROS domain to play in, to watch with ROS tools; default: a free one')
+    return parser.parse_args(words)
+
+
+def _story_name(text: str) -> str:
+    if text not in _names():
+        raise argparse.ArgumentTypeError(f'no story {text!r}; there are: {", ".join(_names())}')
+    return text
+
+
+def _find_params_file() -> Path | None:
+    """Return config/demo.yaml of the checkout, or where colcon or pip has installed it."""
+    beside = Path(__file__).resolve().parents[2] / 'config'
+    # colcon installs into <prefix>/lib/pythonX.Y/site-packages, pip likewise.
+    prefixes = [*Path(__file__).resolve().parents, Path(sys.prefix)]
+    for folder in (beside, *(prefix / 'share' / PACKAGE / 'config' for prefix in prefixes)):
+        if (folder / 'demo.yaml').is_file():
+            return folder / 'demo.yaml'
+    return None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second one must not keep us from ending what we have started.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
+             bridge_arguments: Sequence[str]) -> int:
+    began = time.monotonic()
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    stage = Stage(folder, params_file, bridge_arguments, say)
+    results: list[tuple[Story, bool, str]] = []
+    try:
+        say('starting the robot and the bridge ...')
+        stage.open()
+        for number, story in enumerate(stories, start=1):
+            say(f'\n{"-" * WIDTH}\nStory {number} of {len(stories)}: {story.title}\n')
+            results.append((story, *_play(story, stage)))
+            stage.end_programs()
+    except StageError as problem:
+        say(f'\nFAIL  {problem}')
+        _show_log(problem.log)
+    finally:
+        status = stage.close()
+        rclpy.try_shutdown()
+    return _sum_up(stories, results, status, time.monotonic() - began)
+
+
+def _play(story: Story, stage: Stage) -> tuple[bool, str]:
+    """Play one story and tell it; returns whether it went as it must, and a summary."""
+    numbers = {'window': stage.facts.window, 'limit': LIMIT}
+    say(paragraph(story.plot.format(**numbers)))
+    say(paragraph('What must happen: ' + story.must.format(**numbers)))
+    say()
+    try:
+        report = story.play(stage)
+    except StageError as problem:
+        say(f'\n  FAIL  {problem}')
+        _show_log(problem.log)
+        return False, str(problem)
+    say('\n'.join(['', *report.lines()]))
+    say(f'\n  {"PASS" if report.passed else "FAIL"}')
+    if not report.passed:
+        _show_log(stage.bridge.tail(), ' of the bridge')
+        _show_log(stage.robot.tail(), ' of the robot')
+    return report.passed, report.summary
+
+
+def _show_log(text: str, whose: str = '') -> None:
+    if text:
+        say(f'\n  The end of the log{whose}:')
+        say('\n'.join(f'  | {line}' for line in text.splitlines()))
+
+
+def _sum_up(stories: Sequence[Story], results: Sequence[tuple[Story, bool, str]], status: int,
+            duration: float) -> int:
+    say(f'\n{"-" * WIDTH}')
+    for story, passed, summary in results:
+        say(f'{"PASS" if passed else "FAIL"}  {story.name:10}{summary}')
+    for story in stories[len(results):]:
+        say(f'FAIL  {story.name:10}not played')
+    if status:
+        say(f'FAIL  the bridge ended with exit status {status}')
+    good = not status and len(results) == len(stories) and all(passed for _, passed, _ in results)
+    say(f'\n{"All went as it must" if good else "Not everything went as it must"} '
+        f'({duration:.0f} s).')
+    return 0 if good else EXIT_FAILED
+
+
+if __name__ == '__main__':
+    sys.exit(main())

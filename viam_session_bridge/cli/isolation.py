@@ -1,0 +1,116 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Keeps a demonstration away from every real robot, and clears away what its killed processes leave.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+import fcntl
+import os
+from pathlib import Path
+import re
+import socket
+
+# Up to 101 the ports of a domain stay below Linux's ephemeral ports; 0 is everybody's.
+DOMAINS = range(1, 102)
+
+# Each of these could lead beyond this machine, where a real base may listen to /cmd_vel.
+_LEAD_ELSEWHERE = (
+    'ROS_DISCOVERY_SERVER', 'ROS_STATIC_PEERS', 'ROS_SUPER_CLIENT', 'ROS_NAMESPACE',
+    'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'CYCLONEDDS_URI')
+
+# Fast DDS 2 says fastrtps, 3 says fastdds.
+_SEGMENT = re.compile(r'/dev/shm/(fastrtps|fastdds)_[0-9a-z]{16}$', re.MULTILINE)
+
+
+@contextmanager
+def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
+    """
+    Confine this process and its children to this machine and one ROS domain; yields the domain.
+
+    Without a domain, one is taken in which no other ROS process of this machine is. The user's own
+    ROS_DOMAIN_ID is not used on purpose: a robot may live there.
+    """
+    claim = None
+    if domain is None:
+        domain, claim = _claim_domain()
+    for name in _LEAD_ELSEWHERE:
+        os.environ.pop(name, None)
+    if os.environ.get('ROS_DISTRO') == 'humble':
+        os.environ['ROS_LOCALHOST_ONLY'] = '1'
+    else:
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ.update(
+        ROS_DOMAIN_ID=str(domain), ROS_LOG_DIR=log_folder, RCUTILS_COLORIZED_OUTPUT='0')
+    try:
+        yield domain
+    finally:
+        if claim is not None:
+            claim.close()
+
+
+def segments_of(pid: int) -> set[Path]:
+    """
+    Return the Fast DDS segments that a process has mapped, those of its peers too.
+
+    Ports are not among them: the range LOCALHOST numbers them across all domains, so that they
+    belong to everybody on this machine.
+    """
+    try:
+        maps = Path(f'/proc/{pid}/maps').read_text(encoding='utf-8')
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    return {Path(match[0]) for match in _SEGMENT.finditer(maps)}
+
+
+def remove_abandoned(segments: Iterable[Path]) -> list[Path]:
+    """
+    Remove those segments whose owner is dead, and return them.
+
+    Fast DDS holds a lock on a file beside the segment as long as the owner lives. Without that
+    file nobody can tell, and the segment stays.
+    """
+    removed = []
+    for segment in segments:
+        beside = segment.with_name(f'{segment.name}_el')
+        try:
+            with beside.open('rb') as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                segment.unlink(missing_ok=True)
+                beside.unlink(missing_ok=True)
+        except OSError:
+            continue
+        removed.append(segment)
+    return removed
+
+
+def _claim_domain() -> tuple[int, socket.socket]:
+    """
+    Return a domain, and the socket that keeps other demos and test runs out of it while open.
+
+    The socket is a name in Linux's abstract namespace: it vanishes with the process.
+    """
+    start = os.getpid() % len(DOMAINS)
+    for domain in [*DOMAINS[start:], *DOMAINS[:start]]:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            # The name that the tests of this package use, too.
+            claim.bind(f'\0viam_session_bridge.test.domain.{domain}')
+        except OSError:
+            claim.close()
+            continue
+        if not _is_inhabited(domain):
+            return domain, claim
+        claim.close()
+    raise RuntimeError('all ROS domains from 1 to 101 are in use on this machine')
+
+
+def _is_inhabited(domain: int) -> bool:
+    """Tell whether some process of this machine has the first unicast port of a domain."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('', 7400 + 250 * domain + 10))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,150 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What every story of the demo needs: robot, bridge and Viam programs as processes, and time.
+
+Waiting means looking on: every wait here takes in what the robot reports, and notices when the
+robot or the bridge is gone.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from viam_session_bridge.cli.observer import Observer
+from viam_session_bridge.cli.processes import Child
+from viam_session_bridge.sim.diff_drive import steady_now
+
+# The robot: without command timeout, like too many real ones, and with weight, like all of them.
+ROBOT = {
+    'command_timeout': '0.0', 'reliability': 'best_effort', 'stamp': 'steady',
+    'max_linear_acceleration': '1.0', 'max_linear_deceleration': '4.0'}
+
+# Longest waits (s) for what has to start; a busy machine may take most of it.
+START_PATIENCE = 40.0
+
+# A robot counts as at rest when it has not moved for so long (s) afterwards.
+REST_DWELL = 0.6
+
+_PARAMETERS = ('grpc.actual_port', 'sessions.heartbeat_window', 'base.max_linear_speed')
+
+
+class StageError(Exception):
+    """The demo could not go on; `log` is what the process that failed printed last."""
+
+    def __init__(self, text: str, log: str = '') -> None:
+        super().__init__(text)
+        self.log = log
+
+
+class Facts(NamedTuple):
+    """What the running bridge says about itself: address, window in s, full speed in m/s."""
+
+    address: str
+    window: float
+    full_speed: float
+
+
+class Stage:
+    """One robot behind one bridge, and the programs that drive it. Always close it."""
+
+    def __init__(self, folder: Path, params_file: Path, bridge_arguments: Sequence[str],
+                 say: Callable[[str], None]) -> None:
+        """Start robot and bridge; rclpy must be up. Raises StageError."""
+        self._folder = folder
+        self.say = say
+        self._programs: list[Child] = []
+        self.facts = Facts('', 0.0, 0.0)
+        self.observer = Observer()
+        self.robot = Child(
+            'robot', 'viam_session_bridge.sim.diff_drive',
+            ['--ros-args', *(word for name, value in ROBOT.items()
+                             for word in ('-p', f'{name}:={value}'))], folder)
+        self.bridge = Child(
+            'bridge', 'viam_session_bridge.main',
+            ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
+             *bridge_arguments], folder)
+
+    def open(self) -> None:
+        """Wait until robot and bridge are up. Raises StageError."""
+        self.wait(lambda: self.observer.sees_robot, START_PATIENCE, 'the robot did not come up')
+        self.wait(self._learn_facts, START_PATIENCE, 'the bridge did not come up')
+        # On a busy machine DDS may need seconds to find the robot; a program would be refused.
+        self.wait(lambda: self.observer.bridge_problem is None, START_PATIENCE,
+                  'the bridge did not find the robot')
+
+    def start_program(self, name: str, power: float, period: float) -> Child:
+        """
+        Start a Viam SDK program that drives ahead; returns when the robot has that speed.
+
+        power is a share of full speed; it is commanded every period s, or once if that is 0.
+        """
+        self.say(f'  {name} starts, connects to {self.facts.address} and drives ...')
+        program = Child(
+            name, 'viam_session_bridge.cli.demo_client',
+            [self.facts.address, f'--power={power}', f'--period={period}'], self._folder)
+        self._programs.append(program)
+        wanted = power * self.facts.full_speed
+        self.wait(lambda: abs(self.speed - wanted) < 0.05 * wanted, START_PATIENCE,
+                  f'{name} did not get the robot to {wanted:g} m/s', program)
+        return program
+
+    @property
+    def speed(self) -> float:
+        """The robot's speed (m/s) in its newest report."""
+        samples = self.observer.track.samples
+        return samples[-1].speed if samples else 0.0
+
+    def wait(self, condition: Callable[[], bool], patience: float, failure: str,
+             program: Child | None = None) -> None:
+        """Look on until the condition holds; raises StageError after patience s."""
+        end = steady_now() + patience
+        while not condition():
+            self._check_alive(program)
+            if steady_now() > end:
+                suspect = program or self.bridge
+                raise StageError(f'{failure} within {patience:g} s', suspect.tail())
+            self.observer.spin(0.05)
+
+    def watch(self, seconds: float) -> None:
+        """Look on for so long."""
+        end = steady_now() + seconds
+        while steady_now() < end:
+            self._check_alive()
+            self.observer.spin(min(0.05, seconds))
+
+    def watch_for_rest(self, after: float, patience: float) -> None:
+        """Look on until the robot rests for good after that instant, at most so many s longer."""
+        track = self.observer.track
+        while steady_now() < after + patience + REST_DWELL:
+            since = track.rest_since(after)
+            if since is not None and track.samples[-1].time >= since + REST_DWELL:
+                return
+            self.watch(0.05)
+
+    def end_programs(self) -> None:
+        """Kill what is left of the programs, frozen ones too."""
+        while self._programs:
+            self._programs.pop().kill()
+
+    def close(self) -> int:
+        """End everything; returns the exit status of the bridge."""
+        self.end_programs()
+        status = self.bridge.end()
+        self.robot.end()
+        self.observer.close()
+        return status
+
+    def _check_alive(self, program: Child | None = None) -> None:
+        for child in (self.robot, self.bridge, program):
+            if child is not None and child.status is not None:
+                raise StageError(
+                    f'{child.name} ended unexpectedly (exit status {child.status})', child.tail())
+
+    def _learn_facts(self) -> bool:
+        values = self.observer.parameters(_PARAMETERS, patience=1.0)
+        if values is None:
+            return False
+        port, window, speed = values
+        self.facts = Facts(f'127.0.0.1:{port}', float(str(window)), float(str(speed)))
+        return True
