@@ -131,10 +131,12 @@ def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
     rig.start()
     for name in NAMES:
         rig.command(name)
-    wait_until(lambda: all(len(rig.of(name)) >= 3 for name in NAMES), 'all are driven')
+    wait_until(lambda: all(rig.of(name).count(FORWARD.setpoint) >= 3 for name in NAMES),
+               'all are driven')
     mark = len(rig.told)
     rig.gate.stop_all()
     wait_until(lambda: all(rig.of(name, mark).count(None) >= 3 for name in NAMES), 'all stop')
+    assert rig.faults()
     assert all('unplugged' in faults['a'] and set(faults) == {'a'} for faults in rig.faults())
     assert rig.pump.alive and not rig.deaths
 

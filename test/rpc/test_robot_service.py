@@ -308,3 +308,17 @@ def test_waiting_calls_do_not_hold_up_others(bench: Any, client: Any) -> None:
     client.robot.SendSessionHeartbeat(id=session, timeout=5.0)
     client.base.Stop(name='base')
     assert {move.code() for move in waiting} == {Code.OK}
+
+
+def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
+        bench: Any, client: Any) -> None:
+    session = client.start_session()
+    move = client.base.MoveStraight.start(name='base', distance_mm=1000, mm_per_sec=10)
+    bench.until_moving()
+    [operation] = client.robot.GetOperations().operations
+    waiting = [client.robot.BlockForOperation.start(id=operation.id) for _ in range(1100)]
+    client.robot.SendSessionHeartbeat(id=session)
+    client.base.Stop(name='base')
+    bench.until_stopped()
+    assert move.code() is Code.OK
+    assert {one.code() for one in waiting} <= {Code.OK, Code.RESOURCE_EXHAUSTED}

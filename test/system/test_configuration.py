@@ -110,8 +110,8 @@ def test_the_port_can_be_asked_for(bridge: Bridge, observer: Observer) -> None:
 
 
 def test_stops_are_punctual_when_ros_time_stands_still(
-        programs: Programs, bridge: Bridge, driver: Driver) -> None:
-    """use_sim_time and no /clock: a move ends, a dead client is stopped, the hold ends."""
+        programs: Programs, bridge: Bridge, driver: Driver, observer: Observer) -> None:
+    """use_sim_time and no /clock: moves end, the dead are stopped, holds end, watches run."""
     client = programs.client(bridge.address)
     client.do('move_straight', base='base', distance=200, velocity=500.0)
     driver.wait_motion(bridge.topic(), 0.0)
@@ -122,6 +122,7 @@ def test_stops_are_punctual_when_ros_time_stands_still(
     client.do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), again)
     driver.check_stop(bridge.topic(), client.kill(), 0.0)
+    observer.wait_status('base', 0, time.monotonic())
 
 
 def test_a_limit_can_be_changed_at_run_time(

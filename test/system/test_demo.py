@@ -14,6 +14,9 @@ import time
 
 import pytest
 
+from viam_session_bridge.cli.isolation import segments_of
+from viam_session_bridge.cli.processes import Child
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = 'viam_session_bridge.cli.demo'
 PATIENCE = 150.0
@@ -130,6 +133,23 @@ def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int
     assert 'Traceback' not in log.read_text(encoding='utf-8')
     if status > 0:
         assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path) -> None:
+    killed, other = [
+        Child(name, 'viam_session_bridge.sim.diff_drive', [], tmp_path) for name in ('a', 'b')]
+    try:
+        # Each has mapped its own when it is up, and maybe the other's.
+        wait_for(lambda: bool(segments_of(killed.pid) - segments_of(other.pid))
+                 and bool(segments_of(other.pid) - segments_of(killed.pid)))
+        own = segments_of(killed.pid) - segments_of(other.pid)
+        others = segments_of(other.pid) - segments_of(killed.pid)
+        killed.kill()
+        assert own and not any(path.exists() for path in own)
+        assert others and all(path.exists() for path in others)
+    finally:
+        killed.kill()
+        other.end()
 
 
 @contextmanager

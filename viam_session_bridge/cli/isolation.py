@@ -1,7 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Keeps a demonstration away from every real robot, and clears away what its killed processes leave.
+Keeps a demonstration away from every real robot.
+
+Also clears away the shared memory of processes that it killed, and of nobody else.
 """
 
 from collections.abc import Iterable, Iterator

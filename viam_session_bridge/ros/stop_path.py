@@ -38,6 +38,9 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
         hearing = {node_name(endpoint) for endpoint in fitting if not _deaf(endpoint)}
         if driver_node in hearing:
             return ''
+        deaf = [_demand(one) for one in fitting if node_name(one) == driver_node and _deaf(one)]
+        if deaf:
+            return f'{resource}.driver_node: on {topic}, {deaf[0]}'
         if hearing:
             found = ', '.join(sorted(hearing))
             return (f'{resource}.driver_node: {driver_node} does not listen to {topic} '

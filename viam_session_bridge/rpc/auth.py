@@ -55,7 +55,7 @@ class AuthService:
         if request.credentials.type not in _TYPES:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f'do not know how to handle credential type {request.credentials.type!r}; '
+                f'do not know how to handle credential type {request.credentials.type[:64]!r}; '
                 f'known: {", ".join(_TYPES)}')
         self._warn(
             f'{call.caller.peer} sent credentials of {request.entity[:64]!r}; this bridge checks '

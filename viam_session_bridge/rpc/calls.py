@@ -20,7 +20,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc.operations import Operation
-from viam_session_bridge.rpc.status import CallError, MoveAborted
+from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted
 
 SESSION_KEY = 'viam-sid'
 
@@ -69,7 +69,7 @@ class Call:
         when it ended otherwise. The caller's own cancellation, its gRPC deadline and
         CancelOperation end the move, if it is still the current one.
         """
-        if motion.within(self.gate.resource(name).limits).is_stop:
+        if self._stops(name, motion):
             await self.command(name, motion)
             return
         loop = asyncio.get_running_loop()
@@ -93,6 +93,9 @@ class Call:
         if reason not in WISHED:
             raise MoveAborted(name, reason)
 
+    def _stops(self, name: str, motion: Motion) -> bool:
+        return motion.within(self.gate.resource(name).limits).is_stop
+
     async def _first(self, ended: 'asyncio.Future[Reason]') -> Reason | None:
         """Return how the move ended, or None when CancelOperation came first."""
         if self.operation is None:
@@ -107,6 +110,8 @@ class Call:
 
     async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
         """Command, waiting a moment for what may pass by itself; each try decides anew."""
+        if self.operation is not None and self.operation.crowded and not self._stops(name, motion):
+            raise crowded(self.operation.crowded)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + DISCOVERY_PATIENCE
         turn: int | None = None

@@ -16,10 +16,6 @@ from dataclasses import dataclass, field
 import time
 import uuid
 
-import grpc
-
-from viam_session_bridge.rpc.status import CallError
-
 OPERATION_KEY = 'opid'
 
 # Waiting calls are cheap, but each holds memory: so many may run at once, in all and for each
@@ -34,7 +30,8 @@ class Operation:
     One running call.
 
     id: UUID text. method: full path. started: wall clock, s, for people to read; nothing is
-    decided by it. session: its session id, if the call carried one.
+    decided by it. session: its session id, if the call carried one. crowded: why it may do
+    nothing but stop, if it came when too many ran.
     """
 
     id: str
@@ -43,6 +40,7 @@ class Operation:
     session: str | None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    crowded: str = ''
 
 
 def operation_id(metadata: dict[str, list[str]]) -> str:
@@ -64,32 +62,28 @@ class Operations:
         self._by_peer: Counter[str] = Counter()
 
     @contextmanager
-    def running(self, chosen: str, method: str, session: str | None, peer: str,
-                bounded: bool) -> Iterator[Operation]:
+    def running(self, chosen: str, method: str, session: str | None,
+                peer: str) -> Iterator[Operation]:
         """
         List a call for as long as it runs.
 
-        A call whose id is already running shares that operation, as in viam-server. Raises
-        CallError
-        (RESOURCE_EXHAUSTED) when there are too many; never for a call that is not bounded.
+        A call whose id is already running shares that operation, as in viam-server. When there are
+        too many, the call is told by `crowded`; what it may do then is for others to say.
         """
-        if bounded:
-            self._check_bounds(peer)
         shared = self._running.get(chosen)
-        if shared is not None:
-            yield shared
-            return
-        operation = Operation(chosen, method, time.time(), session)
+        operation = shared or Operation(
+            chosen, method, time.time(), session, crowded=self._crowded(peer))
         self._running[chosen] = operation
         self._by_peer[peer] += 1
         try:
             yield operation
         finally:
-            del self._running[chosen]
             self._by_peer[peer] -= 1
             if not self._by_peer[peer]:
                 del self._by_peer[peer]
-            operation.ended.set()
+            if shared is None:
+                del self._running[chosen]
+                operation.ended.set()
 
     def others(self, own: Operation | None) -> list[Operation]:
         """Return all running operations but one."""
@@ -107,12 +101,9 @@ class Operations:
         if operation is not None:
             await operation.ended.wait()
 
-    def _check_bounds(self, peer: str) -> None:
+    def _crowded(self, peer: str) -> str:
         if len(self._running) >= MOST_RUNNING:
-            raise CallError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f'{MOST_RUNNING} calls are running, which is the most this bridge lets in')
+            return f'{MOST_RUNNING} calls are running, which is the most this bridge lets in'
         if self._by_peer[peer] >= MOST_FROM_ONE:
-            raise CallError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f'{MOST_FROM_ONE} calls of this connection are running, which is the most it may')
+            return f'{MOST_FROM_ONE} calls of this connection are running, the most it may have'
+        return ''

@@ -30,6 +30,11 @@ _LOG_PERIOD = 10.0  # s, between two log lines about looks that fail
 MESSAGE_LIMIT = 32 * 1024 * 1024  # bytes; viam-server's and the Go client's
 
 
+# Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
+# client, stops and heartbeats among them.
+MOST_STREAMS = 4096
+
+
 class PresenceUnavailable(RuntimeError):
     """This system does not tell which connections are open."""
 
@@ -54,7 +59,7 @@ def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
         ('grpc.server_handshake_timeout_ms', 10_000),
         ('grpc.max_receive_message_length', MESSAGE_LIMIT),
         ('grpc.max_send_message_length', MESSAGE_LIMIT),
-        ('grpc.max_concurrent_streams', 1000),
+        ('grpc.max_concurrent_streams', MOST_STREAMS),
         ('grpc.keepalive_time_ms', round(keepalive_time * 1000)),
         ('grpc.keepalive_timeout_ms', round(keepalive_timeout * 1000)),
         # Newer cores wait for the longer of the two; by default this one is a minute.

@@ -25,7 +25,7 @@ from viam_session_bridge.rpc.auth import entity_of
 from viam_session_bridge.rpc.calls import Call, session_of
 from viam_session_bridge.rpc.operations import operation_id, OPERATION_KEY, Operations
 from viam_session_bridge.rpc.presence import Presence
-from viam_session_bridge.rpc.status import CallError, status_of, unimplemented
+from viam_session_bridge.rpc.status import CallError, crowded, status_of, unimplemented
 
 Behaviour = Callable[[Any, Call], Awaitable[Any]]
 
@@ -71,7 +71,8 @@ class Registry:
     def _unary(self, method: MethodDescriptor, behaviour: Behaviour) -> Callable[..., Any]:
         monitored = proto.is_monitored(method)
         listed = method.full_name not in _UNLISTED
-        bounded = method.full_name not in _UNBOUNDED and method.name != 'Stop'
+        stops = method.name in ('Stop', 'StopAll')
+        bounded = not (monitored or stops or method.full_name in _UNBOUNDED)
         path = f'/{method.containing_service.full_name}/{method.name}'
 
         async def handle(request: Any, context: Any) -> Any:
@@ -80,10 +81,20 @@ class Registry:
                 if not listed:
                     return await behaviour(request, call)
                 with self._operations.running(
-                        operation_id(call.metadata), path, call.caller.session, call.caller.peer,
-                        bounded) as operation:
-                    await context.send_initial_metadata(((OPERATION_KEY, operation.id),))
-                    return await behaviour(request, replace(call, operation=operation))
+                        operation_id(call.metadata), path, call.caller.session,
+                        call.caller.peer) as operation:
+                    if bounded and operation.crowded:
+                        raise crowded(operation.crowded)
+                    call = replace(call, operation=operation)
+                    header = ((OPERATION_KEY, operation.id),)
+                    if stops:
+                        # Before anything that could be cancelled: a Stop is carried out even if
+                        # its caller leaves at once.
+                        reply = await behaviour(request, call)
+                        await context.send_initial_metadata(header)
+                        return reply
+                    await context.send_initial_metadata(header)
+                    return await behaviour(request, call)
             except (BridgeError, CallError) as problem:
                 code, text = status_of(problem)
             except (asyncio.CancelledError, grpc.aio.AbortError):

@@ -24,6 +24,9 @@ from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'
 
+# All are handled in one go, while heartbeats wait.
+MOST_LOG_ENTRIES = 100
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -151,7 +154,11 @@ class RobotService:
         return proto.robot.GetModelsFromModulesResponse()
 
     async def Log(self, request: Any, call: Call) -> Any:
-        """Write a client's log entries into ours, shortened."""
+        """Write a client's log entries into ours, shortened; a module sends one at a time."""
+        if len(request.logs) > MOST_LOG_ENTRIES:
+            raise CallError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f'logs: {len(request.logs)} entries; at most {MOST_LOG_ENTRIES} are accepted')
         for entry in request.logs:
             _LOG.info(
                 'log of %s: %s %s: %s', call.caller.peer, entry.level, entry.logger_name[:64],

@@ -62,6 +62,11 @@ class MoveAborted(CallError):
             grpc.StatusCode.ABORTED, f'{name}: the move ended before it was done: {reason.value}')
 
 
+def crowded(text: str) -> CallError:
+    """Return the refusal of a call that came when too many were running."""
+    return CallError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+
+
 def unimplemented(text: str) -> CallError:
     """Return the refusal of something that is not served."""
     return CallError(grpc.StatusCode.UNIMPLEMENTED, text)
