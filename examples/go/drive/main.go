@@ -1,0 +1,78 @@
+// Copyright 2026 viam_session_bridge contributors
+// SPDX-License-Identifier: Apache-2.0
+
+// Drives a base ahead with the Viam Go SDK, again with every Enter; the end of the input stops it.
+//
+//	go mod tidy && go build -tags no_cgo -o /tmp/drive .
+//	/tmp/drive localhost:8080
+//
+// Kill this program while it drives: the robot stops at once. Freeze it (kill -STOP): the robot
+// stops after the heartbeat window, 2 s. Thaw it (kill -CONT) and press Enter: the robot drives
+// again. There is nothing to do for any of this here: the SDK starts a session with the first
+// motion command, sends heartbeats, and when the session was lost, begins a new one and repeats
+// the call.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/golang/geo/r3"
+	"go.viam.com/rdk/components/base"
+	"go.viam.com/rdk/logging"
+	"go.viam.com/rdk/robot/client"
+	"go.viam.com/utils/rpc"
+)
+
+func main() {
+	name := flag.String("name", "base", "the base, as the bridge calls it")
+	power := flag.Float64("power", 0.5, "-1 to 1 of full speed")
+	remote := flag.String("remote", "", "connect as a viam-server does to its remote of this name")
+	flag.Parse()
+	address := "localhost:8080"
+	if flag.NArg() > 0 {
+		address = flag.Arg(0)
+	}
+	if err := drive(context.Background(), address, *name, *remote, *power); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func drive(ctx context.Context, address, name, remote string, power float64) error {
+	// The bridge speaks plain text, asks for no credentials, and is reached without WebRTC.
+	options := []client.RobotClientOption{client.WithDialOptions(
+		rpc.WithInsecure(), rpc.WithForceDirectGRPC())}
+	if remote != "" {
+		options = append(options, client.WithRemoteName(remote))
+	}
+	robot, err := client.New(ctx, address, logging.NewLogger("drive"), options...)
+	if err != nil {
+		return err
+	}
+	// Nothing tells the bridge of a clean end but the connection, and that is enough.
+	defer robot.Close(ctx)
+	for _, resource := range robot.ResourceNames() {
+		fmt.Println("resource", resource)
+	}
+	for _, api := range robot.ResourceRPCAPIs() {
+		// The service and its methods come from the bridge's reflection.
+		fmt.Println("api", api.API, api.Desc.GetFullyQualifiedName(), len(api.Desc.GetMethods()))
+	}
+	it, err := base.FromProvider(robot, name)
+	if err != nil {
+		return err
+	}
+	input := bufio.NewScanner(os.Stdin)
+	for more := true; more; more = input.Scan() {
+		// Viam's axes: y is ahead, z turns counter-clockwise.
+		err := it.SetPower(ctx, r3.Vector{Y: power}, r3.Vector{}, nil)
+		fmt.Println("drives, error:", err)
+	}
+	err = it.Stop(ctx, nil)
+	fmt.Println("stops, error:", err)
+	return err
+}

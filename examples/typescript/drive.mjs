@@ -1,0 +1,53 @@
+// Copyright 2026 viam_session_bridge contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Drives a base ahead for a while with the Viam TypeScript SDK on Node, then stops it.
+ *
+ *     npm ci --ignore-scripts
+ *     node drive.mjs localhost:8080
+ *
+ * Kill this program while it drives (kill -9): the robot stops at once. The SDK starts no session
+ * (as of 0.61.1 it never does by itself), so the bridge takes the open connection for the presence.
+ *
+ * More: node drive.mjs [HOST:PORT [NAME [SECONDS [POWER]]]]
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { BaseClient, RobotClient } from '@viamrobotics/sdk';
+
+// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how.
+globalThis.VIAM = {
+  GRPC_TRANSPORT_FACTORY: (options) => createGrpcTransport({ httpVersion: '2', ...options }),
+};
+
+const STILL = { x: 0, y: 0, z: 0 };
+
+const [address = 'localhost:8080', name = 'base', seconds = '3', power = '0.5'] =
+  process.argv.slice(2);
+
+// Not createRobotClient: it counts a direct connection as a failed one. The SDK takes a host for
+// direct only if its name contains "local".
+const robot = new RobotClient();
+await robot.dial({ host: `http://${address}` });
+
+for (const { namespace, type, subtype, name: its } of await robot.resourceNames()) {
+  console.log(`resource ${namespace}:${type}:${subtype}/${its}`);
+}
+
+const base = new BaseClient(robot, name);
+try {
+  // Viam's axes: y is ahead, z turns counter-clockwise. Power is -1 to 1 of full speed.
+  await base.setPower({ ...STILL, y: Number(power) }, STILL);
+  console.log('drives; it needs no further command as long as this program lives');
+  await sleep(Number(seconds) * 1000);
+  await base.stop();
+  console.log('stops');
+} finally {
+  await robot.disconnect();
+}
+
+// The SDK leaves its HTTP/2 connection open for a while, which would keep Node alive.
+process.exit();
