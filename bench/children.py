@@ -165,7 +165,7 @@ class World:
 
     def __exit__(self, *problem: object) -> None:
         self.end_all()
-        dds_environment.remove_leftovers(min_age=0.0)
+        dds_environment.remove_leftovers()
         dds_environment.release()
         self._folder.cleanup()
 

@@ -17,7 +17,7 @@ import sys
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ('viam_session_bridge', 'launch', 'test', 'tools', 'bench')
+FOLDERS = ('viam_session_bridge', 'launch', 'test', 'tools', 'bench', 'examples')
 
 
 def python_files() -> list[Path]:

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Code style: ament_flake8, or the same flake8 with the same plugins and options."""
 
+from configparser import ConfigParser
 from pathlib import Path
+import sys
 
 import pytest
 
@@ -15,17 +17,33 @@ PLUGINS = (
 )
 
 
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """Return a copy of our flake8 options that also knows the modules beside bench and test."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(linting.ROOT / 'setup.cfg', encoding='utf-8')
+    beside = {path.stem for path in linting.python_files()
+              if path.relative_to(linting.ROOT).parts[0] in ('bench', 'test')}
+    own = ['viam_session_bridge', *sorted(beside - sys.stdlib_module_names)]
+    options = ConfigParser(interpolation=None)
+    options['flake8'] = {**parser['flake8'], 'application-import-names': ','.join(own)}
+    path = tmp_path / 'flake8.ini'
+    with path.open('w', encoding='utf-8') as file:
+        options.write(file)
+    return str(path)
+
+
 @pytest.mark.flake8
 @pytest.mark.linter
-def test_flake8(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flake8(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
     files = [str(path.relative_to(linting.ROOT)) for path in linting.python_files()]
     if linting.available('ament_flake8'):
         from ament_flake8.main import main_with_errors
         monkeypatch.chdir(linting.ROOT)
-        status, errors = main_with_errors(argv=['--config', 'setup.cfg', *files])
+        status, errors = main_with_errors(argv=['--config', config, *files])
         assert status == 0, '\n'.join(errors)
     elif linting.available('flake8', *PLUGINS):
-        result = linting.run_module('flake8', *files)
+        result = linting.run_module('flake8', '--config', config, *files)
         assert result.returncode == 0, result.stdout
     else:
         linting.lacking('neither ament_flake8 nor flake8 with its plugins is installed')
@@ -33,7 +51,7 @@ def test_flake8(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.flake8
 @pytest.mark.linter
-def test_the_configuration_finds_faults(tmp_path: Path) -> None:
+def test_the_configuration_finds_faults(tmp_path: Path, config: str) -> None:
     """Plain flake8 with our options and every plugin: one that is missing would be silent."""
     if not linting.available('flake8', *PLUGINS):
         linting.lacking('flake8 with the plugins of ament_flake8 is not installed')
@@ -49,8 +67,7 @@ def test_the_configuration_finds_faults(tmp_path: Path) -> None:
     }
     for code, source in samples.items():
         (tmp_path / f'{code}.py').write_text(source + '\n', encoding='utf-8')
-    result = linting.run_module(
-        'flake8', '--config', str(linting.ROOT / 'setup.cfg'), str(tmp_path))
+    result = linting.run_module('flake8', '--config', config, str(tmp_path))
     silent = [code for code in samples if f'{code}.py:' not in result.stdout
               or f' {code} ' not in result.stdout]
     assert not silent, f'not found: {silent}\n{result.stdout}'

@@ -8,7 +8,7 @@ lock: the supervisor decides, the caller acts afterwards. What changes a wish wa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import threading
 import time
@@ -40,9 +40,15 @@ class Polled:
     waiters: tuple[tuple[Callable[[Reason], None], Reason], ...] = ()
 
     def release(self) -> None:
-        """Tell those who waited how their motion ended."""
+        """Tell those who waited how their motion ended; one that raises keeps nobody waiting."""
+        problems: list[Exception] = []
         for waiter, reason in self.waiters:
-            waiter(reason)
+            try:
+                waiter(reason)
+            except Exception as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[-1]
 
 
 class Gate:
@@ -77,9 +83,10 @@ class Gate:
             self._supervisor.admit(caller, self.now())
 
     def sessions(self) -> list[Session]:
-        """Return the sessions that are alive, oldest first."""
+        """Return copies of the sessions that are alive, oldest first."""
         with self._lock:
-            return self._supervisor.sessions.living(self.now())
+            return [replace(session, sockets=dict(session.sockets))
+                    for session in self._supervisor.sessions.living(self.now())]
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -165,6 +172,12 @@ class Gate:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         with self._lock:
             self._supervisor.driver_appeared(name, self.now())
+            self._wake_locked()
+
+    def stop_answered(self, name: str, epoch: int, problem: str) -> None:
+        """Take the outcome of an acknowledged stop output; an empty problem is success."""
+        with self._lock:
+            self._supervisor.stop_answered(name, epoch, problem, self.now())
             self._wake_locked()
 
     # ---- questions ------------------------------------------------------------------------------

@@ -48,8 +48,9 @@ from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
 
-# launch follows SIGINT with SIGTERM after 5 s: stops have so long (s) to be done.
-STOP_PATIENCE = 3.0
+# launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
+# the parts to go down.
+STOP_PATIENCE = 2.5
 
 # Fast DDS may drop a message when its participant goes down right after it (3-37 % of runs).
 LINGER = 0.1
@@ -160,11 +161,11 @@ class Bridge:
             log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
         self._gate.shut_down()
         unrested = self._wait_for_rest()
-        self._server.stop(timeout=1.0)
-        self._pump.stop(timeout=0.5)
+        self._server.stop(timeout=0.7)
+        self._pump.stop(timeout=0.3)
         time.sleep(LINGER)
-        self._journal.close()
-        self._executor.stop(timeout=0.5)
+        self._journal.close(timeout=0.3)
+        self._executor.stop(timeout=0.3)
         if unrested:
             log.error('left without seeing rest: ' + ', '.join(unrested))
         return EXIT_FAILED if self._deaths or unrested else 0

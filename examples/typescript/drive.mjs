@@ -15,12 +15,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createGrpcTransport } from '@connectrpc/connect-node';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { BaseClient, RobotClient } from '@viamrobotics/sdk';
 
-// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how.
+// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how. The connections
+// are ours to close: disconnect() leaves them open, and the bridge would think us present.
+const connections = [];
 globalThis.VIAM = {
-  GRPC_TRANSPORT_FACTORY: (options) => createGrpcTransport({ httpVersion: '2', ...options }),
+  GRPC_TRANSPORT_FACTORY: (options) => {
+    const sessionManager = new Http2SessionManager(options.baseUrl);
+    connections.push(sessionManager);
+    return createGrpcTransport({ httpVersion: '2', sessionManager, ...options });
+  },
 };
 
 const STILL = { x: 0, y: 0, z: 0 };
@@ -47,7 +53,5 @@ try {
   console.log('stops');
 } finally {
   await robot.disconnect();
+  connections.forEach((connection) => connection.abort());
 }
-
-// The SDK leaves its HTTP/2 connection open for a while, which would keep Node alive.
-process.exit();

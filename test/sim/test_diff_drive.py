@@ -190,7 +190,9 @@ def test_it_goes_down_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, errors) == (0, '')
+        # A busy machine may hold it up, which it says.
+        said = [line for line in errors.splitlines() if 'was held up' not in line]
+        assert (process.returncode, said) == (0, [])
 
 
 @pytest.mark.parametrize('parameter', [

@@ -122,6 +122,11 @@ class Stage:
                 return
             self.watch(0.05)
 
+    def stalls(self) -> int:
+        """Count how often robot and bridge have logged that the machine held them up."""
+        return (self.bridge.output().count('the stop loop came')
+                + self.robot.output().count('this simulation itself was held up'))
+
     def end_programs(self) -> None:
         """Kill what is left of the programs, frozen ones too."""
         while self._programs:

@@ -131,16 +131,17 @@ def _tell_stop(report: Report, stage: Stage, cause: float, name: str,
     first_zero, rest = track.first_command(cause, 0.0), track.rest_since(cause)
     report.event(first_zero, 'first zero cmd_vel received by the robot',
                  'the robot received no zero cmd_vel')
-    report.event(rest, 'robot at rest', f'the robot still drives at {stage.speed:.2f} m/s')
+    report.event(rest, 'robot at rest', f'the robot drives at {stage.speed:.2f} m/s in its last report')
     if rest is None:
-        report.summary = f'still driving {seconds(track.samples[-1].time - cause)} after {name}'
-        report.check(False, f'at rest at most {seconds(limit)} after {name}')
+        report.summary = f'not seen at rest {seconds(steady_now() - cause)} after {name}'
+        report.check(False, f'at rest at most {seconds(limit)} after {name}', safety=True)
         return first_zero
     way = track.way(cause, rest)
     report.remarks.append(f'distance travelled after {name}: {way * 1e3:.0f} mm')
     report.summary = f'at rest {seconds(rest - cause)} after {name}, {way * 1e3:.0f} mm further'
     report.check(rest - cause <= limit,
-                 f'at rest {seconds(rest - cause)} after {name}, allowed {seconds(limit)}')
+                 f'at rest {seconds(rest - cause)} after {name}, allowed {seconds(limit)}',
+                 safety=True)
     report.check(first_zero is not None, 'a zero cmd_vel made it stop')
     return first_zero
 

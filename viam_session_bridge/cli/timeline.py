@@ -26,9 +26,16 @@ class Report:
         else:
             self.events.append((instant, text))
 
-    def check(self, held: bool, text: str) -> None:
-        """Say what had to happen, in words that fit both outcomes, and whether it did."""
+    unsafe: bool = False
+
+    def check(self, held: bool, text: str, safety: bool = False) -> None:
+        """
+        Say what had to happen, in words that fit both outcomes, and whether it did.
+
+        safety: if it did not, the robot moved when it must not, and no excuse counts.
+        """
         self.checks.append((held, text))
+        self.unsafe = self.unsafe or (safety and not held)
 
     @property
     def passed(self) -> bool:

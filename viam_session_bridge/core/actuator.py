@@ -23,6 +23,10 @@ from viam_session_bridge.core.setpoints import Setpoint
 # may have come up with its last speed.
 LATE_DRIVER_MEMORY = 30.0
 
+# A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
+# machine), so its stop is repeated this long (s) at least.
+LATE_DRIVER_HOLD = 4.0
+
 # A client that floods commands must not flood the driver: outputs of new commands keep this
 # distance (s). The first output after a change of state never waits.
 LEAST_SPACING = 0.01
@@ -137,6 +141,7 @@ class Actuator:
         self._next_output = math.inf
         self._last_output = -math.inf
         self._polled_at = -math.inf
+        self._late_until = -math.inf
         self._first = False
         self._ends_at = math.inf
         self._stop_began = -math.inf
@@ -198,6 +203,8 @@ class Actuator:
         self._ends_at = math.inf
         # Hold and timeout run from the first output: a stop that was never sent is neither.
         self._hold_until = math.inf
+        if reason is Reason.LATE_DRIVER:
+            self._late_until = now + LATE_DRIVER_HOLD
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
 
     def stop_answered(self, epoch: int, problem: str, now: float) -> None:
@@ -260,12 +267,14 @@ class Actuator:
         wish = self._wish()
         output = Output(self.name, self.epoch, wish, due, self._first)
         if self._first and self.motion is None:
-            self._hold_until = now + self.settings.stop_hold
+            self._hold_until = max(now + self.settings.stop_hold, self._late_until)
             self._fails_at = min(self._fails_at, now + self.settings.stop_timeout)
         self._first = False
         self._last_output = now
         # An even grid, but never a burst to catch up.
-        self._next_output = due + self._period if now - due < self._period else now + self._period
+        self._next_output = due + self._period
+        if self._next_output <= now:
+            self._next_output = now + self._period
         if self.motion is not None and self.motion.once:
             self._next_output = math.inf
             # A momentary one ends with the next poll, which comes at once.
@@ -359,7 +368,9 @@ class Actuator:
     def _end(self, reason: Reason) -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
             self.ended.append(Ended(self.name, self.epoch, reason))
-        self._end_finishing(reason)
+        # Somebody who only looks on must not spoil a finished move that waits for rest.
+        if reason is not Reason.LATE_DRIVER:
+            self._end_finishing(reason)
 
     def _end_finishing(self, reason: Reason) -> None:
         if self._finishing is not None:

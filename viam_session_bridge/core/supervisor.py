@@ -147,7 +147,9 @@ class Supervisor:
             raise Overtaken(f'{name}: a stop or a newer command came while this one waited')
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
-            return self.stop(name, now)
+            epoch = self.stop(name, now)
+            actuator.ended.append(Ended(name, epoch, Reason.STOPPED))
+            return epoch
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
         self._fence(now)
@@ -173,7 +175,7 @@ class Supervisor:
     def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
-        if reason is Reason.STOPPED:
+        if reason in (Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN):
             self._next_turn(name)
         actuator.stop(reason, self._next_epoch(), now)
         self._due = min(self._due, now)

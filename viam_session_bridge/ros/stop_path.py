@@ -21,6 +21,8 @@ def type_name(message_type: type) -> str:
 
 def node_name(endpoint: TopicEndpointInfo) -> str:
     """Return the full name of the node that an endpoint belongs to."""
+    if endpoint.node_name.startswith('_NODE_NAME_UNKNOWN'):
+        return 'a node whose name is not known yet'
     return endpoint.node_namespace.rstrip('/') + '/' + endpoint.node_name
 
 

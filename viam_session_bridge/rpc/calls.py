@@ -113,7 +113,9 @@ class Call:
         if self.operation is not None and self.operation.crowded and not self._stops(name, motion):
             raise crowded(self.operation.crowded)
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + DISCOVERY_PATIENCE
+        # The gate's clock counts suspended time: what waited through a freeze is too old.
+        clocks = (self.gate.now, loop.time)
+        give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
         turn: int | None = None
         while True:
             try:
@@ -121,10 +123,10 @@ class Call:
                 self.watch()
                 return epoch
             except NotYet as problem:
-                turn = problem.turn
-                if loop.time() >= give_up:
-                    raise
+                turn, refusal = problem.turn, problem
             await self._pause(name)
+            if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
+                raise refusal
 
     async def _pause(self, name: str) -> None:
         if self.operation is None:
