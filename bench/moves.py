@@ -3,9 +3,9 @@
 """
 How far off do MoveStraight and Spin end? 100 simulated moves each, timed beside steered.
 
-The core drives a modelled base: commands arrive late, wheels slip, acceleration is limited, and the
-odometry is late and noisy but sees the slip (as visual or laser odometry does). Runs without ROS and
-in no time, since the core takes time as a number; seeded, so that it repeats.
+The core drives a modelled base: commands arrive late, wheels slip, acceleration is limited, and
+the odometry is late and noisy but sees the slip (as visual or laser odometry does). Runs without
+ROS and in no time, since the core takes time as a number; seeded, so that it repeats.
 
     python bench/moves.py [--moves 100] [--seed 1]
 """
@@ -22,11 +22,11 @@ import sys
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, Ended  # noqa: E402
-from viam_session_bridge.core.claims import OpenClaim  # noqa: E402
-from viam_session_bridge.core.course import Along, BaseSample, Course  # noqa: E402
-from viam_session_bridge.core.motion import Motion  # noqa: E402
-from viam_session_bridge.core.rest import RestSettings  # noqa: E402
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, Ended
+from viam_session_bridge.core.claims import OpenClaim
+from viam_session_bridge.core.course import Along, BaseSample, Course
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import RestSettings
 
 STEP = 0.002  # s, of the model
 ODOMETRY_PERIOD = 0.02  # s

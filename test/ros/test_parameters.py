@@ -96,7 +96,7 @@ def _startup_error(argv: list[str]) -> str:
         node = Node(
             NODE_NAME, context=context, automatically_declare_parameters_from_overrides=True)
         node.destroy_node()
-    except Exception as error:  # noqa: B902, BLE001
+    except Exception as error:
         return explain_startup_error(error, argv)
     finally:
         rclpy.try_shutdown(context=context)

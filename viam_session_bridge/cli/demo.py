@@ -44,8 +44,8 @@ In a checkout `make demo` installs it in an environment of its own. Otherwise:
 
 DISTURBED = (
     'Not counted, played again: this machine is so busy that it held up the bridge or the robot '
-    '(their logs say so). A bridge that was held up stops every motion, because it cannot know what it '
-    'missed. The robot was not unsafe.')
+    '(their logs say so). A bridge that was held up stops every motion, because it cannot know '
+    'what it missed. The robot was not unsafe.')
 
 # How often a story may be played until it is undisturbed.
 PLAYS = 3

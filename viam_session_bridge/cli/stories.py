@@ -131,7 +131,8 @@ def _tell_stop(report: Report, stage: Stage, cause: float, name: str,
     first_zero, rest = track.first_command(cause, 0.0), track.rest_since(cause)
     report.event(first_zero, 'first zero cmd_vel received by the robot',
                  'the robot received no zero cmd_vel')
-    report.event(rest, 'robot at rest', f'the robot drives at {stage.speed:.2f} m/s in its last report')
+    report.event(rest, 'robot at rest',
+                 f'the robot drives at {stage.speed:.2f} m/s in its last report')
     if rest is None:
         report.summary = f'not seen at rest {seconds(steady_now() - cause)} after {name}'
         report.check(False, f'at rest at most {seconds(limit)} after {name}', safety=True)

@@ -9,6 +9,7 @@ delay a stop.
 """
 
 from collections.abc import Callable, Mapping
+import ctypes
 import threading
 import time
 
@@ -22,6 +23,12 @@ SLOW_CALL = 0.02
 # When deciding itself has failed, zeros go to every driver for this long (s), at this period (s).
 LAST_RESORT_HOLD = 1.0
 LAST_RESORT_PERIOD = 0.05
+
+
+# prctl(2): how much later than asked for the kernel may wake this thread, in ns; the default of
+# 50 us saves power.
+_PR_SET_TIMERSLACK = 29
+_LEAST_SLACK = 1
 
 
 class Pump:
@@ -59,6 +66,7 @@ class Pump:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        _sharpen_timer()
         try:
             while not self._ended:
                 self._supervision.wait(self._pass())
@@ -103,3 +111,11 @@ class Pump:
                 except Exception:  # noqa: B902  nothing better is left to do
                     pass
             time.sleep(LAST_RESORT_PERIOD)
+
+
+def _sharpen_timer() -> None:
+    """Let the kernel wake the calling thread as exactly as it can; where it cannot, no harm."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_LEAST_SLACK), 0, 0, 0)
+    except (OSError, AttributeError):
+        pass

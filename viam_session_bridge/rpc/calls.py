@@ -7,7 +7,7 @@ Reads viam-sid on safety-monitored methods only, so that a malformed one can nev
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,8 @@ class Call:
     """
     A call under way.
 
-    watch: to be called once a motion may depend on a connection. operation: its id in
-    GetOperations.
+    watch: to be called once a motion may depend on a connection. announce: sends the operation's
+    id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
     """
 
     gate: Gate
@@ -55,6 +55,7 @@ class Call:
     metadata: dict[str, list[str]]
     context: Any
     watch: Callable[[], None]
+    announce: Callable[[], Awaitable[None]] | None = None
     operation: Operation | None = None
 
     async def command(self, name: str, motion: Motion) -> None:
@@ -83,6 +84,8 @@ class Call:
 
         epoch = await self._accepted(name, motion, on_end)
         try:
+            if self.announce is not None:
+                await self.announce()
             reason = await self._first(ended)
         except asyncio.CancelledError:
             self.gate.cancel(name, epoch)

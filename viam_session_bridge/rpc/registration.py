@@ -71,8 +71,8 @@ class Registry:
     def _unary(self, method: MethodDescriptor, behaviour: Behaviour) -> Callable[..., Any]:
         monitored = proto.is_monitored(method)
         listed = method.full_name not in _UNLISTED
-        stops = method.name in ('Stop', 'StopAll')
-        bounded = not (monitored or stops or method.full_name in _UNBOUNDED)
+        bounded = not (
+            monitored or method.name == 'Stop' or method.full_name in _UNBOUNDED)
         path = f'/{method.containing_service.full_name}/{method.name}'
 
         async def handle(request: Any, context: Any) -> Any:
@@ -85,16 +85,13 @@ class Registry:
                         call.caller.peer) as operation:
                     if bounded and operation.crowded:
                         raise crowded(operation.crowded)
-                    call = replace(call, operation=operation)
-                    header = ((OPERATION_KEY, operation.id),)
-                    if stops:
-                        # Before anything that could be cancelled: a Stop is carried out even if
-                        # its caller leaves at once.
-                        reply = await behaviour(request, call)
-                        await context.send_initial_metadata(header)
-                        return reply
-                    await context.send_initial_metadata(header)
-                    return await behaviour(request, call)
+                    announce = _Header(context, operation.id).send
+                    # First the deed, then the header: a Stop is carried out even if its caller
+                    # leaves at once, and a command is not kept waiting.
+                    reply = await behaviour(
+                        request, replace(call, operation=operation, announce=announce))
+                    await announce()
+                    return reply
             except (BridgeError, CallError) as problem:
                 code, text = status_of(problem)
             except (asyncio.CancelledError, grpc.aio.AbortError):
@@ -138,6 +135,20 @@ class Registry:
         caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
         self._gate.admit(caller)
         return Call(self._gate, caller, metadata, context, watch)
+
+
+class _Header:
+    """The response header that tells a call's operation id; sent once."""
+
+    def __init__(self, context: Any, operation: str) -> None:
+        self._context = context
+        self._operation = operation
+        self._sent = False
+
+    async def send(self) -> None:
+        if not self._sent:
+            self._sent = True
+            await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
 
 
 def _not_served(method: MethodDescriptor) -> CallError:

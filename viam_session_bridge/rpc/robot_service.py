@@ -3,8 +3,6 @@
 """viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 import logging
 from typing import Any
@@ -20,6 +18,7 @@ from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.presence import Presence
 from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'
@@ -46,17 +45,18 @@ class RobotService:
     """
 
     def __init__(self, gate: Gate, operations: Operations, services: dict[str, ServiceDescriptor],
-                 socket_of: Callable[[str], int | None]) -> None:
+                 presence: Presence) -> None:
         self._gate = gate
         self._operations = operations
         self._services = services
-        self._socket_of = socket_of
+        self._presence = presence
 
     # ---- sessions -------------------------------------------------------------------------------
 
     async def StartSession(self, request: Any, call: Call) -> Any:
         """Start a session, or resume one; a dead or foreign id gives a new one."""
-        session = self._gate.start_session(self._connected(call), request.resume)
+        caller = _from(call, self._presence.socket_of(call.caller.peer))
+        session = self._gate.start_session(caller, request.resume)
         resumed = request.resume and session.id == parse_session_id(request.resume, 'resume')
         # A resumed id goes back as it came: clients compare the text.
         reply = proto.robot.StartSessionResponse(id=request.resume if resumed else session.id)
@@ -65,7 +65,8 @@ class RobotService:
 
     async def SendSessionHeartbeat(self, request: Any, call: Call) -> Any:
         """Renew a session; SESSION_EXPIRED when it is dead or another entity's."""
-        self._gate.beat(parse_session_id(request.id, 'id'), self._connected(call))
+        self._gate.beat(parse_session_id(request.id, 'id'),
+                        _from(call, self._presence.known_socket(call.caller.peer)))
         return _BEAT
 
     async def GetSessions(self, request: Any, call: Call) -> Any:
@@ -76,9 +77,6 @@ class RobotService:
             entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
             entry.peer_connection_info.remote_address = session.peer
         return reply
-
-    def _connected(self, call: Call) -> Caller:
-        return replace(call.caller, socket=self._socket_of(call.caller.peer))
 
     # ---- what there is --------------------------------------------------------------------------
 
@@ -136,6 +134,8 @@ class RobotService:
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
         """Answer when no call of this id runs any more; at once for an unknown id."""
         if call.operation is None or request.id != call.operation.id:
+            if call.announce is not None:
+                await call.announce()
             await self._operations.wait(request.id)
         return proto.robot.BlockForOperationResponse()
 
@@ -174,6 +174,10 @@ class RobotService:
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
         await asyncio.sleep(0)
         return proto.robot.StopAllResponse()
+
+
+def _from(call: Call, socket: int | None) -> Caller:
+    return Caller(call.caller.session, socket, call.caller.entity, call.caller.peer)
 
 
 _BEAT = proto.robot.SendSessionHeartbeatResponse()

@@ -104,7 +104,7 @@ class Server:
         operations = Operations()
         registry = Registry(self._gate, presence, operations)
         component_services = {'base': proto.service('viam.component.base.v1.BaseService')}
-        robot = RobotService(self._gate, operations, component_services, presence.socket_of)
+        robot = RobotService(self._gate, operations, component_services, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),

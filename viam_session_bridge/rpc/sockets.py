@@ -12,7 +12,7 @@ a duplicate, when closed, drops the record locks of a file that took over the nu
 PyDLL keeps the interpreter's lock during the call: none of these blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 import ctypes
 from ipaddress import ip_address, IPv6Address
 import os
@@ -72,15 +72,19 @@ def parse_peer(peer: str) -> Endpoint | None:
     return Endpoint(_canonical(address.packed), int(match[2]))
 
 
-def find(port: int, peer: Endpoint) -> list[Connection]:
+def find(port: int, peer: Endpoint, besides: Collection[int] = ()) -> list[Connection]:
     """
     Return the established TCP connections of this process between our port and that peer.
+
+    Leaves out the descriptors `besides`.
 
     More than one is possible: the same peer may have used one port towards two of our addresses.
     Takes about 3 microseconds per open descriptor.
     """
     found = []
-    for fd in _descriptors():
+    left_out = set(besides)
+    # The newest first: a newcomer is likely to be looked for.
+    for fd in sorted(left for left in _descriptors() if left not in left_out)[::-1]:
         try:
             if _name(_libc.getpeername, fd, peer.port) != peer:
                 continue
@@ -108,6 +112,14 @@ def listens(port: int) -> bool:
         except OSError:
             continue
     return False
+
+
+def is_same(fd: int, cookie: int) -> bool:
+    """Tell whether the descriptor still is that very socket, open or not."""
+    try:
+        return _cookie(fd) == cookie
+    except OSError:
+        return False
 
 
 def silence(fd: int, cookie: int) -> float | None:

@@ -45,6 +45,8 @@ class TwistDriver:
         self._driver_node = driver_node
         self._on_appear = on_appear
         self._type = TwistStamped if stamped else Twist
+        # Made beforehand: building a message takes longer than publishing it.
+        self._zero = self._message(_AT_REST)
         self._matched = 0
         self._events_supported = True
         try:
@@ -64,20 +66,26 @@ class TwistDriver:
         """Publish a velocity."""
         if not isinstance(setpoint, Velocity):
             raise TypeError(f'{self._resource}: a base cannot do {setpoint}')
+        self._publisher.publish(self._stamp(self._message(setpoint)))
+
+    def stop(self) -> None:
+        """Publish zero velocity."""
+        self._publisher.publish(self._stamp(self._zero))
+
+    def _message(self, velocity: Velocity) -> Twist | TwistStamped:
         message = self._type()
         twist = message
         if self._stamped:
             twist = message.twist
             message.header.frame_id = self._frame_id
-            if self._stamp_now:
-                message.header.stamp = self._node.get_clock().now().to_msg()
-        twist.linear.x, twist.linear.y, twist.linear.z = setpoint.linear
-        twist.angular.x, twist.angular.y, twist.angular.z = setpoint.angular
-        self._publisher.publish(message)
+        twist.linear.x, twist.linear.y, twist.linear.z = velocity.linear
+        twist.angular.x, twist.angular.y, twist.angular.z = velocity.angular
+        return message
 
-    def stop(self) -> None:
-        """Publish zero velocity."""
-        self.send(_AT_REST)
+    def _stamp(self, message: Twist | TwistStamped) -> Twist | TwistStamped:
+        if self._stamped and self._stamp_now:
+            message.header.stamp = self._node.get_clock().now().to_msg()
+        return message
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive at a driver; empty when it would."""
