@@ -93,7 +93,7 @@ class NotingNode(BridgeNode):
 
     @property
     def drivers(self) -> Mapping[str, Any]:
-        """The driver of each resource."""
+        """Return the driver of each resource."""
         return {name: NotingDriver(name, driver, self._supervision.now)
                 for name, driver in super().drivers.items()}
 

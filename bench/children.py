@@ -66,7 +66,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process's number; ros_wheels' re-exec keeps it."""
+        """Return the process's number; ros_wheels' re-exec keeps it."""
         return self._process.pid
 
     @property

@@ -22,11 +22,11 @@ import sys
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, Ended
-from viam_session_bridge.core.claims import OpenClaim
-from viam_session_bridge.core.course import Along, BaseSample, Course
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, Ended  # noqa: E402
+from viam_session_bridge.core.claims import OpenClaim  # noqa: E402
+from viam_session_bridge.core.course import Along, BaseSample, Course  # noqa: E402
+from viam_session_bridge.core.motion import Motion  # noqa: E402
+from viam_session_bridge.core.rest import RestSettings  # noqa: E402
 
 STEP = 0.002  # s, of the model
 ODOMETRY_PERIOD = 0.02  # s

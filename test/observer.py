@@ -43,7 +43,7 @@ class Observer:
                            GetParameters.Request(names=[name]))
         return parameter_value_to_python(reply.values[0])
 
-    def set(self, bridge: Bridge, name: str, value: Any) -> tuple[bool, str]:
+    def set(self, bridge: Bridge, name: str, value: Any) -> tuple[bool, str]:  # noqa: A003
         """Set a parameter as `ros2 param set` does; returns success and reason."""
         reply = self._call(SetParameters, f'{bridge.node}/set_parameters', SetParameters.Request(
             parameters=[Parameter(name, value=value).to_parameter_msg()]))

@@ -20,7 +20,11 @@ from grpclib.exceptions import GRPCError
 from viam.proto.common import Vector3
 from viam.proto.component.base import BaseServiceStub, IsMovingRequest, SetPowerRequest
 from viam.proto.robot import (
-    GetSessionsRequest, RobotServiceStub, SendSessionHeartbeatRequest, StartSessionRequest)
+    GetSessionsRequest,
+    RobotServiceStub,
+    SendSessionHeartbeatRequest,
+    StartSessionRequest,
+)
 
 BEATS = 3.0  # s
 

@@ -15,18 +15,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { BaseClient, RobotClient } from '@viamrobotics/sdk';
 
-// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how. The connections
-// are ours to close: disconnect() leaves them open, and the bridge would think us present.
-const connections = [];
+// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how.
 globalThis.VIAM = {
-  GRPC_TRANSPORT_FACTORY: (options) => {
-    const sessionManager = new Http2SessionManager(options.baseUrl);
-    connections.push(sessionManager);
-    return createGrpcTransport({ httpVersion: '2', sessionManager, ...options });
-  },
+  GRPC_TRANSPORT_FACTORY: (options) => createGrpcTransport({ httpVersion: '2', ...options }),
 };
 
 const STILL = { x: 0, y: 0, z: 0 };
@@ -49,9 +43,12 @@ try {
   await base.setPower({ ...STILL, y: Number(power) }, STILL);
   console.log('drives; it needs no further command as long as this program lives');
   await sleep(Number(seconds) * 1000);
+} finally {
   await base.stop();
   console.log('stops');
-} finally {
-  await robot.disconnect();
-  connections.forEach((connection) => connection.abort());
 }
+
+// disconnect() leaves a direct connection open and keeps asking over it, so the bridge goes on to
+// count this program as present. Only Stop and the end of the process tell it otherwise.
+await robot.disconnect();
+process.exit();

@@ -52,7 +52,7 @@ class Rig:
 
     @property
     def moves(self) -> bool:
-        """The base is still being told to move."""
+        """Return the base is still being told to move."""
         return self.supervisor.states()['base'] is State.MOVING
 
     def start_session(self, socket: int | None, now: float) -> Caller:
@@ -241,8 +241,8 @@ def test_a_stop_needs_no_presence(policy: UnsupervisedPolicy) -> None:
 
 @pytest.mark.parametrize('policy', [CONNECTION, LEASE, ALLOW])
 @pytest.mark.parametrize('carried', ['start', 'beat', 'command'])
-def test_a_session_less_command_beside_a_session_gets_one_window(policy: UnsupervisedPolicy,
-                                                                carried: str) -> None:
+def test_a_session_less_command_beside_a_session_gets_one_window(
+        policy: UnsupervisedPolicy, carried: str) -> None:
     """Python sends its command without the id when its first heartbeat failed: a lease it is."""
     rig = Rig(policy)
     ann = rig.start_session(7 if carried == 'start' else 1, 100.0)

@@ -149,7 +149,7 @@ def test_beats_may_come_over_any_connection() -> None:
 
 
 def test_the_peer_is_that_of_the_newest_call() -> None:
-    """GetSessions shows where a session was heard from last."""
+    """It shows where a session was heard from last."""
     sessions = table()
     session = start(sessions, 100.0)
     sessions.beat(session.id, 'ann', 'ipv4:10.0.0.2:5', 1, 101.0)

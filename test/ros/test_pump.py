@@ -202,6 +202,7 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
     broken = threading.Event()
 
     class Breaking(Gate):
+
         def poll(self) -> Polled:
             if broken.is_set():
                 raise ZeroDivisionError('deciding failed')

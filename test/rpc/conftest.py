@@ -332,7 +332,7 @@ for line in sys.stdin:
             [sys.executable, '-c', self.PROGRAM], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def open(self, port: int) -> None:
+    def open(self, port: int) -> None:  # noqa: A003
         """Choose the server; the connection is made with the first call."""
         assert self._process.stdin is not None
         print(port, file=self._process.stdin, flush=True)

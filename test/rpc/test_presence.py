@@ -122,6 +122,7 @@ async def watched(host: str = '127.0.0.1',
         return b''
 
     class Methods(grpc.GenericRpcHandler):
+
         def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
             return grpc.unary_unary_rpc_method_handler(
                 hang if details.method.endswith('hang') else handle)

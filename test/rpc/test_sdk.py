@@ -23,10 +23,10 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 
 pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
-from grpclib import GRPCError, Status
-from viam.components.base import Base, Vector3
-from viam.robot.client import RobotClient
-from viam.rpc.dial import DialOptions
+from grpclib import GRPCError, Status  # noqa: E402, I100
+from viam.components.base import Base, Vector3  # noqa: E402
+from viam.robot.client import RobotClient  # noqa: E402
+from viam.rpc.dial import DialOptions  # noqa: E402
 
 KEY_ID = '0d5a1f0e-3c1f-4a42-8a3c-1f0e3c1f4a42'
 

@@ -136,20 +136,21 @@ def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int
 
 
 def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path) -> None:
-    killed, other = [
-        Child(name, 'viam_session_bridge.sim.diff_drive', [], tmp_path) for name in ('a', 'b')]
+    robot = 'viam_session_bridge.sim.diff_drive'
+    started = [Child('killed', robot, [], tmp_path)]
     try:
-        # Each has mapped its own when it is up, and maybe the other's.
-        wait_for(lambda: bool(segments_of(killed.pid) - segments_of(other.pid))
-                 and bool(segments_of(other.pid) - segments_of(killed.pid)))
-        own = segments_of(killed.pid) - segments_of(other.pid)
-        others = segments_of(other.pid) - segments_of(killed.pid)
-        killed.kill()
-        assert own and not any(path.exists() for path in own)
-        assert others and all(path.exists() for path in others)
+        wait_for(lambda: bool(segments_of(started[0].pid)))
+        # Nobody else is in this domain yet: later each maps the other's, too.
+        own = segments_of(started[0].pid)
+        started.append(Child('other', robot, [], tmp_path))
+        wait_for(lambda: bool(segments_of(started[1].pid) - own))
+        others = segments_of(started[1].pid) - own
+        started[0].kill()
+        assert not any(path.exists() for path in own)
+        assert all(path.exists() for path in others)
     finally:
-        killed.kill()
-        other.end()
+        for child in started:
+            child.kill()
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class Stage:
             ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
              *bridge_arguments], folder)
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: A003
         """Wait until robot and bridge are up. Raises StageError."""
         self.wait(lambda: self.observer.sees_robot, START_PATIENCE, 'the robot did not come up')
         self.wait(self._learn_facts, START_PATIENCE, 'the bridge did not come up')
@@ -91,7 +91,7 @@ class Stage:
 
     @property
     def speed(self) -> float:
-        """The robot's speed (m/s) in its newest report."""
+        """Return how fast the robot goes, in m/s, in its newest report."""
         samples = self.observer.track.samples
         return samples[-1].speed if samples else 0.0
 

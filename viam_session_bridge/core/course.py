@@ -170,7 +170,7 @@ class Tracker:
 
     @property
     def remaining(self) -> float:
-        """What is left to do, m or rad; negative when it was overshot."""
+        """Return what is left to do, m or rad; negative when it was overshot."""
         return abs(self._course.amount) - self._progress
 
     def take(self, sample: Sample) -> None:

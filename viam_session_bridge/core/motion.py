@@ -36,7 +36,7 @@ class Motion:
 
     @property
     def is_stop(self) -> bool:
-        """A zero command is a Stop."""
+        """Tell whether it asks for a stop: a zero command does."""
         return self.setpoint.is_zero or self.duration == 0.0
 
     def within(self, limits: Limits) -> 'Motion':

@@ -55,7 +55,7 @@ class RestWatch:
 
     @property
     def stale_at(self) -> float:
-        """The instant (s) from which the newest sample says nothing any more."""
+        """Return the instant (s) from which the newest sample says nothing any more."""
         return self._last_at + self._settings.patience
 
     def moving(self, now: float) -> bool | None:

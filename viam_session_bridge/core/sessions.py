@@ -70,7 +70,7 @@ class Session:
     monitored call it is only a date of disposal. sockets: connections that ever carried its calls.
     """
 
-    id: str
+    id: str  # noqa: A003
     entity: str
     window: float
     deadline: float

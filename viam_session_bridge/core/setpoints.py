@@ -22,7 +22,7 @@ class Setpoint(Protocol):
 
     @property
     def is_zero(self) -> bool:
-        """It asks for a stop."""
+        """Tell whether it asks for a stop."""
         ...
 
 
@@ -171,12 +171,12 @@ class Trajectory:
 
     @property
     def is_zero(self) -> bool:
-        """A goal is never a stop."""
+        """Answer no: a goal is never a stop."""
         return False
 
     @property
     def end(self) -> Waypoint:
-        """The last point."""
+        """Return the last point."""
         return self.points[-1]
 
 
@@ -199,7 +199,7 @@ class Press:
 
     @property
     def is_zero(self) -> bool:
-        """A push is never a stop."""
+        """Answer no: a push is never a stop."""
         return False
 
 

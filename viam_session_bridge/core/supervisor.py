@@ -216,9 +216,9 @@ class Supervisor:
 
     def watched_sockets(self, now: float) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        return frozenset().union(
-            *(self._presence.sockets(actuator.claim, now) for actuator in
-            self._actuators.values()))
+        watched = (
+            self._presence.sockets(actuator.claim, now) for actuator in self._actuators.values())
+        return frozenset().union(*watched)
 
     def measured(self, name: str, sample: Sample, received_at: float) -> bool:
         """Take a sample of a resource that has feedback; tells whether a move is done by it."""

@@ -50,7 +50,7 @@ class BridgeNode:
 
     @property
     def drivers(self) -> Mapping[str, Driver]:
-        """The driver of each resource."""
+        """Return the driver of each resource."""
         return self._drivers
 
     def _make_driver(self, config: BaseConfig) -> TwistDriver:

@@ -15,7 +15,7 @@ class Round(Protocol):
 
     @property
     def outputs(self) -> Outputs:
-        """What drivers are told, and what to log."""
+        """Return what drivers are told, and what to log."""
         ...
 
     def release(self) -> None:

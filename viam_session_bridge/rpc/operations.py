@@ -34,7 +34,7 @@ class Operation:
     nothing but stop, if it came when too many ran.
     """
 
-    id: str
+    id: str  # noqa: A003
     method: str
     started: float
     session: str | None

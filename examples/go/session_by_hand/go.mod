@@ -1,6 +1,6 @@
 module viam_session_bridge.example/session_by_hand
 
-go 1.26.8
+go 1.25.0
 
 require (
 	go.viam.com/api v0.1.577

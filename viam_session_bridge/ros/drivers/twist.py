@@ -59,7 +59,7 @@ class TwistDriver:
 
     @property
     def topic(self) -> str:
-        """The topic's full name, after namespace and remapping."""
+        """Return the topic's full name, after namespace and remapping."""
         return self._publisher.topic_name
 
     def send(self, setpoint: Setpoint) -> None:
