@@ -18,13 +18,14 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test lint bench venv clean distclean
+.PHONY: help demo test lint bench matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot with a real Viam program, kill it, watch the robot stop'
 	@echo 'make test       all tests'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'
+	@echo 'make matrix     test on the versions that robots have, and write docs/versions.md (20 minutes)'
 	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
 	@echo 'make clean      remove what building and testing left behind'
 	@echo 'make distclean  ... and the virtual environment'
@@ -48,6 +49,10 @@ bench:
 	@$(BOOTSTRAP) test
 	@$(RUN) bench/run.py $(ARGS)
 
+matrix:
+	@$(BOOTSTRAP) test
+	@$(RUN) tools/matrix.py $(ARGS)
+
 venv:
 	@$(BOOTSTRAP) test lint
 
@@ -56,4 +61,4 @@ clean:
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .venv-* .venv*.lock
+	rm -rf .venv .venv-* .venv*.lock .matrix

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 import json
+import os
 from pathlib import Path
 import re
 import signal
@@ -56,8 +57,11 @@ def new_namespace() -> str:
 class Program:
     """A Python program in a child process, whose output is read by a thread."""
 
+    # Which Python runs it.
+    interpreter = sys.executable
+
     def __init__(self, *arguments: str | Path, prefix: Sequence[str] = ()) -> None:
-        command = [*prefix, sys.executable, *map(str, arguments)]
+        command = [*prefix, self.interpreter, *map(str, arguments)]
         self.name = ' '.join(command[-3:])
         self.log: list[str] = []
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
@@ -247,6 +251,9 @@ class Driver(Program):
 
 class Client(Program):
     """A real Viam SDK program that takes orders."""
+
+    # viam-sdk pins its protobuf: tools/matrix.py gives it an environment of its own.
+    interpreter = os.environ.get('SDK_PYTHON', sys.executable)
 
     def __init__(self, address: str, *, sessions: bool = True,
                  prefix: Sequence[str] = ()) -> None:

@@ -43,9 +43,9 @@ func main() {
 }
 
 func drive(ctx context.Context, address, name, remote string, power float64) error {
-	// The bridge speaks plain text, asks for no credentials, and is reached without WebRTC.
-	options := []client.RobotClientOption{client.WithDialOptions(
-		rpc.WithInsecure(), rpc.WithForceDirectGRPC())}
+	// The bridge speaks plain text and asks for no credentials. It answers at once that it has no
+	// WebRTC, upon which the SDK connects directly.
+	options := []client.RobotClientOption{client.WithDialOptions(rpc.WithInsecure())}
 	if remote != "" {
 		options = append(options, client.WithRemoteName(remote))
 	}
