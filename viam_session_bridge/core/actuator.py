@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The machine of one actuator: IDLE, MOVING, STOPPING, UNCONFIRMED (table in docs/safety.md).
+The machine of one actuator: IDLE, MOVING, STOPPING, UNCONFIRMED (table in docs/design.md).
 
 It decides what its driver is told and when; it knows neither sessions nor other actuators. A stop
 is not done until it is seen: with feedback it is repeated until the robot rests, without feedback

@@ -1,0 +1,99 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A bridge, a driver that writes down what it hears, and client programs of any language."""
+
+from collections.abc import Callable, Iterator
+import os
+from pathlib import Path
+import time
+from typing import NamedTuple
+
+import processes
+from processes import base, Bridge, Driver, Program, Programs, settings
+import pytest
+
+# Becomes another program under the same process id, so that signals reach that one.
+BECOME = 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])'
+
+SPEED = 0.5  # m/s, at a power of 1
+
+
+class Robot(NamedTuple):
+    """A bridge with one base, and the driver of that base."""
+
+    bridge: Bridge
+    driver: Driver
+    topic: str
+
+    @property
+    def address(self) -> str:
+        """Where it serves; by the name that the TypeScript SDK takes for a direct connection."""
+        return f'localhost:{self.bridge.port}'
+
+    def wait_speed(self, power: float, since: float) -> float:
+        """Wait until the driver hears that share of full speed; returns when (s)."""
+        return processes.wait_until(
+            lambda: next((one for one in self.driver.heard(self.topic, since)
+                          if abs(one.linear[0] - power * SPEED) < 1e-6), None),
+            f'{power} of full speed').at
+
+
+def new_robot(programs: Programs) -> Robot:
+    """Start one on a port of the system's choice."""
+    bridge = programs.bridge(settings({'base': base(max_linear_speed=SPEED)}))
+    topic = bridge.topic()
+    driver = programs.driver(topic)
+    bridge.wait_drivers()
+    return Robot(bridge, driver, topic)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the log files of the children out of the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_LOG_DIR', str(tmp_path_factory.mktemp('ros_log')))
+        yield
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Start programs that end with the test."""
+    with processes.running(tmp_path) as programs:
+        yield programs
+
+
+@pytest.fixture(scope='module')
+def shared_robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
+    """Start a robot for all tests of a module."""
+    with processes.running(tmp_path_factory.mktemp('shared')) as programs:
+        yield new_robot(programs)
+
+
+@pytest.fixture
+def robot(shared_robot: Robot) -> Robot:
+    """Give the module's robot once it rests."""
+    shared_robot.driver.wait_silence(shared_robot.topic)
+    return shared_robot
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Program]]:
+    """Start programs of any language: an absolute path and arguments. They end with the test."""
+    running: list[Program] = []
+
+    def start(program: str | Path, *arguments: str | Path) -> Program:
+        assert os.path.isabs(program)
+        running.append(Program('-c', BECOME, program, *arguments))
+        return running[-1]
+    yield start
+    for program in running:
+        if program.process.poll() is None:
+            program.process.kill()
+        program.ended()
+        print(f'--- {program.name}\n{program.text}')
+
+
+@pytest.fixture
+def began() -> float:
+    """Give the instant (s) at which the test began."""
+    return time.monotonic()

@@ -1,0 +1,182 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Go: the Viam Go SDK (examples/go/drive), and the session API by hand (examples/go/session_by_hand).
+
+Compiling is not for every test run. session_by_hand is built from modules that are there already,
+or with the environment variable BUILD_CLIENTS=1 from the network. The SDK, a matter of many
+minutes, is never built here: VIAM_GO_DRIVE names the program that the example's header builds.
+"""
+
+from collections.abc import Callable
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import time
+
+from conftest import new_robot, Robot
+from processes import base, Program, Programs, settings, wait_until
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / 'examples' / 'go'
+
+QUICK = 60.0  # s, from modules and objects that are there
+PATIENT = 600.0  # s, when it was asked for
+WINDOW = 2.0  # s, the default
+AT_ONCE = 0.0  # s
+RECONNECTING = 40.0  # s; the SDK looks every 10 s, for up to 5 s
+DRIVES = '^drives, error: <nil>$'
+
+
+@pytest.fixture(scope='module')
+def session_by_hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the example, if that is quick or was asked for."""
+    go = shutil.which('go') or shutil.which('go', path='/usr/local/go/bin')
+    if go is None:
+        pytest.skip('go is not installed')
+    asked = bool(os.environ.get('BUILD_CLIENTS'))
+    program = tmp_path_factory.mktemp('go') / 'session_by_hand'
+    environment = {**os.environ, 'CGO_ENABLED': '0', 'GOTOOLCHAIN': 'local'}
+    if not asked:
+        environment['GOPROXY'] = 'off'
+    try:
+        built = subprocess.run(
+            [go, 'build', '-p', '2', '-o', program, '.'], cwd=EXAMPLES / 'session_by_hand',
+            env=environment, capture_output=True, text=True, timeout=PATIENT if asked else QUICK)
+    except subprocess.TimeoutExpired:
+        if asked:
+            raise
+        pytest.skip(f'building takes longer than {QUICK:g} s; BUILD_CLIENTS=1 allows for that')
+    if built.returncode:
+        reason = f'go build failed: {built.stderr.strip()[-300:]}'
+        assert not asked, reason
+        pytest.skip(f'{reason}; BUILD_CLIENTS=1 fetches modules')
+    return program
+
+
+@pytest.fixture
+def drive(run: Callable[..., Program]) -> Callable[..., Program]:
+    """Start the SDK's example at that power; each line of input makes it drive again."""
+    program = os.environ.get('VIAM_GO_DRIVE')
+    if not program:
+        pytest.skip('VIAM_GO_DRIVE names no program built from examples/go/drive')
+
+    def start(robot: Robot, power: float, *options: str) -> Program:
+        return run(program, '--power', str(power), *options, robot.address)
+    return start
+
+
+def session_of(robot: Robot) -> str:
+    """Return the session under which the base was last set in motion."""
+    return [line for line in robot.bridge.text.splitlines() if 'base: moving for session ' in line][
+        -1].rpartition(' ')[2]
+
+
+def enter(program: Program) -> None:
+    """Press Enter."""
+    assert program.process.stdin is not None
+    program.process.stdin.write('\n')
+    program.process.stdin.flush()
+
+
+def test_a_session_held_by_hand(
+        robot: Robot, run: Callable[..., Program], session_by_hand: Path, began: float) -> None:
+    program = run(session_by_hand, robot.address)
+    robot.wait_speed(0.5, began)
+    assert program.ended() == 0, program.text
+    session = program.logged('^session (.*) window 2s$')
+    assert session
+    for line in (f'^open {session[1]} from .*:[0-9]+$', '^moving with beats true$',
+                 '^moving without beats false$', '^refused InvalidArgument SESSION_EXPIRED$'):
+        assert program.logged(line), program.text
+    assert robot.bridge.logged(f'session {session[1]} .* lapsed')
+
+
+@pytest.mark.parametrize('options', [(), ('--remote', 'bridge')], ids=['sdk', 'remote'])
+def test_it_lists_drives_and_stops(
+        robot: Robot, drive: Callable[..., Program], began: float,
+        options: tuple[str, ...]) -> None:
+    """The SDK learns the service from reflection; as a remote it is a viam-server's own client."""
+    program = drive(robot, 0.5, *options)
+    robot.wait_speed(0.5, began)
+    program.wait_logged(DRIVES)
+    assert program.logged('^resource rdk:component:base/base$')
+    # The service and how many methods reflection told of.
+    assert program.logged(r'^api rdk:component:base viam\.component\.base\.v1\.BaseService \d+$')
+    assert session_of(robot)
+    stopped = program.finish()
+    assert program.logged('^stops, error: <nil>$')
+    robot.driver.wait_silence(robot.topic)
+    assert not any(not one.is_zero for one in robot.driver.heard(robot.topic, stopped))
+
+
+def test_a_killed_client_stops_its_base(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    program = drive(robot, 1.0)
+    robot.wait_speed(1.0, began)
+    # Heartbeats hold it.
+    robot.driver.check_driving(robot.topic, 2 * WINDOW)
+    robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
+
+
+def test_a_lost_session_is_recovered_without_the_caller_noticing(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    """Frozen: stopped after the window. Thawed: the next call succeeds, under a new session."""
+    program = drive(robot, 1.0)
+    robot.wait_speed(1.0, began)
+    robot.driver.check_driving(robot.topic, 1.0)
+    old = session_of(robot)
+    frozen = program.freeze()
+    zeros = robot.driver.check_stop(robot.topic, frozen, WINDOW)
+    assert zeros[0].at - frozen >= WINDOW / 2
+    thawed = program.signal(signal.SIGCONT)
+    robot.driver.check_no_motion(robot.topic, thawed)
+    enter(program)
+    robot.wait_speed(1.0, thawed)
+    wait_until(lambda: program.text.count('drives, error: <nil>') == 2, 'the second call')
+    assert 'SESSION_EXPIRED' not in program.text
+    assert session_of(robot) != old
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
+
+
+def test_only_the_end_of_the_last_caller_stops(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
+    a = drive(robot, 0.4)
+    robot.wait_speed(0.4, began)
+    taken = time.monotonic()
+    b = drive(robot, 0.8)
+    robot.wait_speed(0.8, taken)
+    a.kill()
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    robot.driver.check_stop(robot.topic, b.kill(), AT_ONCE)
+
+
+def test_it_reconnects_after_a_restart_of_the_bridge(
+        programs: Programs, drive: Callable[..., Program], began: float) -> None:
+    """The same program drives again, by itself, at the bridge that came after."""
+    robot = new_robot(programs)
+    program = drive(robot, 1.0)
+    robot.wait_speed(1.0, began)
+    old = session_of(robot)
+    robot.bridge.kill()
+    bridge = programs.bridge(
+        settings({'base': base(max_linear_speed=0.5)}, port=robot.bridge.port),
+        namespace=robot.bridge.namespace)
+    bridge.wait_drivers()
+    again = Robot(bridge, robot.driver, robot.topic)
+    began_again = time.monotonic()
+    robot.driver.check_no_motion(robot.topic, began_again)
+
+    def driven() -> bool:
+        before = program.text.count('drives, error')
+        enter(program)
+        wait_until(lambda: program.text.count('drives, error') > before, 'an answer')
+        return program.text.count('drives, error: <nil>') > 1
+    wait_until(driven, 'a command that succeeds', RECONNECTING)
+    again.wait_speed(1.0, began_again)
+    assert session_of(again) != old
+    robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)

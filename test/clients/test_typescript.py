@@ -1,0 +1,125 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The TypeScript SDK on Node: examples/typescript/drive.mjs as it is, installed with npm.
+
+It starts no session, so its connection is its presence. Skipped where node, npm or its packages
+are not to be had.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from conftest import Robot
+from processes import Program
+import pytest
+
+EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'typescript'
+
+OLDEST = 20  # the version of Node that package.json asks for
+INSTALLING = 90.0  # s
+WINDOW = 2.0  # s, the default
+AT_ONCE = 0.0  # s
+FOREVER = '600'  # s
+
+
+@pytest.fixture(scope='module')
+def node() -> str:
+    """Return the path of a Node that is new enough."""
+    path = shutil.which('node')
+    if path is None:
+        pytest.skip('node is not installed')
+    version = subprocess.run([path, '--version'], capture_output=True, text=True).stdout.strip()
+    if int(version.lstrip('v').partition('.')[0]) < OLDEST:
+        pytest.skip(f'node is {version}, older than {OLDEST}')
+    return path
+
+
+@pytest.fixture(scope='module')
+def example(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the example in a folder of its own, exactly as its lock file says."""
+    npm = shutil.which('npm')
+    if npm is None:
+        pytest.skip('npm is not installed')
+    folder = tmp_path_factory.mktemp('typescript')
+    for name in ('package.json', 'package-lock.json', 'drive.mjs'):
+        shutil.copy(EXAMPLE / name, folder)
+    command = [npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund']
+    try:
+        installed = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=INSTALLING)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f'npm ci takes longer than {INSTALLING:g} s')
+    if installed.returncode:
+        pytest.skip(f'npm ci failed: {installed.stderr.strip()[-300:]}')
+    return folder / 'drive.mjs'
+
+
+@pytest.fixture
+def drive(node: str, example: Path, run: Callable[..., Program],
+          robot: Robot) -> Callable[..., Program]:
+    """Start the example at that power, for so many seconds."""
+    def start(power: float, seconds: str = FOREVER) -> Program:
+        return run(node, example, robot.address, 'base', seconds, str(power))
+    return start
+
+
+def test_it_lists_drives_and_stops(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    program = drive(0.5, '1')
+    assert program.ended() == 0, program.text
+    assert program.logged('^resource rdk:component:base/base$')
+    assert program.logged('^stops$')
+    moved = robot.wait_speed(0.5, began)
+    robot.driver.check_stop(robot.topic, moved, 1.0)
+    assert robot.bridge.logged('base: stopping, a client asked for a stop .*no session')
+
+
+def test_a_killed_client_stops_with_its_connection(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    """It has no session, and nothing but its connection holds it beyond a window."""
+    program = drive(1.0)
+    robot.wait_speed(1.0, began)
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
+    assert robot.bridge.logged(
+        'base: stopping, the connection that commanded it is gone .*no session')
+
+
+def test_a_frozen_client_is_not_given_up_within_the_window(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    """Its kernel still answers; a program may be busy for that long."""
+    program = drive(1.0)
+    robot.wait_speed(1.0, began)
+    program.freeze()
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    program.signal(signal.SIGCONT)
+    robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
+
+
+def test_only_the_end_of_the_last_caller_stops(
+        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+    """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
+    a = drive(0.4)
+    robot.wait_speed(0.4, began)
+    taken = time.monotonic()
+    b = drive(0.8)
+    robot.wait_speed(0.8, taken)
+    a.kill()
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    assert {one.linear[0] for one in robot.driver.heard(robot.topic, time.monotonic() - 1.0)} == {
+        0.4}
+    robot.driver.check_stop(robot.topic, b.kill(), AT_ONCE)
+
+
+def test_it_takes_its_own_advice() -> None:
+    """The versions are pinned, and the lock file names nobody's registry."""
+    package = (EXAMPLE / 'package.json').read_text(encoding='utf-8')
+    dependencies = package.partition('"dependencies"')[2]
+    assert len(re.findall(r'": "\d+\.\d+\.\d+"', dependencies)) == 2
+    assert '"resolved"' not in (EXAMPLE / 'package-lock.json').read_text(encoding='utf-8')
