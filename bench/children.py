@@ -4,10 +4,10 @@
 The processes of a run: started in one environment, asked for figures, and ended without a trace.
 
 Here belongs what every measurement shares. What is measured, and with which processes, is in the
-deadline, kill, command, heartbeats and crowd modules.
+deadline, kill, command, heartbeats, crowd and waiting modules.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 import json
 import os
@@ -38,6 +38,18 @@ BASE = """
       receiver_timeout: 0.5
       max_linear_speed: 1.0
       max_angular_speed: 1.0
+"""
+# Nothing listens, and its command is repeated as rarely as may be.
+HELD = """
+    {name}:
+      api: base
+      driver: twist
+      topic: {name}/cmd_vel
+      accept_no_timeout: true
+      require_stop_path: false
+      command_rate: 1.0
+      max_linear_speed: 1.0
+      max_move_duration: 3600.0
 """
 PARAMETERS = """
 viam_session_bridge:
@@ -178,13 +190,18 @@ class World:
         return self._child(name or script, [str(HERE / f'child_{script}.py'), *arguments])
 
     def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
-               noting: bool = False, patience: float = 0.25) -> Child:
-        """Return a bridge with these bases: as users run it, or one that notes its stops."""
+               noting: bool = False, patience: float = 0.25, held: Sequence[str] = ()) -> Child:
+        """
+        Return a bridge with these bases: as users run it, or one that notes its stops.
+
+        held: more bases, for long moves that nobody listens to.
+        """
         program = [str(HERE / 'child_bridge.py')] if noting else ['-m', 'viam_session_bridge.main']
         file = Path(self._folder.name) / f'{name}.yaml'
         file.write_text(PARAMETERS.format(
-            names=', '.join(bases), bases=''.join(BASE.format(name=base) for base in bases),
-            window=window, patience=patience))
+            names=', '.join([*bases, *held]), window=window, patience=patience,
+            bases=''.join([*(BASE.format(name=base) for base in bases),
+                           *(HELD.format(name=base) for base in held)])))
         return self._child(name, [*program, '--ros-args', '--params-file', str(file)])
 
     def end(self, name: str) -> None:

@@ -25,6 +25,7 @@ import deadline
 import heartbeats
 import kill
 from report import Row, table
+import waiting
 
 MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
     'deadline': deadline.measure,
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
     'command': command.measure,
     'heartbeats': heartbeats.measure,
     'crowd': crowd.measure,
+    'waiting': waiting.measure,
 }
 
 

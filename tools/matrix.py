@@ -38,6 +38,12 @@ TESTS = (
     'test/system/test_client_ends.py', 'test/system/test_shutdown.py')
 
 
+# rclpy from PyPI sets these for itself and its children; a cell has libraries of its own.
+FOREIGN = frozenset({
+    '_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'LD_LIBRARY_PATH', 'AMENT_PREFIX_PATH', 'PYTHONPATH',
+    'ROS_DISTRO', 'PYTEST_ADDOPTS'})
+
+
 @dataclass(frozen=True)
 class Cell:
     """One combination. protobuf and grpcio are pip requirements."""
@@ -121,9 +127,8 @@ def run(cell: Cell, work: Path, sdk_python: Path) -> dict[str, str]:
     started = time.monotonic()
     log = work / f'{cell.name}.log'
     variables = {
-        **os.environ, 'SDK_PYTHON': str(sdk_python), 'PYTHONPATH': str(ROOT),
-        'PYTEST_ADDOPTS': ''}
-    variables.pop('_ROS_WHEELS_BOOTSTRAP_COMPLETE', None)
+        **{name: value for name, value in os.environ.items() if name not in FOREIGN},
+        'SDK_PYTHON': str(sdk_python), 'PYTHONPATH': str(ROOT)}
     with log.open('w') as output:
         status = subprocess.run(
             [str(inside), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *TESTS], cwd=ROOT,

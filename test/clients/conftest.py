@@ -8,9 +8,9 @@ from pathlib import Path
 import time
 from typing import NamedTuple
 
-import processes
-from processes import base, Bridge, Driver, Program, Programs, settings
 import pytest
+
+from processes import base, Bridge, Driver, Program, Programs, running, settings, wait_until
 
 # Becomes another program under the same process id, so that signals reach that one.
 BECOME = 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])'
@@ -32,7 +32,7 @@ class Robot(NamedTuple):
 
     def wait_speed(self, power: float, since: float) -> float:
         """Wait until the driver hears that share of full speed; returns when (s)."""
-        return processes.wait_until(
+        return wait_until(
             lambda: next((one for one in self.driver.heard(self.topic, since)
                           if abs(one.linear[0] - power * SPEED) < 1e-6), None),
             f'{power} of full speed').at
@@ -58,14 +58,14 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Start programs that end with the test."""
-    with processes.running(tmp_path) as programs:
+    with running(tmp_path) as programs:
         yield programs
 
 
 @pytest.fixture(scope='module')
 def shared_robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
     """Start a robot for all tests of a module."""
-    with processes.running(tmp_path_factory.mktemp('shared')) as programs:
+    with running(tmp_path_factory.mktemp('shared')) as programs:
         yield new_robot(programs)
 
 
@@ -77,16 +77,22 @@ def robot(shared_robot: Robot) -> Robot:
 
 
 @pytest.fixture
+def own_robot(programs: Programs) -> Robot:
+    """Give a robot that the test may break."""
+    return new_robot(programs)
+
+
+@pytest.fixture
 def run() -> Iterator[Callable[..., Program]]:
     """Start programs of any language: an absolute path and arguments. They end with the test."""
-    running: list[Program] = []
+    started: list[Program] = []
 
     def start(program: str | Path, *arguments: str | Path) -> Program:
         assert os.path.isabs(program)
-        running.append(Program('-c', BECOME, program, *arguments))
-        return running[-1]
+        started.append(Program('-c', BECOME, program, *arguments))
+        return started[-1]
     yield start
-    for program in running:
+    for program in started:
         if program.process.poll() is None:
             program.process.kill()
         program.ended()

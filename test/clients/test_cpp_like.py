@@ -10,15 +10,18 @@ from collections.abc import Iterator
 import time
 from typing import Any
 
-from conftest import Robot
 import grpc
-from processes import Client, PATIENCE, Programs
 import pytest
 from viam.proto.common import Vector3
-from viam.proto.component.base import (
-    SetPowerRequest, SetPowerResponse, StopRequest, StopResponse)
+from viam.proto.component.base import SetPowerRequest, SetPowerResponse, StopRequest, StopResponse
 from viam.proto.robot import (
-    ResourceNamesRequest, ResourceNamesResponse, StopAllRequest, StopAllResponse)
+    ResourceNamesRequest,
+    ResourceNamesResponse,
+    StopAllRequest,
+    StopAllResponse,
+)
+
+from processes import Client, PATIENCE, Programs
 
 WINDOW = 2.0  # s, the default
 AT_ONCE = 0.0  # s
@@ -61,18 +64,18 @@ class CppLike:
 
 
 @pytest.fixture
-def client(robot: Robot) -> Iterator[CppLike]:
+def client(robot: Any) -> Iterator[CppLike]:
     client = CppLike(robot.address)
     yield client
     client.vanish()
 
 
 @pytest.fixture
-def sdk(programs: Programs, robot: Robot) -> Client:
+def sdk(programs: Programs, robot: Any) -> Client:
     return programs.client(robot.address)
 
 
-def test_it_lists_drives_and_stops(robot: Robot, client: CppLike, began: float) -> None:
+def test_it_lists_drives_and_stops(robot: Any, client: CppLike, began: float) -> None:
     assert client.resources == ['base']
     client.set_power(1.0)
     robot.wait_speed(1.0, began)
@@ -82,7 +85,7 @@ def test_it_lists_drives_and_stops(robot: Robot, client: CppLike, began: float) 
     robot.driver.check_stop(robot.topic, asked, AT_ONCE)
 
 
-def test_close_stops_it(robot: Robot, client: CppLike, began: float) -> None:
+def test_close_stops_it(robot: Any, client: CppLike, began: float) -> None:
     client.set_power(1.0)
     robot.wait_speed(1.0, began)
     asked = time.monotonic()
@@ -91,7 +94,7 @@ def test_close_stops_it(robot: Robot, client: CppLike, began: float) -> None:
     assert robot.bridge.logged('base: stopping, .*no session')
 
 
-def test_a_lost_connection_stops_it(robot: Robot, client: CppLike, began: float) -> None:
+def test_a_lost_connection_stops_it(robot: Any, client: CppLike, began: float) -> None:
     client.set_power(1.0)
     robot.wait_speed(1.0, began)
     asked = time.monotonic()
@@ -100,7 +103,7 @@ def test_a_lost_connection_stops_it(robot: Robot, client: CppLike, began: float)
 
 
 def test_close_stops_what_others_move_too(
-        robot: Robot, client: CppLike, sdk: Client, began: float) -> None:
+        robot: Any, client: CppLike, sdk: Client, began: float) -> None:
     """That is what StopAll means; whom it stopped may drive on under its session."""
     sdk.do('set_power', base='base', linear=0.4)
     robot.wait_speed(0.4, began)
@@ -114,7 +117,7 @@ def test_close_stops_what_others_move_too(
 
 
 def test_taking_over_from_a_session_is_held_by_the_connection(
-        robot: Robot, client: CppLike, sdk: Client, began: float) -> None:
+        robot: Any, client: CppLike, sdk: Client, began: float) -> None:
     """In Viam's own server nobody would stop it now; here the connection still does."""
     sdk.do('set_power', base='base', linear=0.4)
     robot.wait_speed(0.4, began)

@@ -11,14 +11,16 @@ minutes, is never built here: VIAM_GO_DRIVE names the program that the example's
 from collections.abc import Callable
 import os
 from pathlib import Path
+import re
 import shutil
 import signal
 import subprocess
 import time
+from typing import Any
 
-from conftest import new_robot, Robot
-from processes import base, Program, Programs, settings, wait_until
 import pytest
+
+from processes import base, Program, Programs, settings, wait_until
 
 EXAMPLES = Path(__file__).resolve().parents[2] / 'examples' / 'go'
 
@@ -63,15 +65,14 @@ def drive(run: Callable[..., Program]) -> Callable[..., Program]:
     if not program:
         pytest.skip('VIAM_GO_DRIVE names no program built from examples/go/drive')
 
-    def start(robot: Robot, power: float, *options: str) -> Program:
+    def start(robot: Any, power: float, *options: str) -> Program:
         return run(program, '--power', str(power), *options, robot.address)
     return start
 
 
-def session_of(robot: Robot) -> str:
+def session_of(robot: Any) -> str:
     """Return the session under which the base was last set in motion."""
-    return [line for line in robot.bridge.text.splitlines() if 'base: moving for session ' in line][
-        -1].rpartition(' ')[2]
+    return re.findall('base: moving for session (.*)', robot.bridge.text)[-1]
 
 
 def enter(program: Program) -> None:
@@ -82,7 +83,7 @@ def enter(program: Program) -> None:
 
 
 def test_a_session_held_by_hand(
-        robot: Robot, run: Callable[..., Program], session_by_hand: Path, began: float) -> None:
+        robot: Any, run: Callable[..., Program], session_by_hand: Path, began: float) -> None:
     program = run(session_by_hand, robot.address)
     robot.wait_speed(0.5, began)
     assert program.ended() == 0, program.text
@@ -96,7 +97,7 @@ def test_a_session_held_by_hand(
 
 @pytest.mark.parametrize('options', [(), ('--remote', 'bridge')], ids=['sdk', 'remote'])
 def test_it_lists_drives_and_stops(
-        robot: Robot, drive: Callable[..., Program], began: float,
+        robot: Any, drive: Callable[..., Program], began: float,
         options: tuple[str, ...]) -> None:
     """The SDK learns the service from reflection; as a remote it is a viam-server's own client."""
     program = drive(robot, 0.5, *options)
@@ -113,7 +114,7 @@ def test_it_lists_drives_and_stops(
 
 
 def test_a_killed_client_stops_its_base(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     program = drive(robot, 1.0)
     robot.wait_speed(1.0, began)
     # Heartbeats hold it.
@@ -122,7 +123,7 @@ def test_a_killed_client_stops_its_base(
 
 
 def test_a_lost_session_is_recovered_without_the_caller_noticing(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     """Frozen: stopped after the window. Thawed: the next call succeeds, under a new session."""
     program = drive(robot, 1.0)
     robot.wait_speed(1.0, began)
@@ -136,14 +137,15 @@ def test_a_lost_session_is_recovered_without_the_caller_noticing(
     enter(program)
     robot.wait_speed(1.0, thawed)
     wait_until(lambda: program.text.count('drives, error: <nil>') == 2, 'the second call')
-    assert 'SESSION_EXPIRED' not in program.text
+    # The SDK may log that a heartbeat was refused; no call was.
+    assert not program.logged('^drives, error: (?!<nil>$)')
     assert session_of(robot) != old
     robot.driver.check_driving(robot.topic, WINDOW + 0.5)
     robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
 
 
 def test_only_the_end_of_the_last_caller_stops(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
     a = drive(robot, 0.4)
     robot.wait_speed(0.4, began)
@@ -156,9 +158,9 @@ def test_only_the_end_of_the_last_caller_stops(
 
 
 def test_it_reconnects_after_a_restart_of_the_bridge(
-        programs: Programs, drive: Callable[..., Program], began: float) -> None:
+        programs: Programs, own_robot: Any, drive: Callable[..., Program], began: float) -> None:
     """The same program drives again, by itself, at the bridge that came after."""
-    robot = new_robot(programs)
+    robot = own_robot
     program = drive(robot, 1.0)
     robot.wait_speed(1.0, began)
     old = session_of(robot)
@@ -167,7 +169,7 @@ def test_it_reconnects_after_a_restart_of_the_bridge(
         settings({'base': base(max_linear_speed=0.5)}, port=robot.bridge.port),
         namespace=robot.bridge.namespace)
     bridge.wait_drivers()
-    again = Robot(bridge, robot.driver, robot.topic)
+    again = robot._replace(bridge=bridge)
     began_again = time.monotonic()
     robot.driver.check_no_motion(robot.topic, began_again)
 

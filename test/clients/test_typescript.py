@@ -14,10 +14,11 @@ import shutil
 import signal
 import subprocess
 import time
+from typing import Any
 
-from conftest import Robot
-from processes import Program
 import pytest
+
+from processes import Program
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'typescript'
 
@@ -62,7 +63,7 @@ def example(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def drive(node: str, example: Path, run: Callable[..., Program],
-          robot: Robot) -> Callable[..., Program]:
+          robot: Any) -> Callable[..., Program]:
     """Start the example at that power, for so many seconds."""
     def start(power: float, seconds: str = FOREVER) -> Program:
         return run(node, example, robot.address, 'base', seconds, str(power))
@@ -70,7 +71,7 @@ def drive(node: str, example: Path, run: Callable[..., Program],
 
 
 def test_it_lists_drives_and_stops(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     program = drive(0.5, '1')
     assert program.ended() == 0, program.text
     assert program.logged('^resource rdk:component:base/base$')
@@ -81,7 +82,7 @@ def test_it_lists_drives_and_stops(
 
 
 def test_a_killed_client_stops_with_its_connection(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     """It has no session, and nothing but its connection holds it beyond a window."""
     program = drive(1.0)
     robot.wait_speed(1.0, began)
@@ -92,7 +93,7 @@ def test_a_killed_client_stops_with_its_connection(
 
 
 def test_a_frozen_client_is_not_given_up_within_the_window(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     """Its kernel still answers; a program may be busy for that long."""
     program = drive(1.0)
     robot.wait_speed(1.0, began)
@@ -103,7 +104,7 @@ def test_a_frozen_client_is_not_given_up_within_the_window(
 
 
 def test_only_the_end_of_the_last_caller_stops(
-        robot: Robot, drive: Callable[..., Program], began: float) -> None:
+        robot: Any, drive: Callable[..., Program], began: float) -> None:
     """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
     a = drive(0.4)
     robot.wait_speed(0.4, began)
