@@ -28,7 +28,7 @@ class Waiting:
     """Connections with waiting calls. hold(), then counted() as often as liked, then end()."""
 
     def __init__(self) -> None:
-        self._asking: http2.Connection | None = None
+        self._port = 0
         self._held: dict[int, http2.Connection] = {}
         self._over = threading.Event()
         self._reader: threading.Thread | None = None
@@ -44,7 +44,7 @@ class Waiting:
         moment. The connections are for moves and again as many for waits.
         """
         self._answers, self._problem = 0, ''
-        self._asking = http2.Connection(port)
+        self._port = port
         moving, blocking = ([http2.Connection(port) for _ in range(connections)] for _ in '12')
         self._held = {one.fileno(): one for one in (*moving, *blocking)}
         operation = str(uuid.uuid4())
@@ -79,8 +79,6 @@ class Waiting:
         close(*self._held.values())
         self._wait_for(calls.MOVE, 0)
         self._wait_for(calls.BLOCK, 0)
-        assert self._asking is not None
-        close(self._asking)
 
     def _read(self) -> None:
         with select.epoll() as ready:
@@ -99,9 +97,12 @@ class Waiting:
                         self._problem = self._problem or repr(reply)
 
     def _listed(self) -> Counter[str]:
-        assert self._asking is not None
-        self._asking.call(calls.OPERATIONS, b'')
-        return Counter(calls.methods_in(answer(self._asking)))
+        # A new one each time: nobody answers pings on it in between.
+        connection = http2.Connection(self._port)
+        connection.call(calls.OPERATIONS, b'')
+        listed = Counter(calls.methods_in(answer(connection)))
+        close(connection)
+        return listed
 
     def _wait_for(self, path: str, count: int) -> None:
         end = steady_now() + PATIENCE

@@ -118,7 +118,9 @@ class Bridge:
     def run(self) -> int:
         """Serve until a signal or a failure, stop everything, and return the exit status."""
         for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+            # Under nohup a closed terminal is meant to change nothing.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         log = self._node.get_logger()
         for warning in self._config.warnings:
             log.warning(warning)
