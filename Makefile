@@ -18,13 +18,14 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test lint bench matrix venv clean distclean
+.PHONY: help demo test lint bench clients matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot with a real Viam program, kill it, watch the robot stop'
 	@echo 'make test       all tests'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'
+	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
 	@echo 'make matrix     test on the versions that robots have, and write docs/versions.md (20 minutes)'
 	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
 	@echo 'make clean      remove what building and testing left behind'
@@ -48,6 +49,12 @@ lint:
 bench:
 	@$(BOOTSTRAP) test
 	@$(RUN) bench/run.py $(ARGS)
+
+# BUILD_CLIENTS: the Go example may fetch its modules. The Go SDK takes many minutes to build and is
+# not built here: VIAM_GO_DRIVE names the program (see examples/go/drive/main.go).
+clients:
+	@$(BOOTSTRAP) test
+	@BUILD_CLIENTS=1 $(RUN) -m pytest test/clients $(ARGS)
 
 matrix:
 	@$(BOOTSTRAP) test

@@ -3,7 +3,7 @@
 """
 A client like the C++ SDK: no session, and `close()` sends StopAll before it closes.
 
-Its calls are made with grpc itself, because the C++ SDK needs a compiler and an hour.
+Its calls are made with grpc itself, because the C++ SDK itself has to be compiled first.
 """
 
 from collections.abc import Iterator
