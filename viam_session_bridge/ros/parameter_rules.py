@@ -87,7 +87,8 @@ def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None
             f'{rate:g} Hz repeats a stop fewer than {COMMANDS_PER_TIMEOUT} times; a stop that '
             'is lost on the way may have no successor.')
     dwell = values.get('rest_dwell')
-    if values.get('odometry_topic') and dwell is not None and end is not None and dwell >= end:
+    watched = _topics([block], Form.FEEDBACK_TOPIC)
+    if watched and dwell is not None and end is not None and dwell >= end:
         errors.append(str(Mistake(
             block.full('rest_dwell'), f'{dwell:g}',
             f'less than {block.full("stop_timeout")} ({end:g} s), or every stop would fail')))
