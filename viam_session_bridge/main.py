@@ -68,7 +68,9 @@ class Bridge:
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
             node, self._gate, config.resources, lambda: self._journal.faulty)
-        self._pump = Pump(self._gate, self._ros.drivers, self._journal.report, self._died)
+        self._pump = Pump(
+            self._gate, self._ros.drivers, self._journal.report, self._died,
+            self._ros.shared)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,

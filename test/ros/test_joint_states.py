@@ -14,9 +14,9 @@ from viam_session_bridge.ros.joint_states import JointWatcher
 class Ear(list[JointSample]):
     """A watcher of 'wheel' and what it passed on."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        self._watcher = JointWatcher('wheel', self.append)
+        self._watcher = JointWatcher('wheel', self.append, scale)
 
     def hear(self, at: float, names: list[str], positions: list[float],
              velocities: list[float]) -> None:
@@ -32,6 +32,14 @@ def test_the_joint_is_found_by_its_name() -> None:
     ear.hear(1.1, ['arm'], [1.0], [3.0])
     ear.hear(1.2, ['wheel', 'arm'], [2.5, 1.0], [5.0, 3.0])
     assert ear == [JointSample((2.0,), 4.0), JointSample((2.5,), 5.0)]
+
+
+def test_a_joint_may_count_the_other_way_round() -> None:
+    """Measured or differentiated, the speed is scaled once."""
+    ear = Ear(scale=-2.0)
+    ear.hear(1.0, ['wheel'], [2.0], [3.0])
+    ear.hear(1.5, ['wheel'], [1.0], [])
+    assert ear == [JointSample((-4.0,), 6.0), JointSample((-2.0,), 4.0)]
 
 
 @pytest.mark.parametrize('velocities', [[], [math.nan]])

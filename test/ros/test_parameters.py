@@ -164,8 +164,8 @@ def test_every_parameter_is_declared_and_described(make_node: MakeNode) -> None:
     for block, table in blocks:
         for entry in table_entries(table):
             name = f'{block}.{entry.name}'
-            if name in ('base.frame_id', 'base.stamp'):
-                assert not node.has_parameter(name), 'belongs to twist_stamped'
+            if name in ('base.frame_id', 'base.stamp', 'motor.index'):
+                assert not node.has_parameter(name), 'belongs to another driver'
                 continue
             described = node.describe_parameter(name)
             assert described.description and described.additional_constraints, name
@@ -651,6 +651,8 @@ def test_a_motor_has_documented_defaults(make_node: MakeNode) -> None:
     ({'max_speed': None}, 'max_speed', ['rad/s']),
     ({'message': 'float46'}, 'message', ["'float64'"]),
     ({'scale': 0.0}, 'scale', ['another number']),
+    ({'joint_scale': 0.0}, 'joint_scale', ['another number']),
+    ({'index': 0}, 'index', ["driver 'float'", "'float_array'"]),
     ({'minimum': 5.0, 'maximum': 5.0}, 'minimum', ['less than motor.maximum (5)']),
     ({'minimum': 1000.0, 'maximum': 2000.0}, 'neutral', ['motor.minimum (1000)']),
     ({'message': 'int16', 'neutral': 0.5, 'offset': 0.5}, 'neutral', ['a whole number']),
@@ -682,6 +684,38 @@ def test_a_motor_and_a_base_may_not_share_an_output(make_node: MakeNode) -> None
                         'base.topic': 'motor/command'}))
     [error] = raised.value.errors
     assert error.startswith('motor.topic: found') and 'base.topic' in error
+
+
+def _array(*indices: int, **changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {'resources': [f'm{number}' for number in range(len(indices))]}
+    for number, index in enumerate(indices):
+        one = {short.partition('.')[2]: value for short, value in MOTOR.items() if '.' in short}
+        one |= {'driver': 'float_array', 'index': index}
+        values.update({f'm{number}.{short}': value for short, value in one.items()})
+    return {**values, **changes}
+
+
+def test_motors_may_share_an_array(make_node: MakeNode) -> None:
+    """In any order of their names."""
+    config = read(make_node(_array(1, 0, 2)))
+    assert [one.index for one in config.resources if isinstance(one, MotorConfig)] == [1, 0, 2]
+
+
+@pytest.mark.parametrize(('values', 'says'), [
+    (_array(0, 0), ['m1.index: found 0, like m0.index', '/motor/command']),
+    (_array(0, 2), ['m1.index: found 2', 'at most 1', '2 resources']),
+    (_array(1), ['m0.index: found 1', 'at most 0']),
+    (_array(0, 0, **{'m1.driver': 'float', 'm1.index': None}),
+     ['m1.topic: found', 'm0.topic', 'no other resource']),
+    (_array(0, 0, **{'m0.driver': 'float', 'm0.index': None}),
+     ['m1.topic: found', 'm0.topic', 'no other resource'])])
+def test_an_array_has_one_resource_for_each_index(
+        make_node: MakeNode, values: dict[str, Any], says: list[str]) -> None:
+    """A controller refuses any other length; a topic of one number is not shared."""
+    with pytest.raises(ConfigurationError) as raised:
+        read(make_node({name: value for name, value in values.items() if value is not None}))
+    [error] = raised.value.errors
+    assert all(each in error for each in says), error
 
 
 def test_a_forgotten_offset_is_suspect(make_node: MakeNode) -> None:

@@ -26,9 +26,9 @@ class JointStates:
         self._subscription = node.create_subscription(
             JointState, topic, self._on_joints, FEEDBACK_QOS)
 
-    def watch(self, joint: str, take: Callable[[JointSample], None]) -> None:
-        """Hand every fresh sample of a joint to a callable, on the executor's thread."""
-        self._watchers.append(JointWatcher(joint, take))
+    def watch(self, joint: str, take: Callable[[JointSample], None], scale: float = 1.0) -> None:
+        """Hand every fresh sample of a joint, scaled, to a callable, on the executor's thread."""
+        self._watchers.append(JointWatcher(joint, take, scale))
 
     def _on_joints(self, message: JointState) -> None:
         for watcher in self._watchers:
@@ -38,8 +38,10 @@ class JointStates:
 class JointWatcher:
     """Finds one joint; differentiates its positions where the velocity is missing."""
 
-    def __init__(self, joint: str, take: Callable[[JointSample], None]) -> None:
+    def __init__(self, joint: str, take: Callable[[JointSample], None],
+                 scale: float = 1.0) -> None:
         self._joint = joint
+        self._scale = scale
         self._take = take
         self._stamp: float | None = None
         self._at = -math.inf
@@ -58,7 +60,7 @@ class JointWatcher:
         elapsed, before = at - self._at, self._position
         # An array that is too short holds nothing about this joint.
         position, velocity = (
-            list(values)[index] if index < len(values) else math.nan
+            values[index] * self._scale if index < len(values) else math.nan
             for values in (message.position, message.velocity))
         if math.isnan(velocity) and elapsed > 0.0:
             velocity = (position - before) / elapsed

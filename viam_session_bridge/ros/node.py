@@ -6,7 +6,7 @@ The node: feedback in, services, diagnostics; its executor runs in a thread of i
 It never decides: what it hears goes to the gate, which it knows as ``Supervision`` only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import functools
 import threading
 
@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 from viam_session_bridge.core.actuator import State
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameters import ResourceConfig
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -55,6 +55,11 @@ class BridgeNode:
     def drivers(self) -> Mapping[str, Driver]:
         """The driver of each resource."""
         return self._drivers
+
+    @property
+    def shared(self) -> Sequence[SharedOutput]:
+        """The outputs that drivers share."""
+        return self._equipment.shared
 
     def _on_appear(self, name: str) -> None:
         self._supervision.driver_appeared(name)

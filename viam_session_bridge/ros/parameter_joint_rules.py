@@ -15,6 +15,9 @@ def check_joint(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check what a resource says of its number and its joint; others pass."""
     if 'neutral' in block.values:
         _check_number(block, errors, warnings)
+    if block.values.get('joint_scale') == 0.0:
+        errors.append(str(Mistake(
+            block.full('joint_scale'), '0', 'another number, or nothing would ever move')))
     states, joint = block.values.get('joint_states_topic'), block.values.get('joint')
     if states and joint == '':
         errors.append(str(Mistake(

@@ -52,6 +52,16 @@ class FloatTable(NumberTable):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FloatArrayTable(NumberTable):
+    """Parameters of driver 'float_array': a number in an array that resources share."""
+
+    index: int = field(default=0, metadata=described(
+        'Place in the std_msgs/msg/Float64MultiArray, which all resources of this driver with the '
+        'same topic share: each has another index, from 0 without a gap. Those that are not '
+        'moved get their neutral number', low=0, high=1000))
+
+
+@dataclass(frozen=True, kw_only=True)
 class JointFeedbackTable:
     """Parameters of feedback from joint states."""
 
@@ -61,6 +71,9 @@ class JointFeedbackTable:
         empty='no feedback: stops are not verified, moves are timed, there is no position'))
     joint: str = field(default='', metadata=described(
         'Name of the joint in the joint states', empty='only without joint_states_topic'))
+    joint_scale: float = field(default=1.0, metadata=described(
+        'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
+        'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
     rest_speed: float = field(default=0.05, metadata=described(
         'Measured speed below which the joint is at rest', unit='rad/s', low=0.0, high=10.0,
         low_excluded=True))
@@ -77,10 +90,10 @@ class JointFeedbackTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotorConfig(JointFeedbackTable, FloatTable, ResourceConfig):
+class MotorConfig(JointFeedbackTable, FloatTable, FloatArrayTable, ResourceConfig):
     """A motor."""
 
-    DRIVERS = {'float': FloatTable}
+    DRIVERS = {'float': FloatTable, 'float_array': FloatArrayTable}
 
     max_speed: float = field(metadata=described(
         'Speed of the motor at full power. Faster commands are clamped; SetPower(1.0) is this '

@@ -63,6 +63,19 @@ class Supervision(Protocol):
         ...
 
 
+class SharedOutput(Protocol):
+    """What several drivers only note things for; the pump flushes it at the end of a pass."""
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The names of those who share it."""
+        ...
+
+    def flush(self) -> None:
+        """Tell the hardware what was noted, if anything was; must return at once."""
+        ...
+
+
 class Driver(Protocol):
     """
     One way of moving and stopping one resource.

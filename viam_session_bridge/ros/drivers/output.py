@@ -57,13 +57,17 @@ class OutputTopic:
         """Publish a message."""
         self._publisher.publish(message)
 
-    def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
+    def path_problem(self, resource: str = '', driver_node: str = '') -> str:
+        """
+        Say why a stop would not arrive at a driver; empty when it would.
+
+        resource and driver_node: of one that shares the topic, instead of our own.
+        """
         if not self._events_supported:
             self._poll_matches()
         return listener_problem(
-            self._node, self._publisher, self._resource, self._type, self._driver_node,
-            self._choice)
+            self._node, self._publisher, resource or self._resource, self._type,
+            driver_node or self._driver_node, self._choice)
 
     def _on_matched(self, info: object) -> None:
         if getattr(info, 'current_count_change', 0) > 0:
