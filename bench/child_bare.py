@@ -16,7 +16,7 @@ from geometry_msgs.msg import Twist
 
 import ros_child
 from viam_session_bridge.gate import steady_now
-from viam_session_bridge.ros.drivers.twist import COMMAND_QOS
+from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from waits import BareWaits
 
 
@@ -69,4 +69,5 @@ class Bare:
 if __name__ == '__main__':
     bare = Bare(sys.argv[1])
     waits = BareWaits()
-    ros_child.run(bare.node, {'port': bare.port, 'publish': bare.publish, 'waits': waits.take})
+    ros_child.run(bare.node, {'port': bare.port, 'publish': bare.publish, 'waits': waits.take,
+                              'versions': ros_child.versions})

@@ -28,6 +28,7 @@ from viam_session_bridge.core.course import Along, BaseSample, Course  # noqa: E
 from viam_session_bridge.core.motion import Motion  # noqa: E402
 from viam_session_bridge.core.rest import RestSettings  # noqa: E402
 
+MOVES, SEED = 100, 1
 STEP = 0.002  # s, of the model
 ODOMETRY_PERIOD = 0.02  # s
 
@@ -125,25 +126,31 @@ def moves(along: Along, count: int, seed: int) -> Iterator[tuple[float, float]]:
             for steered in (False, True))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument('--moves', type=int, default=100)
-    parser.add_argument('--seed', type=int, default=1)
-    options = parser.parse_args()
-    print(f'{options.moves} moves each; latency 20-120 ms, slip 0-15 %, odometry noise 2 mm '
-          f'or 2 mrad, seed {options.seed}')
-    print(f'{"":14}{"timed: median":>16}{"p95":>9}{"worst":>9}{"steered: median":>18}'
-          f'{"p95":>9}{"worst":>9}')
+def table(count: int = MOVES, seed: int = SEED) -> str:
+    """Return the errors of so many moves of each kind, as a text of a few lines."""
+    lines = [f'{count} moves each; latency 20-120 ms, slip 0-15 %, odometry noise 2 mm '
+             f'or 2 mrad, seed {seed}',
+             f'{"":14}{"timed: median":>16}{"p95":>9}{"worst":>9}{"steered: median":>18}'
+             f'{"p95":>9}{"worst":>9}']
     for name, along, factor, unit in (
             ('MoveStraight', Along.PATH, 1e3, 'mm'), ('Spin', Along.YAW, 180 / math.pi, 'deg')):
-        errors = list(zip(*moves(along, options.moves, options.seed), strict=True))
+        errors = list(zip(*moves(along, count, seed), strict=True))
         row = f'{name:14}'
         for width, each in zip((16, 18), errors, strict=True):
             figures = (statistics.median(each), statistics.quantiles(each, n=20)[-1], max(each))
             row += ''.join(f'{figure * factor:{w}.1f}' for figure, w in zip(
                 figures, (width, 9, 9), strict=True))
-        print(f'{row} {unit}')
+        lines.append(f'{row} {unit}')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--moves', type=int, default=MOVES)
+    parser.add_argument('--seed', type=int, default=SEED)
+    options = parser.parse_args()
+    print(table(options.moves, options.seed))
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from typing import Any
 
 HEADINGS = ('measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x p99',
             'target', 'met')
+TEXTS = (0, len(HEADINGS) - 2, len(HEADINGS) - 1)  # the columns that are no numbers
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,28 @@ def table(rows: Sequence[Row]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     shown = [_line(line, widths) for line in lines]
     shown.insert(1, '-+-'.join('-' * width for width in widths))
+    remarks = _remarks(rows)
+    return '\n'.join([*shown, *([''] if remarks else []), *remarks])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the same as table(), in Markdown."""
+    ruler = tuple(':--' if column in TEXTS else '--:' for column in range(len(HEADINGS)))
+    lines = [f'| {" | ".join(line)} |'
+             for line in (HEADINGS, ruler, *(row.cells() for row in rows))]
+    return '\n'.join([*lines, '', *(f'- {remark}' for remark in _remarks(rows))])
+
+
+def _remarks(rows: Sequence[Row]) -> list[str]:
     remarks = []
     for row in rows:
         if row.what_floor:
             remarks.append(f'{row.name}: floor: {row.what_floor}')
         remarks += [f'{row.name}: {note}' for note in row.notes]
-    return '\n'.join([*shown, *([''] if remarks else []), *remarks])
+    return remarks
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    names = (0, len(HEADINGS) - 2, len(HEADINGS) - 1)
     return ' | '.join(
-        cell.ljust(width) if column in names else cell.rjust(width)
+        cell.ljust(width) if column in TEXTS else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))).rstrip()

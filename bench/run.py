@@ -3,7 +3,7 @@
 """
 Measures the bridge's latencies and load, each beside its floor, and prints one table.
 
-    python bench/run.py [--quick] [--only NAME ...] [--json FILE]
+    python bench/run.py [--quick] [--only NAME ...] [--json FILE] [--document FILE]
 
 To add a measurement: a module with a function measure(world) that returns rows, and a line in
 MEASUREMENTS. This is no test: the exit status tells whether it could be measured, nothing more.
@@ -22,6 +22,7 @@ from children import ChildFailed, World
 import command
 import crowd
 import deadline
+import document
 import heartbeats
 import kill
 from report import Row, table
@@ -71,9 +72,12 @@ def main() -> int:
     parser.add_argument('--only', action='append', choices=MEASUREMENTS, metavar='NAME',
                         help='only this one of: ' + ', '.join(MEASUREMENTS) + '; may be repeated')
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write all figures there')
+    parser.add_argument('--document', type=Path, metavar='FILE',
+                        help='also write all figures there, in Markdown')
     options = parser.parse_args()
     rows: list[Row] = []
-    problems: list[str] = []
+    problems: dict[str, str] = {}
+    versions: dict[str, str] = {}
     machine = Machine()
     with World(options.quick) as world:
         for name in options.only or MEASUREMENTS:
@@ -81,13 +85,18 @@ def main() -> int:
             try:
                 rows += MEASUREMENTS[name](world)
             except (ChildFailed, ValueError) as problem:
-                problems.append(f'NOT MEASURED: {name}: {problem}\n{world.end_all()}')
+                problems[name] = f'NOT MEASURED: {name}: {problem}\n{world.end_all()}'
+        if options.document:
+            versions = document.versions(world)
     limits = str(machine)
     print(table(rows))
-    print(f'\n{limits}', *problems, sep='\n')
+    print(f'\n{limits}', *problems.values(), sep='\n')
     if options.json:
-        document = {'rows': [row.data() for row in rows], 'limits': limits, 'quick': options.quick}
-        options.json.write_text(json.dumps(document, indent=2) + '\n', encoding='utf-8')
+        figures = {'rows': [row.data() for row in rows], 'limits': limits, 'quick': options.quick}
+        options.json.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+    if options.document:
+        options.document.write_text(document.markdown(
+            rows, limits, versions, list(problems), options.quick), encoding='utf-8')
     return 1 if problems else 0
 
 

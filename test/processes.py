@@ -27,6 +27,7 @@ import yaml
 
 TEST = Path(__file__).resolve().parent
 DRIVER = TEST / 'system' / 'programs' / 'driver.py'
+MOTORS = TEST / 'system' / 'programs' / 'motors.py'
 CLIENT = TEST / 'system' / 'programs' / 'client.py'
 
 # How long (s) a program may take to come up or an answer to arrive on a busy machine.
@@ -54,6 +55,11 @@ def new_namespace() -> str:
     return f'/run{next(_numbers)}'
 
 
+def _hear_hangups() -> None:
+    """Undo what nohup did, for the child: programs leave SIGHUP alone where it is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Program:
     """A Python program in a child process, whose output is read by a thread."""
 
@@ -67,7 +73,7 @@ class Program:
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, bufsize=1, start_new_session=True)
+            text=True, bufsize=1, start_new_session=True, preexec_fn=_hear_hangups)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -249,6 +255,48 @@ class Driver(Program):
         return zeros
 
 
+class Numbers(NamedTuple):
+    """What simulated motors received: one number, or an array; and when (s)."""
+
+    at: float
+    data: tuple[float, ...]
+
+
+class Motors(Program):
+    """Simulated motors behind one topic; what they heard is kept in order of arrival."""
+
+    def __init__(self, topic: str, *joints: str, node: str = '/motors', joint_states: str = '',
+                 type: str = 'float64',  # noqa: A002
+                 velocity: bool = True) -> None:
+        self.heard: list[Numbers] = []
+        self.ready = threading.Event()
+        super().__init__(
+            MOTORS, f'--node={node}', f'--topic={topic}', f'--type={type}',
+            *(f'--joint={joint}' for joint in joints), f'--joint-states={joint_states}',
+            '--velocity' if velocity else '--no-velocity')
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Record what the motors say."""
+        if entry['event'] == 'numbers':
+            self.heard.append(Numbers(entry['at'], tuple(entry['data'])))
+        elif entry['event'] == 'ready':
+            self.ready.set()
+
+    def wait_ready(self) -> None:
+        """Wait until they listen."""
+        assert self.ready.wait(PATIENCE), f'the motors did not come up:\n{self.text}'
+
+    def since(self, at: float) -> list[Numbers]:
+        """Return what arrived since an instant (s)."""
+        return [one for one in list(self.heard) if one.at >= at]
+
+    def wait_data(self, what: str, wanted: Callable[[tuple[float, ...]], bool],
+                  since: float = 0.0) -> Numbers:
+        """Wait for the first numbers since an instant (s) that are as wanted."""
+        return wait_until(
+            lambda: next((one for one in self.since(since) if wanted(one.data)), None), what)
+
+
 class Client(Program):
     """A real Viam SDK program that takes orders."""
 
@@ -373,6 +421,14 @@ class Programs:
         if ready:
             driver.wait_ready()
         return driver
+
+    def motors(self, *words: str, ready: bool = True, **options: Any) -> Motors:
+        """Start simulated motors and wait until they listen."""
+        motors = Motors(*words, **options)
+        self._running.append(motors)
+        if ready:
+            motors.wait_ready()
+        return motors
 
     def client(self, address: str, *, ready: bool = True, **options: Any) -> Client:
         """Start a client and wait until it is connected."""

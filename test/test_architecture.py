@@ -5,6 +5,7 @@ Who may import whom. The floor plan of the package, as data.
 
     main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
     rpc  -> gate, core                the bridge imports them
+    assembly -> rpc, ros, core: what the parameters mean for the parts that main wires
     ros  -> core                      guard: a process of its own, with the drivers of ros
     gate -> core
     core -> the standard library, without clocks, threads and I/O
@@ -31,7 +32,8 @@ OWN = {
     'rpc': {'core', 'gate'},
     'ros': {'core'},
     'guard': {'core', 'ros'},
-    'main': {'core', 'gate', 'rpc', 'ros', '__init__'},
+    'assembly': {'core', 'rpc', 'ros'},
+    'main': {'assembly', 'core', 'gate', 'rpc', 'ros', '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),

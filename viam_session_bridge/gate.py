@@ -20,7 +20,7 @@ from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
-from viam_session_bridge.core.setpoints import Limits
+from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
@@ -196,6 +196,16 @@ class Gate:
         """Tell whether a resource moves, from feedback where there is any."""
         with self._lock:
             return self._supervisor.is_moving(name, self.now())
+
+    def sample(self, name: str) -> Sample | None:
+        """Return what was measured last; None where it is unknown or stale."""
+        with self._lock:
+            return self._supervisor.sample(name, self.now())
+
+    def wish(self, name: str) -> Setpoint | None:
+        """Return what the driver of a resource is told now; None for a stop or nothing."""
+        with self._lock:
+            return self._supervisor.wish(name)
 
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""

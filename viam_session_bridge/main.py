@@ -22,18 +22,12 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from viam_session_bridge.core.actuator import ActuatorSettings, State
-from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
-from viam_session_bridge.core.sessions import SessionSettings
-from viam_session_bridge.core.setpoints import VelocityLimits
-from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.assembly import limits_of, policy_of, properties_of, resource_of
+from viam_session_bridge.core.actuator import State
 from viam_session_bridge.gate import Gate, make_gate
 from viam_session_bridge.ros.journal import Journal, RosLogHandler
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import (
-    BaseConfig,
     BridgeConfig,
     ConfigurationError,
     explain_startup_error,
@@ -42,7 +36,6 @@ from viam_session_bridge.ros.parameters import (
     watch,
 )
 from viam_session_bridge.ros.pump import Pump
-from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
 EXIT_FAILED = 1
@@ -62,37 +55,6 @@ SWITCH_INTERVAL = 0.0005
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def policy_of(config: BridgeConfig) -> Policy:
-    """Return the rules of supervision that the parameters ask for."""
-    return Policy(
-        sessions=SessionSettings(config.sessions.heartbeat_window, config.sessions.max_sessions),
-        stop_on_disconnect=config.sessions.stop_on_disconnect,
-        unsupervised=UnsupervisedPolicy(config.sessions.unsupervised),
-        stall_limit=config.guard.patience / 2.0)
-
-
-def limits_of(base: BaseConfig) -> VelocityLimits:
-    """Return a base's limits in SI units."""
-    return VelocityLimits(base.max_linear_speed, base.max_angular_speed, base.holonomic)
-
-
-def resource_of(base: BaseConfig) -> Resource:
-    """Return what the core knows of a base."""
-    rest = RestSettings(
-        base.rest_linear, base.rest_angular, base.rest_dwell, base.feedback_timeout)
-    return Resource(base.api, base.name, limits_of(base), ActuatorSettings(
-        command_rate=base.command_rate, stop_hold=base.stop_hold, stop_timeout=base.stop_timeout,
-        rest=rest if base.odometry_topic else None, require_path=base.require_stop_path))
-
-
-def properties_of(base: BaseConfig) -> BaseProperties:
-    """Return what a base says about itself."""
-    return BaseProperties(
-        base.width_meters, base.turning_radius_meters, base.wheel_circumference_meters,
-        base.size_meters, base.max_move_duration, base.linear_deceleration,
-        base.angular_deceleration)
-
-
 class Bridge:
     """All parts of one bridge, started and taken down in order."""
 
@@ -102,18 +64,20 @@ class Bridge:
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
         self._gate: Gate = make_gate(
-            [resource_of(base) for base in config.resources], policy_of(config))
+            [resource_of(one) for one in config.resources], policy_of(config))
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
             node, self._gate, config.resources, lambda: self._journal.faulty)
-        self._pump = Pump(self._gate, self._ros.drivers, self._journal.report, self._died)
+        self._pump = Pump(
+            self._gate, self._ros.drivers, self._journal.report, self._died,
+            self._ros.shared)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
-            {base.name: properties_of(base) for base in config.resources}, self._died)
+            {one.name: properties_of(one) for one in config.resources}, self._died)
 
     def run(self) -> int:
         """Serve until a signal or a failure, stop everything, and return the exit status."""
@@ -134,7 +98,7 @@ class Bridge:
             self._deaths.append(problem)
         else:
             self._node.declare_parameter('grpc.actual_port', port)
-            names = ', '.join(f'{base.api} {base.name}' for base in self._config.resources)
+            names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
             log.info(f'serving {names} at {self._config.grpc.host}:{port}')
             # What exists now stays: no later collection has to walk through it.
             gc.collect()
@@ -145,9 +109,8 @@ class Bridge:
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._gate.configure(
-            policy_of(config), {base.name: limits_of(base) for base in config.resources})
-        self._server.bases.properties = {
-            base.name: properties_of(base) for base in config.resources}
+            policy_of(config), {one.name: limits_of(one) for one in config.resources})
+        self._server.describe({one.name: properties_of(one) for one in config.resources})
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # launch and the terminal may both send one: a second changes nothing.
@@ -181,7 +144,7 @@ class Bridge:
                 break
             time.sleep(0.01)
         # Without feedback, a hold that is longer than our patience was cut short, no more.
-        seen = {base.name for base in self._config.resources if base.odometry_topic}
+        seen = {one.name for one in self._config.resources if one.feedback_topic}
         return [name for name, state in self._gate.states().items()
                 if state in (State.MOVING, State.UNCONFIRMED)
                 or (state is State.STOPPING and name in seen)]

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator
 import dataclasses
+import math
 from pathlib import Path
 import re
 from typing import Any
@@ -18,6 +19,7 @@ from rclpy.parameter import Parameter
 
 from viam_session_bridge.ros import parameters
 from viam_session_bridge.ros.parameter_document import document
+from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_tables import (
     APIS,
     BaseConfig,
@@ -156,14 +158,14 @@ def test_the_standard_ros_parameters_are_tolerated(make_node: MakeNode) -> None:
 
 def test_every_parameter_is_declared_and_described(make_node: MakeNode) -> None:
     """`ros2 param describe` shows meaning, unit and range, and `ros2 param get` a value."""
-    node = make_node(BASE)
+    node = make_node({**MOTOR, **BASE, 'resources': ['base', 'motor']})
     read(node)
-    blocks = [*GLOBAL_BLOCKS.items(), ('base', BaseConfig)]
+    blocks = [*GLOBAL_BLOCKS.items(), *APIS.items()]
     for block, table in blocks:
         for entry in table_entries(table):
             name = f'{block}.{entry.name}'
-            if name in ('base.frame_id', 'base.stamp'):
-                assert not node.has_parameter(name), 'belongs to twist_stamped'
+            if name in ('base.frame_id', 'base.stamp', 'motor.index'):
+                assert not node.has_parameter(name), 'belongs to another driver'
                 continue
             described = node.describe_parameter(name)
             assert described.description and described.additional_constraints, name
@@ -183,7 +185,8 @@ def test_every_parameter_is_declared_and_described(make_node: MakeNode) -> None:
 def test_an_empty_list_is_declared_with_its_type(make_node: MakeNode) -> None:
     """An empty list by itself is a list of bytes to rclpy."""
     node = make_node({**BASE, 'base.size_meters': []})
-    assert read(node).resources[0].size_meters == ()
+    (base,) = read(node).resources
+    assert isinstance(base, BaseConfig) and base.size_meters == ()
     assert node.get_parameter('base.size_meters').type_ == Parameter.Type.DOUBLE_ARRAY
     assert list(node.get_parameter('base.size_meters').value) == []
     assert node.describe_parameter('base.size_meters').read_only
@@ -613,6 +616,114 @@ def test_another_failure_keeps_its_own_text() -> None:
     assert explain_startup_error(OSError('the network is gone'), []) == 'the network is gone'
 
 
+# --- Motors
+
+
+MOTOR: dict[str, Any] = {
+    'resources': ['motor'],
+    'motor.api': 'motor',
+    'motor.driver': 'float',
+    'motor.topic': 'motor/command',
+    'motor.command': 'velocity',
+    'motor.neutral': 0.0,
+    'motor.max_speed': 20.0,
+    'motor.receiver_timeout': 0.5,
+}
+
+
+def _motor(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**MOTOR, **changes}.items() if value is not None}
+
+
+def test_a_motor_has_documented_defaults(make_node: MakeNode) -> None:
+    """What is not said has the value of the reference."""
+    config = read(make_node(MOTOR))
+    assert config == BridgeConfig(resources=(MotorConfig(
+        name='motor', api='motor', driver='float', topic='motor/command', command='velocity',
+        neutral=0.0, max_speed=20.0, receiver_timeout=0.5),))
+    assert not config.warnings and not config.resources[0].feedback_topic
+
+
+@pytest.mark.parametrize(('changes', 'name', 'says'), [
+    ({'neutral': None}, 'neutral', ['nothing', 'a number']),
+    ({'neutral': math.nan}, 'neutral', ['nan']),
+    ({'command': None}, 'command', ["'velocity' or 'power'"]),
+    ({'max_speed': None}, 'max_speed', ['rad/s']),
+    ({'message': 'float46'}, 'message', ["'float64'"]),
+    ({'scale': 0.0}, 'scale', ['another number']),
+    ({'joint_scale': 0.0}, 'joint_scale', ['another number']),
+    ({'index': 0}, 'index', ["driver 'float'", "'float_array'"]),
+    ({'minimum': 5.0, 'maximum': 5.0}, 'minimum', ['less than motor.maximum (5)']),
+    ({'minimum': 1000.0, 'maximum': 2000.0}, 'neutral', ['motor.minimum (1000)']),
+    ({'message': 'int16', 'neutral': 0.5, 'offset': 0.5}, 'neutral', ['a whole number']),
+    ({'message': 'int16', 'neutral': 4e4, 'offset': 4e4}, 'neutral', ['-32768 to 32767']),
+    ({'message': 'bool', 'neutral': 2.0}, 'neutral', ['0 to 1']),
+    ({'joint_states_topic': 'joint_states'}, 'joint', ['motor.joint_states_topic']),
+    ({'joint': 'wheel'}, 'joint', ['motor.joint_states_topic']),
+    ({'joint_states_topic': 'joint_states', 'joint': 'wheel', 'rest_dwell': 5.0}, 'rest_dwell',
+     ['motor.stop_timeout']),
+    ({'joint_states_topic': 'motor/command', 'joint': 'wheel'}, 'joint_states_topic',
+     ['motor.topic']),
+    ({'holonomic': True}, 'holonomic', ['an unknown parameter']),
+    ({'receiver_timeout': 0.0}, 'receiver_timeout', ['motor.accept_no_timeout'])])
+def test_a_mistake_about_a_motor_is_named(
+        make_node: MakeNode, changes: dict[str, Any], name: str, says: list[str]) -> None:
+    """Each mistake alone gives exactly one sentence."""
+    values = _motor({f'motor.{short}': value for short, value in changes.items()})
+    with pytest.raises(ConfigurationError) as raised:
+        read(make_node(values))
+    [error] = raised.value.errors
+    assert error.startswith(f'motor.{name}: found '), error
+    assert all(each in error for each in says), error
+
+
+def test_a_motor_and_a_base_may_not_share_an_output(make_node: MakeNode) -> None:
+    """Whatever their APIs."""
+    with pytest.raises(ConfigurationError) as raised:
+        read(make_node({**MOTOR, **BASE, 'resources': ['base', 'motor'],
+                        'base.topic': 'motor/command'}))
+    [error] = raised.value.errors
+    assert error.startswith('motor.topic: found') and 'base.topic' in error
+
+
+def _array(*indices: int, **changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {'resources': [f'm{number}' for number in range(len(indices))]}
+    for number, index in enumerate(indices):
+        one = {short.partition('.')[2]: value for short, value in MOTOR.items() if '.' in short}
+        one |= {'driver': 'float_array', 'index': index}
+        values.update({f'm{number}.{short}': value for short, value in one.items()})
+    return {**values, **changes}
+
+
+def test_motors_may_share_an_array(make_node: MakeNode) -> None:
+    """In any order of their names."""
+    config = read(make_node(_array(1, 0, 2)))
+    assert [one.index for one in config.resources if isinstance(one, MotorConfig)] == [1, 0, 2]
+
+
+@pytest.mark.parametrize(('values', 'says'), [
+    (_array(0, 0), ['m1.index: found 0, like m0.index', '/motor/command']),
+    (_array(0, 2), ['m1.index: found 2', 'at most 1', '2 resources']),
+    (_array(1), ['m0.index: found 1', 'at most 0']),
+    (_array(0, 0, **{'m1.driver': 'float', 'm1.index': None}),
+     ['m1.topic: found', 'm0.topic', 'no other resource']),
+    (_array(0, 0, **{'m0.driver': 'float', 'm0.index': None}),
+     ['m1.topic: found', 'm0.topic', 'no other resource'])])
+def test_an_array_has_one_resource_for_each_index(
+        make_node: MakeNode, values: dict[str, Any], says: list[str]) -> None:
+    """A controller refuses any other length; a topic of one number is not shared."""
+    with pytest.raises(ConfigurationError) as raised:
+        read(make_node({name: value for name, value in values.items() if value is not None}))
+    [error] = raised.value.errors
+    assert all(each in error for each in says), error
+
+
+def test_a_forgotten_offset_is_suspect(make_node: MakeNode) -> None:
+    """A stop at 1500 beside motion around 0 is a unit that was forgotten."""
+    [warning] = read(make_node(_motor({'motor.neutral': 1500.0}))).warnings
+    assert 'motor.offset' in warning and 'motor.neutral' in warning
+
+
 # --- The documents
 
 
@@ -634,11 +745,23 @@ def test_the_example_file_is_accepted(
         BaseConfig(name='base', driver='twist', topic='cmd_vel', receiver_timeout=0.5),))
 
 
+@pytest.mark.parametrize('path', sorted((ROOT / 'config').glob('*.yaml')), ids=lambda p: p.stem)
+def test_every_example_file_is_accepted(
+        make_node: MakeNode, tmp_path: Path, path: Path) -> None:
+    """As it is, and with every commented default switched on, which changes nothing."""
+    text = path.read_text(encoding='utf-8')
+    config = read(make_node(cli_args=_file(tmp_path, text)))
+    text = re.sub(r'^(\s+)#(?=[a-z_]+:)', r'\1', text, flags=re.MULTILINE)
+    assert read(make_node(cli_args=_file(tmp_path, text))) == config
+
+
 def test_the_example_file_knows_every_parameter() -> None:
     """A new parameter is added to the example, too."""
-    text = (ROOT / 'config' / 'base.yaml').read_text(encoding='utf-8')
-    for table in (*GLOBAL_BLOCKS.values(), *APIS.values()):
-        for entry in table_entries(table):
+    tables = {'base': [*GLOBAL_BLOCKS.values(), APIS['base']], 'motor': [APIS['motor']]}
+    assert tables.keys() == APIS.keys()
+    for example, explained in tables.items():
+        text = (ROOT / 'config' / f'{example}.yaml').read_text(encoding='utf-8')
+        for entry in (entry for table in explained for entry in table_entries(table)):
             assert re.search(rf'^\s+#? ?{entry.name}:', text, flags=re.MULTILINE), entry.name
 
 

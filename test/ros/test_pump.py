@@ -52,16 +52,33 @@ class RecordingDriver:
         return ''
 
 
+class SharedRecorder:
+    """Writes down each flush into the list of the drivers that share it."""
+
+    resources = ('a', 'b')
+
+    def __init__(self, told: list[tuple[str, Velocity | None, float]]) -> None:
+        self.told = told
+        self.fault: Callable[[], None] = lambda: None
+
+    def flush(self) -> None:
+        self.told.append(('flush', None, time.monotonic()))
+        self.fault()
+
+
 class Rig:
     """A gate, its pump and three drivers."""
 
-    def __init__(self, gate: Gate | None = None) -> None:
+    def __init__(self, gate: Gate | None = None, sharing: bool = False) -> None:
         self.gate = gate or make_gate(resources(), policy())
         self.told: list[tuple[str, Velocity | None, float]] = []
         self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
         self.reports: list[tuple[Outputs, dict[str, str]]] = []
         self.deaths: list[BaseException] = []
-        self.pump = Pump(self.gate, self.drivers, self._report, self.deaths.append)
+        self.shared = SharedRecorder(self.told)
+        self.pump = Pump(
+            self.gate, self.drivers, self._report, self.deaths.append,
+            [self.shared] if sharing else [])
         self.caller = Caller(self.gate.start_session(Caller()).id)
 
     def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
@@ -212,7 +229,8 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
     told_at_death: list[int] = []
     rig.pump = Pump(rig.gate, rig.drivers, lambda *_: None,
                     lambda problem: (rig.deaths.append(problem),
-                                     told_at_death.append(len(rig.told)))[0])
+                                     told_at_death.append(len(rig.told)))[0],
+                    [rig.shared])
     rig.start().command('a')
     wait_until(lambda: len(rig.of('a')) >= 2, 'motion')
     rig.drivers['b'].fault = fail(OSError('unplugged'))
@@ -225,7 +243,46 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
         last = [setpoint for driver, setpoint, _ in rig.told[mark:told_at_death[0]]
                 if driver == name][-4:]
         assert last == [None] * 4
+    assert 'flush' in [name for name, _, _ in rig.told[told_at_death[0] - 2:told_at_death[0]]]
     wait_until(lambda: not rig.pump.alive, 'the end of the thread')
+
+
+@pytest.fixture
+def sharing() -> Iterator[Rig]:
+    """Give a rig whose drivers share an output."""
+    rig = Rig(sharing=True)
+    yield rig
+    if rig.pump.alive:
+        rig.pump.stop(5.0)
+
+
+def test_what_drivers_share_goes_out_once_after_all_of_them(sharing: Rig) -> None:
+    """Stops of several that are due at once make one message."""
+    rig = sharing
+    for name in NAMES:
+        rig.command(name)
+    rig.start()
+    wait_until(lambda: 'flush' in [name for name, _, _ in rig.told], 'the first pass')
+    mark = len(rig.told)
+    rig.gate.stop_all()
+    wait_until(lambda: all(None in rig.of(name, mark) for name in NAMES), 'the stops')
+    names = [name for name, _, _ in list(rig.told)]
+    stops = [names.index(name, mark) for name in NAMES]
+    first = min(stops)
+    assert set(names[first:first + 3]) == set(NAMES)
+    assert names[first + 3] == 'flush'
+
+
+def test_a_fault_of_what_is_shared_is_told_of_all_who_share_it(sharing: Rig) -> None:
+    """And the others go on."""
+    rig = sharing
+    rig.shared.fault = fail(OSError('unplugged'))
+    rig.command('c')
+    rig.start()
+    wait_until(lambda: len(rig.of('c')) >= 3, 'repetition')
+    assert all(set(faults) == {'a', 'b'} and 'unplugged' in faults['a']
+               for faults in rig.faults())
+    assert rig.faults() and not rig.deaths
 
 
 def test_those_who_waited_are_told_after_the_drivers(rig: Rig) -> None:

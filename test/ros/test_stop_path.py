@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from processes import Programs, wait_until
-from viam_session_bridge.ros.drivers.twist import COMMAND_QOS
+from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from viam_session_bridge.ros.stop_path import listener_problem, type_name
 
 # Topic -> the nodes that listen to it, and how.

@@ -28,7 +28,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings, Output, State
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.supervisor import Resource, Supervisor
 from viam_session_bridge.gate import Gate, steady_now
 from viam_session_bridge.rpc import proto
@@ -42,6 +42,7 @@ SPARES = 3  # client processes that are started ahead
 SERVICES = {
     'robot': 'viam.robot.v1.RobotService',
     'base': 'viam.component.base.v1.BaseService',
+    'motor': 'viam.component.motor.v1.MotorService',
     'auth': 'proto.rpc.v1.AuthService',
 }
 
@@ -143,6 +144,7 @@ class Client:
             ('grpc.use_local_subchannel_pool', 1), ('grpc.max_send_message_length', -1)])
         self.robot = self._methods('robot')
         self.base = self._methods('base')
+        self.motor = self._methods('motor')
         self.auth = self._methods('auth')
 
     def _methods(self, key: str) -> Any:
@@ -163,7 +165,7 @@ class Bench:
     """The server under test and all that it needs."""
 
     def __init__(self, *, bases: dict[str, VelocityLimits] | None = None,
-                 properties: dict[str, BaseProperties] | None = None, policy: Policy = LENIENT,
+                 properties: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[Gate] = RecordingGate,
                  others: tuple[Resource, ...] = ()) -> None:
@@ -179,11 +181,11 @@ class Bench:
         self.outputs: list[Output] = []
         self.events: list[Any] = []
         self.deaths: list[BaseException] = []
-        for name in bases if paths else ():
-            self.gate.path(name, '')
+        for resource in self.gate.resources() if paths else ():
+            self.gate.path(resource.name, '')
+        own: dict[str, Any] = {name: BaseProperties() for name in bases}
         self.server = Server(
-            self.gate, ServerSettings(port=0),
-            {name: BaseProperties() for name in bases} | (properties or {}), self.deaths.append)
+            self.gate, ServerSettings(port=0), own | (properties or {}), self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False
@@ -225,7 +227,7 @@ class Bench:
 
     # ---- what the robot was told ----
 
-    def told(self, name: str = 'base') -> Velocity | None | str:
+    def told(self, name: str = 'base') -> Setpoint | None | str:
         """Return the last setpoint, None for a stop, 'nothing' if there was no output yet."""
         for output in reversed(self.outputs):
             if output.resource == name:
@@ -234,7 +236,7 @@ class Bench:
 
     def moves(self, name: str = 'base') -> bool:
         """Tell whether the last output of this resource was a motion."""
-        return isinstance(self.told(name), Velocity)
+        return self.told(name) not in (None, 'nothing')
 
     def state(self, name: str = 'base') -> State:
         state: State = self.gate.states()[name]

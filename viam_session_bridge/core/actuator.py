@@ -153,6 +153,17 @@ class Actuator:
         self._rest_confirmed = True
         self._finishing: int | None = None
         self._tracker: Tracker | ArrivalTracker | None = None
+        self._sample: Sample | None = None
+
+    @property
+    def wish(self) -> Setpoint | None:
+        """What the driver is told now; None for a stop or nothing."""
+        steered = self._tracker.wish() if self._tracker is not None else None
+        return steered or (self.motion.setpoint if self.motion else None)
+
+    def sample(self, now: float) -> Sample | None:
+        """Return the newest measurement; None where it is unknown or stale."""
+        return None if self.rest is None or self.rest.moving(now) is None else self._sample
 
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
@@ -243,6 +254,7 @@ class Actuator:
         if not sample.is_finite:
             self.rest.unknown()
             return False
+        self._sample = sample
         self.rest.sample(sample.speed, sample.turn_rate, received_at)
         if self._tracker is None:
             return False
@@ -264,8 +276,7 @@ class Actuator:
         if now < self._next_output:
             return None
         due = self._next_output
-        wish = self._wish()
-        output = Output(self.name, self.epoch, wish, due, self._first)
+        output = Output(self.name, self.epoch, self.wish, due, self._first)
         if self._first and self.motion is None:
             self._hold_until = max(now + self.settings.stop_hold, self._late_until)
             self._fails_at = min(self._fails_at, now + self.settings.stop_timeout)
@@ -300,10 +311,6 @@ class Actuator:
         notes = self.ended, self.changed
         self.ended, self.changed = [], []
         return notes
-
-    def _wish(self) -> Setpoint | None:
-        steered = self._tracker.wish() if self._tracker is not None else None
-        return steered or (self.motion.setpoint if self.motion else None)
 
     def _judge_motion(self, now: float) -> None:
         if self._tracker is None:

@@ -85,13 +85,15 @@ class Course:
 
     Along JOINT it is the travel of a resource's only joint, in its unit.
 
-    deceleration (m/s2 or rad/s2, positive): how the speed falls towards the end.
+    deceleration (m/s2 or rad/s2, positive): how the speed falls towards the end. origin: the
+    position of the joint from which it counts; None counts from the first sample.
     """
 
     along: Along
     amount: float
     speed: float
     deceleration: float
+    origin: float | None = None
 
     def within(self, limits: Limits) -> 'Course':
         """Return this course no faster than the limits."""
@@ -166,6 +168,8 @@ class Tracker:
     def __init__(self, course: Course) -> None:
         self._course = course
         self._last: Sample | None = None
+        if course.origin is not None:
+            self._last = JointSample((course.origin,))
         self._progress = 0.0
 
     @property

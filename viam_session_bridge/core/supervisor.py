@@ -34,7 +34,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy, Presence
 from viam_session_bridge.core.sessions import Session, SessionTable
-from viam_session_bridge.core.setpoints import Limits
+from viam_session_bridge.core.setpoints import Limits, Setpoint
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
@@ -255,6 +255,14 @@ class Supervisor:
     def is_moving(self, name: str, now: float) -> bool:
         """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
         return self._actuator(name).is_moving(now)
+
+    def sample(self, name: str, now: float) -> Sample | None:
+        """Return what was measured last; None where it is unknown or stale."""
+        return self._actuator(name).sample(now)
+
+    def wish(self, name: str) -> Setpoint | None:
+        """Return what the driver of a resource is told now; None for a stop or nothing."""
+        return self._actuator(name).wish
 
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""

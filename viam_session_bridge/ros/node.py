@@ -6,7 +6,8 @@ The node: feedback in, services, diagnostics; its executor runs in a thread of i
 It never decides: what it hears goes to the gate, which it knows as ``Supervision`` only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+import functools
 import threading
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -17,10 +18,9 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.core.actuator import State
-from viam_session_bridge.ros.drivers.twist import TwistDriver
-from viam_session_bridge.ros.feedback import OdometryFeedback
-from viam_session_bridge.ros.parameters import BaseConfig
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.equipment import Equipment
+from viam_session_bridge.ros.parameters import ResourceConfig
+from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -30,7 +30,7 @@ DIAGNOSTICS_PERIOD = 1.0
 class BridgeNode:
     """Drivers, feedback and services of one bridge on an rclpy node."""
 
-    def __init__(self, node: Node, supervision: Supervision, resources: tuple[BaseConfig, ...],
+    def __init__(self, node: Node, supervision: Supervision, resources: tuple[ResourceConfig, ...],
                  faults: Callable[[], dict[str, str]]) -> None:
         self._node = node
         self._supervision = supervision
@@ -38,10 +38,13 @@ class BridgeNode:
         self._problems: dict[str, str] = {}
         # use_sim_time with a paused /clock must stop no watch of ours.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._equipment = Equipment(node, supervision)
         self._drivers: dict[str, Driver] = {
-            config.name: self._make_driver(config) for config in resources}
-        self._feedback = [
-            self._make_feedback(config) for config in resources if config.odometry_topic]
+            config.name: self._equipment.driver(
+                config, functools.partial(self._on_appear, config.name))
+            for config in resources}
+        for config in resources:
+            self._equipment.listen(config)
         self._timers = [
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
             node.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics, clock=steady)]
@@ -53,16 +56,10 @@ class BridgeNode:
         """Return the driver of each resource."""
         return self._drivers
 
-    def _make_driver(self, config: BaseConfig) -> TwistDriver:
-        return TwistDriver(
-            self._node, config.name, config.topic, stamped=config.driver == 'twist_stamped',
-            stamp=config.stamp, frame_id=config.frame_id, driver_node=config.driver_node,
-            on_appear=lambda: self._on_appear(config.name))
-
-    def _make_feedback(self, config: BaseConfig) -> OdometryFeedback:
-        return OdometryFeedback(
-            self._node, config.odometry_topic,
-            lambda sample: self._supervision.measured(config.name, sample))
+    @property
+    def shared(self) -> Sequence[SharedOutput]:
+        """The outputs that drivers share."""
+        return self._equipment.shared
 
     def _on_appear(self, name: str) -> None:
         self._supervision.driver_appeared(name)

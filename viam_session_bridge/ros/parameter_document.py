@@ -7,12 +7,12 @@ from __future__ import annotations
 import textwrap
 
 from viam_session_bridge.ros.parameter_judgement import FORBIDDEN_IN_NAMES, RESERVED, RESOURCES
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind
 from viam_session_bridge.ros.parameter_tables import (
     APIS,
     foreign_to_driver,
     GLOBAL_BLOCKS,
-    ResourceConfig,
     table_entries,
 )
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import difflib
 from typing import Any
 
+from viam_session_bridge.ros.parameter_joint_rules import check_joint
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import (
     Block,
     check_grpc,
@@ -28,7 +30,6 @@ from viam_session_bridge.ros.parameter_tables import (
     BridgeConfig,
     foreign_to_driver,
     GLOBAL_BLOCKS,
-    ResourceConfig,
     table_entries,
 )
 from viam_session_bridge.ros.parameter_values import check_value, Mistake
@@ -73,6 +74,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     check_sessions(shared['sessions'], verdict.errors, warnings)
     for block in resources.values():
         check_resource(block, verdict.errors, warnings)
+        check_joint(block, verdict.errors, warnings)
     check_topics(list(resources.values()), around, verdict.errors, warnings)
     if not verdict.errors:
         verdict.config = BridgeConfig(

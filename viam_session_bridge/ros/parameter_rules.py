@@ -19,6 +19,9 @@ from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mi
 # A receiver that hears fewer commands than this per timeout stops and starts with every delay.
 COMMANDS_PER_TIMEOUT = 3
 
+# The driver whose resources may publish on one topic, because they do it together.
+SHARED_DRIVER = 'float_array'
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -87,7 +90,8 @@ def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None
             f'{rate:g} Hz repeats a stop fewer than {COMMANDS_PER_TIMEOUT} times; a stop that '
             'is lost on the way may have no successor.')
     dwell = values.get('rest_dwell')
-    if values.get('odometry_topic') and dwell is not None and end is not None and dwell >= end:
+    watched = _topics([block], Form.FEEDBACK_TOPIC)
+    if watched and dwell is not None and end is not None and dwell >= end:
         errors.append(str(Mistake(
             block.full('rest_dwell'), f'{dwell:g}',
             f'less than {block.full("stop_timeout")} ({end:g} s), or every stop would fail')))
@@ -129,14 +133,23 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
                  warnings: list[str]) -> None:
     """Refuse two uses of one topic, which only show after remapping and namespace."""
     outputs: dict[str, str] = {}
-    for name, topic in _topics(blocks, Form.OUTPUT_TOPIC):
+    arrays: dict[str, list[Block]] = {}
+    owned = [(block, *found) for block in blocks
+             for found in _topics([block], Form.OUTPUT_TOPIC)]
+    for block, name, topic in owned:
         resolved = _resolve(name, topic, around, errors)
-        if resolved in outputs:
+        shares = resolved is not None and block.values.get('driver') == SHARED_DRIVER
+        if resolved is not None and shares and (resolved in arrays or resolved not in outputs):
+            arrays.setdefault(resolved, []).append(block)
+            outputs.setdefault(resolved, name)
+        elif resolved in outputs:
             errors.append(str(Mistake(
                 name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
                 'a topic that no other resource publishes on')))
         elif resolved is not None:
             outputs[resolved] = name
+    for resolved, members in arrays.items():
+        _check_indices(resolved, members, errors)
     for name, topic in _topics(blocks, Form.FEEDBACK_TOPIC):
         resolved = _resolve(name, topic, around, errors)
         if resolved in outputs:
@@ -149,6 +162,25 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
             warnings.append(
                 f'{name} is {topic!r}: an absolute name ignores the namespace '
                 f'{around.namespace!r} of this node.')
+
+
+def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
+    """Each place of an array belongs to one resource: a controller refuses any other length."""
+    owners: dict[int, Block] = {}
+    for block in members:
+        index = block.values.get('index')
+        if index is None:
+            continue
+        if index in owners:
+            errors.append(str(Mistake(
+                block.full('index'), f'{index}, like {owners[index].full("index")}',
+                f'an index of its own in {topic}')))
+        elif index >= len(members):
+            errors.append(str(Mistake(
+                block.full('index'), f'{index}',
+                f'at most {len(members) - 1}: {topic} is shared by {len(members)} resources, and '
+                'an array has a number for each index from 0')))
+        owners.setdefault(index, block)
 
 
 def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_joints import MotorConfig
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
 
 
@@ -64,39 +66,6 @@ class GuardConfig:
     patience: float = field(default=0.25, metadata=described(
         'Silence of the bridge that is tolerated; when the stop loop oversleeps by more than '
         'half of it, every motion is stopped', unit='s', low=0.1, high=5.0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResourceConfig:
-    """What every resource has, whatever its API and driver."""
-
-    DRIVERS: ClassVar[Mapping[str, type]] = {}
-
-    name: str
-    api: str = field(default='base', metadata=described('Viam API that the resource serves'))
-    driver: str = field(metadata=described('How the resource is moved and stopped'))
-    command_rate: float = field(default=20.0, metadata=described(
-        'How often a held command is repeated. At least 3 times per receiver_timeout',
-        unit='Hz', low=1.0, high=100.0))
-    receiver_timeout: float = field(default=0.0, metadata=described(
-        'Command timeout of the receiver: after this long without a command it stops by itself '
-        '(cmd_vel_timeout of a diff_drive_controller, for example); 0 says that it has none',
-        unit='s', low=0.0, high=60.0))
-    accept_no_timeout: bool = field(default=False, metadata=described(
-        'Accept a receiver without command timeout, which keeps moving if the bridge itself '
-        'dies'))
-    stop_hold: float = field(default=1.0, metadata=described(
-        'How long a stop is repeated. Longer than the timeout of the slowest mux on the way',
-        unit='s', low=0.1, high=30.0))
-    stop_timeout: float = field(default=5.0, metadata=described(
-        'When a stop that was not seen to succeed counts as failed. Longer than stop_hold',
-        unit='s', low=0.1, high=60.0, low_excluded=True))
-    require_stop_path: bool = field(default=True, metadata=described(
-        'Refuse a command while no receiver of the right type and QoS listens, so that a stop '
-        'would reach nobody'))
-    driver_node: str = field(default='', metadata=described(
-        'Node that must listen for the stop path to count', form=Form.NODE,
-        empty='any node counts'))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +140,13 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         'Length (x), width (y) and height (z) of the box that GetGeometries answers', unit='m',
         low=0.0, high=100.0, low_excluded=True, length=3, empty='no geometry'))
 
+    @property
+    def feedback_topic(self) -> str:
+        """The topic of the odometry."""
+        return self.odometry_topic
 
-APIS: Mapping[str, type[BaseConfig]] = {'base': BaseConfig}
+
+APIS: Mapping[str, type[ResourceConfig]] = {'base': BaseConfig, 'motor': MotorConfig}
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig}
@@ -185,7 +159,7 @@ class BridgeConfig:
     grpc: GrpcConfig = GrpcConfig()
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
-    resources: tuple[BaseConfig, ...] = ()
+    resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

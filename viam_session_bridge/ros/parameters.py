@@ -21,7 +21,9 @@ from rclpy.parameter import Parameter
 
 from viam_session_bridge.ros.parameter_descriptors import declare
 from viam_session_bridge.ros.parameter_document import document
+from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_judgement import judge
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import Surroundings
 from viam_session_bridge.ros.parameter_spec import Kind
 from viam_session_bridge.ros.parameter_startup import explain_startup_error
@@ -30,13 +32,12 @@ from viam_session_bridge.ros.parameter_tables import (
     BridgeConfig,
     GrpcConfig,
     GuardConfig,
-    ResourceConfig,
     SessionsConfig,
 )
 
 __all__ = [
     'BaseConfig', 'BridgeConfig', 'ConfigurationError', 'explain_startup_error', 'GrpcConfig',
-    'GuardConfig', 'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'watch']
+    'GuardConfig', 'MotorConfig', 'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'watch']
 
 NODE_NAME = 'viam_session_bridge'
 

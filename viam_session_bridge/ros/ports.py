@@ -5,7 +5,7 @@
 from typing import Protocol
 
 from viam_session_bridge.core.actuator import State
-from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.core.supervisor import Outputs
 
@@ -50,7 +50,7 @@ class Supervision(Protocol):
         """Record that a driver has just come up."""
         ...
 
-    def measured(self, name: str, sample: BaseSample) -> None:
+    def measured(self, name: str, sample: Sample) -> None:
         """Take a feedback sample that has just been received."""
         ...
 
@@ -60,6 +60,19 @@ class Supervision(Protocol):
 
     def reset(self) -> list[str]:
         """Clear unconfirmed stops."""
+        ...
+
+
+class SharedOutput(Protocol):
+    """What several drivers only note things for; the pump flushes it at the end of a pass."""
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The names of those who share it."""
+        ...
+
+    def flush(self) -> None:
+        """Tell the hardware what was noted, if anything was; must return at once."""
         ...
 
 

@@ -8,14 +8,14 @@ queue for it to wait in. It never waits for a driver and never writes a log: a s
 delay a stop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import ctypes
 import threading
 import time
 
 from viam_session_bridge.core.actuator import Output
 from viam_session_bridge.core.supervisor import Outputs
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.
 SLOW_CALL = 0.02
@@ -35,14 +35,17 @@ class Pump:
     """
     Runs in a plain thread on the steady clock.
 
+    shared: outputs that drivers share, each flushed once in a pass.
     report takes the outputs of a pass and driver faults by resource, and must not block. on_death
     is called if the loop cannot go on; by then every driver has been told to stop.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
                  report: Callable[[Outputs, dict[str, str]], None],
-                 on_death: Callable[[BaseException], None]) -> None:
+                 on_death: Callable[[BaseException], None],
+                 shared: Sequence[SharedOutput] = ()) -> None:
         self._supervision = supervision
+        self._shared = shared
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
@@ -82,34 +85,31 @@ class Pump:
         # Stops go out first: a slow driver's motion must not stand before a neighbour's stop.
         for output in sorted(outputs.outputs, key=lambda one: one.setpoint is not None):
             self._drive(output, faults)
+        for shared in self._shared:
+            self._flush(shared, faults)
         polled.release()
         if outputs.outputs or outputs.events or faults:
             self._report(outputs, faults)
         return outputs.wake
 
     def _drive(self, output: Output, faults: dict[str, str]) -> None:
-        driver = self._drivers[output.resource]
-        began = time.monotonic()
-        try:
-            if output.setpoint is None:
-                driver.stop()
-            else:
-                driver.send(output.setpoint)
-        except Exception as problem:  # noqa: B902  one driver's fault must not skip the others
-            faults[output.resource] = f'{type(problem).__name__}: {problem}'
-            return
-        took = time.monotonic() - began
-        if took > SLOW_CALL:
-            faults[output.resource] = f'a driver call took {took * 1e3:.0f} ms'
+        driver, setpoint = self._drivers[output.resource], output.setpoint
+        fault = _attempt(driver.stop if setpoint is None else lambda: driver.send(setpoint))
+        if fault:
+            faults[output.resource] = fault
+
+    def _flush(self, shared: SharedOutput, faults: dict[str, str]) -> None:
+        fault = _attempt(shared.flush)
+        if fault:
+            faults.update(dict.fromkeys(shared.resources, fault))
 
     def _last_resort(self) -> None:
         end = time.monotonic() + LAST_RESORT_HOLD
         while time.monotonic() < end:
             for driver in self._drivers.values():
-                try:
-                    driver.stop()
-                except Exception:  # noqa: B902  nothing better is left to do
-                    pass
+                _attempt(driver.stop)
+            for shared in self._shared:
+                _attempt(shared.flush)
             time.sleep(LAST_RESORT_PERIOD)
 
 
@@ -119,3 +119,14 @@ def _sharpen_timer() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_LEAST_SLACK), 0, 0, 0)
     except (OSError, AttributeError):
         pass
+
+
+def _attempt(act: Callable[[], None]) -> str:
+    """Make a driver's call; returns what was wrong with it, or nothing."""
+    began = time.monotonic()
+    try:
+        act()
+    except Exception as problem:  # noqa: B902  one driver's fault must not skip the others
+        return f'{type(problem).__name__}: {problem}'
+    took = time.monotonic() - began
+    return f'a driver call took {took * 1e3:.0f} ms' if took > SLOW_CALL else ''

@@ -27,8 +27,12 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
 
 
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
-                     driver_node: str) -> str:
-    """Say why nothing that could stop the robot listens to this publisher; empty when it does."""
+                     driver_node: str, choice: str = 'twist or twist_stamped') -> str:
+    """
+    Say why nothing that could stop the robot listens to this publisher; empty when it does.
+
+    choice: what a user may choose when the listener wants another type.
+    """
     matched = publisher.get_subscription_count()
     if matched and not driver_node:
         return ''
@@ -55,7 +59,7 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
         found = ', '.join(sorted({
             f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
         return (f'{resource}.driver: it publishes {wanted} on {topic}, but {found}; '
-                'choose twist or twist_stamped accordingly')
+                f'choose {choice} accordingly')
     return (f'{resource}.topic: {topic} has subscribers of {wanted} whose QoS does not match: '
             + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
 

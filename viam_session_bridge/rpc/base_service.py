@@ -11,22 +11,15 @@ from dataclasses import dataclass
 import math
 from typing import Any
 
-from viam_session_bridge.core.actuator import State
 from viam_session_bridge.core.course import Along, Course
-from viam_session_bridge.core.errors import InvalidCommand, UnknownResource
+from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
-from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.status import unimplemented
+from viam_session_bridge.rpc.component_service import ComponentService
 
-API = 'base'
 MM = 1e-3
-
-# A steered move may take this many times its duration at full speed, and so much longer (s).
-TIME_LIMIT_FACTOR = 3.0
-TIME_LIMIT_MARGIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +41,11 @@ class BaseProperties:
     angular_deceleration: float = 1.0
 
 
-class BaseService:
+class BaseService(ComponentService):
     """Serves the bases of a gate. Methods are spelled as in the proto."""
 
-    def __init__(self, gate: Gate, properties: dict[str, BaseProperties]) -> None:
-        self._gate = gate
-        self.properties = properties
+    API = 'base'
+    MESSAGES = proto.base
 
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
@@ -109,16 +101,6 @@ class BaseService:
             request.name, course, f'angle_deg: {request.angle_deg:g} degrees'))
         return proto.base.SpinResponse()
 
-    async def Stop(self, request: Any, call: Call) -> Any:
-        """Stop; always accepted, from anybody."""
-        self._gate.stop(request.name)
-        return proto.base.StopResponse()
-
-    async def IsMoving(self, request: Any, call: Call) -> Any:
-        """Answer from odometry where configured; else whether a motion or stop is under way."""
-        self._limits(request.name)
-        return proto.base.IsMovingResponse(is_moving=self._gate.is_moving(request.name))
-
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer the configured width, turning radius and wheel circumference (m)."""
         self._limits(request.name)
@@ -141,43 +123,17 @@ class BaseService:
             box.box.dims_mm.x, box.box.dims_mm.y, box.box.dims_mm.z = width, length, height
         return reply
 
-    async def GetStatus(self, request: Any, call: Call) -> Any:
-        """Answer the state of the stop machine and whether the base moves."""
-        self._limits(request.name)
-        reply = proto.common.GetStatusResponse()
-        state = self._gate.states()[request.name]
-        reply.result.update({
-            'state': state.value, 'is_moving': self._gate.is_moving(request.name),
-            'stop_confirmed': state is not State.UNCONFIRMED})
-        return reply
-
-    async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Refuse: a base has no commands of its own."""
-        self._limits(request.name)
-        raise unimplemented(
-            f'{request.name}: no commands are configured for DoCommand on this base')
-
     def _limits(self, name: str) -> VelocityLimits:
         """Return a base's limits. Raises UnknownResource, also for a name of another API."""
-        resource = self._gate.resource(name)
-        if resource.api != API or not isinstance(resource.limits, VelocityLimits):
-            raise UnknownResource(f'{name!r} is a {resource.api}, not a {API}')
-        return resource.limits
+        limits = self._resource(name).limits
+        assert isinstance(limits, VelocityLimits)
+        return limits
 
     def _motion(self, name: str, course: Course, what: str) -> Motion:
         """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
         if course.speed == 0.0:
             return Motion(Velocity())
-        duration = abs(course.amount) / course.speed
-        longest = self.properties[name].max_move_duration
-        if duration > longest:
-            raise InvalidCommand(
-                f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
-                f'allows {longest:g} s')
-        velocity = course.velocity(course.speed)
-        if self._gate.resource(name).actuator.rest is None:
-            return Motion(velocity, duration)
-        return Motion(velocity, duration * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN, course)
+        return self._finite(name, course, self.properties[name].max_move_duration, what)
 
 
 def _vector(request: Any, field: str) -> tuple[float, float, float]:

@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 import threading
+from typing import Any
 
 import grpc
 
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import AuthService
-from viam_session_bridge.rpc.base_service import BaseProperties, BaseService
+from viam_session_bridge.rpc.base_service import BaseService
+from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.presence import Presence, server_options
 from viam_session_bridge.rpc.reflection_service import Catalogue, ReflectionService, VERSIONS
@@ -28,6 +31,12 @@ from viam_session_bridge.rpc.robot_service import RobotService
 _LOG = logging.getLogger(__name__)
 
 START_PATIENCE = 10.0
+
+# One service for each component API that may be configured.
+COMPONENTS: dict[str, type[ComponentService]] = {
+    'viam.component.base.v1.BaseService': BaseService,
+    'viam.component.motor.v1.MotorService': MotorService,
+}
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,19 @@ class ServerError(Exception):
 
 
 class Server:
-    """Serves Viam's API for a gate. on_death is called if it ends without being asked to."""
+    """
+    Serves Viam's API for a gate.
 
-    def __init__(self, gate: Gate, settings: ServerSettings, bases: dict[str, BaseProperties],
+    properties: what each resource says about itself, by name, in the class of its API's service.
+    on_death is called if the server ends without being asked to.
+    """
+
+    def __init__(self, gate: Gate, settings: ServerSettings, properties: dict[str, Any],
                  on_death: Callable[[BaseException], None]) -> None:
         self._gate = gate
         self._settings = settings
-        self.bases = BaseService(gate, bases)
+        self._components = {
+            name: service(gate, properties) for name, service in COMPONENTS.items()}
         self._on_death = on_death
         self._thread = threading.Thread(target=self._run, name='grpc', daemon=True)
         self._started = threading.Event()
@@ -59,6 +74,11 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self.port = 0
+
+    def describe(self, properties: dict[str, Any]) -> None:
+        """Replace what the resources say about themselves."""
+        for component in self._components.values():
+            component.properties = properties
 
     def start(self) -> int:
         """Start serving and return the port. Raises ServerError."""
@@ -103,12 +123,13 @@ class Server:
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
         registry = Registry(self._gate, presence, operations)
-        component_services = {'base': proto.service('viam.component.base.v1.BaseService')}
+        component_services = {
+            service.API: proto.service(name) for name, service in COMPONENTS.items()}
         robot = RobotService(self._gate, operations, component_services, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
-            component_services['base'].full_name: self.bases}
+            **self._components}
         catalogue = Catalogue()
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}

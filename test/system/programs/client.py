@@ -19,10 +19,14 @@ from typing import Any
 
 from grpclib.exceptions import GRPCError
 from viam.components.base import Base, Vector3
+from viam.components.motor import Motor
 from viam.proto.common import Vector3 as ProtoVector3
 from viam.proto.component.base import BaseServiceStub, SetPowerRequest
 from viam.robot.client import RobotClient
 from viam.rpc.dial import dial, DialOptions
+
+# The SDK makes clients of those components only whose classes were imported before.
+COMPONENTS: dict[str, Any] = {'motor': Motor}
 
 OPTIONS = DialOptions(insecure=True, disable_webrtc=True)
 
@@ -61,6 +65,13 @@ class Client:
     async def is_moving(self, base: str) -> bool:
         """Ask whether a base moves."""
         return await self._base(base).is_moving()
+
+    async def call(self, component: str, name: str, method: str,
+                   arguments: tuple[Any, ...] = ()) -> Any:
+        """Call a method of any other component, by the SDK's names."""
+        resource = COMPONENTS[component].from_robot(self._robot, name)
+        value = await getattr(resource, method)(*arguments)
+        return list(value) if isinstance(value, tuple) else getattr(value, '__dict__', value)
 
     async def block(self, seconds: float) -> None:
         """Block the event loop, as a careless program does."""

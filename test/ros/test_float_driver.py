@@ -1,0 +1,89 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The float driver as drivers in other processes see it: every message, every kind of number."""
+
+from itertools import count
+import time
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+
+from processes import Motors, Programs, wait_until
+from viam_session_bridge.core.setpoints import Power, Setpoint, Speed, Velocity
+from viam_session_bridge.ros.drivers.float import FloatDriver, MESSAGES
+from viam_session_bridge.ros.drivers.number import Scaling
+
+_topics = count(1)
+
+PLAIN = Scaling('velocity', full_speed=20.0, neutral=0.0)
+PULSE = Scaling('power', full_speed=20.0, neutral=1500.0, scale=400.0, offset=1500.0,
+                minimum=1100.0, maximum=1900.0)
+
+
+def driver_on(node: Node, message: str, scaling: Scaling) -> FloatDriver:
+    return FloatDriver(
+        node, 'motor', f'motor{next(_topics)}', message=message, scaling=scaling, driver_node='',
+        on_appear=lambda: None)
+
+
+@pytest.mark.parametrize(('scaling', 'setpoint', 'number'), [
+    (PLAIN, Speed(2.5), 2.5),
+    (PLAIN, Power(-0.5), -10.0),
+    (PULSE, Power(0.5), 1700.0),
+    (PULSE, Speed(-10.0), 1300.0),
+    (PULSE, Power(3.0), 1900.0),
+    (PULSE, Power(-3.0), 1100.0)])
+def test_a_wish_becomes_a_number(scaling: Scaling, setpoint: Setpoint, number: float) -> None:
+    """In the unit that the driver wants, within its bounds."""
+    assert scaling.number(setpoint) == pytest.approx(number)
+
+
+def test_a_joint_is_no_base(node: Node) -> None:
+    """A wish of another kind is a fault, never a guess."""
+    with pytest.raises(TypeError, match='cannot do'):
+        driver_on(node, 'float64', PLAIN).send(Velocity((1.0, 0.0, 0.0)))
+
+
+@pytest.fixture(scope='module')
+def pairs(node: Node, shared: Programs) -> dict[str, tuple[FloatDriver, Motors]]:
+    """Start a listener of every type, all at once."""
+    scalings: dict[str, Scaling] = {
+        'int16': PULSE, 'int32': PULSE, 'bool': Scaling('power', 20.0, neutral=1.0)}
+    started = {}
+    for message in MESSAGES:
+        driver = driver_on(node, message, scalings.get(message, PLAIN))
+        started[message] = driver, shared.motors(driver.topic, type=message, ready=False)
+    for driver, _ in started.values():
+        wait_until(lambda driver=driver: not driver.path_problem(), 'a match')
+    return started
+
+
+@pytest.mark.parametrize(('message', 'wish', 'moving', 'neutral'), [
+    ('float64', Speed(0.1), 0.1, 0.0),
+    ('float32', Speed(-0.5), -0.5, 0.0),
+    ('int16', Power(0.4999), 1700, 1500),
+    ('int32', Power(-0.5), 1300, 1500),
+    ('bool', Power(0.2), False, True)])
+def test_motion_and_stop_arrive(
+        pairs: dict[str, tuple[FloatDriver, Motors]], message: str, wish: Setpoint, moving: Any,
+        neutral: Any) -> None:
+    """Integers are rounded; the stop is the neutral number as it is."""
+    driver, listener = pairs[message]
+
+    def heard(act: Any, since: float) -> Any:
+        act()
+        return listener.since(since)
+    # Best-effort readers may miss the first messages.
+    for act, wanted in ((lambda: driver.send(wish), moving), (driver.stop, neutral)):
+        since = time.monotonic()
+        last = wait_until(lambda act=act, since=since: heard(act, since), 'a number')[-1]
+        assert last.data == (wanted,)
+
+
+def test_a_listener_of_another_type_is_named(node: Node, programs: Programs) -> None:
+    """With what to change."""
+    driver = driver_on(node, 'float64', PLAIN)
+    programs.motors(driver.topic, type='float32')
+    wait_until(lambda: 'Float32' in driver.path_problem(), 'the problem')
+    assert 'choose motor.message accordingly' in driver.path_problem()

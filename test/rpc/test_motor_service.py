@@ -1,0 +1,271 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Motors over the wire: units, limits, refusals, home, and moves that are timed or steered.
+
+Viam: revolutions and rpm. Core: rad and rad/s.
+"""
+
+from collections.abc import Callable
+import math
+from typing import Any
+
+import grpc
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings, State
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
+from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.rpc.motor_service import MotorProperties
+
+Code = grpc.StatusCode
+
+RPM = math.tau / 60.0
+FASTEST = 20.0  # rad/s
+
+# How near (rad) a steered move of 60 rpm ends: this motor has none of the delay that the course
+# allows for.
+NEAR = 0.2
+
+
+def a_motor(start: Callable[..., Any], *, feedback: bool, **properties: Any) -> Any:
+    """Serve one motor, and a base beside it."""
+    actuator = ActuatorSettings(
+        stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=1.0) if feedback else None)
+    return start(
+        others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
+        properties={'motor': MotorProperties(**properties)})
+
+
+@pytest.fixture
+def blind(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose motor has no feedback."""
+    return a_motor(start, feedback=False)
+
+
+@pytest.fixture
+def seen(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose motor stands at 1 rad, as its joint states say."""
+    bench = a_motor(start, feedback=True)
+    bench.gate.measured('motor', JointSample((1.0,)))
+    return bench
+
+
+def told(bench: Any) -> Any:
+    """Let the pump pass; return what the motor was told last."""
+    bench.clock.advance(0.05)
+    bench.settle()
+    return bench.told('motor')
+
+
+def begin(bench: Any, method: Any, **fields: Any) -> Any:
+    """Begin a move and wait until the motor moves by it; return the call."""
+    call = method.start(name='motor', **fields)
+    bench.until_moving('motor')
+    return call
+
+
+def simulate(bench: Any, position: float, call: Any) -> float:
+    """Turn the motor as it is told until the call has ended; return where it stands (rad)."""
+    for _ in range(5000):
+        wish = bench.told('motor')
+        speed = wish.value if isinstance(wish, Speed) else 0.0
+        position += speed * 0.02
+        bench.clock.advance(0.02)
+        bench.gate.measured('motor', JointSample((position,), abs(speed)))
+        bench.settle()
+        if call.done():
+            return position
+    raise AssertionError('the move did not end')
+
+
+# ---- held wishes ----
+
+
+@pytest.mark.parametrize(('asked', 'power'), [(0.5, 0.5), (-1.0, -1.0), (2.0, 1.0), (-7.0, -1.0)])
+def test_power_is_a_share_within_one(blind: Any, asked: float, power: float) -> None:
+    client = blind.client()
+    client.motor.SetPower(name='motor', power_pct=asked)
+    assert told(blind) == Power(power)
+    answer = client.motor.IsPowered(name='motor')
+    assert (answer.is_on, answer.power_pct) == (True, power)
+
+
+@pytest.mark.parametrize(('rpm', 'speed'), [(60.0, math.tau), (-30.0, -math.pi), (1e6, FASTEST)])
+def test_rpm_becomes_rad_per_second_within_the_limit(
+        blind: Any, rpm: float, speed: float) -> None:
+    client = blind.client()
+    client.motor.SetRPM(name='motor', rpm=rpm)
+    assert told(blind).value == pytest.approx(speed)
+    answer = client.motor.IsPowered(name='motor')
+    assert answer.is_on and answer.power_pct == pytest.approx(speed / FASTEST)
+
+
+@pytest.mark.parametrize(('method', 'field'), [('SetPower', 'power_pct'), ('SetRPM', 'rpm')])
+def test_zero_is_a_stop(blind: Any, method: str, field: str) -> None:
+    client = blind.client()
+    client.motor.SetPower(name='motor', power_pct=0.5)
+    blind.until_moving('motor')
+    getattr(client.motor, method)(name='motor', **{field: 0.0})
+    blind.until_stopped('motor')
+    answer = client.motor.IsPowered(name='motor')
+    assert (answer.is_on, answer.power_pct) == (False, 0.0)
+
+
+def test_stop_stops_and_is_moving_tells(blind: Any) -> None:
+    client = blind.client()
+    assert not client.motor.IsMoving(name='motor').is_moving
+    client.motor.SetPower(name='motor', power_pct=0.5)
+    assert client.motor.IsMoving(name='motor').is_moving
+    client.motor.Stop(name='motor')
+    blind.until_stopped('motor')
+    blind.until_idle('motor')
+    assert not client.motor.IsMoving(name='motor').is_moving
+    status = client.motor.GetStatus(name='motor').result
+    assert status['state'] == State.IDLE.value
+
+
+# ---- moves ----
+
+
+@pytest.mark.parametrize(('rpm', 'revolutions', 'sign'), [
+    (60.0, 2.0, 1), (-60.0, 2.0, -1), (60.0, -2.0, -1), (-60.0, -2.0, 1)])
+def test_without_feedback_go_for_is_timed(
+        blind: Any, rpm: float, revolutions: float, sign: int) -> None:
+    call = begin(blind, blind.client().motor.GoFor, rpm=rpm, revolutions=revolutions)
+    assert blind.told('motor').value == pytest.approx(sign * math.tau)
+    blind.clock.advance(1.9)
+    blind.settle()
+    assert not call.done() and blind.moves('motor')
+    blind.clock.advance(0.2)
+    blind.until_stopped('motor')
+    assert call.code() is Code.OK
+
+
+@pytest.mark.parametrize(('rpm', 'revolutions'), [(60.0, 2.0), (-100.0, 3.0), (1e6, -20.0)])
+def test_with_feedback_go_for_ends_where_it_should(
+        seen: Any, rpm: float, revolutions: float) -> None:
+    call = begin(seen, seen.client().motor.GoFor, rpm=rpm, revolutions=revolutions)
+    wanted = 1.0 + math.copysign(1.0, rpm) * revolutions * math.tau
+    assert simulate(seen, 1.0, call) == pytest.approx(wanted, abs=0.3)
+    assert call.code() is Code.OK
+
+
+@pytest.mark.parametrize('target', [2.0, -3.0])
+@pytest.mark.parametrize('rpm', [60.0, -60.0])
+def test_go_to_counts_from_home_and_chooses_the_direction(
+        seen: Any, target: float, rpm: float) -> None:
+    client = seen.client()
+    client.motor.ResetZeroPosition(name='motor')
+    call = begin(seen, client.motor.GoTo, rpm=rpm, position_revolutions=target)
+    end = simulate(seen, 1.0, call)
+    assert end == pytest.approx(1.0 + target * math.tau, abs=NEAR)
+    position = client.motor.GetPosition(name='motor').position
+    assert position == pytest.approx(target, abs=NEAR / math.tau)
+
+
+def test_go_to_counts_from_where_it_was_decided(seen: Any) -> None:
+    """A joint that is moving already has gone on when the first sample of the move arrives."""
+    call = begin(seen, seen.client().motor.GoTo, rpm=60.0, position_revolutions=1.0)
+    seen.clock.advance(0.1)
+    seen.gate.measured('motor', JointSample((1.5,), math.tau))
+    assert simulate(seen, 1.5, call) == pytest.approx(math.tau, abs=NEAR)
+
+
+def test_a_go_to_that_is_there_stops(seen: Any) -> None:
+    client = seen.client()
+    client.motor.ResetZeroPosition(name='motor', offset=0.5)
+    client.motor.GoTo(name='motor', rpm=10.0, position_revolutions=-0.5)
+    seen.until_stopped('motor')
+
+
+def test_a_move_without_samples_ends(seen: Any) -> None:
+    call = begin(seen, seen.client().motor.GoFor, rpm=60.0, revolutions=50.0)
+    seen.clock.advance(1.1)
+    seen.until_stopped('motor')
+    assert call.code() is Code.ABORTED
+    assert 'feedback' in call.details()
+
+
+def test_a_stop_ends_a_move_well(seen: Any) -> None:
+    client = seen.client()
+    call = begin(seen, client.motor.GoFor, rpm=60.0, revolutions=50.0)
+    client.motor.Stop(name='motor')
+    assert call.code() is Code.OK
+
+
+# ---- position ----
+
+
+def test_the_position_is_counted_from_home(seen: Any) -> None:
+    client = seen.client()
+    assert client.motor.GetProperties(name='motor').position_reporting
+    assert client.motor.GetPosition(name='motor').position == pytest.approx(1.0 / math.tau)
+    client.motor.ResetZeroPosition(name='motor', offset=0.25)
+    assert client.motor.GetPosition(name='motor').position == pytest.approx(-0.25)
+    seen.gate.measured('motor', JointSample((1.0 + math.tau,)))
+    assert client.motor.GetPosition(name='motor').position == pytest.approx(0.75)
+    seen.settle()
+    assert seen.told('motor') == 'nothing'
+
+
+@pytest.mark.parametrize(('method', 'fields'), [
+    ('GetPosition', {}), ('ResetZeroPosition', {}), ('GoTo', {'rpm': 10.0})])
+def test_what_needs_feedback_says_what_to_configure(
+        blind: Any, seen: Any, method: str, fields: Any) -> None:
+    client = blind.client()
+    assert not client.motor.GetProperties(name='motor').position_reporting
+    code, text = getattr(client.motor, method).refused(name='motor', **fields)
+    assert code is Code.UNIMPLEMENTED
+    assert 'motor.joint_states_topic' in text and method in text
+    seen.clock.advance(1.1)
+    code, text = getattr(seen.client().motor, method).refused(name='motor', **fields)
+    assert code is Code.FAILED_PRECONDITION
+    assert 'motor.joint_states_topic' in text and method in text
+
+
+# ---- refusals ----
+
+
+@pytest.mark.parametrize(('method', 'fields', 'named'), [
+    ('SetPower', {'power_pct': math.nan}, 'power_pct'),
+    ('SetRPM', {'rpm': math.inf}, 'rpm'),
+    ('GoFor', {'rpm': math.nan, 'revolutions': 1.0}, 'rpm'),
+    ('GoFor', {'rpm': 0.09, 'revolutions': 1.0}, 'rpm'),
+    ('GoFor', {'rpm': -0.09, 'revolutions': 1.0}, 'rpm'),
+    ('GoFor', {'rpm': 0.0, 'revolutions': 1.0}, 'rpm'),
+    ('GoFor', {'rpm': 10.0, 'revolutions': 0.0}, 'revolutions'),
+    ('GoFor', {'rpm': 10.0, 'revolutions': math.inf}, 'revolutions'),
+    ('GoFor', {'rpm': 10.0, 'revolutions': 1e300}, 'revolutions'),
+    ('GoFor', {'rpm': 10.0, 'revolutions': 21.0}, 'revolutions'),
+    ('GoTo', {'rpm': 0.05, 'position_revolutions': 1.0}, 'rpm'),
+    ('GoTo', {'rpm': 10.0, 'position_revolutions': math.nan}, 'position_revolutions'),
+    ('GoTo', {'rpm': 10.0, 'position_revolutions': 1e9}, 'position_revolutions'),
+    ('ResetZeroPosition', {'offset': math.nan}, 'offset')])
+def test_bad_values_are_named_and_change_nothing(
+        seen: Any, method: str, fields: Any, named: str) -> None:
+    code, text = getattr(seen.client().motor, method).refused(name='motor', **fields)
+    assert code is Code.INVALID_ARGUMENT
+    assert text.startswith(f'{named}: '), text
+    seen.settle()
+    assert seen.told('motor') == 'nothing'
+    assert not seen.gate.accepted
+
+
+@pytest.mark.parametrize(('method', 'fields'), [
+    ('SetPower', {'power_pct': -0.1}), ('SetRPM', {'rpm': -5.0}),
+    ('GoFor', {'rpm': -5.0, 'revolutions': 1.0}), ('GoTo', {'rpm': 5.0})])
+def test_a_motor_that_turns_one_way_is_not_asked_for_the_other(
+        start: Callable[..., Any], method: str, fields: Any) -> None:
+    bench = a_motor(start, feedback=True, one_way=True)
+    bench.gate.measured('motor', JointSample((1.0,)))
+    code, text = getattr(bench.client().motor, method).refused(name='motor', **fields)
+    assert code is Code.INVALID_ARGUMENT and 'forwards' in text
+    assert not bench.gate.accepted
+
+
+def test_a_base_is_no_motor(blind: Any) -> None:
+    code, text = blind.client().motor.SetPower.refused(name='base', power_pct=0.5)
+    assert code is Code.NOT_FOUND and 'not a motor' in text

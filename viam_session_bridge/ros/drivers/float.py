@@ -1,0 +1,67 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An actuator that takes one number in a std_msgs message. A stop is the neutral number."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from std_msgs.msg import Bool, Float32, Float64, Int16, Int32
+
+from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.ros.drivers.output import OutputTopic
+
+MESSAGES: dict[str, type] = {
+    'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32, 'bool': Bool}
+
+# What fits into the integers; a number beyond is cut to it.
+_BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
+
+
+class FloatDriver:
+    """
+    Publishes one number.
+
+    message: a key of MESSAGES. Integers are rounded; a bool is neutral, or its opposite for any
+    motion.
+    """
+
+    def __init__(self, node: Node, resource: str, topic: str, *, message: str, scaling: Scaling,
+                 driver_node: str, on_appear: Callable[[], None]) -> None:
+        self._scaling = scaling
+        self._message = message
+        self._type: Any = MESSAGES[message]
+        self._output = OutputTopic(
+            node, resource, self._type, topic, driver_node=driver_node, on_appear=on_appear,
+            choice=f'{resource}.message')
+
+    @property
+    def topic(self) -> str:
+        """The topic's full name, after namespace and remapping."""
+        return self._output.name
+
+    def send(self, setpoint: Setpoint) -> None:
+        """Publish the number for a wish."""
+        number = self._scaling.number(setpoint)
+        if self._message == 'bool':
+            self._output.publish(Bool(data=not self._scaling.neutral))
+            return
+        self._publish(number)
+
+    def stop(self) -> None:
+        """Publish the neutral number."""
+        if self._message == 'bool':
+            self._output.publish(Bool(data=bool(self._scaling.neutral)))
+            return
+        self._publish(self._scaling.neutral)
+
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive at a driver; empty when it would."""
+        return self._output.path_problem()
+
+    def _publish(self, number: float) -> None:
+        bound = _BOUNDS.get(self._message)
+        if bound is not None:
+            number = min(bound, max(-bound - 1, round(number)))
+        self._output.publish(self._type(data=number))

@@ -1,0 +1,92 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Actuators that share one std_msgs/Float64MultiArray, as group controllers of ros2_control take it.
+
+Each has an index of its own. What they are told in one pass of the pump goes out in one message;
+the number of one that nobody moves is its neutral one.
+"""
+
+from collections.abc import Callable
+
+from rclpy.node import Node
+from std_msgs.msg import Float64MultiArray
+
+from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.ros.drivers.output import OutputTopic
+
+
+class FloatArray:
+    """The array itself. Indices of its members run from 0 without a gap."""
+
+    def __init__(self, node: Node, resource: str, topic: str) -> None:
+        self._members: list[FloatArrayDriver] = []
+        self._numbers: dict[int, float] = {}
+        self._changed = False
+        self._output = OutputTopic(
+            node, resource, Float64MultiArray, topic, driver_node='', on_appear=self._on_appear,
+            choice='another topic')
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The names of those who share it."""
+        return tuple(member.resource for member in self._members)
+
+    @property
+    def topic(self) -> str:
+        """The topic's full name, after namespace and remapping."""
+        return self._output.name
+
+    def join(self, resource: str, index: int, scaling: Scaling, *, driver_node: str,
+             on_appear: Callable[[], None]) -> 'FloatArrayDriver':
+        """Return the driver of one index. Before the first message, by the thread that builds."""
+        member = FloatArrayDriver(self, resource, index, scaling, driver_node, on_appear)
+        self._members.append(member)
+        self._numbers[index] = scaling.neutral
+        return member
+
+    def note(self, index: int, number: float) -> None:
+        """Note a number for the next message."""
+        self._numbers[index] = number
+        self._changed = True
+
+    def flush(self) -> None:
+        """Publish what was noted, if anything was."""
+        if self._changed:
+            self._changed = False
+            self._output.publish(Float64MultiArray(
+                data=[self._numbers[index] for index in sorted(self._numbers)]))
+
+    def path_problem(self, resource: str, driver_node: str) -> str:
+        """Say why a stop of a member would not arrive at its driver; empty when it would."""
+        return self._output.path_problem(resource, driver_node)
+
+    def _on_appear(self) -> None:
+        for member in self._members:
+            member.on_appear()
+
+
+class FloatArrayDriver:
+    """One number of an array; what it is told goes out when the array is flushed."""
+
+    def __init__(self, array: FloatArray, resource: str, index: int, scaling: Scaling,
+                 driver_node: str, on_appear: Callable[[], None]) -> None:
+        self.resource = resource
+        self.on_appear = on_appear
+        self._array = array
+        self._index = index
+        self._scaling = scaling
+        self._driver_node = driver_node
+
+    def send(self, setpoint: Setpoint) -> None:
+        """Note the number for a wish."""
+        self._array.note(self._index, self._scaling.number(setpoint))
+
+    def stop(self) -> None:
+        """Note the neutral number."""
+        self._array.note(self._index, self._scaling.neutral)
+
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive at a driver; empty when it would."""
+        return self._array.path_problem(self.resource, self._driver_node)

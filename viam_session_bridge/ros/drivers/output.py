@@ -1,0 +1,80 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The topic that a driver commands and stops by: one publisher for both, so that their order holds.
+
+RELIABLE matches every reader, VOLATILE and depth 1 never replay an old wish to a driver that
+restarts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks, UnsupportedEventTypeError
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from viam_session_bridge.ros.stop_path import listener_problem
+
+COMMAND_QOS = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST, depth=1)
+
+
+class OutputTopic:
+    """
+    A publisher that knows who listens.
+
+    on_appear runs on the executor's thread when a new subscriber was matched. choice: what a user
+    may choose when the listener wants another type.
+    """
+
+    def __init__(self, node: Node, resource: str, message_type: type, topic: str, *,
+                 driver_node: str, on_appear: Callable[[], None], choice: str) -> None:
+        self._node = node
+        self._resource = resource
+        self._driver_node = driver_node
+        self._on_appear = on_appear
+        self._choice = choice
+        self._type = message_type
+        self._matched = 0
+        self._events_supported = True
+        try:
+            self._publisher: Any = node.create_publisher(
+                message_type, topic, COMMAND_QOS,
+                event_callbacks=PublisherEventCallbacks(matched=self._on_matched))
+        except UnsupportedEventTypeError:
+            self._events_supported = False
+            self._publisher = node.create_publisher(message_type, topic, COMMAND_QOS)
+
+    @property
+    def name(self) -> str:
+        """The topic's full name, after namespace and remapping."""
+        name: str = self._publisher.topic_name
+        return name
+
+    def publish(self, message: Any) -> None:
+        """Publish a message."""
+        self._publisher.publish(message)
+
+    def path_problem(self, resource: str = '', driver_node: str = '') -> str:
+        """
+        Say why a stop would not arrive at a driver; empty when it would.
+
+        resource and driver_node: of one that shares the topic, instead of our own.
+        """
+        if not self._events_supported:
+            self._poll_matches()
+        return listener_problem(
+            self._node, self._publisher, resource or self._resource, self._type,
+            driver_node or self._driver_node, self._choice)
+
+    def _on_matched(self, info: object) -> None:
+        if getattr(info, 'current_count_change', 0) > 0:
+            self._on_appear()
+
+    def _poll_matches(self) -> None:
+        matched = self._publisher.get_subscription_count()
+        if matched > self._matched:
+            self._on_appear()
+        self._matched = matched

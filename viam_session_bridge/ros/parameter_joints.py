@@ -1,0 +1,106 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Tables of what moves single joints: drivers that publish numbers, joint states, and motors.
+
+A number on its way out is offset + scale * wish, kept between minimum and maximum; a stop is
+neutral, whatever the others say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_spec import described, Form
+
+LARGEST = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberTable:
+    """Parameters of drivers that tell an actuator one number."""
+
+    topic: str = field(metadata=described(
+        'Topic that commands and stops are published on. Relative names follow the namespace',
+        form=Form.OUTPUT_TOPIC))
+    command: str = field(metadata=described(
+        "What the number means: 'velocity' (a wish in rad/s) or 'power' (a share of full power, "
+        '-1 to 1)', choices=('velocity', 'power')))
+    neutral: float = field(metadata=described(
+        'The number that stops: published for every stop, as it is. Not always 0 (1500 for a '
+        'PWM pulse, for example), so it has no default', low=-LARGEST, high=LARGEST))
+    scale: float = field(default=1.0, metadata=described(
+        'The number published is offset + scale * wish; negative turns the direction round, 0 '
+        'is refused', low=-LARGEST, high=LARGEST))
+    offset: float = field(default=0.0, metadata=described(
+        'See scale', low=-LARGEST, high=LARGEST))
+    minimum: float = field(default=-LARGEST, metadata=described(
+        'Smallest number that is ever published. Below maximum', low=-LARGEST, high=LARGEST))
+    maximum: float = field(default=LARGEST, metadata=described(
+        'Largest number that is ever published', low=-LARGEST, high=LARGEST))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatTable(NumberTable):
+    """Parameters of driver 'float': one number in a message of its own."""
+
+    message: str = field(default='float64', metadata=described(
+        'Type of the message, in std_msgs/msg: Float64, Float32, Int16, Int32 (rounded), or Bool '
+        '(neutral is 0 or 1; any motion is the other one, scale and offset do not count)',
+        choices=('float64', 'float32', 'int16', 'int32', 'bool')))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatArrayTable(NumberTable):
+    """Parameters of driver 'float_array': a number in an array that resources share."""
+
+    index: int = field(default=0, metadata=described(
+        'Place in the std_msgs/msg/Float64MultiArray, which all resources of this driver with the '
+        'same topic share: each has another index, from 0 without a gap. Those that are not '
+        'moved get their neutral number', low=0, high=1000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointFeedbackTable:
+    """Parameters of feedback from joint states."""
+
+    joint_states_topic: str = field(default='', metadata=described(
+        'sensor_msgs/msg/JointState that shows position and speed of the joint. Without '
+        'velocities the positions are differentiated', form=Form.FEEDBACK_TOPIC,
+        empty='no feedback: stops are not verified, moves are timed, there is no position'))
+    joint: str = field(default='', metadata=described(
+        'Name of the joint in the joint states', empty='only without joint_states_topic'))
+    joint_scale: float = field(default=1.0, metadata=described(
+        'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
+        'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
+    rest_speed: float = field(default=0.05, metadata=described(
+        'Measured speed below which the joint is at rest', unit='rad/s', low=0.0, high=10.0,
+        low_excluded=True))
+    rest_dwell: float = field(default=0.3, metadata=described(
+        'How long the joint must be at rest before a stop counts as done. Shorter than '
+        'stop_timeout', unit='s', low=0.0, high=10.0))
+    feedback_timeout: float = field(default=0.5, metadata=described(
+        'Age after which joint states no longer say anything', unit='s', low=0.05, high=10.0))
+
+    @property
+    def feedback_topic(self) -> str:
+        """The topic of the joint states."""
+        return self.joint_states_topic
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotorConfig(JointFeedbackTable, FloatTable, FloatArrayTable, ResourceConfig):
+    """A motor."""
+
+    DRIVERS = {'float': FloatTable, 'float_array': FloatArrayTable}
+
+    max_speed: float = field(metadata=described(
+        'Speed of the motor at full power. Faster commands are clamped; SetPower(1.0) is this '
+        'speed', unit='rad/s', low=0.0, high=1e5, low_excluded=True))
+    deceleration: float = field(default=10.0, metadata=described(
+        'How the motor slows down towards the end of a GoFor or GoTo that is steered by joint '
+        'states', unit='rad/s^2', low=0.0, high=1e6, low_excluded=True, mutable=True))
+    max_move_duration: float = field(default=120.0, metadata=described(
+        'Longest GoFor or GoTo that is accepted', unit='s', low=0.0, high=3600.0,
+        low_excluded=True, mutable=True))

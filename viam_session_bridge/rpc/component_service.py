@@ -1,0 +1,89 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the services of all components have in common; nothing that only one of them knows.
+
+A service derives from ComponentService, names its API and messages, and adds its own methods.
+"""
+
+from typing import Any, ClassVar
+
+from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.course import Course
+from viam_session_bridge.core.errors import InvalidCommand, UnknownResource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.status import unimplemented
+
+# A steered move may take this many times its duration at full speed, and so much longer (s).
+TIME_LIMIT_FACTOR = 3.0
+TIME_LIMIT_MARGIN = 5.0
+
+
+class ComponentService:
+    """
+    Serves the components of one API of a gate. Methods are spelled as in the proto.
+
+    API: its name, such as base. MESSAGES: the proto package. properties: what each resource says
+    about itself, by name; those of other APIs may be among them.
+    """
+
+    API: ClassVar[str]
+    MESSAGES: ClassVar[Any]
+
+    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+        self._gate = gate
+        self.properties = properties
+
+    async def Stop(self, request: Any, call: Call) -> Any:
+        """Stop; always accepted, from anybody."""
+        self._gate.stop(request.name)
+        return self.MESSAGES.StopResponse()
+
+    async def IsMoving(self, request: Any, call: Call) -> Any:
+        """Answer from feedback where configured; else whether a motion or stop is under way."""
+        self._resource(request.name)
+        return self.MESSAGES.IsMovingResponse(is_moving=self._gate.is_moving(request.name))
+
+    async def GetStatus(self, request: Any, call: Call) -> Any:
+        """Answer the state of the stop machine and whether the component moves."""
+        self._resource(request.name)
+        reply = proto.common.GetStatusResponse()
+        state = self._gate.states()[request.name]
+        reply.result.update({
+            'state': state.value, 'is_moving': self._gate.is_moving(request.name),
+            'stop_confirmed': state is not State.UNCONFIRMED})
+        return reply
+
+    async def DoCommand(self, request: Any, call: Call) -> Any:
+        """Refuse: there are no commands beyond the API."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: no commands are configured for DoCommand on this {self.API}')
+
+    def _resource(self, name: str) -> Resource:
+        """Return a resource. Raises UnknownResource, also for a name of another API."""
+        resource = self._gate.resource(name)
+        if resource.api != self.API:
+            raise UnknownResource(f'{name!r} is a {resource.api}, not a {self.API}')
+        return resource
+
+    def _finite(self, name: str, course: Course, longest: float, what: str) -> Motion:
+        """
+        Return a course as a motion: steered where there is feedback, else timed.
+
+        Raises InvalidCommand when it would last longer than the longest (s) that is accepted; what
+        names the field and its value.
+        """
+        duration = abs(course.amount) / course.speed
+        if duration > longest:
+            raise InvalidCommand(
+                f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
+                f'allows {longest:g} s')
+        setpoint = course.velocity(course.speed)
+        if self._gate.resource(name).actuator.rest is None:
+            return Motion(setpoint, duration)
+        return Motion(setpoint, duration * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN, course)

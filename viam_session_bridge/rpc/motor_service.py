@@ -1,0 +1,180 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+viam.component.motor.v1.MotorService: revolutions and rpm of Viam into rad and rad/s, and back.
+
+Positions are counted from a home that ResetZeroPosition sets; until then home is the joint's zero.
+"""
+
+from dataclasses import dataclass
+import math
+from typing import Any
+
+from viam_session_bridge.core.course import Along, Course, JointSample
+from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.status import unimplemented
+
+RPM = math.tau / 60.0
+
+# Slower than this (rpm), GoFor and GoTo are refused, as by Viam's own motors.
+SLOWEST_RPM = 0.1
+
+# A GoTo so near (rad) is there already.
+ARRIVED = 1e-3
+
+
+@dataclass(frozen=True)
+class MotorProperties:
+    """
+    What the service must know of a motor.
+
+    max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
+    moves that are steered by feedback slow down. one_way: its driver cannot turn it backwards.
+    """
+
+    max_move_duration: float = 120.0
+    deceleration: float = 10.0
+    one_way: bool = False
+
+
+class MotorService(ComponentService):
+    """Serves the motors of a gate. Methods are spelled as in the proto."""
+
+    API = 'motor'
+    MESSAGES = proto.motor
+
+    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+        super().__init__(gate, properties)
+        # Position (rad) of each motor's home.
+        self._homes: dict[str, float] = {}
+
+    async def SetPower(self, request: Any, call: Call) -> Any:
+        """Turn at a share, -1 to 1, of full power until told otherwise; zero stops."""
+        self._resource(request.name)
+        power = require_finite('power_pct', request.power_pct)
+        self._require_way(request.name, 'power_pct', power)
+        await call.command(request.name, Motion(Power(power)))
+        return proto.motor.SetPowerResponse()
+
+    async def SetRPM(self, request: Any, call: Call) -> Any:
+        """Turn at rpm, within the limit, until told otherwise; zero stops."""
+        self._resource(request.name)
+        rpm = require_finite('rpm', request.rpm)
+        self._require_way(request.name, 'rpm', rpm)
+        await call.command(request.name, Motion(Speed(rpm * RPM)))
+        return proto.motor.SetRPMResponse()
+
+    async def GoFor(self, request: Any, call: Call) -> Any:
+        """
+        Turn by revolutions at rpm; answers when it is done.
+
+        A negative product turns backwards. Steered by the joint's position where joint states are
+        configured, else timed.
+        """
+        self._resource(request.name)
+        speed = _speed(request.rpm)
+        revolutions = require_finite('revolutions', request.revolutions)
+        if revolutions == 0.0:
+            raise InvalidCommand(
+                'revolutions: 0 is no move; expected another number (SetRPM turns without end)')
+        amount = math.copysign(1.0, speed) * revolutions * math.tau
+        self._require_way(request.name, 'revolutions', amount)
+        await call.move(request.name, self._motion(
+            request.name, amount, speed, f'revolutions: {request.revolutions:g}'))
+        return proto.motor.GoForResponse()
+
+    async def GoTo(self, request: Any, call: Call) -> Any:
+        """
+        Turn to a position, in revolutions from home, at rpm; answers when it is there.
+
+        The direction follows from the target. Needs joint states; where it is already, it stops.
+        """
+        self._resource(request.name)
+        speed = _speed(request.rpm)
+        target = require_finite('position_revolutions', request.position_revolutions) * math.tau
+        position = self._position(request.name, 'GoTo')
+        amount = target + self._homes.get(request.name, 0.0) - position
+        if abs(amount) < ARRIVED:
+            await call.command(request.name, Motion(Speed(0.0)))
+            return proto.motor.GoToResponse()
+        self._require_way(request.name, 'position_revolutions', amount)
+        await call.move(request.name, self._motion(
+            request.name, amount, speed,
+            f'position_revolutions: {request.position_revolutions:g}', position))
+        return proto.motor.GoToResponse()
+
+    async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
+        """Make the present position, plus an offset in revolutions, the home. Moves nothing."""
+        self._resource(request.name)
+        offset = require_finite('offset', request.offset) * math.tau
+        self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
+        return proto.motor.ResetZeroPositionResponse()
+
+    async def GetPosition(self, request: Any, call: Call) -> Any:
+        """Answer the measured position in revolutions from home."""
+        self._resource(request.name)
+        position = self._position(request.name, 'GetPosition')
+        return proto.motor.GetPositionResponse(
+            position=(position - self._homes.get(request.name, 0.0)) / math.tau)
+
+    async def GetProperties(self, request: Any, call: Call) -> Any:
+        """Answer whether the position is measured."""
+        return proto.motor.GetPropertiesResponse(
+            position_reporting=self._resource(request.name).actuator.rest is not None)
+
+    async def IsPowered(self, request: Any, call: Call) -> Any:
+        """Answer what the driver is told now, as a share of full power; 0 while it stops."""
+        resource = self._resource(request.name)
+        wish, share = self._gate.wish(request.name), 0.0
+        if isinstance(wish, Power):
+            share = wish.value
+        elif isinstance(wish, Speed) and isinstance(resource.limits, JointLimits):
+            share = wish.value / resource.limits.speed
+        return proto.motor.IsPoweredResponse(is_on=wish is not None, power_pct=share)
+
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Answer that a motor has no geometry of its own."""
+        self._resource(request.name)
+        return proto.common.GetGeometriesResponse()
+
+    def _position(self, name: str, method: str) -> float:
+        """Return the measured position, rad. Raises CallError or NoFeedback."""
+        if self._resource(name).actuator.rest is None:
+            raise unimplemented(
+                f'{name}: {method} needs the position of the motor; configure '
+                f'{name}.joint_states_topic and {name}.joint')
+        sample = self._gate.sample(name)
+        if not isinstance(sample, JointSample):
+            raise NoFeedback(
+                f'{name}: {method} needs the position of the motor, and no joint state of '
+                f'{name}.joint has arrived lately on {name}.joint_states_topic')
+        return sample.positions[0]
+
+    def _motion(self, name: str, amount: float, speed: float, what: str,
+                origin: float | None = None) -> Motion:
+        own, limits = self.properties[name], self._resource(name).limits
+        fastest = limits.speed if isinstance(limits, JointLimits) else math.inf
+        return self._finite(name, Course(
+            Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
+            own.max_move_duration, what)
+
+    def _require_way(self, name: str, field: str, wish: float) -> None:
+        if wish < 0.0 and self.properties[name].one_way:
+            raise InvalidCommand(
+                f'{field}: backwards; the driver of {name} can only turn it forwards '
+                f'({name}.message is bool)')
+
+
+def _speed(rpm: float) -> float:
+    """Return the speed of a finite move, rad/s, signed. Raises InvalidCommand."""
+    if abs(require_finite('rpm', rpm)) < SLOWEST_RPM:
+        raise InvalidCommand(
+            f'rpm: {rpm:g} is too slow for a move; expected {SLOWEST_RPM} or more, or as much '
+            'below 0')
+    return rpm * RPM
