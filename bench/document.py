@@ -18,7 +18,8 @@ import report
 
 _PAGE = """# Benchmarks
 
-Written by `make bench ARGS="--document docs/benchmarks.md"`; `make bench` repeats the measurement.
+`make bench` measures all this again; `make bench ARGS="--document docs/benchmarks.md"` also writes
+this page.
 {warnings}
 ## Machine
 

@@ -157,7 +157,7 @@ class Actuator:
 
     @property
     def wish(self) -> Setpoint | None:
-        """What the driver is told now; None for a stop or nothing."""
+        """Return what the driver is told now; None for a stop or nothing."""
         steered = self._tracker.wish() if self._tracker is not None else None
         return steered or (self.motion.setpoint if self.motion else None)
 

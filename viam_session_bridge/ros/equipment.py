@@ -45,7 +45,7 @@ class Equipment:
 
     @property
     def shared(self) -> tuple[SharedOutput, ...]:
-        """The outputs that drivers share."""
+        """Return the outputs that drivers share."""
         return tuple(self._arrays.values())
 
     def _array(self, config: MotorConfig) -> FloatArray:

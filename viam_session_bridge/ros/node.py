@@ -58,7 +58,7 @@ class BridgeNode:
 
     @property
     def shared(self) -> Sequence[SharedOutput]:
-        """The outputs that drivers share."""
+        """Return the outputs that drivers share."""
         return self._equipment.shared
 
     def _on_appear(self, name: str) -> None:

@@ -85,7 +85,7 @@ class JointFeedbackTable:
 
     @property
     def feedback_topic(self) -> str:
-        """The topic of the joint states."""
+        """Return the topic of the joint states."""
         return self.joint_states_topic
 
 

@@ -45,5 +45,5 @@ class ResourceConfig:
 
     @property
     def feedback_topic(self) -> str:
-        """The topic that shows whether the resource is at rest; empty without feedback."""
+        """Return the topic that shows whether the resource is at rest; empty without feedback."""
         return ''

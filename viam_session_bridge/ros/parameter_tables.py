@@ -142,7 +142,7 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
 
     @property
     def feedback_topic(self) -> str:
-        """The topic of the odometry."""
+        """Return the topic of the odometry."""
         return self.odometry_topic
 
 

@@ -68,7 +68,7 @@ class SharedOutput(Protocol):
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """The names of those who share it."""
+        """Return the names of those who share it."""
         ...
 
     def flush(self) -> None:

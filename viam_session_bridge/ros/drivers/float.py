@@ -38,7 +38,7 @@ class FloatDriver:
 
     @property
     def topic(self) -> str:
-        """The topic's full name, after namespace and remapping."""
+        """Return the topic's full name, after namespace and remapping."""
         return self._output.name
 
     def send(self, setpoint: Setpoint) -> None:

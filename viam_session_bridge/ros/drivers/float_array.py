@@ -30,12 +30,12 @@ class FloatArray:
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """The names of those who share it."""
+        """Return the names of those who share it."""
         return tuple(member.resource for member in self._members)
 
     @property
     def topic(self) -> str:
-        """The topic's full name, after namespace and remapping."""
+        """Return the topic's full name, after namespace and remapping."""
         return self._output.name
 
     def join(self, resource: str, index: int, scaling: Scaling, *, driver_node: str,

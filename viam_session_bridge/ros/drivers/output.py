@@ -49,7 +49,7 @@ class OutputTopic:
 
     @property
     def name(self) -> str:
-        """The topic's full name, after namespace and remapping."""
+        """Return the topic's full name, after namespace and remapping."""
         name: str = self._publisher.topic_name
         return name
 

@@ -23,9 +23,8 @@ class TwistDriver:
     Publishes a base's velocity.
 
     stamp: 'zero' leaves the stamp empty, which ros2_control bases read as the time of receipt;
-    'now'
-    takes the node's ROS clock at the moment of publishing. on_appear runs on the executor's thread
-    when a new subscriber was matched.
+    'now' takes the node's ROS clock at the moment of publishing. on_appear runs on the executor's
+    thread when a new subscriber was matched.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, *, stamped: bool, stamp: str,
