@@ -15,10 +15,11 @@ import uuid
 
 import protocol
 from viam_session_bridge import main
-from viam_session_bridge.core.actuator import Changed, Reason, State
 from viam_session_bridge.core.claims import Caller, SessionClaim
+from viam_session_bridge.core.events import Changed
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
+from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource, Supervisor
 from viam_session_bridge.gate import Gate, Polled
 from viam_session_bridge.ros.node import BridgeNode

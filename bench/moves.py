@@ -22,9 +22,10 @@ import sys
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, Ended  # noqa: E402
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings  # noqa: E402
 from viam_session_bridge.core.claims import OpenClaim  # noqa: E402
 from viam_session_bridge.core.course import Along, BaseSample, Course  # noqa: E402
+from viam_session_bridge.core.events import Ended  # noqa: E402
 from viam_session_bridge.core.motion import Motion  # noqa: E402
 from viam_session_bridge.core.rest import RestSettings  # noqa: E402
 

@@ -23,7 +23,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from viam_session_bridge.assembly import limits_of, policy_of, properties_of, resource_of
-from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate, make_gate
 from viam_session_bridge.ros.journal import Journal, RosLogHandler
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread

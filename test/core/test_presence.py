@@ -13,7 +13,7 @@ import math
 
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import (
     Caller,
     Claim,
@@ -29,6 +29,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import LOOK_PATIENCE, MOST_CARRIERS, OpenSockets, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource, Supervisor
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))

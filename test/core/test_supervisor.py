@@ -13,14 +13,7 @@ import math
 
 import pytest
 
-from viam_session_bridge.core.actuator import (
-    ActuatorSettings,
-    Changed,
-    Ended,
-    Output,
-    Reason,
-    State,
-)
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller, SessionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
@@ -34,19 +27,22 @@ from viam_session_bridge.core.errors import (
     UnknownResource,
     Unsupervised,
 )
+from viam_session_bridge.core.events import (
+    Changed,
+    Ended,
+    Output,
+    Outputs,
+    Overslept,
+    SessionEnded,
+    TakenOver,
+)
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
-from viam_session_bridge.core.supervisor import (
-    Outputs,
-    Overslept,
-    Resource,
-    SessionEnded,
-    Supervisor,
-    TakenOver,
-)
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Resource, Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
 AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, RuleBasedStateMachine
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
@@ -32,12 +32,14 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
     Unsupervised,
 )
+from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import LOOK_PATIENCE, Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
-from viam_session_bridge.core.supervisor import Outputs, Resource, Supervisor
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Resource, Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '100'))
 

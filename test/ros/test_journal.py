@@ -10,10 +10,18 @@ import time
 import pytest
 
 from processes import wait_until
-from viam_session_bridge.core.actuator import Changed, Output, Reason, State
 from viam_session_bridge.core.claims import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
+from viam_session_bridge.core.events import (
+    Changed,
+    Event,
+    Output,
+    Outputs,
+    Overslept,
+    SessionEnded,
+    TakenOver,
+)
 from viam_session_bridge.core.setpoints import Velocity
-from viam_session_bridge.core.supervisor import Event, Outputs, Overslept, SessionEnded, TakenOver
+from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, RosLogHandler
 
 CLAIM = SessionClaim('0b57ac6e', 1.0)

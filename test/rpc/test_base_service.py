@@ -16,12 +16,13 @@ from typing import Any
 import grpc
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings, State
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
 

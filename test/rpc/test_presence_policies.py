@@ -13,11 +13,12 @@ from typing import Any
 import grpc
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import UnsupervisedPolicy
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.states import Reason, State
 
 Code = grpc.StatusCode
 

@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings, Reason, State
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.states import Reason, State
 
 pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
 from grpclib import GRPCError, Status  # noqa: E402, I100

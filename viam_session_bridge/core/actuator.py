@@ -9,15 +9,16 @@ for the hold, and an acknowledged output must have answered.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 import math
 
 from viam_session_bridge.core.claims import Claim
 from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
+from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.rest import RestSettings, RestWatch
 from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.states import Reason, State
 
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
@@ -30,39 +31,6 @@ LATE_DRIVER_HOLD = 4.0
 # A client that floods commands must not flood the driver: outputs of new commands keep this
 # distance (s). The first output after a change of state never waits.
 LEAST_SPACING = 0.01
-
-
-class State(Enum):
-    """Where an actuator stands."""
-
-    IDLE = 'idle'
-    MOVING = 'moving'
-    STOPPING = 'stopping'
-    UNCONFIRMED = 'unconfirmed'
-
-
-class Reason(Enum):
-    """Why a motion ended or a stop began; the value is for people."""
-
-    COMMANDED = 'a client commanded it'
-    DONE = 'the move is finished'
-    SUPERSEDED = 'another command took its place'
-    STOPPED = 'a client asked for a stop'
-    CANCELLED = 'the call was cancelled'
-    SESSION_ENDED = 'the session that commanded it ended'
-    DISCONNECTED = 'the connection that commanded it is gone'
-    LEASE_OVER = 'the lease of a client without a session ran out'
-    PATH_LOST = 'nothing that could stop the robot is listening any more'
-    STALLED = 'the bridge itself was frozen'
-    LATE_DRIVER = 'a driver appeared that may still be moving'
-    SHUTDOWN = 'the bridge is shutting down'
-    NOT_AT_REST = 'the robot was not seen to come to rest'
-    TIME_LIMIT = 'it took too long'
-    STALE_FEEDBACK = 'the feedback it is steered by went silent'
-
-
-# How a waiting call is answered: these ended as somebody wished.
-WISHED = frozenset({Reason.DONE, Reason.SUPERSEDED, Reason.STOPPED})
 
 
 @dataclass(frozen=True)
@@ -82,44 +50,6 @@ class ActuatorSettings:
     rest: RestSettings | None = None
     acknowledged: bool = False
     require_path: bool = True
-
-
-@dataclass(frozen=True)
-class Output:
-    """
-    What a driver is told in this pass: a setpoint, or a stop where setpoint is None.
-
-    epoch: the command it belongs to. due: when it had to go out (s). first: the first of its kind
-    since the state changed.
-    """
-
-    resource: str
-    epoch: int
-    setpoint: Setpoint | None
-    due: float
-    first: bool = False
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The motion of one epoch is over."""
-
-    resource: str
-    epoch: int
-    reason: Reason
-
-
-@dataclass(frozen=True)
-class Changed:
-    """The actuator went from one state to another, for the log and diagnostics."""
-
-    resource: str
-    before: State
-    after: State
-    reason: Reason
-    claim: Claim | None = None
-    verified: bool = False
-    detail: str = ''
 
 
 class Actuator:

@@ -13,7 +13,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 import math
 
-from viam_session_bridge.core.actuator import Reason
 from viam_session_bridge.core.claims import (
     Caller,
     Claim,
@@ -26,6 +25,7 @@ from viam_session_bridge.core.claims import (
 from viam_session_bridge.core.errors import Unsupervised
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import remember, SessionSettings, SessionTable
+from viam_session_bridge.core.states import Reason
 
 # A look at the sockets proves their presence for this long (s). Looks come every 10 ms while a
 # motion depends on them; a poller that is silent for this long is dead.

@@ -13,16 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 import math
 
-from viam_session_bridge.core.actuator import (
-    Actuator,
-    ActuatorSettings,
-    Changed,
-    Ended,
-    Output,
-    Reason,
-    State,
-)
-from viam_session_bridge.core.claims import Caller, Claim, same_holder
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
+from viam_session_bridge.core.claims import Caller, same_holder
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import (
     NotYet,
@@ -31,10 +23,20 @@ from viam_session_bridge.core.errors import (
     Stalled,
     UnknownResource,
 )
+from viam_session_bridge.core.events import (
+    Ended,
+    Event,
+    Output,
+    Outputs,
+    Overslept,
+    SessionEnded,
+    TakenOver,
+)
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy, Presence
 from viam_session_bridge.core.sessions import Session, SessionTable
 from viam_session_bridge.core.setpoints import Limits, Setpoint
+from viam_session_bridge.core.states import Reason, State
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
@@ -48,44 +50,6 @@ class Resource:
     name: str
     limits: Limits
     actuator: ActuatorSettings = ActuatorSettings()
-
-
-@dataclass(frozen=True)
-class SessionEnded:
-    """A session passed its deadline."""
-
-    session: str
-    peer: str
-    begun: bool
-
-
-@dataclass(frozen=True)
-class TakenOver:
-    """A resource that moves passed from one claimant to another."""
-
-    resource: str
-    before: Claim
-    after: Claim
-
-
-@dataclass(frozen=True)
-class Overslept:
-    """The pump came late (s) while something moved."""
-
-    late: float
-
-
-Event = Changed | SessionEnded | TakenOver | Overslept
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What one poll decided: what drivers are told, which motions ended, events, next wake-up."""
-
-    outputs: tuple[Output, ...] = ()
-    ended: tuple[Ended, ...] = ()
-    events: tuple[Event, ...] = ()
-    wake: float = math.inf
 
 
 class Supervisor:

@@ -13,7 +13,6 @@ import re
 import threading
 from typing import Protocol
 
-from viam_session_bridge.core.actuator import Changed, Reason, State
 from viam_session_bridge.core.claims import (
     Claim,
     ConnectionClaim,
@@ -21,7 +20,15 @@ from viam_session_bridge.core.claims import (
     OpenClaim,
     SessionClaim,
 )
-from viam_session_bridge.core.supervisor import Event, Outputs, Overslept, SessionEnded, TakenOver
+from viam_session_bridge.core.events import (
+    Changed,
+    Event,
+    Outputs,
+    Overslept,
+    SessionEnded,
+    TakenOver,
+)
+from viam_session_bridge.core.states import Reason, State
 
 CAPACITY = 1000
 

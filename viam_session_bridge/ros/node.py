@@ -17,7 +17,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
-from viam_session_bridge.core.actuator import State
+from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameters import ResourceConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision

@@ -4,10 +4,10 @@
 
 from typing import Protocol
 
-from viam_session_bridge.core.actuator import State
 from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.setpoints import Setpoint
-from viam_session_bridge.core.supervisor import Outputs
+from viam_session_bridge.core.states import State
 
 
 class Round(Protocol):

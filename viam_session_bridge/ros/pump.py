@@ -13,8 +13,7 @@ import ctypes
 import threading
 import time
 
-from viam_session_bridge.core.actuator import Output
-from viam_session_bridge.core.supervisor import Outputs
+from viam_session_bridge.core.events import Output, Outputs
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.

@@ -13,11 +13,11 @@ from typing import Any
 
 import grpc
 
-from viam_session_bridge.core.actuator import Reason, WISHED
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import InvalidSessionId, NotYet
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
+from viam_session_bridge.core.states import Reason, WISHED
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc.operations import Operation
 from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted

@@ -4,7 +4,6 @@
 
 import grpc
 
-from viam_session_bridge.core.actuator import Reason
 from viam_session_bridge.core.errors import (
     BridgeError,
     InvalidCommand,
@@ -21,6 +20,7 @@ from viam_session_bridge.core.errors import (
     UnknownResource,
     Unsupervised,
 )
+from viam_session_bridge.core.states import Reason
 
 # Go and Python compare code and full text (viamrobotics/rdk session/context.go).
 SESSION_EXPIRED = 'SESSION_EXPIRED'

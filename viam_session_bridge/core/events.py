@@ -1,0 +1,86 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a poll says: what drivers are told, which motions ended, what happened. Data only."""
+
+from dataclasses import dataclass
+import math
+
+from viam_session_bridge.core.claims import Claim
+from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.states import Reason, State
+
+
+@dataclass(frozen=True)
+class Output:
+    """
+    What a driver is told in this pass: a setpoint, or a stop where setpoint is None.
+
+    epoch: the command it belongs to. due: when it had to go out (s). first: the first of its kind
+    since the state changed.
+    """
+
+    resource: str
+    epoch: int
+    setpoint: Setpoint | None
+    due: float
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The motion of one epoch is over."""
+
+    resource: str
+    epoch: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The actuator went from one state to another, for the log and diagnostics."""
+
+    resource: str
+    before: State
+    after: State
+    reason: Reason
+    claim: Claim | None = None
+    verified: bool = False
+    detail: str = ''
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """A session passed its deadline."""
+
+    session: str
+    peer: str
+    begun: bool
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """A resource that moves passed from one claimant to another."""
+
+    resource: str
+    before: Claim
+    after: Claim
+
+
+@dataclass(frozen=True)
+class Overslept:
+    """The pump came late (s) while something moved."""
+
+    late: float
+
+
+Event = Changed | SessionEnded | TakenOver | Overslept
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one poll decided: what drivers are told, which motions ended, events, next wake-up."""
+
+    outputs: tuple[Output, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    events: tuple[Event, ...] = ()
+    wake: float = math.inf

@@ -1,0 +1,38 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where an actuator stands, and why it came to stand there."""
+
+from enum import Enum
+
+
+class State(Enum):
+    """Where an actuator stands."""
+
+    IDLE = 'idle'
+    MOVING = 'moving'
+    STOPPING = 'stopping'
+    UNCONFIRMED = 'unconfirmed'
+
+
+class Reason(Enum):
+    """Why a motion ended or a stop began; the value is for people."""
+
+    COMMANDED = 'a client commanded it'
+    DONE = 'the move is finished'
+    SUPERSEDED = 'another command took its place'
+    STOPPED = 'a client asked for a stop'
+    CANCELLED = 'the call was cancelled'
+    SESSION_ENDED = 'the session that commanded it ended'
+    DISCONNECTED = 'the connection that commanded it is gone'
+    LEASE_OVER = 'the lease of a client without a session ran out'
+    PATH_LOST = 'nothing that could stop the robot is listening any more'
+    STALLED = 'the bridge itself was frozen'
+    LATE_DRIVER = 'a driver appeared that may still be moving'
+    SHUTDOWN = 'the bridge is shutting down'
+    NOT_AT_REST = 'the robot was not seen to come to rest'
+    TIME_LIMIT = 'it took too long'
+    STALE_FEEDBACK = 'the feedback it is steered by went silent'
+
+
+# How a waiting call is answered: these ended as somebody wished.
+WISHED = frozenset({Reason.DONE, Reason.SUPERSEDED, Reason.STOPPED})
