@@ -11,6 +11,7 @@ this machine is named as not run. Writes docs/versions.md.
 
 import argparse
 from dataclasses import dataclass
+import json
 import os
 from pathlib import Path
 import re
@@ -126,6 +127,9 @@ def run(cell: Cell, work: Path, sdk_python: Path) -> dict[str, str]:
     row.update(zip(('Python', 'protobuf', 'grpcio'), versions, strict=True))
     started = time.monotonic()
     log = work / f'{cell.name}.log'
+    revision = subprocess.run(
+        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True,
+        text=True).stdout.strip()
     variables = {
         **{name: value for name, value in os.environ.items() if name not in FOREIGN},
         'SDK_PYTHON': str(sdk_python), 'PYTHONPATH': str(ROOT)}
@@ -135,15 +139,23 @@ def run(cell: Cell, work: Path, sdk_python: Path) -> dict[str, str]:
             env=variables, stdout=output, stderr=subprocess.STDOUT, timeout=1500).returncode
     summary = re.findall(r'\d+ (?:passed|failed|skipped|error)', log.read_text())
     row['result'] = ', '.join(summary) or f'no result, exit status {status}'
+    row['revision'] = revision or 'unknown'
+    (work / f'{cell.name}.json').write_text(json.dumps(row))
     print(f'{cell.name}: {row["result"]} ({time.monotonic() - started:.0f} s; {log})', flush=True)
     return row
 
 
+def newest(cell: Cell, work: Path) -> dict[str, str] | None:
+    """Return what the newest run of a cell came to, if there was one."""
+    kept = work / f'{cell.name}.json'
+    return json.loads(kept.read_text()) if kept.is_file() else None
+
+
 def document(rows: list[dict[str, str]]) -> str:
     """Return the table as Markdown."""
-    columns = ('ROS', 'Python', 'protobuf', 'grpcio', 'result')
+    columns = ('ROS', 'Python', 'protobuf', 'grpcio', 'result', 'revision')
     lines = ['| ' + ' | '.join(columns) + ' |', '|---' * len(columns) + '|']
-    lines += ['| ' + ' | '.join(row[column] for column in columns) + ' |' for row in rows]
+    lines += ['| ' + ' | '.join(row.get(column, '') for column in columns) + ' |' for row in rows]
     return f"""# Versions that were tested
 
 Made by `make matrix` (tools/matrix.py); each row was really installed and run. The clients are
@@ -157,16 +169,16 @@ def main() -> int:
     """Run the cells and write the document."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--work', type=Path, default=ROOT / '.matrix')
-    parser.add_argument('--only', help='run cells whose name contains this; writes no document')
+    parser.add_argument('--only', help='run cells whose name contains this; the document shows '
+                        'the newest results of the others')
     options = parser.parse_args()
     options.work.mkdir(exist_ok=True)
     sdk_python = environment(options.work / 'sdk', sys.executable, SDK)
     rows = [run(cell, options.work, sdk_python) for cell in CELLS
             if not options.only or options.only in cell.name]
-    text = document(rows)
+    text = document([row for cell in CELLS if (row := newest(cell, options.work))])
     print(text)
-    if not options.only:
-        DOCUMENT.write_text(text)
+    DOCUMENT.write_text(text)
     return int(any('failed' in row['result'] or 'passed' not in row['result'] for row in rows))
 
 
