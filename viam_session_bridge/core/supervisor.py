@@ -9,11 +9,12 @@ into
 outputs. Viam's rule holds: the last caller owns a resource, and only its owner's end stops it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
+from viam_session_bridge.core.agenda import Agenda
 from viam_session_bridge.core.claims import Caller, same_holder
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import (
@@ -69,6 +70,11 @@ class Supervisor:
         self._shutting_down = False
         self._stalled = False
         self._events: list[Event] = []
+        # Who is not idle (or was not at the last poll), and who must be polled next: those
+        # that something happened to at once, the others when their time comes.
+        self._active: dict[str, None] = {}
+        self._touched: dict[str, None] = {}
+        self._agenda = Agenda()
         # The place in line of the newest command or stop of each resource.
         self._turns = dict.fromkeys(self._resources, 0)
 
@@ -123,13 +129,14 @@ class Supervisor:
                 'this command may be old, so it is not executed: send it again')
         claim = self._presence.grant(name, caller, motion, now)
         before = actuator.claim
-        idle = not self._moving()
+        idle = next(self._moving(), None) is None
         try:
             actuator.command(motion, claim, self._next_epoch(), now)
         except NotYet as problem:
             problem.turn = self._next_turn(name) if turn is None else turn
             raise
         self._next_turn(name)
+        self._touch(name)
         # While nothing moved, nobody waited for the pump: its lateness counts from here.
         self._due = now if idle else min(self._due, now)
         if before is not None and not same_holder(before, claim):
@@ -142,6 +149,7 @@ class Supervisor:
         if reason in (Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN):
             self._next_turn(name)
         actuator.stop(reason, self._next_epoch(), now)
+        self._touch(name)
         self._due = min(self._due, now)
         return actuator.epoch
 
@@ -160,7 +168,10 @@ class Supervisor:
 
     def reset(self, now: float) -> list[str]:
         """Clear every UNCONFIRMED actuator; never starts motion. Returns their names."""
-        return [name for name, actuator in self._actuators.items() if actuator.reset(now)]
+        cleared = [name for name, actuator in self._actuators.items() if actuator.reset(now)]
+        for name in cleared:
+            self._touch(name)
+        return cleared
 
     def shut_down(self, now: float) -> None:
         """Refuse motion from now on, and stop what is not idle."""
@@ -174,19 +185,23 @@ class Supervisor:
     def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
         """Take a look at the open connections; tells whether a motion lost its claimant by it."""
         self._presence.look(open_sockets, taken_at)
-        return any(
-            actuator.claim is not None and self._presence.absent(actuator.claim, now) is not None
-            for actuator in self._actuators.values())
+        lost = [name for name in self._active if self._absence(name, now) is not None]
+        for name in lost:
+            self._touch(name)
+        return bool(lost)
 
     def watched_sockets(self, now: float) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
         watched = (
-            self._presence.sockets(actuator.claim, now) for actuator in self._actuators.values())
+            self._presence.sockets(self._actuators[name].claim, now) for name in self._active)
         return frozenset().union(*watched)
 
     def measured(self, name: str, sample: Sample, received_at: float) -> bool:
         """Take a sample of a resource that has feedback; tells whether a move is done by it."""
-        return self._actuator(name).measured(sample, received_at)
+        done = self._actuator(name).measured(sample, received_at)
+        if done:
+            self._touch(name)
+        return done
 
     def path(self, name: str, problem: str, now: float) -> None:
         """Record whether a stop would reach the driver; an empty problem means that it would."""
@@ -198,11 +213,13 @@ class Supervisor:
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)
+        self._touch(name)
         self._due = min(self._due, now)
 
     def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop output; an empty problem is success."""
         self._actuator(name).stop_answered(epoch, problem, now)
+        self._touch(name)
         self._due = min(self._due, now)
 
     # ---- questions ------------------------------------------------------------------------------
@@ -247,6 +264,7 @@ class Supervisor:
         self.sessions.settings = policy.sessions
         for name, limit in limits.items():
             self._resources[name] = replace(self._resources[name], limits=limit)
+        self._touched.update(self._active)
 
     # ---- time -----------------------------------------------------------------------------------
 
@@ -255,32 +273,38 @@ class Supervisor:
         self._fence(now)
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
-        for name, actuator in self._actuators.items():
-            if actuator.claim is not None:
-                absence = self._presence.absent(actuator.claim, now)
-                if absence is not None:
-                    self.stop(name, now, absence)
         self._sweep(now)
         outputs: list[Output] = []
         ended: list[Ended] = []
         events, self._events = self._events, []
-        for actuator in self._actuators.values():
+        for name in dict.fromkeys((*self._touched, *self._agenda.take_due(now))):
+            absence = self._absence(name, now)
+            if absence is not None:
+                self.stop(name, now, absence)
+            actuator = self._actuators[name]
             output = actuator.poll(now)
             if output is not None:
                 outputs.append(output)
             actuator_ended, changed = actuator.take_notes()
             ended += actuator_ended
             events += changed
-        self._due = self._wake_at(now)
+            self._plan(name, actuator, now)
+        self._touched.clear()
+        self._due = min(self._sweep_at, self._agenda.next())
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self._due)
 
-    def _wake_at(self, now: float) -> float:
-        wake = self._sweep_at
-        for actuator in self._actuators.values():
-            wake = min(wake, actuator.wake_at())
-            if actuator.claim is not None:
-                wake = min(wake, self._presence.ends_at(actuator.claim, now))
-        return wake
+    def _plan(self, name: str, actuator: Actuator, now: float) -> None:
+        """Note when an actuator must be polled again: never too late, perhaps too early."""
+        if actuator.state is State.IDLE:
+            self._active.pop(name, None)
+        at = actuator.wake_at()
+        if actuator.claim is not None:
+            at = min(at, self._presence.ends_at(actuator.claim, now))
+        self._agenda.plan(name, at)
+
+    def _absence(self, name: str, now: float) -> Reason | None:
+        claim = self._actuators[name].claim
+        return None if claim is None else self._presence.absent(claim, now)
 
     def _sweep(self, now: float) -> None:
         if now < self._sweep_at:
@@ -295,8 +319,10 @@ class Supervisor:
     def _fence(self, now: float) -> None:
         """Stop every motion if the pump overslept: nobody was watching meanwhile."""
         late = now - self._due
-        moving = self._moving()
-        if late <= self._policy.stall_limit or not moving:
+        if late <= self._policy.stall_limit:
+            return
+        moving = list(self._moving())
+        if not moving:
             return
         self._stalled = True
         self._events.append(Overslept(late))
@@ -305,8 +331,12 @@ class Supervisor:
 
     # ---- small things ---------------------------------------------------------------------------
 
-    def _moving(self) -> list[str]:
-        return [n for n, a in self._actuators.items() if a.state is State.MOVING]
+    def _touch(self, name: str) -> None:
+        self._touched[name] = None
+        self._active[name] = None
+
+    def _moving(self) -> Iterator[str]:
+        return (n for n in self._active if self._actuators[n].state is State.MOVING)
 
     def _actuator(self, name: str) -> Actuator:
         actuator = self._actuators.get(name)

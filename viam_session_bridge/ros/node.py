@@ -8,6 +8,7 @@ It never decides: what it hears goes to the gate, which it knows as ``Supervisio
 
 from collections.abc import Callable, Mapping, Sequence
 import functools
+import itertools
 import threading
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -24,6 +25,9 @@ from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
+
+# So many resources in one go; with more, each is looked at less often.
+MOST_CHECKS = 50
 DIAGNOSTICS_PERIOD = 1.0
 
 
@@ -45,6 +49,7 @@ class BridgeNode:
             for config in resources}
         for config in resources:
             self._equipment.listen(config)
+        self._rounds = itertools.cycle(self._drivers)
         self._timers = [
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
             node.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics, clock=steady)]
@@ -66,7 +71,7 @@ class BridgeNode:
         self._check_path(name)
 
     def _check_paths(self) -> None:
-        for name in self._drivers:
+        for name in itertools.islice(self._rounds, min(MOST_CHECKS, len(self._drivers))):
             self._check_path(name)
 
     def _check_path(self, name: str) -> None:
