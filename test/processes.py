@@ -55,11 +55,6 @@ def new_namespace() -> str:
     return f'/run{next(_numbers)}'
 
 
-def _hear_hangups() -> None:
-    """Undo what nohup did, for the child: programs leave SIGHUP alone where it is ignored."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 class Program:
     """A Python program in a child process, whose output is read by a thread."""
 
@@ -73,7 +68,7 @@ class Program:
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, bufsize=1, start_new_session=True, preexec_fn=_hear_hangups)
+            text=True, bufsize=1, start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
