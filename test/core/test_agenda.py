@@ -4,7 +4,8 @@
 
 import math
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from viam_session_bridge.core.agenda import Agenda
 
