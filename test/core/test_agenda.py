@@ -19,9 +19,9 @@ def test_the_newest_plan_counts() -> None:
     agenda.plan('a', 1.0)
     agenda.plan('a', 2.0)
     assert agenda.take_due(1.5) == []
-    assert agenda.next() == 2.0
+    assert agenda.earliest() == 2.0
     agenda.plan('a', math.inf)
-    assert agenda.next() == math.inf
+    assert agenda.earliest() == math.inf
 
 
 def test_what_is_due_is_taken_once() -> None:
@@ -46,4 +46,4 @@ def test_it_is_a_dictionary_of_instants(plans: list[tuple[str, float, float | No
             assert set(agenda.take_due(now)) == due
             for one in due:
                 del plain[one]
-        assert agenda.next() == min(plain.values(), default=math.inf)
+        assert agenda.earliest() == min(plain.values(), default=math.inf)

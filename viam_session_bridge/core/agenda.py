@@ -32,7 +32,7 @@ class Agenda:
                 due.append(name)
         return due
 
-    def next(self) -> float:
+    def earliest(self) -> float:
         """Return the earliest instant at which one is due; infinity when none is."""
         while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)

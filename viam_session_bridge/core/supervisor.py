@@ -290,7 +290,7 @@ class Supervisor:
             events += changed
             self._plan(name, actuator, now)
         self._touched.clear()
-        self._due = min(self._sweep_at, self._agenda.next())
+        self._due = min(self._sweep_at, self._agenda.earliest())
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self._due)
 
     def _plan(self, name: str, actuator: Actuator, now: float) -> None:
