@@ -20,6 +20,7 @@ import pytest
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource
+from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -195,7 +196,7 @@ def test_on_end_is_called_exactly_once_however_many_race() -> None:
                 number = next(numbers)
                 name = 'left' if i % 2 else 'right'
 
-                def on_end(reason: Reason, number: int = number) -> None:
+                def on_end(ended: Ended, number: int = number) -> None:
                     told[number] += 1
 
                 epoch = gate.command(name, AHEAD, ann, on_end)
@@ -282,7 +283,7 @@ def test_on_end_is_called_by_the_pump_and_with_the_reason() -> None:
     """Not by the one who ended the motion, nor under the lock: it may enter the gate again."""
     gate, _, ann = fake_gate()
     ends: list[tuple[Reason, dict[str, State]]] = []
-    gate.command('left', AHEAD, ann, lambda reason: ends.append((reason, gate.states())))
+    gate.command('left', AHEAD, ann, lambda ended: ends.append((ended.reason, gate.states())))
     gate.poll().release()
     gate.stop('left')
     assert ends == []
@@ -298,7 +299,7 @@ def test_on_end_is_called_by_the_pump_and_with_the_reason() -> None:
 def test_on_end_of_a_refused_command_is_never_called() -> None:
     """The caller has the exception."""
     gate, clock, ann = fake_gate()
-    ends: list[Reason] = []
+    ends: list[Ended] = []
     clock.advance(2.0)
     with pytest.raises(SessionExpired):
         gate.command('left', AHEAD, ann, ends.append)
@@ -316,13 +317,13 @@ def test_on_end_of_a_refused_command_is_never_called() -> None:
 def test_on_end_of_a_zero_command_is_called_too(motion: Motion) -> None:
     """A move that is a stop has ended as wished: the call that waits for it must not hang."""
     gate, clock, ann = fake_gate()
-    ends: list[Reason] = []
+    ends: list[Ended] = []
     gate.command('left', motion, ann, ends.append)
     for _ in range(8):
         gate.poll().release()
         clock.advance(0.5)
     assert len(ends) == 1
-    assert ends[0] in (Reason.DONE, Reason.STOPPED)
+    assert ends[0].reason in (Reason.DONE, Reason.STOPPED)
 
 
 @pytest.mark.parametrize(('end', 'reason'), [
@@ -337,7 +338,7 @@ def test_a_blocking_move_ends_for_its_reason(
         end: Callable[[Gate, FakeClock, int], object], reason: Reason) -> None:
     """Once, whatever else happens later."""
     gate, clock, ann = fake_gate()
-    ends: list[Reason] = []
+    ends: list[Ended] = []
     epoch = gate.command('left', Motion(AHEAD.setpoint, 1.0), ann, ends.append)
     gate.poll().release()
     end(gate, clock, epoch)
@@ -345,14 +346,14 @@ def test_a_blocking_move_ends_for_its_reason(
     gate.stop_all()
     clock.advance(5.0)
     gate.poll().release()
-    assert ends == [reason]
+    assert [ended.reason for ended in ends] == [reason]
 
 
 def test_whoever_was_told_is_forgotten() -> None:
     """A bridge that runs for months keeps nothing of the calls that it answered."""
     gate, _, ann = fake_gate()
 
-    def on_end(reason: Reason) -> None:
+    def on_end(ended: Ended) -> None:
         pass
 
     gone = weakref.ref(on_end)
@@ -368,9 +369,9 @@ def test_whoever_was_told_is_forgotten() -> None:
 def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
     """Its event loop may be closed already; the rest is told all the same."""
     gate, _, ann = fake_gate()
-    ends: list[Reason] = []
+    ends: list[Ended] = []
 
-    def broken(reason: Reason) -> None:
+    def broken(ended: Ended) -> None:
         raise RuntimeError('event loop is closed')
 
     gate.command('left', AHEAD, ann, broken)
@@ -381,7 +382,7 @@ def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
         polled.release()
     except RuntimeError:
         pass
-    assert ends == [Reason.STOPPED]
+    assert [ended.reason for ended in ends] == [Reason.STOPPED]
 
 
 # ---- waiting ------------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ import uuid
 
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
-from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.events import Ended, Outputs
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Limits, Setpoint
-from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Resource, Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
@@ -38,14 +38,14 @@ class Polled:
     """What the pump does next: drive the outputs, then release the calls that waited."""
 
     outputs: Outputs
-    waiters: tuple[tuple[Callable[[Reason], None], Reason], ...] = ()
+    waiters: tuple[tuple[Callable[[Ended], None], Ended], ...] = ()
 
     def release(self) -> None:
         """Tell those who waited how their motion ended; one that raises keeps nobody waiting."""
         problems: list[Exception] = []
-        for waiter, reason in self.waiters:
+        for waiter, ended in self.waiters:
             try:
-                waiter(reason)
+                waiter(ended)
             except Exception as problem:
                 problems.append(problem)
         if problems:
@@ -62,7 +62,7 @@ class Gate:
         # pump; never held while publishing, logging or calling back.
         self._lock = threading.Condition(threading.Lock())
         self._woken = False
-        self._waiters: dict[int, Callable[[Reason], None]] = {}
+        self._waiters: dict[int, Callable[[Ended], None]] = {}
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ class Gate:
     # ---- commands -------------------------------------------------------------------------------
 
     def command(self, name: str, motion: Motion, caller: Caller,
-                on_end: Callable[[Reason], None] | None = None, turn: int | None = None) -> int:
+                on_end: Callable[[Ended], None] | None = None, turn: int | None = None) -> int:
         """
         Check, renew, take ownership and set the new motion in one step; returns its epoch.
 
@@ -181,6 +181,18 @@ class Gate:
             self._supervisor.stop_answered(name, epoch, problem, self.now())
             self._wake_locked()
 
+    def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
+        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        with self._lock:
+            self._supervisor.motion_answered(name, epoch, problem, detail, self.now())
+            self._wake_locked()
+
+    def prepared(self, name: str, epoch: int, problem: str) -> None:
+        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        with self._lock:
+            self._supervisor.prepared(name, epoch, problem, self.now())
+            self._wake_locked()
+
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:
@@ -221,7 +233,7 @@ class Gate:
             self._woken = False
             outputs = self._supervisor.poll(self.now())
             waiters = tuple(
-                (self._waiters.pop(ended.epoch), ended.reason)
+                (self._waiters.pop(ended.epoch), ended)
                 for ended in outputs.ended if ended.epoch in self._waiters)
             return Polled(outputs, waiters)
 

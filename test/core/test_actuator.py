@@ -17,7 +17,6 @@ import pytest
 from viam_session_bridge.core.actuator import (
     Actuator,
     ActuatorSettings,
-    LATE_DRIVER_HOLD,
     LATE_DRIVER_MEMORY,
     LEAST_SPACING,
 )
@@ -31,6 +30,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stopping import LATE_DRIVER_HOLD
 from viam_session_bridge.core.supervisor import Resource, Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED

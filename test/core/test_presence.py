@@ -406,3 +406,25 @@ def test_the_same_holder_is_the_same_session_connection_or_leaseholder(
     """The time of the command does not matter; nobody is nobody's equal."""
     assert same_holder(one, other) is same
     assert same_holder(other, one) is same
+
+
+# ---- what Viam does not monitor -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize('policy', EVERY_POLICY)
+@pytest.mark.parametrize('with_session', [True, False])
+def test_unmonitored_motion_is_held_by_its_connection_under_every_policy(
+        policy: UnsupervisedPolicy, with_session: bool) -> None:
+    """Nobody checks a session for it, so neither a session nor a policy can vouch for it."""
+    rig = Rig(policy, stop_on_disconnect=False)
+    caller = rig.start_session(1, 100.0) if with_session else Caller(socket=1)
+    rig.supervisor.command(
+        'base', Motion(AHEAD.setpoint, monitored=False), caller, 100.0)
+    rig.poll(100.0)
+    assert rig.run(101.5, looking=[1]) == []
+    assert rig.moves
+    rig.supervisor.look(frozenset([2]), 101.5, 101.5)
+    assert rig.poll(101.5) == [Reason.DISCONNECTED]
+    with pytest.raises(Unsupervised):
+        rig.supervisor.command(
+            'base', Motion(AHEAD.setpoint, monitored=False), Caller(), 101.6)

@@ -42,7 +42,7 @@ def test_a_wish_becomes_a_number(scaling: Scaling, setpoint: Setpoint, number: f
 def test_a_joint_is_no_base(node: Node) -> None:
     """A wish of another kind is a fault, never a guess."""
     with pytest.raises(TypeError, match='cannot do'):
-        driver_on(node, 'float64', PLAIN).send(Velocity((1.0, 0.0, 0.0)))
+        driver_on(node, 'float64', PLAIN).send(Velocity((1.0, 0.0, 0.0)), 1)
 
 
 @pytest.fixture(scope='module')
@@ -75,7 +75,7 @@ def test_motion_and_stop_arrive(
         act()
         return listener.since(since)
     # Best-effort readers may miss the first messages.
-    for act, wanted in ((lambda: driver.send(wish), moving), (driver.stop, neutral)):
+    for act, wanted in ((lambda: driver.send(wish, 1), moving), (lambda: driver.stop(2), neutral)):
         since = time.monotonic()
         last = wait_until(lambda act=act, since=since: heard(act, since), 'a number')[-1]
         assert last.data == (wanted,)

@@ -42,11 +42,11 @@ class RecordingDriver:
         self.told = told
         self.fault: Callable[[], None] = lambda: None
 
-    def send(self, setpoint: Velocity) -> None:
+    def send(self, setpoint: Velocity, epoch: int) -> None:
         self.told.append((self.name, setpoint, time.monotonic()))
         self.fault()
 
-    def stop(self) -> None:
+    def stop(self, epoch: int) -> None:
         self.told.append((self.name, None, time.monotonic()))
         self.fault()
 
@@ -291,7 +291,7 @@ def test_those_who_waited_are_told_after_the_drivers(rig: Rig) -> None:
     """When a call learns that its motion is over, the stop has gone out."""
     told: list[tuple[Reason, list[Velocity | None]]] = []
     rig.start().command('a', Motion(FORWARD.setpoint, 0.15),
-                        on_end=lambda reason: told.append((reason, rig.of('a'))))
+                        on_end=lambda ended: told.append((ended.reason, rig.of('a'))))
     wait_until(lambda: told, 'the end of the move')
     reason, before = told[0]
     assert reason is Reason.DONE and before[-1] is None

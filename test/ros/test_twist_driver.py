@@ -63,11 +63,11 @@ def test_motion_and_stop_arrive(
         listeners: dict[tuple[str, str], tuple[Rig, Driver]], kind: tuple[str, str]) -> None:
     """All six numbers, in their places; a stop is six zeros."""
     rig, listener = listeners[kind]
-    moved = repeated(lambda: rig.driver.send(WISH), listener.heard)
+    moved = repeated(lambda: rig.driver.send(WISH, 1), listener.heard)
     assert (moved.linear, moved.angular) == (WISH.linear, WISH.angular)
     since = time.monotonic()
-    rig.driver.stop()
-    stopped = repeated(rig.driver.stop, lambda: [
+    rig.driver.stop(2)
+    stopped = repeated(lambda: rig.driver.stop(2), lambda: [
         one for one in listener.heard(since=since) if one.is_zero])
     assert stopped.linear == stopped.angular == (0.0, 0.0, 0.0)
     header = ((0, 0), 'base_link') if kind[0] == 'twist_stamped' else (None, None)
@@ -80,7 +80,7 @@ def test_a_stamp_of_now_is_ros_time(node: Node, programs: Programs) -> None:
     listener = programs.driver(rig.topic, type='twist_stamped')
     wait_until(rig.matched, 'a match')
     before = node.get_clock().now().nanoseconds
-    rig.driver.stop()
+    rig.driver.stop(2)
     after = node.get_clock().now().nanoseconds
     stamp = listener.wait_zero(rig.topic, 0.0).stamp
     assert stamp is not None
@@ -104,15 +104,15 @@ def test_every_newcomer_is_announced_and_hears_nothing_old(
         node: Node, programs: Programs) -> None:
     """Also a restart of a killed driver, which still counts as matched."""
     rig = Rig(node)
-    rig.driver.send(WISH)
+    rig.driver.send(WISH, 1)
     first = programs.driver(rig.topic)
     wait_until(lambda: len(rig.appeared) == 1, 'the first')
     first.kill()
     assert rig.matched()
-    rig.driver.send(WISH)
+    rig.driver.send(WISH, 1)
     second = programs.driver(rig.topic)
     wait_until(lambda: len(rig.appeared) == 2, 'the restarted one')
-    rig.driver.stop()
+    rig.driver.stop(2)
     second.wait_zero(rig.topic, 0.0)
     assert all(one.is_zero for one in (*first.heard(), *second.heard()))
 

@@ -16,17 +16,15 @@ from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.readiness import Readiness
 from viam_session_bridge.core.rest import RestSettings, RestWatch
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stopping import Stopping
 
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
 LATE_DRIVER_MEMORY = 30.0
-
-# A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
-# machine), so its stop is repeated this long (s) at least.
-LATE_DRIVER_HOLD = 4.0
 
 # A client that floods commands must not flood the driver: outputs of new commands keep this
 # distance (s). The first output after a change of state never waits.
@@ -40,8 +38,8 @@ class ActuatorSettings:
 
     command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
     is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
-    acknowledged: the driver reports the outcome of each stop. require_path: refuse motion while no
-    stop could arrive.
+    acknowledged: the driver reports the outcome of each stop. prepares: it has to get ready before
+    the first motion after a stop. require_path: refuse motion while no stop could arrive.
     """
 
     command_rate: float = 20.0
@@ -49,6 +47,7 @@ class ActuatorSettings:
     stop_timeout: float = 5.0
     rest: RestSettings | None = None
     acknowledged: bool = False
+    prepares: bool = False
     require_path: bool = True
 
 
@@ -65,23 +64,21 @@ class Actuator:
         self.reason = Reason.DONE
         self.path_problem = 'its stop path has not been checked yet'
         self.rest = RestWatch(settings.rest) if settings.rest else None
+        self._readiness = Readiness(settings.prepares)
+        self._stopping = Stopping(
+            settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.ended: list[Ended] = []
         self.changed: list[Changed] = []
         self._period = 1.0 / settings.command_rate
         self._next_output = math.inf
         self._last_output = -math.inf
         self._polled_at = -math.inf
-        self._late_until = -math.inf
         self._first = False
         self._ends_at = math.inf
-        self._stop_began = -math.inf
-        self._hold_until = math.inf
-        self._fails_at = math.inf
-        self._answer_outstanding = False
-        self._answered_well = False
         self._stop_failure = ''
         self._rest_confirmed = True
         self._finishing: int | None = None
+        self._unanswered: int | None = None
         self._tracker: Tracker | ArrivalTracker | None = None
         self._sample: Sample | None = None
 
@@ -105,7 +102,7 @@ class Actuator:
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
                 f'({self._stop_failure}); it is accepted again when rest is seen or after a reset')
-        if self._answer_outstanding:
+        if self._stopping.outstanding:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
         if self.settings.require_path and self.path_problem:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
@@ -122,42 +119,65 @@ class Actuator:
         self._rest_confirmed = False
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
         self._tracker = motion.course.tracker() if motion.course else None
+        self._unanswered = epoch if motion.answered else None
+        self._readiness.begin()
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
 
-    def stop(self, reason: Reason, epoch: int, now: float) -> None:
+    def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
-        self._end(reason)
+        self._end(reason, detail)
+        self._readiness.stopped()
         fresh = self.state in (State.IDLE, State.MOVING)
         if fresh:
-            self._fails_at = math.inf
-            self._stop_began = now
             self._rest_confirmed = False
             self._to(State.STOPPING, reason, self.claim)
         self.reason = reason
         self.epoch = epoch
         self.motion = None
         self._tracker = None
+        self._unanswered = None
         self.claim = None
-        self._answer_outstanding = self.settings.acknowledged
-        self._answered_well = False
         self._first = True
         self._ends_at = math.inf
-        # Hold and timeout run from the first output: a stop that was never sent is neither.
-        self._hold_until = math.inf
+        self._stopping.begin(now, fresh)
         if reason is Reason.LATE_DRIVER:
-            self._late_until = now + LATE_DRIVER_HOLD
+            self._stopping.for_late_driver(now)
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
 
     def stop_answered(self, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop; an empty problem is success."""
         # One that was given up may still come, and then the stop is done after all.
         late = self.state is State.UNCONFIRMED and self.settings.acknowledged
-        if epoch != self.epoch or not (self._answer_outstanding or late):
+        if epoch != self.epoch or not (self._stopping.outstanding or late):
             return
-        self._answer_outstanding = False
-        self._answered_well = not problem
+        self._stopping.answered(well=not problem)
         if problem and self.state is State.STOPPING:
             self._fail(problem)
+
+    def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
+        """Take what the driver says of a motion that it answers; an empty problem is success."""
+        if self._unanswered != epoch or self.motion is None:
+            return
+        self._unanswered = None
+        if self.motion.settles and (problem or self.motion.momentary):
+            self._settle(Reason.REFUSED if problem else Reason.DONE, problem or detail)
+        elif problem:
+            self.stop(Reason.REFUSED, epoch, now, problem)
+        else:
+            self.ended.append(Ended(self.name, epoch, Reason.DONE, detail))
+            if self.motion.momentary:
+                self._ends_at = now
+
+    def prepared(self, epoch: int, problem: str, now: float) -> None:
+        """Take what the driver says about getting ready; an empty problem lets the motion go."""
+        if self.state is not State.MOVING or epoch != self.epoch or not self._readiness.awaited:
+            return
+        if problem:
+            self.stop(Reason.NOT_READY, epoch, now, problem)
+            return
+        self._readiness.ready()
+        self._first = True
+        self._next_output = now
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
@@ -173,7 +193,7 @@ class Actuator:
         if self.state is not State.UNCONFIRMED:
             return False
         self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
-        self._answer_outstanding = False
+        self._stopping.end()
         self._next_output = math.inf
         return True
 
@@ -206,10 +226,14 @@ class Actuator:
         if now < self._next_output:
             return None
         due = self._next_output
-        output = Output(self.name, self.epoch, self.wish, due, self._first)
+        output = Output(
+            self.name, self.epoch, self.wish, due, self._first, self._readiness.awaited)
+        if output.prepare:
+            self._readiness.asked(now)
+            self._next_output = math.inf
+            return output
         if self._first and self.motion is None:
-            self._hold_until = max(now + self.settings.stop_hold, self._late_until)
-            self._fails_at = min(self._fails_at, now + self.settings.stop_timeout)
+            self._stopping.sent(now)
         self._first = False
         self._last_output = now
         # An even grid, but never a burst to catch up.
@@ -219,7 +243,7 @@ class Actuator:
         if self.motion is not None and self.motion.once:
             self._next_output = math.inf
             # A momentary one ends with the next poll, which comes at once.
-            if self.motion.momentary:
+            if self.motion.momentary and self._unanswered is None:
                 self._ends_at = now
         return output
 
@@ -227,11 +251,9 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = min(self._next_output, self._ends_at)
+        wake = min(self._next_output, self._ends_at, self._readiness.fails_at)
         if self.state is State.STOPPING:
-            # Once past, hold and timeout are judged at every repetition.
-            ahead = (at for at in (self._hold_until, self._fails_at) if at > self._polled_at)
-            wake = min((wake, *ahead))
+            wake = min(wake, self._stopping.wake_at(self._polled_at))
         if self._tracker is not None and self.rest is not None:
             wake = min(wake, self.rest.stale_at)
         return wake
@@ -243,8 +265,12 @@ class Actuator:
         return notes
 
     def _judge_motion(self, now: float) -> None:
-        if self._tracker is None:
-            if now >= self._ends_at:
+        if now >= self._readiness.fails_at:
+            self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
+        elif self._tracker is None:
+            if now >= self._ends_at and self._unanswered is not None:
+                self.stop(Reason.TIME_LIMIT, self.epoch, now)
+            elif now >= self._ends_at:
                 self._finish(now)
         elif self.rest is None or self.rest.moving(now) is None:
             self.stop(Reason.STALE_FEEDBACK, self.epoch, now)
@@ -256,7 +282,7 @@ class Actuator:
     def _finish(self, now: float) -> None:
         epoch = self.epoch
         if self.motion is not None and self.motion.settles:
-            self._settle(now)
+            self._settle(Reason.DONE)
             return
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
@@ -265,46 +291,45 @@ class Actuator:
         else:
             self._finishing = epoch
 
-    def _settle(self, now: float) -> None:
-        self.ended.append(Ended(self.name, self.epoch, Reason.DONE))
-        self._to(State.IDLE, Reason.DONE, self.claim, verified=self._tracker is not None)
+    def _settle(self, reason: Reason, detail: str = '') -> None:
+        self.ended.append(Ended(self.name, self.epoch, reason, detail))
+        self._to(State.IDLE, reason, self.claim, verified=self._tracker is not None)
         self._rest_confirmed = self._tracker is not None
         self.motion = None
         self._tracker = None
+        self._unanswered = None
         self.claim = None
         self._next_output = math.inf
         self._ends_at = math.inf
 
     def _judge_stop(self, now: float) -> None:
-        seen = self.rest is not None and self.rest.at_rest(self._stop_began, now)
+        blind = self.rest is None
+        seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
             self._end_finishing(Reason.DONE)
         if self.state is State.UNCONFIRMED:
-            done = now >= self._hold_until and (
-                seen or (self.rest is None and self._answered_well))
+            done = self._stopping.redeemed(now, seen, blind)
         else:
-            at_rest = seen or self.rest is None
-            done = at_rest and not self._answer_outstanding and now >= self._hold_until
-            if now >= self._fails_at and not (at_rest and not self._answer_outstanding):
-                self._fail(
-                    'a stop output never answered' if self._answer_outstanding
-                    else f'no rest was seen within {self.settings.stop_timeout:g} s')
+            done = self._stopping.done(now, seen or blind)
+            problem = self._stopping.problem(now, seen or blind)
+            if problem:
+                self._fail(problem)
         # A stop that was asked for is sent, even where rest is seen before.
         if done and not self._first:
             self._rest_confirmed = seen
-            self._answer_outstanding = False
+            self._stopping.end()
             self._next_output = math.inf
             self._to(State.IDLE, self.reason, verified=seen or self.settings.acknowledged)
 
     def _fail(self, problem: str) -> None:
         self._stop_failure = problem
-        self._answer_outstanding = False
+        self._stopping.end()
         self._to(State.UNCONFIRMED, Reason.NOT_AT_REST, detail=problem)
         self._end_finishing(Reason.NOT_AT_REST)
 
-    def _end(self, reason: Reason) -> None:
+    def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
-            self.ended.append(Ended(self.name, self.epoch, reason))
+            self.ended.append(Ended(self.name, self.epoch, reason, detail))
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
             self._end_finishing(reason)

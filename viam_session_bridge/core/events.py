@@ -16,7 +16,8 @@ class Output:
     What a driver is told in this pass: a setpoint, or a stop where setpoint is None.
 
     epoch: the command it belongs to. due: when it had to go out (s). first: the first of its kind
-    since the state changed.
+    since the state changed. prepare: the driver only gets ready for the setpoint, moves nothing,
+    and reports back.
     """
 
     resource: str
@@ -24,15 +25,17 @@ class Output:
     setpoint: Setpoint | None
     due: float
     first: bool = False
+    prepare: bool = False
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The motion of one epoch is over."""
+    """A motion is over, or was answered by its driver; detail is the driver's text."""
 
     resource: str
     epoch: int
     reason: Reason
+    detail: str = ''
 
 
 @dataclass(frozen=True)

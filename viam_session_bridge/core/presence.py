@@ -99,6 +99,8 @@ class Presence:
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
+        if not motion.monitored:
+            return self._by_connection(name, caller, now)
         if caller.session is not None:
             if self.policy.stop_on_disconnect and caller.socket is None:
                 raise Unsupervised(
@@ -117,10 +119,14 @@ class Presence:
             return LeaseClaim(now + window + (motion.duration or 0.0), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()
+        return self._by_connection(name, caller, now)
+
+    @staticmethod
+    def _by_connection(name: str, caller: Caller, now: float) -> Claim:
         if caller.socket is None:
             raise Unsupervised(
                 f'{name}: the connection of this call is not among the open ones, and nothing '
-                'else could hold this motion (sessions.unsupervised: connection)')
+                'else could hold this motion')
         return ConnectionClaim(caller.socket, now)
 
     def absent(self, claim: Claim, now: float) -> Reason | None:

@@ -7,7 +7,8 @@ Frames follow REP 103: x forward, y left, z up, counter-clockwise positive; metr
 seconds. Whatever is made here is finite: a NaN or an infinity is refused at construction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 import math
 from typing import Protocol
 
@@ -200,6 +201,47 @@ class Press:
     @property
     def is_zero(self) -> bool:
         """Answer no: a push is never a stop."""
+        return False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One of the commands that are configured for a resource, by name, with what it is given."""
+
+    command: str
+    arguments: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_zero(self) -> bool:
+        """Answer no: nobody knows what it does."""
+        return False
+
+
+@dataclass(frozen=True)
+class PoseGoal:
+    """
+    A pose to reach: position (m) and orientation (unit quaternion x, y, z, w) in a frame.
+
+    frame: the name of a tf frame; empty for the driver's own.
+    """
+
+    position: Vector
+    orientation: tuple[float, float, float, float]
+    frame: str = ''
+
+    def __post_init__(self) -> None:
+        for axis, value in zip('xyz', self.position, strict=True):
+            require_finite(f'position.{axis}', value)
+        for axis, value in zip('xyzw', self.orientation, strict=True):
+            require_finite(f'orientation.{axis}', value)
+        length = math.hypot(*self.orientation)
+        if abs(length - 1.0) > 1e-3:
+            raise InvalidCommand(
+                f'orientation: a quaternion of length {length:g}; expected a unit quaternion')
+
+    @property
+    def is_zero(self) -> bool:
+        """Answer no: a goal is never a stop."""
         return False
 
 

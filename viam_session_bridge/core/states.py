@@ -32,6 +32,8 @@ class Reason(Enum):
     NOT_AT_REST = 'the robot was not seen to come to rest'
     TIME_LIMIT = 'it took too long'
     STALE_FEEDBACK = 'the feedback it is steered by went silent'
+    REFUSED = 'its driver refused it'
+    NOT_READY = 'its driver did not get ready for motion'
 
 
 # How a waiting call is answered: these ended as somebody wished.

@@ -5,8 +5,7 @@ Who last commanded what, and whether they are still there.
 
 The supervisor holds the sessions, the evidence of open connections and one actuator per resource.
 Every call checks, renews, takes ownership and sets the new wish in one step; ``poll`` turns time
-into
-outputs. Viam's rule holds: the last caller owns a resource, and only its owner's end stops it.
+into outputs. Viam's rule holds: the last caller owns a resource; only its owner's end stops it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -219,6 +218,19 @@ class Supervisor:
     def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop output; an empty problem is success."""
         self._actuator(name).stop_answered(epoch, problem, now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    def motion_answered(self, name: str, epoch: int, problem: str, detail: str,
+                        now: float) -> None:
+        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        self._actuator(name).motion_answered(epoch, problem, detail, now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
+        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        self._actuator(name).prepared(epoch, problem, now)
         self._touch(name)
         self._due = min(self._due, now)
 

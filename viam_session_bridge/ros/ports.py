@@ -54,6 +54,18 @@ class Supervision(Protocol):
         """Take a feedback sample that has just been received."""
         ...
 
+    def stop_answered(self, name: str, epoch: int, problem: str) -> None:
+        """Take the outcome of an acknowledged stop; an empty problem is success."""
+        ...
+
+    def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
+        """Take what a driver says of a motion that it answers."""
+        ...
+
+    def prepared(self, name: str, epoch: int, problem: str) -> None:
+        """Take what a driver says about getting ready."""
+        ...
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         ...
@@ -76,19 +88,28 @@ class SharedOutput(Protocol):
         ...
 
 
+class PreparingDriver(Protocol):
+    """What a driver has besides, if it must get ready before the first motion after a stop."""
+
+    def prepare(self, setpoint: Setpoint, epoch: int) -> None:
+        """Get ready, without moving, and report to Supervision.prepared; must return at once."""
+        ...
+
+
 class Driver(Protocol):
     """
     One way of moving and stopping one resource.
 
     send and stop are called by the pump's thread alone and must return at once; path_problem by
-    the executor's thread alone.
+    the executor's thread alone. What a driver learns later (the answer of a service) it reports to
+    Supervision with the epoch it was given; a stop keeps its epoch for as long as it lasts.
     """
 
-    def send(self, setpoint: Setpoint) -> None:
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Tell the hardware to move so, until it hears otherwise."""
         ...
 
-    def stop(self) -> None:
+    def stop(self, epoch: int) -> None:
         """Tell the hardware to stop; called again and again until the stop is done."""
         ...
 

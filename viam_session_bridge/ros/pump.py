@@ -10,11 +10,13 @@ delay a stop.
 
 from collections.abc import Callable, Mapping, Sequence
 import ctypes
+import functools
 import threading
 import time
+from typing import cast
 
 from viam_session_bridge.core.events import Output, Outputs
-from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.ports import Driver, PreparingDriver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.
 SLOW_CALL = 0.02
@@ -22,6 +24,9 @@ SLOW_CALL = 0.02
 # When deciding itself has failed, zeros go to every driver for this long (s), at this period (s).
 LAST_RESORT_HOLD = 1.0
 LAST_RESORT_PERIOD = 0.05
+
+# The epoch of stops that nobody decided; no answer to them is waited for.
+LAST_RESORT_EPOCH = 0
 
 
 # prctl(2): how much later than asked for the kernel may wake this thread, in ns; the default of
@@ -92,8 +97,15 @@ class Pump:
         return outputs.wake
 
     def _drive(self, output: Output, faults: dict[str, str]) -> None:
-        driver, setpoint = self._drivers[output.resource], output.setpoint
-        fault = _attempt(driver.stop if setpoint is None else lambda: driver.send(setpoint))
+        driver, setpoint, epoch = self._drivers[output.resource], output.setpoint, output.epoch
+        act: Callable[[], None]
+        if setpoint is None:
+            act = functools.partial(driver.stop, epoch)
+        elif output.prepare:
+            act = functools.partial(cast(PreparingDriver, driver).prepare, setpoint, epoch)
+        else:
+            act = functools.partial(driver.send, setpoint, epoch)
+        fault = _attempt(act)
         if fault:
             faults[output.resource] = fault
 
@@ -106,7 +118,7 @@ class Pump:
         end = time.monotonic() + LAST_RESORT_HOLD
         while time.monotonic() < end:
             for driver in self._drivers.values():
-                _attempt(driver.stop)
+                _attempt(functools.partial(driver.stop, LAST_RESORT_EPOCH))
             for shared in self._shared:
                 _attempt(shared.flush)
             time.sleep(LAST_RESORT_PERIOD)

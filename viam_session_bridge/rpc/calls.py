@@ -15,9 +15,10 @@ import grpc
 
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import InvalidSessionId, NotYet
+from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
-from viam_session_bridge.core.states import Reason, WISHED
+from viam_session_bridge.core.states import WISHED
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc.operations import Operation
 from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted
@@ -62,23 +63,24 @@ class Call:
         """Set a wish that holds until something ends it. Raises a BridgeError."""
         await self._accepted(name, motion, None)
 
-    async def move(self, name: str, motion: Motion) -> None:
+    async def move(self, name: str, motion: Motion) -> str:
         """
         Make a finite move and wait for its end.
 
-        Returns when it is done, or was ended by another command or a Stop. Raises MoveAborted
-        when it ended otherwise. The caller's own cancellation, its gRPC deadline and
-        CancelOperation end the move, if it is still the current one.
+        Returns what its driver said, if it answers; a move that another command or a Stop ended
+        has ended as wished. Raises MoveAborted when it ended otherwise. The caller's own
+        cancellation, its gRPC deadline and CancelOperation end the move, if it is still the
+        current one.
         """
         if self._stops(name, motion):
             await self.command(name, motion)
-            return
+            return ''
         loop = asyncio.get_running_loop()
-        ended: asyncio.Future[Reason] = loop.create_future()
+        ended: asyncio.Future[Ended] = loop.create_future()
 
-        def on_end(reason: Reason) -> None:
+        def on_end(end: Ended) -> None:
             try:
-                loop.call_soon_threadsafe(_settle, ended, reason)
+                loop.call_soon_threadsafe(_settle, ended, end)
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the pump must go on
 
@@ -86,20 +88,21 @@ class Call:
         try:
             if self.announce is not None:
                 await self.announce()
-            reason = await self._first(ended)
+            end = await self._first(ended)
         except asyncio.CancelledError:
             self.gate.cancel(name, epoch)
             raise
-        if reason is None:
+        if end is None:
             self.gate.cancel(name, epoch)
             raise _cancelled(name)
-        if reason not in WISHED:
-            raise MoveAborted(name, reason)
+        if end.reason not in WISHED:
+            raise MoveAborted(name, end.reason, end.detail)
+        return end.detail
 
     def _stops(self, name: str, motion: Motion) -> bool:
         return motion.within(self.gate.resource(name).limits).is_stop
 
-    async def _first(self, ended: 'asyncio.Future[Reason]') -> Reason | None:
+    async def _first(self, ended: 'asyncio.Future[Ended]') -> Ended | None:
         """Return how the move ended, or None when CancelOperation came first."""
         if self.operation is None:
             return await ended
@@ -146,6 +149,6 @@ def _cancelled(name: str) -> CallError:
     return CallError(grpc.StatusCode.CANCELLED, f'{name}: the operation was cancelled')
 
 
-def _settle(future: 'asyncio.Future[Reason]', reason: Reason) -> None:
+def _settle(future: 'asyncio.Future[Ended]', end: Ended) -> None:
     if not future.done():
-        future.set_result(reason)
+        future.set_result(end)

@@ -57,9 +57,12 @@ class CallError(Exception):
 class MoveAborted(CallError):
     """A blocking move ended otherwise than its caller, another command or a Stop wished."""
 
-    def __init__(self, name: str, reason: Reason) -> None:
+    def __init__(self, name: str, reason: Reason, detail: str = '') -> None:
+        text = f'{reason.value} ({detail})' if detail else reason.value
         super().__init__(
-            grpc.StatusCode.ABORTED, f'{name}: the move ended before it was done: {reason.value}')
+            grpc.StatusCode.ABORTED, f'{name}: the move ended before it was done: {text}')
+        self.reason = reason
+        self.detail = detail
 
 
 def crowded(text: str) -> CallError:

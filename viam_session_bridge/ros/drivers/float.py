@@ -41,7 +41,7 @@ class FloatDriver:
         """Return the topic's full name, after namespace and remapping."""
         return self._output.name
 
-    def send(self, setpoint: Setpoint) -> None:
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish the number for a wish."""
         number = self._scaling.number(setpoint)
         if self._message == 'bool':
@@ -49,7 +49,7 @@ class FloatDriver:
             return
         self._publish(number)
 
-    def stop(self) -> None:
+    def stop(self, epoch: int) -> None:
         """Publish the neutral number."""
         if self._message == 'bool':
             self._output.publish(Bool(data=bool(self._scaling.neutral)))

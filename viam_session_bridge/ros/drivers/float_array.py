@@ -79,11 +79,11 @@ class FloatArrayDriver:
         self._scaling = scaling
         self._driver_node = driver_node
 
-    def send(self, setpoint: Setpoint) -> None:
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Note the number for a wish."""
         self._array.note(self._index, self._scaling.number(setpoint))
 
-    def stop(self) -> None:
+    def stop(self, epoch: int) -> None:
         """Note the neutral number."""
         self._array.note(self._index, self._scaling.neutral)
 

@@ -46,13 +46,13 @@ class TwistDriver:
         """Return the topic's full name, after namespace and remapping."""
         return self._output.name
 
-    def send(self, setpoint: Setpoint) -> None:
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a velocity."""
         if not isinstance(setpoint, Velocity):
             raise TypeError(f'{self._resource}: a base cannot do {setpoint}')
         self._output.publish(self._stamp(self._message(setpoint)))
 
-    def stop(self) -> None:
+    def stop(self, epoch: int) -> None:
         """Publish zero velocity."""
         self._output.publish(self._stamp(self._zero))
 

@@ -1,0 +1,180 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Drivers that answer: motions whose outcome they report, and what must be ready before motion.
+
+A bare actuator without feedback: 20 outputs a second, a hold of 1 s, a timeout of 5 s.
+"""
+
+import pytest
+
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
+from viam_session_bridge.core.claims import OpenClaim
+from viam_session_bridge.core.events import Ended, Output
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.readiness import READY_PATIENCE
+from viam_session_bridge.core.setpoints import Call, PoseGoal, Press, Velocity
+from viam_session_bridge.core.states import Reason, State
+
+DOCK = Motion(Call('dock'), once=True, answered=True)
+PUSH = Motion(Press(), duration=5.0, once=True, momentary=True, settles=True, answered=True)
+AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
+
+
+class Rig:
+    """One actuator and what its driver was told."""
+
+    def __init__(self, prepares: bool = False) -> None:
+        self.actuator = Actuator('base', ActuatorSettings(prepares=prepares))
+        self.actuator.path_problem = ''
+        self.now = 100.0
+        self.epoch = 0
+        self.ended: list[Ended] = []
+
+    def command(self, motion: Motion) -> int:
+        """Command now; returns the epoch."""
+        self.epoch += 1
+        self.actuator.command(motion, OpenClaim(), self.epoch, self.now)
+        return self.epoch
+
+    def stop(self) -> None:
+        """Stop now."""
+        self.epoch += 1
+        self.actuator.stop(Reason.STOPPED, self.epoch, self.now)
+
+    def poll(self, later: float = 0.0) -> Output | None:
+        """Let time pass, in one go, and poll."""
+        self.now += later
+        output = self.actuator.poll(self.now)
+        self.ended += self.actuator.take_notes()[0]
+        return output
+
+    def rest(self) -> None:
+        """Let a stop come to its end."""
+        for _ in range(30):
+            self.poll(0.05)
+        assert self.actuator.state is State.IDLE
+
+
+def test_a_call_is_made_once_and_its_answer_releases_who_waits_but_not_the_motion() -> None:
+    """A service that starts docking answers at once; the robot moves on, so its owner stays."""
+    rig = Rig()
+    epoch = rig.command(DOCK)
+    output = rig.poll()
+    assert output is not None and output.setpoint == Call('dock')
+    assert rig.poll(1.0) is None and rig.ended == []
+    rig.actuator.motion_answered(epoch, '', 'on my way', rig.now)
+    rig.poll()
+    assert rig.ended == [Ended('base', epoch, Reason.DONE, 'on my way')]
+    assert rig.actuator.state is State.MOVING
+    rig.stop()
+    stop = rig.poll()
+    assert stop is not None and stop.setpoint is None
+
+
+def test_a_call_that_is_refused_is_stopped_all_the_same() -> None:
+    """Nobody knows what it did before it said no."""
+    rig = Rig()
+    epoch = rig.command(DOCK)
+    rig.poll()
+    rig.actuator.motion_answered(epoch, 'no dock in sight', '', rig.now)
+    stop = rig.poll()
+    assert rig.ended == [Ended('base', epoch, Reason.REFUSED, 'no dock in sight')]
+    assert rig.actuator.state is State.STOPPING and stop is not None and stop.setpoint is None
+
+
+@pytest.mark.parametrize(('problem', 'reason'), [('', Reason.DONE), ('broken', Reason.REFUSED)])
+def test_a_push_is_over_with_its_answer(problem: str, reason: Reason) -> None:
+    """It leaves nothing behind that could be stopped."""
+    rig = Rig()
+    epoch = rig.command(PUSH)
+    assert rig.poll() is not None
+    assert rig.poll(1.0) is None and rig.actuator.state is State.MOVING
+    rig.actuator.motion_answered(epoch, problem, 'clicked', rig.now)
+    assert rig.poll() is None
+    assert rig.ended == [Ended('base', epoch, reason, problem or 'clicked')]
+    assert rig.actuator.state is State.IDLE
+
+
+def test_a_push_that_is_never_answered_ends_at_its_time_limit() -> None:
+    """Its caller must not wait for ever."""
+    rig = Rig()
+    epoch = rig.command(PUSH)
+    rig.poll()
+    rig.poll(5.0)
+    assert rig.ended == [Ended('base', epoch, Reason.TIME_LIMIT)]
+
+
+def test_an_answer_of_an_older_epoch_says_nothing() -> None:
+    """It belongs to a motion that somebody else has replaced."""
+    rig = Rig()
+    old = rig.command(DOCK)
+    rig.poll()
+    rig.command(DOCK)
+    rig.poll(0.1)
+    rig.ended.clear()
+    rig.actuator.motion_answered(old, 'too late', '', rig.now)
+    rig.poll()
+    assert rig.ended == [] and rig.actuator.state is State.MOVING
+
+
+def test_nothing_moves_before_the_driver_is_ready() -> None:
+    """A lock that its predecessor may have left is released first; then motion, at once."""
+    rig = Rig(prepares=True)
+    epoch = rig.command(AHEAD)
+    first = rig.poll()
+    assert first is not None and first.prepare and first.setpoint == AHEAD.setpoint
+    assert rig.poll(READY_PATIENCE / 2) is None
+    rig.actuator.prepared(epoch, '', rig.now)
+    output = rig.poll()
+    assert output is not None and not output.prepare and output.first
+    again = rig.poll(0.05)
+    assert again is not None and not again.prepare
+    # A newer command of a motion that runs finds it ready.
+    rig.command(AHEAD)
+    output = rig.poll(0.05)
+    assert output is not None and not output.prepare
+
+
+def test_every_stop_has_to_be_released_anew() -> None:
+    """The stop engaged the lock again."""
+    rig = Rig(prepares=True)
+    rig.actuator.prepared(rig.command(AHEAD), '', rig.now)
+    rig.stop()
+    rig.rest()
+    rig.command(AHEAD)
+    output = rig.poll()
+    assert output is not None and output.prepare
+
+
+@pytest.mark.parametrize('problem', ['jammed', ''])
+def test_a_driver_that_does_not_get_ready_is_stopped(problem: str) -> None:
+    """Whether it says so, or says nothing for half a second."""
+    rig = Rig(prepares=True)
+    epoch = rig.command(AHEAD)
+    rig.poll()
+    if problem:
+        rig.actuator.prepared(epoch, problem, rig.now)
+        stop = rig.poll()
+    else:
+        assert rig.actuator.wake_at() == rig.now + READY_PATIENCE
+        stop = rig.poll(READY_PATIENCE)
+    assert stop is not None and stop.setpoint is None
+    assert [ended.reason for ended in rig.ended] == [Reason.NOT_READY]
+    assert problem in rig.ended[0].detail
+    # What comes later is too late.
+    rig.actuator.prepared(epoch, '', rig.now)
+    later = rig.poll(0.05)
+    assert later is not None and later.setpoint is None
+
+
+def test_a_goal_that_waits_for_its_driver_is_still_sent_once() -> None:
+    """The preparation is not the one output of a goal."""
+    rig = Rig(prepares=True)
+    goal = Motion(PoseGoal((1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)), 5.0, once=True)
+    epoch = rig.command(goal)
+    assert rig.poll() is not None
+    rig.actuator.prepared(epoch, '', rig.now)
+    output = rig.poll()
+    assert output is not None and output.setpoint == goal.setpoint and not output.prepare
+    assert rig.poll(1.0) is None

@@ -1,0 +1,76 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+One actuator's stop: how long it is repeated, when it has failed, and whether it was answered.
+
+Hold and timeout run from the first output: a stop that was never sent is neither.
+"""
+
+import math
+
+# A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
+# machine), so its stop is repeated this long (s) at least.
+LATE_DRIVER_HOLD = 4.0
+
+
+class Stopping:
+    """Times are seconds. acknowledged: the driver reports the outcome of each stop."""
+
+    def __init__(self, hold: float, timeout: float, acknowledged: bool) -> None:
+        self._hold = hold
+        self._timeout = timeout
+        self._acknowledged = acknowledged
+        self._hold_until = math.inf
+        self._fails_at = math.inf
+        self._late_until = -math.inf
+        self._answered_well = False
+        self.began = -math.inf
+        self.outstanding = False
+
+    def begin(self, now: float, fresh: bool) -> None:
+        """Begin; a stop that goes on already (not fresh) holds anew, but has no more time."""
+        if fresh:
+            self._fails_at = math.inf
+            self.began = now
+        self._hold_until = math.inf
+        self._answered_well = False
+        self.outstanding = self._acknowledged
+
+    def for_late_driver(self, now: float) -> None:
+        """Hold on until a driver that has just been matched hears it."""
+        self._late_until = now + LATE_DRIVER_HOLD
+
+    def sent(self, now: float) -> None:
+        """Note its first output."""
+        self._hold_until = max(now + self._hold, self._late_until)
+        self._fails_at = min(self._fails_at, now + self._timeout)
+
+    def answered(self, well: bool) -> None:
+        """Take the driver's report."""
+        self.outstanding = False
+        self._answered_well = well
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self.outstanding = False
+
+    def problem(self, now: float, at_rest: bool) -> str:
+        """Say why it has failed by now; empty while it has not. at_rest: or nobody can tell."""
+        if now < self._fails_at or (at_rest and not self.outstanding):
+            return ''
+        if self.outstanding:
+            return 'a stop output never answered'
+        return f'no rest was seen within {self._timeout:g} s'
+
+    def done(self, now: float, at_rest: bool) -> bool:
+        """Tell whether it is over. at_rest: rest was seen, or nobody can tell."""
+        return at_rest and not self.outstanding and now >= self._hold_until
+
+    def redeemed(self, now: float, seen: bool, blind: bool) -> bool:
+        """Tell whether a stop that had failed is over after all."""
+        return now >= self._hold_until and (seen or (blind and self._answered_well))
+
+    def wake_at(self, after: float) -> float:
+        """Return when it must be judged next; once past, at every repetition."""
+        return min((at for at in (self._hold_until, self._fails_at) if at > after),
+                   default=math.inf)
