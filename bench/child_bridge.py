@@ -17,10 +17,11 @@ import protocol
 from viam_session_bridge import main
 from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.events import Changed
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver

@@ -21,12 +21,13 @@ from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource
 from viam_session_bridge.core.events import Ended
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, make_gate, steady_now
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))

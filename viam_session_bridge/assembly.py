@@ -4,11 +4,11 @@
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import UnsupervisedPolicy
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimits
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     BridgeConfig,

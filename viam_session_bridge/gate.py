@@ -17,12 +17,13 @@ import uuid
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.events import Ended, Outputs
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)

@@ -24,6 +24,7 @@ from viam_session_bridge.core.claims import Caller, OpenClaim
 from viam_session_bridge.core.course import Along, BaseSample, Course
 from viam_session_bridge.core.errors import NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
@@ -31,7 +32,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stopping import LATE_DRIVER_HOLD
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
 AHEAD = Velocity((0.5, 0.0, 0.0))

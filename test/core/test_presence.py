@@ -25,12 +25,13 @@ from viam_session_bridge.core.claims import (
     UnsupervisedPolicy,
 )
 from viam_session_bridge.core.errors import Unsupervised
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import LOOK_PATIENCE, MOST_CARRIERS, OpenSockets, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 CONNECTION, LEASE = UnsupervisedPolicy.CONNECTION, UnsupervisedPolicy.LEASE

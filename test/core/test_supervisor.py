@@ -36,13 +36,14 @@ from viam_session_bridge.core.events import (
     SessionEnded,
     TakenOver,
 )
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
 AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))

@@ -33,13 +33,14 @@ from viam_session_bridge.core.errors import (
     Unsupervised,
 )
 from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import LOOK_PATIENCE, Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '100'))
 

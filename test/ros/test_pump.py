@@ -18,12 +18,13 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
 from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, make_gate, Polled
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump

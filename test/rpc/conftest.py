@@ -27,11 +27,12 @@ import pytest
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.events import Output
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties

@@ -16,10 +16,10 @@ import pytest
 from viam_session_bridge.core import errors
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import JointLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.status import status_of

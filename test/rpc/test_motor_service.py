@@ -15,10 +15,10 @@ import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc.motor_service import MotorProperties
 
 Code = grpc.StatusCode

@@ -16,10 +16,10 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings

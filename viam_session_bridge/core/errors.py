@@ -61,6 +61,10 @@ class NotAtRest(BridgeError):
     """The last stop was not confirmed; motion waits until rest is seen or the bridge is reset."""
 
 
+class EmergencyStopped(BridgeError):
+    """The emergency stop is pressed or latched; only stops are accepted."""
+
+
 class Stalled(BridgeError):
     """The bridge itself was frozen; everything was stopped and this command may be old."""
 

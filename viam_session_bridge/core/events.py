@@ -76,7 +76,14 @@ class Overslept:
     late: float
 
 
-Event = Changed | SessionEnded | TakenOver | Overslept
+@dataclass(frozen=True)
+class Emergency:
+    """The emergency stop was latched for this reason; an empty one says that it was reset."""
+
+    reason: str
+
+
+Event = Changed | SessionEnded | TakenOver | Overslept | Emergency
 
 
 @dataclass(frozen=True)

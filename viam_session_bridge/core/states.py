@@ -33,6 +33,7 @@ class Reason(Enum):
     TIME_LIMIT = 'it took too long'
     STALE_FEEDBACK = 'the feedback it is steered by went silent'
     REFUSED = 'its driver refused it'
+    EMERGENCY = 'the emergency stop is pressed'
     NOT_READY = 'its driver did not get ready for motion'
 
 

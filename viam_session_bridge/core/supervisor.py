@@ -8,74 +8,52 @@ Every call checks, renews, takes ownership and sets the new wish in one step; ``
 into outputs. Viam's rule holds: the last caller owns a resource; only its owner's end stops it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 import math
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.agenda import Agenda
 from viam_session_bridge.core.claims import Caller, same_holder
-from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.emergency import EmergencySettings, EmergencyStop, NO_EMERGENCY
 from viam_session_bridge.core.errors import (
+    EmergencyStopped,
     NotYet,
     Overtaken,
     ShuttingDown,
     Stalled,
-    UnknownResource,
 )
 from viam_session_bridge.core.events import (
+    Emergency,
     Ended,
-    Event,
-    Output,
     Outputs,
     Overslept,
     SessionEnded,
     TakenOver,
 )
+from viam_session_bridge.core.fleet import Fleet, Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy, Presence
 from viam_session_bridge.core.sessions import Session, SessionTable
-from viam_session_bridge.core.setpoints import Limits, Setpoint
+from viam_session_bridge.core.setpoints import Limits
 from viam_session_bridge.core.states import Reason, State
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
 
 
-@dataclass(frozen=True)
-class Resource:
-    """One commandable thing: its API (such as base), its name, its limits and how it is driven."""
-
-    api: str
-    name: str
-    limits: Limits
-    actuator: ActuatorSettings = ActuatorSettings()
-
-
-class Supervisor:
+class Supervisor(Fleet):
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
 
     def __init__(self, resources: Iterable[Resource], policy: Policy,
-                 new_id: Callable[[], str]) -> None:
-        self._resources = {resource.name: resource for resource in resources}
-        self._actuators = {
-            name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
+                 new_id: Callable[[], str],
+                 emergency: EmergencySettings = NO_EMERGENCY) -> None:
+        super().__init__(resources)
         self.sessions = SessionTable(policy.sessions, new_id)
         self._presence = Presence(policy, self.sessions)
         self._policy = policy
-        self._epoch = 0
-        self._due = math.inf
         self._sweep_at = math.inf
         self._shutting_down = False
         self._stalled = False
-        self._events: list[Event] = []
-        # Who is not idle (or was not at the last poll), and who must be polled next: those
-        # that something happened to at once, the others when their time comes.
-        self._active: dict[str, None] = {}
-        self._touched: dict[str, None] = {}
-        self._agenda = Agenda()
-        # The place in line of the newest command or stop of each resource.
-        self._turns = dict.fromkeys(self._resources, 0)
+        self._emergency = EmergencyStop(emergency)
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -121,6 +99,9 @@ class Supervisor:
             return epoch
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
+        latched = self._emergency.problem(now)
+        if latched:
+            raise EmergencyStopped(f'{name}: {latched}')
         self._fence(now)
         if self._stalled:
             raise Stalled(
@@ -142,21 +123,6 @@ class Supervisor:
             self._events.append(TakenOver(name, before, claim))
         return actuator.epoch
 
-    def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
-        """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
-        actuator = self._actuator(name)
-        if reason in (Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN):
-            self._next_turn(name)
-        actuator.stop(reason, self._next_epoch(), now)
-        self._touch(name)
-        self._due = min(self._due, now)
-        return actuator.epoch
-
-    def stop_all(self, now: float, reason: Reason = Reason.STOPPED) -> None:
-        """Stop every resource."""
-        for name in self._actuators:
-            self.stop(name, now, reason)
-
     def cancel(self, name: str, epoch: int, now: float) -> bool:
         """End the motion of one epoch, if it is still the current one; tells whether it was."""
         actuator = self._actuator(name)
@@ -166,11 +132,42 @@ class Supervisor:
         return current
 
     def reset(self, now: float) -> list[str]:
-        """Clear every UNCONFIRMED actuator; never starts motion. Returns their names."""
+        """
+        Clear every UNCONFIRMED actuator and the emergency stop; never starts motion.
+
+        Returns what was cleared. Raises EmergencyStopped, and clears nothing, while the emergency
+        stop is pressed.
+        """
+        latched = self._emergency.reason
+        problem = self._emergency.reset(now)
+        if problem:
+            raise EmergencyStopped(problem)
+        if latched:
+            self._events.append(Emergency(''))
+            self._due = min(self._due, now)
         cleared = [name for name, actuator in self._actuators.items() if actuator.reset(now)]
         for name in cleared:
             self._touch(name)
-        return cleared
+        return ['the emergency stop', *cleared] if latched else cleared
+
+    def press_emergency(self, reason: str, now: float) -> None:
+        """Stop everything, and refuse motion until a reset."""
+        if self._emergency.press(reason):
+            self._latched(now)
+
+    def hear_emergency(self, pressed: bool, now: float) -> None:
+        """Take what the configured emergency stop says."""
+        if self._emergency.heard(pressed, now):
+            self._latched(now)
+        self._due = min(self._due, now)
+
+    def _latched(self, now: float) -> None:
+        self._events.append(Emergency(self._emergency.reason))
+        self.stop_all(now, Reason.EMERGENCY)
+
+    def emergency(self, now: float) -> str:
+        """Say why the emergency stop refuses motion; empty when it does not."""
+        return self._emergency.problem(now)
 
     def shut_down(self, now: float) -> None:
         """Refuse motion from now on, and stop what is not idle."""
@@ -184,7 +181,7 @@ class Supervisor:
     def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
         """Take a look at the open connections; tells whether a motion lost its claimant by it."""
         self._presence.look(open_sockets, taken_at)
-        lost = [name for name in self._active if self._absence(name, now) is not None]
+        lost = [name for name in self._rounds.active if self._absence(name, now) is not None]
         for name in lost:
             self._touch(name)
         return bool(lost)
@@ -192,74 +189,9 @@ class Supervisor:
     def watched_sockets(self, now: float) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
         watched = (
-            self._presence.sockets(self._actuators[name].claim, now) for name in self._active)
+            self._presence.sockets(self._actuators[name].claim, now)
+            for name in self._rounds.active)
         return frozenset().union(*watched)
-
-    def measured(self, name: str, sample: Sample, received_at: float) -> bool:
-        """Take a sample of a resource that has feedback; tells whether a move is done by it."""
-        done = self._actuator(name).measured(sample, received_at)
-        if done:
-            self._touch(name)
-        return done
-
-    def path(self, name: str, problem: str, now: float) -> None:
-        """Record whether a stop would reach the driver; an empty problem means that it would."""
-        actuator = self._actuator(name)
-        actuator.path_problem = problem
-        if problem and actuator.settings.require_path and actuator.state is State.MOVING:
-            self.stop(name, now, Reason.PATH_LOST)
-
-    def driver_appeared(self, name: str, now: float) -> None:
-        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
-        self._actuator(name).driver_appeared(self._next_epoch(), now)
-        self._touch(name)
-        self._due = min(self._due, now)
-
-    def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
-        """Take the outcome of an acknowledged stop output; an empty problem is success."""
-        self._actuator(name).stop_answered(epoch, problem, now)
-        self._touch(name)
-        self._due = min(self._due, now)
-
-    def motion_answered(self, name: str, epoch: int, problem: str, detail: str,
-                        now: float) -> None:
-        """Take what a driver says of a motion that it answers; an empty problem is success."""
-        self._actuator(name).motion_answered(epoch, problem, detail, now)
-        self._touch(name)
-        self._due = min(self._due, now)
-
-    def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
-        """Take what a driver says about getting ready; an empty problem lets motion go out."""
-        self._actuator(name).prepared(epoch, problem, now)
-        self._touch(name)
-        self._due = min(self._due, now)
-
-    # ---- questions ------------------------------------------------------------------------------
-
-    def resource(self, name: str) -> Resource:
-        """Return what is configured under this name. Raises UnknownResource."""
-        self._actuator(name)
-        return self._resources[name]
-
-    def all_resources(self) -> list[Resource]:
-        """Return everything that is configured, in its order."""
-        return list(self._resources.values())
-
-    def is_moving(self, name: str, now: float) -> bool:
-        """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
-        return self._actuator(name).is_moving(now)
-
-    def sample(self, name: str, now: float) -> Sample | None:
-        """Return what was measured last; None where it is unknown or stale."""
-        return self._actuator(name).sample(now)
-
-    def wish(self, name: str) -> Setpoint | None:
-        """Return what the driver of a resource is told now; None for a stop or nothing."""
-        return self._actuator(name).wish
-
-    def states(self) -> dict[str, State]:
-        """Return the state of every resource."""
-        return {name: actuator.state for name, actuator in self._actuators.items()}
 
     # ---- changes at run time --------------------------------------------------------------------
 
@@ -276,7 +208,7 @@ class Supervisor:
         self.sessions.settings = policy.sessions
         for name, limit in limits.items():
             self._resources[name] = replace(self._resources[name], limits=limit)
-        self._touched.update(self._active)
+        self._rounds.touch_active()
 
     # ---- time -----------------------------------------------------------------------------------
 
@@ -286,33 +218,19 @@ class Supervisor:
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._sweep(now)
-        outputs: list[Output] = []
-        ended: list[Ended] = []
-        events, self._events = self._events, []
-        for name in dict.fromkeys((*self._touched, *self._agenda.take_due(now))):
+        if self._emergency.check(now):
+            self._latched(now)
+        due = self._rounds.take(now)
+        for name in due:
             absence = self._absence(name, now)
             if absence is not None:
                 self.stop(name, now, absence)
-            actuator = self._actuators[name]
-            output = actuator.poll(now)
-            if output is not None:
-                outputs.append(output)
-            actuator_ended, changed = actuator.take_notes()
-            ended += actuator_ended
-            events += changed
-            self._plan(name, actuator, now)
-        self._touched.clear()
-        self._due = min(self._sweep_at, self._agenda.earliest())
+        outputs, ended = self._poll_those(due, now, lambda actuator: (
+            math.inf if actuator.claim is None
+            else self._presence.ends_at(actuator.claim, now)))
+        events, self._events = self._events, []
+        self._due = min(self._sweep_at, self._emergency.wake_at(), self._rounds.finish())
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self._due)
-
-    def _plan(self, name: str, actuator: Actuator, now: float) -> None:
-        """Note when an actuator must be polled again: never too late, perhaps too early."""
-        if actuator.state is State.IDLE:
-            self._active.pop(name, None)
-        at = actuator.wake_at()
-        if actuator.claim is not None:
-            at = min(at, self._presence.ends_at(actuator.claim, now))
-        self._agenda.plan(name, at)
 
     def _absence(self, name: str, now: float) -> Reason | None:
         claim = self._actuators[name].claim
@@ -340,28 +258,3 @@ class Supervisor:
         self._events.append(Overslept(late))
         for name in moving:
             self.stop(name, now, Reason.STALLED)
-
-    # ---- small things ---------------------------------------------------------------------------
-
-    def _touch(self, name: str) -> None:
-        self._touched[name] = None
-        self._active[name] = None
-
-    def _moving(self) -> Iterator[str]:
-        return (n for n in self._active if self._actuators[n].state is State.MOVING)
-
-    def _actuator(self, name: str) -> Actuator:
-        actuator = self._actuators.get(name)
-        if actuator is None:
-            raise UnknownResource(
-                f'no resource is named {name[:64]!a}; there are: '
-                + (', '.join(sorted(self._resources)) or 'none'))
-        return actuator
-
-    def _next_turn(self, name: str) -> int:
-        self._turns[name] += 1
-        return self._turns[name]
-
-    def _next_epoch(self) -> int:
-        self._epoch += 1
-        return self._epoch

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from viam_session_bridge.core.course import Course
 from viam_session_bridge.core.errors import InvalidCommand, UnknownResource
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call

@@ -11,9 +11,9 @@ from google.protobuf.descriptor import ServiceDescriptor
 import grpc
 
 from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.sessions import parse_session_id
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call

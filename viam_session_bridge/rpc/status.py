@@ -6,6 +6,7 @@ import grpc
 
 from viam_session_bridge.core.errors import (
     BridgeError,
+    EmergencyStopped,
     InvalidCommand,
     InvalidSessionId,
     NoFeedback,
@@ -40,6 +41,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     NoStopPath: grpc.StatusCode.FAILED_PRECONDITION,
     NotAtRest: grpc.StatusCode.FAILED_PRECONDITION,
     StopOutstanding: grpc.StatusCode.FAILED_PRECONDITION,
+    EmergencyStopped: grpc.StatusCode.FAILED_PRECONDITION,
     Overtaken: grpc.StatusCode.ABORTED,
     Stalled: grpc.StatusCode.ABORTED,
     ShuttingDown: grpc.StatusCode.UNAVAILABLE,

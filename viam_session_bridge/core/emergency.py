@@ -1,0 +1,87 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The emergency stop latch: once pressed, nothing moves until somebody resets it on purpose.
+
+It is no certified safety function; the machine's own emergency stop stays. Sessions live on, and
+a reset never starts motion.
+"""
+
+from dataclasses import dataclass
+import math
+
+
+@dataclass(frozen=True)
+class EmergencySettings:
+    """
+    Where presses come from, beside the service.
+
+    source: what is listened to, for people to read; empty for nothing. timeout (s): a source that
+    is silent for longer counts as pressed; 0 lets it be silent.
+    """
+
+    source: str = ''
+    timeout: float = 0.0
+
+
+NO_EMERGENCY = EmergencySettings()
+
+
+class EmergencyStop:
+    """The latch. Times are seconds."""
+
+    def __init__(self, settings: EmergencySettings) -> None:
+        self._settings = settings
+        self._pressed = False
+        self._heard_at = -math.inf
+        self.reason = ''
+
+    def press(self, reason: str) -> bool:
+        """Latch; tells whether it was open before."""
+        fresh = not self.reason
+        self.reason = self.reason or reason
+        return fresh
+
+    def heard(self, pressed: bool, now: float) -> bool:
+        """Take what the source says; tells whether the latch closed by it."""
+        self._pressed = pressed
+        self._heard_at = now
+        return pressed and self.press(f'pressed at {self._settings.source}')
+
+    def check(self, now: float) -> bool:
+        """Latch if a source that was heard has gone silent; tells whether that happened now."""
+        if self._heard_at == -math.inf or not self._silent(now):
+            return False
+        return self.press(
+            f'{self._settings.source} has been silent for {self._settings.timeout:g} s')
+
+    def problem(self, now: float) -> str:
+        """Say why motion is refused; empty when it is not."""
+        if self.reason:
+            return f'the emergency stop is latched ({self.reason}); ~/reset releases it'
+        if self._silent(now):
+            return (f'nothing has been heard from the emergency stop at {self._settings.source}, '
+                    'and silence counts as pressed')
+        return ''
+
+    def reset(self, now: float) -> str:
+        """Open the latch; returns why it stays closed, or nothing."""
+        if self._pressed:
+            return f'the emergency stop at {self._settings.source} is still pressed'
+        if self.reason and self._silent(now):
+            return f'the emergency stop at {self._settings.source} is silent'
+        self.reason = ''
+        return ''
+
+    def wake_at(self) -> float:
+        """Return when silence must be judged next (s)."""
+        if self.reason or not self._watched or self._heard_at == -math.inf:
+            return math.inf
+        return self._heard_at + self._settings.timeout
+
+    @property
+    def _watched(self) -> bool:
+        return bool(self._settings.source) and self._settings.timeout > 0.0
+
+    def _silent(self, now: float) -> bool:
+        return self._watched and now >= self._heard_at + self._settings.timeout

@@ -1,0 +1,180 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+All actuators of one robot: stopping them, what their drivers report, how they stand.
+
+Nothing here knows who commands what; that is the supervisor's business.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+import math
+
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
+from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.errors import UnknownResource
+from viam_session_bridge.core.events import Ended, Event, Output
+from viam_session_bridge.core.rounds import Rounds
+from viam_session_bridge.core.setpoints import Limits, Setpoint
+from viam_session_bridge.core.states import Reason, State
+
+# Stops after which a command that waited for its turn is not executed any more.
+_OVERTAKING = frozenset({Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN, Reason.EMERGENCY})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One commandable thing: its API (such as base), its name, its limits and how it is driven."""
+
+    api: str
+    name: str
+    limits: Limits
+    actuator: ActuatorSettings = ActuatorSettings()
+
+
+class Fleet:
+    """Times are seconds on one steady clock, given by the caller, never running backwards."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._resources = {resource.name: resource for resource in resources}
+        self._actuators = {
+            name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
+        self._epoch = 0
+        # When the next poll is due at the latest.
+        self._due = math.inf
+        self._events: list[Event] = []
+        self._rounds = Rounds()
+        # The place in line of the newest command or stop of each resource.
+        self._turns = dict.fromkeys(self._resources, 0)
+
+    # ---- stopping -------------------------------------------------------------------------------
+
+    def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
+        """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
+        actuator = self._actuator(name)
+        if reason in _OVERTAKING:
+            self._next_turn(name)
+        actuator.stop(reason, self._next_epoch(), now)
+        self._touch(name)
+        self._due = min(self._due, now)
+        return actuator.epoch
+
+    def stop_all(self, now: float, reason: Reason = Reason.STOPPED) -> None:
+        """Stop every resource."""
+        for name in self._actuators:
+            self.stop(name, now, reason)
+
+    # ---- what drivers report --------------------------------------------------------------------
+
+    def measured(self, name: str, sample: Sample, received_at: float) -> bool:
+        """Take a sample of a resource that has feedback; tells whether a move is done by it."""
+        done = self._actuator(name).measured(sample, received_at)
+        if done:
+            self._touch(name)
+        return done
+
+    def path(self, name: str, problem: str, now: float) -> None:
+        """Record whether a stop would reach the driver; an empty problem means that it would."""
+        actuator = self._actuator(name)
+        actuator.path_problem = problem
+        if problem and actuator.settings.require_path and actuator.state is State.MOVING:
+            self.stop(name, now, Reason.PATH_LOST)
+
+    def driver_appeared(self, name: str, now: float) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        self._actuator(name).driver_appeared(self._next_epoch(), now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
+        """Take the outcome of an acknowledged stop output; an empty problem is success."""
+        self._actuator(name).stop_answered(epoch, problem, now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    def motion_answered(self, name: str, epoch: int, problem: str, detail: str,
+                        now: float) -> None:
+        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        self._actuator(name).motion_answered(epoch, problem, detail, now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
+        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        self._actuator(name).prepared(epoch, problem, now)
+        self._touch(name)
+        self._due = min(self._due, now)
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def resource(self, name: str) -> Resource:
+        """Return what is configured under this name. Raises UnknownResource."""
+        self._actuator(name)
+        return self._resources[name]
+
+    def all_resources(self) -> list[Resource]:
+        """Return everything that is configured, in its order."""
+        return list(self._resources.values())
+
+    def is_moving(self, name: str, now: float) -> bool:
+        """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
+        return self._actuator(name).is_moving(now)
+
+    def sample(self, name: str, now: float) -> Sample | None:
+        """Return what was measured last; None where it is unknown or stale."""
+        return self._actuator(name).sample(now)
+
+    def wish(self, name: str) -> Setpoint | None:
+        """Return what the driver of a resource is told now; None for a stop or nothing."""
+        return self._actuator(name).wish
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every resource."""
+        return {name: actuator.state for name, actuator in self._actuators.items()}
+
+    # ---- rounds ---------------------------------------------------------------------------------
+
+    def _poll_those(self, due: Iterable[str], now: float, wake_at: Callable[[Actuator], float],
+                    ) -> tuple[list[Output], list[Ended]]:
+        """
+        Poll some actuators; returns what they are told, and which motions ended.
+
+        wake_at: when, beside its own reasons, an actuator must be looked at again.
+        """
+        outputs: list[Output] = []
+        ended: list[Ended] = []
+        for name in due:
+            actuator = self._actuators[name]
+            output = actuator.poll(now)
+            if output is not None:
+                outputs.append(output)
+            actuator_ended, changed = actuator.take_notes()
+            ended += actuator_ended
+            self._events += changed
+            self._rounds.plan(
+                name, min(actuator.wake_at(), wake_at(actuator)), actuator.state is State.IDLE)
+        return outputs, ended
+
+    # ---- small things ---------------------------------------------------------------------------
+
+    def _touch(self, name: str) -> None:
+        self._rounds.touch(name)
+
+    def _moving(self) -> Iterator[str]:
+        return (n for n in self._rounds.active if self._actuators[n].state is State.MOVING)
+
+    def _actuator(self, name: str) -> Actuator:
+        actuator = self._actuators.get(name)
+        if actuator is None:
+            raise UnknownResource(
+                f'no resource is named {name[:64]!a}; there are: '
+                + (', '.join(sorted(self._resources)) or 'none'))
+        return actuator
+
+    def _next_turn(self, name: str) -> int:
+        self._turns[name] += 1
+        return self._turns[name]
+
+    def _next_epoch(self) -> int:
+        self._epoch += 1
+        return self._epoch
