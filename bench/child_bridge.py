@@ -16,6 +16,7 @@ import uuid
 import protocol
 from viam_session_bridge import main
 from viam_session_bridge.core.claims import Caller, SessionClaim
+from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.events import Changed
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
@@ -50,8 +51,9 @@ class Notes:
 class NotingGate(Gate):
     """Finds the deadline of the session behind each stop."""
 
-    def __init__(self, resources: list[Resource], policy: Policy) -> None:
-        super().__init__(Supervisor(resources, policy, lambda: str(uuid.uuid4())))
+    def __init__(self, resources: list[Resource], policy: Policy,
+                 emergency: EmergencySettings) -> None:
+        super().__init__(Supervisor(resources, policy, lambda: str(uuid.uuid4()), emergency))
         self._known: dict[str, Session] = {}
 
     def start_session(self, caller: Caller, resume: str = '') -> Session:

@@ -51,7 +51,11 @@ class Observer:
 
     def reset(self, bridge: Bridge) -> str:
         """Call ~/reset; returns its message."""
-        return self._call(Trigger, f'{bridge.node}/reset', Trigger.Request()).message
+        return self.trigger(bridge, 'reset').message
+
+    def trigger(self, bridge: Bridge, service: str) -> Trigger.Response:
+        """Call one of the bridge's own services, such as reset; returns its response."""
+        return self._call(Trigger, f'{bridge.node}/{service}', Trigger.Request())
 
     def wait_status(self, resource: str, level: int, since: float) -> Seen:
         """Wait for a diagnostic status of this level that came after an instant (s)."""

@@ -4,6 +4,7 @@
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import UnsupervisedPolicy
+from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
@@ -26,6 +27,11 @@ def policy_of(config: BridgeConfig) -> Policy:
         stop_on_disconnect=config.sessions.stop_on_disconnect,
         unsupervised=UnsupervisedPolicy(config.sessions.unsupervised),
         stall_limit=config.guard.patience / 2.0)
+
+
+def emergency_of(config: BridgeConfig) -> EmergencySettings:
+    """Return what is listened to for an emergency stop."""
+    return EmergencySettings(config.estop.topic, config.estop.timeout)
 
 
 def limits_of(config: ResourceConfig) -> Limits:

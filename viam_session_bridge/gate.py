@@ -16,6 +16,7 @@ import uuid
 
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.events import Ended, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
@@ -127,11 +128,32 @@ class Gate:
             return cancelled
 
     def reset(self) -> list[str]:
-        """Clear every stop that was not confirmed; never starts motion."""
+        """
+        Clear every stop that was not confirmed, and the emergency stop; never starts motion.
+
+        Raises EmergencyStopped, and clears nothing, while that is pressed.
+        """
         with self._lock:
             cleared = self._supervisor.reset(self.now())
             self._wake_locked()
             return cleared
+
+    def press_emergency(self, reason: str) -> None:
+        """Stop everything and refuse motion until a reset."""
+        with self._lock:
+            self._supervisor.press_emergency(reason, self.now())
+            self._wake_locked()
+
+    def hear_emergency(self, pressed: bool) -> None:
+        """Take what the configured emergency stop says."""
+        with self._lock:
+            self._supervisor.hear_emergency(pressed, self.now())
+            self._wake_locked()
+
+    def emergency(self) -> str:
+        """Say why the emergency stop refuses motion; empty when it does not."""
+        with self._lock:
+            return self._supervisor.emergency(self.now())
 
     def shut_down(self) -> None:
         """Refuse motion from now on, and stop everything that is not idle."""
@@ -257,6 +279,7 @@ class Gate:
         self._lock.notify_all()
 
 
-def make_gate(resources: list[Resource], policy: Policy) -> Gate:
+def make_gate(resources: list[Resource], policy: Policy,
+              emergency: EmergencySettings = NO_EMERGENCY) -> Gate:
     """Return a gate over a new supervisor, with random session ids."""
-    return Gate(Supervisor(resources, policy, lambda: str(uuid.uuid4())))
+    return Gate(Supervisor(resources, policy, lambda: str(uuid.uuid4()), emergency))

@@ -22,7 +22,13 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from viam_session_bridge.assembly import limits_of, policy_of, properties_of, resource_of
+from viam_session_bridge.assembly import (
+    emergency_of,
+    limits_of,
+    policy_of,
+    properties_of,
+    resource_of,
+)
 from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate, make_gate
 from viam_session_bridge.ros.journal import Journal, RosLogHandler
@@ -64,10 +70,11 @@ class Bridge:
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
         self._gate: Gate = make_gate(
-            [resource_of(one) for one in config.resources], policy_of(config))
+            [resource_of(one) for one in config.resources], policy_of(config),
+            emergency_of(config))
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
-            node, self._gate, config.resources, lambda: self._journal.faulty)
+            node, self._gate, config, lambda: self._journal.faulty)
         self._pump = Pump(
             self._gate, self._ros.drivers, self._journal.report, self._died,
             self._ros.shared)

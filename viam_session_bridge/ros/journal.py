@@ -22,6 +22,7 @@ from viam_session_bridge.core.claims import (
 )
 from viam_session_bridge.core.events import (
     Changed,
+    Emergency,
     Event,
     Outputs,
     Overslept,
@@ -130,6 +131,13 @@ class Journal:
             self._logger.info(
                 f'{event.resource}: taken over by {describe_claim(event.after)} '
                 f'from {describe_claim(event.before)}')
+        elif isinstance(event, Emergency):
+            if event.reason:
+                self._logger.error(
+                    f'EMERGENCY STOP: {event.reason}; everything stops, and motion is refused '
+                    'until ~/reset is called')
+            else:
+                self._logger.warning('the emergency stop was reset; only new commands move again')
         elif isinstance(event, Overslept):
             self._logger.error(
                 f'the stop loop came {event.late * 1e3:.0f} ms late; every motion is stopped and '

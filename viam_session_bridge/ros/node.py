@@ -18,9 +18,11 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.states import State
+from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
-from viam_session_bridge.ros.parameters import ResourceConfig
+from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
@@ -34,7 +36,7 @@ DIAGNOSTICS_PERIOD = 1.0
 class BridgeNode:
     """Drivers, feedback and services of one bridge on an rclpy node."""
 
-    def __init__(self, node: Node, supervision: Supervision, resources: tuple[ResourceConfig, ...],
+    def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
                  faults: Callable[[], dict[str, str]]) -> None:
         self._node = node
         self._supervision = supervision
@@ -44,11 +46,11 @@ class BridgeNode:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._equipment = Equipment(node, supervision)
         self._drivers: dict[str, Driver] = {
-            config.name: self._equipment.driver(
-                config, functools.partial(self._on_appear, config.name))
-            for config in resources}
-        for config in resources:
-            self._equipment.listen(config)
+            one.name: self._equipment.driver(one, functools.partial(self._on_appear, one.name))
+            for one in config.resources}
+        for one in config.resources:
+            self._equipment.listen(one)
+        self._emergency = EmergencyInput(node, supervision, config.estop)
         self._rounds = itertools.cycle(self._drivers)
         self._timers = [
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
@@ -86,9 +88,14 @@ class BridgeNode:
             self._node.get_logger().info(f'{name}: a driver is listening')
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        cleared = self._supervision.reset()
-        response.success = True
-        response.message = 'cleared: ' + ', '.join(cleared) if cleared else 'nothing to clear'
+        try:
+            cleared = self._supervision.reset()
+        except EmergencyStopped as problem:
+            response.success = False
+            response.message = str(problem)
+        else:
+            response.success = True
+            response.message = 'cleared: ' + ', '.join(cleared) if cleared else 'nothing to clear'
         self._node.get_logger().warning(f'reset by a service call: {response.message}')
         return response
 
@@ -98,6 +105,7 @@ class BridgeNode:
         faults = self._faults()
         for name, state in self._supervision.states().items():
             array.status.append(self._diagnose(name, state, faults.get(name, '')))
+        array.status.append(self._diagnose_emergency())
         self._diagnostics.publish(array)
 
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
@@ -112,6 +120,13 @@ class BridgeNode:
         return DiagnosticStatus(
             level=level, name=f'{self._node.get_name()}: {name}', message=text,
             hardware_id=name, values=[KeyValue(key='state', value=state.value)])
+
+    def _diagnose_emergency(self) -> DiagnosticStatus:
+        problem = self._supervision.emergency()
+        return DiagnosticStatus(
+            level=DiagnosticStatus.ERROR if problem else DiagnosticStatus.OK,
+            name=f'{self._node.get_name()}: emergency stop', hardware_id='estop',
+            message=problem or 'not pressed')
 
 
 class ExecutorThread:

@@ -18,6 +18,7 @@ from viam_session_bridge.ros.parameter_joint_rules import check_joint
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import (
     Block,
+    check_emergency,
     check_grpc,
     check_resource,
     check_sessions,
@@ -72,6 +73,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
             _checked(name, entry, found[name], verdict)
     check_grpc(shared['grpc'], verdict.errors, warnings)
     check_sessions(shared['sessions'], verdict.errors, warnings)
+    check_emergency(shared['estop'], verdict.errors, warnings)
     for block in resources.values():
         check_resource(block, verdict.errors, warnings)
         check_joint(block, verdict.errors, warnings)

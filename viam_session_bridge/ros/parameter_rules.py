@@ -75,6 +75,14 @@ def check_sessions(block: Block, errors: list[str], warnings: list[str]) -> None
             'stops what it moved.')
 
 
+def check_emergency(block: Block, errors: list[str], warnings: list[str]) -> None:
+    """Refuse a watch on nothing."""
+    if block.values.get('topic') == '' and block.values.get('timeout'):
+        errors.append(str(Mistake(
+            'estop.timeout', f'{block.values["timeout"]:g}',
+            '0 without estop.topic: there is nothing whose silence could count')))
+
+
 def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Relate the timing of commands and stops, and what the receiver does when they cease."""
     values = block.values

@@ -68,6 +68,19 @@ class GuardConfig:
         'half of it, every motion is stopped', unit='s', low=0.1, high=5.0))
 
 
+@dataclass(frozen=True)
+class EmergencyConfig:
+    """Who may stop everything, beside clients and the service ~/estop."""
+
+    topic: str = field(default='', metadata=described(
+        'std_msgs/msg/Bool on which true means pressed, latched or not. Once pressed, everything '
+        'stops and motion is refused until ~/reset', form=Form.FEEDBACK_TOPIC,
+        empty='no topic; the service ~/estop is always there'))
+    timeout: float = field(default=0.0, metadata=described(
+        'Silence of the topic that counts as pressed; 0 lets it be silent, for publishers that '
+        'speak only when something changes', unit='s', low=0.0, high=60.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TwistTable:
     """Parameters of driver 'twist': geometry_msgs/msg/Twist."""
@@ -149,7 +162,8 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
 APIS: Mapping[str, type[ResourceConfig]] = {'base': BaseConfig, 'motor': MotorConfig}
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
-    'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig}
+    'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
+    'estop': EmergencyConfig}
 
 
 @dataclass(frozen=True)
@@ -159,6 +173,7 @@ class BridgeConfig:
     grpc: GrpcConfig = GrpcConfig()
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
+    estop: EmergencyConfig = EmergencyConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
 

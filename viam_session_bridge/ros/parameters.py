@@ -30,14 +30,16 @@ from viam_session_bridge.ros.parameter_startup import explain_startup_error
 from viam_session_bridge.ros.parameter_tables import (
     BaseConfig,
     BridgeConfig,
+    EmergencyConfig,
     GrpcConfig,
     GuardConfig,
     SessionsConfig,
 )
 
 __all__ = [
-    'BaseConfig', 'BridgeConfig', 'ConfigurationError', 'explain_startup_error', 'GrpcConfig',
-    'GuardConfig', 'MotorConfig', 'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'watch']
+    'BaseConfig', 'BridgeConfig', 'ConfigurationError', 'EmergencyConfig',
+    'explain_startup_error', 'GrpcConfig', 'GuardConfig', 'MotorConfig', 'NODE_NAME', 'read',
+    'ResourceConfig', 'SessionsConfig', 'watch']
 
 NODE_NAME = 'viam_session_bridge'
 

@@ -71,7 +71,19 @@ class Supervision(Protocol):
         ...
 
     def reset(self) -> list[str]:
-        """Clear unconfirmed stops."""
+        """Clear unconfirmed stops and the emergency stop. Raises EmergencyStopped."""
+        ...
+
+    def press_emergency(self, reason: str) -> None:
+        """Stop everything and refuse motion until a reset."""
+        ...
+
+    def hear_emergency(self, pressed: bool) -> None:
+        """Take what the configured emergency stop says."""
+        ...
+
+    def emergency(self) -> str:
+        """Say why the emergency stop refuses motion; empty when it does not."""
         ...
 
 

@@ -1,0 +1,40 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The emergency stop's ways in: a topic, if one is configured, and the service ~/estop."""
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.ros.parameters import EmergencyConfig
+from viam_session_bridge.ros.ports import Supervision
+
+# Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader hears what
+# was said before it came; it matches publishers of that durability alone, so there are two.
+_LATCHED = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    history=HistoryPolicy.KEEP_LAST, depth=1)
+
+
+class EmergencyInput:
+    """Passes presses on, on the executor's thread."""
+
+    def __init__(self, node: Node, supervision: Supervision, config: EmergencyConfig) -> None:
+        self._node = node
+        self._supervision = supervision
+        self._service = node.create_service(Trigger, '~/estop', self._on_call)
+        profiles = (FEEDBACK_QOS, _LATCHED) if config.topic else ()
+        self._subscriptions = [
+            node.create_subscription(Bool, config.topic, self._on_message, profile)
+            for profile in profiles]
+
+    def _on_message(self, message: Bool) -> None:
+        self._supervision.hear_emergency(message.data)
+
+    def _on_call(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._supervision.press_emergency('a call of ~/estop')
+        response.success = True
+        response.message = 'everything stops; ~/reset lets it move again'
+        return response
