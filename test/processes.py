@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+import viam_session_bridge
+
 TEST = Path(__file__).resolve().parent
 DRIVER = TEST / 'system' / 'programs' / 'driver.py'
 MOTORS = TEST / 'system' / 'programs' / 'motors.py'
@@ -55,6 +57,12 @@ def new_namespace() -> str:
     return f'/run{next(_numbers)}'
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment in which children find the package that the tests have found."""
+    paths = [str(Path(viam_session_bridge.__file__).parent.parent), os.environ.get('PYTHONPATH')]
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
+
+
 class Program:
     """A Python program in a child process, whose output is read by a thread."""
 
@@ -68,7 +76,7 @@ class Program:
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, bufsize=1, start_new_session=True)
+            text=True, bufsize=1, start_new_session=True, env=_environment())
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -348,12 +356,13 @@ class Bridge(Program):
 
     def __init__(self, file: Path, parameters: dict[str, Any], *,
                  namespace: str | None = None, arguments: Sequence[str] = (),
-                 prefix: Sequence[str] = ()) -> None:
+                 prefix: Sequence[str] = (),
+                 program: Sequence[str | Path] = ('-m', 'viam_session_bridge.main')) -> None:
         self.namespace = namespace or new_namespace()
         self.node = f'{self.namespace}/viam_session_bridge'
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         super().__init__(
-            '-m', 'viam_session_bridge.main', '--ros-args', '-r', f'__ns:={self.namespace}',
+            *program, '--ros-args', '-r', f'__ns:={self.namespace}',
             '--params-file', file, *arguments, prefix=prefix)
 
     def wait_ready(self) -> None:

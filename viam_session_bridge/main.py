@@ -7,10 +7,12 @@ Exit status: 0 after a clean stop, 1 when something failed or a stop was not con
 wrong configuration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+import functools
 import gc
 import logging
 import logging.handlers
+import os
 import queue
 import signal
 import sys
@@ -43,6 +45,7 @@ from viam_session_bridge.ros.parameters import (
 )
 from viam_session_bridge.ros.pump import Pump
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
 
 EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
@@ -58,6 +61,10 @@ LINGER = 0.1
 # largest part of the delay of a stop.
 SWITCH_INTERVAL = 0.0005
 
+# The threads without which nothing is safe; see vitals.py.
+_PUMP, _EXECUTOR, _GRPC = 'the stop loop', 'the ROS executor', 'the gRPC loop'
+_PARTS = (_PUMP, _EXECUTOR, _GRPC)
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,19 +79,22 @@ class Bridge:
         self._gate: Gate = make_gate(
             [resource_of(one) for one in config.resources], policy_of(config),
             emergency_of(config))
+        self._vitals = Vitals(self._gate.now, _PARTS)
+        self._stuck: list[str] = []
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
-            node, self._gate, config, lambda: self._journal.faulty)
+            node, self._gate, config, lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
         self._pump = Pump(
             self._gate, self._ros.drivers, self._journal.report, self._died,
-            self._ros.shared)
+            self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
-            {one.name: properties_of(one) for one in config.resources}, self._died)
+            {one.name: properties_of(one) for one in config.resources}, self._died,
+            self._beat_of(_GRPC), BEAT_PERIOD)
 
     def run(self) -> int:
         """Serve until a signal or a failure, stop everything, and return the exit status."""
@@ -110,8 +120,25 @@ class Bridge:
             # What exists now stays: no later collection has to walk through it.
             gc.collect()
             gc.freeze()
-            self._leave.wait()
+            self._watch()
         return self._go_down()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a part hangs, so that the process cannot end in an orderly way."""
+        return bool(self._stuck)
+
+    def _beat_of(self, part: str) -> Callable[[], None]:
+        return functools.partial(self._vitals.beat, part)
+
+    def _watch(self) -> None:
+        """Return when it is time to go: a signal, a death, or a part that hangs."""
+        for part in _PARTS:
+            self._vitals.beat(part)
+        while not self._leave.wait(BEAT_PERIOD):
+            self._stuck = self._vitals.silent()
+            if self._stuck:
+                self._died(RuntimeError('it hangs: ' + ', '.join(self._stuck)))
 
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
@@ -132,6 +159,11 @@ class Bridge:
         for problem in self._deaths:
             log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
         self._gate.shut_down()
+        if _PUMP in self._stuck:
+            # Nobody else is left who could tell the drivers; in a thread, because it may hang too.
+            last = threading.Thread(target=self._pump.last_resort, daemon=True)
+            last.start()
+            last.join(STOP_PATIENCE)
         unrested = self._wait_for_rest()
         self._server.stop(timeout=0.7)
         self._pump.stop(timeout=0.3)
@@ -146,7 +178,7 @@ class Bridge:
         """Wait, bounded, for every stop to be done; returns the resources not seen to rest."""
         end = self._gate.now() + STOP_PATIENCE
         open_states = (State.MOVING, State.STOPPING)
-        while self._gate.now() < end and self._pump.alive:
+        while self._gate.now() < end and self._pump.alive and _PUMP not in self._stuck:
             if not any(state in open_states for state in self._gate.states().values()):
                 break
             time.sleep(0.01)
@@ -174,7 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(problem, file=sys.stderr)
             return EXIT_MISCONFIGURED
         with _logging_to(node):
-            return Bridge(node, config).run()
+            bridge = Bridge(node, config)
+            status = bridge.run()
+            if bridge.stuck:
+                # What hangs would keep an orderly end waiting for ever.
+                logging.shutdown()
+                os._exit(status)
+            return status
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

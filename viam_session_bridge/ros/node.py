@@ -34,13 +34,19 @@ DIAGNOSTICS_PERIOD = 1.0
 
 
 class BridgeNode:
-    """Drivers, feedback and services of one bridge on an rclpy node."""
+    """
+    Drivers, feedback and services of one bridge on an rclpy node.
+
+    faults: what is wrong with drivers, by resource. beat: called by the executor every
+    PATH_PERIOD.
+    """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
-                 faults: Callable[[], dict[str, str]]) -> None:
+                 faults: Callable[[], dict[str, str]], beat: Callable[[], None]) -> None:
         self._node = node
         self._supervision = supervision
         self._faults = faults
+        self._beat = beat
         self._problems: dict[str, str] = {}
         # use_sim_time with a paused /clock must stop no watch of ours.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -73,6 +79,7 @@ class BridgeNode:
         self._check_path(name)
 
     def _check_paths(self) -> None:
+        self._beat()
         for name in itertools.islice(self._rounds, min(MOST_CHECKS, len(self._drivers))):
             self._check_path(name)
 

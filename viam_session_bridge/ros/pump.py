@@ -11,6 +11,7 @@ delay a stop.
 from collections.abc import Callable, Mapping, Sequence
 import ctypes
 import functools
+import math
 import threading
 import time
 from typing import cast
@@ -41,18 +42,23 @@ class Pump:
 
     shared: outputs that drivers share, each flushed once in a pass.
     report takes the outputs of a pass and driver faults by resource, and must not block. on_death
-    is called if the loop cannot go on; by then every driver has been told to stop.
+    is called if the loop cannot go on; by then every driver has been told to stop. beat is called
+    in every pass, and there is one every beat_period (s) at least.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
                  report: Callable[[Outputs, dict[str, str]], None],
                  on_death: Callable[[BaseException], None],
-                 shared: Sequence[SharedOutput] = ()) -> None:
+                 shared: Sequence[SharedOutput] = (),
+                 beat: Callable[[], None] = lambda: None,
+                 beat_period: float = math.inf) -> None:
         self._supervision = supervision
         self._shared = shared
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
+        self._beat = beat
+        self._beat_period = beat_period
         self._ended = False
         self._thread = threading.Thread(target=self._run, name='pump', daemon=True)
 
@@ -76,9 +82,11 @@ class Pump:
         _sharpen_timer()
         try:
             while not self._ended:
-                self._supervision.wait(self._pass())
+                self._beat()
+                wake = self._pass()
+                self._supervision.wait(min(wake, self._supervision.now() + self._beat_period))
         except BaseException as problem:
-            self._last_resort()
+            self.last_resort()
             self._on_death(problem)
 
     def _pass(self) -> float:
@@ -114,7 +122,8 @@ class Pump:
         if fault:
             faults.update(dict.fromkeys(shared.resources, fault))
 
-    def _last_resort(self) -> None:
+    def last_resort(self) -> None:
+        """Tell every driver to stop, again and again for a second, whatever was decided."""
         end = time.monotonic() + LAST_RESORT_HOLD
         while time.monotonic() < end:
             for driver in self._drivers.values():

@@ -58,16 +58,21 @@ class Server:
     Serves Viam's API for a gate.
 
     properties: what each resource says about itself, by name, in the class of its API's service.
-    on_death is called if the server ends without being asked to.
+    on_death is called if the server ends without being asked to. beat is called by its loop every
+    beat_period (s).
     """
 
     def __init__(self, gate: Gate, settings: ServerSettings, properties: dict[str, Any],
-                 on_death: Callable[[BaseException], None]) -> None:
+                 on_death: Callable[[BaseException], None],
+                 beat: Callable[[], None] = lambda: None,
+                 beat_period: float = 1.0) -> None:
         self._gate = gate
         self._settings = settings
         self._components = {
             name: service(gate, properties) for name, service in COMPONENTS.items()}
         self._on_death = on_death
+        self._beat = beat
+        self._beat_period = beat_period
         self._thread = threading.Thread(target=self._run, name='grpc', daemon=True)
         self._started = threading.Event()
         self._problem: BaseException | None = None
@@ -142,6 +147,7 @@ class Server:
         presence.attach(self.port)
         poller = asyncio.create_task(presence.run())
         ending = asyncio.create_task(self._end.wait())
+        beating = asyncio.create_task(self._beats())
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -152,7 +158,13 @@ class Server:
         finally:
             poller.cancel()
             ending.cancel()
+            beating.cancel()
             await server.stop(grace=0.2)
+
+    async def _beats(self) -> None:
+        while True:
+            self._beat()
+            await asyncio.sleep(self._beat_period)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host

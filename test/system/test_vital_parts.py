@@ -1,0 +1,73 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""No half-dead bridge: when one of its parts hangs, it stops the robot and ends with a failure."""
+
+from pathlib import Path
+import time
+
+import pytest
+
+from processes import base, Bridge, Client, Driver, Programs, settings
+
+PROGRAM = Path(__file__).with_name('programs') / 'wedged_bridge.py'
+
+# Two seconds until it is noticed, a second of stops, and the way down.
+PATIENCE = 15.0
+
+
+def wedged(programs: Programs, part: str) -> tuple[Bridge, Driver, Client]:
+    """Start a bridge with a part that is going to hang, a driver and a client."""
+    feedback = {'odometry_topic': 'odom'} if part == 'executor' else {}
+    bridge = programs.bridge(
+        settings({'base': base(**feedback)}), program=(PROGRAM, part))
+    driver = programs.driver(bridge.topic())
+    bridge.wait_drivers()
+    return bridge, driver, programs.client(bridge.address)
+
+
+def check_end(bridge: Bridge, driver: Driver, part: str, since: float) -> None:
+    """Check that the part is named, the driver told to stop, and the end a failure."""
+    assert bridge.process.wait(PATIENCE) == 1
+    assert bridge.logged(f'a vital part failed: RuntimeError: it hangs: .*{part}')
+    told = driver.heard(bridge.topic(), since)
+    assert told and told[-1].is_zero
+    assert len([one for one in told if one.is_zero]) >= 3, 'once may be lost'
+
+
+def test_a_stop_loop_that_hangs(programs: Programs) -> None:
+    """Its last resort goes around it."""
+    bridge, driver, client = wedged(programs, 'pump')
+    at = time.monotonic()
+    client.do('set_power', base='base', linear=1.0)
+    driver.wait_motion(bridge.topic(), at)
+    check_end(bridge, driver, 'the stop loop', at)
+
+
+def test_a_grpc_loop_that_hangs(programs: Programs) -> None:
+    """Presence cannot be seen any more, so motion has ended long before."""
+    bridge, driver, client = wedged(programs, 'grpc')
+    at = time.monotonic()
+    client.do('set_power', base='base', linear=1.0)
+    driver.wait_motion(bridge.topic(), at)
+    client.send(id=0, do='is_moving', base='base')
+    check_end(bridge, driver, 'the gRPC loop', at)
+
+
+def test_an_executor_that_hangs(programs: Programs) -> None:
+    """Feedback and the answers of services come no more."""
+    bridge, driver, client = wedged(programs, 'executor')
+    at = time.monotonic()
+    client.do('set_power', base='base', linear=1.0)
+    driver.wait_motion(bridge.topic(), at)
+    odometry = programs.driver(bridge.topic('other'), odometry=bridge.topic('odom'))
+    check_end(bridge, driver, 'the ROS executor', at)
+    assert odometry.process.poll() is None
+
+
+@pytest.mark.parametrize('part', ['pump'])
+def test_a_part_that_is_well_ends_nothing(programs: Programs, part: str) -> None:
+    """The same program, idle: every part beats although nothing happens."""
+    bridge, _, client = wedged(programs, part)
+    time.sleep(4.0)
+    assert bridge.process.poll() is None
+    assert client.do('is_moving', base='base') is False
