@@ -20,13 +20,17 @@ from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.motor_service import MotorProperties
 
 
-def policy_of(config: BridgeConfig) -> Policy:
-    """Return the rules of supervision that the parameters ask for."""
+def policy_of(config: BridgeConfig, poll_period: float) -> Policy:
+    """
+    Return the rules of supervision that the parameters ask for.
+
+    poll_period (s): the pump polls that often at least.
+    """
     return Policy(
         sessions=SessionSettings(config.sessions.heartbeat_window, config.sessions.max_sessions),
         stop_on_disconnect=config.sessions.stop_on_disconnect,
         unsupervised=UnsupervisedPolicy(config.sessions.unsupervised),
-        stall_limit=config.guard.patience / 2.0)
+        stall_limit=config.guard.patience / 2.0, poll_period=poll_period)
 
 
 def emergency_of(config: BridgeConfig) -> EmergencySettings:

@@ -77,7 +77,7 @@ class Bridge:
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
         self._gate: Gate = make_gate(
-            [resource_of(one) for one in config.resources], policy_of(config),
+            [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
             emergency_of(config))
         self._vitals = Vitals(self._gate.now, _PARTS)
         self._stuck: list[str] = []
@@ -143,7 +143,7 @@ class Bridge:
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._gate.configure(
-            policy_of(config), {one.name: limits_of(one) for one in config.resources})
+            policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
         self._server.describe({one.name: properties_of(one) for one in config.resources})
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

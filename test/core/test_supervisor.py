@@ -613,8 +613,31 @@ def test_a_command_that_finds_the_pump_late_is_refused_and_stops_everything() ->
     with pytest.raises(Stalled):
         world.supervisor.command('left', Motion(AHEAD), ann, 100.55)
     assert [output.setpoint for output in world.poll(100.6).outputs] == [None]
-    world.command('right', AHEAD, ann, 100.6)
+    # It came 0.45 s late: for as long, what comes may have been sent during it.
+    with pytest.raises(Stalled):
+        world.supervisor.command('left', Motion(AHEAD), ann, 100.94)
+    world.command('right', AHEAD, ann, 100.96)
     assert (world.state('left'), world.state('right')) == (STOPPING, MOVING)
+
+
+def test_commands_that_waited_through_a_freeze_of_an_idle_bridge_are_refused() -> None:
+    """They are read right after it; what comes later is new. Stops are always accepted."""
+    world = World(replace(POLICY, poll_period=0.2))
+    ann = Caller(world.supervisor.start_session(Caller(), '', 100.0).id)
+    world.poll(100.0)
+    world.stop('right', 109.0)
+    ann = Caller(world.supervisor.start_session(Caller(), '', 109.0).id)
+    with pytest.raises(Stalled):
+        world.supervisor.command('left', Motion(AHEAD), ann, 109.0)
+    for now in (109.0, 109.2, 109.4, 109.6, 109.8):
+        world.poll(now)
+        with pytest.raises(Stalled):
+            world.supervisor.command('left', Motion(AHEAD), ann, now + 0.19)
+    late = [event.late for event in world.events if isinstance(event, Overslept)]
+    assert late == [pytest.approx(8.8)]
+    world.poll(110.0)
+    world.command('left', AHEAD, ann, 110.0)
+    assert world.state('left') is MOVING
 
 
 @pytest.mark.parametrize('living', [True, False])

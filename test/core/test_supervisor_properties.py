@@ -40,7 +40,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
+from viam_session_bridge.core.supervisor import LONGEST_BACKLOG, Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '100'))
 
@@ -130,6 +130,8 @@ class Histories(RuleBasedStateMachine):
         self.over = False
         # A command found the pump late; the stops of that stall have not gone out yet.
         self.frozen = False
+        # What was sent during a freeze is not executed right after it, either.
+        self.backlog_until = -math.inf
         # When the pump has to run, as far as anybody told it; the instant of the last poll.
         self.asked = math.inf
         for name in RESOURCES:
@@ -164,6 +166,11 @@ class Histories(RuleBasedStateMachine):
         """Whether the pump is later than it may be while something moves."""
         return self.now - self.asked > STALL_LIMIT and any(self.wishes.values())
 
+    def note_stall(self) -> None:
+        """Note until when commands are refused, if there is a stall that nobody has noticed."""
+        if self.stalled():
+            self.backlog_until = self.now + min(self.now - self.asked, LONGEST_BACKLOG)
+
     def renew(self, caller: Caller) -> None:
         """Renew the session of a call that was let in."""
         if caller.session is None:
@@ -191,7 +198,7 @@ class Histories(RuleBasedStateMachine):
         state = self.supervisor.states()[name]
         if self.shutting_down:
             return ShuttingDown
-        if self.stalled() or self.frozen:
+        if self.stalled() or self.frozen or self.now < self.backlog_until:
             return Stalled
         if caller.session is not None:
             unsupervised = self.policy.stop_on_disconnect and caller.socket is None
@@ -268,6 +275,7 @@ class Histories(RuleBasedStateMachine):
         except BridgeError as error:
             assert type(error) is expected
             if expected is Stalled:
+                self.note_stall()
                 self.frozen = True
                 for other in [other for other, wish in self.wishes.items() if wish]:
                     self.forget(other)
@@ -413,6 +421,7 @@ class Histories(RuleBasedStateMachine):
     def poll(self) -> None:
         """Let the pump run, and hold the laws against what it says."""
         stalled = self.stalled()
+        self.note_stall()
         before = dict(self.wishes)
         leaves = {
             name: stalled or not self.present(wish) or self.now >= wish.ends_at

@@ -42,12 +42,14 @@ class Policy:
 
     stop_on_disconnect: a session's motion ends with its last open connection. unsupervised: what
     holds the motion of a client without a session. stall_limit (s): the pump's longest oversleep.
+    poll_period (s): it polls that often at least, also while nothing moves.
     """
 
     sessions: SessionSettings = SessionSettings()
     stop_on_disconnect: bool = True
     unsupervised: UnsupervisedPolicy = UnsupervisedPolicy.CONNECTION
     stall_limit: float = 0.125
+    poll_period: float = math.inf
 
 
 class OpenSockets:

@@ -39,6 +39,12 @@ from viam_session_bridge.core.states import Reason, State
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
 
+# A freeze of more than this (s) while nothing moves is worth a word: commands may have waited.
+IDLE_STALL = 0.5
+
+# After a freeze commands are refused for as long as it took, and no longer than this (s).
+LONGEST_BACKLOG = 1.0
+
 
 class Supervisor(Fleet):
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
@@ -53,6 +59,8 @@ class Supervisor(Fleet):
         self._sweep_at = math.inf
         self._shutting_down = False
         self._stalled = False
+        self._backlog_until = -math.inf
+        self._polled_at = math.inf
         self._emergency = EmergencyStop(emergency)
 
     # ---- sessions -------------------------------------------------------------------------------
@@ -103,10 +111,10 @@ class Supervisor(Fleet):
         if latched:
             raise EmergencyStopped(f'{name}: {latched}')
         self._fence(now)
-        if self._stalled:
+        if self._stalled or now < self._backlog_until:
             raise Stalled(
-                f'{name}: the bridge was frozen for a moment and has stopped every motion; '
-                'this command may be old, so it is not executed: send it again')
+                f'{name}: the bridge was frozen for a moment; this command may have waited since '
+                'then, so it is not executed: send it again')
         claim = self._presence.grant(name, caller, motion, now)
         before = actuator.claim
         idle = next(self._moving(), None) is None
@@ -217,6 +225,7 @@ class Supervisor(Fleet):
         self._fence(now)
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
+        self._polled_at = now
         self._sweep(now)
         if self._emergency.check(now):
             self._latched(now)
@@ -248,13 +257,15 @@ class Supervisor(Fleet):
 
     def _fence(self, now: float) -> None:
         """Stop every motion if the pump overslept: nobody was watching meanwhile."""
-        late = now - self._due
-        if late <= self._policy.stall_limit:
-            return
         moving = list(self._moving())
-        if not moving:
+        expected = self._polled_at + self._policy.poll_period
+        late = now - (min(self._due, expected) if moving else expected)
+        if late <= (self._policy.stall_limit if moving else IDLE_STALL):
             return
         self._stalled = True
+        # What was sent to us during the freeze is read after it, a little at a time.
+        self._backlog_until = now + min(late, LONGEST_BACKLOG)
+        self._due = self._polled_at = now
         self._events.append(Overslept(late))
         for name in moving:
             self.stop(name, now, Reason.STALLED)
