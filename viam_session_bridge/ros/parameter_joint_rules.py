@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from viam_session_bridge.ros.parameter_rules import Block
+from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_values import Mistake
 
 # What the integer messages can hold.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
 from viam_session_bridge.ros.parameter_spec import described, Form
 
 
@@ -42,6 +43,20 @@ class ResourceConfig:
     driver_node: str = field(default='', metadata=described(
         'Node that must listen for the stop path to count', form=Form.NODE,
         empty='any node counts'))
+    stop_outputs: tuple[StopOutput, ...] = field(default=(), metadata=described(
+        "What is sent on a stop, after the driver's own neutral command", blocks=StopOutput))
+    commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
+        'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
+
+    @property
+    def acknowledged(self) -> bool:
+        """Tell whether the outcome of each stop is reported."""
+        return any(output.ACKNOWLEDGED for output in self.stop_outputs)
+
+    @property
+    def prepares(self) -> bool:
+        """Tell whether something must be released before the next motion."""
+        return any(output.PREPARES for output in self.stop_outputs)
 
     @property
     def feedback_topic(self) -> str:

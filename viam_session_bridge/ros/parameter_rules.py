@@ -9,11 +9,10 @@ A value that did not pass its own check is absent here, so that one mistake is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_tables import table_entries
 from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
 
 # A receiver that hears fewer commands than this per timeout stops and starts with every delay.
@@ -25,24 +24,12 @@ SHARED_DRIVER = 'float_array'
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a check must know of the node: its full name, namespace, and how it resolves topics."""
+    """What a check must know of the node: its full name, namespace, and how it resolves names."""
 
     node_name: str
     namespace: str
     resolve: Callable[[str], str]
-
-
-@dataclass
-class Block:
-    """One block of the parameter file. `values` holds the values that passed, by short name."""
-
-    name: str
-    table: type
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def full(self, short: str) -> str:
-        """Return the full name of one of the block's parameters."""
-        return f'{self.name}.{short}'
+    resolve_service: Callable[[str], str]
 
 
 def check_grpc(block: Block, errors: list[str], warnings: list[str]) -> None:
@@ -142,6 +129,7 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
     """Refuse two uses of one topic, which only show after remapping and namespace."""
     outputs: dict[str, str] = {}
     arrays: dict[str, list[Block]] = {}
+    blocks = [member for block in blocks for member in block.family()]
     owned = [(block, *found) for block in blocks
              for found in _topics([block], Form.OUTPUT_TOPIC)]
     for block, name, topic in owned:
@@ -194,7 +182,7 @@ def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
 def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:
     return [
         (block.full(entry.name), block.values[entry.name])
-        for block in blocks for entry in table_entries(block.table)
+        for block in blocks for entry in block.entries
         if entry.spec.form is form and block.values.get(entry.name)]
 
 

@@ -5,9 +5,10 @@ The tables of parameters, which are at the same time the frozen configuration th
 
 One dataclass per block of the parameter file. To add a driver, write a dataclass with its
 parameters, name it in the `DRIVERS` of each API it can drive, and add it to that API's bases. To
-add an API, write a dataclass derived from `ResourceConfig` and name it in `APIS`. Reading,
-checking, describing, run-time changes and docs/parameters.md all follow from the tables; rules
-that relate two parameters are in `parameter_checks`.
+add an API, write a dataclass derived from `ResourceConfig` and name it in `APIS`. For a list of
+blocks below a block see `parameter_blocks`. Reading, checking, describing, run-time changes and
+docs/parameters.md all follow from the tables; rules that relate two parameters are in
+`parameter_rules`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_blocks import block_entries, BlockConfig
 from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
@@ -180,6 +182,8 @@ class BridgeConfig:
 
 def table_entries(table: type) -> tuple[Entry, ...]:
     """Return the parameters of a table, with the choices that follow from other tables."""
+    if issubclass(table, BlockConfig):
+        return block_entries(table, table.KINDS)
     choices: dict[str, tuple[str, ...]] = {}
     if issubclass(table, ResourceConfig):
         choices = {'api': tuple(APIS), 'driver': tuple(table.DRIVERS)}

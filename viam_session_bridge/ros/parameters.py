@@ -128,7 +128,8 @@ def _found(node: Node) -> dict[str, Any]:
 
 def _surroundings(node: Node) -> Surroundings:
     return Surroundings(
-        node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name)
+        node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name,
+        node.resolve_service_name)
 
 
 if __name__ == '__main__':
