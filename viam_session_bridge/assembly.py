@@ -54,6 +54,7 @@ def resource_of(config: ResourceConfig) -> Resource:
         command_rate=config.command_rate, stop_hold=config.stop_hold,
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
+        acknowledged=config.acknowledged, prepares=config.prepares,
         require_path=config.require_stop_path))
 
 

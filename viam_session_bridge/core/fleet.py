@@ -99,6 +99,10 @@ class Fleet:
         self._touch(name)
         self._due = min(self._due, now)
 
+    def moved_late(self, name: str, now: float) -> None:
+        """Stop what may have begun to move only after it was told to stop: nobody owns that."""
+        self.stop(name, now, Reason.LATE_MOTION)
+
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take what a driver says about getting ready; an empty problem lets motion go out."""
         self._actuator(name).prepared(epoch, problem, now)

@@ -10,8 +10,10 @@ from rclpy.node import Node
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.ros.drivers.services import Services
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
 from viam_session_bridge.ros.parameters import BaseConfig, MotorConfig, ResourceConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
@@ -26,9 +28,14 @@ class Equipment:
         self._odometry: list[OdometryFeedback] = []
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
+        self._services = Services(node)
 
     def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
+        fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
+        return fittings.fitted(self._driver(config, on_appear))
+
+    def _driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         common: dict[str, Any] = {'driver_node': config.driver_node, 'on_appear': on_appear}
         if isinstance(config, BaseConfig):
             return TwistDriver(

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What several outputs of one resource say about the same stop, or about getting ready for motion."""
+"""What several outputs of one resource say about the same stop, or about getting ready."""
 
 from collections.abc import Callable
 import functools

@@ -60,6 +60,7 @@ class CompositeDriver:
         self._motion = motion
         self._supervision = supervision
         self._outputs = outputs
+        self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *outputs)
         self._released = released
         self._commands = commands or Commands(name, {})
         self._answers = answers
@@ -85,7 +86,7 @@ class CompositeDriver:
             self._stops += 1
         if self._answers is not None:
             self._answers.begin(epoch)
-        _each([functools.partial(one.stop, epoch) for one in (self._motion, *self._outputs)])
+        _each([functools.partial(one.stop, epoch) for one in self._stoppers])
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
         """Release what holds the robot."""
@@ -99,7 +100,7 @@ class CompositeDriver:
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive everywhere; empty when it would."""
-        problems = (one.path_problem() for one in (self._motion, *self._outputs))
+        problems = (one.path_problem() for one in self._stoppers)
         return next((problem for problem in problems if problem), '')
 
     def _call(self, call: Call, epoch: int) -> None:

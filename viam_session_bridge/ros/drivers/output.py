@@ -26,16 +26,18 @@ class OutputTopic:
     A publisher that knows who listens.
 
     on_appear runs on the executor's thread when a new subscriber was matched. choice: what a user
-    may choose when the listener wants another type.
+    may choose, in the parameter chosen_by, when the listener wants another type.
     """
 
     def __init__(self, node: Node, resource: str, message_type: type, topic: str, *,
-                 driver_node: str, on_appear: Callable[[], None], choice: str) -> None:
+                 driver_node: str, on_appear: Callable[[], None], choice: str,
+                 chosen_by: str = 'driver') -> None:
         self._node = node
         self._resource = resource
         self._driver_node = driver_node
         self._on_appear = on_appear
         self._choice = choice
+        self._chosen_by = chosen_by
         self._type = message_type
         self._matched = 0
         self._events_supported = True
@@ -67,7 +69,7 @@ class OutputTopic:
             self._poll_matches()
         return listener_problem(
             self._node, self._publisher, resource or self._resource, self._type,
-            driver_node or self._driver_node, self._choice)
+            driver_node or self._driver_node, self._choice, self._chosen_by)
 
     def _on_matched(self, info: object) -> None:
         if getattr(info, 'current_count_change', 0) > 0:
