@@ -13,8 +13,11 @@ from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimi
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     BridgeConfig,
+    ButtonConfig,
+    GenericConfig,
     MotorConfig,
     ResourceConfig,
+    SwitchConfig,
 )
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.motor_service import MotorProperties
@@ -45,6 +48,8 @@ def limits_of(config: ResourceConfig) -> Limits:
             config.max_linear_speed, config.max_angular_speed, config.holonomic)
     if isinstance(config, MotorConfig):
         return JointLimits(config.max_speed)
+    if isinstance(config, (SwitchConfig, ButtonConfig, GenericConfig)):
+        return JointLimits()
     raise _unknown(config)
 
 

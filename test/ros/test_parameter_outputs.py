@@ -174,7 +174,9 @@ def test_two_resources_may_not_share_an_output(
 
 def test_a_command_may_call_what_its_own_stop_calls() -> None:
     """But two stop outputs of one resource do not call one service."""
-    assert not errors({'base.dock.service': 'motor_power'})
+    assert not errors({'base.dock.service': 'motor_power', 'base.dock.kind': 'set_bool'})
+    [error] = errors({'base.dock.service': 'motor_power'})
+    assert error.startswith("base.dock.kind: found 'trigger'; accepted: 'set_bool', as in base.p")
     [error] = errors({'base.stop_outputs': ['nav', 'lock', 'power', 'again'],
                       'base.again.kind': 'empty', 'base.again.service': 'motor_power'})
     assert error.startswith('base.again.service') and 'base.power.service' in error

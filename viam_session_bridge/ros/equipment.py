@@ -15,8 +15,16 @@ from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
-from viam_session_bridge.ros.parameters import BaseConfig, MotorConfig, ResourceConfig
+from viam_session_bridge.ros.parameters import (
+    BaseConfig,
+    ButtonConfig,
+    GenericConfig,
+    MotorConfig,
+    ResourceConfig,
+    SwitchConfig,
+)
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.switches import StillDrivers
 
 
 class Equipment:
@@ -29,10 +37,13 @@ class Equipment:
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
         self._services = Services(node)
+        self._still = StillDrivers(node, self._services, supervision)
 
     def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
         fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
+        if isinstance(config, (SwitchConfig, ButtonConfig, GenericConfig)):
+            return fittings.fitted(self._still.driver(config, fittings.answers.part, on_appear))
         return fittings.fitted(self._driver(config, on_appear))
 
     def _driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:

@@ -18,7 +18,7 @@ from std_srvs.srv import Empty, SetBool, Trigger
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.commands import Command, Commands
 from viam_session_bridge.ros.drivers.composite import CompositeDriver
-from viam_session_bridge.ros.drivers.float import MESSAGES
+from viam_session_bridge.ros.drivers.float import message_of, MESSAGES
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import Services
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
@@ -81,7 +81,8 @@ class Fittings:
             return MessageStop(self._topic(output, kind, 'stamped'), kind())
         if isinstance(output, NumberOutput):
             return MessageStop(
-                self._topic(output, MESSAGES[output.message], 'message'), _number(output))
+                self._topic(output, MESSAGES[output.message], 'message'),
+                message_of(output.message, output.number))
         if isinstance(output, CancelOutput):
             return CancelStop(
                 self._node, output.action, self._services.caller(
@@ -114,10 +115,3 @@ class Fittings:
 
     def _where(self, output: Any, parameter: str) -> str:
         return f'{self._config.name}.{output.name}.{parameter}'
-
-
-def _number(output: NumberOutput) -> Any:
-    number: Any = output.number
-    if output.message in ('int16', 'int32', 'bool'):
-        number = bool(number) if output.message == 'bool' else int(number)
-    return MESSAGES[output.message](data=number)

@@ -20,11 +20,16 @@ from viam_session_bridge.ros.parameter_blocks import (
     other_kinds,
 )
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
-from viam_session_bridge.ros.parameter_spec import accepted, Entry
+from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind
 from viam_session_bridge.ros.parameter_tables import foreign_to_driver, table_entries
 from viam_session_bridge.ros.parameter_values import check_value, Mistake
 
 FORBIDDEN_IN_NAMES = ':+/.'
+
+# What stands for a required parameter of another driver.
+_NOTHING: Mapping[Kind, Any] = {
+    Kind.BOOL: False, Kind.INT: 0, Kind.FLOAT: 0.0, Kind.TEXT: '', Kind.FLOATS: (),
+    Kind.TEXTS: ()}
 
 
 @dataclass
@@ -66,7 +71,8 @@ class Filling:
         block.table = chosen
         for entry in block.entries:
             if entry.name in foreign:
-                block.values[entry.name] = entry.default
+                unused = _NOTHING[entry.kind] if entry.required else entry.default
+                block.values[entry.name] = unused
                 continue
             value = self.take(block.full(entry.name), entry)
             if value is not None:

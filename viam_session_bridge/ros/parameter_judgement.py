@@ -27,6 +27,7 @@ from viam_session_bridge.ros.parameter_rules import (
     Surroundings,
 )
 from viam_session_bridge.ros.parameter_spec import Entry, Kind, Spec
+from viam_session_bridge.ros.parameter_switch_rules import check_switch
 from viam_session_bridge.ros.parameter_tables import APIS, BridgeConfig, GLOBAL_BLOCKS
 from viam_session_bridge.ros.parameter_unknown import unknown_names
 from viam_session_bridge.ros.parameter_values import Mistake
@@ -77,6 +78,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
         check_resource(block, errors, warnings)
         check_joint(block, errors, warnings)
         check_outputs(block, errors, warnings)
+        check_switch(block, errors, warnings)
     check_topics(list(resources.values()), around, errors, warnings)
     check_services(list(resources.values()), around, errors, warnings)
     if errors:

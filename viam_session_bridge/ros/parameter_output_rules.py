@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_joint_rules import RANGES
-from viam_session_bridge.ros.parameter_rules import Surroundings
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_rules import moving_commands, Surroundings
 from viam_session_bridge.ros.parameter_spec import Form
 from viam_session_bridge.ros.parameter_values import first_line, Mistake
 
@@ -18,8 +21,15 @@ def check_outputs(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check the stop outputs and commands of a resource."""
     for output in block.children.get('stop_outputs', []):
         _check_output(output, block, errors)
-    moving = [each for each in block.children.get('commands', []) if each.values.get('moves')]
-    if moving and not block.values.get('stop_outputs'):
+    moving = moving_commands(block)
+    if not moving or block.values.get('stop_outputs', True):
+        return
+    if issubclass(block.table, ResourceConfig) and not block.table.MOVES_BY_ITSELF:
+        errors.append(str(Mistake(
+            block.full('stop_outputs'), 'nothing',
+            'at least one name, because nothing else stops what moves by '
+            + ', '.join(each.name for each in moving))))
+    else:
         warnings.append(
             f'{", ".join(each.full("moves") for each in moving)}: {block.name} has no '
             f'{block.full("stop_outputs")}, so nothing but its driver\'s own stop ends what these '
@@ -48,31 +58,50 @@ def _check_output(output: Block, resource: Block, errors: list[str]) -> None:
                 f'{message!r}')))
 
 
+@dataclass(frozen=True)
+class _Use:
+    """Who calls a service: the resource, block and parameter that name it; whether it stops."""
+
+    resource: Block
+    block: Block
+    name: str
+    stops: bool
+
+
 def check_services(resources: list[Block], around: Surroundings, errors: list[str],
                    warnings: list[str]) -> None:
     """Refuse two resources that call one service: who stops one would stop the other."""
-    users: dict[str, tuple[Block, str]] = {}
-    stoppers: dict[str, str] = {}
+    uses: dict[str, list[_Use]] = {}
     for resource in resources:
         stopping = [id(each) for each in resource.children.get('stop_outputs', [])]
         for block in resource.family():
             for name, text, service in _services(block):
-                resolved = _resolve(name, service, around, errors)
-                if resolved is None:
-                    continue
-                owner, first = users.setdefault(resolved, (resource, name))
-                stops = id(block) in stopping
-                if owner is not resource or (stops and resolved in stoppers):
-                    errors.append(str(Mistake(
-                        name, f'{text!r}, which resolves to {resolved!r} like '
-                        f'{first if owner is not resource else stoppers[resolved]}',
-                        'a service that no other resource and no other stop output calls')))
-                if stops:
-                    stoppers.setdefault(resolved, name)
                 if text.startswith('/') and around.namespace != '/':
                     warnings.append(
                         f'{name} is {text!r}: an absolute name ignores the namespace '
                         f'{around.namespace!r} of this node.')
+                resolved = _resolve(name, service, around, errors)
+                if resolved is not None:
+                    use = _Use(resource, block, name, id(block) in stopping)
+                    _check_use(use, uses.setdefault(resolved, []), text, resolved, errors)
+                    uses[resolved].append(use)
+
+
+def _check_use(use: _Use, others: list[_Use], text: str, service: str,
+               errors: list[str]) -> None:
+    for other in others:
+        if other.resource is not use.resource or (other.stops and use.stops):
+            errors.append(str(Mistake(
+                use.name, f'{text!r}, which resolves to {service!r} like {other.name}',
+                'a service that no other resource and no other stop output calls')))
+            return
+        kind, wanted = use.block.values.get('kind'), other.block.values.get('kind')
+        if None not in (kind, wanted) and kind != wanted:
+            errors.append(str(Mistake(
+                use.block.full('kind'), repr(kind),
+                f'{wanted!r}, as in {other.block.full("kind")}: both call {service}, and a '
+                'service has one type')))
+            return
 
 
 def _services(block: Block) -> list[tuple[str, str, str]]:

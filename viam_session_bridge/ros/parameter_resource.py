@@ -17,6 +17,8 @@ class ResourceConfig:
     """What every resource has, whatever its API and driver."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = {}
+    # Its driver can set it in motion. Otherwise only commands can, and only stop outputs stop it.
+    MOVES_BY_ITSELF: ClassVar[bool] = True
 
     name: str
     api: str = field(default='base', metadata=described('Viam API that the resource serves'))

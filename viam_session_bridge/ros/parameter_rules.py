@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from viam_session_bridge.ros.parameter_blocks import Block
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import Form
 from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
 
@@ -100,7 +101,15 @@ def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None
                 f'{block.full("require_stop_path")} is false.')
 
 
+def moving_commands(block: Block) -> list[Block]:
+    """Return the commands of a resource that move the robot."""
+    return [each for each in block.children.get('commands', []) if each.values.get('moves')]
+
+
 def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> None:
+    still = issubclass(block.table, ResourceConfig) and not block.table.MOVES_BY_ITSELF
+    if still and not block.values.get('safe_position') and not moving_commands(block):
+        return  # nothing would move on if the bridge died
     timeout, without, rate = (
         block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
                                             'command_rate'))

@@ -21,6 +21,7 @@ from viam_session_bridge.ros.parameter_blocks import block_entries, BlockConfig
 from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
+from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,9 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         return self.odometry_topic
 
 
-APIS: Mapping[str, type[ResourceConfig]] = {'base': BaseConfig, 'motor': MotorConfig}
+APIS: Mapping[str, type[ResourceConfig]] = {
+    'base': BaseConfig, 'motor': MotorConfig, 'switch': SwitchConfig, 'button': ButtonConfig,
+    'generic': GenericConfig}
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,

@@ -27,6 +27,7 @@ from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import Surroundings
 from viam_session_bridge.ros.parameter_spec import Kind
 from viam_session_bridge.ros.parameter_startup import explain_startup_error
+from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
 from viam_session_bridge.ros.parameter_tables import (
     BaseConfig,
     BridgeConfig,
@@ -37,9 +38,9 @@ from viam_session_bridge.ros.parameter_tables import (
 )
 
 __all__ = [
-    'BaseConfig', 'BridgeConfig', 'ConfigurationError', 'EmergencyConfig',
-    'explain_startup_error', 'GrpcConfig', 'GuardConfig', 'MotorConfig', 'NODE_NAME', 'read',
-    'ResourceConfig', 'SessionsConfig', 'watch']
+    'BaseConfig', 'BridgeConfig', 'ButtonConfig', 'ConfigurationError', 'EmergencyConfig',
+    'explain_startup_error', 'GenericConfig', 'GrpcConfig', 'GuardConfig', 'MotorConfig',
+    'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'SwitchConfig', 'watch']
 
 NODE_NAME = 'viam_session_bridge'
 

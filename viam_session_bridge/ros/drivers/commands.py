@@ -9,13 +9,10 @@ from typing import Any
 from std_srvs.srv import Empty, SetBool, Trigger
 
 from viam_session_bridge.core.setpoints import Call
-from viam_session_bridge.ros.drivers.services import refusal, ServiceCaller
+from viam_session_bridge.ros.drivers.services import Answer, ServiceCaller
 
 # More calls of one command than this at the same time are refused.
 MOST_CALLS = 8
-
-# What is wrong (empty: nothing), and what the service said.
-Answer = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -47,28 +44,10 @@ class Commands:
             answer(f'{self._resource}: no command is named {call.command[:64]!a}; '
                    f'there are: {known}', '')
             return
-        problem = self._obstacle(command)
-        if problem:
-            answer(problem, '')
-            return
-
-        def done(response: Any, problem: str) -> None:
-            said_no = '' if response is None else refusal(response)
-            if said_no:
-                problem = f'{command.caller.where}: {said_no}'
-            answer(problem, getattr(response, 'message', ''))
-
-        try:
-            command.caller.call(_request(command.kind, call), command.limit, done, late)
-        except Exception as problem:  # noqa: B902  whoever waits must hear of it
-            answer(f'{command.caller.where}: {type(problem).__name__}: {problem}', '')
-
-    def _obstacle(self, command: Command) -> str:
-        if not command.caller.ready:
-            return f'{command.caller.where} is not served'
         if command.caller.pending >= MOST_CALLS:
-            return f'{command.caller.where}: {MOST_CALLS} calls have not been answered yet'
-        return ''
+            answer(f'{command.caller.where}: {MOST_CALLS} calls have not been answered yet', '')
+            return
+        command.caller.ask(_request(command.kind, call), command.limit, answer, late)
 
 
 def _request(kind: str, call: Call) -> Any:

@@ -9,11 +9,13 @@ that raises skips none of the others.
 
 from collections.abc import Callable, Sequence
 import functools
-from typing import Any, Protocol
+from typing import Protocol
 
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.commands import Answer, Commands
+from viam_session_bridge.ros.drivers.commands import Commands
+from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
+from viam_session_bridge.ros.drivers.services import Answer
 from viam_session_bridge.ros.ports import Driver, Supervision
 
 
@@ -56,34 +58,29 @@ class CompositeDriver:
                  outputs: Sequence[StopOutput] = (), released: Sequence[ReleasedOutput] = (),
                  commands: Commands | None = None, answers: Answers | None = None,
                  readiness: Answers | None = None) -> None:
-        self._name = name
         self._motion = motion
-        self._supervision = supervision
         self._outputs = outputs
         self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *outputs)
         self._released = released
         self._commands = commands or Commands(name, {})
         self._answers = answers
         self._readiness = readiness
-        # How many stops there were: a call that is answered after one more was answered too late.
-        self._stops = 0
-        self._stopped: int | None = None
+        self._calls = MotionCalls(name, supervision)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Tell the robot to move: by its driver, or by one of the commands."""
-        self._stopped = None
+        self._calls.sent()
         for output in self._outputs:
             output.moved()
         if isinstance(setpoint, Call):
-            self._call(setpoint, epoch)
+            answered, late = self._calls.begin(epoch)
+            self._commands.call(setpoint, answered, late)
         else:
             self._motion.send(setpoint, epoch)
 
     def stop(self, epoch: int) -> None:
         """Say it in every way there is."""
-        if epoch != self._stopped:
-            self._stopped = epoch
-            self._stops += 1
+        self._calls.stopped(epoch)
         if self._answers is not None:
             self._answers.begin(epoch)
         _each([functools.partial(one.stop, epoch) for one in self._stoppers])
@@ -102,21 +99,6 @@ class CompositeDriver:
         """Say why a stop would not arrive everywhere; empty when it would."""
         problems = (one.path_problem() for one in self._stoppers)
         return next((problem for problem in problems if problem), '')
-
-    def _call(self, call: Call, epoch: int) -> None:
-        stops = self._stops
-
-        def answer(problem: str, detail: str) -> None:
-            self._supervision.motion_answered(self._name, epoch, problem, detail)
-            if not problem:
-                check()
-
-        def check(response: Any = None) -> None:
-            # It may have begun to move after the stop that was meant to end it.
-            if self._stops != stops and getattr(response, 'success', True):
-                self._supervision.moved_late(self._name)
-
-        self._commands.call(call, answer, late=check)
 
 
 def _each(acts: Sequence[Callable[[], None]]) -> None:

@@ -19,6 +19,13 @@ MESSAGES: dict[str, type] = {
 _BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
 
 
+def message_of(message: str, number: float) -> Any:
+    """Return a message of this key of MESSAGES; the number must fit."""
+    if message == 'bool':
+        return Bool(data=bool(number))
+    return MESSAGES[message](data=int(number) if message in _BOUNDS else number)
+
+
 class FloatDriver:
     """
     Publishes one number.

@@ -34,6 +34,9 @@ SWEEP_PERIOD = 0.1
 # Response, or None and why there is none. On the executor's thread.
 Done = Callable[[Any, str], None]
 
+# What was wrong (empty: nothing), and what the service said. On any thread.
+Answer = Callable[[str, str], None]
+
 
 @dataclass(frozen=True)
 class _Pending:
@@ -91,6 +94,22 @@ class ServiceCaller:
             self._pending[future] = pending
         future.add_done_callback(self._on_answer)
 
+    def ask(self, request: Any, limit: float, answer: Answer,
+            late: Callable[[Any], None] | None = None) -> None:
+        """Call a service of std_srvs for somebody who wants to know whether it said yes."""
+        def done(response: Any, problem: str) -> None:
+            said_no = refusal(response)
+            answer(f'{self.where}: {said_no}' if said_no else problem,
+                   getattr(response, 'message', ''))
+
+        if not self.ready:
+            answer(f'{self.where} is not served', '')
+            return
+        try:
+            self.call(request, limit, done, late)
+        except Exception as problem:  # noqa: B902  whoever waits must hear of it
+            answer(f'{self.where}: {type(problem).__name__}: {problem}', '')
+
     def expire(self, now: float) -> None:
         """Give up the calls whose deadline (s, CLOCK_MONOTONIC) has passed."""
         with self._lock:
@@ -140,7 +159,7 @@ class Services:
 
 
 def refusal(response: Any) -> str:
-    """Return what a std_srvs response says against; empty when it was well."""
+    """Return what a std_srvs response says against it; empty when it was well, or is None."""
     if getattr(response, 'success', True):
         return ''
     return f'the answer was no: {response.message}' if response.message else 'the answer was no'
