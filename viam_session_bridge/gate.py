@@ -206,6 +206,11 @@ class Gate:
             self._supervisor.path(name, problem, self.now())
             self._wake_locked()
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive; empty means that it may."""
+        with self._lock:
+            self._supervisor.feedback(name, problem)
+
     def driver_appeared(self, name: str) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         with self._lock:

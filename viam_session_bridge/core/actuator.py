@@ -63,6 +63,7 @@ class Actuator:
         self.claim: Claim | None = None
         self.reason = Reason.DONE
         self.path_problem = 'its stop path has not been checked yet'
+        self.feedback_problem = ''
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self._readiness = Readiness(settings.prepares)
         self._stopping = Stopping(
@@ -107,8 +108,9 @@ class Actuator:
         if self.settings.require_path and self.path_problem:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
         if motion.course and (self.rest is None or self.rest.moving(now) is None):
+            why = f' ({self.feedback_problem})' if self.feedback_problem else ''
             raise NoFeedback(
-                f'{self.name}: this move is steered by feedback, and none has arrived lately')
+                f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
         self._to(State.MOVING, Reason.COMMANDED, claim)

@@ -80,6 +80,10 @@ class Fleet:
         if problem and actuator.settings.require_path and actuator.state is State.MOVING:
             self.stop(name, now, Reason.PATH_LOST)
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive; an empty problem means that it may."""
+        self._actuator(name).feedback_problem = problem
+
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)

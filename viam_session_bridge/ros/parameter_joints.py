@@ -68,6 +68,7 @@ class JointFeedbackTable:
     joint_states_topic: str = field(default='', metadata=described(
         'sensor_msgs/msg/JointState that shows position and speed of the joint. Without '
         'velocities the positions are differentiated', form=Form.FEEDBACK_TOPIC,
+        message='sensor_msgs/msg/JointState',
         empty='no feedback: stops are not verified, moves are timed, there is no position'))
     joint: str = field(default='', metadata=described(
         'Name of the joint in the joint states', empty='only without joint_states_topic'))

@@ -61,7 +61,8 @@ class Spec:
     that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted.
     `empty` says what an empty string or list means; where it is '' none is accepted. `length` is
     the number of elements of a non-empty list, 0 any number. `blocks` is the table of the blocks
-    that a list of strings names. Only a `mutable` parameter may change at run time.
+    that a list of strings names. `message` is the type of the messages of a topic that is read.
+    Only a `mutable` parameter may change at run time.
     """
 
     description: str
@@ -74,6 +75,7 @@ class Spec:
     empty: str = ''
     length: int = 0
     blocks: type | None = None
+    message: str = ''
     mutable: bool = False
 
 

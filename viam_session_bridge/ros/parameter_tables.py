@@ -78,7 +78,7 @@ class EmergencyConfig:
     topic: str = field(default='', metadata=described(
         'std_msgs/msg/Bool on which true means pressed, latched or not. Once pressed, everything '
         'stops and motion is refused until ~/reset', form=Form.FEEDBACK_TOPIC,
-        empty='no topic; the service ~/estop is always there'))
+        message='std_msgs/msg/Bool', empty='no topic; the service ~/estop is always there'))
     timeout: float = field(default=0.0, metadata=described(
         'Silence of the topic that counts as pressed; 0 lets it be silent, for publishers that '
         'speak only when something changes', unit='s', low=0.0, high=60.0))
@@ -130,7 +130,7 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         low_excluded=True, mutable=True))
     odometry_topic: str = field(default='', metadata=described(
         'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
-        'and Spin', form=Form.FEEDBACK_TOPIC,
+        'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
         empty='no feedback: stops are not verified, moves are timed'))
     rest_linear: float = field(default=0.02, metadata=described(
         'Measured speed below which the base is at rest', unit='m/s', low=0.0, high=1.0,

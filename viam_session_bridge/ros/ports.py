@@ -52,6 +52,10 @@ class Supervision(Protocol):
         """Record whether a stop would reach the driver."""
         ...
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive."""
+        ...
+
     def driver_appeared(self, name: str) -> None:
         """Record that a driver has just come up."""
         ...
