@@ -22,7 +22,7 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
-from viam_session_bridge.core.setpoints import Limits, Setpoint
+from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
 
@@ -35,12 +35,18 @@ def steady_now() -> float:
     return time.clock_gettime(_CLOCK_ID)
 
 
+# A command that moves nothing, for a driver: the resource, the command, who is told the problem
+# (empty is success) and what the driver said.
+Errand = tuple[str, Call, Callable[[str, str], None]]
+
+
 @dataclass(frozen=True)
 class Polled:
-    """What the pump does next: drive the outputs, then release the calls that waited."""
+    """What the pump does next: drive outputs, send errands, release the calls that waited."""
 
     outputs: Outputs
     waiters: tuple[tuple[Callable[[Ended], None], Ended], ...] = ()
+    errands: tuple[Errand, ...] = ()
 
     def release(self) -> None:
         """Tell those who waited how their motion ended; one that raises keeps nobody waiting."""
@@ -65,6 +71,7 @@ class Gate:
         self._lock = threading.Condition(threading.Lock())
         self._woken = False
         self._waiters: dict[int, Callable[[Ended], None]] = {}
+        self._errands: list[Errand] = []
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -107,6 +114,18 @@ class Gate:
                 self._waiters[epoch] = on_end
             self._wake_locked()
             return epoch
+
+    def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
+        """
+        Have a driver run a command that moves nothing; it does not wait for motion or stops.
+
+        on_answer(problem, detail) is called once, on any thread; an empty problem is success.
+        Raises UnknownResource.
+        """
+        with self._lock:
+            self._supervisor.resource(name)
+            self._errands.append((name, call, on_answer))
+            self._wake_locked()
 
     def stop(self, name: str) -> None:
         """Stop a resource; always accepted. Raises UnknownResource only."""
@@ -258,7 +277,8 @@ class Gate:
             waiters = tuple(
                 (self._waiters.pop(ended.epoch), ended)
                 for ended in outputs.ended if ended.epoch in self._waiters)
-            return Polled(outputs, waiters)
+            errands, self._errands = tuple(self._errands), []
+            return Polled(outputs, waiters, errands)
 
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""

@@ -16,11 +16,14 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.status import unimplemented
+from viam_session_bridge.rpc.commands import do_command
 
 # A steered move may take this many times its duration at full speed, and so much longer (s).
 TIME_LIMIT_FACTOR = 3.0
 TIME_LIMIT_MARGIN = 5.0
+
+# A driver that answers gives up on its service long before (s).
+ANSWER_PATIENCE = 30.0
 
 
 class ComponentService:
@@ -59,10 +62,10 @@ class ComponentService:
         return reply
 
     async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Refuse: there are no commands beyond the API."""
+        """Run one of the commands that are configured for the component; see commands.py."""
         self._resource(request.name)
-        raise unimplemented(
-            f'{request.name}: no commands are configured for DoCommand on this {self.API}')
+        commands = self.properties[request.name].commands
+        return await do_command(request.name, commands, request, call)
 
     def _resource(self, name: str) -> Resource:
         """Return a resource. Raises UnknownResource, also for a name of another API."""

@@ -6,7 +6,8 @@ viam.component.motor.v1.MotorService: revolutions and rpm of Viam into rad and r
 Positions are counted from a home that ResetZeroPosition sets; until then home is the joint's zero.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -17,6 +18,7 @@ from viam_session_bridge.core.setpoints import JointLimits, Power, require_finit
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
 from viam_session_bridge.rpc.status import unimplemented
 
@@ -36,11 +38,13 @@ class MotorProperties:
 
     max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
     moves that are steered by feedback slow down. one_way: its driver cannot turn it backwards.
+    commands: those of DoCommand.
     """
 
     max_move_duration: float = 120.0
     deceleration: float = 10.0
     one_way: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class MotorService(ComponentService):
