@@ -10,7 +10,6 @@ Viam: mm, and an orientation vector: where the z axis points (o_x, o_y, o_z), an
 import math
 from typing import Any
 
-from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import PoseGoal, require_finite
 from viam_session_bridge.rpc import proto
 
@@ -28,9 +27,8 @@ def from_viam(pose: Any, field: str, frame: str = '') -> PoseGoal:
         for axis in ('x', 'y', 'z', 'o_x', 'o_y', 'o_z', 'theta'))
     largest = max(abs(o_x), abs(o_y), abs(o_z))
     if largest == 0.0:
-        raise InvalidCommand(
-            f'{field}: o_x, o_y and o_z are all 0, which is no direction; expected where the z '
-            'axis points, 0, 0, 1 for straight up')
+        # As everywhere in Viam, a direction that was not given is straight up.
+        o_z = largest = 1.0
     # Dividing first: the length of a huge but finite vector may be infinite.
     direction = (o_x / largest, o_y / largest, o_z / largest)
     length = math.hypot(*direction)
