@@ -27,8 +27,8 @@ from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.generic_service import GenericProperties
 from viam_session_bridge.rpc.gripper_service import GripperProperties
 from viam_session_bridge.rpc.motor_service import MotorProperties
-from viam_session_bridge.rpc.servo_service import ServoProperties
 from viam_session_bridge.rpc.server import COMPONENTS
+from viam_session_bridge.rpc.servo_service import ServoProperties
 from viam_session_bridge.rpc.status import status_of
 from viam_session_bridge.rpc.switch_service import SwitchProperties
 

@@ -94,6 +94,7 @@ def _joint(joint: ElementTree.Element, moves: bool) -> ElementTree.Element:
         axis = joint.find('axis')
         ElementTree.SubElement(
             kept, 'axis', {'xyz': '1 0 0' if axis is None else axis.get('xyz') or '1 0 0'})
+    if moves and kind != 'continuous':
         limit = joint.find('limit')
         # Lower and upper are 0 where they are left out, says the URDF specification.
         ElementTree.SubElement(kept, 'limit', {
