@@ -1,0 +1,88 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Serves one component with joints, and plays its hardware: joints that go where they are told.
+
+Helpers of the tests of arms, gantries, grippers and servos; fixtures are in conftest.py.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.setpoints import JointLimits, Trajectory
+from viam_session_bridge.core.supervisor import Resource
+
+# s; and how long feedback counts.
+STEP = 0.05
+PATIENCE = 1.0
+
+
+def serve(start: Callable[..., Any], api: str, properties: Any, *,
+          here: tuple[float, ...] | None = None, **settings: Any) -> Any:
+    """Serve a component named as its API, and a base beside it; measured where it is, if so."""
+    rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
+    bench = start(
+        others=(Resource(api, api, JointLimits(),
+                         ActuatorSettings(stop_hold=0.2, rest=rest, **settings)),),
+        properties={api: properties})
+    if here is not None:
+        bench.gate.measured(api, JointSample(here))
+    return bench
+
+
+def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
+    """Begin a move and wait until the driver is told of it; return the call."""
+    accepted, epoch = len(bench.gate.accepted), _latest_epoch(bench)
+    call = getattr(getattr(bench.client(), api), method).start(name=api, **fields)
+    bench.until(lambda: len(bench.gate.accepted) > accepted)
+    # Outputs of new commands keep a distance.
+    bench.clock.advance(0.02)
+    bench.until(lambda: _latest_epoch(bench) > epoch and bench.moves(api))
+    return call
+
+
+def _latest_epoch(bench: Any) -> int:
+    return max((output.epoch for output in bench.outputs), default=0)
+
+
+def way_of(bench: Any, api: str) -> Trajectory:
+    """Return the trajectory that the driver was told last."""
+    told = bench.told(api)
+    assert isinstance(told, Trajectory), told
+    return told
+
+
+def drive(bench: Any, api: str, call: Any, here: tuple[float, ...],
+          blocked_at: float | None = None) -> tuple[float, ...]:
+    """
+    Move the joints along the last trajectory until the call has ended; return where they stand.
+
+    blocked_at: no joint gets below this position.
+    """
+    way, time, start = way_of(bench, api), 0.0, here
+    while not call.done():
+        time += STEP
+        assert time < way.end.time * 3 + 10, 'the move did not end'
+        before, here = here, place(way, start, time)
+        if blocked_at is not None:
+            here = tuple(max(at, blocked_at) for at in here)
+        speed = max(abs(a - b) for a, b in zip(before, here, strict=True)) / STEP
+        bench.clock.advance(STEP)
+        bench.gate.measured(api, JointSample(here, speed))
+        bench.settle()
+    return here
+
+
+def place(way: Trajectory, start: tuple[float, ...], time: float) -> tuple[float, ...]:
+    """Return where joints are at a time (s) that follow a trajectory in straight lines."""
+    before, since = start, 0.0
+    for point in way.points:
+        if time < point.time:
+            share = (time - since) / (point.time - since)
+            return tuple(
+                a + (b - a) * share for a, b in zip(before, point.positions, strict=True))
+        before, since = point.positions, point.time
+    return before
