@@ -21,13 +21,13 @@ PATIENCE = 1.0
 
 
 def serve(start: Callable[..., Any], api: str, properties: Any, *,
-          here: tuple[float, ...] | None = None, **settings: Any) -> Any:
-    """Serve a component named as its API, and a base beside it; measured where it is, if so."""
+          here: tuple[float, ...] | None = None, **how: Any) -> Any:
+    """Serve a component named as its API, and a base beside it; here: where it is measured."""
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
     bench = start(
         others=(Resource(api, api, JointLimits(),
-                         ActuatorSettings(stop_hold=0.2, rest=rest, **settings)),),
-        properties={api: properties})
+                         ActuatorSettings(stop_hold=0.2, rest=rest)),),
+        properties={api: properties}, **how)
     if here is not None:
         bench.gate.measured(api, JointSample(here))
     return bench

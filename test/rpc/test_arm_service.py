@@ -11,9 +11,9 @@ import math
 from typing import Any
 
 import grpc
-from joint_bench import begin, drive, serve, way_of
 import pytest
 
+from joint_bench import begin, drive, serve, way_of
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.core.states import Reason, State

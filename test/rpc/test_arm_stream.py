@@ -12,9 +12,9 @@ import queue
 from typing import Any
 
 import grpc
-from joint_bench import drive, serve, way_of
 import pytest
 
+from joint_bench import drive, serve, way_of
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
