@@ -1,18 +1,20 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Serves one component with joints, and plays its hardware: joints that go where they are told.
+Serves components with joints, and plays their hardware: joints that go where they are told.
 
 Helpers of the tests of arms, gantries, grippers and servos; fixtures are in conftest.py.
 """
 
 from collections.abc import Callable
+import threading
+import time
 from typing import Any
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.rest import RestSettings
-from viam_session_bridge.core.setpoints import JointLimits, Trajectory
+from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
 from viam_session_bridge.core.supervisor import Resource
 
 # s; and how long feedback counts.
@@ -86,3 +88,51 @@ def place(way: Trajectory, start: tuple[float, ...], time: float) -> tuple[float
                 a + (b - a) * share for a, b in zip(before, point.positions, strict=True))
         before, since = point.positions, point.time
     return before
+
+
+class Hardware:
+    """Moves the joints of several components as they are told, in real time, and answers calls."""
+
+    def __init__(self, bench: Any, here: dict[str, tuple[float, ...]],
+                 blocked_at: dict[str, float] | None = None) -> None:
+        self._bench = bench
+        self._here = dict(here)
+        self._blocked_at = blocked_at or {}
+        self._ways: dict[str, tuple[Any, float, tuple[float, ...]]] = {}
+        self._answered = 0
+        self._errands = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='hardware', daemon=True)
+
+    def __enter__(self) -> 'Hardware':
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.01):
+            now = time.monotonic()
+            for name in self._here:
+                self._move(name, now)
+            for output in self._bench.outputs[self._answered:]:
+                self._answered += 1
+                if isinstance(output.setpoint, Call | Choice | Press):
+                    self._bench.gate.motion_answered(output.resource, output.epoch, '', 'done')
+            for _, call, on_answer in self._bench.errands[self._errands:]:
+                self._errands += 1
+                on_answer('', f'{call.command} is done')
+
+    def _move(self, name: str, now: float) -> None:
+        told, here = self._bench.told(name), self._here[name]
+        way, since, start = self._ways.get(name, (None, now, here))
+        if told is not way:
+            way, since, start = self._ways[name] = (told, now, here)
+        if isinstance(way, Trajectory):
+            here = place(way, start, now - since)
+            here = tuple(max(at, self._blocked_at.get(name, at)) for at in here)
+        speed = max(abs(a - b) for a, b in zip(self._here[name], here, strict=True)) / 0.01
+        self._here[name] = here
+        self._bench.gate.measured(name, JointSample(here, speed))
