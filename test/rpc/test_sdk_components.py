@@ -247,6 +247,10 @@ def test_every_moving_component_stops_when_the_program_is_gone(real: Any) -> Non
             await asyncio.sleep(0.01)
             assert not any(move.done() for move in moves), moves
         # It leaves in the middle of its moves.
+        await robot.close()
+        for move in moves:
+            move.cancel()
+        await asyncio.gather(*moves, return_exceptions=True)
 
     run(real, use)
     real.until_stopped('arm')
