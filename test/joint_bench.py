@@ -121,9 +121,9 @@ class Hardware:
                 self._answered += 1
                 if isinstance(output.setpoint, Call | Choice | Press):
                     self._bench.gate.motion_answered(output.resource, output.epoch, '', 'done')
-            for _, call, on_answer in self._bench.errands[self._errands:]:
+            for errand in self._bench.errands[self._errands:]:
                 self._errands += 1
-                on_answer('', f'{call.command} is done')
+                errand.answer('', f'{errand.call.command} is done')
 
     def _move(self, name: str, now: float) -> None:
         told, here = self._bench.told(name), self._here[name]

@@ -17,7 +17,7 @@ import uuid
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
-from viam_session_bridge.core.events import Ended, Outputs
+from viam_session_bridge.core.events import Ended, Errand, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
@@ -35,14 +35,9 @@ def steady_now() -> float:
     return time.clock_gettime(_CLOCK_ID)
 
 
-# A command that moves nothing, for a driver: the resource, the command, who is told the problem
-# (empty is success) and what the driver said.
-Errand = tuple[str, Call, Callable[[str, str], None]]
-
-
 @dataclass(frozen=True)
 class Polled:
-    """What the pump does next: drive outputs, send errands, release the calls that waited."""
+    """What the pump does next: drive the outputs, then release the calls that waited."""
 
     outputs: Outputs
     waiters: tuple[tuple[Callable[[Ended], None], Ended], ...] = ()
@@ -117,14 +112,14 @@ class Gate:
 
     def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
         """
-        Have a driver run a command that moves nothing; it does not wait for motion or stops.
+        Have the driver run a command that does not move the robot. Raises UnknownResource.
 
-        on_answer(problem, detail) is called once, on any thread; an empty problem is success.
-        Raises UnknownResource.
+        on_answer is called once, on any thread, with what was wrong (empty: nothing) and what the
+        driver was told.
         """
         with self._lock:
             self._supervisor.resource(name)
-            self._errands.append((name, call, on_answer))
+            self._errands.append(Errand(name, call, on_answer))
             self._wake_locked()
 
     def stop(self, name: str) -> None:

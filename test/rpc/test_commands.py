@@ -78,10 +78,10 @@ def test_a_command_is_run_and_its_answer_comes_back(
         bench: Any, api: str, command: Any, wanted: Call) -> None:
     call = ask(bench.client(), api, **command)
     bench.until(lambda: bench.errands)
-    name, errand, on_answer = bench.errands[0]
-    assert (name, errand) == (api, wanted)
+    [errand] = bench.errands
+    assert (errand.resource, errand.call) == (api, wanted)
     assert not call.done()
-    on_answer('', 'all right')
+    errand.answer('', 'all right')
     assert answer_of(call) == (True, 'all right')
     bench.settle()
     assert not bench.outputs and not bench.gate.accepted
@@ -90,7 +90,7 @@ def test_a_command_is_run_and_its_answer_comes_back(
 def test_a_command_that_fails_is_an_answer(bench: Any) -> None:
     call = ask(bench.client(), command='save')
     bench.until(lambda: bench.errands)
-    bench.errands[0][2]('no room left', '')
+    bench.errands[0].answer('no room left', '')
     assert answer_of(call) == (False, 'no room left')
 
 
@@ -100,7 +100,7 @@ def test_an_answer_that_nobody_waits_for_any_more_is_harmless(bench: Any) -> Non
     bench.until(lambda: bench.errands)
     call.cancel()
     bench.until(lambda: not client.robot.GetOperations().operations)
-    bench.errands[0][2]('', 'too late')
+    bench.errands[0].answer('', 'too late')
     assert not bench.deaths
 
 
