@@ -262,6 +262,9 @@ def test_kinematics_are_the_urdf_of_its_chain(start: Callable[..., Any]) -> None
     texts = ['']
     bench = serve(start, 'arm', properties(description=lambda: texts[0]), here=HERE)
     client = bench.client()
+    without = serve(start, 'arm', properties(), here=HERE)
+    code, text = without.client().arm.GetKinematics.refused(name='arm')
+    assert code is Code.UNIMPLEMENTED and 'configure arm.robot_description_topic' in text
     code, text = client.arm.GetKinematics.refused(name='arm')
     assert code is Code.UNAVAILABLE and 'arm.robot_description_topic' in text
     texts[0] = URDF.replace('turn', 'twist')

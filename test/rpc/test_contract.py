@@ -22,10 +22,13 @@ from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
+from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.button_service import ButtonProperties
+from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.generic_service import GenericProperties
 from viam_session_bridge.rpc.gripper_service import GripperProperties
+from viam_session_bridge.rpc.methods import how_served
 from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.server import COMPONENTS
 from viam_session_bridge.rpc.servo_service import ServoProperties
@@ -49,29 +52,46 @@ MOVES_ALL_THE_SAME = 'viam.component.gantry.v1.GantryService.Home'
 # not grow old.
 MEASURED = ActuatorSettings(stop_hold=0.2, rest=RestSettings(patience=1e6))
 HERE = PoseGoal((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger')}
 PROPERTIES: dict[str, Any] = {
     'arm': ArmProperties(
         ('joint',), has_feedback=True, description=lambda: '<robot/>', pose=lambda: HERE,
-        takes_poses=True),
-    'button': ButtonProperties(),
-    'gantry': GantryProperties(('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True),
-    'generic': GenericProperties(),
-    'gripper': GripperProperties(0.0, 2.0, 1.0, has_feedback=True),
-    'motor': MotorProperties(),
-    'servo': ServoProperties(has_feedback=True),
-    'switch': SwitchProperties(),
+        takes_poses=True, commands=COMMANDS),
+    'base': BaseProperties(commands=COMMANDS),
+    'button': ButtonProperties(commands=COMMANDS),
+    'gantry': GantryProperties(
+        ('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True, commands=COMMANDS),
+    'generic': GenericProperties(COMMANDS),
+    'gripper': GripperProperties(0.0, 2.0, 1.0, has_feedback=True, commands=COMMANDS),
+    'motor': MotorProperties(commands=COMMANDS),
+    'servo': ServoProperties(has_feedback=True, commands=COMMANDS),
+    'switch': SwitchProperties(commands=COMMANDS),
 }
-OTHER_RESOURCES = tuple(
-    Resource(api, api, JointLimits(10.0), MEASURED) for api in PROPERTIES)
+# The same with nothing that may be left out.
+BARE: dict[str, Any] = {
+    'arm': ArmProperties(('joint',)), 'base': BaseProperties(), 'button': ButtonProperties(),
+    'gantry': GantryProperties(('x',), (1.0,), (0.0,)), 'generic': GenericProperties(),
+    'gripper': GripperProperties(0.0, 2.0, 1.0), 'motor': MotorProperties(),
+    'servo': ServoProperties(), 'switch': SwitchProperties(),
+}
+COMPONENT_METHODS = [
+    method for name in COMPONENTS for method in proto.service(name).methods]
+
+
+def serve(start: Callable[..., Any], properties: Any, settings: ActuatorSettings) -> Any:
+    """Return a bridge with a resource of every API; joints that have feedback are measured."""
+    others = [Resource(api, api, JointLimits(10.0), settings) for api in properties
+              if api != 'base']
+    bench = start(others=tuple(others), properties=properties)
+    for resource in others:
+        bench.gate.measured(resource.name, JointSample((0.0,)))
+    return bench
 
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge with a resource of every API, whose joints have been measured."""
-    bench = start(others=OTHER_RESOURCES, properties=PROPERTIES)
-    for resource in OTHER_RESOURCES:
-        bench.gate.measured(resource.name, JointSample((0.0,)))
-    return bench
+    """Return a bridge with everything that can be configured."""
+    return serve(start, PROPERTIES, MEASURED)
 
 
 def full_name(method: Any) -> str:
@@ -177,7 +197,7 @@ def test_the_walk_finds_what_it_should() -> None:
         'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
     assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
     assert len(MONITORED) == 19
-    assert {service.API for service in COMPONENTS.values()} == {'base', *PROPERTIES}
+    assert {service.API for service in COMPONENTS.values()} == set(PROPERTIES) == set(BARE)
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)
@@ -255,6 +275,26 @@ def test_what_is_not_served_says_so(client: Any, method: Any) -> None:
     elif text != 'cloud metadata not available':  # as viam-server says it
         assert code is not Code.UNKNOWN, text
         assert code is not Code.INTERNAL, text
+
+
+@pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)
+def test_with_everything_configured_only_what_never_is_is_not_served(
+        client: Any, method: Any) -> None:
+    served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
+    code, text = invoke(client, method, lively(method), timeout=0.5)
+    assert (code is Code.UNIMPLEMENTED) is served.never, text
+    assert served.meaning
+
+
+def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]) -> None:
+    client = serve(start, BARE, ActuatorSettings(stop_hold=0.2)).client()
+    for method in COMPONENT_METHODS:
+        served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
+        code, text = invoke(client, method, lively(method), timeout=0.1)
+        assert (code is Code.UNIMPLEMENTED) is (served.never or bool(served.needs)), text
+        # The first that is missing is enough.
+        for parameter in served.needs[:1]:
+            assert f'{resource_of(method)}.{parameter}' in text
 
 
 @pytest.mark.parametrize('path', [

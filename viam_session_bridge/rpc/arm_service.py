@@ -24,6 +24,7 @@ from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
 from viam_session_bridge.rpc.status import CallError, unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, timed
 
@@ -45,8 +46,8 @@ class ArmProperties:
     checked. max_joint_speed: rad/s or m/s. tolerance (rad or m): a goal is reached when all joints
     are so near, and slower than standing (rad/s or m/s). max_move_duration: the longest move that
     is accepted, s. description: the URDF, empty while none has arrived. pose: where the tip is,
-    None while it is not known; takes_poses: its driver can be sent there. prismatic: those of the
-    joints that are m. commands: those of DoCommand.
+    None while it is not known. Both are None where nothing is configured. takes_poses: its driver
+    can be sent to a pose. prismatic: those of the joints that are m. commands: those of DoCommand.
     """
 
     joints: tuple[str, ...]
@@ -56,7 +57,7 @@ class ArmProperties:
     standing: float = 0.01
     max_move_duration: float = 120.0
     has_feedback: bool = False
-    description: Callable[[], str] = str
+    description: Callable[[], str] | None = None
     pose: Callable[[], PoseGoal | None] | None = None
     takes_poses: bool = False
     prismatic: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ class ArmService(JointService):
     API = 'arm'
     MESSAGES = proto.arm
 
+    @needs('joint_states_topic')
     async def GetJointPositions(self, request: Any, call: Call) -> Any:
         """Answer the measured positions of the joints, degrees or mm."""
         sample = self._measured(request.name, 'GetJointPositions')
@@ -83,6 +85,7 @@ class ArmService(JointService):
         return proto.arm.GetJointPositionsResponse(
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
+    @needs('joint_states_topic')
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
         """Move to positions of all joints, degrees or mm; answers when it is there."""
         self._resource(request.name)
@@ -91,6 +94,7 @@ class ArmService(JointService):
         await self._move(request, [station], 'positions.values', call)
         return proto.arm.MoveToJointPositionsResponse()
 
+    @needs('joint_states_topic')
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
         """Move through positions of all joints, within the options; answers at the last."""
         self._resource(request.name)
@@ -103,6 +107,7 @@ class ArmService(JointService):
         await self._move(request, stations, 'positions', call)
         return proto.arm.MoveThroughJointPositionsResponse()
 
+    @needs('joint_states_topic')
     async def MoveThroughJointPositionsStreamed(
             self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
         """
@@ -120,11 +125,13 @@ class ArmService(JointService):
         sample = self._measured(name, 'MoveThroughJointPositionsStreamed')
         await call.move(name, self._goal(name, streamed.trajectory(sample.positions)))
 
+    @needs('pose_topic')
     async def GetEndPosition(self, request: Any, call: Call) -> Any:
         """Answer where the tip is, mm and degrees, relative to the base."""
         return proto.arm.GetEndPositionResponse(
             pose=poses.to_viam(self._pose(request.name, 'GetEndPosition')))
 
+    @needs('pose_goal_topic', 'pose_topic')
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """Move the tip to a pose, mm and degrees; answers when it is seen there."""
         self._resource(request.name)
@@ -149,10 +156,15 @@ class ArmService(JointService):
                 watcher.cancel()
         return proto.arm.MoveToPositionResponse()
 
+    @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Answer the URDF of the chain from the robot's root to the last joint; see urdf.py."""
+        """Answer the URDF of the chain from the robot's root to the arm's last joint."""
         self._resource(request.name)
         own = self.properties[request.name]
+        if own.description is None:
+            raise unimplemented(
+                f'{request.name}: GetKinematics needs the URDF; configure '
+                f'{request.name}.robot_description_topic')
         description = own.description()
         if not description:
             raise CallError(
@@ -168,6 +180,7 @@ class ArmService(JointService):
         return proto.common.GetKinematicsResponse(
             format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
 
+    @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Refuse: shapes are in the URDF, and nothing here moves them to where they are."""
         self._resource(request.name)
@@ -175,12 +188,14 @@ class ArmService(JointService):
             f'{request.name}: GetGeometries is not served for arms; GetKinematics answers the '
             'URDF with its shapes')
 
+    @never
     async def Get3DModels(self, request: Any, call: Call) -> Any:
         """Refuse: a robot description names its meshes by paths on the robot."""
         self._resource(request.name)
         raise unimplemented(
             f'{request.name}: Get3DModels is not served; meshes stay on the robot')
 
+    @never
     async def SetManualMode(self, request: Any, call: Call) -> Any:
         """Refuse: no driver has a manual mode."""
         self._resource(request.name)
@@ -188,6 +203,7 @@ class ArmService(JointService):
             f'{request.name}: SetManualMode is not served; configure a service of the robot that '
             f'does it in {request.name}.commands, for DoCommand')
 
+    @never
     async def GetManualMode(self, request: Any, call: Call) -> Any:
         """Refuse: nothing tells."""
         self._resource(request.name)

@@ -17,6 +17,7 @@ from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import do_command
+from viam_session_bridge.rpc.methods import needs
 
 # A steered move may take this many times its duration at full speed, and so much longer (s).
 TIME_LIMIT_FACTOR = 3.0
@@ -61,8 +62,9 @@ class ComponentService:
             'stop_confirmed': state is not State.UNCONFIRMED})
         return reply
 
+    @needs('commands')
     async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Run one of the commands that are configured for the component; see commands.py."""
+        """Run one of the commands that are configured for the component."""
         self._resource(request.name)
         commands = self.properties[request.name].commands
         return await do_command(request.name, commands, request, call)

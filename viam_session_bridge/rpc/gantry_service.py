@@ -18,6 +18,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 
@@ -57,6 +58,7 @@ class GantryService(JointService):
     API = 'gantry'
     MESSAGES = proto.gantry
 
+    @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured position of each axis, mm."""
         sample = self._measured(request.name, 'GetPosition')
@@ -64,6 +66,7 @@ class GantryService(JointService):
         return proto.gantry.GetPositionResponse(positions_mm=own.joints_on_the_wire.shown(
             [at - zero for at, zero in zip(sample.positions, own.offsets_m, strict=True)]))
 
+    @needs('joint_states_topic')
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """
         Move to a position of each axis (mm), none faster than asked for (mm/s) and allowed.
@@ -85,6 +88,7 @@ class GantryService(JointService):
             own, request.name, sample.positions, positions, speeds, 'positions_mm'))
         return proto.gantry.MoveToPositionResponse()
 
+    @needs('home_m', 'joint_states_topic')
     async def Home(self, request: Any, call: Call) -> Any:
         """
         Move to the configured home; answers whether it got there.
@@ -110,6 +114,7 @@ class GantryService(JointService):
         return proto.gantry.GetLengthsResponse(lengths_mm=[
             length / MM for length in self.properties[request.name].lengths_m])
 
+    @never
     async def GetKinematics(self, request: Any, call: Call) -> Any:
         """Refuse: no description is configured for gantries."""
         self._resource(request.name)

@@ -21,6 +21,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
 from viam_session_bridge.rpc.status import CallError, unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 
@@ -104,12 +105,14 @@ class GripperService(JointService):
         await self._move(request.name, joints.targets('values', request.values), call)
         return proto.gripper.GoToInputsResponse()
 
+    @needs('joint_states_topic')
     async def GetCurrentInputs(self, request: Any, call: Call) -> Any:
         """Answer the measured positions of the joints, rad or mm."""
         sample = self._measured(request.name, 'GetCurrentInputs')
         joints = self.properties[request.name].joints_on_the_wire
         return proto.gripper.GetCurrentInputsResponse(values=joints.shown(sample.positions))
 
+    @needs('joint_states_topic')
     async def IsHoldingSomething(self, request: Any, call: Call) -> Any:
         """
         Answer whether it stands as its last Grab left it, short of closed.
@@ -131,6 +134,7 @@ class GripperService(JointService):
             f'{name}: it stands between open and closed, and not as a Grab left it, so nobody can '
             'tell whether it holds something')
 
+    @never
     async def GetKinematics(self, request: Any, call: Call) -> Any:
         """Refuse: no description is configured for grippers."""
         self._resource(request.name)

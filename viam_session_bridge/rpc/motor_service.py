@@ -20,6 +20,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.methods import needs
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
@@ -93,6 +94,7 @@ class MotorService(ComponentService):
             request.name, amount, speed, f'revolutions: {request.revolutions:g}'))
         return proto.motor.GoForResponse()
 
+    @needs('joint_states_topic')
     async def GoTo(self, request: Any, call: Call) -> Any:
         """
         Turn to a position, in revolutions from home, at rpm; answers when it is there.
@@ -113,6 +115,7 @@ class MotorService(ComponentService):
             f'position_revolutions: {request.position_revolutions:g}', position))
         return proto.motor.GoToResponse()
 
+    @needs('joint_states_topic')
     async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
         """Make the present position, plus an offset in revolutions, the home. Moves nothing."""
         self._resource(request.name)
@@ -120,6 +123,7 @@ class MotorService(ComponentService):
         self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
         return proto.motor.ResetZeroPositionResponse()
 
+    @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured position in revolutions from home."""
         self._resource(request.name)

@@ -16,6 +16,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
@@ -73,6 +74,7 @@ class ServoService(JointService):
             request.name, own, math.radians(angle + own.offset_deg)))
         return proto.servo.MoveResponse()
 
+    @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured angle, in whole degrees."""
         sample = self._measured(request.name, 'GetPosition')
