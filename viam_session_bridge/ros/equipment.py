@@ -82,8 +82,11 @@ class Equipment:
         if isinstance(config, MotorConfig) and config.joint_states_topic:
             topic = config.joint_states_topic
             if topic not in self._joint_states:
-                self._joint_states[topic] = JointStates(self._node, topic)
-            self._joint_states[topic].watch(config.joint, take, config.joint_scale)
+                self._joint_states[topic] = JointStates(
+                    self._node, topic, self._supervision.now)
+            self._joint_states[topic].watch(
+                config.name, (config.joint,), lambda reading: take(reading.sample),
+                scale=config.joint_scale, patience=config.feedback_timeout)
 
 
 def scaling_of(config: MotorConfig) -> Scaling:

@@ -81,6 +81,19 @@ def service_problem(node: Node, service: str, service_type: type, where: str) ->
     return f'{where}: nobody serves {service} (expected {wanted})'
 
 
+def publisher_problem(node: Node, topic: str, message_type: type) -> str:
+    """Say which publishers of feedback have another type than is read; empty when one fits."""
+    wanted = type_name(message_type)
+    endpoints = node.get_publishers_info_by_topic(topic)
+    if not endpoints:
+        return f'nobody publishes {topic} (expected {wanted})'
+    if any(endpoint.topic_type == wanted for endpoint in endpoints):
+        return ''
+    found = ', '.join(sorted({
+        f'{node_name(endpoint)} publishes {endpoint.topic_type}' for endpoint in endpoints}))
+    return f'expected {wanted} on {topic}, but {found}'
+
+
 def _deaf(endpoint: TopicEndpointInfo) -> bool:
     return endpoint.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
 
