@@ -32,7 +32,7 @@ class Told(NamedTuple):
         return numbers
 
 
-class Joints(Program):
+class SimulatedJoints(Program):
     """Simulated joints that take positions; what they were told is kept in order of arrival."""
 
     def __init__(self, topic: str, *joints: str, node: str = '/joints', **options: Any) -> None:

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from processes import Programs, wait_until
-from simulated_joints import Joints
+from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
 
@@ -166,6 +166,6 @@ def test_a_publisher_of_another_type_is_named(node: Node, programs: Programs) ->
     states = JointStates(node, 'odd')
     group = states.watch('arm', ('left',), lambda reading: None)
     topic = node.resolve_topic_name('odd')
-    programs.add(Joints(f'{topic}/command', 'left', description=topic))
+    programs.add(SimulatedJoints(f'{topic}/command', 'left', description=topic))
     wait_until(lambda: 'publishes std_msgs/msg/String' in states.problem(group), 'the problem')
     assert 'expected sensor_msgs/msg/JointState' in states.problem(group)

@@ -17,6 +17,7 @@ from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_filling import Filling, FORBIDDEN_IN_NAMES
 from viam_session_bridge.ros.parameter_joint_rules import check_joint
 from viam_session_bridge.ros.parameter_output_rules import check_outputs, check_services
+from viam_session_bridge.ros.parameter_position_rules import check_positions
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import (
     check_emergency,
@@ -77,6 +78,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     for block in resources.values():
         check_resource(block, errors, warnings)
         check_joint(block, errors, warnings)
+        check_positions(block, errors, warnings)
         check_outputs(block, errors, warnings)
         check_switch(block, errors, warnings)
     check_topics(list(resources.values()), around, errors, warnings)

@@ -113,6 +113,9 @@ def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> Non
     timeout, without, rate = (
         block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
                                             'command_rate'))
+    tables = getattr(block.table, 'DRIVERS', {})
+    if getattr(tables.get(block.values.get('driver')), 'LEADS', False):
+        without = None  # without commands, its joints stay where they are
     if timeout == 0.0 and without is False:
         errors.append(str(Mistake(
             block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
@@ -172,20 +175,32 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
 def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
     """Each place of an array belongs to one resource: a controller refuses any other length."""
     owners: dict[int, Block] = {}
+    widths = {block.name: len(block.values.get('joints') or (1,)) for block in members}
+    places = sum(widths.values())
     for block in members:
         index = block.values.get('index')
         if index is None:
             continue
-        if index in owners:
+        taken = [each for each in range(index, index + widths[block.name]) if each in owners]
+        if taken:
             errors.append(str(Mistake(
-                block.full('index'), f'{index}, like {owners[index].full("index")}',
+                block.full('index'), f'{index}, like {owners[taken[0]].full("index")}',
                 f'an index of its own in {topic}')))
-        elif index >= len(members):
+        elif index + widths[block.name] > places:
             errors.append(str(Mistake(
                 block.full('index'), f'{index}',
-                f'at most {len(members) - 1}: {topic} is shared by {len(members)} resources, and '
-                'an array has a number for each index from 0')))
-        owners.setdefault(index, block)
+                f'at most {places - widths[block.name]}: {topic} is shared by {len(members)} '
+                'resources, and an array has a number for each index from 0')))
+        for place in range(index, index + widths[block.name]):
+            owners.setdefault(place, block)
+    # A controller of ros2_control has one kind of command for all its joints.
+    moving = [block for block in members if 'command' in block.values]
+    for block in members if moving else []:
+        if 'command' not in block.values:
+            errors.append(str(Mistake(
+                block.full('topic'), f'{topic!r} with positions, where '
+                f'{moving[0].full("command")} is {moving[0].values["command"]!r}',
+                'an array with numbers of one kind')))
 
 
 def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:

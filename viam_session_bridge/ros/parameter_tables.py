@@ -18,8 +18,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 from viam_session_bridge.ros.parameter_blocks import block_entries, BlockConfig
+from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
 from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_servo import ServoConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
 from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
 
@@ -163,8 +165,9 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
 
 
 APIS: Mapping[str, type[ResourceConfig]] = {
-    'base': BaseConfig, 'motor': MotorConfig, 'switch': SwitchConfig, 'button': ButtonConfig,
-    'generic': GenericConfig}
+    'base': BaseConfig, 'motor': MotorConfig, 'arm': ArmConfig, 'gantry': GantryConfig,
+    'gripper': GripperConfig, 'servo': ServoConfig, 'switch': SwitchConfig,
+    'button': ButtonConfig, 'generic': GenericConfig}
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,

@@ -13,7 +13,7 @@ import math
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.positions import HOLD, Joints, NEUTRAL, Positions
+from viam_session_bridge.ros.drivers.positions import HOLD, Joints, NUMBER, Positions
 from viam_session_bridge.ros.joint_states import JointReading
 
 
@@ -21,7 +21,8 @@ class FloatArrayPositionDriver:
     """
     The joints of one resource: so many places of the array, from an index on.
 
-    stop: 'hold' or 'neutral'. on_appear runs when a receiver of the array has come up.
+    stop: 'hold', or 'number', which is scaling.neutral. on_appear runs when a receiver of the
+    array has come up.
     """
 
     def __init__(self, array: FloatArray, resource: str, index: int, joints: Joints, *,
@@ -34,7 +35,7 @@ class FloatArrayPositionDriver:
         self._holds = stop == HOLD
         self._driver_node = driver_node
         self._places = range(index, index + len(joints.names))
-        self._positions = Positions(resource, joints, HOLD if self._holds else NEUTRAL)
+        self._positions = Positions(resource, joints, HOLD if self._holds else NUMBER)
         self._noted = False
         array.add(self, dict.fromkeys(
             self._places, math.nan if self._holds else scaling.neutral))

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.float import NumberTopic
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.positions import Joints, NEUTRAL, Positions
+from viam_session_bridge.ros.drivers.positions import Joints, NUMBER, Positions
 from viam_session_bridge.ros.joint_states import JointReading
 
 
@@ -22,14 +22,15 @@ class FloatPositionDriver:
     """
     Publishes the position of one joint as a number, and leads it along its way.
 
-    stop: 'hold', 'last' or 'neutral' (see positions). message: a key of float.MESSAGES.
+    stop: 'hold', 'last' or 'number' (see positions), which is scaling.neutral. message: a key of
+    float.MESSAGES.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, joints: Joints, *, message: str,
                  scaling: Scaling, stop: str, driver_node: str,
                  on_appear: Callable[[], None]) -> None:
         self._scaling = scaling
-        self._neutral = stop == NEUTRAL
+        self._fixed = stop == NUMBER
         self._positions = Positions(resource, joints, stop)
         self._output = NumberTopic(
             node, resource, topic, message=message, driver_node=driver_node, on_appear=on_appear)
@@ -51,7 +52,7 @@ class FloatPositionDriver:
     def stop(self, epoch: int) -> None:
         """Publish what a stop sends; nothing where the last number is to be repeated, but none."""
         positions = self._positions.stopping(epoch)
-        if self._neutral:
+        if self._fixed:
             self._output.publish(self._scaling.neutral)
         elif positions is not None:
             self._output.publish(self._scaling.bounded(positions[0]))

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from viam_session_bridge.core.setpoints import Setpoint, Speed
+from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.positions import HOLD, Joints, NEUTRAL, Positions
+from viam_session_bridge.ros.drivers.positions import HOLD, Joints, NUMBER, Positions
 from viam_session_bridge.ros.joint_states import JointReading
 
 # What a stop says: the positions to hold, or velocities of zero and no positions.
@@ -59,7 +60,7 @@ class JointStateDriver:
                  with_velocities: bool, driver_node: str, on_appear: Callable[[], None]) -> None:
         self._still = (0.0,) * len(joints.names)
         self._with_velocities = with_velocities
-        self._positions = Positions(resource, joints, HOLD if stop == HOLD else NEUTRAL)
+        self._positions = Positions(resource, joints, HOLD if stop == HOLD else NUMBER)
         self._output = _Commands(
             node, resource, topic, joints.names, driver_node=driver_node, on_appear=on_appear)
 
@@ -92,16 +93,11 @@ class JointStateDriver:
 
 
 class JointVelocityDriver:
-    """
-    Publishes the velocity of one joint, for a motor.
+    """Publishes the velocity of one joint, for a motor. scaling: from the motor to the joint."""
 
-    scale: factor from the joint to the motor, as for its feedback.
-    """
-
-    def __init__(self, node: Node, resource: str, topic: str, joint: str, *, scale: float,
+    def __init__(self, node: Node, resource: str, topic: str, joint: str, *, scaling: Scaling,
                  driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._resource = resource
-        self._scale = scale
+        self._scaling = scaling
         self._output = _Commands(
             node, resource, topic, (joint,), driver_node=driver_node, on_appear=on_appear)
 
@@ -112,9 +108,7 @@ class JointVelocityDriver:
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a velocity."""
-        if not isinstance(setpoint, Speed):
-            raise TypeError(f'{self._resource}: a joint with a velocity cannot do {setpoint}')
-        self._output.publish(velocities=(setpoint.value / self._scale,))
+        self._output.publish(velocities=(self._scaling.number(setpoint),))
 
     def stop(self, epoch: int) -> None:
         """Publish zero velocity."""

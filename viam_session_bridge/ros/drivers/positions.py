@@ -17,7 +17,7 @@ from viam_session_bridge.ros.joint_states import JointReading
 
 # What a stop tells the joints: the measured position, the last one that was told, or a fixed
 # number that the driver knows.
-HOLD, LAST, NEUTRAL = 'hold', 'last', 'neutral'
+HOLD, LAST, NUMBER = 'hold', 'last', 'number'
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Positions:
         Raises RuntimeError when they should hold the measured position and there is none.
         """
         self._lead = None
-        if self._stop == NEUTRAL:
+        if self._stop == NUMBER:
             return None
         if self._stop == LAST:
             return self._told
@@ -119,8 +119,9 @@ class Lead:
     """
     A trajectory under way: where the joints should be at an instant.
 
-    start: where they begin; None where that is not known, so that they go to the first point at
-    once. began: when (s).
+    start: where they begin, at rest; None where that is not known, so that they go to the first
+    point at once. began: when (s). Between points with velocities the way is cubic, as controllers
+    interpolate; else it is straight.
     """
 
     def __init__(self, epoch: int, trajectory: Trajectory, start: Sequence[float | None],
@@ -130,26 +131,37 @@ class Lead:
         here = tuple(at if one is None else one
                      for one, at in zip(start, first.positions, strict=True))
         ahead = [point for point in trajectory.points if point.time > 0.0]
-        self._points = [Waypoint(0.0, here), *(ahead or [trajectory.end])]
+        self._points = [
+            Waypoint(0.0, here, (0.0,) * len(here)), *(ahead or [trajectory.end])]
         self._began = began
 
     def at(self, instant: float) -> tuple[float, ...]:
         """Return where the joints should be at an instant (s)."""
-        elapsed = max(0.0, instant - self._began)
-        for before, after in zip(self._points, self._points[1:], strict=False):
-            if elapsed < after.time:
-                share = (elapsed - before.time) / (after.time - before.time)
-                return tuple(
-                    a + (b - a) * share
-                    for a, b in zip(before.positions, after.positions, strict=True))
-        return self._points[-1].positions
+        return tuple(position for position, _ in self._states(instant))
 
     def velocities(self, instant: float) -> tuple[float, ...]:
         """Return how fast the joints should be at an instant (s); 0 from the end on."""
+        return tuple(velocity for _, velocity in self._states(instant))
+
+    def _states(self, instant: float) -> list[tuple[float, float]]:
         elapsed = max(0.0, instant - self._began)
         for before, after in zip(self._points, self._points[1:], strict=False):
             if elapsed < after.time:
-                return tuple(
-                    (b - a) / (after.time - before.time)
-                    for a, b in zip(before.positions, after.positions, strict=True))
-        return (0.0,) * len(self._points[-1].positions)
+                return [_between(before, after, joint, elapsed)
+                        for joint in range(len(after.positions))]
+        return [(position, 0.0) for position in self._points[-1].positions]
+
+
+def _between(before: Waypoint, after: Waypoint, joint: int,
+             elapsed: float) -> tuple[float, float]:
+    """Return position and velocity of a joint between two points, s after the beginning."""
+    span = after.time - before.time
+    share = (elapsed - before.time) / span
+    a, b = before.positions[joint], after.positions[joint]
+    if before.velocities is None or after.velocities is None:
+        return a + (b - a) * share, (b - a) / span
+    # The cubic with these positions and slopes at its ends (Hermite).
+    slope, start, end = b - a, before.velocities[joint] * span, after.velocities[joint] * span
+    bend, curve = 3.0 * slope - 2.0 * start - end, start + end - 2.0 * slope
+    return (a + share * (start + share * (bend + share * curve)),
+            (start + share * (2.0 * bend + share * 3.0 * curve)) / span)
