@@ -25,6 +25,7 @@ from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.senses import Senses
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -71,6 +72,10 @@ class BridgeNode:
     def drivers(self) -> Mapping[str, Driver]:
         """Return the driver of each resource."""
         return self._drivers
+
+    def senses(self, name: str) -> Senses:
+        """Return what is known of a resource beside its motion."""
+        return self._equipment.senses(name)
 
     @property
     def shared(self) -> Sequence[SharedOutput]:

@@ -44,11 +44,6 @@ class PositionedConfig(
         return self.joint_states_topic
 
     @property
-    def leads(self) -> bool:
-        """Tell whether its driver leads the joints along at every tick."""
-        return bool(getattr(self.DRIVERS[self.driver], 'LEADS', False))
-
-    @property
     def names(self) -> tuple[str, ...]:
         """Return the names of its joints, in its order."""
         raise NotImplementedError

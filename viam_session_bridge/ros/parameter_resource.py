@@ -61,6 +61,11 @@ class ResourceConfig:
         return any(output.PREPARES for output in self.stop_outputs)
 
     @property
+    def leads(self) -> bool:
+        """Tell whether its driver leads joints along at every tick."""
+        return bool(getattr(self.DRIVERS[self.driver], 'LEADS', False))
+
+    @property
     def feedback_topic(self) -> str:
         """Return the topic that shows whether the resource is at rest; empty without feedback."""
         return ''
