@@ -44,7 +44,7 @@ def _base(config: BaseConfig, senses: Senses) -> BaseProperties:
     return BaseProperties(
         config.width_meters, config.turning_radius_meters, config.wheel_circumference_meters,
         config.size_meters, config.max_move_duration, config.linear_deceleration,
-        config.angular_deceleration, commands=_commands(config))
+        config.angular_deceleration, bool(config.odometry_topic), commands=_commands(config))
 
 
 def _motor(config: MotorConfig, senses: Senses) -> MotorProperties:
