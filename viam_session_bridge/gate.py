@@ -17,12 +17,12 @@ import uuid
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
-from viam_session_bridge.core.events import Ended, Outputs
+from viam_session_bridge.core.events import Ended, Errand, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import Session
-from viam_session_bridge.core.setpoints import Limits, Setpoint
+from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
 
@@ -41,6 +41,7 @@ class Polled:
 
     outputs: Outputs
     waiters: tuple[tuple[Callable[[Ended], None], Ended], ...] = ()
+    errands: tuple[Errand, ...] = ()
 
     def release(self) -> None:
         """Tell those who waited how their motion ended; one that raises keeps nobody waiting."""
@@ -65,6 +66,7 @@ class Gate:
         self._lock = threading.Condition(threading.Lock())
         self._woken = False
         self._waiters: dict[int, Callable[[Ended], None]] = {}
+        self._errands: list[Errand] = []
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -107,6 +109,18 @@ class Gate:
                 self._waiters[epoch] = on_end
             self._wake_locked()
             return epoch
+
+    def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
+        """
+        Have the driver run a command that does not move the robot. Raises UnknownResource.
+
+        on_answer is called once, on any thread, with what was wrong (empty: nothing) and what the
+        driver was told.
+        """
+        with self._lock:
+            self._supervisor.resource(name)
+            self._errands.append(Errand(name, call, on_answer))
+            self._wake_locked()
 
     def stop(self, name: str) -> None:
         """Stop a resource; always accepted. Raises UnknownResource only."""
@@ -258,7 +272,8 @@ class Gate:
             waiters = tuple(
                 (self._waiters.pop(ended.epoch), ended)
                 for ended in outputs.ended if ended.epoch in self._waiters)
-            return Polled(outputs, waiters)
+            errands, self._errands = tuple(self._errands), []
+            return Polled(outputs, waiters, errands)
 
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""

@@ -36,7 +36,7 @@ from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.server import Server, ServerSettings
+from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
 
 PATIENCE = 10.0  # s; every wait ends long before, unless something is broken
 
@@ -44,9 +44,8 @@ SPARES = 3  # client processes that are started ahead
 
 SERVICES = {
     'robot': 'viam.robot.v1.RobotService',
-    'base': 'viam.component.base.v1.BaseService',
-    'motor': 'viam.component.motor.v1.MotorService',
     'auth': 'proto.rpc.v1.AuthService',
+    **{service.API: name for name, service in COMPONENTS.items()},
 }
 
 # Nothing but the tested session may end a motion.
@@ -140,15 +139,18 @@ def outcome(call: Any, must_fail: bool = False) -> Refusal:
 
 
 class Client:
-    """A connection of its own to a server."""
+    """A connection of its own to a server; an attribute for each service, by its key."""
+
+    robot: Any
+    base: Any
+    motor: Any
+    auth: Any
 
     def __init__(self, port: int) -> None:
         self.channel = grpc.insecure_channel(f'127.0.0.1:{port}', options=[
             ('grpc.use_local_subchannel_pool', 1), ('grpc.max_send_message_length', -1)])
-        self.robot = self._methods('robot')
-        self.base = self._methods('base')
-        self.motor = self._methods('motor')
-        self.auth = self._methods('auth')
+        for key in SERVICES:
+            setattr(self, key, self._methods(key))
 
     def _methods(self, key: str) -> Any:
         service = proto.service(SERVICES[key])
@@ -183,6 +185,7 @@ class Bench:
             self.clock.gate = self.gate
         self.outputs: list[Output] = []
         self.events: list[Any] = []
+        self.errands: list[Any] = []
         self.deaths: list[BaseException] = []
         for resource in self.gate.resources() if paths else ():
             self.gate.path(resource.name, '')
@@ -217,6 +220,7 @@ class Bench:
             with self._passed:
                 self.outputs += polled.outputs.outputs
                 self.events += polled.outputs.events
+                self.errands += polled.errands
                 polled.release()
                 self._passes += 1
                 self._passed.notify_all()

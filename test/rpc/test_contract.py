@@ -18,11 +18,22 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
-from viam_session_bridge.core.setpoints import JointLimits
+from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.arm_service import ArmProperties
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.button_service import ButtonProperties
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.gantry_service import GantryProperties
+from viam_session_bridge.rpc.generic_service import GenericProperties
+from viam_session_bridge.rpc.gripper_service import GripperProperties
+from viam_session_bridge.rpc.methods import how_served
 from viam_session_bridge.rpc.motor_service import MotorProperties
+from viam_session_bridge.rpc.server import COMPONENTS
+from viam_session_bridge.rpc.servo_service import ServoProperties
 from viam_session_bridge.rpc.status import status_of
+from viam_session_bridge.rpc.switch_service import SwitchProperties
 
 Code = grpc.StatusCode
 
@@ -33,19 +44,54 @@ METHODS = [method for service in proto.services() for method in service.methods]
 MONITORED = [method for method in METHODS if proto.is_monitored(method)]
 OTHERS = [method for method in METHODS if not proto.is_monitored(method)]
 
+# Viam's one exception; DoCommand moves what is configured to move, which here is nothing.
+MOVES_ALL_THE_SAME = 'viam.component.gantry.v1.GantryService.Home'
 
-# A resource of every API, named as the API. Their feedback does not grow old.
+
+# A resource of every API, named as the API, with all that can be configured. Their feedback does
+# not grow old.
 MEASURED = ActuatorSettings(stop_hold=0.2, rest=RestSettings(patience=1e6))
-OTHER_RESOURCES = (Resource('motor', 'motor', JointLimits(10.0), MEASURED),)
+HERE = PoseGoal((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger')}
+PROPERTIES: dict[str, Any] = {
+    'arm': ArmProperties(
+        ('joint',), has_feedback=True, description=lambda: '<robot/>', pose=lambda: HERE,
+        takes_poses=True, commands=COMMANDS),
+    'base': BaseProperties(commands=COMMANDS),
+    'button': ButtonProperties(commands=COMMANDS),
+    'gantry': GantryProperties(
+        ('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True, commands=COMMANDS),
+    'generic': GenericProperties(COMMANDS),
+    'gripper': GripperProperties(0.0, 2.0, 1.0, has_feedback=True, commands=COMMANDS),
+    'motor': MotorProperties(commands=COMMANDS),
+    'servo': ServoProperties(has_feedback=True, commands=COMMANDS),
+    'switch': SwitchProperties(commands=COMMANDS),
+}
+# The same with nothing that may be left out.
+BARE: dict[str, Any] = {
+    'arm': ArmProperties(('joint',)), 'base': BaseProperties(), 'button': ButtonProperties(),
+    'gantry': GantryProperties(('x',), (1.0,), (0.0,)), 'generic': GenericProperties(),
+    'gripper': GripperProperties(0.0, 2.0, 1.0), 'motor': MotorProperties(),
+    'servo': ServoProperties(), 'switch': SwitchProperties(),
+}
+COMPONENT_METHODS = [
+    method for name in COMPONENTS for method in proto.service(name).methods]
+
+
+def serve(start: Callable[..., Any], properties: Any, settings: ActuatorSettings) -> Any:
+    """Return a bridge with a resource of every API; joints that have feedback are measured."""
+    others = [Resource(api, api, JointLimits(10.0), settings) for api in properties
+              if api != 'base']
+    bench = start(others=tuple(others), properties=properties)
+    for resource in others:
+        bench.gate.measured(resource.name, JointSample((0.0,)))
+    return bench
 
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge with a resource of every API, whose joints have been measured."""
-    bench = start(others=OTHER_RESOURCES, properties={'motor': MotorProperties()})
-    for resource in OTHER_RESOURCES:
-        bench.gate.measured(resource.name, JointSample((0.0,)))
-    return bench
+    """Return a bridge with everything that can be configured."""
+    return serve(start, PROPERTIES, MEASURED)
 
 
 def full_name(method: Any) -> str:
@@ -53,17 +99,18 @@ def full_name(method: Any) -> str:
     return name
 
 
-def invoke(client: Any, method: Any, request: bytes = b'', sid: tuple[str, ...] = (),
+def invoke(client: Any, method: Any, request: Any = b'', sid: tuple[str, ...] = (),
            timeout: float = 10.0) -> tuple[Code, str]:
-    """Call a method of any kind with one message; return code and text."""
+    """Call a method of any kind; return code and text. request: a message, or a stream's."""
     path = f'/{method.containing_service.full_name}/{method.name}'
     how = {'metadata': [('viam-sid', one) for one in sid], 'timeout': timeout}
     reads, writes = proto.streams(method)
+    requests = iter(request if isinstance(request, list) else [request])
     call: Any
     if reads and writes:
-        call = client.channel.stream_stream(path)(iter([request]), **how)
+        call = client.channel.stream_stream(path)(requests, **how)
     elif reads:
-        call = client.channel.stream_unary(path).future(iter([request]), **how)
+        call = client.channel.stream_unary(path).future(requests, **how)
     elif writes:
         call = client.channel.unary_stream(path)(request, **how)
     else:
@@ -82,10 +129,25 @@ def drain(call: Any) -> None:
         pass  # the status says it
 
 
-def lively(method: Any, value: float = 1.0) -> bytes:
-    """Return a request that asks for as much as possible: every number is the value."""
-    message = proto.message(method.input_type.full_name)()
-    return filled(message, value, resource_of(method)).SerializeToString()
+def lively(method: Any, value: float = 1.0) -> Any:
+    """
+    Return a request that asks for as much as possible: every number is the value.
+
+    For a stream, a message for each of its kinds, in their order.
+    """
+    message = proto.message(method.input_type.full_name)
+    name = resource_of(method)
+    kinds = [field.name for oneof in method.input_type.oneofs for field in oneof.fields
+             if all(each.message_type is not None for each in oneof.fields)]
+    if not kinds or not proto.streams(method)[0]:
+        return filled(message(), value, name).SerializeToString()
+    messages = []
+    for kind in kinds:
+        messages.append(message(name=name) if 'name' in method.input_type.fields_by_name
+                        else message())
+        getattr(messages[-1], kind).SetInParent()
+        filled(getattr(messages[-1], kind), value, name, 1)
+    return [one.SerializeToString() for one in messages]
 
 
 def resource_of(method: Any) -> str:
@@ -98,9 +160,14 @@ def filled(message: Any, value: float, name: str, depth: int = 0) -> Any:
     for field in message.DESCRIPTOR.fields:
         if field.name == 'name':
             message.name = name
+        elif field.name == 'points':
+            # A trajectory begins where its joints are, and takes its time.
+            message.points.add().positions.values.append(0.0)
+            message.points.add(positions={'values': [value]}).time.seconds = 10
         elif field.message_type is not None:
-            if depth == 0 and field.name in ('linear', 'angular'):
-                filled(getattr(message, field.name), value, name, depth + 1)
+            inner = getattr(message, field.name)
+            if field.name in ('linear', 'angular', 'positions', 'to'):
+                filled(inner.add() if hasattr(inner, 'add') else inner, value, name, depth + 1)
         elif field.cpp_type in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):
             if hasattr(getattr(message, field.name), 'append'):
                 getattr(message, field.name).append(value)
@@ -129,6 +196,13 @@ def test_the_walk_finds_what_it_should() -> None:
     assert {method.name for method in MONITORED} >= {
         'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
     assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
+    assert len(MONITORED) == 19
+    assert {service.API for service in COMPONENTS.values()} == set(PROPERTIES) == set(BARE)
+
+
+@pytest.mark.parametrize('method', MONITORED, ids=full_name)
+def test_every_monitored_method_is_served(method: Any) -> None:
+    assert hasattr(COMPONENTS[method.containing_service.full_name], method.name)
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)
@@ -163,11 +237,13 @@ def test_a_monitored_method_moves_with_a_living_session_or_says_it_is_not_served
         assert method.full_name in text
     else:
         assert code in (Code.OK, Code.DEADLINE_EXCEEDED), text  # some wait until it is done
-        assert bench.gate.accepted[-1][2].session == session
+        name, _, caller = bench.gate.accepted[-1]
+        assert (name, caller.session) == (resource_of(method), session)
     assert bench.gate.sessions()[0].begun, 'the call renewed the session either way'
 
 
-@pytest.mark.parametrize('method', OTHERS, ids=full_name)
+@pytest.mark.parametrize(
+    'method', [each for each in OTHERS if each.full_name != MOVES_ALL_THE_SAME], ids=full_name)
 def test_a_method_that_is_not_monitored_never_moves_anything(
         bench: Any, client: Any, method: Any) -> None:
     invoke(client, method, lively(method))
@@ -191,12 +267,34 @@ def test_what_is_not_served_says_so(client: Any, method: Any) -> None:
     began = time.monotonic()
     code, text = invoke(client, method, lively(method), timeout=1.0)
     assert text != NOT_EVEN_REGISTERED, 'every declared service is served'
-    if code is Code.UNIMPLEMENTED and 'DoCommand' not in text:
-        assert text == f'{method.full_name} is not served by viam_session_bridge'
+    if code is Code.UNIMPLEMENTED:
+        # Not at all, or not for this resource as it is configured.
+        assert text == f'{method.full_name} is not served by viam_session_bridge' or (
+            text.startswith(f'{resource_of(method)}: ') and method.name in text)
         assert time.monotonic() - began < 1.0
     elif text != 'cloud metadata not available':  # as viam-server says it
         assert code is not Code.UNKNOWN, text
         assert code is not Code.INTERNAL, text
+
+
+@pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)
+def test_with_everything_configured_only_what_never_is_is_not_served(
+        client: Any, method: Any) -> None:
+    served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
+    code, text = invoke(client, method, lively(method), timeout=0.5)
+    assert (code is Code.UNIMPLEMENTED) is served.never, text
+    assert served.meaning
+
+
+def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]) -> None:
+    client = serve(start, BARE, ActuatorSettings(stop_hold=0.2)).client()
+    for method in COMPONENT_METHODS:
+        served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
+        code, text = invoke(client, method, lively(method), timeout=0.1)
+        assert (code is Code.UNIMPLEMENTED) is (served.never or bool(served.needs)), text
+        # The first that is missing is enough.
+        for parameter in served.needs[:1]:
+            assert f'{resource_of(method)}.{parameter}' in text
 
 
 @pytest.mark.parametrize('path', [

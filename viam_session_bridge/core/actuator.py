@@ -75,6 +75,7 @@ class Actuator:
         self._polled_at = -math.inf
         self._first = False
         self._ends_at = math.inf
+        self._arrives_at = math.inf
         self._stop_failure = ''
         self._rest_confirmed = True
         self._finishing: int | None = None
@@ -118,6 +119,7 @@ class Actuator:
         self._first = True
         self._rest_confirmed = False
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
+        self._arrives_at = math.inf
         self._tracker = motion.course.tracker() if motion.course else None
         self._unanswered = epoch if motion.answered else None
         self._readiness.begin()
@@ -234,6 +236,8 @@ class Actuator:
             return output
         if self._first and self.motion is None:
             self._stopping.sent(now)
+        elif self._first and self.motion is not None:
+            self._arrives_at = now + self.motion.earliest
         self._first = False
         self._last_output = now
         # An even grid, but never a burst to catch up.
@@ -255,7 +259,8 @@ class Actuator:
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
         if self._tracker is not None and self.rest is not None:
-            wake = min(wake, self.rest.stale_at)
+            arrives_at = self._arrives_at if self._tracker.done else math.inf
+            wake = min(wake, self.rest.stale_at, arrives_at)
         return wake
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
@@ -274,7 +279,7 @@ class Actuator:
                 self._finish(now)
         elif self.rest is None or self.rest.moving(now) is None:
             self.stop(Reason.STALE_FEEDBACK, self.epoch, now)
-        elif self._tracker.done:
+        elif self._tracker.done and now >= self._arrives_at:
             self._finish(now)
         elif now >= self._ends_at:
             self.stop(Reason.TIME_LIMIT, self.epoch, now)

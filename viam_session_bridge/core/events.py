@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a poll says: what drivers are told, which motions ended, what happened. Data only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import math
 
 from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import Reason, State
 
 
@@ -26,6 +27,19 @@ class Output:
     due: float
     first: bool = False
     prepare: bool = False
+
+
+@dataclass(frozen=True)
+class Errand:
+    """
+    What a driver is asked to do beside motion: one of the resource's commands that do not move it.
+
+    answer is called once, on any thread, with what was wrong (empty: nothing) and what was said.
+    """
+
+    resource: str
+    call: Call
+    answer: Callable[[str, str], None]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ class Motion:
 
     duration: seconds after which it ends by itself; None holds it until something ends it (Viam's
     SetPower is sticky). course: the move is steered or seen to arrive by feedback; duration is
-    then its time limit. once: the driver is told once, as for goals and events, instead of at
-    every tick. settles: once done it rests by itself, so that no stop follows. momentary: it is
-    done as soon as the driver was told. answered: the driver reports what came of it, and a
-    momentary one is done then. monitored: Viam watches over it; otherwise only the connection of
-    the caller can hold it.
+    then its time limit. earliest: seconds from its first output before which it cannot have
+    arrived, whatever is measured: a trajectory may begin where it ends. once: the driver is told
+    once, as for goals and events, instead of at every tick. settles: once done it rests by itself,
+    so that no stop follows. momentary: it is done as soon as the driver was told. answered: the
+    driver reports what came of it, and a momentary one is done then. monitored: Viam watches over
+    it; otherwise only the connection of the caller can hold it.
     """
 
     setpoint: Setpoint
@@ -31,10 +32,12 @@ class Motion:
     momentary: bool = False
     answered: bool = False
     monitored: bool = True
+    earliest: float = 0.0
 
     def __post_init__(self) -> None:
         if self.duration is not None and require_finite('duration', self.duration) < 0.0:
             raise InvalidCommand(f'duration: {self.duration} s lies in the past')
+        require_finite('earliest', self.earliest)
 
     @property
     def is_stop(self) -> bool:

@@ -7,7 +7,8 @@ Viam: +y forward, +x right, +z up, mm/s and deg/s, positive z turns left. ROS (R
 forward, +y left, +z up, m/s and rad/s, positive z turns left.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -17,6 +18,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
 
 MM = 1e-3
@@ -29,7 +31,7 @@ class BaseProperties:
 
     size: length (x), width (y), height (z) of its box, or empty. max_move_duration: the longest
     MoveStraight or Spin that is accepted, s. The decelerations (m/s2, rad/s2) shape the end of
-    moves that are steered by odometry.
+    moves that are steered by odometry. commands: those of DoCommand.
     """
 
     width: float = 0.0
@@ -39,6 +41,7 @@ class BaseProperties:
     max_move_duration: float = 120.0
     linear_deceleration: float = 0.5
     angular_deceleration: float = 1.0
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class BaseService(ComponentService):

@@ -8,8 +8,8 @@ Reads viam-sid on safety-monitored methods only, so that a malformed one can nev
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import grpc
 
@@ -18,7 +18,8 @@ from viam_session_bridge.core.errors import InvalidSessionId, NotYet
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
-from viam_session_bridge.core.states import WISHED
+from viam_session_bridge.core.setpoints import Call as DriverCall
+from viam_session_bridge.core.states import Reason, WISHED
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc.operations import Operation
 from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted
@@ -28,6 +29,11 @@ SESSION_KEY = 'viam-sid'
 # Discovery of a driver that has just started may take a moment (s); a command waits for it.
 DISCOVERY_PATIENCE = 1.0
 RETRY_PERIOD = 0.02
+
+# A driver gives up on its service long before (s).
+ERRAND_PATIENCE = 30.0
+
+_Result = TypeVar('_Result')
 
 
 def session_of(metadata: dict[str, list[str]]) -> str | None:
@@ -47,7 +53,8 @@ class Call:
     """
     A call under way.
 
-    watch: to be called once a motion may depend on a connection. announce: sends the operation's
+    watch: to be called once a motion may depend on a connection. locate: finds the open socket of
+    the caller, for motion that Viam does not monitor. announce: sends the operation's
     id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
     """
 
@@ -56,6 +63,7 @@ class Call:
     metadata: dict[str, list[str]]
     context: Any
     watch: Callable[[], None]
+    locate: Callable[[], int | None] = lambda: None
     announce: Callable[[], Awaitable[None]] | None = None
     operation: Operation | None = None
 
@@ -63,18 +71,18 @@ class Call:
         """Set a wish that holds until something ends it. Raises a BridgeError."""
         await self._accepted(name, motion, None)
 
-    async def move(self, name: str, motion: Motion) -> str:
+    async def move(self, name: str, motion: Motion,
+                   accepted: Callable[[int], object] | None = None) -> Ended:
         """
-        Make a finite move and wait for its end.
+        Make a finite move and wait for its end; returns how it ended, and what its driver said.
 
-        Returns what its driver said, if it answers; a move that another command or a Stop ended
-        has ended as wished. Raises MoveAborted when it ended otherwise. The caller's own
-        cancellation, its gRPC deadline and CancelOperation end the move, if it is still the
-        current one.
+        A move that another command or a Stop ended has ended as wished. Raises MoveAborted when
+        it ended otherwise. The caller's own cancellation, its gRPC deadline and CancelOperation
+        end the move, if it is still the current one. accepted is told the epoch.
         """
         if self._stops(name, motion):
-            await self.command(name, motion)
-            return ''
+            epoch = await self._accepted(name, motion, None)
+            return Ended(name, epoch, Reason.STOPPED)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Ended] = loop.create_future()
 
@@ -86,33 +94,68 @@ class Call:
 
         epoch = await self._accepted(name, motion, on_end)
         try:
+            if accepted is not None:
+                accepted(epoch)
             if self.announce is not None:
                 await self.announce()
-            end = await self._first(ended)
+            done = await self._first(ended)
         except asyncio.CancelledError:
             self.gate.cancel(name, epoch)
             raise
-        if end is None:
+        if not done:
             self.gate.cancel(name, epoch)
             raise _cancelled(name)
+        end = ended.result()
         if end.reason not in WISHED:
             raise MoveAborted(name, end.reason, end.detail)
-        return end.detail
+        return end
+
+    async def errand(self, name: str, call: DriverCall) -> tuple[str, str]:
+        """
+        Have a driver run a command that moves nothing, and wait for its answer.
+
+        Returns the problem (empty is success) and what the driver said. Raises CallError when
+        CancelOperation came first.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[tuple[str, str]] = loop.create_future()
+
+        def on_answer(problem: str, detail: str) -> None:
+            try:
+                loop.call_soon_threadsafe(_settle, answered, (problem, detail))
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits any more, and the driver must go on
+
+        self.gate.errand(name, call, on_answer)
+        try:
+            return await asyncio.wait_for(self.awaited(answered), ERRAND_PATIENCE)
+        except asyncio.TimeoutError:
+            return f'its driver has not answered within {ERRAND_PATIENCE:g} s', ''
+
+    async def awaited(self, future: 'asyncio.Future[_Result]') -> _Result:
+        """Return what is waited for. Raises CallError when CancelOperation came first."""
+        try:
+            if await self._first(future):
+                return future.result()
+        finally:
+            future.cancel()
+        raise CallError(grpc.StatusCode.CANCELLED, 'the operation was cancelled')
 
     def _stops(self, name: str, motion: Motion) -> bool:
         return motion.within(self.gate.resource(name).limits).is_stop
 
-    async def _first(self, ended: 'asyncio.Future[Ended]') -> Ended | None:
-        """Return how the move ended, or None when CancelOperation came first."""
+    async def _first(self, ended: 'asyncio.Future[Any]') -> bool:
+        """Wait for a future; tells whether it is done, not CancelOperation came first."""
         if self.operation is None:
-            return await ended
+            await asyncio.wait({ended})
+            return True
         cancelled = asyncio.ensure_future(self.operation.cancelled.wait())
         either: set[asyncio.Future[Any]] = {ended, cancelled}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             cancelled.cancel()
-        return ended.result() if ended.done() else None
+        return ended.done()
 
     async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
         """Command, waiting a moment for what may pass by itself; each try decides anew."""
@@ -125,7 +168,7 @@ class Call:
         turn: int | None = None
         while True:
             try:
-                epoch = self.gate.command(name, motion, self.caller, on_end, turn)
+                epoch = self.gate.command(name, motion, self._claimant(motion), on_end, turn)
                 self.watch()
                 return epoch
             except NotYet as problem:
@@ -133,6 +176,12 @@ class Call:
             await self._pause(name)
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
+
+    def _claimant(self, motion: Motion) -> Caller:
+        """Return who holds a motion; one that Viam does not monitor is held by a connection."""
+        if motion.monitored:
+            return self.caller
+        return replace(self.caller, session=None, socket=self.locate())
 
     async def _pause(self, name: str) -> None:
         if self.operation is None:
@@ -149,6 +198,6 @@ def _cancelled(name: str) -> CallError:
     return CallError(grpc.StatusCode.CANCELLED, f'{name}: the operation was cancelled')
 
 
-def _settle(future: 'asyncio.Future[Ended]', end: Ended) -> None:
+def _settle(future: 'asyncio.Future[_Result]', result: _Result) -> None:
     if not future.done():
-        future.set_result(end)
+        future.set_result(result)

@@ -16,11 +16,15 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.status import unimplemented
+from viam_session_bridge.rpc.commands import do_command
+from viam_session_bridge.rpc.methods import needs
 
 # A steered move may take this many times its duration at full speed, and so much longer (s).
 TIME_LIMIT_FACTOR = 3.0
 TIME_LIMIT_MARGIN = 5.0
+
+# A driver that answers gives up on its service long before (s).
+ANSWER_PATIENCE = 30.0
 
 
 class ComponentService:
@@ -58,11 +62,12 @@ class ComponentService:
             'stop_confirmed': state is not State.UNCONFIRMED})
         return reply
 
+    @needs('commands')
     async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Refuse: there are no commands beyond the API."""
+        """Run one of the commands that are configured for the component."""
         self._resource(request.name)
-        raise unimplemented(
-            f'{request.name}: no commands are configured for DoCommand on this {self.API}')
+        commands = self.properties[request.name].commands
+        return await do_command(request.name, commands, request, call)
 
     def _resource(self, name: str) -> Resource:
         """Return a resource. Raises UnknownResource, also for a name of another API."""

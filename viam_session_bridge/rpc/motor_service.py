@@ -6,7 +6,8 @@ viam.component.motor.v1.MotorService: revolutions and rpm of Viam into rad and r
 Positions are counted from a home that ResetZeroPosition sets; until then home is the joint's zero.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -17,7 +18,9 @@ from viam_session_bridge.core.setpoints import JointLimits, Power, require_finit
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.methods import needs
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
@@ -36,11 +39,13 @@ class MotorProperties:
 
     max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
     moves that are steered by feedback slow down. one_way: its driver cannot turn it backwards.
+    commands: those of DoCommand.
     """
 
     max_move_duration: float = 120.0
     deceleration: float = 10.0
     one_way: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class MotorService(ComponentService):
@@ -89,6 +94,7 @@ class MotorService(ComponentService):
             request.name, amount, speed, f'revolutions: {request.revolutions:g}'))
         return proto.motor.GoForResponse()
 
+    @needs('joint_states_topic')
     async def GoTo(self, request: Any, call: Call) -> Any:
         """
         Turn to a position, in revolutions from home, at rpm; answers when it is there.
@@ -109,6 +115,7 @@ class MotorService(ComponentService):
             f'position_revolutions: {request.position_revolutions:g}', position))
         return proto.motor.GoToResponse()
 
+    @needs('joint_states_topic')
     async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
         """Make the present position, plus an offset in revolutions, the home. Moves nothing."""
         self._resource(request.name)
@@ -116,6 +123,7 @@ class MotorService(ComponentService):
         self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
         return proto.motor.ResetZeroPositionResponse()
 
+    @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured position in revolutions from home."""
         self._resource(request.name)

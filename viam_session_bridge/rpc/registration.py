@@ -9,8 +9,9 @@ monitored is read from the option in the descriptors, never from a second list.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 import logging
 from typing import Any
 
@@ -55,15 +56,17 @@ class Registry:
 
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
         reads, writes = proto.streams(method)
+        monitored = proto.is_monitored(method)
         behaviour = getattr(servicer, method.name, None)
         coding = {
             'request_deserializer': proto.message(method.input_type.full_name).FromString,
             'response_serializer': proto.message(method.output_type.full_name).SerializeToString}
         if reads or writes:
+            if behaviour is not None and monitored:
+                behaviour = self._streaming(method, behaviour)
             make = {(False, True): grpc.unary_stream_rpc_method_handler,
                     (True, False): grpc.stream_unary_rpc_method_handler,
                     (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
-            # A stream answers as an async generator, and none so far is safety-monitored.
             return make(behaviour or self._refusal(method), **coding)
         return grpc.unary_unary_rpc_method_handler(
             self._unary(method, behaviour or _missing(method)), **coding)
@@ -97,11 +100,38 @@ class Registry:
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception:
-                _LOG.exception('%s failed', path)
-                code = grpc.StatusCode.INTERNAL
-                text = f'{path} failed inside the bridge; see its log'
+                code, text = _broken(path)
             await context.abort(code, text)
             return None
+
+        return handle
+
+    def _streaming(self, method: MethodDescriptor,
+                   behaviour: Callable[[Any, Call], AsyncIterator[Any]]) -> Callable[..., Any]:
+        """Return the handler of a safety-monitored stream that is served."""
+        path = f'/{method.containing_service.full_name}/{method.name}'
+
+        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+            try:
+                call = self._open(context, True)
+                with self._operations.running(
+                        operation_id(call.metadata), path, call.caller.session,
+                        call.caller.peer) as operation:
+                    if operation.crowded:
+                        raise crowded(operation.crowded)
+                    announce = _Header(context, operation.id).send
+                    await announce()
+                    async for reply in behaviour(
+                            requests, replace(call, operation=operation, announce=announce)):
+                        yield reply
+                return
+            except (BridgeError, CallError) as problem:
+                code, text = status_of(problem)
+            except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+                raise
+            except Exception:
+                code, text = _broken(path)
+            await context.abort(code, text)
 
         return handle
 
@@ -126,7 +156,9 @@ class Registry:
         peer, watch = context.peer(), self._presence.nudge
         if not monitored:
             caller = Caller(entity=entity_of(metadata), peer=peer)
-            return Call(self._gate, caller, metadata, context, watch)
+            # The search is worth its time only for motion that Viam does not monitor.
+            return Call(self._gate, caller, metadata, context, watch,
+                        locate=partial(self._presence.socket_of, peer))
         session = session_of(metadata)
         left = context.time_remaining()
         if left is not None and left <= 0.0:
@@ -134,7 +166,8 @@ class Registry:
                 grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
         caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
         self._gate.admit(caller)
-        return Call(self._gate, caller, metadata, context, watch)
+        return Call(self._gate, caller, metadata, context, watch,
+                    locate=lambda: caller.socket)
 
 
 class _Header:
@@ -149,6 +182,12 @@ class _Header:
         if not self._sent:
             self._sent = True
             await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
+
+
+def _broken(path: str) -> tuple[grpc.StatusCode, str]:
+    """Log what went wrong; return what the client is told of it."""
+    _LOG.exception('%s failed', path)
+    return grpc.StatusCode.INTERNAL, f'{path} failed inside the bridge; see its log'
 
 
 def _not_served(method: MethodDescriptor) -> CallError:

@@ -18,15 +18,22 @@ import grpc
 
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.arm_service import ArmService
 from viam_session_bridge.rpc.auth import AuthService
 from viam_session_bridge.rpc.base_service import BaseService
+from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.gantry_service import GantryService
+from viam_session_bridge.rpc.generic_service import GenericService
+from viam_session_bridge.rpc.gripper_service import GripperService
 from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.presence import Presence, server_options
 from viam_session_bridge.rpc.reflection_service import Catalogue, ReflectionService, VERSIONS
 from viam_session_bridge.rpc.registration import Registry
 from viam_session_bridge.rpc.robot_service import RobotService
+from viam_session_bridge.rpc.servo_service import ServoService
+from viam_session_bridge.rpc.switch_service import SwitchService
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,8 +41,15 @@ START_PATIENCE = 10.0
 
 # One service for each component API that may be configured.
 COMPONENTS: dict[str, type[ComponentService]] = {
+    'viam.component.arm.v1.ArmService': ArmService,
     'viam.component.base.v1.BaseService': BaseService,
+    'viam.component.button.v1.ButtonService': ButtonService,
+    'viam.component.gantry.v1.GantryService': GantryService,
+    'viam.component.generic.v1.GenericService': GenericService,
+    'viam.component.gripper.v1.GripperService': GripperService,
     'viam.component.motor.v1.MotorService': MotorService,
+    'viam.component.servo.v1.ServoService': ServoService,
+    'viam.component.switch.v1.SwitchService': SwitchService,
 }
 
 

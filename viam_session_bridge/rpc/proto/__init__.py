@@ -219,9 +219,16 @@ class Package:
                       if name.startswith(self._prefix))
 
 
+arm = Package('viam.component.arm.v1')
 auth = Package('proto.rpc.v1')
 base = Package('viam.component.base.v1')
+button = Package('viam.component.button.v1')
 common = Package('viam.common.v1')
+gantry = Package('viam.component.gantry.v1')
+generic = Package('viam.component.generic.v1')
 google = Package('google.protobuf')
+gripper = Package('viam.component.gripper.v1')
 motor = Package('viam.component.motor.v1')
 robot = Package('viam.robot.v1')
+servo = Package('viam.component.servo.v1')
+switch = Package('viam.component.switch.v1')

@@ -1,0 +1,138 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Serves components with joints, and plays their hardware: joints that go where they are told.
+
+Helpers of the tests of arms, gantries, grippers and servos; fixtures are in conftest.py.
+"""
+
+from collections.abc import Callable
+import threading
+import time
+from typing import Any
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
+from viam_session_bridge.core.supervisor import Resource
+
+# s; and how long feedback counts.
+STEP = 0.05
+PATIENCE = 1.0
+
+
+def serve(start: Callable[..., Any], api: str, properties: Any, *,
+          here: tuple[float, ...] | None = None, **how: Any) -> Any:
+    """Serve a component named as its API, and a base beside it; here: where it is measured."""
+    rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
+    bench = start(
+        others=(Resource(api, api, JointLimits(),
+                         ActuatorSettings(stop_hold=0.2, rest=rest)),),
+        properties={api: properties}, **how)
+    if here is not None:
+        bench.gate.measured(api, JointSample(here))
+    return bench
+
+
+def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
+    """Begin a move and wait until the driver is told of it; return the call."""
+    accepted, epoch = len(bench.gate.accepted), _latest_epoch(bench)
+    call = getattr(getattr(bench.client(), api), method).start(name=api, **fields)
+    bench.until(lambda: len(bench.gate.accepted) > accepted)
+    # Outputs of new commands keep a distance.
+    bench.clock.advance(0.02)
+    bench.until(lambda: _latest_epoch(bench) > epoch and bench.moves(api))
+    return call
+
+
+def _latest_epoch(bench: Any) -> int:
+    return max((output.epoch for output in bench.outputs), default=0)
+
+
+def way_of(bench: Any, api: str) -> Trajectory:
+    """Return the trajectory that the driver was told last."""
+    told = bench.told(api)
+    assert isinstance(told, Trajectory), told
+    return told
+
+
+def drive(bench: Any, api: str, call: Any, here: tuple[float, ...],
+          blocked_at: float | None = None) -> tuple[float, ...]:
+    """
+    Move the joints along the last trajectory until the call has ended; return where they stand.
+
+    blocked_at: no joint gets below this position.
+    """
+    way, time, start = way_of(bench, api), 0.0, here
+    while not call.done():
+        time += STEP
+        assert time < way.end.time * 3 + 10, 'the move did not end'
+        before, here = here, place(way, start, time)
+        if blocked_at is not None:
+            here = tuple(max(at, blocked_at) for at in here)
+        speed = max(abs(a - b) for a, b in zip(before, here, strict=True)) / STEP
+        bench.clock.advance(STEP)
+        bench.gate.measured(api, JointSample(here, speed))
+        bench.settle()
+    return here
+
+
+def place(way: Trajectory, start: tuple[float, ...], time: float) -> tuple[float, ...]:
+    """Return where joints are at a time (s) that follow a trajectory in straight lines."""
+    before, since = start, 0.0
+    for point in way.points:
+        if time < point.time:
+            share = (time - since) / (point.time - since)
+            return tuple(
+                a + (b - a) * share for a, b in zip(before, point.positions, strict=True))
+        before, since = point.positions, point.time
+    return before
+
+
+class Hardware:
+    """Moves the joints of several components as they are told, in real time, and answers calls."""
+
+    def __init__(self, bench: Any, here: dict[str, tuple[float, ...]],
+                 blocked_at: dict[str, float] | None = None) -> None:
+        self._bench = bench
+        self._here = dict(here)
+        self._blocked_at = blocked_at or {}
+        self._ways: dict[str, tuple[Any, float, tuple[float, ...]]] = {}
+        self._answered = 0
+        self._errands = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='hardware', daemon=True)
+
+    def __enter__(self) -> 'Hardware':
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.01):
+            now = time.monotonic()
+            for name in self._here:
+                self._move(name, now)
+            for output in self._bench.outputs[self._answered:]:
+                self._answered += 1
+                if isinstance(output.setpoint, Call | Choice | Press):
+                    self._bench.gate.motion_answered(output.resource, output.epoch, '', 'done')
+            for errand in self._bench.errands[self._errands:]:
+                self._errands += 1
+                errand.answer('', f'{errand.call.command} is done')
+
+    def _move(self, name: str, now: float) -> None:
+        told, here = self._bench.told(name), self._here[name]
+        way, since, start = self._ways.get(name, (None, now, here))
+        if told is not way:
+            way, since, start = self._ways[name] = (told, now, here)
+        if isinstance(way, Trajectory):
+            here = place(way, start, now - since)
+            here = tuple(max(at, self._blocked_at.get(name, at)) for at in here)
+        speed = max(abs(a - b) for a, b in zip(self._here[name], here, strict=True)) / 0.01
+        self._here[name] = here
+        self._bench.gate.measured(name, JointSample(here, speed))

@@ -1,0 +1,223 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Trajectories that a client streams to an arm: the order of messages, what is checked, the move.
+
+Nothing may move before the client has ended its side.
+"""
+
+from collections.abc import Callable, Iterator
+import math
+import queue
+from typing import Any
+
+import grpc
+import pytest
+
+from joint_bench import drive, serve, way_of
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.states import State
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.arm_service import ArmProperties
+
+Code = grpc.StatusCode
+METHOD = '/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed'
+HERE = (0.0, 0.0)
+
+Request = proto.arm.MoveThroughJointPositionsStreamedRequest
+
+
+def point(time: float, *values: float, velocities: Any = None, accelerations: Any = None) -> Any:
+    """Return a point: s, degrees, degrees/s, degrees/s2."""
+    made = proto.arm.TrajectoryPoint(positions=proto.arm.JointPositions(values=values))
+    made.time.FromNanoseconds(round(time * 1e9))
+    if velocities is not None:
+        made.constraints.velocities.values.extend(velocities)
+    if accelerations is not None:
+        made.constraints.accelerations.values.extend(accelerations)
+    return made
+
+
+def init(name: str = 'arm') -> Any:
+    request = Request(name=name)
+    request.init.SetInParent()
+    return request
+
+
+def batch(*points: Any, name: str = '') -> Any:
+    request = Request(name=name)
+    request.batch.SetInParent()
+    request.batch.points.extend(points)
+    return request
+
+
+class Stream:
+    """One call, message by message."""
+
+    def __init__(self, bench: Any, sid: str | None = None, opid: str | None = None) -> None:
+        self._messages: queue.Queue[Any] = queue.Queue()
+        metadata = [(key, value) for key, value in (('viam-sid', sid), ('opid', opid)) if value]
+        self.call = bench.client().channel.stream_stream(
+            METHOD, request_serializer=Request.SerializeToString,
+            response_deserializer=proto.arm.MoveThroughJointPositionsStreamedResponse.FromString)(
+                self._feed(), metadata=metadata, timeout=20.0)
+
+    def _feed(self) -> Iterator[Any]:
+        while (message := self._messages.get()) is not None:
+            yield message
+
+    def send(self, *messages: Any) -> 'Stream':
+        for message in messages:
+            self._messages.put(message)
+        return self
+
+    def end(self) -> 'Stream':
+        self._messages.put(None)
+        return self
+
+    def acknowledged(self) -> bool:
+        """Wait for the next acknowledgement."""
+        return bool(next(self.call).HasField('ack'))
+
+    def refused(self) -> tuple[Code, str]:
+        """Return how it ends."""
+        self.end()
+        with pytest.raises(grpc.RpcError):
+            while True:
+                next(self.call)
+        return self.call.code(), self.call.details()
+
+
+@pytest.fixture
+def bench(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose arm stands at 0 and may go 1 rad/s for 10 s."""
+    return serve(start, 'arm', ArmProperties(
+        ('a', 'b'), joint_limits=((-2.0, 2.0), (-2.0, 2.0)), max_joint_speed=1.0, tolerance=0.02,
+        standing=0.02, max_move_duration=10.0, has_feedback=True), here=HERE)
+
+
+def test_batches_are_acknowledged_and_nothing_moves_before_the_end(bench: Any) -> None:
+    session = bench.client().start_session()
+    stream = Stream(bench, session).send(init(), batch(
+        point(0.0, 0.5, 0.0, velocities=(0, 0)), point(0.5, 10.0, 0.0, velocities=(10.0, 0.0))))
+    assert stream.acknowledged()
+    stream.send(batch(), batch(
+        point(1.0, 20.0, -5.0, velocities=(0.0, 0.0), accelerations=(1.0, 1.0)),
+        point(1.5, 20.0, -5.0), name='arm'))
+    assert stream.acknowledged() and stream.acknowledged()
+    bench.settle()
+    assert bench.state('arm') is State.IDLE and not bench.gate.accepted
+    stream.end()
+    bench.until_moving('arm')
+    points = way_of(bench, 'arm').points
+    assert [each.time for each in points] == pytest.approx([0.5, 1.0, 1.5])
+    assert points[0].positions == pytest.approx((math.radians(10.0), 0.0))
+    assert points[0].velocities == pytest.approx((math.radians(10.0), 0.0))
+    assert points[2].velocities is None, 'left to the controller'
+    assert bench.gate.accepted[-1][2].session == session
+    drive(bench, 'arm', stream.call, HERE)
+    assert list(stream.call) == [] and stream.call.code() is Code.OK
+
+
+@pytest.mark.parametrize(('messages', 'text'), [
+    ([], 'message: the first one is missing; expected an init'),
+    ([Request(name='arm')], 'message: the first one is missing; expected an init'),
+    ([batch(point(0.0, 0, 0), name='arm')], 'message: the first one is batch; expected an init'),
+    ([init(), init()], 'message: init after the init; expected a batch'),
+    ([init(), Request()], 'message: nothing after the init; expected a batch'),
+    ([init(), batch(name='leg')], "name: 'leg' after 'arm'"),
+    ([init()], 'points: 0; expected 2 or more'),
+    ([init(), batch(point(0.0, 0, 0))], 'points: 1; expected 2 or more'),
+    ([init(), batch(point(0.1, 0, 0))], 'points[0].time: 0.1 s; the first point comes at 0'),
+    ([init(), batch(point(0.0, 0, 0), point(0.0, 1, 0))],
+     'points[1].time: 0 s does not come after 0 s'),
+    ([init(), batch(point(0.0, 0, 0), point(1.0, 1, 0)), batch(point(0.5, 1, 0))],
+     'points[2].time: 0.5 s does not come after 1 s'),
+    ([init(), batch(point(0.0, 0, 0), point(-1.0, 1, 0))], 'points[1].time: -1 s'),
+    ([init(), batch(point(0.0, 0, 0), point(10.1, 1, 0))],
+     'points[1].time: 10.1 s; max_move_duration allows 10 s'),
+    ([init(), batch(point(0.0, 0))], 'points[0].positions: 1 values; expected 2, for the joints'),
+    ([init(), batch(point(0.0, 0, 0), point(1.0, math.nan, 0))], 'points[1].positions[0]: nan'),
+    ([init(), batch(point(0.0, 0, 0), point(9.0, 0, 115))],
+     'points[1].positions[1]: 115 is out of the range of joint b'),
+    ([init(), batch(point(0.0, 0, 0, velocities=(0.0, 1.0)))],
+     'points[0].constraints.velocities: not all 0'),
+    ([init(), batch(point(0.0, 0, 0, velocities=(0.0,)))],
+     'points[0].constraints.velocities: 1 values; expected 2'),
+    ([init(), batch(point(0.0, 0, 0, velocities=(0, 0), accelerations=(1,)))],
+     'points[0].constraints.accelerations: 1 values; expected 2'),
+    ([init(), batch(point(0.0, 0, 0), point(1.0, 1, 1, velocities=(0.0, 58.0)))],
+     'points[1].constraints.velocities[1]: joint b would go at 58 a second; it may go at 57.2958'),
+    ([init(), batch(point(0.0, 0, 0), point(1.0, 58, 0))],
+     'points[1].positions[0]: joint a would go at 58 a second'),
+    ([init(), batch(point(0.0, 2, 0), point(1.0, 3, 0))],
+     'points[0].positions[0]: 2, but joint a is at 0; a trajectory begins where the arm is')])
+def test_what_is_out_of_order_is_named_and_moves_nothing(
+        bench: Any, messages: list[Any], text: str) -> None:
+    code, details = Stream(bench).send(*messages).refused()
+    assert code is Code.INVALID_ARGUMENT
+    assert details.startswith(text), details
+    bench.settle()
+    assert bench.told('arm') == 'nothing' and not bench.gate.accepted
+
+
+def test_too_many_points_are_refused(bench: Any) -> None:
+    many = [point(index * 1e-4, 0.0, 0.0) for index in range(10_001)]
+    code, text = Stream(bench).send(init(), batch(*many)).refused()
+    assert code is Code.INVALID_ARGUMENT and 'at most 10000 points' in text
+
+
+def test_an_unknown_arm_and_one_without_feedback(
+        start: Callable[..., Any], bench: Any) -> None:
+    code, text = Stream(bench).send(init('leg')).refused()
+    assert code is Code.NOT_FOUND and "'leg'" in text
+    blind = serve(start, 'arm', ArmProperties(('a', 'b')))
+    code, text = Stream(blind).send(init()).refused()
+    assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
+
+
+def test_a_session_that_died_while_the_client_streamed_moves_nothing(bench: Any) -> None:
+    session = bench.client().start_session()
+    stream = Stream(bench, session).send(
+        init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
+    assert stream.acknowledged()
+    bench.clock.advance(2.1)
+    bench.gate.measured('arm', JointSample(HERE))
+    assert stream.refused() == (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
+    assert not bench.gate.accepted
+
+
+def test_a_client_that_leaves_half_way_leaves_nothing_half_way(bench: Any) -> None:
+    stream = Stream(bench).send(init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
+    assert stream.acknowledged()
+    stream.call.cancel()
+    robot = bench.client().robot
+    bench.until(lambda: not robot.GetOperations().operations)
+    bench.settle()
+    assert not bench.gate.accepted
+
+
+def test_cancelling_the_call_stops_the_arm(bench: Any) -> None:
+    stream = Stream(bench).send(init(), batch(point(0.0, 0, 0), point(1.0, 10, 0))).end()
+    bench.until_moving('arm')
+    stream.call.cancel()
+    bench.until_stopped('arm')
+
+
+@pytest.mark.parametrize('moving', [False, True])
+def test_its_operation_can_be_cancelled(bench: Any, moving: bool) -> None:
+    chosen = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
+    stream = Stream(bench, opid=chosen).send(
+        init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
+    assert stream.acknowledged()
+    assert dict(stream.call.initial_metadata())['opid'] == chosen
+    if moving:
+        stream.end()
+        bench.until_moving('arm')
+    bench.client().robot.CancelOperation(id=chosen)
+    code, _ = stream.refused()
+    assert code is Code.CANCELLED
+    if moving:
+        bench.until_stopped('arm')
+    else:
+        assert not bench.gate.accepted

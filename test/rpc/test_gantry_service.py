@@ -1,0 +1,160 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Gantries over the wire: units, limits, refusals, and Home, which Viam does not monitor.
+
+Viam: mm from the beginning of each axis. Core: m of the joints.
+"""
+
+from collections.abc import Callable
+import math
+from typing import Any
+
+import grpc
+import pytest
+
+from joint_bench import begin, drive, serve, way_of
+from viam_session_bridge.core.claims import ConnectionClaim, UnsupervisedPolicy
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.events import Changed
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.rpc.gantry_service import GantryProperties
+
+Code = grpc.StatusCode
+HERE = (-0.4, 0.1)  # 100 mm and 100 mm
+
+
+def properties(**own: Any) -> GantryProperties:
+    """Return a gantry whose first joint is at -0.5 m where Viam's axis begins."""
+    return GantryProperties(**{
+        'joints': ('x', 'z'), 'lengths_m': (1.0, 0.3), 'offsets_m': (-0.5, 0.0),
+        'max_speed': 0.2, 'max_move_duration': 60.0, 'home_m': (0.0, 0.3), 'has_feedback': True,
+        **own})
+
+
+@pytest.fixture
+def bench(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose gantry stands at 100 mm on both axes."""
+    return serve(start, 'gantry', properties(), here=HERE)
+
+
+def test_positions_and_lengths_are_mm(bench: Any) -> None:
+    client = bench.client()
+    assert list(client.gantry.GetPosition(name='gantry').positions_mm) == pytest.approx(
+        [100.0, 100.0])
+    assert list(client.gantry.GetLengths(name='gantry').lengths_mm) == pytest.approx(
+        [1000.0, 300.0])
+    assert list(client.gantry.GetGeometries(name='gantry').geometries) == []
+
+
+@pytest.mark.parametrize(('speeds', 'seconds'), [
+    ([100.0, 100.0], 1.5 * 0.3 / 0.1), ([], 1.5 * 0.3 / 0.2), ([0.0, 0.0], 1.5 * 0.3 / 0.2),
+    ([1e9, 1e9], 1.5 * 0.3 / 0.2), ([100.0, 10.0], 1.5 * 0.1 / 0.01)])
+def test_a_move_keeps_to_the_speeds_and_ends_when_it_is_there(
+        bench: Any, speeds: list[float], seconds: float) -> None:
+    call = begin(bench, 'gantry', 'MoveToPosition', positions_mm=[400.0, 200.0],
+                 speeds_mm_per_sec=speeds)
+    [point] = way_of(bench, 'gantry').points
+    assert point.positions == pytest.approx((-0.1, 0.2))
+    assert point.time == pytest.approx(seconds)
+    assert drive(bench, 'gantry', call, HERE) == pytest.approx((-0.1, 0.2))
+    assert call.code() is Code.OK and bench.state('gantry') is State.IDLE
+
+
+def test_stop_ends_a_move(bench: Any) -> None:
+    call = begin(bench, 'gantry', 'MoveToPosition', positions_mm=[400.0, 200.0])
+    bench.client().gantry.Stop(name='gantry')
+    bench.until_stopped('gantry')
+    assert call.code() is Code.OK
+
+
+@pytest.mark.parametrize(('fields', 'named'), [
+    ({}, 'positions_mm: 0 values; expected 2, for the joints x, z'),
+    ({'positions_mm': [1.0, 2.0, 3.0]}, 'positions_mm: 3 values'),
+    ({'positions_mm': [math.nan, 0.0]}, 'positions_mm[0]: nan'),
+    ({'positions_mm': [-0.1, 0.0]}, 'positions_mm[0]: -0.1 is out of the range of joint x'),
+    ({'positions_mm': [0.0, 300.1]}, 'positions_mm[1]: 300.1'),
+    ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [1.0]}, 'speeds_mm_per_sec: 1 values'),
+    ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [1.0, -5.0]}, 'speeds_mm_per_sec[1]: -5'),
+    ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [math.inf, 1.0]},
+     'speeds_mm_per_sec[0]: inf'),
+    ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [1.0, 1.0]},
+     'positions_mm: this way would take 150 s')])
+def test_bad_values_are_named_and_change_nothing(bench: Any, fields: Any, named: str) -> None:
+    code, text = bench.client().gantry.MoveToPosition.refused(name='gantry', **fields)
+    assert code is Code.INVALID_ARGUMENT
+    assert text.startswith(named), text
+    bench.settle()
+    assert bench.told('gantry') == 'nothing' and not bench.gate.accepted
+
+
+@pytest.mark.parametrize(('method', 'fields'), [
+    ('GetPosition', {}), ('MoveToPosition', {'positions_mm': [0.0, 0.0]}), ('Home', {})])
+def test_without_positions_it_says_what_is_missing(
+        start: Callable[..., Any], method: str, fields: Any) -> None:
+    blind = serve(start, 'gantry', properties(has_feedback=False))
+    code, text = getattr(blind.client().gantry, method).refused(name='gantry', **fields)
+    assert code is Code.UNIMPLEMENTED and 'configure gantry.joint_states_topic' in text
+
+
+def test_kinematics_are_not_served(bench: Any) -> None:
+    code, text = bench.client().gantry.GetKinematics.refused(name='gantry')
+    assert code is Code.UNIMPLEMENTED and 'GetKinematics' in text
+
+
+# ---- home ----
+
+
+@pytest.mark.parametrize('gets_there', [True, False])
+def test_home_answers_whether_it_got_there(start: Callable[..., Any], gets_there: bool) -> None:
+    # In real time: the caller's connection is looked at.
+    bench = serve(start, 'gantry', properties(max_speed=2.0), here=HERE, real_clock=True)
+    client = bench.client()
+    call = client.gantry.Home.start(name='gantry')
+    bench.until_moving('gantry')
+    [point] = way_of(bench, 'gantry').points
+    assert point.positions == pytest.approx((-0.5, 0.3))
+    if not gets_there:
+        client.gantry.Stop(name='gantry')
+        assert call.result().homed is False
+        return
+
+    def over() -> bool:
+        bench.gate.measured('gantry', JointSample((-0.5, 0.3)))
+        return bool(call.done())
+
+    bench.until(over)
+    assert call.result().homed is True
+
+
+@pytest.mark.parametrize('unsupervised', list(UnsupervisedPolicy))
+def test_home_is_held_by_the_callers_connection_under_every_policy(
+        start: Callable[..., Any], remote: Any, unsupervised: UnsupervisedPolicy) -> None:
+    bench = serve(start, 'gantry', properties(max_speed=0.02), here=HERE, real_clock=True,
+                  policy=Policy(unsupervised=unsupervised, stall_limit=60.0))
+    client = remote(bench)
+    client.start('gantry', 'Home', name='gantry')
+    measure = JointSample(HERE)
+
+    def told(condition: Callable[[], bool]) -> Callable[[], bool]:
+        def measured() -> bool:
+            bench.gate.measured('gantry', measure)
+            return condition()
+        return measured
+
+    bench.until(told(lambda: bench.moves('gantry')))
+    client.kill()
+    bench.until(told(lambda: bench.told('gantry') is None))
+    begun, stopped = (event for event in bench.events if isinstance(event, Changed))
+    assert (begun.after, stopped.after) == (State.MOVING, State.STOPPING)
+    assert isinstance(begun.claim, ConnectionClaim)
+    # The call ends with its connection, too.
+    assert stopped.reason in (Reason.DISCONNECTED, Reason.CANCELLED)
+
+
+def test_home_that_is_not_configured_says_so(start: Callable[..., Any]) -> None:
+    bench = serve(start, 'gantry', properties(home_m=()), here=HERE)
+    code, text = bench.client().gantry.Home.refused(name='gantry')
+    assert code is Code.UNIMPLEMENTED and 'configure gantry.home_m' in text
+    assert not bench.gate.accepted

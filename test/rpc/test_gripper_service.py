@@ -1,0 +1,173 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Grippers over the wire: what is held is seen or not claimed; units, refusals."""
+
+from collections.abc import Callable
+import math
+from typing import Any
+
+import grpc
+import pytest
+
+from joint_bench import begin, drive, serve, way_of
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.states import State
+from viam_session_bridge.rpc.gripper_service import GripperProperties
+
+Code = grpc.StatusCode
+OPEN, CLOSED = 0.08, 0.0
+FASTEST = 0.1
+
+
+def properties(**own: Any) -> GripperProperties:
+    """Return a gripper of two fingers that go 80 mm."""
+    return GripperProperties(**{
+        'open_position': OPEN, 'closed_position': CLOSED, 'max_speed': FASTEST,
+        'tolerance': 0.002, 'standing': 0.001, 'has_feedback': True, 'joints': ('left', 'right'),
+        'prismatic': True, **own})
+
+
+@pytest.fixture
+def bench(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose gripper is open."""
+    return serve(start, 'gripper', properties(), here=(OPEN, OPEN))
+
+
+def test_it_opens_and_says_when(bench: Any) -> None:
+    bench.gate.measured('gripper', JointSample((0.02, 0.02)))
+    call = begin(bench, 'gripper', 'Open')
+    [point] = way_of(bench, 'gripper').points
+    assert point.positions == (OPEN, OPEN)
+    assert point.time == pytest.approx(1.5 * 0.06 / FASTEST)
+    drive(bench, 'gripper', call, (0.02, 0.02))
+    assert call.code() is Code.OK
+    assert bench.state('gripper') is State.IDLE, 'it keeps what it was told: no stop follows'
+
+
+@pytest.mark.parametrize(('object_at', 'success'), [(0.03, True), (None, False)])
+def test_grab_tells_what_is_seen(bench: Any, object_at: float | None, success: bool) -> None:
+    client = bench.client()
+    assert not client.gripper.IsHoldingSomething(name='gripper').is_holding_something
+    call = begin(bench, 'gripper', 'Grab')
+    assert way_of(bench, 'gripper').end.positions == (CLOSED, CLOSED)
+    drive(bench, 'gripper', call, (OPEN, OPEN), object_at)
+    reply = call.result()
+    assert reply.success is success
+    assert not reply.extra
+    holding = client.gripper.IsHoldingSomething(name='gripper')
+    assert holding.is_holding_something is success
+
+
+@pytest.fixture
+def holding(bench: Any) -> Any:
+    """Return a bridge whose gripper holds something of 30 mm."""
+    call = begin(bench, 'gripper', 'Grab')
+    drive(bench, 'gripper', call, (OPEN, OPEN), 0.03)
+    assert call.result().success
+    return bench
+
+
+def test_what_slips_out_is_not_held_any_more(holding: Any) -> None:
+    holding.gate.measured('gripper', JointSample((CLOSED, CLOSED)))
+    client = holding.client()
+    assert not client.gripper.IsHoldingSomething(name='gripper').is_holding_something
+
+
+def test_grabbing_again_still_holds(holding: Any) -> None:
+    call = begin(holding, 'gripper', 'Grab')
+    drive(holding, 'gripper', call, (0.03, 0.03), 0.03)
+    assert call.result().success
+
+
+@pytest.mark.parametrize('fingers', [(0.05, 0.03), (0.05, 0.05)])
+def test_fingers_that_somebody_moved_tell_nothing(holding: Any, fingers: Any) -> None:
+    holding.gate.measured('gripper', JointSample(fingers))
+    code, text = holding.client().gripper.IsHoldingSomething.refused(name='gripper')
+    assert code is Code.FAILED_PRECONDITION and 'nobody can tell' in text
+
+
+def test_half_open_without_a_grab_nobody_can_tell(bench: Any) -> None:
+    call = begin(bench, 'gripper', 'GoToInputs', values=[40.0, 40.0])
+    assert way_of(bench, 'gripper').end.positions == pytest.approx((0.04, 0.04))
+    drive(bench, 'gripper', call, (OPEN, OPEN))
+    client = bench.client()
+    assert list(client.gripper.GetCurrentInputs(name='gripper').values) == pytest.approx(
+        [40.0, 40.0])
+    code, text = client.gripper.IsHoldingSomething.refused(name='gripper')
+    assert code is Code.FAILED_PRECONDITION and 'not as a Grab left it' in text
+
+
+def test_a_gripper_that_does_not_move_holds_nothing_new(bench: Any) -> None:
+    """Its driver may be dead: standing short of closed proves nothing."""
+    call = begin(bench, 'gripper', 'Grab')
+    drive(bench, 'gripper', call, (OPEN, OPEN), OPEN)
+    reply = call.result()
+    assert not reply.success and reply.extra['unknown'] == 'it did not move'
+
+
+def test_a_grab_that_is_stopped_claims_nothing(bench: Any) -> None:
+    call = begin(bench, 'gripper', 'Grab')
+    bench.gate.measured('gripper', JointSample((0.04, 0.04)))
+    bench.client().gripper.Stop(name='gripper')
+    bench.until_stopped('gripper')
+    reply = call.result()
+    assert not reply.success and 'stop' in reply.extra['unknown']
+
+
+@pytest.fixture
+def blind(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose gripper has no feedback."""
+    return serve(start, 'gripper', properties(has_feedback=False))
+
+
+@pytest.mark.parametrize('method', ['Open', 'Grab'])
+def test_without_feedback_it_is_timed_for_the_whole_way(blind: Any, method: str) -> None:
+    call = begin(blind, 'gripper', method)
+    seconds = way_of(blind, 'gripper').end.time
+    assert seconds == pytest.approx(1.5 * 0.08 / FASTEST)
+    blind.clock.advance(seconds - 0.1)
+    blind.settle()
+    assert not call.done()
+    blind.clock.advance(0.1)
+    blind.until(call.done)
+    if method == 'Grab':
+        reply = call.result()
+        assert not reply.success
+        assert 'configure gripper.joint_states_topic' in reply.extra['unknown']
+
+
+@pytest.mark.parametrize('method', ['GetCurrentInputs', 'IsHoldingSomething'])
+def test_without_feedback_it_says_what_is_missing(bench: Any, blind: Any, method: str) -> None:
+    code, text = getattr(blind.client().gripper, method).refused(name='gripper')
+    assert code is Code.UNIMPLEMENTED and 'configure gripper.joint_states_topic' in text
+    bench.clock.advance(1.1)
+    code, text = getattr(bench.client().gripper, method).refused(name='gripper')
+    assert code is Code.FAILED_PRECONDITION and 'gripper.joint_states_topic' in text
+
+
+def test_inputs_are_radians_where_the_joints_turn(start: Callable[..., Any]) -> None:
+    bench = serve(start, 'gripper', properties(
+        open_position=0.0, closed_position=0.8, joints=('finger',), prismatic=False), here=(0.4,))
+    client = bench.client()
+    assert list(client.gripper.GetCurrentInputs(name='gripper').values) == [0.4]
+    begin(bench, 'gripper', 'GoToInputs', values=[0.6])
+    assert way_of(bench, 'gripper').end.positions == (0.6,)
+
+
+@pytest.mark.parametrize(('values', 'named'), [
+    ([], 'values: 0 values; expected 2, for the joints left, right'),
+    ([1.0], 'values: 1 values'), ([1.0, math.nan], 'values[1]: nan'),
+    ([81.0, 0.0], 'values[0]: 81 is out of the range of joint left; expected 0 to 80'),
+    ([0.0, -1.0], 'values[1]: -1')])
+def test_bad_inputs_are_named_and_change_nothing(bench: Any, values: Any, named: str) -> None:
+    code, text = bench.client().gripper.GoToInputs.refused(name='gripper', values=values)
+    assert code is Code.INVALID_ARGUMENT and text.startswith(named), text
+    bench.settle()
+    assert not bench.gate.accepted
+
+
+def test_shapes_are_not_known(bench: Any) -> None:
+    client = bench.client()
+    assert list(client.gripper.GetGeometries(name='gripper').geometries) == []
+    code, text = client.gripper.GetKinematics.refused(name='gripper')
+    assert code is Code.UNIMPLEMENTED and 'GetKinematics' in text

@@ -1,0 +1,257 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The real viam-sdk for Python drives every component there is, in real time.
+
+What a user's program calls, and what it gets; the texts of refusals are tested elsewhere.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import datetime
+from typing import Any
+
+import pytest
+
+from joint_bench import Hardware
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
+from viam_session_bridge.core.supervisor import Resource
+from viam_session_bridge.rpc.arm_service import ArmProperties
+from viam_session_bridge.rpc.button_service import ButtonProperties
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.gantry_service import GantryProperties
+from viam_session_bridge.rpc.generic_service import GenericProperties
+from viam_session_bridge.rpc.gripper_service import GripperProperties
+from viam_session_bridge.rpc.motor_service import MotorProperties
+from viam_session_bridge.rpc.poses import from_viam
+from viam_session_bridge.rpc.servo_service import ServoProperties
+from viam_session_bridge.rpc.switch_service import SwitchProperties
+
+pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
+from grpclib import GRPCError, Status  # noqa: E402, I100
+from viam.components.arm import Arm, JointPositions, Pose  # noqa: E402
+from viam.components.button import Button  # noqa: E402
+from viam.components.gantry import Gantry  # noqa: E402
+from viam.components.generic import Generic  # noqa: E402
+from viam.components.gripper import Gripper  # noqa: E402
+from viam.components.servo import Servo  # noqa: E402
+from viam.components.switch import Switch  # noqa: E402
+from viam.proto.common import KinematicsFileFormat  # noqa: E402
+from viam.proto.component.arm import MoveOptions  # noqa: E402
+from viam.robot.client import RobotClient  # noqa: E402
+from viam.rpc.dial import DialOptions  # noqa: E402
+
+URDF = """<robot name="r"><link name="base"/><link name="middle"/><link name="tip"/>
+<joint name="a" type="continuous"><parent link="base"/><child link="middle"/></joint>
+<joint name="b" type="continuous"><parent link="middle"/><child link="tip"/></joint></robot>"""
+
+TIP = Pose(x=100.0, y=0.0, z=300.0, o_x=0.0, o_y=0.0, o_z=1.0, theta=45.0)
+
+HERE: dict[str, tuple[float, ...]] = {
+    'arm': (0.0, 0.0), 'gantry': (0.0,), 'gripper': (0.08,), 'servo': (0.0,)}
+
+# Fast joints: every move takes a moment.
+PROPERTIES: dict[str, Any] = {
+    'arm': ArmProperties(
+        ('a', 'b'), max_joint_speed=10.0, has_feedback=True, description=lambda: URDF,
+        pose=lambda: from_viam(TIP, 'tip'), takes_poses=True),
+    'button': ButtonProperties(answered=True),
+    'gantry': GantryProperties(
+        ('x',), (1.0,), (0.0,), max_speed=5.0, home_m=(0.1,), has_feedback=True),
+    'generic': GenericProperties({
+        'dock': CommandInfo(moves=True, kind='trigger'),
+        'lights': CommandInfo(moves=False, kind='set_bool')}),
+    'gripper': GripperProperties(
+        0.08, 0.0, 1.0, tolerance=0.002, has_feedback=True, prismatic=True),
+    'motor': MotorProperties(),
+    'servo': ServoProperties(max_speed_deg_s=900.0, has_feedback=True),
+    'switch': SwitchProperties(3, ('off', 'low', 'high'), 0),
+}
+
+
+@pytest.fixture
+def real(start: Callable[..., Any]) -> Iterator[Any]:
+    """Return a bridge with every component, whose hardware obeys; the gripper holds a block."""
+    bench = start(
+        others=tuple(
+            Resource(api, api, JointLimits(), ActuatorSettings(
+                stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=5.0) if api in HERE
+                else None)) for api in PROPERTIES),
+        properties=PROPERTIES, policy=Policy(stall_limit=60.0), real_clock=True)
+    with Hardware(bench, HERE, {'gripper': 0.03}):
+        bench.until(lambda: all(bench.gate.sample(name) for name in HERE))
+        yield bench
+
+
+def run(bench: Any, use: Callable[[RobotClient], Coroutine[Any, Any, None]]) -> None:
+    """Connect, run a program, leave; not for ever."""
+    async def program() -> None:
+        robot = await RobotClient.at_address(f'127.0.0.1:{bench.port}', RobotClient.Options(
+            dial_options=DialOptions(insecure=True, disable_webrtc=True)))
+        try:
+            await use(robot)
+        finally:
+            await robot.close()
+
+    asyncio.run(asyncio.wait_for(program(), 40.0))
+
+
+def test_every_component_is_listed(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        assert {(name.subtype, name.name) for name in robot.resource_names} == {
+            (api, api) for api in ('base', *PROPERTIES)}
+
+    run(real, use)
+
+
+def test_arm(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        arm = Arm.from_robot(robot, 'arm')
+        await arm.move_to_joint_positions(JointPositions(values=[30.0, -20.0]))
+        assert real.gate.accepted[-1][2].session == real.gate.sessions()[0].id
+        at = await arm.get_joint_positions()
+        assert list(at.values) == pytest.approx([30.0, -20.0], abs=1.0)
+        await arm.move_through_joint_positions(
+            [JointPositions(values=[10.0, 0.0]), JointPositions(values=[0.0, 0.0])],
+            MoveOptions(max_vel_degs_per_sec=400.0))
+        assert not await arm.is_moving()
+        await arm.move_to_position(TIP)
+        pose = await arm.get_end_position()
+        assert (pose.x, pose.z, pose.theta) == pytest.approx((100.0, 300.0, 45.0))
+        form, data, *_ = await arm.get_kinematics()
+        assert form == KinematicsFileFormat.KINEMATICS_FILE_FORMAT_URDF
+        assert b'joint name="b"' in data
+        assert (await arm.get_properties()).support_cartesian_commands
+        await arm.stop()
+        for refused in (arm.get_geometries(), arm.get_3d_models(), arm.get_manual_mode()):
+            with pytest.raises(GRPCError) as problem:
+                await refused
+            assert problem.value.status is Status.UNIMPLEMENTED
+
+    run(real, use)
+
+
+def test_arm_streamed(real: Any) -> None:
+    async def batches() -> AsyncIterator[list[Any]]:
+        def at(seconds: float, *values: float) -> Any:
+            return Arm.TrajectoryPoint(datetime.timedelta(seconds=seconds), list(values))
+        yield [at(0.0, 0.0, 0.0)]
+        yield [at(0.1, 20.0, 0.0), at(0.2, 40.0, 0.0)]
+
+    async def backwards() -> AsyncIterator[list[Any]]:
+        async for batch in batches():
+            yield list(reversed(batch))
+
+    async def use(robot: RobotClient) -> None:
+        arm = Arm.from_robot(robot, 'arm')
+        updates = [each async for each in arm.move_through_joint_positions_streamed(batches())]
+        assert len(updates) == 2
+        assert list((await arm.get_joint_positions()).values) == pytest.approx(
+            [40.0, 0.0], abs=1.0)
+        assert real.gate.accepted[-1][2].session == real.gate.sessions()[0].id
+        with pytest.raises(GRPCError) as refused:
+            async for _ in arm.move_through_joint_positions_streamed(backwards()):
+                pass
+        assert refused.value.status is Status.INVALID_ARGUMENT
+        assert 'times rise' in (refused.value.message or '')
+
+    run(real, use)
+
+
+def test_gantry(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        gantry = Gantry.from_robot(robot, 'gantry')
+        assert await gantry.get_lengths() == pytest.approx([1000.0])
+        await gantry.move_to_position([400.0], [4000.0])
+        assert await gantry.get_position() == pytest.approx([400.0], abs=3.0)
+        assert await gantry.home()
+        assert await gantry.get_position() == pytest.approx([100.0], abs=3.0)
+        assert not await gantry.is_moving()
+        await gantry.stop()
+        assert await gantry.get_geometries() == []
+
+    run(real, use)
+
+
+def test_gripper(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        gripper = Gripper.from_robot(robot, 'gripper')
+        assert await gripper.grab()
+        assert (await gripper.is_holding_something()).is_holding_something
+        assert await gripper.get_current_inputs() == pytest.approx([30.0], abs=1.0)
+        await gripper.open()
+        assert not (await gripper.is_holding_something()).is_holding_something
+        await gripper.go_to_inputs([50.0])
+        assert not await gripper.is_moving()
+        await gripper.stop()
+
+    run(real, use)
+
+
+def test_servo(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        servo = Servo.from_robot(robot, 'servo')
+        await servo.move(120)
+        assert await servo.get_position() == 120
+        assert not await servo.is_moving()
+        await servo.stop()
+        with pytest.raises(GRPCError) as refused:
+            await servo.move(181)
+        assert refused.value.status is Status.INVALID_ARGUMENT
+
+    run(real, use)
+
+
+def test_switch_and_button(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        switch, button = Switch.from_robot(robot, 'switch'), Button.from_robot(robot, 'button')
+        assert tuple(await switch.get_number_of_positions()) == (3, ['off', 'low', 'high'])
+        await switch.set_position(2)
+        assert await switch.get_position() == 2
+        await button.push()
+        assert [one.setpoint for one in real.outputs if one.resource == 'button'] == [Press()]
+
+    run(real, use)
+    # The program is gone: what it held goes to its safe position.
+    real.until_stopped('switch')
+    assert Choice(2) in [one.setpoint for one in real.outputs if one.resource == 'switch']
+
+
+def test_generic(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        generic = Generic.from_robot(robot, 'generic')
+        assert await generic.do_command({'command': 'lights', 'data': True}) == {
+            'success': True, 'message': 'lights is done'}
+        assert await generic.do_command({'command': 'dock'}) == {
+            'success': True, 'message': 'done'}
+        assert real.moves('generic')
+        assert (await generic.get_status())['state'] == 'moving'
+        with pytest.raises(GRPCError) as refused:
+            await generic.do_command({'command': 'dance'})
+        assert refused.value.status is Status.INVALID_ARGUMENT
+
+    run(real, use)
+    real.until_stopped('generic')
+
+
+def test_every_moving_component_stops_when_the_program_is_gone(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        slow = JointPositions(values=[170.0, 0.0])
+        moves = [asyncio.ensure_future(Arm.from_robot(robot, 'arm').move_through_joint_positions(
+            [slow], MoveOptions(max_vel_degs_per_sec=5.0))), asyncio.ensure_future(
+            Gantry.from_robot(robot, 'gantry').move_to_position([900.0], [50.0]))]
+        while not (real.moves('arm') and real.moves('gantry')):
+            await asyncio.sleep(0.01)
+            assert not any(move.done() for move in moves), moves
+        # It leaves in the middle of its moves.
+        await robot.close()
+        for move in moves:
+            move.cancel()
+        await asyncio.gather(*moves, return_exceptions=True)
+
+    run(real, use)
+    real.until_stopped('arm')
+    real.until_stopped('gantry')

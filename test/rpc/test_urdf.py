@@ -1,0 +1,111 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The chain of an arm out of a whole robot's URDF, as Viam's Go client reads it."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from viam_session_bridge.rpc.urdf import chain, NotAnArm
+
+# A mobile robot with a camera, an arm on a fixed mount, and a gripper.
+ROBOT = """<?xml version="1.0"?>
+<robot name="robot" xmlns:xacro="http://www.ros.org/wiki/xacro">
+  <material name="grey"/>
+  <link name="base"/>
+  <link name="wheel"/>
+  <joint name="wheel_joint" type="continuous">
+    <parent link="base"/><child link="wheel"/><axis xyz="0 1 0"/>
+  </joint>
+  <joint name="rail" type="prismatic">
+    <parent link="base"/><child link="carriage"/><origin xyz="0.1 0 0.2"/>
+    <limit lower="0" upper="1" effort="1" velocity="1"/>
+  </joint>
+  <link name="carriage"/>
+  <joint name="mount" type="fixed"><parent link="carriage"/><child link="shoulder"/></joint>
+  <link name="shoulder">
+    <visual><geometry><mesh filename="package://robot/shoulder.dae"/></geometry></visual>
+    <collision><geometry><mesh filename="package://robot/shoulder.stl"/></geometry></collision>
+    <collision><geometry><box size="0.1 0.1 0.1"/></geometry></collision>
+  </link>
+  <joint name="lift" type="revolute">
+    <origin rpy="0 1.57 0"/><parent link="shoulder"/><child link="upper"/>
+    <axis xyz="0 0 1"/><limit lower="-1.5" upper="1.5" effort="10" velocity="2"/>
+    <dynamics damping="1"/>
+  </joint>
+  <link name="upper">
+    <collision><geometry><cylinder radius="0.1" length="1"/></geometry></collision>
+  </link>
+  <joint name="turn" type="continuous"><parent link="upper"/><child link="hand"/></joint>
+  <link name="hand"/>
+  <joint name="finger" type="prismatic">
+    <parent link="hand"/><child link="fingertip"/><limit lower="0" upper="0.04"/>
+  </joint>
+  <link name="fingertip"/>
+  <transmission name="t"><joint name="lift"/></transmission>
+</robot>"""
+
+
+def cut(*joints: str) -> ElementTree.Element:
+    return ElementTree.fromstring(chain(ROBOT, joints))
+
+
+def test_it_is_a_chain_from_the_root_to_the_last_joint() -> None:
+    robot = cut('lift', 'turn')
+    assert robot.get('name') == 'robot'
+    assert [link.get('name') for link in robot.findall('link')] == [
+        'base', 'carriage', 'shoulder', 'upper', 'hand']
+    assert [(joint.get('name'), joint.get('type')) for joint in robot.findall('joint')] == [
+        ('rail', 'fixed'), ('mount', 'fixed'), ('lift', 'revolute'), ('turn', 'continuous')]
+    parents = {joint.find('parent').get('link')  # type: ignore[union-attr]
+               for joint in robot.findall('joint')}
+    children = {joint.find('child').get('link')  # type: ignore[union-attr]
+                for joint in robot.findall('joint')}
+    assert children - parents == {'hand'}, 'one last link: the tip'
+
+
+def test_every_joint_says_what_clients_read_without_looking() -> None:
+    joints = {joint.get('name'): joint for joint in cut('lift', 'turn').findall('joint')}
+    origins = {name: joint.find('origin').attrib  # type: ignore[union-attr]
+               for name, joint in joints.items()}
+    assert origins['rail'] == {'xyz': '0.1 0 0.2', 'rpy': '0 0 0'}
+    assert origins['mount'] == {'xyz': '0 0 0', 'rpy': '0 0 0'}
+    assert origins['lift'] == {'xyz': '0 0 0', 'rpy': '0 1.57 0'}
+    for name in ('lift', 'turn'):
+        axis = joints[name].find('axis')
+        assert axis is not None and len(axis.get('xyz', '').split()) == 3
+    assert joints['turn'].find('limit') is None
+    lift = joints['lift'].find('limit')
+    assert lift is not None and (lift.get('lower'), lift.get('upper')) == ('-1.5', '1.5')
+
+
+def test_only_shapes_that_clients_read_are_left() -> None:
+    robot = cut('lift', 'turn')
+    assert robot.find('.//mesh') is None and robot.find('.//cylinder') is None
+    assert robot.find("link[@name='shoulder']/collision/geometry/box") is not None
+
+
+def test_a_rail_may_be_part_of_the_arm() -> None:
+    kinds = [joint.get('type') for joint in cut('rail', 'lift', 'turn').findall('joint')]
+    assert kinds == ['prismatic', 'fixed', 'revolute', 'continuous']
+
+
+@pytest.mark.parametrize(('joints', 'text'), [
+    (('lift', 'elbow'), "no joint named 'elbow'; it has: finger, lift, mount, rail, turn, wheel"),
+    (('turn', 'lift'), 'in this order from base to tip: turn, lift; on the way to lift'),
+    (('wheel_joint', 'lift'), 'on the way to lift it has: lift'),
+    (('mount', 'lift'), "joint 'mount' is 'fixed'; expected one of revolute")])
+def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None:
+    with pytest.raises(NotAnArm, match=text):
+        cut(*joints)
+
+
+@pytest.mark.parametrize(('description', 'text'), [
+    ('not xml', 'is not XML'),
+    ('<robot><joint name="a" type="revolute"/></robot>', "joint 'a' without parent or child"),
+    ('<robot><joint name="a" type="revolute"><parent link="x"/><child link="y"/></joint>'
+     '<joint name="b" type="fixed"><parent link="y"/><child link="x"/></joint></robot>',
+     'a loop at joint')])
+def test_what_is_no_robot_is_said(description: str, text: str) -> None:
+    with pytest.raises(NotAnArm, match=text):
+        chain(description, ('a',))

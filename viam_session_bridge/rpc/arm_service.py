@@ -1,0 +1,263 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+viam.component.arm.v1.ArmService: degrees and mm of Viam into rad and m, and back.
+
+Joints are listed from base to tip. Poses are those of the tip, relative to the base; what "tip"
+and "base" are is said by whoever publishes or takes the pose.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+import math
+from typing import Any
+
+import grpc
+
+from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import PoseGoal
+from viam_session_bridge.rpc import poses, proto, urdf
+from viam_session_bridge.rpc.arm_options import pace_of
+from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.trajectories import Joints, MM, timed
+
+# More positions at once than this are refused.
+MOST_STATIONS = 1000
+
+# A pose is reached when the tip is so near (m), for so long (s); looked at in this period (s).
+POSE_NEAR = 0.005
+POSE_DWELL = 0.2
+POSE_PERIOD = 0.05
+
+
+@dataclass(frozen=True)
+class ArmProperties:
+    """
+    What the service must know of an arm.
+
+    joints: from base to tip. joint_limits: (lowest, highest) of each, rad or m; empty is not
+    checked. max_joint_speed: rad/s or m/s. tolerance (rad or m): a goal is reached when all joints
+    are so near, and slower than standing (rad/s or m/s). max_move_duration: the longest move that
+    is accepted, s. description: the URDF, empty while none has arrived. pose: where the tip is,
+    None while it is not known. Both are None where nothing is configured. takes_poses: its driver
+    can be sent to a pose. prismatic: those of the joints that are m. commands: those of DoCommand.
+    """
+
+    joints: tuple[str, ...]
+    joint_limits: tuple[tuple[float, float], ...] = ()
+    max_joint_speed: float = 1.0
+    tolerance: float = 0.01
+    standing: float = 0.01
+    max_move_duration: float = 120.0
+    has_feedback: bool = False
+    description: Callable[[], str] | None = None
+    pose: Callable[[], PoseGoal | None] | None = None
+    takes_poses: bool = False
+    prismatic: tuple[str, ...] = ()
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def joints_on_the_wire(self) -> Joints:
+        """Return how JointPositions count the joints: degrees, or mm."""
+        return Joints(self.joints, tuple(
+            MM if name in self.prismatic else math.radians(1.0) for name in self.joints),
+            self.joint_limits)
+
+
+class ArmService(JointService):
+    """Serves the arms of a gate. Methods are spelled as in the proto."""
+
+    API = 'arm'
+    MESSAGES = proto.arm
+
+    @needs('joint_states_topic')
+    async def GetJointPositions(self, request: Any, call: Call) -> Any:
+        """Answer the measured positions of the joints, degrees or mm."""
+        sample = self._measured(request.name, 'GetJointPositions')
+        joints = self.properties[request.name].joints_on_the_wire
+        return proto.arm.GetJointPositionsResponse(
+            positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
+
+    @needs('joint_states_topic')
+    async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
+        """Move to positions of all joints, degrees or mm; answers when it is there."""
+        self._resource(request.name)
+        joints = self.properties[request.name].joints_on_the_wire
+        station = joints.targets('positions.values', request.positions.values)
+        await self._move(request, [station], 'positions.values', call)
+        return proto.arm.MoveToJointPositionsResponse()
+
+    @needs('joint_states_topic')
+    async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
+        """Move through positions of all joints, within the options; answers at the last."""
+        self._resource(request.name)
+        joints = self.properties[request.name].joints_on_the_wire
+        if not 1 <= len(request.positions) <= MOST_STATIONS:
+            raise InvalidCommand(
+                f'positions: {len(request.positions)} are given; expected 1 to {MOST_STATIONS}')
+        stations = [joints.targets(f'positions[{index}].values', positions.values)
+                    for index, positions in enumerate(request.positions)]
+        await self._move(request, stations, 'positions', call)
+        return proto.arm.MoveThroughJointPositionsResponse()
+
+    @needs('joint_states_topic')
+    async def MoveThroughJointPositionsStreamed(
+            self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+        """
+        Move along a trajectory that comes in batches; ends when it is done.
+
+        Nothing moves before the client has ended its side: the controller gets the trajectory
+        whole, so that a client that fails half way leaves no arm half way. Each batch that is in
+        order is acknowledged at once.
+        """
+        streamed = StreamedTrajectory(requests, call, self._open_stream)
+        async for _ in streamed.batches():
+            yield proto.arm.MoveThroughJointPositionsStreamedResponse(
+                ack=proto.arm.MoveThroughJointPositionsStreamedResponse.BatchAck())
+        name = streamed.name
+        sample = self._measured(name, 'MoveThroughJointPositionsStreamed')
+        await call.move(name, self._goal(name, streamed.trajectory(sample.positions)))
+
+    @needs('pose_topic')
+    async def GetEndPosition(self, request: Any, call: Call) -> Any:
+        """Answer where the tip is, mm and degrees, relative to the base."""
+        return proto.arm.GetEndPositionResponse(
+            pose=poses.to_viam(self._pose(request.name, 'GetEndPosition')))
+
+    @needs('pose_goal_topic', 'pose_topic')
+    async def MoveToPosition(self, request: Any, call: Call) -> Any:
+        """Move the tip to a pose, mm and degrees; answers when it is seen there."""
+        self._resource(request.name)
+        own = self.properties[request.name]
+        if not own.takes_poses:
+            raise unimplemented(
+                f'{request.name}: MoveToPosition needs a driver that takes poses; configure '
+                f'{request.name}.pose_goal_topic, or move the joints: MoveToJointPositions')
+        goal = poses.from_viam(request.to, 'to')
+        self._pose(request.name, 'MoveToPosition')
+        watchers: list[asyncio.Task[None]] = []
+
+        def accepted(epoch: int) -> None:
+            watchers.append(asyncio.ensure_future(self._watch(request.name, goal, epoch)))
+
+        try:
+            await call.move(request.name, Motion(
+                goal, own.max_move_duration, once=True, settles=True, momentary=True,
+                answered=True), accepted)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+        return proto.arm.MoveToPositionResponse()
+
+    @needs('robot_description_topic')
+    async def GetKinematics(self, request: Any, call: Call) -> Any:
+        """Answer the URDF of the chain from the robot's root to the arm's last joint."""
+        self._resource(request.name)
+        own = self.properties[request.name]
+        if own.description is None:
+            raise unimplemented(
+                f'{request.name}: GetKinematics needs the URDF; configure '
+                f'{request.name}.robot_description_topic')
+        description = own.description()
+        if not description:
+            raise CallError(
+                grpc.StatusCode.UNAVAILABLE,
+                f'{request.name}: no robot description has arrived yet; is '
+                f'{request.name}.robot_description_topic published (robot_state_publisher does)?')
+        try:
+            text = urdf.chain(description, own.joints)
+        except urdf.NotAnArm as problem:
+            raise CallError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f'{request.name}: {problem} (see {request.name}.joints)') from problem
+        return proto.common.GetKinematicsResponse(
+            format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
+
+    @never
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Refuse: shapes are in the URDF, and nothing here moves them to where they are."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: GetGeometries is not served for arms; GetKinematics answers the '
+            'URDF with its shapes')
+
+    @never
+    async def Get3DModels(self, request: Any, call: Call) -> Any:
+        """Refuse: a robot description names its meshes by paths on the robot."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: Get3DModels is not served; meshes stay on the robot')
+
+    @never
+    async def SetManualMode(self, request: Any, call: Call) -> Any:
+        """Refuse: no driver has a manual mode."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: SetManualMode is not served; configure a service of the robot that '
+            f'does it in {request.name}.commands, for DoCommand')
+
+    @never
+    async def GetManualMode(self, request: Any, call: Call) -> Any:
+        """Refuse: nothing tells."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: GetManualMode is not served; nothing tells this bridge')
+
+    async def GetProperties(self, request: Any, call: Call) -> Any:
+        """Answer what is served: no manual mode; poses where the driver takes them."""
+        self._resource(request.name)
+        return proto.arm.GetPropertiesResponse(
+            support_manual_mode=False,
+            support_cartesian_commands=self.properties[request.name].takes_poses)
+
+    async def _move(self, request: Any, stations: list[tuple[float, ...]], field_name: str,
+                    call: Call) -> None:
+        own = self.properties[request.name]
+        options = getattr(request, 'options', None)
+        pace = pace_of(own.joints_on_the_wire, own.max_joint_speed, options)
+        sample = self._measured(request.name, 'moving')
+        await call.move(request.name, self._goal(request.name, timed(
+            sample.positions, stations, pace, own.max_move_duration, field_name)))
+
+    def _open_stream(self, name: str) -> ArmProperties:
+        """Return an arm's properties. Raises UnknownResource, or CallError without feedback."""
+        self._measured(name, 'MoveThroughJointPositionsStreamed')
+        own: ArmProperties = self.properties[name]
+        return own
+
+    def _pose(self, name: str, method: str) -> PoseGoal:
+        """Return where the tip is. Raises CallError or NoFeedback."""
+        self._resource(name)
+        source = self.properties[name].pose
+        if source is None:
+            raise unimplemented(
+                f'{name}: {method} needs to know where the tip is; configure {name}.pose_topic')
+        pose: PoseGoal | None = source()
+        if pose is None:
+            raise NoFeedback(
+                f'{name}: {method} needs to know where the tip is, and no pose has arrived lately '
+                f'on {name}.pose_topic')
+        return pose
+
+    async def _watch(self, name: str, goal: PoseGoal, epoch: int) -> None:
+        """Report the goal as reached once the tip is there and stays for a moment."""
+        own, since = self.properties[name], math.inf
+        while True:
+            await asyncio.sleep(POSE_PERIOD)
+            pose = own.pose() if own.pose is not None else None
+            now = self._gate.now()
+            along, turn = (math.inf, math.inf) if pose is None else poses.distance(pose, goal)
+            if along > POSE_NEAR or turn > own.tolerance:
+                since = math.inf
+                continue
+            since = min(since, now)
+            if now - since >= POSE_DWELL:
+                self._gate.motion_answered(name, epoch, '')
+                return

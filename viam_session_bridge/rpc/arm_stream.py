@@ -1,0 +1,172 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The trajectory that a client streams to an arm: its messages in order, its points checked.
+
+Viam's contract: an init first, batches after it; the first point at time 0 and from rest, times
+rising from point to point, one velocity for each position where constraints are given. Ours
+besides: the first point is where the arm is, and no joint is asked to be faster than it may.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.trajectories import Joints
+
+# More points than this are refused: all are kept until the last has come.
+MOST_POINTS = 10_000
+
+# Speeds may exceed the limit by this share: clients plan with rounded numbers.
+ROUNDING = 1.001
+
+
+class Arm(Protocol):
+    """What must be known of the arm."""
+
+    @property
+    def joints_on_the_wire(self) -> Joints:
+        """Return how the wire counts its joints."""
+        ...
+
+    @property
+    def max_joint_speed(self) -> float:
+        """Return the fastest a joint may go, rad/s or m/s."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """Return how near counts as there, rad or m."""
+        ...
+
+    @property
+    def max_move_duration(self) -> float:
+        """Return the longest trajectory that is accepted, s."""
+        ...
+
+
+class StreamedTrajectory:
+    """
+    One stream under way. After batches() has ended, name and trajectory() tell what was sent.
+
+    open_arm returns what must be known of the arm of a name, or raises what the client is told.
+    """
+
+    def __init__(self, requests: AsyncIterator[Any], call: Call,
+                 open_arm: Callable[[str], Arm]) -> None:
+        self.name = ''
+        self._requests = requests
+        self._call = call
+        self._open_arm = open_arm
+        self._points: list[Waypoint] = []
+
+    async def batches(self) -> AsyncIterator[int]:
+        """Take batch after batch; yields how many points each had. Raises InvalidCommand."""
+        first = await self._next()
+        kind = None if first is None else first.WhichOneof('message')
+        if first is None or kind != 'init':
+            raise InvalidCommand(
+                f'message: the first one is {kind or "missing"}; expected an init')
+        self.name, arm = first.name, self._open_arm(first.name)
+        while (request := await self._next()) is not None:
+            kind = request.WhichOneof('message')
+            if kind != 'batch':
+                raise InvalidCommand(f'message: {kind or "nothing"} after the init; expected a '
+                                     'batch')
+            if request.name not in ('', self.name):
+                raise InvalidCommand(
+                    f'name: {request.name[:64]!a} after {self.name!a}; a stream is for one arm')
+            for point in request.batch.points:
+                self._points.append(self._checked(point, arm))
+            yield len(request.batch.points)
+
+    def trajectory(self, here: Sequence[float]) -> Trajectory:
+        """Return what to send to an arm that stands here (rad or m). Raises InvalidCommand."""
+        arm = self._open_arm(self.name)
+        joints = arm.joints_on_the_wire
+        if len(self._points) < 2:
+            raise InvalidCommand(
+                f'points: {len(self._points)}; expected 2 or more: where the arm is, and where '
+                'it goes')
+        first, *others = self._points
+        for index, (wanted, found) in enumerate(zip(first.positions, here, strict=True)):
+            if abs(wanted - found) > arm.tolerance:
+                scale = joints.scales[index]
+                raise InvalidCommand(
+                    f'points[0].positions[{index}]: {wanted / scale:g}, but joint '
+                    f'{joints.names[index]} is at {found / scale:g}; a trajectory begins where '
+                    f'the arm is, within {arm.tolerance / scale:g}')
+        return Trajectory(tuple(others))
+
+    async def _next(self) -> Any:
+        """Return the next message, or None after the last."""
+        return await self._call.awaited(asyncio.ensure_future(_one(self._requests)))
+
+    def _checked(self, point: Any, arm: Arm) -> Waypoint:
+        index = len(self._points)
+        field = f'points[{index}]'
+        if index >= MOST_POINTS:
+            raise InvalidCommand(f'{field}: at most {MOST_POINTS} points are accepted')
+        joints = arm.joints_on_the_wire
+        # A duration of the wire is of any sign and size, but never NaN.
+        time = point.time.seconds + point.time.nanos * 1e-9
+        positions = joints.targets(f'{field}.positions', point.positions.values)
+        velocities = self._velocities(f'{field}.constraints', point, arm)
+        if time > arm.max_move_duration:
+            raise InvalidCommand(
+                f'{field}.time: {time:g} s; max_move_duration allows {arm.max_move_duration:g} s')
+        if index == 0:
+            _require_start(field, time, velocities)
+        else:
+            _require_way(field, self._points[-1], time, positions, arm)
+        return Waypoint(time, positions, velocities)
+
+    @staticmethod
+    def _velocities(field: str, point: Any, arm: Arm) -> tuple[float, ...] | None:
+        """Return the velocities of a point, rad/s or m/s, if it has any; all checked."""
+        if not point.HasField('constraints'):
+            return None
+        constraints, joints = point.constraints, arm.joints_on_the_wire
+        velocities = joints.parsed(f'{field}.velocities', constraints.velocities.values)
+        if constraints.HasField('accelerations'):
+            joints.parsed(f'{field}.accelerations', constraints.accelerations.values)
+        for index, velocity in enumerate(velocities):
+            _require_speed(f'{field}.velocities[{index}]', velocity, index, arm)
+        return velocities
+
+
+async def _one(requests: AsyncIterator[Any]) -> Any:
+    async for request in requests:
+        return request
+    return None
+
+
+def _require_start(field: str, time: float, velocities: tuple[float, ...] | None) -> None:
+    if time != 0.0:
+        raise InvalidCommand(f'{field}.time: {time:g} s; the first point comes at 0')
+    if velocities is not None and any(velocities):
+        raise InvalidCommand(
+            f'{field}.constraints.velocities: not all 0; the first point is at rest')
+
+
+def _require_way(field: str, last: Waypoint, time: float, positions: tuple[float, ...],
+                 arm: Arm) -> None:
+    if time <= last.time:
+        raise InvalidCommand(
+            f'{field}.time: {time:g} s does not come after {last.time:g} s; times rise from '
+            'point to point')
+    for index, (before, after) in enumerate(zip(last.positions, positions, strict=True)):
+        _require_speed(
+            f'{field}.positions[{index}]', (after - before) / (time - last.time), index, arm)
+
+
+def _require_speed(field: str, speed: float, index: int, arm: Arm) -> None:
+    if abs(speed) > arm.max_joint_speed * ROUNDING:
+        joints = arm.joints_on_the_wire
+        scale = joints.scales[index]
+        raise InvalidCommand(
+            f'{field}: joint {joints.names[index]} would go at {abs(speed) / scale:.6g} a second; '
+            f'it may go at {arm.max_joint_speed / scale:.6g}')

@@ -1,0 +1,41 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""viam.component.button.v1.ButtonService: pushed once for each call; there is nothing to stop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Press
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
+
+
+@dataclass(frozen=True)
+class ButtonProperties:
+    """
+    What the service must know of a button.
+
+    answered: its driver reports whether it worked. commands: those of DoCommand.
+    """
+
+    answered: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+
+class ButtonService(ComponentService):
+    """Serves the buttons of a gate. Methods are spelled as in the proto."""
+
+    API = 'button'
+    MESSAGES = proto.button
+
+    async def Push(self, request: Any, call: Call) -> Any:
+        """Push it; answers when the driver was told, or has answered where it can."""
+        self._resource(request.name)
+        await call.move(request.name, Motion(
+            Press(), ANSWER_PATIENCE, once=True, momentary=True, settles=True,
+            answered=self.properties[request.name].answered))
+        return proto.button.PushResponse()

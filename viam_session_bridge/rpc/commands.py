@@ -1,0 +1,99 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+DoCommand: the commands that are configured for a component, by name; no component in here.
+
+    {"command": "dock"}                     a command that takes nothing
+    {"command": "lights", "data": true}     one that is switched on or off
+
+The answer is {"success": bool, "message": str}.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Call as DriverCall
+from viam_session_bridge.core.states import Reason
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.status import MoveAborted, unimplemented
+
+COMMAND, DATA = 'command', 'data'
+
+
+@dataclass(frozen=True)
+class CommandInfo:
+    """
+    One configured command.
+
+    moves: it may set something in motion, so that its caller must stay. kind: the ROS service
+    behind it: trigger, set_bool or empty.
+    """
+
+    moves: bool
+    kind: str
+
+    @property
+    def takes_data(self) -> bool:
+        """Tell whether it is switched on or off."""
+        return self.kind == 'set_bool'
+
+
+async def do_command(name: str, commands: Mapping[str, CommandInfo], request: Any,
+                     call: Call) -> Any:
+    """Run what a request asks for and answer what became of it. Raises a BridgeError."""
+    if not commands:
+        raise unimplemented(
+            f'{name}: no commands are configured for DoCommand ({name}.commands lists them)')
+    wish = _parsed(request.command, commands)
+    if commands[wish.command].moves:
+        problem, message = await _moved(name, wish, call)
+    else:
+        problem, message = await call.errand(name, wish)
+    reply = proto.common.DoCommandResponse()
+    reply.result.update({'success': not problem, 'message': problem or message})
+    return reply
+
+
+async def _moved(name: str, wish: DriverCall, call: Call) -> tuple[str, str]:
+    """Run a command that moves; whatever it set in motion goes on until its caller is gone."""
+    try:
+        ended = await call.move(
+            name, Motion(wish, once=True, answered=True, monitored=False))
+    except MoveAborted as aborted:
+        # The service said no: that is an answer, not a failure of the call.
+        if aborted.reason is Reason.REFUSED:
+            return aborted.detail or aborted.reason.value, ''
+        raise
+    # Before the service answered, a Stop or another command came.
+    if ended.reason is not Reason.DONE:
+        return ended.reason.value, ''
+    return '', ended.detail
+
+
+def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
+    """Return the command that a Struct asks for. Raises InvalidCommand."""
+    fields = {key: struct[key] for key in struct}
+    unknown = sorted(set(fields) - {COMMAND, DATA})
+    if unknown:
+        raise InvalidCommand(
+            f'command: unknown key {unknown[0][:64]!a}; expected {COMMAND!r} and, for some '
+            f'commands, {DATA!r}')
+    known = ', '.join(sorted(commands))
+    wanted = fields.get(COMMAND)
+    if not isinstance(wanted, str) or wanted not in commands:
+        found = 'it is missing' if COMMAND not in fields else f'found {str(wanted)[:64]!a}'
+        raise InvalidCommand(f'command.{COMMAND}: {found}; expected one of: {known}')
+    if not commands[wanted].takes_data:
+        if DATA in fields:
+            raise InvalidCommand(f'command.{DATA}: the command {wanted} takes none')
+        return DriverCall(wanted)
+    data = fields.get(DATA)
+    if not isinstance(data, bool):
+        found = 'it is missing' if DATA not in fields else f'found {str(data)[:64]!a}'
+        raise InvalidCommand(
+            f'command.{DATA}: {found}; the command {wanted} expects true or false')
+    return DriverCall(wanted, {DATA: data})

@@ -1,0 +1,145 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+viam.component.gantry.v1.GantryService: mm and mm/s of Viam into m and m/s, and back.
+
+A position of Viam runs from 0 to the length of its axis.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import require_finite
+from viam_session_bridge.core.states import Reason
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.status import unimplemented
+from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+
+
+@dataclass(frozen=True)
+class GantryProperties:
+    """
+    What the service must know of a gantry. All lists are in the order of joints, one an axis.
+
+    lengths_m: how far each axis goes. offsets_m: where the joint of each is (m) at Viam's 0.
+    max_speed: m/s. tolerance (m): a goal is reached when all axes are so near, and slower than
+    standing (m/s). max_move_duration: the longest move that is accepted, s. home_m: where Home
+    goes, m from Viam's 0; empty when there is no home. commands: those of DoCommand.
+    """
+
+    joints: tuple[str, ...]
+    lengths_m: tuple[float, ...]
+    offsets_m: tuple[float, ...]
+    max_speed: float = 0.1
+    tolerance: float = 0.002
+    standing: float = 0.002
+    max_move_duration: float = 120.0
+    home_m: tuple[float, ...] = ()
+    has_feedback: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def joints_on_the_wire(self) -> Joints:
+        """Return how positions_mm count the axes: mm from Viam's 0, up to the length."""
+        return Joints(self.joints, (MM,) * len(self.joints),
+                      tuple((0.0, length) for length in self.lengths_m))
+
+
+class GantryService(JointService):
+    """Serves the gantries of a gate. Methods are spelled as in the proto."""
+
+    API = 'gantry'
+    MESSAGES = proto.gantry
+
+    @needs('joint_states_topic')
+    async def GetPosition(self, request: Any, call: Call) -> Any:
+        """Answer the measured position of each axis, mm."""
+        sample = self._measured(request.name, 'GetPosition')
+        own = self.properties[request.name]
+        return proto.gantry.GetPositionResponse(positions_mm=own.joints_on_the_wire.shown(
+            [at - zero for at, zero in zip(sample.positions, own.offsets_m, strict=True)]))
+
+    @needs('joint_states_topic')
+    async def MoveToPosition(self, request: Any, call: Call) -> Any:
+        """
+        Move to a position of each axis (mm), none faster than asked for (mm/s) and allowed.
+
+        All axes arrive together. Without speeds, or where one is 0, the fastest allowed counts.
+        Answers when it is there.
+        """
+        self._resource(request.name)
+        own = self.properties[request.name]
+        joints = own.joints_on_the_wire
+        positions = joints.targets('positions_mm', request.positions_mm)
+        speeds = (own.max_speed,) * len(own.joints)
+        if request.speeds_mm_per_sec:
+            speeds = tuple(
+                _speed(index, speed / MM, own.max_speed) for index, speed in enumerate(
+                    joints.parsed('speeds_mm_per_sec', request.speeds_mm_per_sec)))
+        sample = self._measured(request.name, 'MoveToPosition')
+        await call.move(request.name, self._way(
+            own, request.name, sample.positions, positions, speeds, 'positions_mm'))
+        return proto.gantry.MoveToPositionResponse()
+
+    @needs('home_m', 'joint_states_topic')
+    async def Home(self, request: Any, call: Call) -> Any:
+        """
+        Move to the configured home; answers whether it got there.
+
+        Viam does not monitor this method, so only the caller's open connection holds the move.
+        """
+        self._resource(request.name)
+        own = self.properties[request.name]
+        if not own.home_m:
+            raise unimplemented(
+                f'{request.name}: Home needs to know where home is; configure '
+                f'{request.name}.home_m, or a service of the robot that homes it in '
+                f'{request.name}.commands, for DoCommand')
+        sample = self._measured(request.name, 'Home')
+        ended = await call.move(request.name, self._way(
+            own, request.name, sample.positions, own.home_m,
+            (own.max_speed,) * len(own.joints), 'home_m', monitored=False))
+        return proto.gantry.HomeResponse(homed=ended.reason is Reason.DONE)
+
+    async def GetLengths(self, request: Any, call: Call) -> Any:
+        """Answer the configured length of each axis, mm."""
+        self._resource(request.name)
+        return proto.gantry.GetLengthsResponse(lengths_mm=[
+            length / MM for length in self.properties[request.name].lengths_m])
+
+    @never
+    async def GetKinematics(self, request: Any, call: Call) -> Any:
+        """Refuse: no description is configured for gantries."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: GetKinematics is not served for gantries; GetLengths answers how '
+            'far the axes go')
+
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Answer that nothing is known of its shape."""
+        self._resource(request.name)
+        return proto.common.GetGeometriesResponse()
+
+    def _way(self, own: GantryProperties, name: str, here: tuple[float, ...],
+             positions: tuple[float, ...], speeds: tuple[float, ...], field_name: str,
+             monitored: bool = True) -> Motion:
+        """Return the way from here (m, of the joints) to positions (m from Viam's 0)."""
+        goal = tuple(at + zero for at, zero in zip(positions, own.offsets_m, strict=True))
+        trajectory = timed(here, [goal], Pace(speeds), own.max_move_duration, field_name)
+        return self._goal(name, trajectory, monitored=monitored)
+
+
+def _speed(index: int, asked: float, fastest: float) -> float:
+    """Return the speed of an axis, m/s; asked: mm/s. Raises InvalidCommand."""
+    if require_finite('speed', asked) < 0.0:
+        raise InvalidCommand(
+            f'speeds_mm_per_sec[{index}]: {asked:g}; expected a number above 0, or 0 for the '
+            'fastest that is allowed')
+    return min(asked * MM, fastest) if asked else fastest

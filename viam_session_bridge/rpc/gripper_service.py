@@ -1,0 +1,181 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+viam.component.gripper.v1.GripperService: whether something is held is measured, never assumed.
+
+A gripper that closed, and stands short of closed, holds something. Its inputs are the positions of
+its joints: rad, or mm where they are prismatic, as Viam's own clients count them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.core.states import Reason
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+
+
+@dataclass(frozen=True)
+class GripperProperties:
+    """
+    What the service must know of a gripper.
+
+    open_position, closed_position: those of every joint, rad or m. max_speed: rad/s or m/s.
+    tolerance (rad or m): a position is reached when all joints are so near, and slower than
+    standing (rad/s or m/s). max_move_duration: the longest move that is accepted, s. prismatic:
+    its joints are m. commands: those of DoCommand.
+    """
+
+    open_position: float
+    closed_position: float
+    max_speed: float
+    tolerance: float = 0.01
+    standing: float = 0.01
+    max_move_duration: float = 120.0
+    has_feedback: bool = False
+    joints: tuple[str, ...] = ('finger',)
+    prismatic: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def joints_on_the_wire(self) -> Joints:
+        """Return how inputs count the joints: rad, or mm."""
+        ends = sorted((self.open_position, self.closed_position))
+        return Joints(self.joints, (MM if self.prismatic else 1.0,) * len(self.joints),
+                      ((ends[0], ends[1]),) * len(self.joints))
+
+    def way_to_close(self, positions: tuple[float, ...]) -> float:
+        """Return how far the joint that is farthest from closed is from it, rad or m."""
+        return max((abs(at - self.closed_position) for at in positions), default=0.0)
+
+
+class GripperService(JointService):
+    """Serves the grippers of a gate. Methods are spelled as in the proto."""
+
+    API = 'gripper'
+    MESSAGES = proto.gripper
+
+    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+        super().__init__(gate, properties)
+        # Of grippers that hold something by a Grab: how far from closed they stood then.
+        self._grips: dict[str, float] = {}
+
+    async def Open(self, request: Any, call: Call) -> Any:
+        """Open; answers when it is open."""
+        self._resource(request.name)
+        own = self.properties[request.name]
+        await self._move(request.name, (own.open_position,) * len(own.joints), call)
+        return proto.gripper.OpenResponse()
+
+    async def Grab(self, request: Any, call: Call) -> Any:
+        """
+        Close until it is closed or stands; answers whether it is seen to hold something.
+
+        What is not seen is not claimed: success is false then, and the reply's extra says why.
+        """
+        self._resource(request.name)
+        own, name = self.properties[request.name], request.name
+        before = self._measured(name, 'Grab').positions if own.has_feedback else ()
+        held = name in self._grips
+        reason = await self._move(
+            name, (own.closed_position,) * len(own.joints), call, anywhere=True)
+        success, unknown = False, reason.value
+        if reason is Reason.DONE:
+            success, unknown = self._judge_grab(name, before, held)
+        reply = proto.gripper.GrabResponse(success=success)
+        if unknown:
+            reply.extra.update({'unknown': unknown})
+        return reply
+
+    async def GoToInputs(self, request: Any, call: Call) -> Any:
+        """Move to positions of the joints, rad or mm; answers when it is there."""
+        self._resource(request.name)
+        joints = self.properties[request.name].joints_on_the_wire
+        await self._move(request.name, joints.targets('values', request.values), call)
+        return proto.gripper.GoToInputsResponse()
+
+    @needs('joint_states_topic')
+    async def GetCurrentInputs(self, request: Any, call: Call) -> Any:
+        """Answer the measured positions of the joints, rad or mm."""
+        sample = self._measured(request.name, 'GetCurrentInputs')
+        joints = self.properties[request.name].joints_on_the_wire
+        return proto.gripper.GetCurrentInputsResponse(values=joints.shown(sample.positions))
+
+    @needs('joint_states_topic')
+    async def IsHoldingSomething(self, request: Any, call: Call) -> Any:
+        """
+        Answer whether it stands as its last Grab left it, short of closed.
+
+        Half open without such a Grab, nobody can tell; that is refused, not guessed.
+        """
+        name = request.name
+        positions = self._measured(name, 'IsHoldingSomething').positions
+        own = self.properties[name]
+        way, grip = own.way_to_close(positions), self._grips.get(name)
+        reply = proto.gripper.IsHoldingSomethingResponse
+        if grip is not None and own.tolerance < way <= grip + own.tolerance:
+            return reply(is_holding_something=True)
+        whole = abs(own.open_position - own.closed_position)
+        if way <= own.tolerance or way >= whole - own.tolerance:
+            return reply(is_holding_something=False)
+        raise CallError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f'{name}: it stands between open and closed, and not as a Grab left it, so nobody can '
+            'tell whether it holds something')
+
+    @never
+    async def GetKinematics(self, request: Any, call: Call) -> Any:
+        """Refuse: no description is configured for grippers."""
+        self._resource(request.name)
+        raise unimplemented(
+            f'{request.name}: GetKinematics is not served for grippers; the arm that carries it '
+            'can answer a URDF')
+
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Answer that nothing is known of its shape."""
+        self._resource(request.name)
+        return proto.common.GetGeometriesResponse()
+
+    async def _move(self, name: str, goal: tuple[float, ...], call: Call,
+                    anywhere: bool = False) -> Reason:
+        """Move all joints to a goal (rad or m); returns how it ended."""
+        ended = await call.move(
+            name, self._way(name, goal, anywhere), lambda epoch: self._grips.pop(name, None))
+        return ended.reason
+
+    def _way(self, name: str, goal: tuple[float, ...], anywhere: bool) -> Motion:
+        own = self.properties[name]
+        pace = Pace((own.max_speed,) * len(own.joints))
+        if own.has_feedback:
+            here = self._measured(name, 'moving').positions
+            return self._goal(
+                name, timed(here, [goal], pace, own.max_move_duration, name), anywhere)
+        # From wherever it is: the whole way.
+        whole = (abs(own.open_position - own.closed_position),) * len(own.joints)
+        return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), goal),)))
+
+    def _judge_grab(self, name: str, before: tuple[float, ...], held: bool) -> tuple[bool, str]:
+        """Return whether a Grab that has ended holds something, or why nobody can tell."""
+        own = self.properties[name]
+        if not own.has_feedback:
+            return False, (f'nothing tells whether it holds something; configure '
+                           f'{name}.joint_states_topic')
+        way = own.way_to_close(self._measured(name, 'Grab').positions)
+        if way <= own.tolerance:
+            return False, ''
+        # A gripper that did not even move holds only what it held before.
+        if not held and own.way_to_close(before) - way <= own.tolerance:
+            return False, 'it did not move'
+        self._grips[name] = way
+        return True, ''

@@ -1,0 +1,103 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""viam.component.servo.v1.ServoService: whole degrees of Viam into rad of a joint, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import math
+from typing import Any
+
+import grpc
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.joint_service import JointService
+from viam_session_bridge.rpc.methods import needs
+from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.trajectories import Pace, timed
+
+# Without a number of its own, a servo stands when it is slower than this share of its fastest.
+STANDING = 0.02
+
+# No move of a servo takes longer (s).
+LONGEST = 600.0
+
+
+@dataclass(frozen=True)
+class ServoProperties:
+    """
+    What the service must know of a servo.
+
+    minimum_deg, maximum_deg: the angles of Viam that are accepted. tolerance_deg: an angle is
+    reached when it is so near. offset_deg: where its joint is at Viam's angle 0. commands: those
+    of DoCommand.
+    """
+
+    minimum_deg: float = 0.0
+    maximum_deg: float = 180.0
+    max_speed_deg_s: float = 60.0
+    tolerance_deg: float = 1.0
+    has_feedback: bool = False
+    offset_deg: float = 0.0
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def tolerance(self) -> float:
+        """Return how near counts as there, rad."""
+        return math.radians(self.tolerance_deg)
+
+    @property
+    def standing(self) -> float:
+        """Return the speed below which it stands, rad/s."""
+        return math.radians(self.max_speed_deg_s) * STANDING
+
+
+class ServoService(JointService):
+    """Serves the servos of a gate. Methods are spelled as in the proto."""
+
+    API = 'servo'
+    MESSAGES = proto.servo
+
+    async def Move(self, request: Any, call: Call) -> Any:
+        """Turn to an angle, degrees; answers when it is there, or the time for it is over."""
+        self._resource(request.name)
+        own, angle = self.properties[request.name], request.angle_deg
+        if not own.minimum_deg <= angle <= own.maximum_deg:
+            raise InvalidCommand(
+                f'angle_deg: {angle} is out of the range of {request.name}; expected '
+                f'{own.minimum_deg:g} to {own.maximum_deg:g}')
+        await call.move(request.name, self._way(
+            request.name, own, math.radians(angle + own.offset_deg)))
+        return proto.servo.MoveResponse()
+
+    @needs('joint_states_topic')
+    async def GetPosition(self, request: Any, call: Call) -> Any:
+        """Answer the measured angle, in whole degrees."""
+        sample = self._measured(request.name, 'GetPosition')
+        offset = self.properties[request.name].offset_deg
+        angle = round(math.degrees(sample.positions[0]) - offset)
+        if not 0 <= angle < 2**32:
+            raise CallError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f'{request.name}: it is measured at {angle} degrees, and Viam counts angles from '
+                f'0; is {request.name}.offset_deg right?')
+        return proto.servo.GetPositionResponse(position_deg=angle)
+
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Answer that nothing is known of its shape."""
+        self._resource(request.name)
+        return proto.common.GetGeometriesResponse()
+
+    def _way(self, name: str, own: ServoProperties, goal: float) -> Motion:
+        """Return the way to a position of the joint, rad."""
+        pace = Pace((math.radians(own.max_speed_deg_s),))
+        if own.has_feedback:
+            here = self._measured(name, 'Move').positions
+            return self._goal(name, timed(here, [(goal,)], pace, LONGEST, 'angle_deg'))
+        # From wherever it is: the whole way.
+        whole = (math.radians(own.maximum_deg - own.minimum_deg),)
+        return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), (goal,)),)))

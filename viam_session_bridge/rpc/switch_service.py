@@ -1,0 +1,109 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+viam.component.switch.v1.SwitchService: one of several positions, counted from 0.
+
+Viam has no Stop for a switch. One that has a safe position is held in any other only while its
+owner is present; choosing the safe position is its Stop.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Choice
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
+from viam_session_bridge.rpc.status import CallError
+
+
+@dataclass(frozen=True)
+class SwitchProperties:
+    """
+    What the service must know of a switch.
+
+    positions: how many there are. labels: one for each, or none. safe_position: where it goes when
+    its owner vanishes; None leaves it where it is. answered: its driver reports whether it worked.
+    commands: those of DoCommand.
+    """
+
+    positions: int = 2
+    labels: tuple[str, ...] = ()
+    safe_position: int | None = None
+    answered: bool = False
+    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+
+class SwitchService(ComponentService):
+    """Serves the switches of a gate. Methods are spelled as in the proto."""
+
+    API = 'switch'
+    MESSAGES = proto.switch
+
+    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+        super().__init__(gate, properties)
+        # What each switch was set to last; a switch has no feedback.
+        self._set: dict[str, int] = {}
+
+    async def SetPosition(self, request: Any, call: Call) -> Any:
+        """Set a position; answers when the driver was told, or has answered where it can."""
+        self._resource(request.name)
+        own, position = self.properties[request.name], request.position
+        if position >= own.positions:
+            raise InvalidCommand(
+                f'position: {position}; {request.name} has the positions 0 to '
+                f'{own.positions - 1}{_named(own)}')
+        choice = Choice(position, resting=position == own.safe_position)
+        if own.safe_position is None:
+            motion = Motion(choice, ANSWER_PATIENCE, once=True, momentary=True, settles=True,
+                            answered=own.answered)
+        else:
+            motion = Motion(choice, once=own.answered, answered=own.answered)
+        if own.safe_position is None or own.answered:
+            # Until it is known to have worked, the position is not known.
+            ended = await call.move(
+                request.name, motion, lambda epoch: self._set.pop(request.name, None))
+            if ended.reason not in (Reason.DONE, Reason.STOPPED):
+                return proto.switch.SetPositionResponse()
+        else:
+            await call.command(request.name, motion)
+        self._set[request.name] = position
+        return proto.switch.SetPositionResponse()
+
+    async def GetPosition(self, request: Any, call: Call) -> Any:
+        """Answer the position that the driver was told last; refused while that is not known."""
+        resource = self._resource(request.name)
+        known = self._set.get(request.name)
+        safe = self.properties[request.name].safe_position
+        state, wish = self._gate.states()[request.name], self._gate.wish(request.name)
+        if safe is not None and known is not None and not isinstance(wish, Choice):
+            # Its owner is gone, or it was stopped: the driver was told the safe position.
+            stopping = state is State.STOPPING and resource.actuator.acknowledged
+            known = None if stopping or state is State.UNCONFIRMED else safe
+        if known is None:
+            raise CallError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f'{request.name}: its position is not known: a switch has no feedback, and '
+                + ('its driver has not confirmed the safe position'
+                   if request.name in self._set else
+                   'nothing was set since the bridge started'))
+        return proto.switch.GetPositionResponse(position=known)
+
+    async def GetNumberOfPositions(self, request: Any, call: Call) -> Any:
+        """Answer how many positions it has, and their labels if it has any."""
+        self._resource(request.name)
+        own = self.properties[request.name]
+        return proto.switch.GetNumberOfPositionsResponse(
+            number_of_positions=own.positions, labels=own.labels)
+
+
+def _named(own: SwitchProperties) -> str:
+    return f' ({", ".join(own.labels)})' if own.labels else ''
