@@ -442,6 +442,13 @@ class Programs:
             client.wait_ready()
         return client
 
+    def add(self, program: Any, *, ready: bool = True) -> Any:
+        """Take a program that was started into care; returns it, ready by default."""
+        self._running.append(program)
+        if ready:
+            program.wait_ready()
+        return program
+
     def close(self) -> None:
         """Kill what still runs, and print what it wrote, for the report of a failure."""
         for program in self._running:

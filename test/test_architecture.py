@@ -5,7 +5,8 @@ Who may import whom. The floor plan of the package, as data.
 
     main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
     rpc  -> gate, core                the bridge imports them
-    assembly -> rpc, ros, core: what the parameters mean for the parts that main wires
+    assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
+                main wires
     ros  -> core                      guard: a process of its own, with the drivers of ros
     gate -> core
     core -> the standard library, without clocks, threads and I/O
@@ -32,9 +33,11 @@ OWN = {
     'rpc': {'core', 'gate'},
     'ros': {'core'},
     'guard': {'core', 'ros'},
-    'assembly': {'core', 'rpc', 'ros'},
+    'assembly': {'core', 'ros'},
+    'properties': {'rpc', 'ros'},
     'vitals': set(),
-    'main': {'assembly', 'core', 'gate', 'rpc', 'ros', 'vitals', '__init__'},
+    'main': {
+        'assembly', 'core', 'gate', 'properties', 'rpc', 'ros', 'vitals', '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),

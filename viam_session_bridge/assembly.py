@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the parameters mean for core and rpc: settings in, their objects out. Starts nothing."""
+"""What the parameters mean for the core: settings in, its objects out. Starts nothing."""
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import UnsupervisedPolicy
@@ -10,14 +10,16 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimits
+from viam_session_bridge.ros.parameter_components import PositionedConfig
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     BridgeConfig,
+    ButtonConfig,
+    GenericConfig,
     MotorConfig,
     ResourceConfig,
+    SwitchConfig,
 )
-from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.motor_service import MotorProperties
 
 
 def policy_of(config: BridgeConfig, poll_period: float) -> Policy:
@@ -45,6 +47,8 @@ def limits_of(config: ResourceConfig) -> Limits:
             config.max_linear_speed, config.max_angular_speed, config.holonomic)
     if isinstance(config, MotorConfig):
         return JointLimits(config.max_speed)
+    if isinstance(config, (PositionedConfig, SwitchConfig, ButtonConfig, GenericConfig)):
+        return JointLimits()
     raise _unknown(config)
 
 
@@ -54,20 +58,8 @@ def resource_of(config: ResourceConfig) -> Resource:
         command_rate=config.command_rate, stop_hold=config.stop_hold,
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
+        acknowledged=config.acknowledged, prepares=config.prepares, leads=config.leads,
         require_path=config.require_stop_path))
-
-
-def properties_of(config: ResourceConfig) -> BaseProperties | MotorProperties:
-    """Return what a resource says about itself."""
-    if isinstance(config, BaseConfig):
-        return BaseProperties(
-            config.width_meters, config.turning_radius_meters, config.wheel_circumference_meters,
-            config.size_meters, config.max_move_duration, config.linear_deceleration,
-            config.angular_deceleration)
-    if isinstance(config, MotorConfig):
-        return MotorProperties(
-            config.max_move_duration, config.deceleration, one_way=config.message == 'bool')
-    raise _unknown(config)
 
 
 def _rest_of(config: ResourceConfig) -> RestSettings:
@@ -77,6 +69,9 @@ def _rest_of(config: ResourceConfig) -> RestSettings:
     if isinstance(config, MotorConfig):
         return RestSettings(
             config.rest_speed, dwell=config.rest_dwell, patience=config.feedback_timeout)
+    if isinstance(config, PositionedConfig):
+        return RestSettings(
+            config.slowest, dwell=config.rest_dwell, patience=config.feedback_timeout)
     raise _unknown(config)
 
 

@@ -206,6 +206,11 @@ class Gate:
             self._supervisor.path(name, problem, self.now())
             self._wake_locked()
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive; empty means that it may."""
+        with self._lock:
+            self._supervisor.feedback(name, problem)
+
     def driver_appeared(self, name: str) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         with self._lock:
@@ -222,6 +227,12 @@ class Gate:
         """Take what a driver says of a motion that it answers; an empty problem is success."""
         with self._lock:
             self._supervisor.motion_answered(name, epoch, problem, detail, self.now())
+            self._wake_locked()
+
+    def moved_late(self, name: str) -> None:
+        """Stop what may have begun to move only after it was told to stop."""
+        with self._lock:
+            self._supervisor.moved_late(name, self.now())
             self._wake_locked()
 
     def prepared(self, name: str, epoch: int, problem: str) -> None:

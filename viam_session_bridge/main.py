@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import Any
 
 import rclpy
 from rclpy.node import Node
@@ -28,11 +29,11 @@ from viam_session_bridge.assembly import (
     emergency_of,
     limits_of,
     policy_of,
-    properties_of,
     resource_of,
 )
 from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate, make_gate
+from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.journal import Journal, RosLogHandler
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import (
@@ -93,7 +94,7 @@ class Bridge:
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
-            {one.name: properties_of(one) for one in config.resources}, self._died,
+            self._properties(config), self._died,
             self._beat_of(_GRPC), BEAT_PERIOD)
 
     def run(self) -> int:
@@ -142,7 +143,11 @@ class Bridge:
         self._config = config
         self._gate.configure(
             policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
-        self._server.describe({one.name: properties_of(one) for one in config.resources})
+        self._server.describe(self._properties(config))
+
+    def _properties(self, config: BridgeConfig) -> dict[str, Any]:
+        return {one.name: properties_of(one, self._ros.senses(one.name))
+                for one in config.resources}
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # launch and the terminal may both send one: a second changes nothing.

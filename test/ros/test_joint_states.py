@@ -1,28 +1,40 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Joint states as evidence: which joint, how fast, and what says nothing."""
+"""Joint states as evidence: which joints, how fast, and what says nothing."""
 
 import math
+from typing import Any
 
 import pytest
+from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from processes import Programs, wait_until
+from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.course import JointSample
-from viam_session_bridge.ros.joint_states import JointWatcher
+from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
+
+NAN = math.nan
 
 
-class Ear(list[JointSample]):
-    """A watcher of 'wheel' and what it passed on."""
+class Ear(list[JointReading]):
+    """A group of joints and what it passed on; received when stamped, unless told otherwise."""
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, *joints: str, **options: Any) -> None:
         super().__init__()
-        self._watcher = JointWatcher('wheel', self.append, scale)
+        self._group = JointGroup('arm', joints or ('wheel',), self.append, **options)
 
-    def hear(self, at: float, names: list[str], positions: list[float],
-             velocities: list[float]) -> None:
+    def hear(self, stamp: float, names: list[str], positions: list[float],
+             velocities: list[float], received: float | None = None) -> None:
         message = JointState(name=names, position=positions, velocity=velocities)
-        message.header.stamp.sec, message.header.stamp.nanosec = int(at), round(at % 1 * 1e9)
-        self._watcher.hear(message)
+        message.header.stamp.sec = int(stamp)
+        message.header.stamp.nanosec = round(stamp % 1 * 1e9)
+        places = {name: index for index, name in enumerate(names)}
+        self._group.hear(message, places, stamp if received is None else received)
+
+    @property
+    def samples(self) -> list[JointSample]:
+        return [reading.sample for reading in self]
 
 
 def test_the_joint_is_found_by_its_name() -> None:
@@ -31,47 +43,129 @@ def test_the_joint_is_found_by_its_name() -> None:
     ear.hear(1.0, ['arm', 'wheel'], [1.0, 2.0], [3.0, -4.0])
     ear.hear(1.1, ['arm'], [1.0], [3.0])
     ear.hear(1.2, ['wheel', 'arm'], [2.5, 1.0], [5.0, 3.0])
-    assert ear == [JointSample((2.0,), 4.0), JointSample((2.5,), 5.0)]
+    assert ear.samples == [JointSample((2.0,), 4.0), JointSample((2.5,), 5.0)]
+    assert ear[0].velocities == (-4.0,)
+
+
+def test_joints_come_in_the_order_of_the_resource() -> None:
+    """The fastest one says how fast the resource is."""
+    ear = Ear('base', 'elbow', 'tip')
+    ear.hear(1.0, ['tip', 'elbow', 'other', 'base'], [3.0, 2.0, 9.0, 1.0], [0.1, -0.7, 9.0, 0.2])
+    assert ear.samples == [JointSample((1.0, 2.0, 3.0), 0.7)]
+
+
+def test_joints_may_be_spread_over_messages() -> None:
+    """A reading is complete when each was heard anew, with the fastest of what was heard."""
+    ear = Ear('a', 'b')
+    ear.hear(1.00, ['a'], [1.0], [0.5])
+    ear.hear(1.01, ['a'], [1.1], [0.0])
+    assert not ear
+    ear.hear(1.02, ['b'], [2.0], [0.1])
+    assert ear.samples == [JointSample((1.1, 2.0), 0.5)]
+    ear.hear(1.03, ['b'], [2.1], [0.1])
+    assert len(ear) == 1
+    ear.hear(1.04, ['a'], [1.2], [0.0])
+    assert ear.samples[1] == JointSample((1.2, 2.1), 0.1)
+
+
+def test_a_joint_that_fell_silent_completes_nothing() -> None:
+    """What was heard of it long ago is no evidence beside fresh news of the others."""
+    ear = Ear('a', 'b', patience=0.5)
+    ear.hear(1.0, ['a'], [1.0], [0.0])
+    ear.hear(1.6, ['b'], [2.0], [0.0])
+    assert not ear
+    ear.hear(1.7, ['a'], [1.0], [0.0])
+    assert len(ear) == 1
 
 
 def test_a_joint_may_count_the_other_way_round() -> None:
-    """Measured or differentiated, the speed is scaled once."""
+    """Measured or differentiated, the speed is scaled once; raw is as published."""
     ear = Ear(scale=-2.0)
     ear.hear(1.0, ['wheel'], [2.0], [3.0])
     ear.hear(1.5, ['wheel'], [1.0], [])
-    assert ear == [JointSample((-4.0,), 6.0), JointSample((-2.0,), 4.0)]
+    assert ear.samples == [JointSample((-4.0,), 6.0), JointSample((-2.0,), 4.0)]
+    assert [reading.raw for reading in ear] == [(2.0,), (1.0,)]
+    assert [reading.velocities for reading in ear] == [(-6.0,), (4.0,)]
 
 
-@pytest.mark.parametrize('velocities', [[], [math.nan]])
+@pytest.mark.parametrize('velocities', [[], [NAN]])
 def test_without_velocity_positions_are_differentiated(velocities: list[float]) -> None:
-    """The first sample has no speed, so it is no evidence of rest."""
+    """The first reading has no speed, so it is no evidence of rest."""
     ear = Ear()
     ear.hear(1.0, ['wheel'], [2.0], velocities)
     ear.hear(1.5, ['wheel'], [1.0], velocities)
     ear.hear(2.0, ['wheel'], [1.0], velocities)
-    assert not ear[0].is_finite
-    assert [sample.speed for sample in ear[1:]] == [2.0, 0.0]
+    assert not ear.samples[0].is_finite
+    assert [sample.speed for sample in ear.samples[1:]] == [2.0, 0.0]
 
 
 def test_what_is_frozen_is_not_passed_on() -> None:
     """A stamp that stands still is an old message again."""
     ear = Ear()
-    for _ in range(3):
-        ear.hear(1.0, ['wheel'], [2.0], [0.0])
+    for received in (1.0, 1.1, 1.2):
+        ear.hear(1.0, ['wheel'], [2.0], [0.0], received)
     assert len(ear) == 1
 
 
 def test_without_stamps_receipt_counts() -> None:
     """Zero says nothing about age."""
     ear = Ear()
-    ear.hear(0.0, ['wheel'], [2.0], [])
-    ear.hear(0.0, ['wheel'], [2.0], [])
-    assert len(ear) == 2 and ear[1].speed == 0.0
+    ear.hear(0.0, ['wheel'], [2.0], [], received=1.0)
+    ear.hear(0.0, ['wheel'], [3.0], [], received=1.5)
+    assert [sample.speed for sample in ear.samples[1:]] == [2.0]
 
 
-@pytest.mark.parametrize('positions', [[], [math.nan]])
+@pytest.mark.parametrize('positions', [[], [NAN], [math.inf]])
 def test_without_position_nothing_is_known(positions: list[float]) -> None:
     """A velocity alone would steer no move."""
     ear = Ear()
     ear.hear(1.0, ['wheel'], positions, [0.0])
-    assert not ear[0].is_finite
+    assert not ear.samples[0].is_finite and not ear[0].is_known
+
+
+@pytest.mark.parametrize('scale', [1.0, -2.0])
+def test_a_continuous_joint_goes_on_counting(scale: float) -> None:
+    """Past the end of a turn, in both directions, and past a gap of nonsense; raw jumps."""
+    ear = Ear(scale=scale, continuous=('wheel',))
+    published = [3.0, -3.0, 3.0, NAN, -3.0, -2.0]
+    for number, position in enumerate(published):
+        ear.hear(1.0 + number, ['wheel'], [position], [])
+    beyond = math.tau - 3.0
+    counted = [reading.positions[0] for reading in ear if reading.is_known]
+    assert counted == pytest.approx([scale * one for one in (3.0, beyond, 3.0, beyond,
+                                                             beyond + 1.0)])
+    assert ear[1].velocities == pytest.approx((scale * (beyond - 3.0),))
+    assert [reading.raw[0] for reading in ear][-1] == -2.0
+
+
+def test_a_joint_with_ends_does_not_wrap() -> None:
+    """A lift of 4 m jumps by no turn."""
+    ear = Ear()
+    for number, position in enumerate([0.0, 4.0]):
+        ear.hear(1.0 + number, ['wheel'], [position], [0.0])
+    assert ear.samples[1].positions == (4.0,)
+
+
+def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:
+    """Nobody publishes; joints of other names; and then nothing is missing."""
+    states = JointStates(node, 'joints')
+    group = states.watch('arm', ('left', 'right'), lambda reading: None)
+    strange = states.watch('arm', ('left', 'elbow'), lambda reading: None)
+    assert 'arm.joint_states_topic: nobody publishes' in states.problem(group)
+    topic = node.resolve_topic_name('joints')
+    programs.motors(f'{topic}/command', 'left', 'right', type='array', joint_states=topic)
+    wait_until(lambda: not states.problem(group), 'joint states')
+    problem = states.problem(strange)
+    assert 'nothing is known of elbow' in problem and 'another, left, right' in problem
+    programs.close()
+    wait_until(lambda: 'no joint states of left, right' in states.problem(group), 'silence')
+
+
+def test_a_publisher_of_another_type_is_named(node: Node, programs: Programs) -> None:
+    """With what it publishes and what is read."""
+    states = JointStates(node, 'odd')
+    group = states.watch('arm', ('left',), lambda reading: None)
+    topic = node.resolve_topic_name('odd')
+    programs.add(SimulatedJoints(f'{topic}/command', 'left', description=topic))
+    wait_until(lambda: 'publishes std_msgs/msg/String' in states.problem(group), 'the problem')
+    assert 'expected sensor_msgs/msg/JointState' in states.problem(group)

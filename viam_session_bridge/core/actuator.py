@@ -39,7 +39,8 @@ class ActuatorSettings:
     command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
     is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
     acknowledged: the driver reports the outcome of each stop. prepares: it has to get ready before
-    the first motion after a stop. require_path: refuse motion while no stop could arrive.
+    the first motion after a stop. leads: it leads joints along a trajectory, told at every tick.
+    require_path: refuse motion while no stop could arrive.
     """
 
     command_rate: float = 20.0
@@ -48,6 +49,7 @@ class ActuatorSettings:
     rest: RestSettings | None = None
     acknowledged: bool = False
     prepares: bool = False
+    leads: bool = False
     require_path: bool = True
 
 
@@ -63,6 +65,7 @@ class Actuator:
         self.claim: Claim | None = None
         self.reason = Reason.DONE
         self.path_problem = 'its stop path has not been checked yet'
+        self.feedback_problem = ''
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self._readiness = Readiness(settings.prepares)
         self._stopping = Stopping(
@@ -108,8 +111,9 @@ class Actuator:
         if self.settings.require_path and self.path_problem:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
         if motion.course and (self.rest is None or self.rest.moving(now) is None):
+            why = f' ({self.feedback_problem})' if self.feedback_problem else ''
             raise NoFeedback(
-                f'{self.name}: this move is steered by feedback, and none has arrived lately')
+                f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
         self._to(State.MOVING, Reason.COMMANDED, claim)
@@ -244,7 +248,7 @@ class Actuator:
         self._next_output = due + self._period
         if self._next_output <= now:
             self._next_output = now + self._period
-        if self.motion is not None and self.motion.once:
+        if self.motion is not None and self.motion.is_told_once(self.settings.leads):
             self._next_output = math.inf
             # A momentary one ends with the next poll, which comes at once.
             if self.motion.momentary and self._unanswered is None:

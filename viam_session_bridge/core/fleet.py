@@ -80,6 +80,10 @@ class Fleet:
         if problem and actuator.settings.require_path and actuator.state is State.MOVING:
             self.stop(name, now, Reason.PATH_LOST)
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive; an empty problem means that it may."""
+        self._actuator(name).feedback_problem = problem
+
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)
@@ -98,6 +102,10 @@ class Fleet:
         self._actuator(name).motion_answered(epoch, problem, detail, now)
         self._touch(name)
         self._due = min(self._due, now)
+
+    def moved_late(self, name: str, now: float) -> None:
+        """Stop what may have begun to move only after it was told to stop: nobody owns that."""
+        self.stop(name, now, Reason.LATE_MOTION)
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take what a driver says about getting ready; an empty problem lets motion go out."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from viam_session_bridge.core.course import Arrival, Course
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.setpoints import Limits, require_finite, Setpoint
+from viam_session_bridge.core.setpoints import Limits, require_finite, Setpoint, Trajectory
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class Motion:
     def is_stop(self) -> bool:
         """Tell whether it asks for a stop: a zero command does."""
         return self.setpoint.is_zero or self.duration == 0.0
+
+    def is_told_once(self, leads: bool) -> bool:
+        """Tell whether the driver hears of it once; one that leads joints does not, of a way."""
+        return self.once and not (leads and isinstance(self.setpoint, Trajectory))
 
     def within(self, limits: Limits) -> 'Motion':
         """Return this motion no faster than the limits."""

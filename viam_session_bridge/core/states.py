@@ -35,6 +35,7 @@ class Reason(Enum):
     REFUSED = 'its driver refused it'
     EMERGENCY = 'the emergency stop is pressed'
     NOT_READY = 'its driver did not get ready for motion'
+    LATE_MOTION = 'a call was answered after the stop that was to end it'
 
 
 # How a waiting call is answered: these ended as somebody wished.

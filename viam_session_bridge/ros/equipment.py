@@ -9,12 +9,26 @@ from rclpy.node import Node
 
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
+from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver
 from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.ros.drivers.services import Services
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
-from viam_session_bridge.ros.parameters import BaseConfig, MotorConfig, ResourceConfig
+from viam_session_bridge.ros.parameter_components import PositionedConfig
+from viam_session_bridge.ros.parameters import (
+    BaseConfig,
+    ButtonConfig,
+    GenericConfig,
+    MotorConfig,
+    ResourceConfig,
+    SwitchConfig,
+)
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.position_equipment import PositionEquipment
+from viam_session_bridge.ros.senses import Senses
+from viam_session_bridge.ros.switches import StillDrivers
 
 
 class Equipment:
@@ -26,9 +40,18 @@ class Equipment:
         self._odometry: list[OdometryFeedback] = []
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
+        self._services = Services(node)
+        self._still = StillDrivers(node, self._services, supervision)
+        self._positions = PositionEquipment(node, supervision, self._states, self._array)
 
     def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
+        fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
+        if isinstance(config, (SwitchConfig, ButtonConfig, GenericConfig)):
+            return fittings.fitted(self._still.driver(config, fittings.answers.part, on_appear))
+        return fittings.fitted(self._driver(config, on_appear))
+
+    def _driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         common: dict[str, Any] = {'driver_node': config.driver_node, 'on_appear': on_appear}
         if isinstance(config, BaseConfig):
             return TwistDriver(
@@ -36,11 +59,18 @@ class Equipment:
                 stamp=config.stamp, frame_id=config.frame_id, **common)
         if isinstance(config, MotorConfig):
             if config.driver == 'float_array':
-                return self._array(config).join(
+                return self._array(config.name, config.topic).join(
                     config.name, config.index, scaling_of(config), **common)
+            if config.driver == 'joint_state':
+                return JointVelocityDriver(
+                    self._node, config.name, config.topic, config.joint,
+                    scaling=Scaling(
+                        'velocity', config.max_speed, 0.0, 1.0 / config.joint_scale), **common)
             return FloatDriver(
                 self._node, config.name, config.topic, message=config.message,
                 scaling=scaling_of(config), **common)
+        if isinstance(config, PositionedConfig):
+            return self._positions.driver(config, common)
         raise TypeError(f'{config.name}: there is no driver for api {config.api}')
 
     @property
@@ -48,11 +78,21 @@ class Equipment:
         """Return the outputs that drivers share."""
         return tuple(self._arrays.values())
 
-    def _array(self, config: MotorConfig) -> FloatArray:
-        topic = self._node.resolve_topic_name(config.topic)
-        if topic not in self._arrays:
-            self._arrays[topic] = FloatArray(self._node, config.name, config.topic)
-        return self._arrays[topic]
+    def senses(self, name: str) -> Senses:
+        """Return what is known of a resource beside its motion."""
+        return self._positions.senses(name)
+
+    def _array(self, resource: str, topic: str) -> FloatArray:
+        name = self._node.resolve_topic_name(topic)
+        if name not in self._arrays:
+            self._arrays[name] = FloatArray(self._node, resource, topic)
+        return self._arrays[name]
+
+    def _states(self, topic: str) -> JointStates:
+        name = self._node.resolve_topic_name(topic)
+        if name not in self._joint_states:
+            self._joint_states[name] = JointStates(self._node, topic, self._supervision.now)
+        return self._joint_states[name]
 
     def listen(self, config: ResourceConfig) -> None:
         """Pass the feedback of a resource on to the gate, if it has any."""
@@ -62,10 +102,11 @@ class Equipment:
         if isinstance(config, BaseConfig) and config.odometry_topic:
             self._odometry.append(OdometryFeedback(self._node, config.odometry_topic, take))
         if isinstance(config, MotorConfig) and config.joint_states_topic:
-            topic = config.joint_states_topic
-            if topic not in self._joint_states:
-                self._joint_states[topic] = JointStates(self._node, topic)
-            self._joint_states[topic].watch(config.joint, take, config.joint_scale)
+            self._states(config.joint_states_topic).watch(
+                config.name, (config.joint,), lambda reading: take(reading.sample),
+                scale=config.joint_scale, patience=config.feedback_timeout)
+        if isinstance(config, PositionedConfig):
+            self._positions.listen(config)
 
 
 def scaling_of(config: MotorConfig) -> Scaling:

@@ -1,13 +1,15 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Feedback in: sensor_msgs/JointState as position and speed of single joints.
+Feedback in: sensor_msgs/JointState as positions and speeds of a resource's joints.
 
-Only what is new counts: joint states whose stamp does not advance are frozen, and are not passed
-on. Names come in any order, and a message that lacks a joint says nothing about it.
+Only what is new counts: a joint whose stamp does not advance is frozen, and says nothing. Names
+come in any order, and the joints of one resource may be spread over several messages: a reading is
+complete when each of them was heard anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 import math
 import time
 
@@ -16,53 +18,192 @@ from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.ros.stop_path import publisher_problem
+
+# How many of the joints that were heard of a message names.
+_MOST_NAMES = 12
+
+
+@dataclass(frozen=True)
+class JointReading:
+    """
+    All joints of a resource, in its order, each heard since the reading before.
+
+    positions (rad or m) and velocities (rad/s or m/s, signed, NaN where unknown) are scaled, and
+    go on counting beyond a turn where a joint is continuous; raw are the positions as they were
+    published. speed: the fastest of all that was heard since the reading before. at: when it was
+    received (s, steady clock).
+    """
+
+    positions: tuple[float, ...]
+    velocities: tuple[float, ...]
+    raw: tuple[float, ...]
+    speed: float
+    at: float
+
+    @property
+    def sample(self) -> JointSample:
+        """Return it as evidence for the gate."""
+        return JointSample(self.positions, self.speed)
+
+    @property
+    def is_known(self) -> bool:
+        """All positions are finite."""
+        return all(map(math.isfinite, self.raw))
 
 
 class JointStates:
-    """One subscription for all that watch joints of one topic."""
+    """One subscription for all that watch joints of one topic. clock: steady, in seconds."""
 
-    def __init__(self, node: Node, topic: str) -> None:
-        self._watchers: list[JointWatcher] = []
+    def __init__(self, node: Node, topic: str,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock = clock
+        self._groups: list[JointGroup] = []
+        self._names: set[str] = set()
         self._subscription = node.create_subscription(
             JointState, topic, self._on_joints, FEEDBACK_QOS)
 
-    def watch(self, joint: str, take: Callable[[JointSample], None], scale: float = 1.0) -> None:
-        """Hand every fresh sample of a joint, scaled, to a callable, on the executor's thread."""
-        self._watchers.append(JointWatcher(joint, take, scale))
+    def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
+              scale: float = 1.0, continuous: Sequence[str] = (),
+              patience: float = 0.5) -> 'JointGroup':
+        """Hand every complete reading of some joints to a callable, on the executor's thread."""
+        group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
+                           patience=patience, clock=self._clock)
+        self._groups.append(group)
+        return group
+
+    def problem(self, group: 'JointGroup') -> str:
+        """Say why there is no fresh reading of a group; empty when there is one."""
+        if group.is_fresh:
+            return ''
+        topic = self._subscription.topic_name
+        where = f'{group.resource}.joint_states_topic'
+        wrong = publisher_problem(self._node, topic, JointState)
+        if wrong:
+            return f'{where}: {wrong}'
+        missing = [joint for joint in group.joints if joint not in self._names]
+        if missing and self._names:
+            heard = ', '.join(sorted(self._names)[:_MOST_NAMES])
+            return (f'{where}: nothing is known of {", ".join(missing)}; the joints on {topic} '
+                    f'are {heard}')
+        silent = ', '.join(group.silent)
+        return (f'{where}: no joint states of {silent} have arrived on {topic} within '
+                f'{group.patience:g} s, so the position that a stop must hold is not known')
 
     def _on_joints(self, message: JointState) -> None:
-        for watcher in self._watchers:
-            watcher.hear(message)
+        at = self._clock()
+        # Once for all groups: with many joints, a search of each in the message would add up.
+        places = {name: index for index, name in enumerate(message.name)}
+        self._names.update(places)
+        for group in self._groups:
+            group.hear(message, places, at)
 
 
-class JointWatcher:
-    """Finds one joint; differentiates its positions where the velocity is missing."""
+class JointGroup:
+    """
+    The joints of one resource.
 
-    def __init__(self, joint: str, take: Callable[[JointSample], None],
-                 scale: float = 1.0) -> None:
-        self._joint = joint
-        self._scale = scale
+    scale: factor from what is published to the resource. continuous: joints whose position jumps
+    by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
+    """
+
+    def __init__(self, resource: str, joints: Sequence[str],
+                 take: Callable[[JointReading], None], *, scale: float = 1.0,
+                 continuous: Sequence[str] = (), patience: float = 0.5,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.resource = resource
+        self.joints = tuple(joints)
+        self.patience = patience
         self._take = take
+        self._clock = clock
+        self._watched = {joint: _Joint(scale, joint in continuous) for joint in joints}
+        # Replaced as a whole: the pump reads it while the executor's thread goes on.
+        self.reading: JointReading | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the newest reading is known and young enough to say something."""
+        reading = self.reading
+        return (reading is not None and reading.is_known
+                and self._clock() - reading.at < self.patience)
+
+    @property
+    def silent(self) -> list[str]:
+        """Return the joints that were not heard of lately."""
+        now = self._clock()
+        return [name for name, joint in self._watched.items()
+                if not (math.isfinite(joint.raw) and now - joint.received_at < self.patience)]
+
+    def hear(self, message: JointState, places: Mapping[str, int], at: float) -> None:
+        """Take a message received at an instant (s); places: where it speaks of which joint."""
+        news = False
+        for name, joint in self._watched.items():
+            if name in places and joint.hear(message, places[name], at):
+                news = True
+        joints = self._watched.values()
+        if not news or not all(
+                joint.renewed and at - joint.received_at < self.patience for joint in joints):
+            return
+        self.reading = JointReading(
+            tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
+            tuple(joint.raw for joint in joints), _largest([one.fastest for one in joints]), at)
+        for joint in joints:
+            joint.renewed = False
+        self._take(self.reading)
+
+
+class _Joint:
+    """What is known of one joint; differentiates where the velocity is missing."""
+
+    def __init__(self, scale: float, continuous: bool) -> None:
+        self._scale = scale
+        self._continuous = continuous
+        # The last raw position that was a number, and what it was counted as.
+        self._counted: tuple[float, float] | None = None
         self._stamp: float | None = None
         self._at = -math.inf
-        self._position = math.nan
+        self.raw = math.nan
+        self.position = math.nan
+        self.velocity = math.nan
+        self.fastest = math.nan
+        self.received_at = -math.inf
+        self.renewed = False
 
-    def hear(self, message: JointState) -> None:
-        """Take a message, if it is new and speaks of the joint."""
-        if self._joint not in message.name:
-            return
-        index = message.name.index(self._joint)
+    def hear(self, message: JointState, index: int, received_at: float) -> bool:
+        """Take what a message says of it; tells whether that is new."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         if stamp == self._stamp and stamp != 0.0:
-            return
+            return False
         # Without a stamp, the time of receipt must do.
-        at = stamp or time.monotonic()
-        elapsed, before = at - self._at, self._position
+        at = stamp or received_at
+        elapsed, before = at - self._at, self.position
         # An array that is too short holds nothing about this joint.
-        position, velocity = (
-            values[index] * self._scale if index < len(values) else math.nan
+        raw, velocity = (
+            values[index] if index < len(values) else math.nan
             for values in (message.position, message.velocity))
+        self.position = self._unwrapped(raw)
+        self.velocity = velocity * self._scale
         if math.isnan(velocity) and elapsed > 0.0:
-            velocity = (position - before) / elapsed
-        self._stamp, self._at, self._position = stamp, at, position
-        self._take(JointSample((position,), abs(velocity)))
+            self.velocity = (self.position - before) / elapsed
+        speed = abs(self.velocity)
+        self.fastest = _largest([self.fastest, speed]) if self.renewed else speed
+        self._stamp, self._at, self.raw, self.received_at = stamp, at, raw, received_at
+        self.renewed = True
+        return True
+
+    def _unwrapped(self, raw: float) -> float:
+        """Return the position, scaled; that of a continuous joint goes on where it was."""
+        if not math.isfinite(raw):
+            return math.nan
+        position = raw * self._scale
+        if self._continuous and self._counted is not None:
+            last, counted = self._counted
+            position = counted + math.remainder(raw - last, math.tau) * self._scale
+        self._counted = raw, position
+        return position
+
+
+def _largest(values: list[float]) -> float:
+    """Return the largest; NaN where one is not known, which max() would tell by its order only."""
+    return math.nan if any(map(math.isnan, values)) else max(values)

@@ -36,7 +36,7 @@ CAPACITY = 1000
 # Stops that nobody asked for are worth a warning.
 _UNASKED = frozenset({
     Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
-    Reason.LATE_DRIVER})
+    Reason.LATE_DRIVER, Reason.LATE_MOTION})
 
 
 class Logger(Protocol):

@@ -22,8 +22,10 @@ from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
+from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.senses import Senses
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -48,6 +50,8 @@ class BridgeNode:
         self._faults = faults
         self._beat = beat
         self._problems: dict[str, str] = {}
+        self._unfed: dict[str, str] = {}
+        self._feedback = FeedbackPaths(node, config)
         # use_sim_time with a paused /clock must stop no watch of ours.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._equipment = Equipment(node, supervision)
@@ -68,6 +72,10 @@ class BridgeNode:
     def drivers(self) -> Mapping[str, Driver]:
         """Return the driver of each resource."""
         return self._drivers
+
+    def senses(self, name: str) -> Senses:
+        """Return what is known of a resource beside its motion."""
+        return self._equipment.senses(name)
 
     @property
     def shared(self) -> Sequence[SharedOutput]:
@@ -96,6 +104,20 @@ class BridgeNode:
         else:
             self._node.get_logger().info(f'{name}: a driver is listening')
 
+    def _check_feedback(self) -> None:
+        problems = self._feedback.problems()
+        for name in {**self._unfed, **problems}:
+            problem = problems.get(name, '')
+            if self._unfed.get(name, '') == problem:
+                continue
+            if name in self._drivers:
+                self._supervision.feedback(name, problem)
+            if problem:
+                self._node.get_logger().warning(f'no feedback: {problem}')
+            else:
+                self._node.get_logger().info(f'{name}: feedback is published')
+        self._unfed = problems
+
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
             cleared = self._supervision.reset()
@@ -109,6 +131,7 @@ class BridgeNode:
         return response
 
     def _publish_diagnostics(self) -> None:
+        self._check_feedback()
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         faults = self._faults()
@@ -120,6 +143,8 @@ class BridgeNode:
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
+        if name in self._unfed:
+            level, text = DiagnosticStatus.WARN, f'no feedback: {self._unfed[name]}'
         if problem:
             level, text = DiagnosticStatus.WARN, f'no stop path: {problem}'
         if fault:
@@ -131,11 +156,12 @@ class BridgeNode:
             hardware_id=name, values=[KeyValue(key='state', value=state.value)])
 
     def _diagnose_emergency(self) -> DiagnosticStatus:
-        problem = self._supervision.emergency()
+        problem, unfed = self._supervision.emergency(), self._unfed.get('estop', '')
+        level = DiagnosticStatus.WARN if unfed else DiagnosticStatus.OK
         return DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if problem else DiagnosticStatus.OK,
+            level=DiagnosticStatus.ERROR if problem else level,
             name=f'{self._node.get_name()}: emergency stop', hardware_id='estop',
-            message=problem or 'not pressed')
+            message=problem or unfed or 'not pressed')
 
 
 class ExecutorThread:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import textwrap
 
+from viam_session_bridge.ros.parameter_blocks import BlockConfig, other_kinds
 from viam_session_bridge.ros.parameter_judgement import FORBIDDEN_IN_NAMES, RESERVED, RESOURCES
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind
@@ -56,7 +57,20 @@ def document() -> str:
         parts.append(f'## A resource with `api: {api}`: {_summary(table)}\n')
         parts.append('`<name>` stands for the name of the resource.\n')
         parts.append(_table('<name>.', table))
+    for name, table in _listed().items():
+        parts.append(f'## A block that `<name>.{name}` lists: {_summary(table)}\n')
+        parts.append('`<name>` stands for the name of the resource, `<block>` for one of the '
+                     f'names in `<name>.{name}`.\n')
+        parts += [f'- kind `{kind}`: {_summary(each)}' for kind, each in table.KINDS.items()]
+        parts.append(('\n' if table.KINDS else '') + _table('<name>.<block>.', table))
     return '\n'.join(parts)
+
+
+def _listed() -> dict[str, type[BlockConfig]]:
+    """Return the tables of the blocks that resources may list, by the name of the list."""
+    return {entry.name: entry.spec.blocks for table in APIS.values()
+            for entry in table_entries(table)
+            if entry.spec.blocks and issubclass(entry.spec.blocks, BlockConfig)}
 
 
 def _summary(table: type) -> str:
@@ -89,8 +103,13 @@ def _default(entry: Entry) -> str:
 
 
 def _drivers(table: type, entry: Entry) -> str:
-    if not issubclass(table, ResourceConfig):
+    if issubclass(table, ResourceConfig):
+        choice, names = 'driver', tuple(table.DRIVERS)
+        without = [each for each in names if entry.name in foreign_to_driver(table, each)]
+    elif issubclass(table, BlockConfig):
+        choice, names = 'kind', tuple(table.KINDS)
+        without = [each for each in names if entry.name in other_kinds(table, each)]
+    else:
         return ''
-    without = [each for each in table.DRIVERS if entry.name in foreign_to_driver(table, each)]
-    owners = [repr(each) for each in table.DRIVERS if each not in without]
-    return f' (only with driver {" or ".join(owners)})' if without else ''
+    owners = [repr(each) for each in names if each not in without]
+    return f' (only with {choice} {" or ".join(owners)})' if without else ''

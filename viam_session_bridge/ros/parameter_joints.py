@@ -25,11 +25,16 @@ class NumberTable:
         'Topic that commands and stops are published on. Relative names follow the namespace',
         form=Form.OUTPUT_TOPIC))
     command: str = field(metadata=described(
-        "What the number means: 'velocity' (a wish in rad/s) or 'power' (a share of full power, "
-        '-1 to 1)', choices=('velocity', 'power')))
+        "What the number means: 'velocity' (a wish in rad/s), 'power' (a share of full power, -1 "
+        "to 1) or 'effort' (the same share, as force or torque: see stop)",
+        choices=('velocity', 'power', 'effort')))
     neutral: float = field(metadata=described(
         'The number that stops: published for every stop, as it is. Not always 0 (1500 for a '
         'PWM pulse, for example), so it has no default', low=-LARGEST, high=LARGEST))
+    stop: str = field(default='', metadata=described(
+        "Must be given with command 'effort', to say that it was thought of. 'zero': neutral is "
+        "no effort, so that the joint coasts and a load that hangs on it falls. 'hold': neutral "
+        'is the effort that carries the load', choices=('zero', 'hold'), empty='other commands'))
     scale: float = field(default=1.0, metadata=described(
         'The number published is offset + scale * wish; negative turns the direction round, 0 '
         'is refused', low=-LARGEST, high=LARGEST))
@@ -62,15 +67,26 @@ class FloatArrayTable(NumberTable):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JointVelocityTable:
+    """Parameters of driver 'joint_state': sensor_msgs/msg/JointState with the joint's velocity."""
+
+    topic: str = field(metadata=described(
+        'Topic that commands and stops are published on. Relative names follow the namespace',
+        form=Form.OUTPUT_TOPIC))
+
+
+@dataclass(frozen=True, kw_only=True)
 class JointFeedbackTable:
     """Parameters of feedback from joint states."""
 
     joint_states_topic: str = field(default='', metadata=described(
         'sensor_msgs/msg/JointState that shows position and speed of the joint. Without '
         'velocities the positions are differentiated', form=Form.FEEDBACK_TOPIC,
+        message='sensor_msgs/msg/JointState',
         empty='no feedback: stops are not verified, moves are timed, there is no position'))
     joint: str = field(default='', metadata=described(
-        'Name of the joint in the joint states', empty='only without joint_states_topic'))
+        "Name of the joint in the joint states, and in the messages of driver 'joint_state'",
+        empty='only without joint_states_topic'))
     joint_scale: float = field(default=1.0, metadata=described(
         'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
         'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
@@ -90,10 +106,12 @@ class JointFeedbackTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotorConfig(JointFeedbackTable, FloatTable, FloatArrayTable, ResourceConfig):
+class MotorConfig(
+        JointFeedbackTable, FloatTable, FloatArrayTable, JointVelocityTable, ResourceConfig):
     """A motor."""
 
-    DRIVERS = {'float': FloatTable, 'float_array': FloatArrayTable}
+    DRIVERS = {
+        'float': FloatTable, 'float_array': FloatArrayTable, 'joint_state': JointVelocityTable}
 
     max_speed: float = field(metadata=described(
         'Speed of the motor at full power. Faster commands are clamped; SetPower(1.0) is this '

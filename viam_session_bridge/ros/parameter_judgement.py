@@ -3,21 +3,23 @@
 """
 Turns the parameters that were found into one configuration or the list of every mistake.
 
-Knows which names exist, given which resources are listed; what a value may be is checked in
-`parameter_values`, how values relate in `parameter_rules`.
+Knows the blocks of the top level; `parameter_filling` reads them, `parameter_rules` relates their
+values, `parameter_unknown` answers the names that nobody knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-import difflib
 from typing import Any
 
+from viam_session_bridge.ros.parameter_blocks import Block
+from viam_session_bridge.ros.parameter_filling import Filling, FORBIDDEN_IN_NAMES
 from viam_session_bridge.ros.parameter_joint_rules import check_joint
+from viam_session_bridge.ros.parameter_output_rules import check_outputs, check_services
+from viam_session_bridge.ros.parameter_position_rules import check_positions
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import (
-    Block,
     check_emergency,
     check_grpc,
     check_resource,
@@ -25,15 +27,13 @@ from viam_session_bridge.ros.parameter_rules import (
     check_topics,
     Surroundings,
 )
-from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind, Spec
-from viam_session_bridge.ros.parameter_tables import (
-    APIS,
-    BridgeConfig,
-    foreign_to_driver,
-    GLOBAL_BLOCKS,
-    table_entries,
-)
-from viam_session_bridge.ros.parameter_values import check_value, Mistake
+from viam_session_bridge.ros.parameter_spec import Entry, Kind, Spec
+from viam_session_bridge.ros.parameter_switch_rules import check_switch
+from viam_session_bridge.ros.parameter_tables import APIS, BridgeConfig, GLOBAL_BLOCKS
+from viam_session_bridge.ros.parameter_unknown import unknown_names
+from viam_session_bridge.ros.parameter_values import Mistake
+
+__all__ = ['FORBIDDEN_IN_NAMES', 'judge', 'RESERVED', 'RESOURCES', 'Verdict']
 
 RESOURCES = Entry('resources', Kind.TEXTS, (), Spec(
     'Names of the resources that Viam clients see; each has a block of its own name'))
@@ -45,7 +45,6 @@ _STANDARD = {
 _QOS_OVERRIDES = 'qos_overrides'
 
 RESERVED = frozenset({RESOURCES.name, _QOS_OVERRIDES, *GLOBAL_BLOCKS, *_STANDARD})
-FORBIDDEN_IN_NAMES = ':+/.'
 
 
 @dataclass
@@ -59,143 +58,55 @@ class Verdict:
 
 def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     """Judge all parameters of a node at once, given by full name."""
-    verdict = Verdict()
-    warnings: list[str] = []
-    names = _resource_names(found, around, verdict)
+    filling = Filling(found)
+    errors, warnings = filling.errors, list[str]()
     shared = {name: Block(name, table) for name, table in GLOBAL_BLOCKS.items()}
-    resources = {name: Block(name, _api(name, found)) for name in names}
-    known = {RESOURCES.name: RESOURCES, **_STANDARD}
+    resources = {
+        name: Block(name, _api(name, found)) for name in _resource_names(filling, around)}
     for block in (*shared.values(), *resources.values()):
-        known.update(_fill(block, found, verdict))
-    verdict.errors += _unknown_names(found, known, {**shared, **resources})
+        filling.fill(block)
+    filling.known.update(_STANDARD)
+    errors += unknown_names(
+        filling, {**shared, **resources}, RESOURCES.name, frozenset({_QOS_OVERRIDES}))
+    values = dict(filling.values)
     for name, entry in _STANDARD.items():
         if name in found:
-            _checked(name, entry, found[name], verdict)
-    check_grpc(shared['grpc'], verdict.errors, warnings)
-    check_sessions(shared['sessions'], verdict.errors, warnings)
-    check_emergency(shared['estop'], verdict.errors, warnings)
+            filling.take(name, entry)
+    check_grpc(shared['grpc'], errors, warnings)
+    check_sessions(shared['sessions'], errors, warnings)
+    check_emergency(shared['estop'], errors, warnings)
     for block in resources.values():
-        check_resource(block, verdict.errors, warnings)
-        check_joint(block, verdict.errors, warnings)
-    check_topics(list(resources.values()), around, verdict.errors, warnings)
-    if not verdict.errors:
-        verdict.config = BridgeConfig(
-            **{name: block.table(**block.values) for name, block in shared.items()},
-            resources=tuple(
-                block.table(name=name, **block.values) for name, block in resources.items()),
-            warnings=tuple(warnings))
-    return verdict
+        check_resource(block, errors, warnings)
+        check_joint(block, errors, warnings)
+        check_positions(block, errors, warnings)
+        check_outputs(block, errors, warnings)
+        check_switch(block, errors, warnings)
+    check_topics(list(resources.values()), around, errors, warnings)
+    check_services(list(resources.values()), around, errors, warnings)
+    if errors:
+        return Verdict(errors=errors, values=values)
+    return Verdict(BridgeConfig(
+        **{name: block.built() for name, block in shared.items()},
+        resources=tuple(block.built() for block in resources.values()),
+        warnings=tuple(warnings)), values=values)
 
 
-def _resource_names(found: Mapping[str, Any], around: Surroundings,
-                    verdict: Verdict) -> list[str]:
-    names = _checked(RESOURCES.name, RESOURCES, found.get(RESOURCES.name) or (), verdict)
+def _resource_names(filling: Filling, around: Surroundings) -> list[str]:
+    names = filling.take(RESOURCES.name, RESOURCES)
     if names is None:
         return []
     if not names:
-        verdict.errors.append(str(Mistake(
+        filling.errors.append(str(Mistake(
             RESOURCES.name, 'nothing',
             'a list with at least one name, such as [base]. If the parameter file has one, check '
             f'that its top-level key matches the name of this node: {around.node_name!r} '
             "(or '/**' for any node)")))
-    verdict.values[RESOURCES.name] = (RESOURCES, names)
-    usable: list[str] = []
-    for name in names:
-        wanted = _name_problem(name, usable)
-        if wanted:
-            verdict.errors.append(str(Mistake(RESOURCES.name, repr(name), wanted)))
-        if name and name not in usable and name not in RESERVED:
-            usable.append(name)
-    return usable
-
-
-def _name_problem(name: str, before: list[str]) -> str | None:
-    if not name or any(each in FORBIDDEN_IN_NAMES or each.isspace() for each in name):
-        return ('names that are not empty and contain no spaces and none of '
-                + ' '.join(FORBIDDEN_IN_NAMES))
-    if name in RESERVED:
-        return 'names other than ' + ', '.join(sorted(RESERVED)) + ', which mean something else'
-    return 'each name once' if name in before else None
+    return filling.usable(
+        RESOURCES.name, names, RESERVED,
+        ', '.join(sorted(RESERVED)) + ', which mean something else')
 
 
 def _api(name: str, found: Mapping[str, Any]) -> type[ResourceConfig]:
     """Return the table of a resource; one without parameters of its own if the API is unknown."""
     api = found.get(f'{name}.api', next(iter(APIS)))
     return APIS[api] if isinstance(api, str) and api in APIS else ResourceConfig
-
-
-def _fill(block: Block, found: Mapping[str, Any], verdict: Verdict) -> dict[str, Entry]:
-    """Check the values of a block; return the parameters that it may have, by full name."""
-    known: dict[str, Entry] = {}
-    foreign = _foreign(block, found)
-    for entry in table_entries(block.table):
-        name = block.full(entry.name)
-        if entry.name in foreign:
-            block.values[entry.name] = entry.default
-            continue
-        known[name] = entry
-        if name not in found and entry.required:
-            verdict.errors.append(str(Mistake(name, 'nothing', accepted(entry))))
-            continue
-        value = _checked(name, entry, found.get(name, entry.default), verdict)
-        if value is not None:
-            block.values[entry.name] = value
-            verdict.values[name] = (entry, value)
-    return known
-
-
-def _foreign(block: Block, found: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that belong to other drivers than the chosen one, with those."""
-    if not issubclass(block.table, ResourceConfig):
-        return {}
-    driver = found.get(block.full('driver'))
-    # Of a wrong driver nobody knows what it needs: then each driver's parameters are in order.
-    if not isinstance(driver, str) or driver not in block.table.DRIVERS:
-        return {}
-    return foreign_to_driver(block.table, driver)
-
-
-def _checked(name: str, entry: Entry, found: Any, verdict: Verdict) -> Any:
-    try:
-        return check_value(name, entry, found)
-    except Mistake as mistake:
-        verdict.errors.append(str(mistake))
-        return None
-
-
-def _unknown_names(found: Mapping[str, Any], known: Mapping[str, Entry],
-                   blocks: Mapping[str, Block]) -> list[str]:
-    errors: list[str] = []
-    strays: dict[str, list[str]] = {}
-    for name in sorted(found):
-        block, _, short = name.partition('.')
-        if name in known or block == _QOS_OVERRIDES:
-            continue
-        if short and block not in blocks:
-            strays.setdefault(block, []).append(name)
-        elif short and blocks[block].table is ResourceConfig:
-            continue  # its API is wrong, so nobody knows which parameters it has
-        else:
-            errors.append(_unknown(name, short, blocks.get(block), found, known))
-    for block, names in strays.items():
-        nearest = difflib.get_close_matches(block, blocks, n=1, cutoff=0.0)[0]
-        errors.append(str(Mistake(
-            ', '.join(names), f'a block {block!r} that is not listed in {RESOURCES.name}',
-            f'the blocks {", ".join(blocks)}; the nearest is {nearest!r}')))
-    return errors
-
-
-def _unknown(name: str, short: str, block: Block | None, found: Mapping[str, Any],
-             known: Mapping[str, Entry]) -> str:
-    if block is not None:
-        owners = _foreign(block, found).get(short)
-        if owners:
-            return str(Mistake(
-                name, f'a parameter that driver {found[block.full("driver")]!r} does not have',
-                f'this parameter with {block.full("driver")} {" or ".join(map(repr, owners))}'))
-        # A match inside the block is meant; the same word elsewhere only looks nearer.
-        inside = [each for each in known if each.startswith(block.full(''))]
-    else:
-        inside = []
-    nearest = difflib.get_close_matches(name, inside or known, n=1, cutoff=0.0)[0]
-    return str(Mistake(name, 'an unknown parameter', f'the nearest known name is {nearest!r}'))

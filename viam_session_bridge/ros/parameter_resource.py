@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
 from viam_session_bridge.ros.parameter_spec import described, Form
 
 
@@ -16,6 +17,8 @@ class ResourceConfig:
     """What every resource has, whatever its API and driver."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = {}
+    # Its driver can set it in motion. Otherwise only commands can, and only stop outputs stop it.
+    MOVES_BY_ITSELF: ClassVar[bool] = True
 
     name: str
     api: str = field(default='base', metadata=described('Viam API that the resource serves'))
@@ -42,6 +45,25 @@ class ResourceConfig:
     driver_node: str = field(default='', metadata=described(
         'Node that must listen for the stop path to count', form=Form.NODE,
         empty='any node counts'))
+    stop_outputs: tuple[StopOutput, ...] = field(default=(), metadata=described(
+        "What is sent on a stop, after the driver's own neutral command", blocks=StopOutput))
+    commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
+        'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
+
+    @property
+    def acknowledged(self) -> bool:
+        """Tell whether the outcome of each stop is reported."""
+        return any(output.ACKNOWLEDGED for output in self.stop_outputs)
+
+    @property
+    def prepares(self) -> bool:
+        """Tell whether something must be released before the next motion."""
+        return any(output.PREPARES for output in self.stop_outputs)
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether its driver leads joints along at every tick."""
+        return bool(getattr(self.DRIVERS[self.driver], 'LEADS', False))
 
     @property
     def feedback_topic(self) -> str:

@@ -9,11 +9,11 @@ A value that did not pass its own check is absent here, so that one mistake is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from viam_session_bridge.ros.parameter_blocks import Block
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_tables import table_entries
 from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
 
 # A receiver that hears fewer commands than this per timeout stops and starts with every delay.
@@ -25,24 +25,12 @@ SHARED_DRIVER = 'float_array'
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a check must know of the node: its full name, namespace, and how it resolves topics."""
+    """What a check must know of the node: its full name, namespace, and how it resolves names."""
 
     node_name: str
     namespace: str
     resolve: Callable[[str], str]
-
-
-@dataclass
-class Block:
-    """One block of the parameter file. `values` holds the values that passed, by short name."""
-
-    name: str
-    table: type
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def full(self, short: str) -> str:
-        """Return the full name of one of the block's parameters."""
-        return f'{self.name}.{short}'
+    resolve_service: Callable[[str], str]
 
 
 def check_grpc(block: Block, errors: list[str], warnings: list[str]) -> None:
@@ -113,10 +101,21 @@ def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None
                 f'{block.full("require_stop_path")} is false.')
 
 
+def moving_commands(block: Block) -> list[Block]:
+    """Return the commands of a resource that move the robot."""
+    return [each for each in block.children.get('commands', []) if each.values.get('moves')]
+
+
 def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> None:
+    still = issubclass(block.table, ResourceConfig) and not block.table.MOVES_BY_ITSELF
+    if still and not block.values.get('safe_position') and not moving_commands(block):
+        return  # nothing would move on if the bridge died
     timeout, without, rate = (
         block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
                                             'command_rate'))
+    tables = getattr(block.table, 'DRIVERS', {})
+    if getattr(tables.get(block.values.get('driver')), 'LEADS', False):
+        without = None  # without commands, its joints stay where they are
     if timeout == 0.0 and without is False:
         errors.append(str(Mistake(
             block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
@@ -142,6 +141,7 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
     """Refuse two uses of one topic, which only show after remapping and namespace."""
     outputs: dict[str, str] = {}
     arrays: dict[str, list[Block]] = {}
+    blocks = [member for block in blocks for member in block.family()]
     owned = [(block, *found) for block in blocks
              for found in _topics([block], Form.OUTPUT_TOPIC)]
     for block, name, topic in owned:
@@ -175,26 +175,38 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
 def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
     """Each place of an array belongs to one resource: a controller refuses any other length."""
     owners: dict[int, Block] = {}
+    widths = {block.name: len(block.values.get('joints') or (1,)) for block in members}
+    places = sum(widths.values())
     for block in members:
         index = block.values.get('index')
         if index is None:
             continue
-        if index in owners:
+        taken = [each for each in range(index, index + widths[block.name]) if each in owners]
+        if taken:
             errors.append(str(Mistake(
-                block.full('index'), f'{index}, like {owners[index].full("index")}',
+                block.full('index'), f'{index}, like {owners[taken[0]].full("index")}',
                 f'an index of its own in {topic}')))
-        elif index >= len(members):
+        elif index + widths[block.name] > places:
             errors.append(str(Mistake(
                 block.full('index'), f'{index}',
-                f'at most {len(members) - 1}: {topic} is shared by {len(members)} resources, and '
-                'an array has a number for each index from 0')))
-        owners.setdefault(index, block)
+                f'at most {places - widths[block.name]}: {topic} is shared by {len(members)} '
+                'resources, and an array has a number for each index from 0')))
+        for place in range(index, index + widths[block.name]):
+            owners.setdefault(place, block)
+    # A controller of ros2_control has one kind of command for all its joints.
+    moving = [block for block in members if 'command' in block.values]
+    for block in members if moving else []:
+        if 'command' not in block.values:
+            errors.append(str(Mistake(
+                block.full('topic'), f'{topic!r} with positions, where '
+                f'{moving[0].full("command")} is {moving[0].values["command"]!r}',
+                'an array with numbers of one kind')))
 
 
 def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:
     return [
         (block.full(entry.name), block.values[entry.name])
-        for block in blocks for entry in table_entries(block.table)
+        for block in blocks for entry in block.entries
         if entry.spec.form is form and block.values.get(entry.name)]
 
 

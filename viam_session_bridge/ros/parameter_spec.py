@@ -45,6 +45,8 @@ class Form(enum.Enum):
     TEXT = 'a non-empty string'
     HOST = 'an IP address or a host name'
     OUTPUT_TOPIC = 'a ROS topic name'
+    SERVICE = 'a ROS service name'
+    ACTION = 'a ROS action name'
     FEEDBACK_TOPIC = 'a ROS topic name to read'
     NODE = "a full node name such as '/robot1/diff_drive_controller'"
     FRAME = 'a tf frame name (no leading slash, no spaces)'
@@ -58,7 +60,9 @@ class Spec:
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
     that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted.
     `empty` says what an empty string or list means; where it is '' none is accepted. `length` is
-    the number of elements of a non-empty list. Only a `mutable` parameter may change at run time.
+    the number of elements of a non-empty list, 0 any number. `blocks` is the table of the blocks
+    that a list of strings names. `message` is the type of the messages of a topic that is read.
+    Only a `mutable` parameter may change at run time.
     """
 
     description: str
@@ -70,6 +74,8 @@ class Spec:
     form: Form = Form.TEXT
     empty: str = ''
     length: int = 0
+    blocks: type | None = None
+    message: str = ''
     mutable: bool = False
 
 
@@ -96,9 +102,13 @@ def described(description: str, **limits: Any) -> dict[str, Spec]:
 def entries(table: type) -> tuple[Entry, ...]:
     """Return the parameters of a table in the order of its fields; others are left out."""
     hints = get_type_hints(table)
-    return tuple(
-        Entry(field.name, _KIND_OF_HINT[hints[field.name]], field.default, field.metadata[_KEY])
-        for field in dataclasses.fields(table) if _KEY in field.metadata)
+    found = []
+    for field in dataclasses.fields(table):
+        spec = field.metadata.get(_KEY)
+        if isinstance(spec, Spec):
+            kind = Kind.TEXTS if spec.blocks else _KIND_OF_HINT[hints[field.name]]
+            found.append(Entry(field.name, kind, field.default, spec))
+    return tuple(found)
 
 
 def accepted(entry: Entry) -> str:
@@ -109,9 +119,13 @@ def accepted(entry: Entry) -> str:
             return ' or '.join(repr(choice) for choice in spec.choices)
         return spec.form.value + (f", or '' ({spec.empty})" if spec.empty else '')
     if entry.kind is Kind.FLOATS:
-        return f'{spec.length} numbers {_bounds(spec)}, or no such line ({spec.empty})'
+        wanted = f'{spec.length} numbers' if spec.length else 'numbers'
+        absent = f', or no such line ({spec.empty})' if spec.empty else ''
+        return f'{wanted} {_bounds(spec)}{absent}'
     if entry.kind in (Kind.INT, Kind.FLOAT):
         return f'{entry.kind.value} {_bounds(spec)}'
+    if spec.blocks:
+        return 'names, each of a block beside this parameter'
     return entry.kind.value
 
 

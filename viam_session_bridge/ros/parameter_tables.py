@@ -5,9 +5,10 @@ The tables of parameters, which are at the same time the frozen configuration th
 
 One dataclass per block of the parameter file. To add a driver, write a dataclass with its
 parameters, name it in the `DRIVERS` of each API it can drive, and add it to that API's bases. To
-add an API, write a dataclass derived from `ResourceConfig` and name it in `APIS`. Reading,
-checking, describing, run-time changes and docs/parameters.md all follow from the tables; rules
-that relate two parameters are in `parameter_checks`.
+add an API, write a dataclass derived from `ResourceConfig` and name it in `APIS`. For a list of
+blocks below a block see `parameter_blocks`. Reading, checking, describing, run-time changes and
+docs/parameters.md all follow from the tables; rules that relate two parameters are in
+`parameter_rules`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_blocks import block_entries, BlockConfig
+from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
 from viam_session_bridge.ros.parameter_joints import MotorConfig
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_servo import ServoConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
+from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class EmergencyConfig:
     topic: str = field(default='', metadata=described(
         'std_msgs/msg/Bool on which true means pressed, latched or not. Once pressed, everything '
         'stops and motion is refused until ~/reset', form=Form.FEEDBACK_TOPIC,
-        empty='no topic; the service ~/estop is always there'))
+        message='std_msgs/msg/Bool', empty='no topic; the service ~/estop is always there'))
     timeout: float = field(default=0.0, metadata=described(
         'Silence of the topic that counts as pressed; 0 lets it be silent, for publishers that '
         'speak only when something changes', unit='s', low=0.0, high=60.0))
@@ -127,7 +132,7 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         low_excluded=True, mutable=True))
     odometry_topic: str = field(default='', metadata=described(
         'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
-        'and Spin', form=Form.FEEDBACK_TOPIC,
+        'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
         empty='no feedback: stops are not verified, moves are timed'))
     rest_linear: float = field(default=0.02, metadata=described(
         'Measured speed below which the base is at rest', unit='m/s', low=0.0, high=1.0,
@@ -159,7 +164,10 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         return self.odometry_topic
 
 
-APIS: Mapping[str, type[ResourceConfig]] = {'base': BaseConfig, 'motor': MotorConfig}
+APIS: Mapping[str, type[ResourceConfig]] = {
+    'base': BaseConfig, 'motor': MotorConfig, 'arm': ArmConfig, 'gantry': GantryConfig,
+    'gripper': GripperConfig, 'servo': ServoConfig, 'switch': SwitchConfig,
+    'button': ButtonConfig, 'generic': GenericConfig}
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
@@ -180,6 +188,8 @@ class BridgeConfig:
 
 def table_entries(table: type) -> tuple[Entry, ...]:
     """Return the parameters of a table, with the choices that follow from other tables."""
+    if issubclass(table, BlockConfig):
+        return block_entries(table, table.KINDS)
     choices: dict[str, tuple[str, ...]] = {}
     if issubclass(table, ResourceConfig):
         choices = {'api': tuple(APIS), 'driver': tuple(table.DRIVERS)}

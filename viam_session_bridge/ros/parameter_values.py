@@ -49,7 +49,9 @@ def check_value(name: str, entry: Entry, found: Any) -> Any:
     if entry.kind is Kind.FLOAT and _is_number(found) and _in_range(float(found), entry):
         return float(found)
     if entry.kind is Kind.FLOATS and isinstance(found, tuple):
-        if len(found) not in (0, entry.spec.length):
+        if not found and not entry.spec.empty:
+            raise mistake
+        if found and len(found) != (entry.spec.length or len(found)):
             raise mistake
         if all(_is_number(each) and _in_range(float(each), entry) for each in found):
             return tuple(float(each) for each in found)
@@ -127,6 +129,8 @@ def _host_problem(text: str) -> str | None:
 
 _FORMS: Mapping[Form, Callable[[str], str | None]] = {
     Form.OUTPUT_TOPIC: _topic_problem,
+    Form.SERVICE: _topic_problem,
+    Form.ACTION: _topic_problem,
     Form.FEEDBACK_TOPIC: _topic_problem,
     Form.NODE: _node_problem,
     Form.FRAME: _frame_problem,

@@ -27,6 +27,7 @@ from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import Surroundings
 from viam_session_bridge.ros.parameter_spec import Kind
 from viam_session_bridge.ros.parameter_startup import explain_startup_error
+from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
 from viam_session_bridge.ros.parameter_tables import (
     BaseConfig,
     BridgeConfig,
@@ -37,9 +38,9 @@ from viam_session_bridge.ros.parameter_tables import (
 )
 
 __all__ = [
-    'BaseConfig', 'BridgeConfig', 'ConfigurationError', 'EmergencyConfig',
-    'explain_startup_error', 'GrpcConfig', 'GuardConfig', 'MotorConfig', 'NODE_NAME', 'read',
-    'ResourceConfig', 'SessionsConfig', 'watch']
+    'BaseConfig', 'BridgeConfig', 'ButtonConfig', 'ConfigurationError', 'EmergencyConfig',
+    'explain_startup_error', 'GenericConfig', 'GrpcConfig', 'GuardConfig', 'MotorConfig',
+    'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'SwitchConfig', 'watch']
 
 NODE_NAME = 'viam_session_bridge'
 
@@ -128,7 +129,8 @@ def _found(node: Node) -> dict[str, Any]:
 
 def _surroundings(node: Node) -> Surroundings:
     return Surroundings(
-        node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name)
+        node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name,
+        node.resolve_service_name)
 
 
 if __name__ == '__main__':

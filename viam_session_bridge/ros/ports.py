@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ROS room needs of the gate, and what the pump needs of a driver. Shapes only."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from viam_session_bridge.core.course import Sample
-from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.events import Errand, Outputs
+from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import State
 
 
@@ -16,6 +17,11 @@ class Round(Protocol):
     @property
     def outputs(self) -> Outputs:
         """Return what drivers are told, and what to log."""
+        ...
+
+    @property
+    def errands(self) -> tuple[Errand, ...]:
+        """Return the commands that run beside motion."""
         ...
 
     def release(self) -> None:
@@ -46,6 +52,10 @@ class Supervision(Protocol):
         """Record whether a stop would reach the driver."""
         ...
 
+    def feedback(self, name: str, problem: str) -> None:
+        """Record why feedback cannot arrive."""
+        ...
+
     def driver_appeared(self, name: str) -> None:
         """Record that a driver has just come up."""
         ...
@@ -60,6 +70,10 @@ class Supervision(Protocol):
 
     def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
         """Take what a driver says of a motion that it answers."""
+        ...
+
+    def moved_late(self, name: str) -> None:
+        """Record that a call was answered only after the stop that was to end its motion."""
         ...
 
     def prepared(self, name: str, epoch: int, problem: str) -> None:
@@ -105,6 +119,19 @@ class PreparingDriver(Protocol):
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
         """Get ready, without moving, and report to Supervision.prepared; must return at once."""
+        ...
+
+
+class ObligingDriver(Protocol):
+    """What a driver has besides, if its resource has commands that do not move it."""
+
+    def call(self, call: Call, answer: Callable[[str, str], None]) -> None:
+        """
+        Begin a command; must return at once.
+
+        answer is called once, on any thread, with what was wrong (empty: nothing) and what was
+        said.
+        """
         ...
 
 

@@ -16,8 +16,14 @@ import threading
 import time
 from typing import cast
 
-from viam_session_bridge.core.events import Output, Outputs
-from viam_session_bridge.ros.ports import Driver, PreparingDriver, SharedOutput, Supervision
+from viam_session_bridge.core.events import Errand, Output, Outputs
+from viam_session_bridge.ros.ports import (
+    Driver,
+    ObligingDriver,
+    PreparingDriver,
+    SharedOutput,
+    Supervision,
+)
 
 # A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.
 SLOW_CALL = 0.02
@@ -99,6 +105,8 @@ class Pump:
             self._drive(output, faults)
         for shared in self._shared:
             self._flush(shared, faults)
+        for errand in polled.errands:
+            self._oblige(errand, faults)
         polled.release()
         if outputs.outputs or outputs.events or faults:
             self._report(outputs, faults)
@@ -116,6 +124,20 @@ class Pump:
         fault = _attempt(act)
         if fault:
             faults[output.resource] = fault
+
+    def _oblige(self, errand: Errand, faults: dict[str, str]) -> None:
+        driver = cast(ObligingDriver, self._drivers[errand.resource])
+
+        def call() -> None:
+            try:
+                driver.call(errand.call, errand.answer)
+            except Exception as problem:
+                errand.answer(f'{type(problem).__name__}: {problem}', '')
+                raise
+
+        fault = _attempt(call)
+        if fault:
+            faults[errand.resource] = fault
 
     def _flush(self, shared: SharedOutput, faults: dict[str, str]) -> None:
         fault = _attempt(shared.flush)

@@ -14,9 +14,9 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 
 def type_name(message_type: type) -> str:
-    """Return a message class's ROS name, such as geometry_msgs/msg/Twist."""
-    package = message_type.__module__.split('.', maxsplit=1)[0]
-    return f'{package}/msg/{message_type.__name__}'
+    """Return a message or service class's ROS name, such as geometry_msgs/msg/Twist."""
+    package, kind, *_ = message_type.__module__.split('.')
+    return f'{package}/{kind}/{message_type.__name__}'
 
 
 def node_name(endpoint: TopicEndpointInfo) -> str:
@@ -27,11 +27,13 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
 
 
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
-                     driver_node: str, choice: str = 'twist or twist_stamped') -> str:
+                     driver_node: str, choice: str = 'twist or twist_stamped',
+                     chosen_by: str = 'driver') -> str:
     """
     Say why nothing that could stop the robot listens to this publisher; empty when it does.
 
-    choice: what a user may choose when the listener wants another type.
+    resource: the block of its parameters. choice: what a user may choose, in the parameter
+    chosen_by, when the listener wants another type.
     """
     matched = publisher.get_subscription_count()
     if matched and not driver_node:
@@ -54,14 +56,42 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
                     f'who does: {found}')
     if not endpoints:
         return (f'{resource}.topic: nobody listens to {topic}, so a stop would reach no driver '
-                f'(expected a subscriber of {wanted}; {resource}.require_stop_path is on)')
+                f'(expected a subscriber of {wanted}; '
+                f'{resource.partition(".")[0]}.require_stop_path is on)')
     if not fitting:
         found = ', '.join(sorted({
             f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
-        return (f'{resource}.driver: it publishes {wanted} on {topic}, but {found}; '
+        return (f'{resource}.{chosen_by}: it publishes {wanted} on {topic}, but {found}; '
                 f'choose {choice} accordingly')
     return (f'{resource}.topic: {topic} has subscribers of {wanted} whose QoS does not match: '
             + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
+
+
+def service_problem(node: Node, service: str, service_type: type, where: str) -> str:
+    """
+    Say what is found where nobody serves this service with this type.
+
+    service: its full name. where: the parameter that names it.
+    """
+    wanted = type_name(service_type)
+    served = dict(node.get_service_names_and_types()).get(service, [])
+    other = ', '.join(one for one in served if one != wanted)
+    if other:
+        return f'{where}: {service} is of type {other}; expected {wanted}'
+    return f'{where}: nobody serves {service} (expected {wanted})'
+
+
+def publisher_problem(node: Node, topic: str, message_type: type) -> str:
+    """Say which publishers of feedback have another type than is read; empty when one fits."""
+    wanted = type_name(message_type)
+    endpoints = node.get_publishers_info_by_topic(topic)
+    if not endpoints:
+        return f'nobody publishes {topic} (expected {wanted})'
+    if any(endpoint.topic_type == wanted for endpoint in endpoints):
+        return ''
+    found = ', '.join(sorted({
+        f'{node_name(endpoint)} publishes {endpoint.topic_type}' for endpoint in endpoints}))
+    return f'expected {wanted} on {topic}, but {found}'
 
 
 def _deaf(endpoint: TopicEndpointInfo) -> bool:

@@ -11,22 +11,35 @@ CLOCK_MONOTONIC. The end of its input is its end, without a farewell.
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
 import json
 import os
 import sys
 import time
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from grpclib.exceptions import GRPCError
+from viam.components.arm import Arm
 from viam.components.base import Base, Vector3
+from viam.components.gantry import Gantry
+from viam.components.gripper import Gripper
 from viam.components.motor import Motor
+from viam.components.servo import Servo
+from viam.proto.common import Pose
 from viam.proto.common import Vector3 as ProtoVector3
+from viam.proto.component.arm import JointPositions
 from viam.proto.component.base import BaseServiceStub, SetPowerRequest
 from viam.robot.client import RobotClient
 from viam.rpc.dial import dial, DialOptions
 
 # The SDK makes clients of those components only whose classes were imported before.
-COMPONENTS: dict[str, Any] = {'motor': Motor}
+COMPONENTS: dict[str, Any] = {
+    'arm': Arm, 'gantry': Gantry, 'gripper': Gripper, 'motor': Motor, 'servo': Servo}
+
+# Arguments that are messages.
+MESSAGES: dict[str, Any] = {'JointPositions': JointPositions, 'Pose': Pose}
 
 OPTIONS = DialOptions(insecure=True, disable_webrtc=True)
 
@@ -34,6 +47,27 @@ OPTIONS = DialOptions(insecure=True, disable_webrtc=True)
 def say(**entry: Any) -> None:
     """Write one line at once."""
     print(json.dumps({**entry, 'at': time.monotonic()}), flush=True)
+
+
+def message(argument: Any) -> Any:
+    """Return an argument; {"Pose": {...}} is the message of that name."""
+    if isinstance(argument, dict) and argument.keys() & MESSAGES.keys():
+        ((name, fields),) = argument.items()
+        return MESSAGES[name](**fields)
+    return argument
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can carry it."""
+    if isinstance(value, Message):
+        return MessageToDict(value, preserving_proto_field_name=True)
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(one) for one in value]
+    return getattr(value, '__dict__', value)
 
 
 class Client:
@@ -70,8 +104,7 @@ class Client:
                    arguments: tuple[Any, ...] = ()) -> Any:
         """Call a method of any other component, by the SDK's names."""
         resource = COMPONENTS[component].from_robot(self._robot, name)
-        value = await getattr(resource, method)(*arguments)
-        return list(value) if isinstance(value, tuple) else getattr(value, '__dict__', value)
+        return plain(await getattr(resource, method)(*map(message, arguments)))
 
     async def block(self, seconds: float) -> None:
         """Block the event loop, as a careless program does."""

@@ -19,22 +19,53 @@ MESSAGES: dict[str, type] = {
 _BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
 
 
+def message_of(message: str, number: float) -> Any:
+    """Return a message of this key of MESSAGES; the number must fit."""
+    if message == 'bool':
+        return Bool(data=bool(number))
+    return MESSAGES[message](data=int(number) if message in _BOUNDS else number)
+
+
+class NumberTopic:
+    """Publishes one number in a message, a key of MESSAGES. Integers are rounded."""
+
+    def __init__(self, node: Node, resource: str, topic: str, *, message: str, driver_node: str,
+                 on_appear: Callable[[], None]) -> None:
+        self._message = message
+        self._bound = _BOUNDS.get(message)
+        self._output = OutputTopic(
+            node, resource, MESSAGES[message], topic, driver_node=driver_node, on_appear=on_appear,
+            choice=f'{resource}.message')
+
+    @property
+    def name(self) -> str:
+        """Return the topic's full name, after namespace and remapping."""
+        return self._output.name
+
+    def publish(self, number: float) -> None:
+        """Publish a number; of a bool: whether it is not 0."""
+        if self._bound is not None:
+            number = min(self._bound, max(-self._bound - 1, round(number)))
+        self._output.publish(message_of(self._message, number))
+
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive at a driver; empty when it would."""
+        return self._output.path_problem()
+
+
 class FloatDriver:
     """
-    Publishes one number.
+    Publishes one number, for a speed or a power.
 
-    message: a key of MESSAGES. Integers are rounded; a bool is neutral, or its opposite for any
-    motion.
+    message: a key of MESSAGES. A bool is neutral, or its opposite for any motion.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, *, message: str, scaling: Scaling,
                  driver_node: str, on_appear: Callable[[], None]) -> None:
         self._scaling = scaling
-        self._message = message
-        self._type: Any = MESSAGES[message]
-        self._output = OutputTopic(
-            node, resource, self._type, topic, driver_node=driver_node, on_appear=on_appear,
-            choice=f'{resource}.message')
+        self._inverted = message == 'bool'
+        self._output = NumberTopic(
+            node, resource, topic, message=message, driver_node=driver_node, on_appear=on_appear)
 
     @property
     def topic(self) -> str:
@@ -44,24 +75,12 @@ class FloatDriver:
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish the number for a wish."""
         number = self._scaling.number(setpoint)
-        if self._message == 'bool':
-            self._output.publish(Bool(data=not self._scaling.neutral))
-            return
-        self._publish(number)
+        self._output.publish(not self._scaling.neutral if self._inverted else number)
 
     def stop(self, epoch: int) -> None:
         """Publish the neutral number."""
-        if self._message == 'bool':
-            self._output.publish(Bool(data=bool(self._scaling.neutral)))
-            return
-        self._publish(self._scaling.neutral)
+        self._output.publish(self._scaling.neutral)
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive at a driver; empty when it would."""
         return self._output.path_problem()
-
-    def _publish(self, number: float) -> None:
-        bound = _BOUNDS.get(self._message)
-        if bound is not None:
-            number = min(bound, max(-bound - 1, round(number)))
-        self._output.publish(self._type(data=number))

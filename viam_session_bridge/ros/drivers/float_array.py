@@ -3,11 +3,13 @@
 """
 Actuators that share one std_msgs/Float64MultiArray, as group controllers of ros2_control take it.
 
-Each has an index of its own. What they are told in one pass of the pump goes out in one message;
-the number of one that nobody moves is its neutral one.
+Each has an index of its own. What they are told in one pass of the pump goes out in one message.
+The number of one that nobody moves is its neutral one, or, of a position, where it is.
 """
 
 from collections.abc import Callable
+import math
+from typing import Protocol
 
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
@@ -17,12 +19,29 @@ from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.output import OutputTopic
 
 
+class Member(Protocol):
+    """One of those who share an array."""
+
+    resource: str
+    on_appear: Callable[[], None]
+
+    def refresh(self) -> None:
+        """Note anew the numbers of joints that nobody moves, before the array goes out."""
+        ...
+
+    def feedback_problem(self) -> str:
+        """Say why nobody knows which numbers leave it where it is; empty when that is known."""
+        ...
+
+
 class FloatArray:
     """The array itself. Indices of its members run from 0 without a gap."""
 
     def __init__(self, node: Node, resource: str, topic: str) -> None:
-        self._members: list[FloatArrayDriver] = []
+        self._members: list[Member] = []
+        # NaN while nobody knows where a joint is.
         self._numbers: dict[int, float] = {}
+        self._owners: dict[int, str] = {}
         self._changed = False
         self._output = OutputTopic(
             node, resource, Float64MultiArray, topic, driver_node='', on_appear=self._on_appear,
@@ -42,9 +61,14 @@ class FloatArray:
              on_appear: Callable[[], None]) -> 'FloatArrayDriver':
         """Return the driver of one index. Before the first message, by the thread that builds."""
         member = FloatArrayDriver(self, resource, index, scaling, driver_node, on_appear)
-        self._members.append(member)
-        self._numbers[index] = scaling.neutral
+        self.add(member, {index: scaling.neutral})
         return member
+
+    def add(self, member: Member, numbers: dict[int, float]) -> None:
+        """Add a member, with the numbers of its indices until it notes others."""
+        self._members.append(member)
+        self._numbers.update(numbers)
+        self._owners.update(dict.fromkeys(numbers, member.resource))
 
     def note(self, index: int, number: float) -> None:
         """Note a number for the next message."""
@@ -52,15 +76,36 @@ class FloatArray:
         self._changed = True
 
     def flush(self) -> None:
-        """Publish what was noted, if anything was."""
-        if self._changed:
-            self._changed = False
-            self._output.publish(Float64MultiArray(
-                data=[self._numbers[index] for index in sorted(self._numbers)]))
+        """
+        Publish what was noted, if anything was.
+
+        Raises RuntimeError while nobody knows where a joint is that it would have to name.
+        """
+        if not self._changed:
+            return
+        for member in self._members:
+            member.refresh()
+        self._changed = False
+        unknown = self._unknown()
+        if unknown:
+            raise RuntimeError(f'no position was ever measured of {", ".join(unknown)}')
+        self._output.publish(Float64MultiArray(
+            data=[self._numbers[index] for index in sorted(self._numbers)]))
 
     def path_problem(self, resource: str, driver_node: str) -> str:
-        """Say why a stop of a member would not arrive at its driver; empty when it would."""
-        return self._output.path_problem(resource, driver_node)
+        """
+        Say why a stop of a member would not arrive at its driver; empty when it would.
+
+        It would not as long as nobody knows where a neighbour is.
+        """
+        return self._output.path_problem(resource, driver_node) or next(
+            filter(None, (member.feedback_problem() for member in self._members)), '')
+
+    def _unknown(self) -> list[str]:
+        """Return the members whose numbers are not known."""
+        return list(dict.fromkeys(
+            self._owners[index] for index, number in self._numbers.items()
+            if math.isnan(number)))
 
     def _on_appear(self) -> None:
         for member in self._members:
@@ -86,6 +131,13 @@ class FloatArrayDriver:
     def stop(self, epoch: int) -> None:
         """Note the neutral number."""
         self._array.note(self._index, self._scaling.neutral)
+
+    def refresh(self) -> None:
+        """Leave the number as it is: neutral, while nobody moves it."""
+
+    def feedback_problem(self) -> str:
+        """Answer that the neutral number is always known."""
+        return ''
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive at a driver; empty when it would."""

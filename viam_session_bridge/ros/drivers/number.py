@@ -12,8 +12,9 @@ class Scaling:
     """
     How a wish for one joint becomes a number: offset + scale * wish, within bounds.
 
-    command: whether the wish is 'velocity' (rad/s) or 'power' (a share of full power); full_speed
-    (rad/s) turns one into the other. neutral: the number that stops, never changed.
+    command: whether the wish is 'velocity' (rad/s), 'power' or 'effort' (a share of the full one),
+    or 'position' (rad or m); full_speed (rad/s) turns a velocity into a share. neutral: the number
+    that stops, never changed.
     """
 
     command: str
@@ -26,11 +27,15 @@ class Scaling:
 
     def number(self, setpoint: Setpoint) -> float:
         """Return the number for a wish. Raises TypeError for one that a joint cannot do."""
-        power = self.command == 'power'
+        power = self.command in ('power', 'effort')
         if isinstance(setpoint, Speed):
             wish = setpoint.value / self.full_speed if power else setpoint.value
         elif isinstance(setpoint, Power):
             wish = setpoint.value if power else setpoint.value * self.full_speed
         else:
             raise TypeError(f'a driver of one number cannot do {setpoint}')
+        return self.bounded(wish)
+
+    def bounded(self, wish: float) -> float:
+        """Return the number for a wish that is in the command's unit already."""
         return min(self.maximum, max(self.minimum, self.offset + self.scale * wish))

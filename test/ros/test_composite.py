@@ -1,0 +1,356 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A driver with its stop outputs and commands: order, faults, who is told what came of it."""
+
+from collections.abc import Iterator
+from itertools import count
+import signal
+import time
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+
+from processes import wait_until
+from servers import Servers, serving
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.errors import StopOutstanding
+from viam_session_bridge.core.events import Ended, Outputs
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.gate import Gate, make_gate
+from viam_session_bridge.ros.drivers.answers import Answers
+from viam_session_bridge.ros.drivers.services import Services
+from viam_session_bridge.ros.fittings import Fittings
+from viam_session_bridge.ros.parameter_outputs import (
+    CommandConfig,
+    LockOutput,
+    SetBoolOutput,
+    StopOutput,
+    TriggerOutput,
+)
+from viam_session_bridge.ros.parameter_tables import BaseConfig
+from viam_session_bridge.ros.pump import Pump
+
+_numbers = count(1)
+FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
+SOCKET = 1
+
+
+@pytest.fixture(scope='module')
+def servers() -> Iterator[Servers]:
+    with serving() as servers:
+        yield servers
+
+
+class Recorder:
+    """The driver itself: writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.fault = False
+
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
+        self.told.append(setpoint)
+
+    def stop(self, epoch: int) -> None:
+        self.told.append(None)
+        if self.fault:
+            raise OSError('unplugged')
+
+    def path_problem(self) -> str:
+        return ''
+
+
+class Rig:
+    """A gate and its pump, around one base with what it is fitted with."""
+
+    def __init__(self, node: Node, outputs: tuple[StopOutput, ...] = (),
+                 commands: tuple[CommandConfig, ...] = (), stop_timeout: float = 3.0) -> None:
+        config = BaseConfig(
+            name='base', driver='twist', topic='unused', stop_outputs=outputs, commands=commands,
+            stop_timeout=stop_timeout)
+        self.gate: Gate = make_gate([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
+            ActuatorSettings(stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
+                             acknowledged=config.acknowledged, prepares=config.prepares)))],
+            Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
+        self.recorder = Recorder()
+        self.driver: Any = Fittings(
+            node, Services(node), self.gate, config, lambda: None).fitted(self.recorder)
+        self.faults: list[str] = []
+        self.pump = Pump(self.gate, {'base': self.driver}, self._report, self._died)
+        self.caller = Caller(self.gate.start_session(Caller()).id, socket=SOCKET)
+        self.ended: list[Ended] = []
+        self.answers: list[tuple[str, str]] = []
+        self.pump.start()
+
+    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        self.faults += faults.values()
+
+    def _died(self, problem: BaseException) -> None:
+        self.faults.append(f'died: {problem!r}')
+
+    def command(self, motion: Motion = FORWARD) -> None:
+        # As the poller does: a claim of a connection needs evidence that is newer than itself.
+        self.gate.command('base', motion, self.caller, self.ended.append)
+        self.gate.look(self.gate.now(), frozenset({SOCKET}))
+
+    def run(self, command: str, **arguments: bool) -> tuple[str, str]:
+        """Run a command that does not move; returns what was wrong, and what was said."""
+        before = len(self.answers)
+        self.gate.errand(
+            'base', Call(command, arguments), lambda *answer: self.answers.append(answer))
+        wait_until(lambda: len(self.answers) > before, 'an answer')
+        return self.answers[before]
+
+    def wait_state(self, state: State) -> None:
+        wait_until(lambda: self.gate.states()['base'] is state, state.value)
+
+    def wait_path(self) -> None:
+        wait_until(lambda: not self.driver.path_problem(), 'the stop path')
+
+
+@pytest.fixture
+def rig(node: Node) -> Iterator[Any]:
+    rigs: list[Rig] = []
+
+    def make(*outputs: StopOutput, **options: Any) -> Rig:
+        rigs.append(Rig(node, outputs, **options))
+        return rigs[-1]
+
+    yield make
+    for one in rigs:
+        assert one.pump.stop(5.0)
+
+
+def new_name(node: Node) -> str:
+    return f'{node.get_namespace()}/composite{next(_numbers)}'
+
+
+def trigger(name: str, service: str) -> TriggerOutput:
+    return TriggerOutput(name=name, kind='trigger', service=service, call_timeout=0.5)
+
+
+def dock(service: str, **options: Any) -> CommandConfig:
+    return CommandConfig(
+        name='dock', service=service, **{'kind': 'trigger', 'moves': True, **options})
+
+
+def test_a_stop_waits_for_every_answer(node: Node, servers: Servers, rig: Any) -> None:
+    """The driver's own zero goes out meanwhile; motion is refused until the last has answered."""
+    first, second = new_name(node), new_name(node)
+    for name in (first, second):
+        servers.order('serve', kind='trigger', name=name)
+    one = rig(trigger('a', first), trigger('b', second))
+    one.wait_path()
+    one.command()
+    servers.order('say', name=second, delay=0.5)
+    one.gate.stop('base')
+    servers.wait_called(second)
+    assert servers.called(first) and None in one.recorder.told
+    with pytest.raises(StopOutstanding):
+        one.command()
+    one.wait_state(State.IDLE)
+    servers.order('say', name=second)
+    assert not one.faults
+
+
+def test_one_refusal_is_a_stop_that_failed(node: Node, servers: Servers, rig: Any) -> None:
+    """However well the others answer, until the one says yes."""
+    good, bad = new_name(node), new_name(node)
+    for name in (good, bad):
+        servers.order('serve', kind='trigger', name=name)
+    servers.order('say', name=bad, mode='no')
+    one = rig(trigger('a', good), trigger('b', bad))
+    one.wait_path()
+    one.gate.stop('base')
+    one.wait_state(State.UNCONFIRMED)
+    servers.order('say', name=bad)
+    one.wait_state(State.IDLE)
+
+
+def test_a_missing_service_fails_the_stop_but_delays_no_zero(node: Node, rig: Any) -> None:
+    """And it is a hole in the stop path, named before anything moves."""
+    name = new_name(node)
+    one = rig(trigger('a', name), stop_timeout=1.0)
+    assert one.driver.path_problem() == (
+        f'base.a.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
+    began = time.monotonic()
+    one.gate.stop('base')
+    wait_until(lambda: None in one.recorder.told, 'the zero')
+    assert time.monotonic() - began < 1.0
+    one.wait_state(State.UNCONFIRMED)
+    assert not one.faults
+
+
+def test_a_driver_that_raises_skips_no_stop_output(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """The fault is reported, the service is called."""
+    name = new_name(node)
+    servers.order('serve', kind='trigger', name=name)
+    one = rig(trigger('a', name))
+    one.wait_path()
+    one.recorder.fault = True
+    one.gate.stop('base')
+    servers.wait_called(name)
+    wait_until(lambda: one.faults, 'the fault')
+    assert 'unplugged' in one.faults[0]
+
+
+def test_motion_waits_until_everything_is_released(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """The power is switched on and the lock opened before the first velocity."""
+    power, lock = new_name(node), new_name(node)
+    servers.order('serve', kind='set_bool', name=power)
+    servers.order('listen', topic=lock)
+    one = rig(
+        SetBoolOutput(name='power', kind='set_bool', service=power, value=False, release=True),
+        LockOutput(name='lock', kind='lock', topic=lock, value=True, release=False))
+    one.wait_path()
+    servers.order('say', name=power, delay=0.2)
+    one.command()
+    servers.wait_called(power)
+    assert not one.recorder.told
+    wait_until(lambda: FORWARD.setpoint in one.recorder.told, 'motion')
+    servers.order('say', name=power)
+    assert [called.data for called in servers.called(power)] == [True]
+    assert {called.data for called in servers.called(lock)} == {False}
+    one.gate.stop('base')
+    one.wait_state(State.IDLE)
+    assert [called.data for called in servers.called(power)] == [True, False]
+    assert servers.called(lock)[-1].data is True
+
+
+def test_what_cannot_be_released_does_not_move(node: Node, servers: Servers, rig: Any) -> None:
+    """The call that waits hears why, and the robot is stopped again."""
+    power = new_name(node)
+    servers.order('serve', kind='set_bool', name=power)
+    one = rig(
+        SetBoolOutput(name='power', kind='set_bool', service=power, value=False, release=True))
+    one.wait_path()
+    servers.order('say', name=power, mode='no')
+    one.command()
+    [ended] = wait_until(lambda: one.ended, 'the end')
+    assert ended.reason is Reason.NOT_READY and f'{power} says no' in ended.detail
+    assert FORWARD.setpoint not in one.recorder.told
+
+
+# --- Commands
+
+
+def test_a_command_that_moves_is_owned_and_stopped(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """Its call is answered when the service has answered, the motion goes on until its stop."""
+    service, halt = new_name(node), new_name(node)
+    for name in (service, halt):
+        servers.order('serve', kind='trigger', name=name)
+    one = rig(trigger('halt', halt), commands=(dock(service),))
+    one.wait_path()
+    wait_until(lambda: one.run('dock')[0] == '', 'its service')
+    one.command(Motion(Call('dock'), once=True, answered=True, monitored=False))
+    [ended] = wait_until(lambda: one.ended, 'the answer')
+    assert (ended.reason, ended.detail) == (Reason.DONE, f'{service} says yes')
+    assert one.gate.states()['base'] is State.MOVING and not servers.called(halt)
+    one.gate.look(one.gate.now(), frozenset())
+    servers.wait_called(halt)
+    one.wait_state(State.IDLE)
+    assert one.recorder.told and set(one.recorder.told) == {None}
+
+
+def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig: Any) -> None:
+    """Nobody knows what it began before it said no."""
+    service = new_name(node)
+    servers.order('serve', kind='trigger', name=service)
+    servers.order('say', name=service, mode='no')
+    one = rig(commands=(dock(service),))
+    wait_until(lambda: 'not served' not in one.run('dock')[0], 'its service')
+    one.command(Motion(Call('dock'), once=True, answered=True))
+    [ended] = wait_until(lambda: one.ended, 'the answer')
+    assert ended.reason is Reason.REFUSED
+    assert ended.detail == f'base.dock.service: {service}: the answer was no: {service} says no'
+    wait_until(lambda: None in one.recorder.told, 'the stop')
+
+
+def test_a_command_that_hung_and_wakes_after_the_stop_is_stopped_again(
+        node: Node, rig: Any) -> None:
+    """It may have begun to move when everybody had gone."""
+    service = new_name(node)
+    with serving('hung') as hung:
+        hung.order('serve', kind='trigger', name=service)
+        one = rig(commands=(dock(service, call_timeout=0.5),))
+        wait_until(lambda: 'not served' not in one.run('dock')[0], 'its service')
+        hung.freeze()
+        one.command(Motion(Call('dock'), once=True, answered=True))
+        [ended] = wait_until(lambda: one.ended, 'the end')
+        assert ended.reason is Reason.REFUSED
+        assert ended.detail == f'base.dock.service: {service} has not answered within 0.5 s'
+        one.wait_state(State.IDLE)
+        stops = len(one.recorder.told)
+        hung.signal(signal.SIGCONT)
+        wait_until(lambda: len(one.recorder.told) > stops, 'one more stop')
+        one.wait_state(State.IDLE)
+
+
+def test_a_command_that_does_not_move_leaves_motion_alone(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """Also while it takes its time."""
+    lamp = new_name(node)
+    servers.order('serve', kind='set_bool', name=lamp)
+    one = rig(commands=(CommandConfig(
+        name='lamp', kind='set_bool', service=lamp, moves=False, call_timeout=2.0),))
+    wait_until(lambda: one.run('lamp', data=True)[0] == '', 'its service')
+    one.command()
+    servers.order('say', name=lamp, delay=0.5)
+    sent = len(one.recorder.told)
+    assert one.run('lamp', data=False) == ('', f'{lamp} says yes')
+    assert len(one.recorder.told) - sent >= 5 and None not in one.recorder.told
+    servers.order('say', name=lamp)
+    assert servers.called(lamp)[-1].data is False
+
+
+def test_a_command_of_a_service_that_is_missing_or_hangs_is_answered_in_time(
+        node: Node, rig: Any) -> None:
+    """With the parameter and the service."""
+    name = new_name(node)
+    one = rig(commands=(dock(name, moves=False, call_timeout=0.5),))
+    assert one.run('dock') == (f'base.dock.service: {name} is not served', '')
+    with serving('hung') as hung:
+        hung.order('serve', kind='trigger', name=name)
+        wait_until(lambda: one.run('dock')[0] == '', 'its service')
+        hung.freeze()
+        assert one.run('dock') == (
+            f'base.dock.service: {name} has not answered within 0.5 s', '')
+
+
+def test_an_unknown_command_names_those_that_exist(node: Node, rig: Any) -> None:
+    """The RPC side refuses it before; a driver does not rely on that."""
+    one = rig(commands=(dock(new_name(node)),))
+    assert one.run('undock') == ("base: no command is named 'undock'; there are: dock", '')
+
+
+# --- Answers
+
+
+def test_answers_are_complete_when_all_are_well() -> None:
+    """A problem is told at once; a part that answers again takes its word back."""
+    told: list[tuple[int, str]] = []
+    answers = Answers(lambda epoch, problem: told.append((epoch, problem)))
+    a, b = answers.part(), answers.part()
+    answers.begin(1)
+    a(1, '')
+    assert not told
+    b(1, 'stuck')
+    b(1, '')
+    assert told == [(1, 'stuck'), (1, '')]
+    answers.begin(2)
+    a(1, '')
+    b(2, '')
+    assert len(told) == 2
+    answers.begin(2)
+    a(2, '')
+    assert told[-1] == (2, '')

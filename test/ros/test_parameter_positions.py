@@ -1,0 +1,198 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of arms, gantries, grippers, servos, and of motors with efforts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from viam_session_bridge.ros.parameter_components import (
+    ArmConfig,
+    GantryConfig,
+    GripperConfig,
+    PositionedConfig,
+)
+from viam_session_bridge.ros.parameter_descriptors import descriptor
+from viam_session_bridge.ros.parameter_judgement import judge
+from viam_session_bridge.ros.parameter_rules import Surroundings
+from viam_session_bridge.ros.parameter_servo import ServoConfig
+from viam_session_bridge.ros.parameter_tables import APIS, foreign_to_driver, table_entries
+
+AROUND = Surroundings(
+    '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
+    lambda service: f'/{service.lstrip("/")}')
+
+ARM: dict[str, Any] = {
+    'arm.api': 'arm', 'arm.driver': 'joint_trajectory', 'arm.topic': 'arm/trajectory',
+    'arm.joints': ['shoulder', 'elbow'], 'arm.joint_states_topic': 'joint_states',
+    'arm.accept_no_timeout': True, 'arm.max_joint_speed': 1.0}
+GANTRY: dict[str, Any] = {
+    'gantry.api': 'gantry', 'gantry.driver': 'float_array', 'gantry.topic': 'group',
+    'gantry.joints': ['x', 'y'], 'gantry.joint_states_topic': 'joint_states',
+    'gantry.stop': 'hold', 'gantry.lengths_m': [1.0, 0.5], 'gantry.max_speed': 0.1}
+GRIPPER: dict[str, Any] = {
+    'hand.api': 'gripper', 'hand.driver': 'float', 'hand.topic': 'hand',
+    'hand.joints': ['finger'], 'hand.stop': 'last', 'hand.open_position': 1.0,
+    'hand.closed_position': 0.0, 'hand.max_speed': 1.0, 'hand.tolerance': 0.05,
+    'hand.rest_speed': 0.02}
+SERVO: dict[str, Any] = {
+    'pan.api': 'servo', 'pan.driver': 'float', 'pan.topic': 'pan', 'pan.stop': 'number',
+    'pan.stop_number': 1500.0, 'pan.max_speed_deg_s': 60.0}
+MOTOR: dict[str, Any] = {
+    'lift.api': 'motor', 'lift.driver': 'float', 'lift.topic': 'lift', 'lift.command': 'effort',
+    'lift.stop': 'hold', 'lift.neutral': 12.0, 'lift.scale': 40.0, 'lift.max_speed': 1.0,
+    'lift.accept_no_timeout': True}
+ALL = {'arm': ARM, 'gantry': GANTRY, 'hand': GRIPPER, 'pan': SERVO, 'lift': MOTOR}
+
+
+def found(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of one resource, changed (None takes a value away)."""
+    values = {'resources': [name], **ALL[name], **changes}
+    return {each: value for each, value in values.items() if value is not None}
+
+
+def config(name: str, **changes: Any) -> Any:
+    """Return the configuration of one resource that must be in order."""
+    verdict = judge(found(name, {f'{name}.{each}': value for each, value in changes.items()}),
+                    AROUND)
+    assert verdict.config is not None, verdict.errors
+    return verdict.config.resources[0]
+
+
+def errors(name: str, **changes: Any) -> list[str]:
+    """Return the mistakes in one resource."""
+    return judge(found(name, {f'{name}.{each}': value for each, value in changes.items()}),
+                 AROUND).errors
+
+
+def test_all_of_them_beside_each_other() -> None:
+    """Each with its table."""
+    verdict = judge({'resources': list(ALL), **{
+        name: value for values in ALL.values() for name, value in values.items()}}, AROUND)
+    assert verdict.config is not None, verdict.errors
+    arm, gantry, hand, pan, _ = verdict.config.resources
+    assert isinstance(arm, ArmConfig) and arm.names == ('shoulder', 'elbow') and not arm.leads
+    assert isinstance(gantry, GantryConfig) and gantry.leads and gantry.near == 0.002
+    assert isinstance(hand, GripperConfig) and hand.fastest == 1.0 and not hand.feedback_topic
+    assert isinstance(pan, ServoConfig) and pan.fastest == pytest.approx(1.0472, abs=1e-4)
+
+
+@pytest.mark.parametrize(('name', 'changes'), [
+    ('arm', {'driver': 'joint_state', 'stop': 'zero'}),
+    ('arm', {'driver': 'float_array', 'stop': 'hold'}),
+    ('arm', {'joint_minimums': [-1.0, -2.0], 'joint_maximums': [1.0, 2.0]}),
+    ('arm', {'continuous_joints': ['elbow'], 'prismatic_joints': ['shoulder']}),
+    ('arm', {'pose_goal_topic': 'goal', 'pose_topic': 'pose'}),
+    ('gantry', {'home_m': [1.0, 0.0], 'offsets_m': [-0.5, 0.0]}),
+    ('hand', {'driver': 'joint_trajectory', 'stop': None, 'joint_states_topic': 'joint_states',
+              'accept_no_timeout': True}),
+    ('hand', {'stop': 'number', 'stop_number': 0.0}),
+    ('pan', {'stop': 'hold', 'stop_number': None, 'joint_states_topic': 's', 'joint': 'pan'}),
+    ('pan', {'message': 'int16'}),
+    ('lift', {'stop': 'zero', 'neutral': 0.0}),
+    ('lift', {'command': 'power', 'stop': None}),
+    ('lift', {'driver': 'joint_state', 'command': None, 'stop': None, 'neutral': None,
+              'scale': None, 'joint': 'lift'})])
+def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
+    """Other drivers, other stops."""
+    assert config(name, **changes).name == name
+
+
+@pytest.mark.parametrize(('name', 'changes', 'parameter', 'says'), [
+    ('arm', {'joint_states_topic': None}, 'arm.joint_states_topic', ['nothing']),
+    ('arm', {'joints': []}, 'arm.joints', ['name of each joint']),
+    ('arm', {'joints': ['a', 'a']}, 'arm.joints', ['each joint once']),
+    ('arm', {'driver': 'float'}, 'arm.driver', ["'joint_trajectory' or 'joint_state'"]),
+    ('arm', {'driver': 'joint_state'}, 'arm.stop', ['nothing', "'hold' or 'zero'"]),
+    ('arm', {'driver': 'joint_state', 'stop': 'last'}, 'arm.stop', ["'last'", "'hold'"]),
+    ('arm', {'driver': 'float_array', 'stop': 'number'}, 'arm.stop',
+     ["'number'", "'hold'", "arm.api 'arm'"]),
+    ('arm', {'stop': 'hold'}, 'arm.stop', ["driver 'joint_trajectory' does not have"]),
+    ('arm', {'hold_time': 0.6}, 'arm.hold_time', ['0.6', 'from 0.1 to 0.5 s']),
+    ('arm', {'joint_minimums': [-1.0, -2.0]}, 'arm.joint_maximums',
+     ['nothing', 'arm.joint_minimums']),
+    ('arm', {'joint_minimums': [-1.0], 'joint_maximums': [1.0, 2.0]}, 'arm.joint_minimums',
+     ['1 numbers', '2, one for each of arm.joints']),
+    ('arm', {'joint_minimums': [-1.0, 2.0], 'joint_maximums': [1.0, 2.0]}, 'arm.joint_minimums',
+     ['2 for elbow', 'less than', '(2)']),
+    ('arm', {'continuous_joints': ['wrist']}, 'arm.continuous_joints',
+     ["'wrist'", 'shoulder, elbow']),
+    ('arm', {'pose_goal_topic': 'goal'}, 'arm.pose_topic', ['nothing', 'arm.pose_goal_topic']),
+    ('arm', {'accept_no_timeout': None}, 'arm.receiver_timeout', ['no command timeout']),
+    ('gantry', {'lengths_m': [1.0]}, 'gantry.lengths_m', ['1 numbers', '2']),
+    ('gantry', {'lengths_m': []}, 'gantry.lengths_m', ['[]', 'numbers above 0']),
+    ('gantry', {'home_m': [0.0, 0.6]}, 'gantry.home_m', ['0.6 for y', '(0.5)']),
+    ('gantry', {'driver': 'float'}, 'gantry.joints', ['2 joints', 'one']),
+    ('gantry', {'minimum': 2.0, 'maximum': 1.0}, 'gantry.minimum', ['2', 'gantry.maximum']),
+    ('hand', {'stop': None}, 'hand.stop', ['nothing', "'hold' or 'last' or 'number'"]),
+    ('hand', {'stop': 'hold'}, 'hand.joint_states_topic', ['nothing', "hand.stop is 'hold'"]),
+    ('hand', {'stop': 'number'}, 'hand.stop_number', ['nothing', "hand.stop is 'number'"]),
+    ('hand', {'closed_position': 0.95}, 'hand.closed_position', ['0.95', 'hand.tolerance']),
+    ('hand', {'driver': 'joint_trajectory', 'stop': None, 'accept_no_timeout': True},
+     'hand.joint_states_topic', ['nothing', 'which a stop holds']),
+    ('pan', {'message': 'int16', 'stop_number': 40000.0}, 'pan.stop_number',
+     ['40000', 'from -32768 to 32767']),
+    ('pan', {'scale': 0.0}, 'pan.scale', ['0', 'another number']),
+    ('pan', {'joint_scale': 0.0}, 'pan.joint_scale', ['0']),
+    ('pan', {'minimum_deg': 90.0, 'maximum_deg': 45.0}, 'pan.minimum_deg',
+     ['90', 'pan.maximum_deg (45)']),
+    ('pan', {'joint_states_topic': 'states'}, 'pan.joint', ['nothing', 'name of the joint']),
+    ('pan', {'driver': 'joint_state', 'stop': 'zero', 'stop_number': None}, 'pan.joint',
+     ['nothing', 'name of the joint']),
+    ('lift', {'stop': None}, 'lift.stop', ['nothing', 'a load falls', "'effort'"]),
+    ('lift', {'stop': 'zero'}, 'lift.neutral', ['12', 'lift.offset (0)']),
+    ('lift', {'neutral': 0.0}, 'lift.neutral', ['0', 'another number than lift.offset']),
+    ('lift', {'command': 'power'}, 'lift.stop', ["'hold'", "only with lift.command 'effort'"]),
+    ('lift', {'driver': 'joint_state', 'command': None, 'stop': None, 'neutral': None,
+              'scale': None}, 'lift.joint', ['nothing'])])
+def test_a_mistake_is_told_once_with_its_parameter(
+        name: str, changes: dict[str, Any], parameter: str, says: list[str]) -> None:
+    """What was found, and what is accepted."""
+    [error] = errors(name, **changes)
+    assert error.startswith(f'{parameter}: found '), error
+    assert all(each in error for each in says), error
+
+
+def test_an_array_has_a_place_for_each_joint() -> None:
+    """Several resources, several joints each, without gap and overlap, and of one kind."""
+    def together(first: int, second: int) -> list[str]:
+        values = found('gantry', {'resources': ['gantry', 'second'], **{
+            name.replace('gantry', 'second'): value for name, value in GANTRY.items()}})
+        return judge({**values, 'gantry.index': first, 'second.index': second}, AROUND).errors
+
+    assert together(0, 2) == together(2, 0) == []
+    [error] = together(1, 2)
+    assert error.startswith('second.index: found 2, like gantry.index')
+    [error] = together(3, 0)
+    assert error.startswith('gantry.index: found 3; accepted: at most 2')
+    mixed = {**GANTRY, 'resources': ['gantry', 'motor'], 'motor.api': 'motor',
+             'motor.driver': 'float_array', 'motor.topic': 'group', 'motor.command': 'velocity',
+             'motor.neutral': 0.0, 'motor.max_speed': 1.0, 'motor.index': 2,
+             'motor.accept_no_timeout': True}
+    [error] = judge(mixed, AROUND).errors
+    assert error.startswith("gantry.topic: found '/group' with positions, where motor.command")
+
+
+def test_a_pose_goal_is_an_output_like_any_other() -> None:
+    """Nobody else may publish there."""
+    [error] = errors('arm', pose_goal_topic='arm/trajectory', pose_topic='pose')
+    assert error.startswith('arm.pose_goal_topic: found') and 'like arm.topic' in error
+
+
+def test_led_joints_need_no_receiver_timeout() -> None:
+    """They stay where they are when the bridge dies; a trajectory goes on to its end."""
+    for api, table in APIS.items():
+        if issubclass(table, PositionedConfig):
+            for driver, its_table in table.DRIVERS.items():
+                assert its_table.LEADS == (driver != 'joint_trajectory'), (api, driver)
+
+
+def test_every_parameter_is_described() -> None:
+    """With its unit and range, and for drivers that have it only."""
+    for table in (ArmConfig, GantryConfig, GripperConfig, ServoConfig):
+        for entry in table_entries(table):
+            shown = descriptor(entry)
+            assert shown.description and shown.additional_constraints, entry.name
+    assert 'hold_time' in foreign_to_driver(ArmConfig, 'joint_state')
+    assert 'stop' in foreign_to_driver(ArmConfig, 'joint_trajectory')

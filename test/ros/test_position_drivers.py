@@ -1,0 +1,288 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers of joints that go to positions, as simulated joints in other processes see them."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+import time
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+
+from processes import Programs, wait_until
+from simulated_joints import SimulatedJoints, Told
+from viam_session_bridge.core.setpoints import Speed, Trajectory, Waypoint
+from viam_session_bridge.ros.drivers.float_array import FloatArray
+from viam_session_bridge.ros.drivers.float_array_position import FloatArrayPositionDriver
+from viam_session_bridge.ros.drivers.float_position import FloatPositionDriver
+from viam_session_bridge.ros.drivers.joint_state import JointStateDriver, JointVelocityDriver
+from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriver
+from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
+from viam_session_bridge.ros.hold import HoldSettings
+from viam_session_bridge.ros.joint_states import JointStates
+
+NAMES = ('shoulder', 'elbow')
+START = (0.5, -0.5)
+HOLD = HoldSettings(tolerance=0.02, standing=0.05, fastest=2.0)
+TICK = 0.05
+
+_numbers = count(1)
+
+
+class Rig:
+    """A driver, the joints that it drives, and the joint states between them."""
+
+    def __init__(self, node: Node, programs: Programs, names: tuple[str, ...],
+                 start: tuple[float, ...], make: Callable[..., Any], type: str,  # noqa: A002
+                 **options: Any) -> None:
+        self._start = start
+        prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
+        states = JointStates(node, f'{prefix}/states')
+        joints = Joints(
+            names, HOLD, TICK, time.monotonic, lambda: states.problem(self._group))
+        self.appeared = 0
+        self.driver = make(
+            f'{prefix}/command', joints, driver_node='', on_appear=self._on_appear)
+        self._group = states.watch('arm', names, self.driver.observe)
+        self.joints: SimulatedJoints = programs.add(SimulatedJoints(
+            f'{prefix}/command', *names, type=type, start=start,
+            joint_states=f'{prefix}/states', **options), ready=False)
+
+    def _on_appear(self) -> None:
+        self.appeared += 1
+
+    def wait_ready(self) -> None:
+        """Wait until they hear: a best-effort reader may be late by seconds."""
+        self.joints.wait_ready()
+        wait_until(lambda: not self.driver.path_problem(), 'a stop path')
+        self.repeat(lambda: self.driver.send(way(*self._start, time=0.1), 0), lambda told: True)
+
+    @property
+    def positions(self) -> tuple[float, ...]:
+        assert self._group.reading is not None
+        return self._group.reading.positions
+
+    def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
+        """Act at every tick until the joints were told something, and return it."""
+        since, tick = time.monotonic(), [0.0]
+
+        def told() -> Told | None:
+            if time.monotonic() >= tick[0]:
+                tick[0] = time.monotonic() + TICK
+                act()
+            return next(filter(until, self.joints.since(since)), None)
+        return wait_until(told, 'what the joints were told')
+
+
+def way(*positions: float, time: float = 1.0, **options: Any) -> Trajectory:
+    return Trajectory((Waypoint(time, positions, **options),))
+
+
+@pytest.fixture(scope='module')
+def trajectories(node: Node, shared: Programs) -> Iterator[Rig]:
+    """Give joints behind a controller that follows trajectories."""
+    rig = Rig(node, shared, NAMES, START, lambda topic, joints, **common: JointTrajectoryDriver(
+        node, 'arm', topic, joints, hold_time=0.2, **common), 'trajectory')
+    rig.wait_ready()
+    yield rig
+
+
+def test_a_trajectory_arrives_whole(trajectories: Rig) -> None:
+    """Every joint by its name, and at rest at its end, or the controller would reject it."""
+    asked = Trajectory((
+        Waypoint(0.0, START, (0.0, 0.0)), Waypoint(0.5, (0.6, -0.5), (0.1, 0.0)),
+        Waypoint(1.0, (0.7, -0.4), (0.2, 0.1))))
+    since = time.monotonic()
+    told = trajectories.repeat(
+        lambda: trajectories.driver.send(asked, 1), lambda told: told.kind == 'trajectory')
+    assert told.what['names'] == list(NAMES)
+    assert told.what['points'] == [
+        {'time': 0.5, 'positions': [0.6, -0.5], 'velocities': [0.1, 0.0]},
+        {'time': 1.0, 'positions': [0.7, -0.4], 'velocities': [0.0, 0.0]}]
+    wait_until(lambda: trajectories.positions == pytest.approx((0.7, -0.4)), 'arrival')
+    assert not trajectories.joints.since(since, 'rejected')
+
+
+@pytest.mark.parametrize(('asked', 'points'), [
+    (way(0.7, -0.4, time=0.0), [{'time': 0.2, 'positions': [0.7, -0.4], 'velocities': []}]),
+    (Trajectory((Waypoint(0.5, (0.7, -0.4), (0.1, 0.1)), Waypoint(1.0, (0.7, -0.4)))),
+     [{'time': time, 'positions': [0.7, -0.4], 'velocities': []} for time in (0.5, 1.0)])])
+def test_what_a_controller_would_reject_is_mended(
+        trajectories: Rig, asked: Trajectory, points: list[dict[str, Any]]) -> None:
+    """A way without duration, and velocities that only some points have."""
+    since = time.monotonic()
+    told = trajectories.repeat(
+        lambda: trajectories.driver.send(asked, 1), lambda told: told.kind == 'trajectory')
+    assert told.what['points'] == points
+    assert not trajectories.joints.since(since, 'rejected')
+
+
+def test_a_stop_on_the_way_is_a_hold_that_does_not_turn_back(trajectories: Rig) -> None:
+    """One point, all joints, measured positions, no velocity; and then it stands."""
+    begin = trajectories.positions
+    goal = tuple(position + 2.0 for position in begin)
+    trajectories.repeat(
+        lambda: trajectories.driver.send(way(*goal, time=2.0), 5),
+        lambda told: told.kind == 'trajectory' and told.end == list(goal))
+    wait_until(lambda: trajectories.positions[0] > begin[0] + 0.3, 'motion')
+    since, stopped_at = time.monotonic(), trajectories.positions
+    trajectories.repeat(lambda: trajectories.driver.stop(6), lambda told: _stands(trajectories))
+    holds = [told for told in trajectories.joints.since(since) if told.end != list(goal)]
+    assert not trajectories.joints.since(since, 'rejected')
+    for told in holds:
+        [point] = told.what['points']
+        assert told.what['names'] == list(NAMES) and point['velocities'] == [0.0, 0.0]
+        assert 0.2 <= point['time'] < 0.5
+    first = [told.end[0] for told in holds]
+    assert first == sorted(first), 'a hold went back'
+    assert stopped_at[0] - 0.05 <= trajectories.positions[0] < begin[0] + 1.5
+    last = trajectories.repeat(
+        lambda: trajectories.driver.stop(6), lambda told: told.kind == 'trajectory')
+    assert last.end == holds[-1].end, 'a frozen hold changed'
+
+
+def _stands(rig: Rig) -> bool:
+    reading = rig._group.reading
+    return reading is not None and reading.speed < HOLD.standing and len(
+        set(map(str, [told.end for told in rig.joints.told[-4:]]))) == 1
+
+
+def test_another_wish_is_a_fault(trajectories: Rig) -> None:
+    """Of another kind, or for another number of joints: never a guess."""
+    for wish in (Speed(1.0), way(1.0)):
+        with pytest.raises(TypeError, match='2 joint'):
+            trajectories.driver.send(wish, 1)
+
+
+def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Programs) -> None:
+    """Because there is nothing that a stop could hold; a stop then is a fault, not a guess."""
+    rig = Rig(node, programs, NAMES, START, lambda topic, joints, **common: JointTrajectoryDriver(
+        node, 'arm', topic, joints, hold_time=0.2, **common), 'trajectory')
+    with pytest.raises(RuntimeError, match='no position was ever measured'):
+        rig.driver.stop(1)
+    rig.wait_ready()
+    rig.joints.send(publish=False)
+    problem = wait_until(rig.driver.path_problem, 'silence')
+    assert 'arm.joint_states_topic' in problem and 'shoulder, elbow' in problem
+    rig.repeat(lambda: rig.driver.stop(2), lambda told: told.end == list(START))
+
+
+def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
+    """Led along the way, with how fast; a stop holds."""
+    rig = Rig(node, programs, NAMES, START, lambda topic, joints, **common: JointStateDriver(
+        node, 'arm', topic, joints, stop='hold', with_velocities=True, **common), 'state')
+    rig.wait_ready()
+    since = time.monotonic()
+    rig.repeat(lambda: rig.driver.send(way(1.0, 0.0, time=0.5), 1),
+               lambda told: told.end == [1.0, 0.0])
+    told = rig.joints.since(since)
+    first = [one.end[0] for one in told]
+    assert first == sorted(first) and len(first) > 4 and first[0] < 0.8
+    assert all(one.what['velocities'] in ([1.0, 1.0], [0.0, 0.0]) for one in told)
+    stop = rig.repeat(lambda: rig.driver.stop(2), lambda told: told.kind == 'state')
+    assert stop.end == [1.0, 0.0] and stop.what['velocities'] == [0.0, 0.0]
+
+
+def test_a_motor_is_commanded_by_joint_states(node: Node, programs: Programs) -> None:
+    """With its velocity only."""
+    topic = f'{node.get_namespace()}/rig{next(_numbers)}'
+    driver = JointVelocityDriver(
+        node, 'motor', topic, 'wheel', scaling=Scaling('velocity', 20.0, 0.0, scale=0.5),
+        driver_node='', on_appear=lambda: None)
+    joints = programs.add(SimulatedJoints(topic, 'wheel', type='state'))
+    for act, velocity in ((lambda: driver.send(Speed(3.0), 1), 1.5), (lambda: driver.stop(2), 0)):
+        def told(act: Callable[[], None] = act, velocity: float = velocity) -> list[Told]:
+            act()
+            return [one for one in joints.told if one.what['velocities'] == [velocity]]
+        [first, *_] = wait_until(told, 'a velocity')
+        assert first.what['names'] == ['wheel'] and first.what['positions'] == []
+
+
+SERVO = Scaling('position', 1.0, neutral=0.0, scale=600.0, offset=1500.0, minimum=600.0,
+                maximum=2400.0)
+
+
+@pytest.mark.parametrize(('stop', 'number'), [('hold', None), ('last', None), ('number', 0)])
+def test_a_servo_is_led_and_stops_as_configured(
+        node: Node, programs: Programs, stop: str, number: int | None) -> None:
+    """By numbers; half way the measured one, the last one, or a fixed one."""
+    rig = Rig(node, programs, ('pan',), (0.0,), lambda topic, joints, **common:
+              FloatPositionDriver(node, 'pan', topic, joints, message='int16', scaling=SERVO,
+                                  stop=stop, **common),
+              'int16', scale=600.0, offset=1500.0)
+    rig.wait_ready()
+    begun = time.monotonic()
+    rig.repeat(lambda: rig.driver.send(way(1.0, time=2.0), 1), lambda told: told.end[0] > 1700)
+    told = [one.end[0] for one in rig.joints.since(begun)]
+    assert told == sorted(told) and told[0] < 1600
+    since = time.monotonic()
+    rig.repeat(lambda: rig.driver.stop(2), lambda one: True)
+    stops = [one.end[0] for one in rig.joints.since(since)]
+    if number is not None:
+        assert stops[-1] == number
+    elif stop == 'last':
+        assert stops[-1] == max(told[-1], stops[0])
+    else:
+        assert stops[-1] == pytest.approx(1500 + 600 * rig.positions[0], abs=60)
+
+
+def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None:
+    """Its first number would be a motion; and there is no last one to repeat."""
+    positions = Positions(
+        'pan', Joints(('pan',), HOLD, TICK, time.monotonic), stop='last')
+    assert positions.stopping(1) is None and positions.path_problem() == ''
+    assert positions.moving(way(1.0), 2) == (1.0,)
+    assert positions.stopping(3) == (1.0,)
+
+
+def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Programs) -> None:
+    """Two resources, three places; nothing goes out before all are known."""
+    prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
+    names, start = ('a', 'b', 'c'), (0.1, 0.2, 0.3)
+    array = FloatArray(node, 'left', f'{prefix}/command')
+    states = JointStates(node, f'{prefix}/states')
+    drivers = {}
+    for resource, index, joints in (('left', 0, names[:1]), ('right', 1, names[1:])):
+        group = states.watch(resource, joints, lambda reading, resource=resource:
+                             drivers[resource].observe(reading))
+        drivers[resource] = FloatArrayPositionDriver(
+            array, resource, index,
+            Joints(joints, HOLD, TICK, time.monotonic, lambda group=group: states.problem(group)),
+            scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
+            on_appear=lambda: None)
+    with pytest.raises(RuntimeError, match='measured of right'):
+        drivers['left'].send(way(1.0), 1)
+        array.flush()
+    simulated: SimulatedJoints = programs.add(SimulatedJoints(
+        f'{prefix}/command', *names, type='array', start=start, joint_states=f'{prefix}/states'))
+    wait_until(lambda: not any(one.path_problem() for one in drivers.values()), 'a stop path')
+
+    def pass_(act: Callable[[], None]) -> None:
+        act()
+        array.flush()
+    since = time.monotonic()
+    wait_until(lambda: pass_(lambda: drivers['right'].send(way(0.4, 0.5, time=0.2), 2))
+               or [one for one in simulated.since(since) if one.end == [0.1, 0.4, 0.5]],
+               'both joints of the right')
+    assert {one.end[0] for one in simulated.since(since)} == {0.1}
+    wait_until(lambda: pass_(lambda: drivers['left'].stop(3)) or [
+        one for one in simulated.since(since) if one.end[1:] == [0.4, 0.5]], 'the stop')
+    count_before = len(simulated.told)
+    array.flush()
+    assert len(simulated.told) == count_before, 'an array goes out only when something was noted'
+
+
+def test_a_way_is_as_fast_as_asked() -> None:
+    """Straight without velocities, cubic with them; at rest after its end."""
+    straight = Lead(1, way(2.0, time=2.0), (0.0,), began=10.0)
+    assert [straight.at(10.0 + t) for t in (-1.0, 0.0, 0.5, 1.0, 2.0, 9.0)] == [
+        (0.0,), (0.0,), (0.5,), (1.0,), (2.0,), (2.0,)]
+    assert straight.velocities(11.0) == (1.0,) and straight.velocities(12.0) == (0.0,)
+    cubic = Lead(1, way(2.0, time=2.0, velocities=(0.0,)), (0.0,), began=10.0)
+    assert [cubic.at(10.0 + t) for t in (0.0, 0.5, 1.0, 2.0)] == [
+        (0.0,), (pytest.approx(0.3125),), (1.0,), (2.0,)]
+    assert cubic.velocities(11.0) == (pytest.approx(1.5),)
+    unknown = Lead(1, way(2.0, time=2.0), (None,), began=10.0)
+    assert unknown.at(10.0) == (2.0,)

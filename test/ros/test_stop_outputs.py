@@ -1,0 +1,370 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stop outputs against real services, actions and topics in a process of their own."""
+
+from collections.abc import Iterator
+from itertools import count
+import signal
+import threading
+import time
+from typing import Any
+
+import pytest
+from rclpy.node import Node
+from std_msgs.msg import Bool
+from std_srvs.srv import Empty, SetBool, Trigger
+
+from processes import wait_until
+from servers import Servers, serving
+from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
+from viam_session_bridge.ros.drivers.stop_calls import CallingStop
+from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
+from viam_session_bridge.ros.drivers.stop_messages import LockStop
+from viam_session_bridge.ros.parameter_output_rules import CANCEL_SERVICE
+
+_numbers = count(1)
+REQUESTS: dict[str, Any] = {
+    'trigger': Trigger.Request(), 'set_bool': SetBool.Request(data=False),
+    'empty': Empty.Request()}
+STOP_TIMEOUT = 4.0  # s
+PERIOD = 0.05  # s
+
+
+@pytest.fixture(scope='module')
+def servers() -> Iterator[Servers]:
+    with serving() as servers:
+        yield servers
+
+
+@pytest.fixture(scope='module')
+def services(node: Node) -> Services:
+    return Services(node)
+
+
+class Reports:
+    """What an output reported: (epoch, problem), in order."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[int, str]] = []
+
+    def take(self, epoch: int, problem: str) -> None:
+        self.all.append((epoch, problem))
+
+    def wait(self, epoch: int) -> str:
+        """Return the first problem that was reported of an epoch."""
+        return wait_until(
+            lambda: next(((problem,) for one, problem in list(self.all) if one == epoch), None),
+            f'a report of epoch {epoch}')[0]
+
+
+class Stopping:
+    """Says a stop again and again, as the pump does, from a thread of its own."""
+
+    def __init__(self, output: Any, epoch: int) -> None:
+        self._output = output
+        self.epoch = epoch
+        self._longest = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._over.wait(PERIOD):
+            began = time.monotonic()
+            self._output.stop(self.epoch)
+            self._longest = max(self._longest, time.monotonic() - began)
+
+    def __enter__(self) -> 'Stopping':
+        self._output.stop(self.epoch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._over.set()
+        self._thread.join()
+        # Nothing waits for a service, not even for one that hangs.
+        assert self._longest < 0.4
+
+
+def new_name(node: Node) -> str:
+    return f'{node.get_namespace()}/output{next(_numbers)}'
+
+
+def calling(services: Services, kind: str, name: str, reports: Reports,
+            **options: Any) -> CallingStop:
+    caller = services.caller(kind, name, 'base.power.service')
+    return CallingStop(caller, REQUESTS[kind], call_timeout=0.5, stop_timeout=STOP_TIMEOUT,
+                       answered=reports.take, **options)
+
+
+def wait_served(output: Any) -> None:
+    wait_until(lambda: not output.path_problem(), 'the service')
+
+
+@pytest.mark.parametrize('kind', REQUESTS)
+def test_a_service_is_called_once_and_its_yes_is_reported(
+        node: Node, services: Services, servers: Servers, kind: str) -> None:
+    """However often the stop is repeated; the next stop calls it again."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, kind, name, reports)
+    servers.order('serve', kind=kind, name=name)
+    wait_served(output)
+    for epoch in (1, 2):
+        with Stopping(output, epoch):
+            assert reports.wait(epoch) == ''
+            time.sleep(4 * PERIOD)
+    assert reports.all == [(1, ''), (2, '')]
+    data = False if kind == 'set_bool' else None
+    assert [one.data for one in servers.called(name)] == [data, data]
+
+
+def test_a_no_is_reported_at_once_and_asked_again(
+        node: Node, services: Services, servers: Servers) -> None:
+    """With the parameter, the service and what it said; a late yes counts."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    servers.order('serve', kind='trigger', name=name)
+    servers.order('say', name=name, mode='no')
+    wait_served(output)
+    with Stopping(output, 7):
+        problem = reports.wait(7)
+        assert problem == f'base.power.service: {name}: the answer was no: {name} says no'
+        servers.wait_called(name, times=2)
+        servers.order('say', name=name, mode='yes')
+        wait_until(lambda: (7, '') in reports.all, 'the late yes')
+
+
+def test_a_service_that_is_missing_is_called_when_it_appears(
+        node: Node, services: Services, servers: Servers) -> None:
+    """A call that nobody serves would never be answered; nobody reports success meanwhile."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    assert output.path_problem() == (
+        f'base.power.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
+    with Stopping(output, 1):
+        time.sleep(6 * PERIOD)
+        assert not reports.all
+        servers.order('serve', kind='trigger', name=name)
+        assert reports.wait(1) == ''
+    assert len(servers.called(name)) == 1
+
+
+def test_a_service_that_stays_away_is_reported_before_the_stop_times_out(
+        node: Node, services: Services) -> None:
+    """Once, with its name."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    began = time.monotonic()
+    with Stopping(output, 3):
+        assert reports.wait(3) == f'base.power.service: {name} is not served'
+        assert 0.9 * STOP_TIMEOUT <= time.monotonic() - began
+        time.sleep(4 * PERIOD)
+    assert len(reports.all) == 1
+
+
+def test_another_type_is_named(node: Node, services: Services, servers: Servers) -> None:
+    """It never matches, and DDS says nothing."""
+    name = new_name(node)
+    output = calling(services, 'trigger', name, Reports())
+    servers.order('serve', kind='set_bool', name=name)
+    wait_until(lambda: 'is of type' in output.path_problem(), 'the type')
+    assert output.path_problem() == (
+        f'base.power.service: {name} is of type std_srvs/srv/SetBool; '
+        'expected std_srvs/srv/Trigger')
+
+
+def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
+        node: Node, services: Services) -> None:
+    """A frozen process looks healthy for 20 s; one call is under way at a time."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    with serving('hung') as hung:
+        hung.order('serve', kind='trigger', name=name)
+        wait_served(output)
+        hung.freeze()
+        with Stopping(output, 1):
+            problem = reports.wait(1)
+            assert problem == f'base.power.service: {name} has not answered within 0.5 s'
+            hung.signal(signal.SIGCONT)
+            wait_until(lambda: (1, '') in reports.all, 'its answer')
+        # 4 s of half a second each, and half a second between.
+        assert 2 <= len(hung.called(name)) <= 8
+
+
+def test_a_slow_yes_counts_for_the_stop_that_came_meanwhile(
+        node: Node, services: Services, servers: Servers) -> None:
+    """A joystick that rests sends a zero, a stop of its own, every 50 ms."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    servers.order('serve', kind='trigger', name=name)
+    wait_served(output)
+    servers.order('say', name=name, delay=0.3)
+    with Stopping(output, 1) as stopping:
+        servers.wait_called(name)
+        stopping.epoch = 2
+        assert reports.wait(2) == ''
+    assert (1, '') not in reports.all
+    servers.order('say', name=name)
+
+
+def test_a_yes_from_before_the_motion_does_not_count(
+        node: Node, services: Services, servers: Servers) -> None:
+    """The call that began before says nothing about what was moved after."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    servers.order('serve', kind='trigger', name=name)
+    wait_served(output)
+    servers.order('say', name=name, delay=0.3)
+    output.stop(1)
+    servers.wait_called(name)
+    output.moved()
+    with Stopping(output, 2):
+        assert reports.wait(2) == ''
+        assert len(servers.called(name)) == 2
+    assert reports.all == [(2, '')]
+    servers.order('say', name=name)
+
+
+def test_what_holds_is_released_before_motion(
+        node: Node, services: Services, servers: Servers) -> None:
+    """And called again by the next stop."""
+    name, reports, prepared = new_name(node), Reports(), Reports()
+    output = calling(services, 'set_bool', name, reports, release=SetBool.Request(data=True),
+                     prepared=prepared.take)
+    output.prepare(1)
+    assert prepared.wait(1) == f'base.power.service: {name} is not served'
+    servers.order('serve', kind='set_bool', name=name)
+    wait_served(output)
+    output.stop(2)
+    assert reports.wait(2) == ''
+    output.prepare(3)
+    assert prepared.wait(3) == ''
+    output.stop(4)
+    assert reports.wait(4) == ''
+    assert [one.data for one in servers.called(name)] == [False, True, False]
+    servers.order('say', name=name, mode='no')
+    output.prepare(5)
+    assert prepared.wait(5) == f'base.power.service: {name}: the answer was no: {name} says no'
+
+
+def test_a_lock_is_repeated_and_released(node: Node, servers: Servers) -> None:
+    """Released before motion and with every command: one that is silent may count as locked."""
+    name, prepared = new_name(node), Reports()
+    servers.order('listen', topic=name)
+    topic = OutputTopic(node, 'base.lock', Bool, name, driver_node='', on_appear=lambda: None,
+                        choice='another topic', chosen_by='topic')
+    lock = LockStop(topic, True, False, prepared.take)
+    wait_until(lambda: not lock.path_problem(), 'the listener')
+    for act in (lambda: lock.prepare(1), lock.moved, lambda: lock.stop(2), lambda: lock.stop(2)):
+        heard = len(servers.called(name))
+        act()
+        servers.wait_called(name, times=heard + 1)
+    assert prepared.all == [(1, '')]
+    assert [one.data for one in servers.called(name)] == [False, False, True, True]
+
+
+# --- Cancelling
+
+
+def cancelling(node: Node, services: Services, name: str, reports: Reports) -> CancelStop:
+    caller: ServiceCaller = services.caller('cancel', name + CANCEL_SERVICE, 'base.nav.action')
+    return CancelStop(node, name, caller, call_timeout=0.5, stop_timeout=STOP_TIMEOUT,
+                      answered=reports.take)
+
+
+def test_all_goals_are_cancelled_and_seen_to_end(
+        node: Node, services: Services, servers: Servers) -> None:
+    """By a request with a zero id and a zero stamp."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name)
+    servers.order('goals', name=name, count=2)
+    wait_served(output)
+    with Stopping(output, 1):
+        assert reports.wait(1) == ''
+    assert [one.data for one in servers.called(name)] == [True]
+
+
+def test_nothing_to_cancel_is_success(node: Node, services: Services, servers: Servers) -> None:
+    """A server that never had a goal has never published its status."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name)
+    wait_served(output)
+    with Stopping(output, 1):
+        assert reports.wait(1) == ''
+
+
+def test_cancelling_is_not_cancelled(node: Node, services: Services, servers: Servers) -> None:
+    """The server has said yes, the robot still brakes: the stop is not done."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name, mode='brake')
+    servers.order('goals', name=name, count=1)
+    wait_served(output)
+    with Stopping(output, 1):
+        servers.wait_called(name)
+        time.sleep(0.7)
+        assert not reports.all
+        servers.order('finish', name=name)
+        assert reports.wait(1) == ''
+
+
+def test_a_goal_that_never_ends_is_reported(
+        node: Node, services: Services, servers: Servers) -> None:
+    """With what the status topic shows."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name, mode='brake')
+    servers.order('goals', name=name, count=1)
+    wait_served(output)
+    with Stopping(output, 1):
+        problem = reports.wait(1)
+    assert problem.startswith(f'base.nav.action: {name}{CANCEL_SERVICE} has answered, but ')
+    assert f'{name}/_action/status shows 1 goals that are not over' in problem
+
+
+@pytest.mark.parametrize(('mode', 'says'), [
+    ('reject', 'the server refuses to cancel'), ('refuse', 'the server does not cancel; 2 goals')])
+def test_a_refusal_is_no_success(
+        node: Node, services: Services, servers: Servers, mode: str, says: str) -> None:
+    """Servers of rclpy refuse by default, and answer 0."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name, mode=mode)
+    servers.order('goals', name=name, count=2)
+    wait_served(output)
+    with Stopping(output, 1):
+        assert says in reports.wait(1)
+        servers.order('act', name=name, mode='cancel')
+        wait_until(lambda: (1, '') in reports.all, 'a server that thought better of it')
+
+
+def test_a_goal_that_comes_while_we_stop_is_cancelled_too(
+        node: Node, services: Services, servers: Servers) -> None:
+    """A planner's next goal, for example."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    servers.order('act', name=name)
+    servers.order('goals', name=name, count=1)
+    wait_served(output)
+    with Stopping(output, 1):
+        assert reports.wait(1) == ''
+        servers.order('goals', name=name, count=1)
+        servers.wait_called(name, times=2)
+
+
+def test_a_server_that_died_leaves_no_goals(node: Node, services: Services) -> None:
+    """What it said last says nothing of the one that takes its place."""
+    name, reports = new_name(node), Reports()
+    output = cancelling(node, services, name, reports)
+    with serving('first') as first:
+        first.order('act', name=name, mode='refuse')
+        first.order('goals', name=name, count=1)
+        wait_served(output)
+        wait_until(lambda: output._watch.active, 'its goal')
+        first.finish()
+    with serving('second') as second:
+        second.order('act', name=name)
+        with Stopping(output, 1):
+            assert reports.wait(1) == ''

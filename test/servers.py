@@ -1,0 +1,76 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The robot's services and actions as a process of its own, and how tests talk to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+import threading
+from typing import Any, NamedTuple
+
+from processes import PATIENCE, Program, TEST, wait_until
+
+SERVERS = TEST / 'system' / 'programs' / 'servers.py'
+
+
+class Called(NamedTuple):
+    """What was called or published: which, when (s), and with what."""
+
+    name: str
+    at: float
+    data: Any
+
+
+class Servers(Program):
+    """Simulated servers; who called them is kept in order of arrival."""
+
+    def __init__(self, node: str = 'servers') -> None:
+        self.ready = threading.Event()
+        self._called: list[Called] = []
+        self._done: set[int] = set()
+        self._numbers = count(1)
+        super().__init__(SERVERS, f'--node={node}')
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Record what the servers say."""
+        if entry['event'] == 'ready':
+            self.ready.set()
+        elif entry['event'] == 'done':
+            self._done.add(entry['id'])
+        else:
+            data = entry.get('data', entry.get('all'))
+            self._called.append(Called(entry['name'], entry['at'], data))
+
+    def wait_ready(self) -> None:
+        """Wait until they run."""
+        assert self.ready.wait(PATIENCE), f'the servers did not come up:\n{self.text}'
+
+    def order(self, do: str, **arguments: Any) -> None:
+        """Give an order and wait until it was carried out."""
+        number = next(self._numbers)
+        self.send(id=number, do=do, **arguments)
+        wait_until(lambda: number in self._done, f'{do} is done')
+
+    def called(self, name: str, since: float = 0.0) -> list[Called]:
+        """Return the calls of a service or the messages of a topic since an instant (s)."""
+        return [one for one in list(self._called) if one.name == name and one.at >= since]
+
+    def wait_called(self, name: str, since: float = 0.0, times: int = 1) -> Called:
+        """Wait for so many calls since an instant (s); returns the last of them."""
+        return wait_until(
+            lambda: len(self.called(name, since)) >= times and self.called(name, since)[times - 1],
+            f'{times} calls of {name}')
+
+
+@contextmanager
+def serving(node: str = 'servers') -> Iterator[Servers]:
+    """Give servers for a while."""
+    servers = Servers(node)
+    try:
+        servers.wait_ready()
+        yield servers
+    finally:
+        if servers.process.poll() is None:
+            servers.process.kill()
+        servers.ended()
+        print(f'--- {servers.name}\n{servers.text}')

@@ -1,0 +1,269 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+config/arm.yaml as it is: an arm and a gripper behind controllers that follow trajectories.
+
+The controllers reject what ros2_controllers reject, and otherwise follow a trajectory to its end,
+whoever is gone: only holds that arrive, and are accepted, stop them.
+"""
+
+from collections.abc import Iterator
+import time
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
+from servers import Servers, serving
+from simulated_joints import SimulatedJoints, Told
+
+FILE = TEST.parent / 'config' / 'arm.yaml'
+JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint')
+OPEN, OBJECT = 0.04, 0.015
+
+URDF = '<robot name="arm"><link name="base_link"/>' + ''.join(
+    f'<link name="{child}"/><joint name="{joint}" type="revolute"><parent link="{parent}"/>'
+    f'<child link="{child}"/><axis xyz="0 0 1"/>'
+    '<limit lower="-3" upper="3" effort="1" velocity="1"/></joint>'
+    for joint, parent, child in zip(
+        JOINTS, ('base_link', 'one', 'two'), ('one', 'two', 'tip'), strict=True)) + '</robot>'
+
+
+class Robot(NamedTuple):
+    """The bridge and what it drives."""
+
+    bridge: Bridge
+    arm: SimulatedJoints
+    gripper: SimulatedJoints
+    servers: Servers
+    cancel: str
+
+
+@pytest.fixture(scope='module')
+def robot(shared: Programs) -> Iterator[Robot]:
+    (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
+    # A free port, and patience with a busy machine.
+    bridge = shared.bridge({
+        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+    states = bridge.topic('joint_states')
+    arm = shared.add(SimulatedJoints(
+        bridge.topic('arm_controller/joint_trajectory'), *JOINTS, node='/arm',
+        joint_states=states, description=bridge.topic('robot_description'), urdf=URDF),
+        ready=False)
+    gripper = shared.add(SimulatedJoints(
+        bridge.topic('gripper_controller/joint_trajectory'), 'finger_joint', node='/hand',
+        start=(OPEN,), obstacle=OBJECT, joint_states=states), ready=False)
+    with serving() as servers:
+        action = bridge.topic('arm_controller/follow_joint_trajectory')
+        servers.order('act', name=action, mode='cancel')
+        for one in (arm, gripper):
+            one.wait_ready()
+        bridge.wait_drivers('arm', 'gripper')
+        yield Robot(bridge, arm, gripper, servers, action)
+
+
+@pytest.fixture(scope='module')
+def client(shared: Programs, robot: Robot) -> Client:
+    return shared.client(robot.bridge.address)
+
+
+def order(client: Client, component: str, method: str, *arguments: Any) -> Any:
+    """Call a method of the arm or the gripper, which must succeed; returns its value."""
+    return client.do(
+        'call', component=component, name=component, method=method, arguments=arguments)
+
+
+def begin(client: Client, component: str, method: str, *arguments: Any) -> int:
+    """Call a method without waiting for its end."""
+    return client.begin(
+        'call', component=component, name=component, method=method, arguments=arguments)
+
+
+def degrees(*values: float) -> dict[str, Any]:
+    return {'JointPositions': {'values': values}}
+
+
+def is_goal(told: Told) -> bool:
+    return told.kind == 'trajectory' and told.what['points'][-1]['time'] > 0.5
+
+
+def is_hold(told: Told) -> bool:
+    return told.kind == 'trajectory' and not is_goal(told)
+
+
+@pytest.fixture(autouse=True)
+def rested(client: Client, robot: Robot) -> Iterator[None]:
+    """Begin each test at rest, at the same place; nothing may ever be rejected."""
+    wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle'
+                           for name in ('arm', 'gripper')), 'rest')
+    order(client, 'arm', 'move_to_joint_positions', degrees(0.0, 0.0, 0.0))
+    began = time.monotonic()
+    yield
+    for joints in (robot.arm, robot.gripper):
+        assert not joints.since(began, 'rejected')
+
+
+def test_a_move_arrives_and_is_told(client: Client, robot: Robot) -> None:
+    """It answers when the joints are there; then nothing more is sent."""
+    since = time.monotonic()
+    order(client, 'arm', 'move_to_joint_positions', degrees(10.0, -20.0, 5.0))
+    there = order(client, 'arm', 'get_joint_positions')['values']
+    assert there == pytest.approx([10.0, -20.0, 5.0], abs=1.2)
+    assert len(robot.arm.since(since)) == 1 and is_goal(robot.arm.since(since)[0])
+    assert order(client, 'arm', 'is_moving') is False
+
+
+def test_what_the_arm_looks_like_is_the_urdf(client: Client) -> None:
+    """As robot_state_publisher publishes it; a pose needs more."""
+    _, urdf, *_ = order(client, 'arm', 'get_kinematics')
+    assert all(joint in urdf for joint in JOINTS)
+    refused = client.ask('call', component='arm', name='arm', method='get_end_position')
+    assert not refused['ok'] and 'arm.pose_topic' in refused['text']
+
+
+@pytest.mark.parametrize(('positions', 'says'), [
+    ((1.0, 2.0), '2 values; expected 3'), ((0.0, -100.0, 0.0), 'shoulder_lift_joint')])
+def test_a_wrong_goal_is_refused(client: Client, robot: Robot, positions: tuple[float, ...],
+                                 says: str) -> None:
+    """With the field; nothing moves."""
+    since = time.monotonic()
+    refused = client.ask('call', component='arm', name='arm', method='move_to_joint_positions',
+                         arguments=[degrees(*positions)])
+    assert refused['code'] == 'INVALID_ARGUMENT' and 'positions.values' in refused['text']
+    assert says in refused['text'] and not robot.arm.since(since)
+
+
+def going(client: Client, robot: Robot, *goal: float) -> tuple[int, Told]:
+    """Begin a long move and wait until the arm is on its way."""
+    since = time.monotonic()
+    move = begin(client, 'arm', 'move_to_joint_positions', degrees(*goal))
+    told = robot.arm.wait_told('a goal', is_goal, since)
+    wait_until(lambda: order(client, 'arm', 'is_moving'), 'motion')
+    return move, told
+
+
+def stopped(robot: Robot, since: float, within: float) -> Told:
+    """Check that holds came in time and were the last word; returns the last of them."""
+    first = robot.arm.wait_told('a hold', is_hold, since)
+    assert first.at - since <= within + MARGIN
+    wait_until(lambda: time.monotonic() - robot.arm.told[-1].at > 0.5, 'silence')
+    holds = robot.arm.since(first.at)
+    assert all(is_hold(one) for one in holds)
+    assert all(one.what['names'] == list(JOINTS) for one in holds)
+    # Never back against the motion, which is upwards in these tests; frozen at the end.
+    ends = [one.end[0] for one in holds]
+    assert ends == sorted(ends) and ends[-1] == ends[-5]
+    return holds[-1]
+
+
+def test_stop_holds_where_it_is(client: Client, robot: Robot) -> None:
+    """And ends the move as wished; goals of others are cancelled besides."""
+    move, goal = going(client, robot, 60.0, 0.0, 0.0)
+    asked = time.monotonic()
+    order(client, 'arm', 'stop')
+    last = stopped(robot, asked, 0.0)
+    assert client.answer(move)['ok']
+    assert 0.0 < last.end[0] < goal.end[0] - 0.1
+    here = order(client, 'arm', 'get_joint_positions')['values'][0]
+    assert here == pytest.approx(last.end[0] * 57.2958, abs=1.2)
+    assert robot.servers.wait_called(robot.cancel, asked).data is True
+    robot.bridge.wait_logged(r'arm: stopped \(verified\)')
+
+
+def test_the_end_of_the_client_stops_the_arm(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """Killed on the way: the connection closes."""
+    victim = programs.client(robot.bridge.address)
+    going(victim, robot, 60.0, 0.0, 0.0)
+    killed = victim.kill()
+    stopped(robot, killed, 0.0)
+
+
+def test_a_frozen_client_loses_the_arm_after_the_window(
+        programs: Programs, robot: Robot) -> None:
+    """Its connection stays open; its session lapses after 2 s."""
+    victim = programs.client(robot.bridge.address)
+    going(victim, robot, 170.0, 0.0, 0.0)
+    frozen = victim.freeze()
+    stopped(robot, frozen + 1.0, 1.0)
+
+
+def test_the_last_caller_owns_the_arm(programs: Programs, client: Client, robot: Robot) -> None:
+    """A moves, B takes over, A dies: the arm goes on. B dies: it stops."""
+    a, b = (programs.client(robot.bridge.address, ready=False) for _ in range(2))
+    a.wait_ready()
+    b.wait_ready()
+    first, _ = going(a, robot, 60.0, 0.0, 0.0)
+    second, goal = going(b, robot, 150.0, 0.0, 0.0)
+    assert a.answer(first)['ok'], 'superseded as wished'
+    a.kill()
+    later = time.monotonic()
+    wait_until(lambda: time.monotonic() - later > 0.7, 'time for a stop to show')
+    assert not robot.arm.since(later) and not b.answered(second)
+    killed = b.kill()
+    assert stopped(robot, killed, 0.0).end[0] < goal.end[0] - 0.1
+
+
+def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:
+    """It holds what was measured last, is not confirmed, and moves again once they are back."""
+    move, goal = going(client, robot, 170.0, 0.0, 0.0)
+    robot.arm.send(publish=False)
+    silent = time.monotonic()
+    try:
+        hold = robot.arm.wait_told('a hold', is_hold, silent)
+        assert hold.end[0] < goal.end[0]
+        answer = client.answer(move)
+        assert answer['code'] == 'ABORTED', answer
+        refused = client.ask(
+            'call', component='arm', name='arm', method='move_to_joint_positions',
+            arguments=[degrees(0.0, 0.0, 0.0)])
+        assert not refused['ok']
+        robot.bridge.wait_logged('arm: STOP NOT CONFIRMED: no rest was seen')
+    finally:
+        robot.arm.send(publish=True)
+    wait_until(lambda: order(client, 'arm', 'get_status')['state'] == 'idle', 'rest')
+
+
+def test_the_gripper_grabs_and_a_stop_keeps_its_grip(client: Client, robot: Robot) -> None:
+    """It stands against the object, and goes on pressing; opening takes a command."""
+    order(client, 'gripper', 'open')
+    assert order(client, 'gripper', 'grab') is True
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > 0.7, 'the gripper has come to stand')
+    order(client, 'gripper', 'stop')
+    hold = robot.gripper.wait_told('a hold', is_hold, since)
+    assert hold.end == [0.0], 'what it was told is its grip'
+    assert order(client, 'gripper', 'is_holding_something')['is_holding_something'] is True
+    wait_until(lambda: order(client, 'gripper', 'get_status')['state'] == 'idle', 'rest')
+    order(client, 'gripper', 'open')
+    assert order(client, 'gripper', 'get_current_inputs') == pytest.approx([40.0], abs=2.0)
+
+
+def test_a_gripper_that_lost_its_client_stops_half_way(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """It neither opens nor closes."""
+    victim = programs.client(robot.bridge.address)
+    since = time.monotonic()
+    begin(victim, 'gripper', 'grab')
+    robot.gripper.wait_told('a goal', is_goal, since)
+    wait_until(lambda: order(client, 'gripper', 'is_moving'), 'motion')
+    killed = victim.kill()
+    hold = robot.gripper.wait_told('a hold', is_hold, killed)
+    assert hold.at - killed <= MARGIN
+    assert OBJECT - 1e-6 <= hold.end[0] <= OPEN + 1e-6
+
+
+def test_stops_of_one_client_go_out_together(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """Arm and gripper, in the same pass."""
+    order(client, 'gripper', 'open')
+    victim = programs.client(robot.bridge.address)
+    since = time.monotonic()
+    begin(victim, 'gripper', 'grab')
+    going(victim, robot, 60.0, 0.0, 0.0)
+    robot.gripper.wait_told('a goal', is_goal, since)
+    killed = victim.kill()
+    first = [joints.wait_told('a hold', is_hold, killed).at
+             for joints in (robot.arm, robot.gripper)]
+    assert max(first) - min(first) < MARGIN

@@ -1,0 +1,136 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""config/pan_tilt.yaml as it is: servos that tell nobody where they are."""
+
+import time
+from typing import Any
+
+import pytest
+import yaml
+
+from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
+from simulated_joints import SimulatedJoints, Told
+
+FILE = TEST.parent / 'config' / 'pan_tilt.yaml'
+NAMES = ('pan', 'tilt')
+
+# Microseconds for each degree.
+PULSE = 2000.0 / 180.0
+
+
+@pytest.fixture(scope='module')
+def bridge(shared: Programs) -> Bridge:
+    (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
+    # A free port, and patience with a busy machine.
+    return shared.bridge({
+        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+
+
+@pytest.fixture(scope='module')
+def servos(shared: Programs, bridge: Bridge) -> dict[str, SimulatedJoints]:
+    started = {name: shared.add(SimulatedJoints(
+        bridge.topic(f'{name}/pulse'), name, node=f'/{name}', type='int16'), ready=False)
+        for name in NAMES}
+    for one in started.values():
+        one.wait_ready()
+    bridge.wait_drivers(*NAMES)
+    return started
+
+
+@pytest.fixture(scope='module')
+def client(shared: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints]) -> Client:
+    return shared.client(bridge.address)
+
+
+def order(client: Client, name: str, method: str, *arguments: Any) -> Any:
+    """Call a method of a servo, which must succeed; returns its value."""
+    return client.do('call', component='servo', name=name, method=method, arguments=arguments)
+
+
+@pytest.fixture(autouse=True)
+def centred(client: Client, servos: dict[str, SimulatedJoints]) -> None:
+    """Begin each test in the middle, heard by the servos."""
+    for name in NAMES:
+        wait_until(lambda name=name: order(client, name, 'get_status')['state'] == 'idle', 'rest')
+        order(client, name, 'move', 90)
+        servos[name].wait_told('the middle', lambda told: told.end == [1500])
+
+
+def going(client: Client, servos: dict[str, SimulatedJoints], name: str, angle: int) -> int:
+    """Begin to turn and wait until it does."""
+    since = time.monotonic()
+    move = client.begin('call', component='servo', name=name, method='move', arguments=(angle,))
+    servos[name].wait_told('motion', lambda told: abs(told.end[0] - 1500) > 30, since)
+    return move
+
+
+def stopped(servo: SimulatedJoints, since: float) -> Told:
+    """Check that the last step was repeated in time, and is the last word; returns it."""
+    wait_until(lambda: time.monotonic() - servo.told[-1].at > 0.5, 'silence')
+    still = [one for one in servo.since(since + MARGIN / 2) if one.end != servo.told[-1].end]
+    assert not still
+    return servo.told[-1]
+
+
+def test_a_servo_is_led_to_its_angle(
+        client: Client, servos: dict[str, SimulatedJoints]) -> None:
+    """Step by step; the other one is mounted upside down."""
+    since = time.monotonic()
+    order(client, 'pan', 'move', 135)
+    pulses = [one.end[0] for one in servos['pan'].since(since)]
+    assert pulses == sorted(pulses) and pulses[-1] == round(500 + 135 * PULSE)
+    assert len(pulses) > 20 and pulses[0] < 1520
+    order(client, 'tilt', 'move', 45)
+    servos['tilt'].wait_told('the end', lambda told: told.end == [2000])
+
+
+def test_a_servo_without_feedback_says_so(client: Client) -> None:
+    """Its position is not invented; an angle out of its range is refused."""
+    refused = client.ask('call', component='servo', name='pan', method='get_position')
+    assert refused['code'] == 'UNIMPLEMENTED' and 'pan.joint_states_topic' in refused['text']
+    refused = client.ask('call', component='servo', name='tilt', method='move', arguments=(30,))
+    assert refused['code'] == 'INVALID_ARGUMENT' and 'angle_deg' in refused['text']
+
+
+def test_stop_repeats_the_last_step(
+        client: Client, servos: dict[str, SimulatedJoints]) -> None:
+    """The servo stays on its way, and the move has ended as wished."""
+    move = going(client, servos, 'pan', 180)
+    asked = time.monotonic()
+    order(client, 'pan', 'stop')
+    assert client.answer(move)['ok']
+    assert 1500 < stopped(servos['pan'], asked).end[0] < 2400
+
+
+def test_the_end_of_a_client_stops_its_servo_only(
+        programs: Programs, bridge: Bridge, client: Client,
+        servos: dict[str, SimulatedJoints]) -> None:
+    """The other one, of another client, goes on to its end."""
+    victim = programs.client(bridge.address)
+    going(victim, servos, 'pan', 180)
+    other = client.begin('call', component='servo', name='tilt', method='move', arguments=(135,))
+    killed = victim.kill()
+    assert 1500 < stopped(servos['pan'], killed).end[0] < 2400
+    assert client.answer(other)['ok']
+    servos['tilt'].wait_told('the end', lambda told: told.end == [1000])
+    bridge.wait_logged('pan: stopping, the (call was cancelled|connection)')
+
+
+def test_the_last_caller_owns_the_servo(
+        programs: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints]) -> None:
+    """A turns it, B takes over, A dies: it goes on, without a jump. B dies: it stops."""
+    a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
+    a.wait_ready()
+    b.wait_ready()
+    since = time.monotonic()
+    first = going(a, servos, 'pan', 135)
+    second = b.begin('call', component='servo', name='pan', method='move', arguments=(180,))
+    assert a.answer(first)['ok'], 'superseded as wished'
+    a.kill()
+    servos['pan'].wait_told('more than A wished', lambda told: told.end[0] > 2010, since)
+    assert not b.answered(second)
+    killed = b.kill()
+    assert stopped(servos['pan'], killed).end[0] < 2480
+    pulses = [one.end[0] for one in servos['pan'].since(since)]
+    assert pulses == sorted(pulses)
+    assert max(b - a for a, b in zip(pulses, pulses[1:], strict=False)) < 100

@@ -1,0 +1,78 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the parameters let each resource say about itself: configuration in, rpc's objects out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
+from viam_session_bridge.ros.parameter_servo import ServoConfig
+from viam_session_bridge.ros.parameters import BaseConfig, MotorConfig, ResourceConfig
+from viam_session_bridge.ros.senses import Senses
+from viam_session_bridge.rpc.arm_service import ArmProperties
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.gantry_service import GantryProperties
+from viam_session_bridge.rpc.gripper_service import GripperProperties
+from viam_session_bridge.rpc.motor_service import MotorProperties
+from viam_session_bridge.rpc.servo_service import ServoProperties
+
+
+def properties_of(config: ResourceConfig, senses: Senses) -> Any:
+    """Return what a resource says about itself; senses: what else is measured of it."""
+    for kind, make in _MAKERS.items():
+        if isinstance(config, kind):
+            return make(config, senses)
+    raise TypeError(f'{config.name}: nothing is known of api {config.api}')
+
+
+def _commands(config: ResourceConfig) -> dict[str, CommandInfo]:
+    return {each.name: CommandInfo(each.moves, each.kind) for each in config.commands}
+
+
+def _base(config: BaseConfig, senses: Senses) -> BaseProperties:
+    return BaseProperties(
+        config.width_meters, config.turning_radius_meters, config.wheel_circumference_meters,
+        config.size_meters, config.max_move_duration, config.linear_deceleration,
+        config.angular_deceleration, commands=_commands(config))
+
+
+def _motor(config: MotorConfig, senses: Senses) -> MotorProperties:
+    return MotorProperties(
+        config.max_move_duration, config.deceleration, one_way=config.message == 'bool',
+        commands=_commands(config))
+
+
+def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
+    return ArmProperties(
+        config.joints,
+        tuple(zip(config.joint_minimums, config.joint_maximums, strict=True)),
+        config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
+        has_feedback=True, description=senses.description or str, pose=senses.pose,
+        takes_poses=bool(config.pose_goal_topic), prismatic=config.prismatic_joints,
+        commands=_commands(config))
+
+
+def _gantry(config: GantryConfig, senses: Senses) -> GantryProperties:
+    return GantryProperties(
+        config.joints, config.lengths_m, config.offsets_m or (0.0,) * len(config.joints),
+        config.max_speed, config.tolerance, config.rest_speed, config.max_move_duration,
+        config.home_m, has_feedback=True, commands=_commands(config))
+
+
+def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
+    return GripperProperties(
+        config.open_position, config.closed_position, config.max_speed, config.tolerance,
+        config.rest_speed, config.max_move_duration, bool(config.feedback_topic), config.joints,
+        config.prismatic, commands=_commands(config))
+
+
+def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:
+    return ServoProperties(
+        config.minimum_deg, config.maximum_deg, config.max_speed_deg_s, config.tolerance_deg,
+        bool(config.feedback_topic), config.offset_deg, commands=_commands(config))
+
+
+_MAKERS: dict[type, Callable[[Any, Senses], Any]] = {
+    BaseConfig: _base, MotorConfig: _motor, ArmConfig: _arm, GantryConfig: _gantry,
+    GripperConfig: _gripper, ServoConfig: _servo}

@@ -1,0 +1,93 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+An arm whose tip can be sent to a pose: geometry_msgs/PoseStamped, beside the driver of its joints.
+
+The node that takes the goal moves the joints by itself and goes on until it is there. So a stop
+gives it the pose where the tip is, and the driver of the joints makes them hold as always.
+"""
+
+from collections.abc import Callable
+
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+
+from viam_session_bridge.core.setpoints import PoseGoal, Setpoint
+from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.ports import Driver
+
+# The measured pose is followed for so long (s) after a stop began, and then held: see hold.
+FOLLOWING = 0.3
+
+
+class PoseGoalDriver:
+    """
+    Publishes pose goals; leaves everything else to the driver of the joints.
+
+    measured: where the tip is, None while that is not known.
+    """
+
+    def __init__(self, node: Node, resource: str, topic: str, joints: Driver, *, frame: str,
+                 measured: Callable[[], PoseGoal | None], clock: Callable[[], float],
+                 driver_node: str, on_appear: Callable[[], None]) -> None:
+        self._node = node
+        self._joints = joints
+        self._frame = frame
+        self._measured = measured
+        self._clock = clock
+        # Whether the goal that was sent last is one to go to.
+        self._pursued = False
+        self._epoch: int | None = None
+        self._began = 0.0
+        self._held: PoseGoal | None = None
+        # driver_node is the controller of the joints; who takes poses is another node.
+        self._output = OutputTopic(
+            node, resource, PoseStamped, topic, driver_node='', on_appear=on_appear,
+            choice=f'another {resource}.pose_goal_topic')
+
+    @property
+    def topic(self) -> str:
+        """Return the topic's full name, after namespace and remapping."""
+        return self._output.name
+
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
+        """Publish a pose, or let the joints go where they are to be."""
+        if isinstance(setpoint, PoseGoal):
+            self._pursued, self._epoch = True, None
+            self._publish(setpoint)
+            return
+        if self._pursued:
+            # Who pursues the old goal would fight against the joints.
+            self._hold(epoch)
+            self._pursued = False
+        self._joints.send(setpoint, epoch)
+
+    def stop(self, epoch: int) -> None:
+        """Hold the joints; and the tip where it is, if it was sent somewhere."""
+        try:
+            self._joints.stop(epoch)
+        finally:
+            if self._pursued:
+                self._hold(epoch)
+
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive; empty when it would."""
+        return self._joints.path_problem() or self._output.path_problem()
+
+    def _hold(self, epoch: int) -> None:
+        now = self._clock()
+        if epoch != self._epoch:
+            self._epoch, self._began, self._held = epoch, now, None
+        if self._held is None or now - self._began < FOLLOWING:
+            self._held = self._measured() or self._held
+        if self._held is not None:
+            self._publish(self._held)
+
+    def _publish(self, pose: PoseGoal) -> None:
+        message = PoseStamped()
+        message.header.frame_id = pose.frame or self._frame
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        place, turn = message.pose.position, message.pose.orientation
+        place.x, place.y, place.z = pose.position
+        turn.x, turn.y, turn.z, turn.w = pose.orientation
+        self._output.publish(message)

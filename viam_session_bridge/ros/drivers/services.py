@@ -1,0 +1,165 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Calls of services that nobody waits for: begun by the pump's thread, answered on the executor's.
+
+A service may be missing, hang or die in the middle of a call; a call that nobody serves is never
+answered. So every call has a deadline, and beginning one never blocks.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+import threading
+import time
+from typing import Any
+
+from action_msgs.srv import CancelGoal
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from std_srvs.srv import Empty, SetBool, Trigger
+
+from viam_session_bridge.ros.stop_path import service_problem
+
+TYPES: dict[str, Any] = {
+    'trigger': Trigger, 'set_bool': SetBool, 'empty': Empty, 'cancel': CancelGoal}
+
+# Of so many calls that were given up, an answer is still listened for.
+MOST_LATE = 16
+
+# How often (s) it is looked whether a call has passed its deadline.
+SWEEP_PERIOD = 0.1
+
+# Response, or None and why there is none. On the executor's thread.
+Done = Callable[[Any, str], None]
+
+# What was wrong (empty: nothing), and what the service said. On any thread.
+Answer = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """One call: when it is given up (s), after how long (s), and who waits."""
+
+    deadline: float
+    limit: float
+    done: Done
+    late: Callable[[Any], None] | None
+
+
+class ServiceCaller:
+    """A client of one service. where: the parameter that names the service."""
+
+    def __init__(self, node: Node, kind: str, service: str, where: str) -> None:
+        self._node = node
+        self._where = where
+        self._type = TYPES[kind]
+        self._client: Any = node.create_client(self._type, service)
+        # Guards the pending calls; never held while calling out.
+        self._lock = threading.Lock()
+        self._pending: dict[Any, _Pending] = {}
+        self._late: deque[Any] = deque()
+
+    @property
+    def where(self) -> str:
+        """Return the parameter that names the service, and the service's full name."""
+        return f'{self._where}: {self._client.service_name}'
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether somebody serves it; a server that was killed counts for up to 20 s."""
+        return bool(self._client.service_is_ready())
+
+    @property
+    def pending(self) -> int:
+        """Return how many calls wait for their answer."""
+        return len(self._pending)
+
+    def problem(self) -> str:
+        """Say why a call would not be answered, from the graph; empty when it may be."""
+        return '' if self.ready else service_problem(
+            self._node, self._client.service_name, self._type, self._where)
+
+    def call(self, request: Any, limit: float, done: Done,
+             late: Callable[[Any], None] | None = None) -> None:
+        """
+        Begin a call; done gets the response, or None and a text after limit (s).
+
+        late: gets a response that comes after that.
+        """
+        pending = _Pending(time.monotonic() + limit, limit, done, late)
+        future = self._client.call_async(request)
+        with self._lock:
+            self._pending[future] = pending
+        future.add_done_callback(self._on_answer)
+
+    def ask(self, request: Any, limit: float, answer: Answer,
+            late: Callable[[Any], None] | None = None) -> None:
+        """Call a service of std_srvs for somebody who wants to know whether it said yes."""
+        def done(response: Any, problem: str) -> None:
+            said_no = refusal(response)
+            answer(f'{self.where}: {said_no}' if said_no else problem,
+                   getattr(response, 'message', ''))
+
+        if not self.ready:
+            answer(f'{self.where} is not served', '')
+            return
+        try:
+            self.call(request, limit, done, late)
+        except Exception as problem:  # noqa: B902  whoever waits must hear of it
+            answer(f'{self.where}: {type(problem).__name__}: {problem}', '')
+
+    def expire(self, now: float) -> None:
+        """Give up the calls whose deadline (s, CLOCK_MONOTONIC) has passed."""
+        with self._lock:
+            over = {future: one for future, one in self._pending.items() if now >= one.deadline}
+            for future in over:
+                del self._pending[future]
+        for future, one in over.items():
+            if one.late is None:
+                self._client.remove_pending_request(future)
+            else:
+                self._listen_on(future, one.late)
+            one.done(None, f'{self.where} has not answered within {one.limit:g} s')
+
+    def _listen_on(self, future: Any, late: Callable[[Any], None]) -> None:
+        future.add_done_callback(lambda answered: late(answered.result()))
+        self._late.append(future)
+        if len(self._late) > MOST_LATE:
+            self._client.remove_pending_request(self._late.popleft())
+
+    def _on_answer(self, future: Any) -> None:
+        with self._lock:
+            one = self._pending.pop(future, None)
+        if one is not None:
+            one.done(future.result(), '')
+
+
+class Services:
+    """The service clients of a node, and the deadlines of their calls."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._callers: list[ServiceCaller] = []
+        self._timer: Any = None
+
+    def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
+        """Return a client; where is the parameter that names the service."""
+        if self._timer is None:
+            self._timer = self._node.create_timer(
+                SWEEP_PERIOD, self._sweep, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._callers.append(ServiceCaller(self._node, kind, service, where))
+        return self._callers[-1]
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for caller in self._callers:
+            caller.expire(now)
+
+
+def refusal(response: Any) -> str:
+    """Return what a std_srvs response says against it; empty when it was well, or is None."""
+    if getattr(response, 'success', True):
+        return ''
+    return f'the answer was no: {response.message}' if response.message else 'the answer was no'

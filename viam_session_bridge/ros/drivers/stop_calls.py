@@ -1,0 +1,176 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Stop outputs that call a service of std_srvs: called once per stop, again until it says yes.
+
+One call is under way at a time. What it says counts for the newest stop, unless the robot was told
+to move since the call began.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import threading
+import time
+from typing import Any
+
+from viam_session_bridge.ros.drivers.answers import Report
+from viam_session_bridge.ros.drivers.services import refusal, ServiceCaller
+
+# A call that failed is made again after so long (s), while the stop lasts.
+RETRY = 0.5
+
+# A stop that still has no answer after this share of its time limit is reported with the reason,
+# before the core gives it up without one.
+PATIENCE = 0.95
+
+# Without a stop for so long (s), the next one is not the same any more.
+GAP = 1.5
+
+# A release that has not answered by now (s) is too late: the core does not wait longer.
+RELEASE_LIMIT = 0.5
+
+
+class StopClock:
+    """How long a stop has lasted, over its epochs, until one of them was answered."""
+
+    def __init__(self, stop_timeout: float) -> None:
+        self._patience = PATIENCE * stop_timeout
+        self._began = 0.0
+        self._last = -GAP
+        self._told: int | None = None
+
+    def tick(self, now: float, anew: bool) -> None:
+        """Note that a stop is said; anew: it does not go on with the one before."""
+        if anew or now - self._last >= GAP:
+            self._began = now
+        self._last = now
+
+    def overdue(self, epoch: int, now: float) -> bool:
+        """Tell, once for each epoch, that an answer is overdue."""
+        overdue = now - self._began >= self._patience and self._told != epoch
+        if overdue:
+            self._told = epoch
+        return overdue
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer means: the stop is done (True), refused (False), or must be seen (None)."""
+
+    done: bool | None
+    problem: str = ''
+
+
+class CallingStop:
+    """
+    Calls a service on a stop, and may call it otherwise to release what the stop holds.
+
+    request and release: what is sent. call_timeout (s) bounds one call, stop_timeout (s) is the
+    time limit of a stop. answered and prepared get what came of it.
+    """
+
+    def __init__(self, caller: ServiceCaller, request: Any, *, call_timeout: float,
+                 stop_timeout: float, answered: Report, release: Any = None,
+                 prepared: Report | None = None) -> None:
+        self._caller = caller
+        self._request = request
+        self._release = release
+        self._call_timeout = call_timeout
+        self._answered = answered
+        self._prepared = prepared
+        self._clock = StopClock(stop_timeout)
+        # Guards what follows: stops come on the pump's thread, answers on the executor's. Never
+        # held while calling or reporting.
+        self._lock = threading.Lock()
+        self._epoch: int | None = None
+        self._called: int | None = None
+        self._done: int | None = None
+        self._under_way = False
+        self._motions = 0
+        self._stopped_at = 0
+        self._retry_at = 0.0
+        self._problem = ''
+
+    def moved(self) -> None:
+        """Note that the robot is told to move: what was called before says nothing any more."""
+        with self._lock:
+            self._motions += 1
+
+    def stop(self, epoch: int) -> None:
+        """Call the service, unless it is being called or has said yes to this stop."""
+        now = time.monotonic()
+        with self._lock:
+            moved = self._motions != self._stopped_at
+            self._clock.tick(now, moved or self._done == self._epoch)
+            self._stopped_at = self._motions
+            self._epoch = epoch
+            overdue = self._done != epoch and self._clock.overdue(epoch, now)
+            problem = self._problem
+            again = self._called == epoch and (self._done == epoch or now < self._retry_at)
+            call = not self._under_way and not again
+            self._under_way = self._under_way or call
+            motions = self._motions
+        if overdue:
+            self._answered(epoch, problem or f'{self._caller.where} has not answered')
+        if call:
+            self._call(epoch, motions)
+
+    def _call(self, epoch: int, motions: int) -> None:
+        begun = False
+        try:
+            if self._caller.ready:
+                self._caller.call(
+                    self._request, self._call_timeout,
+                    lambda response, problem: self._take(motions, response, problem))
+                begun = True
+        finally:
+            with self._lock:
+                if begun:
+                    self._called = epoch
+                else:
+                    self._under_way = False
+                    self._problem = f'{self._caller.where} is not served'
+
+    def _take(self, motions: int, response: Any, problem: str) -> None:
+        with self._lock:
+            self._under_way = False
+            self._retry_at = time.monotonic() + RETRY
+        if motions != self._motions:
+            return
+        # No answer is no refusal: it is called again until the stop's own time is over.
+        self._conclude(Verdict(None, problem) if response is None else self._judge(response))
+
+    def _conclude(self, verdict: Verdict) -> None:
+        """Report what is known of the newest stop."""
+        with self._lock:
+            self._problem = verdict.problem
+            epoch = self._epoch
+            if verdict.done:
+                self._done = epoch
+        if epoch is not None and verdict.done is not None:
+            self._answered(epoch, verdict.problem)
+
+    def _judge(self, response: Any) -> Verdict:
+        said_no = refusal(response)
+        return Verdict(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
+
+    def prepare(self, epoch: int) -> None:
+        """Call the service with what releases, and report to prepared."""
+        self.moved()
+        if self._prepared is None or self._release is None:
+            return
+        if not self._caller.ready:
+            self._prepared(epoch, f'{self._caller.where} is not served')
+            return
+        self._caller.call(self._release, RELEASE_LIMIT, self._release_answer(epoch))
+
+    def _release_answer(self, epoch: int) -> Callable[[Any, str], None]:
+        def take(response: Any, problem: str) -> None:
+            said_no = refusal(response)
+            assert self._prepared is not None
+            self._prepared(epoch, f'{self._caller.where}: {said_no}' if said_no else problem)
+        return take
+
+    def path_problem(self) -> str:
+        """Say why a stop would not be answered; empty when it may be."""
+        return self._caller.problem()

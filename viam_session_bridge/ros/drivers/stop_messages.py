@@ -1,0 +1,56 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stop outputs that publish: a message that stops, and a lock that is released before motion."""
+
+from typing import Any
+
+from std_msgs.msg import Bool
+
+from viam_session_bridge.ros.drivers.answers import Report
+from viam_session_bridge.ros.drivers.output import OutputTopic
+
+
+class MessageStop:
+    """Publishes a message at every repetition of a stop."""
+
+    def __init__(self, output: OutputTopic, message: Any) -> None:
+        self._output = output
+        self._message = message
+
+    def moved(self) -> None:
+        """Nothing is held, so nothing is released."""
+
+    def stop(self, epoch: int) -> None:
+        """Publish it."""
+        self._output.publish(self._message)
+
+    def path_problem(self) -> str:
+        """Say why it would not arrive; empty when it would."""
+        return self._output.path_problem()
+
+
+class LockStop:
+    """Locks at every repetition of a stop, and releases before motion and with it."""
+
+    def __init__(self, output: OutputTopic, value: bool, release: bool, prepared: Report) -> None:
+        self._output = output
+        self._locked = Bool(data=value)
+        self._released = Bool(data=release)
+        self._prepared = prepared
+
+    def prepare(self, epoch: int) -> None:
+        """Release."""
+        self._output.publish(self._released)
+        self._prepared(epoch, '')
+
+    def moved(self) -> None:
+        """Release once more: a lock that is silent for too long may count as locked."""
+        self._output.publish(self._released)
+
+    def stop(self, epoch: int) -> None:
+        """Lock."""
+        self._output.publish(self._locked)
+
+    def path_problem(self) -> str:
+        """Say why it would not arrive; empty when it would."""
+        return self._output.path_problem()

@@ -1,0 +1,61 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Would feedback arrive? Nobody who publishes, or another type than expected, is silent in DDS.
+
+What is looked for follows from the tables of parameters: every topic that is read says its type.
+"""
+
+from dataclasses import dataclass
+
+from rclpy.node import Node
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from viam_session_bridge.ros.parameter_spec import Form
+from viam_session_bridge.ros.parameter_tables import BridgeConfig, table_entries
+from viam_session_bridge.ros.stop_path import node_name
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A topic that is read: for whom, the parameter that names it, its full name and type."""
+
+    reader: str
+    parameter: str
+    topic: str
+    wanted: str
+
+
+class FeedbackPaths:
+    """All topics that a bridge reads. A reader is a resource, or 'estop'."""
+
+    def __init__(self, node: Node, config: BridgeConfig) -> None:
+        self._node = node
+        readers = [('estop', config.estop), *((one.name, one) for one in config.resources)]
+        self._sources = [
+            _Source(name, f'{name}.{entry.name}',
+                    node.resolve_topic_name(getattr(table, entry.name)), entry.spec.message)
+            for name, table in readers for entry in table_entries(type(table))
+            if entry.spec.form is Form.FEEDBACK_TOPIC and getattr(table, entry.name)]
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong now, by reader; those whose feedback may arrive have none."""
+        found: dict[str, str] = {}
+        publishers = {
+            topic: self._node.get_publishers_info_by_topic(topic)
+            for topic in {source.topic for source in self._sources}}
+        for source in self._sources:
+            problem = _problem(source, publishers[source.topic])
+            if problem:
+                found.setdefault(source.reader, problem)
+        return found
+
+
+def _problem(source: _Source, endpoints: list[TopicEndpointInfo]) -> str:
+    if not endpoints:
+        return f'{source.parameter}: nobody publishes {source.topic} (expected {source.wanted})'
+    if any(endpoint.topic_type == source.wanted for endpoint in endpoints):
+        return ''
+    others = ', '.join(sorted({
+        f'{node_name(endpoint)} publishes {endpoint.topic_type}' for endpoint in endpoints}))
+    return f'{source.parameter}: on {source.topic} {others}; expected {source.wanted}'

@@ -1,0 +1,215 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what goes to positions: arms, gantries, grippers and servos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from viam_session_bridge.ros.parameter_positions import (
+    FloatArrayPositionTable,
+    FloatPositionTable,
+    JointStateTable,
+    PositionFeedbackTable,
+    TrajectoryTable,
+)
+from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_spec import described, Form
+
+_DRIVERS: Mapping[str, type] = {
+    'joint_trajectory': TrajectoryTable, 'joint_state': JointStateTable,
+    'float': FloatPositionTable, 'float_array': FloatArrayPositionTable}
+
+_STATES = ('sensor_msgs/msg/JointState that shows where the joints are. They may come in any '
+           'order, and in several messages')
+_BLIND = 'no feedback: stops are not verified, moves are timed, there is no position'
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionedConfig(
+        PositionFeedbackTable, TrajectoryTable, JointStateTable, FloatPositionTable,
+        FloatArrayPositionTable, ResourceConfig):
+    """What all of them have in common."""
+
+    DRIVERS: ClassVar[Mapping[str, type]] = _DRIVERS
+
+    joint_states_topic: str = field(default='', metadata=described(
+        _STATES, form=Form.FEEDBACK_TOPIC, empty=_BLIND))
+
+    @property
+    def feedback_topic(self) -> str:
+        """Return the topic of the joint states."""
+        return self.joint_states_topic
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its joints, in its order."""
+        raise NotImplementedError
+
+    @property
+    def fastest(self) -> float:
+        """Return how fast its joints may be, rad/s or m/s."""
+        raise NotImplementedError
+
+    @property
+    def near(self) -> float:
+        """Return how near counts as there, rad or m."""
+        raise NotImplementedError
+
+    @property
+    def slowest(self) -> float:
+        """Return the speed below which its joints are at rest, rad/s or m/s."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralJointsConfig(PositionedConfig):
+    """What arms, gantries and grippers have in common."""
+
+    joints: tuple[str, ...] = field(metadata=described(
+        'Names of the joints, as the joint states have them: from base to tip, or in the order of '
+        "the axes. Driver 'joint_trajectory' names every joint of its controller"))
+    max_move_duration: float = field(default=120.0, metadata=described(
+        'Longest move that is accepted', unit='s', low=0.0, high=3600.0, low_excluded=True,
+        mutable=True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its joints."""
+        return self.joints
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmConfig(SeveralJointsConfig):
+    """An arm."""
+
+    DRIVERS: ClassVar[Mapping[str, type]] = {
+        name: table for name, table in _DRIVERS.items() if name != 'float'}
+
+    joint_states_topic: str = field(metadata=described(_STATES, form=Form.FEEDBACK_TOPIC))
+    max_joint_speed: float = field(metadata=described(
+        'Fastest that any joint may be asked to go', unit='rad/s (m/s for a prismatic one)',
+        low=0.0, high=100.0, low_excluded=True, mutable=True))
+    joint_minimums: tuple[float, ...] = field(default=(), metadata=described(
+        'Lowest position of each joint that is accepted', unit='rad (m)', low=-1e4, high=1e4,
+        empty='positions are not checked'))
+    joint_maximums: tuple[float, ...] = field(default=(), metadata=described(
+        'Highest position of each joint that is accepted', unit='rad (m)', low=-1e4, high=1e4,
+        empty='positions are not checked'))
+    continuous_joints: tuple[str, ...] = field(default=(), metadata=described(
+        'Those of the joints whose measured position jumps by a turn when they pass the end of '
+        'one; clients see it go on'))
+    prismatic_joints: tuple[str, ...] = field(default=(), metadata=described(
+        'Those of the joints that are m; clients see them in mm'))
+    tolerance: float = field(default=0.02, metadata=described(
+        'How near to its goal a joint has arrived', unit='rad (m)', low=0.0, high=1.0,
+        low_excluded=True))
+    rest_speed: float = field(default=0.02, metadata=described(
+        'Measured speed below which a joint is at rest', unit='rad/s (m/s)', low=0.0, high=10.0,
+        low_excluded=True))
+    robot_description_topic: str = field(default='', metadata=described(
+        'std_msgs/msg/String with the URDF, as robot_state_publisher publishes it, for '
+        'GetKinematics', form=Form.FEEDBACK_TOPIC, empty='GetKinematics is not answered'))
+    pose_topic: str = field(default='', metadata=described(
+        'geometry_msgs/msg/PoseStamped that shows where the tip is, for GetEndPosition',
+        form=Form.FEEDBACK_TOPIC, empty='GetEndPosition is not answered'))
+    pose_goal_topic: str = field(default='', metadata=described(
+        'Topic of a node that moves the tip to a geometry_msgs/msg/PoseStamped, for '
+        'MoveToPosition (needs pose_topic). A stop sends it the measured pose, besides holding '
+        'the joints', form=Form.OUTPUT_TOPIC, empty='MoveToPosition is not answered'))
+    pose_frame: str = field(default='base_link', metadata=described(
+        'Frame of both poses: other measured ones are ignored', form=Form.FRAME))
+
+    @property
+    def fastest(self) -> float:
+        """Return how fast its joints may be."""
+        return self.max_joint_speed
+
+    @property
+    def near(self) -> float:
+        """Return how near counts as there."""
+        return self.tolerance
+
+    @property
+    def slowest(self) -> float:
+        """Return the speed below which its joints are at rest."""
+        return self.rest_speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class GantryConfig(SeveralJointsConfig):
+    """A gantry: one axis or more."""
+
+    joint_states_topic: str = field(metadata=described(_STATES, form=Form.FEEDBACK_TOPIC))
+    lengths_m: tuple[float, ...] = field(metadata=described(
+        'How far each axis goes, in the order of the joints', unit='m', low=0.0, high=1000.0,
+        low_excluded=True))
+    offsets_m: tuple[float, ...] = field(default=(), metadata=described(
+        "Where each joint is at Viam's position 0", unit='m', low=-1000.0, high=1000.0,
+        empty='0 for each'))
+    home_m: tuple[float, ...] = field(default=(), metadata=described(
+        "Where Home goes, from Viam's position 0", unit='m', low=0.0, high=1000.0,
+        empty='Home is not answered'))
+    max_speed: float = field(metadata=described(
+        'Fastest that any axis may be asked to go', unit='m/s', low=0.0, high=100.0,
+        low_excluded=True, mutable=True))
+    tolerance: float = field(default=0.002, metadata=described(
+        'How near to its goal an axis has arrived', unit='m', low=0.0, high=1.0,
+        low_excluded=True))
+    rest_speed: float = field(default=0.002, metadata=described(
+        'Measured speed below which an axis is at rest', unit='m/s', low=0.0, high=1.0,
+        low_excluded=True))
+
+    @property
+    def fastest(self) -> float:
+        """Return how fast its axes may be."""
+        return self.max_speed
+
+    @property
+    def near(self) -> float:
+        """Return how near counts as there."""
+        return self.tolerance
+
+    @property
+    def slowest(self) -> float:
+        """Return the speed below which its axes are at rest."""
+        return self.rest_speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class GripperConfig(SeveralJointsConfig):
+    """A gripper: every joint goes from one position to the other."""
+
+    prismatic: bool = field(default=False, metadata=described(
+        'Its joints are m, not rad'))
+    open_position: float = field(metadata=described(
+        'Position of every joint when it is open', unit='rad or m', low=-100.0, high=100.0))
+    closed_position: float = field(metadata=described(
+        'Position of every joint when it is closed', unit='rad or m', low=-100.0, high=100.0))
+    max_speed: float = field(metadata=described(
+        'How fast the joints go', unit='rad/s or m/s', low=0.0, high=100.0, low_excluded=True,
+        mutable=True))
+    tolerance: float = field(metadata=described(
+        'How near to its goal a joint has arrived. A gripper that closed and stands farther than '
+        'this from closed holds something', unit='rad or m', low=0.0, high=10.0,
+        low_excluded=True))
+    rest_speed: float = field(metadata=described(
+        'Measured speed below which a joint is at rest', unit='rad/s or m/s', low=0.0, high=10.0,
+        low_excluded=True))
+
+    @property
+    def fastest(self) -> float:
+        """Return how fast its joints may be."""
+        return self.max_speed
+
+    @property
+    def near(self) -> float:
+        """Return how near counts as there."""
+        return self.tolerance
+
+    @property
+    def slowest(self) -> float:
+        """Return the speed below which its joints are at rest."""
+        return self.rest_speed

@@ -1,0 +1,55 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of servos, whose angles are degrees as Viam counts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import math
+
+from viam_session_bridge.ros.parameter_components import PositionedConfig
+from viam_session_bridge.ros.parameter_spec import described
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServoConfig(PositionedConfig):
+    """A servo: one joint; its position in rad is Viam's angle plus offset_deg."""
+
+    joint: str = field(default='', metadata=described(
+        "Name of the joint in the joint states, and in the messages of drivers 'joint_trajectory' "
+        "and 'joint_state'", empty='only without joint_states_topic'))
+    minimum_deg: float = field(default=0.0, metadata=described(
+        'Smallest angle that is accepted', unit='deg', low=0.0, high=3600.0))
+    maximum_deg: float = field(default=180.0, metadata=described(
+        'Largest angle that is accepted', unit='deg', low=0.0, high=3600.0))
+    offset_deg: float = field(default=0.0, metadata=described(
+        "Where the joint is at Viam's angle 0", unit='deg', low=-3600.0, high=3600.0))
+    max_speed_deg_s: float = field(metadata=described(
+        'How fast it goes', unit='deg/s', low=0.0, high=10000.0, low_excluded=True,
+        mutable=True))
+    tolerance_deg: float = field(default=1.0, metadata=described(
+        'How near to its goal it has arrived', unit='deg', low=0.0, high=90.0,
+        low_excluded=True))
+    rest_speed: float = field(default=0.02, metadata=described(
+        'Measured speed below which it is at rest', unit='rad/s', low=0.0, high=10.0,
+        low_excluded=True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the name of its joint."""
+        return (self.joint,)
+
+    @property
+    def fastest(self) -> float:
+        """Return how fast it may be, rad/s."""
+        return math.radians(self.max_speed_deg_s)
+
+    @property
+    def near(self) -> float:
+        """Return how near counts as there, rad."""
+        return math.radians(self.tolerance_deg)
+
+    @property
+    def slowest(self) -> float:
+        """Return the speed below which it is at rest."""
+        return self.rest_speed

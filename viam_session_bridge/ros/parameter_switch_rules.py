@@ -1,0 +1,53 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that relate the parameters of switches, and of what can move by commands only."""
+
+from __future__ import annotations
+
+from viam_session_bridge.ros.parameter_blocks import Block
+from viam_session_bridge.ros.parameter_joint_rules import RANGES
+from viam_session_bridge.ros.parameter_switches import GenericConfig, SwitchConfig
+from viam_session_bridge.ros.parameter_values import Mistake
+
+LEAST_POSITIONS = 2
+
+
+def check_switch(block: Block, errors: list[str], warnings: list[str]) -> None:
+    """Check the positions of a switch; others pass."""
+    if block.table is GenericConfig and not block.values.get('commands', True):
+        warnings.append(f'{block.name} has no {block.full("commands")}: clients can do nothing '
+                        'with it.')
+    if block.table is not SwitchConfig:
+        return
+    name = 'positions' if block.values.get('driver') == 'service' else 'labels'
+    labels = block.values.get(name)
+    if labels is None:
+        return
+    if len(labels) < LEAST_POSITIONS or len(set(labels)) < len(labels) or not all(labels):
+        errors.append(str(Mistake(
+            block.full(name), f'{list(labels)!r}',
+            f'at least {LEAST_POSITIONS} names, each once')))
+    safe = block.values.get('safe_position')
+    if safe and safe not in labels:
+        errors.append(str(Mistake(
+            block.full('safe_position'), repr(safe),
+            f"one of {block.full(name)} ({', '.join(labels)}), or '' (none)")))
+    if name == 'labels' and block.values.get('numbers') is not None:
+        _check_numbers(block, errors)
+
+
+def _check_numbers(block: Block, errors: list[str]) -> None:
+    labels, numbers = block.values['labels'], block.values['numbers']
+    if len(numbers) != len(labels):
+        errors.append(str(Mistake(
+            block.full('numbers'), f'{len(numbers)} numbers',
+            f'{len(labels)} numbers, one for each of {block.full("labels")}')))
+    message = block.values.get('message')
+    least, most = RANGES.get(message or '', (None, None))
+    for number in numbers:
+        if least is not None and most is not None and (
+                number != round(number) or not least <= number <= most):
+            errors.append(str(Mistake(
+                block.full('numbers'), f'{number:g}',
+                f'whole numbers from {least} to {most}, because {block.full("message")} is '
+                f'{message!r}')))
