@@ -2,7 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who hangs, told apart from a process that was frozen as a whole. Time is a number here."""
 
-from viam_session_bridge.vitals import BEAT_PERIOD, OVERSLEPT, PATIENCE, Vitals
+from viam_session_bridge.vitals import (
+    BEAT_PERIOD,
+    FIRST_PATIENCE,
+    OVERSLEPT,
+    PATIENCE,
+    Vitals,
+)
 
 
 class Rig:
@@ -29,7 +35,14 @@ def test_whoever_beats_is_well() -> None:
 
 def test_who_hangs_is_found_in_time_and_by_name() -> None:
     rig = Rig()
+    rig.run(1.0, 'pump', 'grpc')
     assert rig.run(PATIENCE - 2 * BEAT_PERIOD, 'grpc') == []
+    assert rig.run(3 * BEAT_PERIOD, 'grpc') == ['pump']
+
+
+def test_a_part_that_never_begins_is_found() -> None:
+    rig = Rig()
+    assert rig.run(FIRST_PATIENCE - 2 * BEAT_PERIOD, 'grpc') == []
     assert rig.run(3 * BEAT_PERIOD, 'grpc') == ['pump']
 
 
@@ -45,6 +58,7 @@ def test_a_frozen_process_gets_new_time() -> None:
 
 def test_a_watcher_that_comes_a_little_late_forgives_nobody() -> None:
     rig = Rig()
+    rig.run(1.0, 'pump', 'grpc')
     for _ in range(round(PATIENCE / OVERSLEPT) + 2):
         rig.now += OVERSLEPT * 0.9
         rig.vitals.beat('grpc')

@@ -134,8 +134,6 @@ class Bridge:
 
     def _watch(self) -> None:
         """Return when it is time to go: a signal, a death, or a part that hangs."""
-        for part in _PARTS:
-            self._vitals.beat(part)
         while not self._leave.wait(BEAT_PERIOD):
             self._stuck = self._vitals.silent()
             if self._stuck:

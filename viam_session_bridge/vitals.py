@@ -10,9 +10,12 @@ handler. A freeze of the whole process is no fault of a part.
 from collections.abc import Callable, Iterable
 
 # A part that was silent for so long (s) is taken for dead. Each beats five times a second at
-# least.
-PATIENCE = 2.0
+# least. A busy machine with hundreds of resources has been seen to keep one waiting for 2 s.
+PATIENCE = 5.0
 BEAT_PERIOD = 0.2
+
+# A part may take so long (s) to begin.
+FIRST_PATIENCE = 30.0
 
 # When the watcher itself comes so late (s), everything stood still, and everybody gets new time.
 OVERSLEPT = 0.5
@@ -27,7 +30,7 @@ class Vitals:
 
     def __init__(self, now: Callable[[], float], parts: Iterable[str]) -> None:
         self._now = now
-        self._beats = dict.fromkeys(parts, now())
+        self._beats = dict.fromkeys(parts, now() + FIRST_PATIENCE - PATIENCE)
         self._looked_at = now()
 
     def beat(self, part: str) -> None:
@@ -39,5 +42,5 @@ class Vitals:
         now = self._now()
         late, self._looked_at = now - self._looked_at, now
         if late > OVERSLEPT:
-            self._beats = dict.fromkeys(self._beats, now)
+            self._beats = {part: max(at, now) for part, at in self._beats.items()}
         return [part for part, at in self._beats.items() if now - at >= PATIENCE]

@@ -295,11 +295,13 @@ def test_nothing_to_cancel_is_success(node: Node, services: Services, servers: S
         assert reports.wait(1) == ''
 
 
-def test_cancelling_is_not_cancelled(node: Node, services: Services, servers: Servers) -> None:
+@pytest.mark.parametrize('mode', ['brake', 'late'])
+def test_cancelling_is_not_cancelled(
+        node: Node, services: Services, servers: Servers, mode: str) -> None:
     """The server has said yes, the robot still brakes: the stop is not done."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
-    servers.order('act', name=name, mode='brake')
+    servers.order('act', name=name, mode=mode)
     servers.order('goals', name=name, count=1)
     wait_served(output)
     with Stopping(output, 1):

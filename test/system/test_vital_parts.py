@@ -11,8 +11,8 @@ from processes import base, Bridge, Client, Driver, Programs, settings
 
 PROGRAM = Path(__file__).with_name('programs') / 'wedged_bridge.py'
 
-# Two seconds until it is noticed, a second of stops, and the way down.
-PATIENCE = 15.0
+# Five seconds until it is noticed, a second of stops, and the way down.
+PATIENCE = 20.0
 
 
 def wedged(programs: Programs, part: str) -> tuple[Bridge, Driver, Client]:
@@ -68,6 +68,6 @@ def test_an_executor_that_hangs(programs: Programs) -> None:
 def test_a_part_that_is_well_ends_nothing(programs: Programs, part: str) -> None:
     """The same program, idle: every part beats although nothing happens."""
     bridge, _, client = wedged(programs, part)
-    time.sleep(4.0)
+    time.sleep(7.0)
     assert bridge.process.poll() is None
     assert client.do('is_moving', base='base') is False

@@ -59,11 +59,17 @@ class OpenSockets:
         self._taken_at = -math.inf
         self._open: frozenset[int] = frozenset()
 
-    def look(self, open_sockets: frozenset[int], taken_at: float) -> None:
-        """Record a look. One that is older than the newest known is no news."""
-        if taken_at >= self._taken_at:
-            self._taken_at = taken_at
-            self._open = open_sockets
+    def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
+        """
+        Record a look; tells whether a connection of the last one is missing.
+
+        One that is older than the newest known is no news.
+        """
+        if taken_at < self._taken_at:
+            return False
+        before, self._open = self._open, open_sockets
+        self._taken_at = taken_at
+        return not before <= open_sockets
 
     def proves(self, sockets: Collection[int], since: float, now: float) -> bool:
         """
@@ -90,9 +96,9 @@ class Presence:
         self._sockets = OpenSockets()
         self._carriers: dict[int, None] = {}
 
-    def look(self, open_sockets: frozenset[int], taken_at: float) -> None:
-        """Take a look at the open connections."""
-        self._sockets.look(open_sockets, taken_at)
+    def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
+        """Take a look at the open connections; tells whether one of the last look is missing."""
+        return self._sockets.look(open_sockets, taken_at)
 
     def carries_session(self, socket: int | None) -> None:
         """Remember that a session's call came over this connection."""

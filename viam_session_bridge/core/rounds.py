@@ -9,21 +9,25 @@ class Rounds:
     """
     The order of one supervisor's polls.
 
-    active: who is not idle, or was not at the last poll, or was touched since.
+    active: who is not idle, or was not at the last poll, or was touched since. touches: how often
+    something happened.
     """
 
     def __init__(self) -> None:
         self.active: dict[str, None] = {}
+        self.touches = 0
         self._touched: dict[str, None] = {}
         self._agenda = Agenda()
 
     def touch(self, name: str) -> None:
         """Note that something happened to one: it is polled next."""
+        self.touches += 1
         self._touched[name] = None
         self.active[name] = None
 
     def touch_active(self) -> None:
         """Note that something happened that may concern everybody who is active."""
+        self.touches += 1
         self._touched.update(self.active)
 
     def take(self, now: float) -> list[str]:

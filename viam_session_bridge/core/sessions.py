@@ -90,6 +90,8 @@ class SessionTable:
         self.settings = settings
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
+        # Grows whenever a session is seen on a connection that it has not used before.
+        self.connections_seen = 0
 
     @property
     def full(self) -> bool:
@@ -151,8 +153,8 @@ class SessionTable:
         """Return the sessions that are alive, oldest first."""
         return [session for session in self._sessions.values() if session.alive(now)]
 
-    @staticmethod
-    def _seen(session: Session, peer: str, socket: int | None) -> None:
+    def _seen(self, session: Session, peer: str, socket: int | None) -> None:
         session.peer = peer
         if socket is not None:
+            self.connections_seen += socket not in session.sockets
             remember(session.sockets, socket, MOST_SOCKETS)

@@ -60,6 +60,10 @@ class Supervisor(Fleet):
         self._shutting_down = False
         self._stalled = False
         self._backlog_until = -math.inf
+        # Commands that no look at the connections has seen yet, and when they came.
+        self._unproven: dict[str, float] = {}
+        self._watched: frozenset[int] = frozenset()
+        self._watched_as_of = (-1, -1)
         self._polled_at = math.inf
         self._emergency = EmergencyStop(emergency)
 
@@ -125,6 +129,7 @@ class Supervisor(Fleet):
             raise
         self._next_turn(name)
         self._touch(name)
+        self._unproven[name] = now
         # While nothing moved, nobody waited for the pump: its lateness counts from here.
         self._due = now if idle else min(self._due, now)
         if before is not None and not same_holder(before, claim):
@@ -188,18 +193,26 @@ class Supervisor(Fleet):
 
     def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
         """Take a look at the open connections; tells whether a motion lost its claimant by it."""
-        self._presence.look(open_sockets, taken_at)
-        lost = [name for name in self._rounds.active if self._absence(name, now) is not None]
+        # While nobody's connection is missing, only those need judging whose command is newer than
+        # the last look: with hundreds of motions, the others would cost more than all the rest.
+        missing = self._presence.look(open_sockets, taken_at)
+        judged = tuple(self._rounds.active if missing else self._unproven)
+        self._unproven = {
+            name: since for name, since in self._unproven.items() if since > taken_at}
+        lost = [name for name in judged if self._absence(name, now) is not None]
         for name in lost:
             self._touch(name)
         return bool(lost)
 
     def watched_sockets(self, now: float) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        watched = (
-            self._presence.sockets(self._actuators[name].claim, now)
-            for name in self._rounds.active)
-        return frozenset().union(*watched)
+        as_of = (self._rounds.touches, self.sessions.connections_seen)
+        if as_of != self._watched_as_of:
+            self._watched_as_of = as_of
+            self._watched = frozenset().union(*(
+                self._presence.sockets(self._actuators[name].claim, now)
+                for name in self._rounds.active))
+        return self._watched
 
     # ---- changes at run time --------------------------------------------------------------------
 

@@ -83,6 +83,8 @@ class BridgeNode:
         return self._equipment.shared
 
     def _on_appear(self, name: str) -> None:
+        # Hundreds may appear at once; the executor is no less alive while it greets them.
+        self._beat()
         self._supervision.driver_appeared(name)
         self._check_path(name)
 

@@ -47,8 +47,9 @@ class Action:
     """
     An action server as rclcpp makes it, as far as a canceller sees.
 
-    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'reject'
-    (rclcpp's way of saying no) or 'refuse' (rclpy's: 0 and no goals).
+    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'late' (the
+    same, and no status is heard before), 'reject' (rclcpp's way of saying no) or 'refuse' (rclpy's:
+    0 and no goals).
     """
 
     def __init__(self, node: Node, name: str, mode: str) -> None:
@@ -64,7 +65,8 @@ class Action:
         """Accept goals of somebody else."""
         for _ in range(count):
             self._goals[uuid.uuid4().bytes] = GoalStatus.STATUS_EXECUTING
-        self._publish()
+        if self.mode != 'late':
+            self._publish()
 
     def finish(self) -> None:
         """End the goals that are being cancelled."""
@@ -78,7 +80,7 @@ class Action:
                    if status == GoalStatus.STATUS_EXECUTING]
         if self.mode == 'reject' and running:
             response.return_code = CancelGoal.Response.ERROR_REJECTED
-        elif self.mode in ('cancel', 'brake'):
+        elif self.mode in ('cancel', 'brake', 'late'):
             for goal in running:
                 info = GoalStatus().goal_info
                 info.goal_id.uuid = list(goal)
@@ -89,10 +91,11 @@ class Action:
         return response
 
     def _change(self, before: int, after: int) -> None:
-        for goal, status in self._goals.items():
-            if status == before:
-                self._goals[goal] = after
-        self._publish()
+        changed = [goal for goal, status in self._goals.items() if status == before]
+        self._goals.update(dict.fromkeys(changed, after))
+        # As rcl_action: nothing new, no message.
+        if changed and (self.mode != 'late' or after == GoalStatus.STATUS_CANCELED):
+            self._publish()
 
     def _publish(self) -> None:
         message = GoalStatusArray()

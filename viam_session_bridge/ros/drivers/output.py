@@ -10,10 +10,11 @@ restarts.
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, UnsupportedEventTypeError
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from viam_session_bridge.ros.matches import matches_of
 from viam_session_bridge.ros.stop_path import listener_problem
 
 COMMAND_QOS = QoSProfile(
@@ -35,19 +36,14 @@ class OutputTopic:
         self._node = node
         self._resource = resource
         self._driver_node = driver_node
-        self._on_appear = on_appear
         self._choice = choice
         self._chosen_by = chosen_by
         self._type = message_type
-        self._matched = 0
-        self._events_supported = True
-        try:
-            self._publisher: Any = node.create_publisher(
-                message_type, topic, COMMAND_QOS,
-                event_callbacks=PublisherEventCallbacks(matched=self._on_matched))
-        except UnsupportedEventTypeError:
-            self._events_supported = False
-            self._publisher = node.create_publisher(message_type, topic, COMMAND_QOS)
+        # By default rclpy adds events to warn of unfit subscribers; stop_path does that better.
+        self._publisher: Any = node.create_publisher(
+            message_type, topic, COMMAND_QOS,
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
+        matches_of(node).watch(self._publisher, on_appear)
 
     @property
     def name(self) -> str:
@@ -65,18 +61,6 @@ class OutputTopic:
 
         resource and driver_node: of one that shares the topic, instead of our own.
         """
-        if not self._events_supported:
-            self._poll_matches()
         return listener_problem(
             self._node, self._publisher, resource or self._resource, self._type,
             driver_node or self._driver_node, self._choice, self._chosen_by)
-
-    def _on_matched(self, info: object) -> None:
-        if getattr(info, 'current_count_change', 0) > 0:
-            self._on_appear()
-
-    def _poll_matches(self) -> None:
-        matched = self._publisher.get_subscription_count()
-        if matched > self._matched:
-            self._on_appear()
-        self._matched = matched
