@@ -48,8 +48,8 @@ class Action:
     An action server as rclcpp makes it, as far as a canceller sees.
 
     mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'late' (the
-    same, and no status is heard before), 'reject' (rclcpp's way of saying no) or 'refuse' (rclpy's:
-    0 and no goals).
+    same, and no status is heard before), 'reject' (rclcpp's way of saying no) or 'refuse'
+    (rclpy's: 0 and no goals).
     """
 
     def __init__(self, node: Node, name: str, mode: str) -> None:
@@ -67,6 +67,11 @@ class Action:
             self._goals[uuid.uuid4().bytes] = GoalStatus.STATUS_EXECUTING
         if self.mode != 'late':
             self._publish()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a goal runs that nobody has cancelled."""
+        return GoalStatus.STATUS_EXECUTING in self._goals.values()
 
     def finish(self) -> None:
         """End the goals that are being cancelled."""
