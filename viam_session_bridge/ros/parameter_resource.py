@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_escalations import Escalation
 from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
 from viam_session_bridge.ros.parameter_spec import described, Form
 
@@ -49,6 +50,10 @@ class ResourceConfig:
         "What is sent on a stop, after the driver's own neutral command", blocks=StopOutput))
     commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
         'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
+
+    escalations: tuple[Escalation, ...] = field(default=(), metadata=described(
+        'What is tried, in this order, when a stop was not confirmed. The place for everything '
+        'that latches', blocks=Escalation))
 
     @property
     def acknowledged(self) -> bool:

@@ -141,7 +141,7 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
     """Refuse two uses of one topic, which only show after remapping and namespace."""
     outputs: dict[str, str] = {}
     arrays: dict[str, list[Block]] = {}
-    blocks = [member for block in blocks for member in block.family()]
+    blocks = [member for block in blocks for member in block.commanding()]
     owned = [(block, *found) for block in blocks
              for found in _topics([block], Form.OUTPUT_TOPIC)]
     for block, name, topic in owned:
