@@ -25,12 +25,12 @@ from viam_session_bridge.core.errors import (
 )
 from viam_session_bridge.core.events import Changed, Notice, Output, Outputs
 from viam_session_bridge.core.first_stops import LISTENING
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource
 
 IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
 AHEAD = Velocity((0.5, 0.0, 0.0))
@@ -49,7 +49,7 @@ class World:
             [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
              for name in ('left', 'right')],
             Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
-            lambda: f's{next(numbers)}', OWN, required)
+            lambda: f's{next(numbers)}', identity=OWN, guard_required=required)
         self.now = 100.0
         self.wake = math.inf
         self.told: list[tuple[float, Output]] = []

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-When a bridge pulses, what it knows of guards by their echoes, and of other bridges by their pulses.
+When a bridge pulses, what it knows of guards by their echoes, and of others by their pulses.
 
 A patience of 0.25 s: busy pulses every 0.05 s, idle ones every 0.25 s.
 """

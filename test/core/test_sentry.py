@@ -3,7 +3,7 @@
 """
 What a guard does about a silent bridge: stories by numbers, then bridge and guard together.
 
-Three resources: two bases without feedback, one with. Stops are held for 1 s, a patience is 0.25 s.
+Three bases, the last with feedback. Stops are held for 1 s, a patience is 0.25 s.
 """
 
 from itertools import count
@@ -17,6 +17,7 @@ from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.events import Changed, Notice, Output
+from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
@@ -24,7 +25,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.core.watch import Watch
 
 IDLE, STOPPING, UNCONFIRMED = State.IDLE, State.STOPPING, State.UNCONFIRMED
@@ -196,7 +197,7 @@ class Robot:
         ids = count(1)
         self.bridge = Process(BridgeSupervisor(
             RESOURCES, Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
-            lambda: f's{next(ids)}', BRIDGE, required))
+            lambda: f's{next(ids)}', identity=BRIDGE, guard_required=required))
         self.guard = Process(Sentry(RESOURCES, Watch('guard', 'abc')))
         self.now = 100.0
         self.alive = True

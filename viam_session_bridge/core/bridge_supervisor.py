@@ -31,7 +31,7 @@ class BridgeSupervisor(Supervisor):
 
     def __init__(self, resources: Iterable[Resource], policy: Policy, new_id: Callable[[], str],
                  emergency: EmergencySettings = NO_EMERGENCY,
-                 identity: Identity | None = None, guard_required: bool = False) -> None:
+                 *, identity: Identity | None = None, guard_required: bool = False) -> None:
         super().__init__(resources, policy, new_id, emergency)
         self._standing = Standing(identity, guard_required, [
             one.name for one in self._resources.values() if one.actuator.stop_on_start])
