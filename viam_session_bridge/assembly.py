@@ -54,7 +54,7 @@ def resource_of(config: ResourceConfig) -> Resource:
         command_rate=config.command_rate, stop_hold=config.stop_hold,
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
-        require_path=config.require_stop_path))
+        require_path=config.require_stop_path, stop_on_start=config.stop_on_start))
 
 
 def properties_of(config: ResourceConfig) -> BaseProperties | MotorProperties:

@@ -47,8 +47,13 @@ class BridgeSupervisor(Supervisor):
         self._standing.hear(pulse, now)
         self._due = min(self._due, now)
 
-    def echoed(self, echo: Echo, now: float) -> None:
-        """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
+    def echoed(self, echo: Echo, now: float) -> bool:
+        """
+        Take a guard's echo: it lets motion out, or tells of a stall that we did not see.
+
+        Tells whether the pump has to do something about it.
+        """
+        before = self._due
         if self._standing.echoed(echo, now):
             self._events.append(Notice(
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
@@ -59,6 +64,7 @@ class BridgeSupervisor(Supervisor):
                 actuator.covered(now)
                 self._touch(name)
                 self._due = min(self._due, now)
+        return self._due < before
 
     def path(self, name: str, problem: str, now: float) -> None:
         """Record whether a stop would reach the driver; an empty problem means that it would."""

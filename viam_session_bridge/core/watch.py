@@ -144,4 +144,3 @@ class Watch:
         idle = (name for name, bridge in self._bridges.items()
                 if bridge.judged or not bridge.pulse.standing)
         del self._bridges[next(idle, next(iter(self._bridges)))]
-

@@ -115,6 +115,12 @@ class BridgeNode:
         for name, state in self._supervision.states().items():
             array.status.append(self._diagnose(name, state, faults.get(name, '')))
         array.status.append(self._diagnose_emergency())
+        troubles = self._supervision.troubles()
+        array.status += [
+            DiagnosticStatus(
+                level=DiagnosticStatus.ERROR, name=f'{self._node.get_name()}: {subject}',
+                message=text, hardware_id=subject)
+            for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:

@@ -75,7 +75,8 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     check_sessions(shared['sessions'], verdict.errors, warnings)
     check_emergency(shared['estop'], verdict.errors, warnings)
     for block in resources.values():
-        check_resource(block, verdict.errors, warnings)
+        check_resource(
+            block, shared['guard'].values.get('required') is True, verdict.errors, warnings)
         check_joint(block, verdict.errors, warnings)
     check_topics(list(resources.values()), around, verdict.errors, warnings)
     if not verdict.errors:

@@ -83,10 +83,14 @@ def check_emergency(block: Block, errors: list[str], warnings: list[str]) -> Non
             '0 without estop.topic: there is nothing whose silence could count')))
 
 
-def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None:
-    """Relate the timing of commands and stops, and what the receiver does when they cease."""
+def check_resource(block: Block, guarded: bool, errors: list[str], warnings: list[str]) -> None:
+    """
+    Relate the timing of commands and stops, and what the receiver does when they cease.
+
+    guarded: nothing moves without a guard.
+    """
     values = block.values
-    _check_receiver(block, errors, warnings)
+    _check_receiver(block, guarded, errors, warnings)
     rate, hold, end = (values.get(each) for each in ('command_rate', 'stop_hold', 'stop_timeout'))
     if hold is not None and end is not None and end <= hold:
         errors.append(str(Mistake(
@@ -113,18 +117,19 @@ def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None
                 f'{block.full("require_stop_path")} is false.')
 
 
-def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> None:
+def _check_receiver(block: Block, guarded: bool, errors: list[str],
+                    warnings: list[str]) -> None:
     timeout, without, rate = (
         block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
                                             'command_rate'))
-    if timeout == 0.0 and without is False:
+    if timeout == 0.0 and without is False and not guarded:
         errors.append(str(Mistake(
             block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
-            f"the receiver's own command timeout in seconds, or "
-            f'{block.full("accept_no_timeout")}: true. The guard that would stop such a robot '
-            'when the bridge itself dies comes in a later release; until then it would keep '
-            'moving')))
-    if timeout == 0.0 and without:
+            "the receiver's own command timeout in seconds; or guard.required: true, with the "
+            'guard running beside the bridge (the launch file does both); or '
+            f'{block.full("accept_no_timeout")}: true, and then such a robot keeps moving when '
+            'the bridge itself dies')))
+    if timeout == 0.0 and without and not guarded:
         warnings.append(
             f'{block.full("accept_no_timeout")} is true and {block.full("receiver_timeout")} is '
             '0: if the bridge itself dies, nothing stops this robot.')
