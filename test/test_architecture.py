@@ -32,7 +32,7 @@ OWN = {
     'gate': {'core'},
     'rpc': {'core', 'gate'},
     'ros': {'core'},
-    'guard': {'assembly', 'core', 'gate', 'process', 'ros'},
+    'guard': {'assembly', 'core', 'gate', 'process', 'ros', 'vitals'},
     'process': set(),
     'assembly': {'core', 'rpc', 'ros'},
     'vitals': set(),

@@ -8,9 +8,11 @@ owns signals; how silence is judged is in core/watch.py. Exit status: 0 after a 
 something failed or a stop of its own was not confirmed, 2 for a wrong configuration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+import functools
 import gc
+import os
 import sys
 import threading
 import time
@@ -48,12 +50,18 @@ from viam_session_bridge.ros.parameters import (
 )
 from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
 from viam_session_bridge.ros.pump import Pump
+from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
 # launch follows SIGINT with SIGTERM after 5 s. So long (s) the guard outlives the signal, for a
 # bridge that has got the same one and needs 3 s at most, and for its own stops.
 OUTLIVING = 4.0
+
+# The threads without which it guards nothing; see vitals.py. A bridge notices by itself when the
+# echoes cease.
+_PUMP, _EXECUTOR = 'the stop loop', 'the ROS executor'
+_PARTS = (_PUMP, _EXECUTOR)
 
 # Who starts a guard means that there is one.
 _GUARDED = ('--ros-args', '-p', 'guard.required:=true')
@@ -110,14 +118,17 @@ class Guard:
         self._gate = GuardGate(Sentry(
             [resource_of(one) for one in config.resources],
             Watch(str(uuid.uuid4()), fingerprint(config))))
+        self._vitals = Vitals(self._gate.now, _PARTS)
+        self.stuck: list[str] = []
         self._journal = Journal(node.get_logger())
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         ros = BridgeNode(
             node, self._gate, replace(config, estop=EmergencyConfig()),
-            lambda: self._journal.faulty)
+            lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
         port = GuardPort(node, around.names.__getitem__, self._gate.hear, self._gate.drained)
         self._pump = Pump(
-            self._gate, ros.drivers, self._journal.report, self._died, ros.shared, port.tell)
+            self._gate, ros.drivers, self._journal.report, self._died, ros.shared,
+            self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
         self._executor = ExecutorThread(node, self._died)
 
     def run(self) -> int:
@@ -129,8 +140,16 @@ class Guard:
         # What exists now stays: no later collection has to walk through it.
         gc.collect()
         gc.freeze()
-        self._leave.wait()
+        for part in _PARTS:
+            self._vitals.beat(part)
+        while not self._leave.wait(BEAT_PERIOD):
+            self.stuck = self._vitals.silent()
+            if self.stuck:
+                self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
         return self._go_down()
+
+    def _beat_of(self, part: str) -> Callable[[], None]:
+        return functools.partial(self._vitals.beat, part)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._leave.set()
@@ -205,7 +224,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(explain_startup_error(problem, args), file=sys.stderr)
             return EXIT_MISCONFIGURED
         node = make_node(around)
-        return Guard(node, around).run()
+        guard = Guard(node, around)
+        status = guard.run()
+        if guard.stuck:
+            # What hangs would keep an orderly end waiting for ever.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        return status
     finally:
         if node is not None:
             node.destroy_node()

@@ -73,9 +73,9 @@ class Crew:
             self.move()
 
     def move(self, power: float = 1.0) -> None:
-        """Drive the base, and wait until it does."""
+        """Drive the base, and wait until it does. After a freeze it is refused for a while."""
         since = time.monotonic()
-        self.client.do('set_power', base='base', linear=power)
+        wait_until(lambda: self.client.ask('set_power', base='base', linear=power)['ok'], 'motion')
         self.driver.wait_motion(self.topic, since)
 
     def refused(self) -> str:
@@ -199,7 +199,7 @@ def test_an_idle_bridge_may_die_without_a_word_of_the_guard(programs: Programs) 
 
 
 def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
-    """As launch does. The bridge stops the robot, the guard has nothing to do, and both end well."""
+    """As launch does. The bridge stops the robot, the guard has nothing to do; both end well."""
     crew = Crew(programs)
     assert crew.guard is not None
     at = crew.bridge.signal(signal.SIGINT)
