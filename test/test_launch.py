@@ -45,9 +45,9 @@ sys.exit(service.run())
 """
 
 # Stands in for bridge and guard: writes down how it was called, once per start. The guard waits
-# for its end.
+# for its end, the bridge for the guard if it has to.
 RECORDER = """
-import json, signal, sys
+import json, signal, sys, time
 from pathlib import Path
 files = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == '--params-file']
 with open({record!r}, 'a') as record:
@@ -55,6 +55,9 @@ with open({record!r}, 'a') as record:
 if sys.argv[0].endswith('guard'):
     signal.signal(signal.SIGINT, lambda *_: sys.exit())
     signal.pause()
+end = time.monotonic() + 30.0
+while {wait!r} and '/guard"' not in Path({record!r}).read_text() and time.monotonic() < end:
+    time.sleep(0.01)
 """
 
 # The real ones.
@@ -121,7 +124,7 @@ def recorded(prefix: Path, *arguments: str, executable: str = 'bridge',
              ) -> tuple[list[str], list[dict[str, Any]]]:
     """Launch with the recorder; return the arguments and parameter files of a program."""
     record = prefix.parent / 'record.jsonl'
-    install(prefix, RECORDER.format(record=str(record)))
+    install(prefix, RECORDER.format(record=str(record), wait=executable == 'guard'))
     process = launch(*arguments)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
@@ -230,7 +233,7 @@ def test_bad_argument_is_named(prefix: Path, params_file: Path, argument: str) -
 
 def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
     record = prefix.parent / 'record.jsonl'
-    install(prefix, RECORDER.format(record=str(record)))
+    install(prefix, RECORDER.format(record=str(record), wait=True))
     process = launch(f'params_file:={params_file}', 'respawn:=true', 'respawn_delay:=0.1')
     try:
         wait_until(lambda: sum(name == 'bridge' for name, _, _ in starts(record)) >= 2, process)
