@@ -131,7 +131,7 @@ def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
                  json.dumps({**GOOD, 'sequence': 10 ** 400, 'patience': 10 ** 400})):
         talk.raw.publish(String(data=text))
     wait_until(lambda: talk.raw.publish(String(data=encode_pulse(other))) or talk.pulses, 'it')
-    assert set(one.sender.instance for one in talk.pulses) == {'another'}
+    assert {one.sender.instance for one in talk.pulses} == {'another'}
 
 
 def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
