@@ -143,6 +143,12 @@ class BridgeNode:
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
         array.status.append(self._diagnose_emergency())
+        troubles = self._supervision.troubles()
+        array.status += [
+            DiagnosticStatus(
+                level=DiagnosticStatus.ERROR, name=f'{self._node.get_name()}: {subject}',
+                message=text, hardware_id=subject)
+            for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:

@@ -32,8 +32,11 @@ class ResourceConfig:
         '(cmd_vel_timeout of a diff_drive_controller, for example); 0 says that it has none',
         unit='s', low=0.0, high=60.0))
     accept_no_timeout: bool = field(default=False, metadata=described(
-        'Accept a receiver without command timeout, which keeps moving if the bridge itself '
-        'dies'))
+        'Accept a receiver without command timeout although no guard is required, so that it '
+        'keeps moving if the bridge itself dies'))
+    stop_on_start: bool = field(default=True, metadata=described(
+        'When the bridge starts, stop what a predecessor may have left moving, as soon as a '
+        'receiver listens. Commands are taken when that stop is done'))
     stop_hold: float = field(default=1.0, metadata=described(
         'How long a stop is repeated. Longer than the timeout of the slowest mux on the way',
         unit='s', low=0.1, high=30.0))
