@@ -48,7 +48,7 @@ def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
         config.joints,
         tuple(zip(config.joint_minimums, config.joint_maximums, strict=True)),
         config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
-        has_feedback=True, description=senses.description or str, pose=senses.pose,
+        has_feedback=True, description=senses.description, pose=senses.pose,
         takes_poses=bool(config.pose_goal_topic), prismatic=config.prismatic_joints,
         commands=_commands(config))
 
@@ -70,7 +70,8 @@ def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
 def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:
     return ServoProperties(
         config.minimum_deg, config.maximum_deg, config.max_speed_deg_s, config.tolerance_deg,
-        bool(config.feedback_topic), config.offset_deg, commands=_commands(config))
+        bool(config.feedback_topic), config.offset_deg, config.rest_speed,
+        commands=_commands(config))
 
 
 _MAKERS: dict[type, Callable[[Any, Senses], Any]] = {

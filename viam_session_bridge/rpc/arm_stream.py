@@ -20,6 +20,9 @@ from viam_session_bridge.rpc.trajectories import Joints
 # More points than this are refused: all are kept until the last has come.
 MOST_POINTS = 10_000
 
+# After so many points others get a turn: heartbeats must not wait for a long batch.
+POINTS_IN_A_ROW = 100
+
 # Speeds may exceed the limit by this share: clients plan with rounded numbers.
 ROUNDING = 1.001
 
@@ -81,6 +84,8 @@ class StreamedTrajectory:
                     f'name: {request.name[:64]!a} after {self.name!a}; a stream is for one arm')
             for point in request.batch.points:
                 self._points.append(self._checked(point, arm))
+                if len(self._points) % POINTS_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
             yield len(request.batch.points)
 
     def trajectory(self, here: Sequence[float]) -> Trajectory:

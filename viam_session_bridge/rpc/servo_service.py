@@ -20,9 +20,6 @@ from viam_session_bridge.rpc.methods import needs
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
-# Without a number of its own, a servo stands when it is slower than this share of its fastest.
-STANDING = 0.02
-
 # No move of a servo takes longer (s).
 LONGEST = 600.0
 
@@ -33,8 +30,8 @@ class ServoProperties:
     What the service must know of a servo.
 
     minimum_deg, maximum_deg: the angles of Viam that are accepted. tolerance_deg: an angle is
-    reached when it is so near. offset_deg: where its joint is at Viam's angle 0. commands: those
-    of DoCommand.
+    reached when it is so near, and slower than standing (rad/s). offset_deg: where its joint is at
+    Viam's angle 0. commands: those of DoCommand.
     """
 
     minimum_deg: float = 0.0
@@ -43,17 +40,13 @@ class ServoProperties:
     tolerance_deg: float = 1.0
     has_feedback: bool = False
     offset_deg: float = 0.0
+    standing: float = 0.02
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
     @property
     def tolerance(self) -> float:
         """Return how near counts as there, rad."""
         return math.radians(self.tolerance_deg)
-
-    @property
-    def standing(self) -> float:
-        """Return the speed below which it stands, rad/s."""
-        return math.radians(self.max_speed_deg_s) * STANDING
 
 
 class ServoService(JointService):

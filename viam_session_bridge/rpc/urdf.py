@@ -8,6 +8,7 @@ states its origin, and collision shapes are boxes and spheres. A robot_descripti
 wheels, cameras and meshes besides, and any of them makes these clients fail, or count wrong.
 """
 
+from functools import lru_cache
 from xml.etree import ElementTree
 
 _MOVING = ('revolute', 'continuous', 'prismatic')
@@ -17,6 +18,7 @@ class NotAnArm(ValueError):
     """The URDF has no such chain; the text says what is missing."""
 
 
+@lru_cache(maxsize=8)
 def chain(description: str, joints: tuple[str, ...]) -> str:
     """
     Return the URDF of the chain from the root to the last of these joints (base to tip).
