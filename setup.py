@@ -52,6 +52,7 @@ setup(
     entry_points={
         'console_scripts': [
             'bridge = viam_session_bridge.main:main',
+            'guard = viam_session_bridge.guard:main',
             'demo = viam_session_bridge.cli.demo:main',
             'sim_base = viam_session_bridge.sim.diff_drive:main',
         ],

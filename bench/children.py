@@ -36,6 +36,7 @@ BASE = """
       driver: twist
       topic: {name}/cmd_vel
       receiver_timeout: 0.5
+      stop_on_start: false
       max_linear_speed: 1.0
       max_angular_speed: 1.0
 """
@@ -46,6 +47,7 @@ HELD = """
       driver: twist
       topic: {name}/cmd_vel
       accept_no_timeout: true
+      stop_on_start: false
       require_stop_path: false
       command_rate: 1.0
       max_linear_speed: 1.0

@@ -1,17 +1,27 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Starts the bridge with a parameter file.
+Starts the bridge and its guard with a parameter file.
 
-Arguments left empty leave to the parameter file what it says. Parameter files name the node
-`viam_session_bridge`; they work in a namespace, too.
+The guard stops the robot when the bridge itself dies or hangs; nothing moves without it, unless it
+is left out on purpose (guard:=false). It ends with the bridge. Arguments left empty leave to the
+parameter file what it says. Parameter files name the node `viam_session_bridge`; they work in a
+namespace, too.
 """
 
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch import Action, LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import matches_action
+from launch.events.process import ShutdownProcess
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -26,12 +36,16 @@ OVERRIDES = {
     'host': ('grpc.host', str),
     'port': ('grpc.port', int),
     'use_sim_time': ('use_sim_time', bool),
+    'guard_required': ('guard.required', bool),
 }
+
+# A guard is there again as soon as it can be: without one, motion is stopped and refused.
+GUARD_RESPAWN_DELAY = 0.5
 TRUTH = {'true': True, '1': True, 'false': False, '0': False}
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the bridge and its arguments."""
+    """Return bridge and guard, and their arguments."""
     return LaunchDescription([
         DeclareLaunchArgument(
             'params_file',
@@ -56,6 +70,14 @@ def generate_launch_description() -> LaunchDescription:
             description='Stamp messages with the time on /clock: true or false. Deadlines never '
                         'use it. Empty: as in the parameter file.'),
         DeclareLaunchArgument(
+            'guard', default_value='true',
+            description='Start the guard, which stops the robot when the bridge itself dies or '
+                        'hangs, and start it again whenever it ends: true or false.'),
+        DeclareLaunchArgument(
+            'guard_required', default_value='',
+            description='Refuse motion while no guard answers (guard.required): true or false. '
+                        'Empty: true with guard:=true, else as in the parameter file.'),
+        DeclareLaunchArgument(
             'respawn', default_value='false',
             description='Start the bridge again whenever it exits, for whatever reason: '
                         'true or false.'),
@@ -66,23 +88,34 @@ def generate_launch_description() -> LaunchDescription:
     ])
 
 
-def start_bridge(context: LaunchContext) -> list[Node]:
-    """Return the node as the arguments want it."""
+def start_bridge(context: LaunchContext) -> list[Action]:
+    """Return the processes as the arguments want them."""
     def argument(name: str) -> str:
-        return str(LaunchConfiguration(name).perform(context))
+        text = str(LaunchConfiguration(name).perform(context))
+        return 'true' if name == 'guard_required' and guarded and not text else text
 
+    guarded = parse('guard', str(LaunchConfiguration('guard').perform(context)), bool)
+    respawn = parse('respawn', argument('respawn'), bool)
     parameters: list[Any] = [parameter_file(argument('params_file'), argument('namespace'))]
     overrides = {
         parameter: ParameterValue(parse(name, argument(name), kind), value_type=kind)
         for name, (parameter, kind) in OVERRIDES.items() if argument(name)}
     if overrides:
         parameters.append(overrides)
-    return [Node(
-        package=PACKAGE, executable='bridge', name=NODE, namespace=argument('namespace'),
-        output='screen', parameters=parameters,
-        ros_arguments=['--log-level', argument('log_level')],
-        respawn=parse('respawn', argument('respawn'), bool),
-        respawn_delay=parse('respawn_delay', argument('respawn_delay'), float))]
+    common: dict[str, Any] = {
+        'package': PACKAGE, 'namespace': argument('namespace'), 'output': 'screen',
+        'parameters': parameters, 'ros_arguments': ['--log-level', argument('log_level')]}
+    bridge = Node(
+        executable='bridge', name=NODE, respawn=respawn,
+        respawn_delay=parse('respawn_delay', argument('respawn_delay'), float), **common)
+    if not guarded:
+        return [bridge]
+    # No name here: the guard reads its parameters as the bridge's node, and then is its own.
+    guard = Node(
+        executable='guard', respawn=True, respawn_delay=GUARD_RESPAWN_DELAY, **common)
+    end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(guard)))
+    ending = RegisterEventHandler(OnProcessExit(target_action=bridge, on_exit=[end]))
+    return [guard, bridge] if respawn else [guard, ending, bridge]
 
 
 def parse(name: str, text: str, kind: type) -> Any:

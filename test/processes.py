@@ -360,6 +360,8 @@ class Bridge(Program):
                  program: Sequence[str | Path] = ('-m', 'viam_session_bridge.main')) -> None:
         self.namespace = namespace or new_namespace()
         self.node = f'{self.namespace}/viam_session_bridge'
+        self.file = file
+        self.arguments = arguments
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         super().__init__(
             *program, '--ros-args', '-r', f'__ns:={self.namespace}',
@@ -380,10 +382,24 @@ class Bridge(Program):
         return f'{self.namespace}/{name}'
 
 
+class Guard(Program):
+    """The guard of a bridge, with the same file and the same arguments."""
+
+    def __init__(self, bridge: Bridge, *, file: Path | None = None,
+                 prefix: Sequence[str] = ()) -> None:
+        super().__init__(
+            '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={bridge.namespace}',
+            '--params-file', file or bridge.file, *bridge.arguments, prefix=prefix)
+
+    def wait_ready(self) -> None:
+        """Wait until it listens to its bridge, and stops would arrive."""
+        self.wait_logged('guarding ')
+
+
 def base(topic: str = 'cmd_vel', **changes: Any) -> dict[str, Any]:
-    """Return the parameters of a base; stops are held for 0.5 s to save time."""
+    """Return the parameters of a base; shorter holds and no stop at the start, to save time."""
     return {'driver': 'twist', 'topic': topic, 'accept_no_timeout': True, 'stop_hold': 0.5,
-            **changes}
+            'stop_on_start': False, **changes}
 
 
 def settings(bases: dict[str, dict[str, Any]] | None = None, *, port: int = 0,
@@ -417,6 +433,15 @@ class Programs:
         if ready:
             bridge.wait_ready()
         return bridge
+
+    def guard(self, bridge: Bridge, *, ready: bool = True, **options: Any) -> Guard:
+        """Start the guard of a bridge and wait until both know each other."""
+        guard = Guard(bridge, **options)
+        self._running.append(guard)
+        if ready:
+            guard.wait_ready()
+            bridge.wait_logged('a guard is listening')
+        return guard
 
     def driver(self, *topics: str, ready: bool = True, **options: Any) -> Driver:
         """Start a driver and wait until it listens."""

@@ -26,8 +26,8 @@ import linting
 
 LAUNCH_FILE = linting.ROOT / 'launch' / 'bridge.launch.py'
 ARGUMENTS = {
-    'params_file', 'namespace', 'log_level', 'host', 'port', 'use_sim_time', 'respawn',
-    'respawn_delay',
+    'params_file', 'namespace', 'log_level', 'host', 'port', 'use_sim_time', 'guard',
+    'guard_required', 'respawn', 'respawn_delay',
 }
 
 # What `ros2 launch` does with a launch file and its arguments.
@@ -44,13 +44,27 @@ service.include_launch_description(LaunchDescription([
 sys.exit(service.run())
 """
 
-# Stands in for the bridge: writes down how it was called, once per start.
+# Stands in for bridge and guard: writes down how it was called, once per start. The guard waits
+# for its end, the bridge for the guard if it has to.
 RECORDER = """
-import json, sys
+import json, signal, sys, time
 from pathlib import Path
 files = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == '--params-file']
 with open({record!r}, 'a') as record:
-    print(json.dumps([sys.argv[1:], [Path(file).read_text() for file in files]]), file=record)
+    print(json.dumps([sys.argv, [Path(file).read_text() for file in files]]), file=record)
+if sys.argv[0].endswith('guard'):
+    signal.signal(signal.SIGINT, lambda *_: sys.exit())
+    signal.pause()
+end = time.monotonic() + 30.0
+while {wait!r} and '/guard"' not in Path({record!r}).read_text() and time.monotonic() < end:
+    time.sleep(0.01)
+"""
+
+# The real ones.
+PROGRAM = """
+import importlib, sys
+name = {'bridge': 'main'}.get(sys.argv[0].rpartition('/')[2], 'guard')
+sys.exit(importlib.import_module('viam_session_bridge.' + name).main())
 """
 
 
@@ -60,17 +74,18 @@ def require_launch() -> None:
 
 
 def install(prefix: Path, executable: str) -> None:
-    """Make the least that launch takes for an installed package, with this as `bridge`."""
+    """Make the least that launch takes for an installed package, with this as executables."""
     marker = prefix / 'share/ament_index/resource_index/packages/viam_session_bridge'
     marker.parent.mkdir(parents=True)
     marker.touch()
     share = prefix / 'share/viam_session_bridge'
     share.mkdir()
     (share / 'config').symlink_to(linting.ROOT / 'config')
-    bridge = prefix / 'lib/viam_session_bridge/bridge'
-    bridge.parent.mkdir(parents=True)
-    bridge.write_text(f'#!{sys.executable}\n{executable}', encoding='utf-8')
-    bridge.chmod(0o755)
+    for name in ('bridge', 'guard'):
+        program = prefix / 'lib/viam_session_bridge' / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!{sys.executable}\n{executable}', encoding='utf-8')
+        program.chmod(0o755)
 
 
 @pytest.fixture
@@ -97,16 +112,25 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> str:
         raise
 
 
-def recorded(prefix: Path, *arguments: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """Launch with the recorder; return its command line and the parameter files it was given."""
+def starts(record: Path) -> list[tuple[str, list[str], list[dict[str, Any]]]]:
+    """Return each start: bridge or guard, its arguments, and the parameter files it was given."""
+    if not record.exists():
+        return []
+    return [(words[0].rpartition('/')[2], words[1:], [yaml.safe_load(text) for text in files])
+            for words, files in map(json.loads, record.read_text(encoding='utf-8').splitlines())]
+
+
+def recorded(prefix: Path, *arguments: str, executable: str = 'bridge',
+             ) -> tuple[list[str], list[dict[str, Any]]]:
+    """Launch with the recorder; return the arguments and parameter files of a program."""
     record = prefix.parent / 'record.jsonl'
-    install(prefix, RECORDER.format(record=str(record)))
+    install(prefix, RECORDER.format(record=str(record), wait=executable == 'guard'))
     process = launch(*arguments)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    (line,) = record.read_text(encoding='utf-8').splitlines()
-    words, files = json.loads(line)
-    return words, [yaml.safe_load(text) for text in files]
+    ((words, files),) = [(words, files) for name, words, files in starts(record)
+                         if name == executable]
+    return words, files
 
 
 def merged(files: list[dict[str, Any]]) -> dict[str, Any]:
@@ -148,7 +172,7 @@ def test_description_loads() -> None:
 
 
 def test_without_arguments_the_parameter_file_rules(prefix: Path, params_file: Path) -> None:
-    words, files = recorded(prefix, f'params_file:={params_file}')
+    words, files = recorded(prefix, f'params_file:={params_file}', 'guard:=false')
     assert '__node:=viam_session_bridge' in words
     assert words[words.index('--log-level') + 1] == 'info'
     assert words.count('--params-file') == 1
@@ -162,17 +186,42 @@ def test_arguments_override_the_parameter_file(prefix: Path, params_file: Path) 
         'log_level:=debug')
     assert words[words.index('--log-level') + 1] == 'debug'
     assert words.count('--params-file') == 2
-    assert merged(files[1:]) == {'grpc.host': '1.5', 'grpc.port': 9090, 'use_sim_time': True}
+    assert merged(files[1:]) == {
+        'grpc.host': '1.5', 'grpc.port': 9090, 'use_sim_time': True, 'guard.required': True}
 
 
 def test_parameter_file_works_in_a_namespace(prefix: Path, params_file: Path) -> None:
-    words, files = recorded(prefix, f'params_file:={params_file}', 'namespace:=robot1')
+    words, files = recorded(
+        prefix, f'params_file:={params_file}', 'namespace:=robot1', 'guard:=false')
     assert '__ns:=/robot1' in words
     assert files == [{'/robot1/viam_session_bridge': {
         'ros__parameters': {'token': '0815', 'names': []}}}]
 
 
-@pytest.mark.parametrize('argument', ['port:=http', 'use_sim_time:=maybe', 'respawn:=2'])
+@pytest.mark.parametrize(('arguments', 'required'), [
+    ([], {'guard.required': True}),
+    (['guard_required:=false'], {'guard.required': False}),
+])
+def test_the_guard_gets_what_the_bridge_gets(
+        prefix: Path, params_file: Path, arguments: list[str], required: dict[str, Any]) -> None:
+    """All but the name, which it takes by itself; and it ends with the bridge."""
+    words, files = recorded(
+        prefix, f'params_file:={params_file}', 'namespace:=robot1', *arguments,
+        executable='guard')
+    assert '__ns:=/robot1' in words
+    assert not any(word.startswith('__node') for word in words)
+    assert files[0] == {'/robot1/viam_session_bridge': {
+        'ros__parameters': {'token': '0815', 'names': []}}}
+    assert merged(files[1:]) == required
+
+
+def test_without_a_guard_only_the_bridge_is_started(prefix: Path, params_file: Path) -> None:
+    recorded(prefix, f'params_file:={params_file}', 'guard:=false')
+    assert [name for name, _, _ in starts(prefix.parent / 'record.jsonl')] == ['bridge']
+
+
+@pytest.mark.parametrize(
+    'argument', ['port:=http', 'use_sim_time:=maybe', 'respawn:=2', 'guard:=no'])
 def test_bad_argument_is_named(prefix: Path, params_file: Path, argument: str) -> None:
     install(prefix, 'raise SystemExit("started in spite of it")')
     process = launch(f'params_file:={params_file}', argument)
@@ -184,26 +233,31 @@ def test_bad_argument_is_named(prefix: Path, params_file: Path, argument: str) -
 
 def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
     record = prefix.parent / 'record.jsonl'
-    install(prefix, RECORDER.format(record=str(record)))
+    install(prefix, RECORDER.format(record=str(record), wait=True))
     process = launch(f'params_file:={params_file}', 'respawn:=true', 'respawn_delay:=0.1')
     try:
-        wait_until(lambda: record.exists() and len(record.read_text().splitlines()) >= 2, process)
+        wait_until(lambda: sum(name == 'bridge' for name, _, _ in starts(record)) >= 2, process)
     finally:
         press_ctrl_c(process)
+    assert sum(name == 'guard' for name, _, _ in starts(record)) == 1, 'it covers the gap'
 
 
 def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:
-    """The real bridge: it answers on the port that was asked for, and goes down within 5 s."""
-    install(prefix, 'import sys\nfrom viam_session_bridge.main import main\nsys.exit(main())\n')
+    """The real ones: they answer on the port that was asked for, and go down within 5 s."""
+    install(prefix, PROGRAM)
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     process = launch('host:=127.0.0.1', f'port:={port}')
     try:
         wait_until(lambda: listens(port), process)
+        logs = prefix.parent / 'log'
+        wait_until(lambda: any(
+            'guarding base' in path.read_text(encoding='utf-8', errors='replace')
+            for path in logs.rglob('*.log')), process)
     finally:
         output = press_ctrl_c(process)
-    assert 'process has finished cleanly' in output, output
+    assert output.count('process has finished cleanly') == 2, output
     assert 'SIGTERM' not in output, output
 
 

@@ -24,8 +24,8 @@ def test_version_is_the_same_everywhere() -> None:
     assert viam_session_bridge.__version__ == manifest
 
 
-def test_executables_are_the_three() -> None:
-    assert {name for name, _, _ in SCRIPTS} == {'bridge', 'demo', 'sim_base'}
+def test_executables_are_the_four() -> None:
+    assert {name for name, _, _ in SCRIPTS} == {'bridge', 'demo', 'guard', 'sim_base'}
 
 
 @pytest.mark.parametrize(('name', 'module', 'function'), SCRIPTS)

@@ -59,7 +59,7 @@ def resource_of(config: ResourceConfig) -> Resource:
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
         acknowledged=config.acknowledged, prepares=config.prepares, leads=config.leads,
-        require_path=config.require_stop_path))
+        require_path=config.require_stop_path, stop_on_start=config.stop_on_start))
 
 
 def _rest_of(config: ResourceConfig) -> RestSettings:

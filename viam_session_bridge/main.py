@@ -14,12 +14,12 @@ import logging
 import logging.handlers
 import os
 import queue
-import signal
 import sys
 import threading
 import time
 from types import FrameType
 from typing import Any
+import uuid
 
 import rclpy
 from rclpy.node import Node
@@ -31,9 +31,18 @@ from viam_session_bridge.assembly import (
     policy_of,
     resource_of,
 )
+from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
-from viam_session_bridge.gate import Gate, make_gate
+from viam_session_bridge.gate import make_gate, steady_now
+from viam_session_bridge.process import (
+    EXIT_FAILED,
+    EXIT_MISCONFIGURED,
+    LINGER,
+    own_signals,
+    SWITCH_INTERVAL,
+)
 from viam_session_bridge.properties import properties_of
+from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, RosLogHandler
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import (
@@ -44,29 +53,18 @@ from viam_session_bridge.ros.parameters import (
     read,
     watch,
 )
+from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.pump import Pump
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
-
-EXIT_FAILED = 1
-EXIT_MISCONFIGURED = 2
 
 # launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
 # the parts to go down.
 STOP_PATIENCE = 2.5
 
-# Fast DDS may drop a message when its participant goes down right after it (3-37 % of runs).
-LINGER = 0.1
-
-# How soon (s) a thread that computes must let the pump run. The default of 5 ms would be the
-# largest part of the delay of a stop.
-SWITCH_INTERVAL = 0.0005
-
 # The threads without which nothing is safe; see vitals.py.
 _PUMP, _EXECUTOR, _GRPC = 'the stop loop', 'the ROS executor', 'the gRPC loop'
 _PARTS = (_PUMP, _EXECUTOR, _GRPC)
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Bridge:
@@ -77,17 +75,21 @@ class Bridge:
         self._config = config
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
-        self._gate: Gate = make_gate(
+        identity = Identity(
+            str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
+            config.guard.patience)
+        self._gate = make_gate(
             [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
-            emergency_of(config))
+            emergency_of(config), identity, config.guard.required)
         self._vitals = Vitals(self._gate.now, _PARTS)
         self._stuck: list[str] = []
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
             node, self._gate, config, lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
+        port = BridgePort(node, identity.instance, self._gate.hear, self._gate.echoed)
         self._pump = Pump(
             self._gate, self._ros.drivers, self._journal.report, self._died,
-            self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD)
+            self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,
@@ -99,10 +101,7 @@ class Bridge:
 
     def run(self) -> int:
         """Serve until a signal or a failure, stop everything, and return the exit status."""
-        for number in _SIGNALS:
-            # Under nohup a closed terminal is meant to change nothing.
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._on_signal)
+        own_signals(self._on_signal)
         log = self._node.get_logger()
         for warning in self._config.warnings:
             log.warning(warning)
@@ -168,6 +167,8 @@ class Bridge:
             last.start()
             last.join(STOP_PATIENCE)
         unrested = self._wait_for_rest()
+        # What is not seen at rest by now is the guard's from here on.
+        self._gate.say_goodbye()
         self._server.stop(timeout=0.7)
         self._pump.stop(timeout=0.3)
         time.sleep(LINGER)

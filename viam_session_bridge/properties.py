@@ -58,7 +58,7 @@ def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
         config.joints,
         tuple(zip(config.joint_minimums, config.joint_maximums, strict=True)),
         config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
-        has_feedback=True, description=senses.description or str, pose=senses.pose,
+        has_feedback=True, description=senses.description, pose=senses.pose,
         takes_poses=bool(config.pose_goal_topic), prismatic=config.prismatic_joints,
         commands=_commands(config))
 

@@ -346,14 +346,25 @@ def test_a_parameter_of_another_driver_is_refused(
 
 def test_a_receiver_without_timeout_must_be_accepted_in_so_many_words(
         errors_of: Callable[..., list[str]], make_node: MakeNode) -> None:
-    """Until the guard exists, nothing stops such a robot when the bridge dies."""
+    """Without a guard, nothing stops such a robot when the bridge dies."""
     [error] = errors_of({'base.receiver_timeout': None})
     assert error.startswith('base.receiver_timeout: found 0')
-    assert 'base.accept_no_timeout: true' in error and 'later release' in error
+    assert 'base.accept_no_timeout: true' in error and 'guard.required: true' in error
     config = read(make_node(_changed(
         {'base.receiver_timeout': None, 'base.accept_no_timeout': True})))
     [warning] = config.warnings
     assert 'if the bridge itself dies, nothing stops this robot' in warning
+
+
+@pytest.mark.parametrize('accepted', [None, True])
+def test_a_required_guard_is_enough_for_a_receiver_without_timeout(
+        make_node: MakeNode, accepted: bool | None) -> None:
+    """Nothing moves without the guard, so nothing has to be accepted, nor warned of."""
+    config = read(make_node(_changed({
+        'base.receiver_timeout': None, 'base.accept_no_timeout': accepted,
+        'guard.required': True})))
+    assert config.guard.required and config.resources[0].receiver_timeout == 0.0
+    assert not config.warnings
 
 
 @pytest.mark.parametrize(('timeout', 'rate', 'fits'), [

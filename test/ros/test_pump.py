@@ -21,6 +21,7 @@ from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
@@ -32,6 +33,7 @@ from viam_session_bridge.ros.pump import Pump
 NAMES = ('a', 'b', 'c')
 FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
 HOLD = 0.2  # s
+PULSE = 'pulse:'
 WINDOW = 30.0  # s; sessions are no subject here
 
 
@@ -70,9 +72,10 @@ class SharedRecorder:
 
 
 class Rig:
-    """A gate, its pump and three drivers."""
+    """A gate, its pump and three drivers; pulses are told to `pulse` between their calls."""
 
     def __init__(self, gate: Gate | None = None, sharing: bool = False) -> None:
+        self.pulse: Callable[[Outputs], None] = self._tell
         self.gate = gate or make_gate(resources(), policy())
         self.told: list[tuple[str, Velocity | None, float]] = []
         self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
@@ -81,8 +84,12 @@ class Rig:
         self.shared = SharedRecorder(self.told)
         self.pump = Pump(
             self.gate, self.drivers, self._report, self.deaths.append,
-            [self.shared] if sharing else [])
+            [self.shared] if sharing else [], tell=lambda outputs: self.pulse(outputs))
         self.caller = Caller(self.gate.start_session(Caller()).id)
+
+    def _tell(self, outputs: Outputs) -> None:
+        if outputs.pulse is not None:
+            self.told.append((PULSE + ','.join(outputs.pulse.standing), None, time.monotonic()))
 
     def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
         self.reports.append((outputs, faults))
@@ -324,6 +331,64 @@ def test_a_report_that_raises_is_a_death_and_not_a_silence(
     rig.start().command('a')
     wait_until(lambda: rig.deaths, 'the report of the death')
     assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
+
+
+# ---- the pulse ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pulsing() -> Iterator[Rig]:
+    rig = Rig(make_gate(resources(), policy(), identity=Identity('own', patience=0.25)))
+    yield rig
+    if rig.pump.alive:
+        rig.pump.stop(5.0)
+
+
+def test_a_pulse_stands_after_the_stops_and_before_the_motion_of_its_pass(pulsing: Rig) -> None:
+    """Nothing delays a stop, and nothing moves that a guard was not told."""
+    rig = pulsing
+    rig.command('a')
+    rig.start()
+    wait_until(lambda: rig.of('a'), 'motion')
+    rig.pump.stop(5.0)
+    names = [name for name, _, _ in rig.told]
+    assert names.index(PULSE + 'a') < names.index('a')
+    del rig.told[:]
+    rig.gate.stop('a')
+    rig.command('b')
+    rig.pump._pass()
+    assert [name for name, _, _ in rig.told] == ['a', PULSE + 'a,b', 'b']
+
+
+@pytest.mark.parametrize('blocked', ['stop', 'send'])
+def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: str) -> None:
+    """A timer beside the loop would beat on."""
+    rig, free = pulsing, threading.Event()
+    rig.start().command('a')
+    wait_until(lambda: rig.of('a'), 'motion')
+    rig.drivers['a'].fault = lambda: None if free.wait(30.0) else None
+    if blocked == 'stop':
+        rig.gate.stop('a')
+    told = len(rig.told)
+    wait_until(lambda: len(rig.told) > told, 'the call that blocks')
+    time.sleep(0.1)
+    pulses = [name for name, _, _ in rig.told if name.startswith(PULSE)]
+    time.sleep(0.5)
+    assert [name for name, _, _ in rig.told if name.startswith(PULSE)] == pulses
+    free.set()
+    rig.drivers['a'].fault = lambda: None
+    wait_until(lambda: len([name for name, _, _ in rig.told if name.startswith(PULSE)])
+               > len(pulses), 'the pulse again')
+
+
+def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig) -> None:
+    rig = pulsing
+    rig.pulse = fail(OSError('no network'))
+    rig.start().command('a')
+    wait_until(lambda: rig.of('a'), 'motion')
+    rig.gate.stop('a')
+    wait_until(lambda: None in rig.of('a'), 'the stop')
+    assert rig.faults()[0] == {'pulse': 'OSError: no network'}
 
 
 ID = '0b57ac6e-9f1c-4b5e-8d3a-1f2e3d4c5b6a'

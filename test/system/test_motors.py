@@ -23,7 +23,8 @@ def bridge(shared: Programs) -> Bridge:
     """Serve a motor with joint states (without velocities) and one without feedback."""
     common: dict[str, Any] = {
         'api': 'motor', 'driver': 'float', 'command': 'velocity', 'neutral': 0.0,
-        'max_speed': FASTEST, 'accept_no_timeout': True, 'stop_hold': 0.5}
+        'max_speed': FASTEST, 'accept_no_timeout': True, 'stop_hold': 0.5,
+        'stop_on_start': False}
     return shared.bridge(settings({
         'seen': {**common, 'topic': 'seen', 'joint_states_topic': 'joints', 'joint': 'wheel'},
         'blind': {**common, 'topic': 'blind', 'command': 'power', 'message': 'int16',

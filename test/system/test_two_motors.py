@@ -24,8 +24,11 @@ NEAR = 0.1  # revolutions
 def bridge(shared: Programs) -> Bridge:
     (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
     # A free port, and patience with a busy machine.
-    return shared.bridge({
-        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+    parameters = {**node['ros__parameters'], 'grpc': {'port': 0},
+                  'guard': {**node['ros__parameters']['guard'], 'patience': 5.0}}
+    bridge = shared.bridge(parameters)
+    shared.guard(bridge)
+    return bridge
 
 
 @pytest.fixture(scope='module')
@@ -115,6 +118,7 @@ def test_the_end_of_a_client_stops_both_in_one_message(
     killed = client.kill()
     motors.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
     bridge.wait_logged('right: stopping, the connection that commanded it is gone')
+    # Never one without the other.
     assert {one.data for one in motors.since(killed)} <= {(10.0, -10.0), (0.0, 0.0)}
 
 

@@ -40,7 +40,8 @@ class ActuatorSettings:
     is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
     acknowledged: the driver reports the outcome of each stop. prepares: it has to get ready before
     the first motion after a stop. leads: it leads joints along a trajectory, told at every tick.
-    require_path: refuse motion while no stop could arrive.
+    require_path: refuse motion while no stop could arrive. stop_on_start: a bridge
+    that starts stops it before it takes commands.
     """
 
     command_rate: float = 20.0
@@ -51,6 +52,7 @@ class ActuatorSettings:
     prepares: bool = False
     leads: bool = False
     require_path: bool = True
+    stop_on_start: bool = False
 
 
 class Actuator:
@@ -87,6 +89,11 @@ class Actuator:
         self._sample: Sample | None = None
 
     @property
+    def has_path(self) -> bool:
+        """Tell whether a stop would reach the driver, or need not."""
+        return not (self.settings.require_path and self.path_problem)
+
+    @property
     def wish(self) -> Setpoint | None:
         """Return what the driver is told now; None for a stop or nothing."""
         steered = self._tracker.wish() if self._tracker is not None else None
@@ -108,7 +115,7 @@ class Actuator:
                 f'({self._stop_failure}); it is accepted again when rest is seen or after a reset')
         if self._stopping.outstanding:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
-        if self.settings.require_path and self.path_problem:
+        if not self.has_path:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
         if motion.course and (self.rest is None or self.rest.moving(now) is None):
             why = f' ({self.feedback_problem})' if self.feedback_problem else ''
@@ -128,6 +135,22 @@ class Actuator:
         self._unanswered = epoch if motion.answered else None
         self._readiness.begin()
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+
+    def hold_back(self, until: float) -> None:
+        """Let nothing of this motion out before it is covered; at that instant (s) it ends."""
+        self._readiness.await_cover(until)
+        self._next_output = math.inf
+
+    @property
+    def held_back(self) -> bool:
+        """Tell whether motion waits until it is covered."""
+        return self._readiness.uncovered
+
+    def covered(self, now: float) -> None:
+        """Let motion go out that was held back."""
+        if self.held_back and self.state is State.MOVING:
+            self._readiness.covered()
+            self._next_output = now
 
     def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
@@ -203,6 +226,16 @@ class Actuator:
         self._next_output = math.inf
         return True
 
+    def leave(self, detail: str) -> None:
+        """Go idle without another word: somebody else sees to the stop."""
+        if self.state not in (State.STOPPING, State.UNCONFIRMED):
+            return
+        self._end_finishing(self.reason)
+        self._to(State.IDLE, self.reason, detail=detail)
+        self._stopping.end()
+        self._rest_confirmed = True
+        self._next_output = math.inf
+
     def measured(self, sample: Sample, received_at: float) -> bool:
         """Take a feedback sample; tells whether a move is done by it."""
         if self.rest is None:
@@ -259,7 +292,7 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = min(self._next_output, self._ends_at, self._readiness.fails_at)
+        wake = min(self._next_output, self._ends_at, self._readiness.wake_at)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
         if self._tracker is not None and self.rest is not None:
@@ -274,7 +307,9 @@ class Actuator:
         return notes
 
     def _judge_motion(self, now: float) -> None:
-        if now >= self._readiness.fails_at:
+        if now >= self._readiness.covered_by:
+            self.stop(Reason.NO_GUARD, self.epoch, now, 'it did not answer in time')
+        elif now >= self._readiness.fails_at:
             self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
         elif self._tracker is None:
             if now >= self._ends_at and self._unanswered is not None:

@@ -49,6 +49,18 @@ class StopOutstanding(NotYet):
     """An acknowledged stop output has not answered yet. Passes by itself."""
 
 
+class NoGuard(NotYet):
+    """A guard is required, and none is there that fits. Passes when one answers."""
+
+
+class OtherBridge(NotYet):
+    """Another bridge was there first and drives this robot. Passes when it ends."""
+
+
+class JustStarted(NotYet):
+    """The bridge has just started and first stops what may still move. Passes by itself."""
+
+
 class Overtaken(BridgeError):
     """While this command waited, a Stop or a newer command came: it must not be executed."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import math
 
 from viam_session_bridge.core.claims import Claim
+from viam_session_bridge.core.pulse import Echo, Pulse
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import Reason, State
 
@@ -97,14 +98,30 @@ class Emergency:
     reason: str
 
 
-Event = Changed | SessionEnded | TakenOver | Overslept | Emergency
+@dataclass(frozen=True)
+class Notice:
+    """Something about other processes that is worth a line; grave: an operator must look."""
+
+    text: str
+    grave: bool = False
+
+
+Event = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one poll decided: what drivers are told, which motions ended, events, next wake-up."""
+    """
+    What one poll decided: what drivers are told, which motions ended, events, next wake-up.
+
+    pulse, echoes: what other processes are told, after the stops and before any motion. drain: to
+    take in what has arrived, and to say when that is done.
+    """
 
     outputs: tuple[Output, ...] = ()
     ended: tuple[Ended, ...] = ()
     events: tuple[Event, ...] = ()
     wake: float = math.inf
+    pulse: Pulse | None = None
+    echoes: tuple[Echo, ...] = ()
+    drain: bool = False

@@ -36,6 +36,11 @@ class Reason(Enum):
     EMERGENCY = 'the emergency stop is pressed'
     NOT_READY = 'its driver did not get ready for motion'
     LATE_MOTION = 'a call was answered after the stop that was to end it'
+    NO_GUARD = 'no guard would stop it if the bridge itself died'
+    BRIDGE_SILENT = 'the bridge fell silent'
+    BRIDGE_LEFT = 'the bridge has left before it was seen at rest'
+    STARTED = 'the bridge has just started'
+    OTHER_BRIDGE = 'another bridge drives this robot'
 
 
 # How a waiting call is answered: these ended as somebody wished.

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 import math
 
-from viam_session_bridge.core.claims import Caller, same_holder
+from viam_session_bridge.core.actuator import Actuator
+from viam_session_bridge.core.claims import Caller, Claim, same_holder
 from viam_session_bridge.core.emergency import EmergencySettings, EmergencyStop, NO_EMERGENCY
 from viam_session_bridge.core.errors import (
     EmergencyStopped,
@@ -123,7 +124,7 @@ class Supervisor(Fleet):
         before = actuator.claim
         idle = next(self._moving(), None) is None
         try:
-            actuator.command(motion, claim, self._next_epoch(), now)
+            self._begin(actuator, motion, claim, now)
         except NotYet as problem:
             problem.turn = self._next_turn(name) if turn is None else turn
             raise
@@ -275,10 +276,17 @@ class Supervisor(Fleet):
         late = now - (min(self._due, expected) if moving else expected)
         if late <= (self._policy.stall_limit if moving else IDLE_STALL):
             return
-        self._stalled = True
         # What was sent to us during the freeze is read after it, a little at a time.
         self._backlog_until = now + min(late, LONGEST_BACKLOG)
         self._due = self._polled_at = now
         self._events.append(Overslept(late))
-        for name in moving:
+        self._stall(now)
+
+    def _stall(self, now: float) -> None:
+        """Stop every motion, and refuse commands until that is told: both may be old."""
+        self._stalled = True
+        for name in list(self._moving()):
             self.stop(name, now, Reason.STALLED)
+
+    def _begin(self, actuator: Actuator, motion: Motion, claim: Claim, now: float) -> None:
+        actuator.command(motion, claim, self._next_epoch(), now)

@@ -24,6 +24,7 @@ from viam_session_bridge.core.events import (
     Changed,
     Emergency,
     Event,
+    Notice,
     Outputs,
     Overslept,
     SessionEnded,
@@ -36,7 +37,8 @@ CAPACITY = 1000
 # Stops that nobody asked for are worth a warning.
 _UNASKED = frozenset({
     Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
-    Reason.LATE_DRIVER, Reason.LATE_MOTION})
+    Reason.LATE_DRIVER, Reason.LATE_MOTION, Reason.NO_GUARD, Reason.BRIDGE_SILENT,
+    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE})
 
 
 class Logger(Protocol):
@@ -138,6 +140,11 @@ class Journal:
                     'until ~/reset is called')
             else:
                 self._logger.warning('the emergency stop was reset; only new commands move again')
+        elif isinstance(event, Notice):
+            if event.grave:
+                self._logger.error(event.text)
+            else:
+                self._logger.info(event.text)
         elif isinstance(event, Overslept):
             self._logger.error(
                 f'the stop loop came {event.late * 1e3:.0f} ms late; every motion is stopped and '

@@ -22,6 +22,7 @@ from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
+from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
@@ -60,6 +61,7 @@ class BridgeNode:
             for one in config.resources}
         for one in config.resources:
             self._equipment.listen(one)
+        self._escalations = Escalations(node, supervision, config.resources)
         self._emergency = EmergencyInput(node, supervision, config.estop)
         self._rounds = itertools.cycle(self._drivers)
         self._timers = [
@@ -134,10 +136,19 @@ class BridgeNode:
         self._check_feedback()
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
-        faults = self._faults()
+        faults, tried = self._faults(), self._escalations.outcomes()
         for name, state in self._supervision.states().items():
-            array.status.append(self._diagnose(name, state, faults.get(name, '')))
+            status = self._diagnose(name, state, faults.get(name, ''))
+            status.values += [
+                KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
+            array.status.append(status)
         array.status.append(self._diagnose_emergency())
+        troubles = self._supervision.troubles()
+        array.status += [
+            DiagnosticStatus(
+                level=DiagnosticStatus.ERROR, name=f'{self._node.get_name()}: {subject}',
+                message=text, hardware_id=subject)
+            for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:

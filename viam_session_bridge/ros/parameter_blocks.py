@@ -68,6 +68,11 @@ class Block:
             for block in blocks:
                 yield from block.family()
 
+    def commanding(self) -> Iterator[Block]:
+        """Yield the family without escalations: those may be shared between resources."""
+        apart = {id(block) for block in self.children.get('escalations', [])}
+        return (block for block in self.family() if id(block) not in apart)
+
     def built(self) -> Any:
         """Return the instance of the table; every value must have passed."""
         values = dict(self.values)

@@ -76,7 +76,8 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     check_sessions(shared['sessions'], errors, warnings)
     check_emergency(shared['estop'], errors, warnings)
     for block in resources.values():
-        check_resource(block, errors, warnings)
+        check_resource(
+            block, shared['guard'].values.get('required') is True, errors, warnings)
         check_joint(block, errors, warnings)
         check_positions(block, errors, warnings)
         check_outputs(block, errors, warnings)

@@ -74,7 +74,7 @@ def check_services(resources: list[Block], around: Surroundings, errors: list[st
     uses: dict[str, list[_Use]] = {}
     for resource in resources:
         stopping = [id(each) for each in resource.children.get('stop_outputs', [])]
-        for block in resource.family():
+        for block in resource.commanding():
             for name, text, service in _services(block):
                 if text.startswith('/') and around.namespace != '/':
                     warnings.append(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from viam_session_bridge.ros.parameter_escalations import Escalation
 from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
 from viam_session_bridge.ros.parameter_spec import described, Form
 
@@ -31,8 +32,11 @@ class ResourceConfig:
         '(cmd_vel_timeout of a diff_drive_controller, for example); 0 says that it has none',
         unit='s', low=0.0, high=60.0))
     accept_no_timeout: bool = field(default=False, metadata=described(
-        'Accept a receiver without command timeout, which keeps moving if the bridge itself '
-        'dies'))
+        'Accept a receiver without command timeout although no guard is required, so that it '
+        'keeps moving if the bridge itself dies'))
+    stop_on_start: bool = field(default=True, metadata=described(
+        'When the bridge starts, stop what a predecessor may have left moving, as soon as a '
+        'receiver listens. Commands are taken when that stop is done'))
     stop_hold: float = field(default=1.0, metadata=described(
         'How long a stop is repeated. Longer than the timeout of the slowest mux on the way',
         unit='s', low=0.1, high=30.0))
@@ -49,6 +53,10 @@ class ResourceConfig:
         "What is sent on a stop, after the driver's own neutral command", blocks=StopOutput))
     commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
         'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
+
+    escalations: tuple[Escalation, ...] = field(default=(), metadata=described(
+        'What is tried, in this order, when a stop was not confirmed. The place for everything '
+        'that latches', blocks=Escalation))
 
     @property
     def acknowledged(self) -> bool:

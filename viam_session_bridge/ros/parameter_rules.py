@@ -71,10 +71,14 @@ def check_emergency(block: Block, errors: list[str], warnings: list[str]) -> Non
             '0 without estop.topic: there is nothing whose silence could count')))
 
 
-def check_resource(block: Block, errors: list[str], warnings: list[str]) -> None:
-    """Relate the timing of commands and stops, and what the receiver does when they cease."""
+def check_resource(block: Block, guarded: bool, errors: list[str], warnings: list[str]) -> None:
+    """
+    Relate the timing of commands and stops, and what the receiver does when they cease.
+
+    guarded: nothing moves without a guard.
+    """
     values = block.values
-    _check_receiver(block, errors, warnings)
+    _check_receiver(block, guarded, errors, warnings)
     rate, hold, end = (values.get(each) for each in ('command_rate', 'stop_hold', 'stop_timeout'))
     if hold is not None and end is not None and end <= hold:
         errors.append(str(Mistake(
@@ -106,7 +110,8 @@ def moving_commands(block: Block) -> list[Block]:
     return [each for each in block.children.get('commands', []) if each.values.get('moves')]
 
 
-def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> None:
+def _check_receiver(block: Block, guarded: bool, errors: list[str],
+                    warnings: list[str]) -> None:
     still = issubclass(block.table, ResourceConfig) and not block.table.MOVES_BY_ITSELF
     if still and not block.values.get('safe_position') and not moving_commands(block):
         return  # nothing would move on if the bridge died
@@ -116,14 +121,14 @@ def _check_receiver(block: Block, errors: list[str], warnings: list[str]) -> Non
     tables = getattr(block.table, 'DRIVERS', {})
     if getattr(tables.get(block.values.get('driver')), 'LEADS', False):
         without = None  # without commands, its joints stay where they are
-    if timeout == 0.0 and without is False:
+    if timeout == 0.0 and without is False and not guarded:
         errors.append(str(Mistake(
             block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
-            f"the receiver's own command timeout in seconds, or "
-            f'{block.full("accept_no_timeout")}: true. The guard that would stop such a robot '
-            'when the bridge itself dies comes in a later release; until then it would keep '
-            'moving')))
-    if timeout == 0.0 and without:
+            "the receiver's own command timeout in seconds; or guard.required: true, with the "
+            'guard running beside the bridge (the launch file does both); or '
+            f'{block.full("accept_no_timeout")}: true, and then such a robot keeps moving when '
+            'the bridge itself dies')))
+    if timeout == 0.0 and without and not guarded:
         warnings.append(
             f'{block.full("accept_no_timeout")} is true and {block.full("receiver_timeout")} is '
             '0: if the bridge itself dies, nothing stops this robot.')
@@ -141,7 +146,7 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
     """Refuse two uses of one topic, which only show after remapping and namespace."""
     outputs: dict[str, str] = {}
     arrays: dict[str, list[Block]] = {}
-    blocks = [member for block in blocks for member in block.family()]
+    blocks = [member for block in blocks for member in block.commanding()]
     owned = [(block, *found) for block in blocks
              for found in _topics([block], Form.OUTPUT_TOPIC)]
     for block, name, topic in owned:

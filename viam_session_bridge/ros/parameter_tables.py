@@ -66,11 +66,15 @@ class SessionsConfig:
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """How much delay of the bridge itself is tolerated."""
+    """The process that stops the robot when the bridge itself dies or hangs."""
 
+    required: bool = field(default=False, metadata=described(
+        'Refuse motion while no guard with the same parameters answers (console script guard; the '
+        'launch file starts one and sets this). Needed by resources whose receiver_timeout is 0'))
     patience: float = field(default=0.25, metadata=described(
-        'Silence of the bridge that is tolerated; when the stop loop oversleeps by more than '
-        'half of it, every motion is stopped', unit='s', low=0.1, high=5.0))
+        'Silence of the bridge after which the guard stops what the bridge had moved; when the '
+        'stop loop oversleeps by more than half of it, every motion is stopped',
+        unit='s', low=0.1, high=5.0))
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,10 @@ class Supervision(Protocol):
         """Return the state of every resource."""
         ...
 
+    def troubles(self) -> dict[str, str]:
+        """Return what is wrong that concerns no single resource, by subject."""
+        ...
+
     def reset(self) -> list[str]:
         """Clear unconfirmed stops and the emergency stop. Raises EmergencyStopped."""
         ...

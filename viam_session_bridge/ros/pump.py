@@ -35,6 +35,9 @@ LAST_RESORT_PERIOD = 0.05
 # The epoch of stops that nobody decided; no answer to them is waited for.
 LAST_RESORT_EPOCH = 0
 
+# The name under which trouble with telling other processes is reported.
+PROCESSES = 'pulse'
+
 
 # prctl(2): how much later than asked for the kernel may wake this thread, in ns; the default of
 # 50 us saves power.
@@ -46,7 +49,8 @@ class Pump:
     """
     Runs in a plain thread on the steady clock.
 
-    shared: outputs that drivers share, each flushed once in a pass.
+    shared: outputs that drivers share, each flushed once in a pass. tell: tells other processes
+    what the outputs have for them; must not block.
     report takes the outputs of a pass and driver faults by resource, and must not block. on_death
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
     in every pass, and there is one every beat_period (s) at least.
@@ -57,9 +61,11 @@ class Pump:
                  on_death: Callable[[BaseException], None],
                  shared: Sequence[SharedOutput] = (),
                  beat: Callable[[], None] = lambda: None,
-                 beat_period: float = math.inf) -> None:
+                 beat_period: float = math.inf,
+                 tell: Callable[[Outputs], None] = lambda outputs: None) -> None:
         self._supervision = supervision
         self._shared = shared
+        self._tell = tell
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
@@ -101,8 +107,17 @@ class Pump:
         outputs = polled.outputs
         faults: dict[str, str] = {}
         # Stops go out first: a slow driver's motion must not stand before a neighbour's stop.
-        for output in sorted(outputs.outputs, key=lambda one: one.setpoint is not None):
-            self._drive(output, faults)
+        for output in outputs.outputs:
+            if output.setpoint is None:
+                self._drive(output, faults)
+        # Then the pulse, so that a guard knows what is about to move. A driver that does not come
+        # back from a stop, or from the motion before, holds it up: that is what it is for.
+        fault = _attempt(functools.partial(self._tell, outputs))
+        if fault:
+            faults[PROCESSES] = fault
+        for output in outputs.outputs:
+            if output.setpoint is not None:
+                self._drive(output, faults)
         for shared in self._shared:
             self._flush(shared, faults)
         for errand in polled.errands:

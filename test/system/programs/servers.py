@@ -48,8 +48,8 @@ class Action:
     An action server as rclcpp makes it, as far as a canceller sees.
 
     mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'late' (the
-    same, and no status is heard before), 'reject' (rclcpp's way of saying no) or 'refuse'
-    (rclpy's: 0 and no goals).
+    same, and no status is heard before), 'reject' (as rclcpp says no) or 'refuse' (as rclpy does:
+    0 and no goals).
     """
 
     def __init__(self, node: Node, name: str, mode: str) -> None:

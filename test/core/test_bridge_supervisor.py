@@ -1,0 +1,412 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A bridge among other processes, told by the numbers on a clock: guard, elder bridges, first stops.
+
+Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump is always on time.
+"""
+
+from itertools import count
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
+from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
+from viam_session_bridge.core.errors import (
+    JustStarted,
+    NoGuard,
+    NoStopPath,
+    NotYet,
+    OtherBridge,
+    Overtaken,
+    Stalled,
+)
+from viam_session_bridge.core.events import Changed, Notice, Output, Outputs
+from viam_session_bridge.core.first_stops import LISTENING
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.states import Reason, State
+
+IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
+AHEAD = Velocity((0.5, 0.0, 0.0))
+PATIENCE = 0.25
+OWN = Identity('own', 50.0, 'abc', PATIENCE)
+ELDER = Identity('elder', 40.0, 'xyz', PATIENCE)
+YOUNGER = Identity('younger', 60.0, 'abc', PATIENCE)
+
+
+class World:
+    """A supervisor and its pump; nobody has to be present for motion here."""
+
+    def __init__(self, *, required: bool = False, path: bool = True, **settings: bool) -> None:
+        numbers = count(1)
+        self.supervisor = BridgeSupervisor(
+            [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
+             for name in ('left', 'right')],
+            Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
+            lambda: f's{next(numbers)}', identity=OWN, guard_required=required)
+        self.now = 100.0
+        self.wake = math.inf
+        self.told: list[tuple[float, Output]] = []
+        self.pulses: list[tuple[float, Pulse]] = []
+        self.events: list[object] = []
+        self.guard = False
+        if path:
+            for name in ('left', 'right'):
+                self.supervisor.path(name, '', self.now)
+        self.poll()
+
+    def poll(self) -> Outputs:
+        """Let the pump run once, and a guard answer."""
+        outputs = self.supervisor.poll(self.now)
+        self.told += [(self.now, one) for one in outputs.outputs]
+        self.events += outputs.events
+        self.wake = outputs.wake
+        if outputs.pulse is not None:
+            self.pulses.append((self.now, outputs.pulse))
+            if self.guard:
+                self.echo()
+                self.poll()
+        return outputs
+
+    def run(self, until: float, elder: Identity | None = None) -> None:
+        """Let the pump run on time until then; the elder pulses all the time."""
+        sequence = count(int(self.now * 1000))
+        while self.now < until:
+            wake = self.wake if self.wake > self.now else self.now + 1e-3
+            self.now = min(until, wake, self.now + 0.1 if elder else until)
+            if elder:
+                self.supervisor.hear(Pulse(elder, next(sequence)), self.now)
+            self.poll()
+
+    def echo(self, sequence: int | None = None, configuration: str = 'abc',
+             fired: int = 0) -> None:
+        """Let a guard answer a pulse, the last one by default."""
+        self.supervisor.echoed(Echo(
+            'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
+            configuration, fired), self.now)
+
+    def command(self, name: str = 'left', turn: int | None = None) -> int:
+        """Drive ahead, and let the pump run."""
+        epoch = self.supervisor.command(name, Motion(AHEAD), Caller(), self.now, turn)
+        self.poll()
+        return epoch
+
+    def state(self, name: str = 'left') -> State:
+        """Where a resource stands."""
+        return self.supervisor.states()[name]
+
+    def outputs(self, since: float = 0.0, name: str = 'left') -> list[Output]:
+        """Return what a driver was told since then."""
+        return [one for at, one in self.told if at >= since and one.resource == name]
+
+    def reasons(self) -> list[Reason]:
+        """Return why stops began, in order."""
+        return [one.reason for one in self.events
+                if isinstance(one, Changed) and one.after is STOPPING]
+
+
+# ---- pulses -------------------------------------------------------------------------------------
+
+
+def test_the_pulse_goes_with_the_first_motion_output_and_lists_it() -> None:
+    world = World()
+    world.run(101.05)
+    epoch = world.supervisor.command('left', Motion(AHEAD), Caller(), world.now)
+    outputs = world.poll()
+    assert outputs.pulse is not None and outputs.pulse.standing == {'left': epoch}
+    assert [one.resource for one in outputs.outputs] == ['left']
+
+
+def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_commands() -> None:
+    world = World()
+    world.command()
+    world.run(101.0)
+    instants = [at for at, pulse in world.pulses if pulse.standing]
+    gaps = [after - before for before, after in zip(instants, instants[1:], strict=False)]
+    assert max(gaps) <= PATIENCE / 5.0 + 1e-6
+    assert set(instants) <= {at for at, _ in world.told}, 'no wake-up of their own'
+    world.supervisor.stop('left', world.now)
+    world.run(103.0)
+    assert world.state() is IDLE and world.pulses[-1][1].standing == {}
+    idle = [at for at, pulse in world.pulses if not pulse.standing and at > 102.2]
+    assert 2 <= len(idle) <= 5
+
+
+def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
+    """A goal is sent once, and nobody has to be present: only the pulse is due."""
+    world = World()
+    world.supervisor.command('left', Motion(AHEAD, once=True), Caller(), world.now)
+    world.poll()
+    world.now += PATIENCE / 5.0 + PATIENCE / 2.0 + 0.01
+    world.poll()
+    assert world.reasons() == [Reason.STALLED]
+
+
+def test_goodbye_says_what_was_not_seen_to_stop_and_ends_the_pulse() -> None:
+    world = World()
+    world.command()
+    world.supervisor.shut_down(world.now)
+    world.supervisor.say_goodbye(world.now)
+    world.poll()
+    assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].standing) == {'left'}
+    sent = len(world.pulses)
+    world.run(110.0)
+    assert len(world.pulses) == sent and world.state() is IDLE
+
+
+# ---- the guard ----------------------------------------------------------------------------------
+
+
+def test_without_a_guard_motion_goes_out_at_once_where_none_is_required() -> None:
+    world = World()
+    world.command()
+    assert world.outputs()[0].setpoint == AHEAD
+    assert world.supervisor.troubles(world.now) == {}
+
+
+def test_a_required_guard_that_is_missing_refuses_motion_and_keeps_its_place() -> None:
+    world = World(required=True)
+    with pytest.raises(NoGuard, match='left: no guard answers.*guard.required is on') as refusal:
+        world.command()
+    assert world.supervisor.troubles(world.now) == {'guard': refusal.value.args[0].split(
+        ': ', 1)[1].removesuffix('; guard.required is on')}
+    world.echo()
+    world.guard = True
+    world.command(turn=refusal.value.turn)
+    assert world.outputs(), 'the wait was worth while'
+
+
+def test_a_stop_overtakes_a_command_that_waits_for_a_guard() -> None:
+    world = World(required=True)
+    with pytest.raises(NotYet) as refusal:
+        world.command()
+    world.supervisor.stop('left', world.now)
+    world.echo()
+    with pytest.raises(Overtaken):
+        world.command(turn=refusal.value.turn)
+
+
+def test_stops_need_no_guard() -> None:
+    world = World(required=True)
+    world.supervisor.stop('left', world.now)
+    world.poll()
+    assert world.outputs()[0].setpoint is None
+
+
+def test_a_guard_with_another_configuration_refuses_motion() -> None:
+    world = World(required=True)
+    world.echo(configuration='xyz')
+    with pytest.raises(NoGuard, match=r'another configuration \(xyz, not abc\)'):
+        world.command()
+
+
+def test_the_first_motion_waits_until_the_guard_has_heard_of_it() -> None:
+    world = World(required=True)
+    world.echo()
+    world.command()
+    assert world.state() is MOVING and not world.outputs()
+    world.echo(sequence=world.pulses[-1][1].sequence - 1)
+    world.poll()
+    assert not world.outputs(), 'an echo of an older pulse covers nothing'
+    world.now += 0.003
+    world.echo()
+    world.poll()
+    assert [one.setpoint for one in world.outputs()] == [AHEAD]
+
+
+def test_only_the_first_motion_waits() -> None:
+    """What the guard knows to stand may be commanded anew without a delay."""
+    world = World(required=True)
+    world.echo()
+    world.command()
+    world.echo()
+    world.poll()
+    for step in range(3):
+        world.now += 0.02
+        world.command()
+        assert world.outputs()[-1].epoch == world.supervisor._actuators['left'].epoch, step
+
+
+def test_a_guard_that_does_not_answer_in_time_ends_the_motion_before_it_began() -> None:
+    world = World(required=True)
+    world.echo()
+    began = world.now
+    world.command()
+    world.run(began + 0.2)
+    assert not world.outputs()
+    world.run(began + 2.0)
+    assert world.reasons() == [Reason.NO_GUARD]
+    assert {one.setpoint for one in world.outputs()} == {None}
+
+
+def test_commands_that_follow_each_other_wait_no_longer_together() -> None:
+    world = World(required=True)
+    world.echo()
+    began = world.now
+    while world.now < began + 0.24:
+        world.command()
+        world.now += 0.01
+    world.run(began + 0.26)
+    assert world.reasons() == [Reason.NO_GUARD]
+
+
+def test_a_guard_that_vanishes_during_motion_stops_it() -> None:
+    world = World(required=True)
+    world.guard = True
+    world.echo()
+    world.command()
+    world.run(102.0)
+    assert world.state() is MOVING
+    world.guard = False
+    gone = world.now
+    world.run(gone + 3.0)
+    assert world.reasons() == [Reason.NO_GUARD]
+    first = next(at for at, one in world.told if one.setpoint is None)
+    assert gone + 3 * PATIENCE <= first <= gone + 4 * PATIENCE + 1e-6
+    assert any(isinstance(one, Notice) and one.grave for one in world.events)
+
+
+def test_without_guard_required_it_may_vanish_as_it_likes() -> None:
+    world = World()
+    world.guard = True
+    world.command()
+    world.run(102.0)
+    world.guard = False
+    world.run(105.0)
+    assert world.state() is MOVING
+
+
+def test_a_guard_that_fired_is_a_stall() -> None:
+    """Everything that moves is stopped, and a command that may be old is refused."""
+    world = World(required=True)
+    world.guard = True
+    world.echo()
+    world.command('left')
+    world.command('right')
+    world.run(101.0)
+    world.echo(fired=1)
+    with pytest.raises(Stalled):
+        world.supervisor.command('left', Motion(AHEAD), Caller(), world.now)
+    world.guard = False
+    world.poll()
+    assert world.reasons() == [Reason.STALLED, Reason.STALLED]
+    world.echo(fired=1)
+    world.command('left')
+    world.echo(fired=1)
+    world.poll()
+    assert world.state() is MOVING, 'told once'
+
+
+# ---- first stops --------------------------------------------------------------------------------
+
+
+def test_what_may_still_move_is_stopped_before_it_takes_commands() -> None:
+    world = World(path=False, stop_on_start=True)
+    world.run(105.0)
+    assert not world.told
+    with pytest.raises(NoStopPath):
+        world.command()
+    world.supervisor.driver_appeared('left', world.now)
+    world.supervisor.path('left', '', world.now)
+    matched = world.now
+    world.poll()
+    assert world.reasons() == [Reason.STARTED]
+    with pytest.raises(JustStarted, match='has just started'):
+        world.command()
+    world.run(matched + 0.99)
+    assert world.state() is STOPPING
+    world.run(matched + 1.1)
+    assert world.state() is IDLE
+    zeros = world.outputs(name='left')
+    assert len(zeros) >= 20 and all(one.setpoint is None for one in zeros)
+    assert not world.outputs(name='right'), 'nobody listens there yet'
+    world.command()
+    assert world.state() is MOVING
+
+
+def test_one_that_is_done_need_not_wait_for_others() -> None:
+    world = World(path=False, stop_on_start=True)
+    world.supervisor.path('left', '', world.now)
+    world.run(102.0)
+    world.command('left')
+    with pytest.raises(NoStopPath):
+        world.command('right')
+
+
+def test_a_driver_that_comes_back_later_is_no_first_match() -> None:
+    world = World(stop_on_start=True)
+    world.run(103.0)
+    sent = len(world.told)
+    world.supervisor.driver_appeared('left', world.now)
+    world.run(104.0)
+    # Without feedback nobody knows whether it rests: that is the old rule of late drivers.
+    assert world.reasons().count(Reason.STARTED) == 2
+    assert world.reasons().count(Reason.LATE_DRIVER) == 1 and len(world.told) > sent
+
+
+def test_who_needs_no_listener_is_stopped_at_once() -> None:
+    world = World(path=False, stop_on_start=True, require_path=False)
+    world.run(100.0 + LISTENING)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+
+
+def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:
+    world = World()
+    world.run(110.0)
+    assert not world.told
+
+
+# ---- other bridges ------------------------------------------------------------------------------
+
+
+def test_the_later_bridge_refuses_and_sends_nothing() -> None:
+    world = World(stop_on_start=True)
+    world.run(103.0, elder=ELDER)
+    assert not world.told
+    with pytest.raises(OtherBridge, match='another bridge .elder. drives this robot'):
+        world.command()
+    assert 'elder' in world.supervisor.troubles(world.now)['other bridge']
+
+
+def test_when_the_elder_falls_silent_the_later_one_stops_first_and_then_moves() -> None:
+    world = World(stop_on_start=True)
+    world.run(103.0, elder=ELDER)
+    world.run(103.8)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+    world.run(106.0)
+    world.command()
+    assert world.state() is MOVING and world.supervisor.troubles(world.now) == {}
+
+
+def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
+    world = World(stop_on_start=True)
+    world.run(100.0 + LISTENING + 0.1)
+    assert world.told
+    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.poll()
+    sent = len(world.told)
+    world.run(103.0, elder=ELDER)
+    assert len(world.told) == sent and world.state() is IDLE
+
+
+def test_motion_is_stopped_when_an_elder_is_heard() -> None:
+    """It was frozen and thaws. It was there first."""
+    world = World()
+    world.command()
+    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.poll()
+    assert world.reasons() == [Reason.OTHER_BRIDGE]
+
+
+def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
+    world = World()
+    world.command()
+    world.run(102.0, elder=YOUNGER)
+    assert world.state() is MOVING
+    assert 'younger' in world.supervisor.troubles(world.now)['other bridge']

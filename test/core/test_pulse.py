@@ -1,0 +1,220 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+When a bridge pulses, what it knows of guards by their echoes, and of others by their pulses.
+
+A patience of 0.25 s: busy pulses every 0.05 s, idle ones every 0.25 s.
+"""
+
+from dataclasses import replace
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from viam_session_bridge.core.cover import Cover
+from viam_session_bridge.core.first_stops import FirstStops, LISTENING
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse, Pulser
+from viam_session_bridge.core.rivals import Rivals
+
+PATIENCE = 0.25
+PERIOD = PATIENCE / 5.0
+OWN = Identity('own', 10.0, 'abc', PATIENCE)
+
+
+# ---- pulses -------------------------------------------------------------------------------------
+
+
+def test_an_idle_bridge_pulses_once_in_a_patience() -> None:
+    pulser = Pulser(OWN)
+    assert pulser.poll({}, 100.0) == Pulse(OWN, 1)
+    assert pulser.due == 100.0 + PATIENCE
+    assert pulser.poll({}, 100.1) is None
+    assert pulser.poll({}, 100.25) == Pulse(OWN, 2)
+
+
+def test_what_is_no_longer_idle_is_told_at_once() -> None:
+    pulser = Pulser(OWN)
+    pulser.poll({}, 100.0)
+    pulse = pulser.poll({'base': 7}, 100.001)
+    assert pulse == Pulse(OWN, 2, {'base': 7})
+    assert pulser.due == pytest.approx(100.001 + PERIOD)
+    assert pulser.poll({'base': 8}, 100.002) is None, 'the guard knows the base already'
+    assert pulser.poll({'base': 8, 'arm': 9}, 100.003) == Pulse(OWN, 3, {'base': 8, 'arm': 9})
+
+
+def test_a_pass_that_comes_a_little_early_takes_the_pulse_along() -> None:
+    pulser = Pulser(OWN)
+    pulser.poll({'base': 7}, 100.0)
+    assert pulser.poll({'base': 7}, 100.0 + 0.7 * PERIOD) is None
+    assert pulser.poll({'base': 7}, 100.0 + 0.8 * PERIOD) is not None
+
+
+def test_a_resource_is_listed_since_the_first_pulse_of_an_unbroken_row() -> None:
+    pulser = Pulser(OWN)
+    assert pulser.listed_since('base') is None
+    for step, standing in enumerate([{'base': 7}, {'base': 8}, {}, {'base': 9}, {'base': 9}]):
+        pulser.poll(standing, 100.0 + step)
+        assert pulser.listed_since('base') == [1, 1, None, 4, 4][step]
+
+
+def test_what_went_idle_and_moves_again_between_two_pulses_is_still_listed() -> None:
+    """The last pulse that was sent is what a guard goes by."""
+    pulser = Pulser(OWN)
+    pulser.poll({'base': 7}, 100.0)
+    assert pulser.poll({}, 100.01) is None
+    assert pulser.poll({'base': 8}, 100.02) is None
+    assert pulser.listed_since('base') == 1
+
+
+def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
+    pulser = Pulser(OWN)
+    pulser.poll({'base': 7}, 100.0)
+    pulser.say_goodbye()
+    assert pulser.due <= 100.0
+    assert pulser.poll({'base': 7}, 100.001) == Pulse(OWN, 2, {'base': 7}, goodbye=True)
+    assert pulser.due == math.inf
+    assert pulser.poll({'base': 8, 'arm': 9}, 200.0) is None
+
+
+@given(st.lists(st.tuples(
+    st.floats(0.0, 0.3), st.sets(st.sampled_from(['a', 'b', 'c'])))))
+def test_a_guard_always_knows_what_stands_and_never_waits_long(
+        passes: list[tuple[float, set[str]]]) -> None:
+    """Whatever comes: the last pulse lists what stands, and is never older than it may be."""
+    pulser, now, told, last = Pulser(OWN), 100.0, Pulse(OWN, 0), -math.inf
+    for pause, names in passes:
+        now = min(now + pause, max(now, pulser.due))
+        pulse = pulser.poll(dict.fromkeys(names, 1), now)
+        if pulse is not None:
+            assert pulse.sequence == told.sequence + 1
+            told, last = pulse, now
+        assert names <= set(told.standing)
+        assert pulser.due - last <= (PERIOD if told.standing else PATIENCE) + 1e-9
+        assert pulser.due > now
+
+
+# ---- the guard's echoes -------------------------------------------------------------------------
+
+
+def echo(sequence: int, **changes: object) -> Echo:
+    return replace(Echo('guard', 'own', sequence, 'abc'), **changes)  # type: ignore[arg-type]
+
+
+def test_without_an_echo_there_is_no_guard() -> None:
+    cover = Cover(OWN)
+    assert 'no guard answers' in cover.problem(100.0)
+    assert not cover.covers(1, 100.0)
+    cover.take(echo(5), 100.0)
+    assert cover.problem(100.0) == ''
+    assert cover.covers(5, 100.0) and not cover.covers(6, 100.0) and not cover.covers(None, 100.0)
+
+
+def test_a_guard_that_no_longer_answers_is_gone() -> None:
+    cover = Cover(OWN)
+    cover.take(echo(5), 100.0)
+    end = cover.ends_at()
+    assert end == 100.0 + 4.0 * PATIENCE
+    assert cover.covers(5, end - 1e-6) and not cover.problem(end - 1e-6)
+    assert not cover.covers(5, end) and cover.problem(end)
+
+
+def test_echoes_that_come_late_or_for_others_change_nothing() -> None:
+    cover = Cover(OWN)
+    cover.take(echo(5), 100.0)
+    cover.take(echo(4), 100.1)
+    assert cover.covers(5, 100.1)
+    cover.take(echo(9, instance='another'), 100.2)
+    assert not cover.covers(9, 100.2)
+
+
+def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
+    cover = Cover(OWN)
+    cover.take(echo(5, configuration='xyz'), 100.0)
+    assert 'another configuration (xyz, not abc)' in cover.problem(100.0)
+    assert not cover.covers(5, 100.0)
+    cover.take(echo(5, guard='second'), 100.0)
+    assert cover.problem(100.0) == '' and cover.covers(5, 100.0)
+
+
+def test_each_time_that_a_guard_fired_is_told_once() -> None:
+    cover = Cover(OWN)
+    assert not cover.take(echo(1), 100.0)
+    assert cover.take(echo(2, fired=1), 100.1)
+    assert not cover.take(echo(3, fired=1), 100.2)
+    assert cover.take(echo(4, fired=2), 100.3)
+    assert cover.take(echo(5, guard='another', fired=1), 100.4), 'it fired before we heard it'
+
+
+def test_guards_that_come_and_go_do_not_pile_up() -> None:
+    cover = Cover(OWN)
+    for number in range(1000):
+        cover.take(echo(number, guard=f'guard {number}'), 100.0)
+    assert len(cover._guards) <= 8 and cover.covers(999, 100.0)
+
+
+# ---- other bridges ------------------------------------------------------------------------------
+
+
+def test_the_one_that_was_there_first_has_the_robot() -> None:
+    """Both sides agree, also when both started at the same instant."""
+    for first, second in [((9.0, 'z'), (10.0, 'a')), ((10.0, 'a'), (10.0, 'b'))]:
+        elder = Identity(first[1], first[0], 'abc', PATIENCE)
+        younger = Identity(second[1], second[0], 'xyz', PATIENCE)
+        one, other = Rivals(elder), Rivals(younger)
+        one.hear(Pulse(younger, 1), 100.0)
+        other.hear(Pulse(elder, 1), 100.0)
+        assert one.elder(100.0) is None and one.younger(100.0) == younger
+        assert other.elder(100.0) == elder and other.younger(100.0) is None
+
+
+def test_a_bridge_is_there_as_long_as_it_pulses_by_its_own_patience() -> None:
+    rivals = Rivals(OWN)
+    elder = Identity('elder', 1.0, 'xyz', 2.0)
+    rivals.hear(Pulse(elder, 1), 100.0)
+    assert rivals.changes_at(100.0) == 106.0
+    assert rivals.elder(105.9) == elder and rivals.elder(106.0) is None
+    assert rivals.changes_at(106.0) == math.inf
+
+
+def test_a_goodbye_ends_it_at_once_and_our_own_pulse_is_nobodys() -> None:
+    rivals = Rivals(OWN)
+    elder = Identity('elder', 1.0)
+    rivals.hear(Pulse(elder, 1), 100.0)
+    rivals.hear(Pulse(elder, 2, goodbye=True), 100.1)
+    rivals.hear(Pulse(OWN, 1), 100.1)
+    assert rivals.elder(100.1) is None and rivals.younger(100.1) is None
+
+
+# ---- first stops --------------------------------------------------------------------------------
+
+
+def test_a_first_stop_is_due_at_its_match_but_not_before_others_were_listened_for() -> None:
+    first = FirstStops(['base', 'arm'])
+    first.matched('base')
+    assert first.due(99.0) == [], 'the loop does not run yet'
+    first.listen(100.0)
+    first.listen(101.0)
+    assert first.due_at() == 100.0 + LISTENING
+    assert first.due(100.0) == []
+    assert first.due(100.0 + LISTENING) == ['base']
+    first.begun('base')
+    assert first.due(200.0) == [] and first.due_at() == math.inf
+    assert first.pending('base') and first.pending('arm') and not first.pending('another')
+    first.done('base')
+    first.done('arm')
+    assert not first.pending('base') and first.pending('arm')
+    first.matched('base')
+    first.matched('arm')
+    assert first.due(200.0) == ['arm'], 'the first match only'
+
+
+def test_a_first_stop_that_was_taken_back_is_due_again() -> None:
+    first = FirstStops(['base', 'arm'])
+    first.listen(100.0)
+    first.matched('base')
+    first.begun('base')
+    assert first.take_back() == ['base']
+    first.done('base')
+    assert first.due(200.0) == ['base']

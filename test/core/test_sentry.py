@@ -1,0 +1,302 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a guard does about a silent bridge: stories by numbers, then bridge and guard together.
+
+Three bases, the last with feedback. Stops are held for 1 s, a patience is 0.25 s.
+"""
+
+from itertools import count
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
+from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.events import Changed, Notice, Output
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Supervisor
+from viam_session_bridge.core.watch import Watch
+
+IDLE, STOPPING, UNCONFIRMED = State.IDLE, State.STOPPING, State.UNCONFIRMED
+PATIENCE = 0.25
+BRIDGE = Identity('bridge', 10.0, 'abc', PATIENCE)
+HEIR = Identity('heir', 90.0, 'abc', PATIENCE)
+RESOURCES = [
+    Resource('base', 'left', VelocityLimits(1.0, 1.0)),
+    Resource('base', 'right', VelocityLimits(1.0, 1.0)),
+    Resource('base', 'seen', VelocityLimits(1.0, 1.0), ActuatorSettings(rest=RestSettings())),
+]
+
+
+class Process:
+    """A supervisor with a pump that is on time, unless it is frozen or dead."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.wake = 100.0
+        self.told: list[tuple[float, Output]] = []
+        self.events: list[object] = []
+        self.pulses: list[Pulse] = []
+        self.echoes: list[Echo] = []
+
+    def poll(self, now: float) -> None:
+        """Let the pump run once; its queue is empty whenever it asks."""
+        outputs = self.supervisor.poll(now)
+        self.told += [(now, one) for one in outputs.outputs]
+        self.events += outputs.events
+        self.pulses += [outputs.pulse] if outputs.pulse else []
+        self.echoes += outputs.echoes
+        self.wake = outputs.wake
+        if outputs.drain:
+            assert isinstance(self.supervisor, Sentry)
+            self.supervisor.drained(now)
+            self.poll(now)
+
+
+class Guard(Process):
+    """A guard alone, which hears what it is told."""
+
+    def __init__(self) -> None:
+        self.sentry = Sentry(RESOURCES, Watch('guard', 'abc'))
+        super().__init__(self.sentry)
+        self.now = 100.0
+        self._sequences = count(1)
+
+    def hear(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False) -> None:
+        """Take a pulse."""
+        self.sentry.hear(Pulse(
+            sender, next(self._sequences), dict.fromkeys(names, 1), goodbye=goodbye), self.now)
+        self.poll(self.now)
+
+    def run(self, until: float) -> None:
+        """Let it run on time until then; odometry shows what it is told to show."""
+        while self.wake <= until:
+            self.now = self.wake if self.wake > self.now else self.now + 1e-3
+            self.poll(self.now)
+        self.now = until
+
+    def states(self) -> dict[str, State]:
+        """Return those that are not idle."""
+        return {name: state for name, state in self.sentry.states().items() if state is not IDLE}
+
+    def names(self) -> set[str]:
+        """Return who was told anything."""
+        return {one.resource for _, one in self.told}
+
+
+def test_silence_stops_what_was_listed_and_touches_nothing_else() -> None:
+    guard = Guard()
+    guard.hear('left')
+    guard.run(100.3)
+    guard.run(110.0)
+    zeros = [at for at, _ in guard.told]
+    assert guard.names() == {'left'} and all(one.setpoint is None for _, one in guard.told)
+    assert zeros[0] == 100.25 and 101.2 <= zeros[-1] <= 101.3
+    assert not guard.states() and guard.sentry.rests()
+    reasons = [one.reason for one in guard.events if isinstance(one, Changed)]
+    assert reasons[0] is Reason.BRIDGE_SILENT
+    notices = [one for one in guard.events if isinstance(one, Notice)]
+    assert len(notices) == 1 and 'stopping left' in notices[0].text and notices[0].grave
+
+
+def test_an_idle_bridge_may_die_without_a_zero() -> None:
+    guard = Guard()
+    guard.hear()
+    guard.run(200.0)
+    assert not guard.told and not guard.events
+
+
+def test_a_stop_that_is_not_seen_goes_on_and_is_reported() -> None:
+    guard = Guard()
+    guard.hear('seen')
+    while guard.now < 108.0:
+        guard.run(guard.now + 0.02)
+        guard.sentry.measured('seen', BaseSample(speed=0.2), guard.now)
+    assert guard.states() == {'seen': UNCONFIRMED}
+    assert not guard.sentry.rests()
+    assert guard.told[-1][0] > 107.9
+
+
+def test_a_bridge_that_is_back_finds_the_guard_silent() -> None:
+    guard = Guard()
+    guard.hear('left', 'seen')
+    guard.run(100.5)
+    assert set(guard.states()) == {'left', 'seen'}
+    guard.hear('left')
+    assert not guard.states()
+    sent = len(guard.told)
+    guard.run(100.74)
+    assert len(guard.told) == sent
+    assert guard.echoes[-1].fired == 1
+
+
+def test_an_heir_that_does_not_list_a_resource_leaves_it_to_the_guard() -> None:
+    """A bridge that was started again has not found the driver yet."""
+    guard = Guard()
+    guard.hear('left', 'right')
+    guard.run(100.5)
+    guard.hear(sender=HEIR)
+    assert set(guard.states()) == {'left', 'right'}
+    guard.hear('right', sender=HEIR)
+    assert set(guard.states()) == {'left'}
+
+
+def test_what_an_heir_has_in_hand_is_not_stopped() -> None:
+    guard = Guard()
+    guard.hear('left', 'right')
+    guard.run(100.2)
+    guard.hear('left', sender=HEIR)
+    guard.run(100.3)
+    assert set(guard.states()) == {'right'}
+
+
+def test_a_goodbye_lets_the_guard_go_but_not_before_what_stands_was_stopped() -> None:
+    guard = Guard()
+    guard.hear('left')
+    guard.hear('left', goodbye=True)
+    assert set(guard.states()) == {'left'} and not guard.sentry.rests()
+    guard.run(102.0)
+    assert guard.sentry.rests()
+    assert guard.echoes[-1].fired == 0, 'nobody fell silent'
+
+
+def test_a_goodbye_at_rest_is_silence_for_good() -> None:
+    guard = Guard()
+    guard.hear('left')
+    assert not guard.sentry.rests()
+    guard.hear(goodbye=True)
+    guard.run(200.0)
+    assert not guard.told and guard.sentry.rests()
+
+
+def test_a_resource_that_only_the_bridge_knows_is_no_reason_to_fail() -> None:
+    guard = Guard()
+    guard.hear('unknown', 'left')
+    guard.run(101.0)
+    assert guard.names() == {'left'}
+
+
+# ---- bridge and guard together ------------------------------------------------------------------
+
+
+class Robot:
+    """One bridge, one guard, and what the driver hears last, played with numbers."""
+
+    def __init__(self, required: bool) -> None:
+        ids = count(1)
+        self.bridge = Process(BridgeSupervisor(
+            RESOURCES, Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
+            lambda: f's{next(ids)}', identity=BRIDGE, guard_required=required))
+        self.guard = Process(Sentry(RESOURCES, Watch('guard', 'abc')))
+        self.now = 100.0
+        self.alive = True
+        self.asleep = {'bridge': -math.inf, 'guard': -math.inf}
+        self.driver: dict[str, Output] = {}
+        for name in ('left', 'right', 'seen'):
+            self.bridge.supervisor.path(name, '', self.now)
+            self.guard.supervisor.path(name, '', self.now)
+
+    def run(self, until: float) -> None:
+        """Let both run until then, as far as they can; messages arrive at once."""
+        while True:
+            wakes = {who: max(process.wake, self.asleep[who], self.now)
+                     for who, process in (('bridge', self.bridge), ('guard', self.guard))
+                     if who == 'guard' or self.alive}
+            who = min(wakes, key=lambda one: wakes[one])
+            if wakes[who] > until:
+                self.now = until
+                return
+            self.now = wakes[who]
+            self._pass(who)
+
+    def command(self, name: str, speed: float) -> None:
+        """Command, if the bridge is awake."""
+        if self.alive and self.now >= self.asleep['bridge']:
+            try:
+                self.bridge.supervisor.command(
+                    name, Motion(Velocity((speed, 0.0, 0.0))), Caller(), self.now)
+            except Exception:
+                return
+            self._pass('bridge')
+
+    def moves(self) -> set[str]:
+        """Return whose driver was told to move last."""
+        return {name for name, one in self.driver.items() if one.setpoint is not None}
+
+    def _pass(self, who: str) -> None:
+        process = self.bridge if who == 'bridge' else self.guard
+        told, pulses, echoes = len(process.told), len(process.pulses), len(process.echoes)
+        process.poll(self.now)
+        for pulse in process.pulses[pulses:]:
+            self.guard.supervisor.hear(pulse, self.now)  # type: ignore[attr-defined]
+            self.guard.wake = self.now
+        for echo in process.echoes[echoes:]:
+            self.bridge.supervisor.echoed(echo, self.now)  # type: ignore[attr-defined]
+            self.bridge.wake = self.now
+        for _, output in process.told[told:]:
+            self.driver[output.resource] = output
+        # Never twice at one instant without end.
+        process.wake = max(process.wake, self.now + 1e-6)
+
+
+STEPS = st.lists(st.tuples(
+    st.floats(0.0, 0.5),
+    st.sampled_from(['left', 'right', 'stop', 'bridge sleeps', 'guard sleeps']),
+    st.floats(0.0, 2.0)), max_size=30)
+
+
+@given(STEPS, st.booleans())
+def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
+        steps: list[tuple[float, str, float]], required: bool) -> None:
+    """Whatever stalled before: one patience, one grace, one bound on the queue, one nap."""
+    robot = Robot(required)
+    robot.run(101.0)
+    for pause, step, number in steps:
+        robot.run(robot.now + pause)
+        if step in ('left', 'right'):
+            robot.command(step, 0.1 + number / 4.0)
+        elif step == 'stop':
+            robot.command('left', 0.0)
+        else:
+            robot.asleep[step.split()[0]] = robot.now + number
+    robot.alive = False
+    listed = set(robot.bridge.pulses[-1].standing)
+    assert robot.moves() <= listed, 'what moves was told before'
+    touched = len(robot.guard.told)
+    robot.run(max(robot.now, robot.asleep['guard']) + 2.0 * PATIENCE + 1e-3)
+    assert not robot.moves()
+    assert {one.resource for _, one in robot.guard.told[touched:]} <= listed
+    robot.run(robot.now + 7.0)
+    assert set(robot.guard.supervisor.states().values()) <= {IDLE, UNCONFIRMED}
+
+
+@given(STEPS)
+def test_after_a_freeze_nothing_moves_but_by_a_new_command(
+        steps: list[tuple[float, str, float]]) -> None:
+    """The guard stops during the freeze, and what the bridge tells afterwards are stops."""
+    robot = Robot(required=True)
+    robot.run(101.0)
+    for pause, step, number in steps:
+        robot.run(robot.now + pause)
+        if step in ('left', 'right'):
+            robot.command(step, 0.1 + number / 4.0)
+        elif step == 'guard sleeps':
+            robot.asleep['guard'] = robot.now + number
+    robot.asleep['bridge'] = robot.now + 5.0
+    robot.run(robot.now + 4.9)
+    assert not robot.moves()
+    told = len(robot.bridge.told)
+    robot.run(robot.now + 4.0)
+    assert all(one.setpoint is None for _, one in robot.bridge.told[told:])
+    assert not robot.moves()

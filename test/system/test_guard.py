@@ -1,0 +1,292 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The bridge itself dies or freezes: real processes, real signals, a driver without command timeout.
+
+The guard's patience is 1 s here, so that a hiccup of the machine is no silence. `driver` hears two
+topics of each bridge: a base that moves, and one that nobody moves.
+"""
+
+from collections.abc import Iterator
+import signal
+import time
+from typing import Any
+
+from geometry_msgs.msg import Twist
+import pytest
+
+from observer import Observer, spinning_node
+from processes import (
+    base,
+    Bridge,
+    Client,
+    Driver,
+    Guard,
+    MARGIN,
+    new_namespace,
+    Programs,
+    settings,
+    wait_until,
+)
+
+GUARD_PATIENCE = 1.0  # s
+LAUNCH_PATIENCE = 5.0  # s
+DRIVE = 'viam_session_bridge/drive'
+
+
+def guarded(*, required: bool = True, **changes: Any) -> dict[str, Any]:
+    """Return the parameters of a bridge with two bases without command timeout."""
+    bases = {name: {**base(topic), **changes} for name, topic in (
+        ('base', 'cmd_vel'), ('idle', 'idle_cmd_vel'))}
+    for one in bases.values():
+        one['accept_no_timeout'] = not required
+    # No session shall end for the sake of a freeze.
+    parameters = settings(
+        bases, sessions={'heartbeat_window': 30.0, 'network_timeout': 30.0})
+    parameters['guard'] = {'patience': GUARD_PATIENCE, 'required': required}
+    return parameters
+
+
+class Crew:
+    """A bridge, its guard, a driver and a client."""
+
+    def __init__(self, programs: Programs, *, moving: bool = True, guard: bool = True,
+                 arguments: tuple[str, ...] = (), topic: str = 'cmd_vel',
+                 parameters: dict[str, Any] | None = None, **driver: Any) -> None:
+        namespace = new_namespace()
+        self.programs = programs
+        self.topic = f'{namespace}/{topic}'
+        self.idle_topic = f'{namespace}/idle_cmd_vel'
+        self.driver: Driver = programs.driver(
+            self.topic, self.idle_topic, ready=False,
+            **{name: value.format(namespace) for name, value in driver.items()})
+        self.parameters = guarded() if parameters is None else parameters
+        self.bridge: Bridge = programs.bridge(
+            self.parameters, namespace=namespace, arguments=arguments)
+        self.guard: Guard | None = programs.guard(self.bridge) if guard else None
+        self.driver.wait_ready()
+        self.bridge.wait_drivers('base', 'idle')
+        if self.guard is not None:
+            self.guard.wait_logged('base: a driver is listening')
+        self.client: Client = programs.client(self.bridge.address)
+        if moving:
+            self.move()
+
+    def move(self, power: float = 1.0) -> None:
+        """Drive the base, and wait until it does. After a freeze it is refused for a while."""
+        since = time.monotonic()
+        wait_until(lambda: self.client.ask('set_power', base='base', linear=power)['ok'], 'motion')
+        self.driver.wait_motion(self.topic, since)
+
+    def refused(self) -> str:
+        """Try to drive; returns why not."""
+        answer = self.client.ask('set_power', base='base', linear=1.0)
+        assert not answer['ok'] and answer['code'] == 'FAILED_PRECONDITION', answer
+        return str(answer['text'])
+
+
+class Joystick:
+    """Somebody else who drives the base that the bridge leaves alone."""
+
+    def __init__(self, node: Any, topic: str) -> None:
+        self._publisher = node.create_publisher(Twist, topic, 10)
+        self._message = Twist()
+        self._message.linear.x = 0.1
+        self._timer = node.create_timer(
+            0.05, lambda: self._publisher.publish(self._message))
+
+
+@pytest.fixture(scope='module')
+def node() -> Iterator[Any]:
+    with spinning_node('joystick') as node:
+        yield node
+
+
+def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -> None:
+    """Zeros on the very topic of the bridge, for the hold, then silence; nobody is disturbed."""
+    crew = Crew(programs, arguments=('-r', 'viam_session_bridge:cmd_vel:=~/drive'), topic=DRIVE)
+    assert crew.guard is not None
+    joystick = Joystick(node, crew.idle_topic)
+    crew.driver.wait_motion(crew.idle_topic, 0.0)
+    at = crew.bridge.kill()
+    zeros = crew.driver.check_stop(crew.topic, at, GUARD_PATIENCE)
+    assert zeros[0].at - at >= GUARD_PATIENCE / 2.0
+    assert zeros[-1].at - zeros[0].at >= 0.4
+    crew.guard.wait_logged('fallen silent; stopping base$')
+    crew.guard.wait_logged('base: stopping, the bridge fell silent')
+    crew.guard.wait_logged('base: stopped')
+    assert not any(one.is_zero for one in crew.driver.heard(crew.idle_topic))
+    assert joystick is not None
+    assert not crew.guard.logged('idle: stopping')
+
+
+def test_a_bridge_that_freezes_is_stopped_for_and_resumes_nothing(programs: Programs) -> None:
+    """After the thaw both stop, the guard falls silent, and only a new command moves again."""
+    crew = Crew(programs)
+    assert crew.guard is not None
+    at = crew.bridge.freeze()
+    crew.driver.check_stop(crew.topic, at, GUARD_PATIENCE)
+    thawed = crew.bridge.signal(signal.SIGCONT)
+    crew.driver.check_no_motion(crew.topic, thawed)
+    crew.bridge.wait_logged('ms late|the guard has stopped the robot')
+    wait_until(lambda: crew.client.do('is_moving', base='base') is False, 'rest')
+    crew.move(0.5)
+    crew.driver.check_driving(crew.topic, 2.0 * GUARD_PATIENCE)
+
+
+def test_the_guard_falls_silent_when_the_bridge_is_back(programs: Programs) -> None:
+    """Its stop lasts longer than the freeze, and must not fight a new command."""
+    crew = Crew(programs, parameters=guarded(stop_hold=20.0, stop_timeout=30.0))
+    assert crew.guard is not None
+    at = crew.bridge.freeze()
+    crew.driver.wait_zero(crew.topic, at)
+    crew.bridge.signal(signal.SIGCONT)
+    crew.guard.wait_logged('base: stopped .a bridge sees to it again.')
+    crew.bridge.wait_logged('base: stopping')
+    crew.move(0.5)
+    crew.driver.check_driving(crew.topic, 1.0)
+
+
+def test_without_a_guard_motion_is_refused_until_one_answers(programs: Programs) -> None:
+    crew = Crew(programs, moving=False, guard=False)
+    assert 'no guard answers' in crew.refused()
+    assert not crew.driver.heard()
+    programs.guard(crew.bridge)
+    crew.move()
+
+
+def test_a_guard_with_other_parameters_is_none(programs: Programs, tmp_path: Any) -> None:
+    crew = Crew(programs, moving=False, guard=False)
+    other = tmp_path / 'other.yaml'
+    other.write_text(crew.bridge.file.read_text().replace('idle_cmd_vel', 'elsewhere'))
+    programs.guard(crew.bridge, file=other, ready=False)
+    wait_until(lambda: 'another configuration' in crew.refused(), 'the right reason')
+    assert not crew.driver.heard()
+
+
+def test_a_guard_that_is_killed_ends_motion_and_a_new_one_lets_it_begin_again(
+        programs: Programs) -> None:
+    crew = Crew(programs)
+    assert crew.guard is not None
+    at = crew.guard.kill()
+    crew.driver.check_stop(crew.topic, at, 4.0 * GUARD_PATIENCE)
+    crew.bridge.wait_logged('base: stopping, no guard')
+    assert 'no guard answers' in crew.refused()
+    programs.guard(crew.bridge)
+    wait_until(lambda: crew.client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
+
+
+def test_a_guard_that_freezes_and_thaws_leaves_a_healthy_bridge_alone(programs: Programs) -> None:
+    """It hears what has come in, and waits, before it judges."""
+    crew = Crew(programs, parameters=guarded(required=False))
+    assert crew.guard is not None
+    crew.guard.freeze()
+    crew.driver.check_driving(crew.topic, 3.0 * GUARD_PATIENCE)
+    crew.guard.signal(signal.SIGCONT)
+    crew.driver.check_driving(crew.topic, 3.0 * GUARD_PATIENCE)
+    assert not crew.guard.logged('stopping')
+
+
+def test_an_idle_bridge_may_die_without_a_word_of_the_guard(programs: Programs) -> None:
+    crew = Crew(programs, moving=False)
+    assert crew.guard is not None
+    crew.bridge.kill()
+    crew.driver.wait_silence(crew.topic, 2.0 * GUARD_PATIENCE)
+    assert not crew.driver.heard() and not crew.guard.logged('stopping')
+
+
+# ---- going down ---------------------------------------------------------------------------------
+
+
+def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
+    """As launch does. The bridge stops the robot, the guard has nothing to do; both end well."""
+    crew = Crew(programs)
+    assert crew.guard is not None
+    at = crew.bridge.signal(signal.SIGINT)
+    crew.guard.signal(signal.SIGINT)
+    assert crew.bridge.ended(LAUNCH_PATIENCE) == 0, crew.bridge.text
+    assert crew.guard.ended(LAUNCH_PATIENCE) == 0, crew.guard.text
+    crew.driver.check_stop(crew.topic, at, 0.0)
+    assert not crew.guard.logged('stopping')
+
+
+def test_the_guard_outlives_a_bridge_that_dies_on_its_way_down(programs: Programs) -> None:
+    crew = Crew(programs)
+    assert crew.guard is not None
+    crew.guard.signal(signal.SIGINT)
+    at = crew.bridge.kill()
+    zeros = crew.driver.check_stop(crew.topic, at, GUARD_PATIENCE)
+    assert crew.guard.ended(LAUNCH_PATIENCE) == 0, crew.guard.text
+    assert zeros[-1].at - zeros[0].at >= 0.4
+
+
+def test_what_the_bridge_did_not_see_at_rest_the_guard_goes_on_to_stop(
+        programs: Programs) -> None:
+    """Odometry shows motion to the end: both say so."""
+    crew = Crew(programs, moving=False, odometry='{}/odom', odometry_mode='moving',
+                parameters=guarded(odometry_topic='odom'))
+    assert crew.guard is not None
+    crew.move()
+    at = crew.bridge.signal(signal.SIGINT)
+    crew.guard.signal(signal.SIGINT)
+    assert crew.bridge.ended(LAUNCH_PATIENCE) == 1
+    ended = time.monotonic()
+    assert crew.guard.ended(LAUNCH_PATIENCE) == 1
+    assert 'left without seeing rest: base' in crew.guard.text
+    crew.guard.wait_logged('base: stopping, the bridge has left')
+    zeros = crew.driver.check_stop(crew.topic, at, 0.0)
+    assert zeros[-1].at > ended - MARGIN
+
+
+# ---- starting again, and starting twice ---------------------------------------------------------
+
+
+def test_a_bridge_that_starts_stops_first(programs: Programs) -> None:
+    """No guard covered the gap: the driver keeps the last speed of a bridge that was killed."""
+    crew = Crew(programs, guard=False, parameters=guarded(required=False))
+    crew.bridge.kill()
+    assert not crew.driver.heard(crew.topic)[-1].is_zero
+    parameters = guarded(required=False, stop_on_start=True, stop_hold=2.0)
+    began = time.monotonic()
+    heir = programs.bridge(parameters, namespace=crew.bridge.namespace)
+    crew.driver.wait_zero(crew.topic, began)
+    client = programs.client(heir.address)
+    heir.wait_logged('base: stopping, the bridge has just started')
+    heir.wait_logged('idle: stopping, the bridge has just started')
+    crew.driver.check_stop(crew.topic, began, 10.0)
+    wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
+    zeros = [one.at for one in crew.driver.heard(crew.topic, began) if one.is_zero]
+    assert zeros[-1] - zeros[0] >= 1.5
+
+
+def test_a_command_that_comes_too_early_is_told_why(programs: Programs) -> None:
+    crew = Crew(programs, moving=False, guard=False, parameters=guarded(
+        required=False, stop_on_start=True, stop_hold=20.0, stop_timeout=30.0))
+    crew.driver.wait_zero(crew.topic, 0.0)
+    assert 'has just started' in crew.refused()
+
+
+def test_a_second_bridge_on_the_same_robot_refuses(
+        programs: Programs, observer: Observer) -> None:
+    """
+    Once it has heard of it, it sends nothing; when the first one has ended, it stops first.
+
+    Discovery may take seconds, and until then it does not know.
+    """
+    crew = Crew(programs, guard=False, parameters=guarded(required=False))
+    second = programs.bridge(
+        guarded(required=False, stop_on_start=True), namespace=crew.bridge.namespace)
+    second.wait_drivers('base', 'idle')
+    second.wait_logged('another bridge .* was there first')
+    client = programs.client(second.address)
+    refusal = client.ask('set_power', base='base', linear=1.0)
+    assert not refusal['ok'] and 'another bridge' in refusal['text'], refusal
+    since = time.monotonic()
+    observer.wait_status('other bridge', 2, since)
+    crew.driver.check_driving(crew.topic, 1.0)
+    assert not crew.driver.heard(crew.idle_topic, since)
+    crew.bridge.signal(signal.SIGTERM)
+    assert crew.bridge.ended(LAUNCH_PATIENCE) == 0
+    second.wait_logged('the other bridge is gone')
+    crew.driver.wait_zero(crew.idle_topic, since)
+    wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')

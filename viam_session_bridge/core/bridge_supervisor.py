@@ -1,0 +1,119 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The supervisor of a bridge among other processes: its guard, and other bridges.
+
+What they say and what follows from it is judged in standing.py; here it is done.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from viam_session_bridge.core.actuator import Actuator
+from viam_session_bridge.core.claims import Claim
+from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
+from viam_session_bridge.core.events import Notice, Outputs
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.standing import Standing
+from viam_session_bridge.core.states import State
+from viam_session_bridge.core.supervisor import Supervisor
+
+
+class BridgeSupervisor(Supervisor):
+    """
+    A supervisor that pulses, is covered by a guard, gives way to an elder bridge, and stops first.
+
+    identity: None for one that nobody hears of. guard_required: nothing moves without a guard.
+    """
+
+    def __init__(self, resources: Iterable[Resource], policy: Policy, new_id: Callable[[], str],
+                 emergency: EmergencySettings = NO_EMERGENCY,
+                 *, identity: Identity | None = None, guard_required: bool = False) -> None:
+        super().__init__(resources, policy, new_id, emergency)
+        self._standing = Standing(identity, guard_required, [
+            one.name for one in self._resources.values() if one.actuator.stop_on_start])
+        for resource in self._resources.values():
+            # Whoever does not ask for a listener does not wait for one.
+            if not resource.actuator.require_path:
+                self._standing.matched(resource.name)
+
+    # ---- what others say ------------------------------------------------------------------------
+
+    def hear(self, pulse: Pulse, now: float) -> None:
+        """Take a pulse of any bridge."""
+        self._standing.hear(pulse, now)
+        self._due = min(self._due, now)
+
+    def echoed(self, echo: Echo, now: float) -> bool:
+        """
+        Take a guard's echo: it lets motion out, or tells of a stall that we did not see.
+
+        Tells whether the pump has to do something about it.
+        """
+        before = self._due
+        if self._standing.echoed(echo, now):
+            self._events.append(Notice(
+                'the guard has stopped the robot, because this bridge was silent', grave=True))
+            self._stall(now)
+        for name in tuple(self._rounds.active):
+            actuator = self._actuators[name]
+            if actuator.held_back and self._standing.covered(name, now):
+                actuator.covered(now)
+                self._touch(name)
+                self._due = min(self._due, now)
+        return self._due < before
+
+    def path(self, name: str, problem: str, now: float) -> None:
+        """Record whether a stop would reach the driver; an empty problem means that it would."""
+        super().path(name, problem, now)
+        if not problem:
+            self._matched(name, now)
+
+    def driver_appeared(self, name: str, now: float) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        super().driver_appeared(name, now)
+        self._matched(name, now)
+
+    # ---- what follows ---------------------------------------------------------------------------
+
+    def say_goodbye(self, now: float) -> None:
+        """Let the guard go: the next pulse is the last."""
+        self._standing.say_goodbye()
+        self._due = min(self._due, now)
+
+    def troubles(self, now: float) -> dict[str, str]:
+        """Return what is wrong about guard and other bridges, by subject."""
+        return self._standing.troubles(now)
+
+    def poll(self, now: float) -> Outputs:
+        """Advance to now, and say besides which pulse goes out."""
+        orders = self._standing.advance(self._moving(), now)
+        for name, reason in orders.stops.items():
+            self.stop(name, now, reason)
+        for name in orders.leaves:
+            self._actuators[name].leave('another bridge drives this robot')
+            self._touch(name)
+        self._events += orders.notices
+        outputs = super().poll(now)
+        for name in self._standing.first_stops:
+            if self._actuators[name].state is not State.STOPPING:
+                self._standing.first_stop_done(name)
+        pulse = self._standing.pulse(
+            {name: self._actuators[name].epoch for name in self._rounds.active}, now)
+        self._due = min(self._due, self._standing.due(now))
+        return replace(outputs, wake=self._due, pulse=pulse)
+
+    def _begin(self, actuator: Actuator, motion: Motion, claim: Claim, now: float) -> None:
+        # Where nobody listens, that is what has to be told.
+        if actuator.has_path:
+            self._standing.admit(actuator.name, now)
+        super()._begin(actuator, motion, claim, now)
+        if not self._standing.covered(actuator.name, now):
+            actuator.hold_back(self._standing.answer_by(now))
+
+    def _matched(self, name: str, now: float) -> None:
+        self._standing.matched(name)
+        self._due = min(self._due, now)

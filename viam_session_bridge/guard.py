@@ -1,0 +1,242 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A second process, which stops the robot when the bridge itself falls silent.
+
+It has the same parameters and the same drivers, and nobody can command it. Wires the parts and
+owns signals; how silence is judged is in core/watch.py. Exit status: 0 after a clean end, 1 when
+something failed or a stop of its own was not confirmed, 2 for a wrong configuration.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+import functools
+import gc
+import os
+import sys
+import threading
+import time
+from types import FrameType
+import uuid
+
+import rclpy
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+from viam_session_bridge.assembly import resource_of
+from viam_session_bridge.core.pulse import Pulse
+from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.states import State
+from viam_session_bridge.core.watch import Watch
+from viam_session_bridge.gate import Gate
+from viam_session_bridge.process import (
+    EXIT_FAILED,
+    EXIT_MISCONFIGURED,
+    LINGER,
+    own_signals,
+    SWITCH_INTERVAL,
+)
+from viam_session_bridge.ros.fingerprint import fingerprint, resolved
+from viam_session_bridge.ros.journal import Journal
+from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
+from viam_session_bridge.ros.parameters import (
+    BridgeConfig,
+    ConfigurationError,
+    EmergencyConfig,
+    explain_startup_error,
+    NODE_NAME,
+    read,
+)
+from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
+from viam_session_bridge.ros.pump import Pump
+from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
+
+GUARD_NAME = 'viam_session_bridge_guard'
+
+# launch follows SIGINT with SIGTERM after 5 s. So long (s) the guard outlives the signal, for a
+# bridge that has got the same one and needs 3 s at most, and for its own stops.
+OUTLIVING = 4.0
+
+# The threads without which it guards nothing; see vitals.py. A bridge notices by itself when the
+# echoes cease.
+_PUMP, _EXECUTOR = 'the stop loop', 'the ROS executor'
+_PARTS = (_PUMP, _EXECUTOR)
+
+# Who starts a guard means that there is one.
+_GUARDED = ('--ros-args', '-p', 'guard.required:=true')
+_DIAGNOSTICS = '/diagnostics'
+
+
+class GuardGate(Gate):
+    """The gate of a guard: pulses come in, and nothing else that would move anything."""
+
+    def __init__(self, sentry: Sentry) -> None:
+        super().__init__(sentry)
+        self._sentry = sentry
+
+    def hear(self, pulse: Pulse) -> None:
+        """Take a bridge's pulse."""
+        with self._lock:
+            self._sentry.hear(pulse, self.now())
+            self._wake_locked()
+
+    def drained(self) -> None:
+        """Note that everything that had arrived was taken in."""
+        with self._lock:
+            self._sentry.drained(self.now())
+            self._wake_locked()
+
+    def rests(self) -> bool:
+        """Tell whether no bridge relies on this guard and its own stops are done."""
+        with self._lock:
+            return self._sentry.rests()
+
+    def troubles(self) -> dict[str, str]:
+        """Return nothing: what is wrong with a bridge is the bridge's to tell."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the bridge's node sees: its parameters, its namespace, and how its names resolve."""
+
+    config: BridgeConfig
+    namespace: str
+    use_sim_time: bool
+    names: dict[str, str]
+
+
+class Guard:
+    """All parts of one guard, started and taken down in order."""
+
+    def __init__(self, node: Node, around: Surroundings) -> None:
+        config = around.config
+        self._node = node
+        self._leave = threading.Event()
+        self._deaths: list[BaseException] = []
+        self._gate = GuardGate(Sentry(
+            [resource_of(one) for one in config.resources],
+            Watch(str(uuid.uuid4()), fingerprint(config))))
+        self._vitals = Vitals(self._gate.now, _PARTS)
+        self.stuck: list[str] = []
+        self._journal = Journal(node.get_logger())
+        # An emergency stop is the bridge's business: a guard touches nothing that was idle.
+        ros = BridgeNode(
+            node, self._gate, replace(config, estop=EmergencyConfig()),
+            lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
+        port = GuardPort(node, around.names.__getitem__, self._gate.hear, self._gate.drained)
+        self._pump = Pump(
+            self._gate, ros.drivers, self._journal.report, self._died, ros.shared,
+            self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
+        self._executor = ExecutorThread(node, self._died)
+
+    def run(self) -> int:
+        """Watch until a signal or a failure, and return the exit status."""
+        own_signals(self._on_signal)
+        self._pump.start()
+        self._executor.start()
+        self._node.get_logger().info('guarding ' + ', '.join(self._gate.states()))
+        # What exists now stays: no later collection has to walk through it.
+        gc.collect()
+        gc.freeze()
+        for part in _PARTS:
+            self._vitals.beat(part)
+        while not self._leave.wait(BEAT_PERIOD):
+            self.stuck = self._vitals.silent()
+            if self.stuck:
+                self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
+        return self._go_down()
+
+    def _beat_of(self, part: str) -> Callable[[], None]:
+        return functools.partial(self._vitals.beat, part)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._leave.set()
+
+    def _died(self, problem: BaseException) -> None:
+        self._deaths.append(problem)
+        self._leave.set()
+
+    def _go_down(self) -> int:
+        log = self._node.get_logger()
+        for problem in self._deaths:
+            log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
+        end = self._gate.now() + OUTLIVING
+        while (self._gate.now() < end and self._pump.alive and not self._deaths
+               and not self._gate.rests()):
+            time.sleep(0.01)
+        unrested = [name for name, state in self._gate.states().items() if state is not State.IDLE]
+        self._pump.stop(timeout=0.3)
+        time.sleep(LINGER)
+        self._journal.close(timeout=0.3)
+        self._executor.stop(timeout=0.3)
+        if unrested:
+            log.error('left without seeing rest: ' + ', '.join(unrested))
+        return EXIT_FAILED if self._deaths or unrested else 0
+
+
+def look_around() -> Surroundings:
+    """
+    Return what the bridge's node sees, by being it for a moment. rclpy must be up.
+
+    Remappings and parameters may name the bridge's node, and `~` means it: only a node of that
+    name gets all of them. Raises ConfigurationError.
+    """
+    node = Node(
+        NODE_NAME, automatically_declare_parameters_from_overrides=True, enable_rosout=False,
+        start_parameter_services=False)
+    try:
+        config = resolved(read(node), node)
+        sim_time = node.get_parameter('use_sim_time').value
+        names = {name: node.resolve_topic_name(name)
+                 for name in (PULSE_TOPIC, ECHO_TOPIC, _DIAGNOSTICS)}
+        return Surroundings(config, node.get_namespace(), bool(sim_time), names)
+    finally:
+        node.destroy_node()
+
+
+def make_node(around: Surroundings) -> Node:
+    """Return the guard's own node; the arguments of the process were for the bridge's."""
+    return Node(
+        GUARD_NAME, namespace=around.namespace, use_global_arguments=False,
+        cli_args=['--ros-args', '-r', f'{_DIAGNOSTICS}:={around.names[_DIAGNOSTICS]}'],
+        parameter_overrides=[Parameter('use_sim_time', value=around.use_sim_time)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the guard; see the module's text for the exit status."""
+    args = [*(sys.argv if argv is None else argv), *_GUARDED]
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as problem:  # rclpy raises many kinds here
+        print(explain_startup_error(problem, args), file=sys.stderr)
+        return EXIT_MISCONFIGURED
+    node = None
+    try:
+        try:
+            around = look_around()
+        except ConfigurationError as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_MISCONFIGURED
+        except Exception as problem:  # rclpy raises many kinds here
+            print(explain_startup_error(problem, args), file=sys.stderr)
+            return EXIT_MISCONFIGURED
+        node = make_node(around)
+        guard = Guard(node, around)
+        status = guard.run()
+        if guard.stuck:
+            # What hangs would keep an orderly end waiting for ever.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        return status
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,185 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How the pulse of a bridge and the echo of a guard travel: JSON in std_msgs/String.
+
+Text, so that `ros2 topic echo` shows what a guard sees, and a type that every robot has. Both are
+published by the loops that stop robots, through Pump's tell. Who else may write on these topics
+may be wrong: what does not read as a pulse or an echo is told and ignored.
+"""
+
+from collections.abc import Callable, Mapping
+import json
+import math
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
+
+from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+
+PULSE_TOPIC = 'viam_session_bridge/pulse'
+ECHO_TOPIC = 'viam_session_bridge/guard'
+
+# An old pulse says nothing that a new one does not say better.
+_OUT = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST, depth=1)
+
+# Several bridges share the topic: a burst of one must not push out another's.
+_IN = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST, depth=10)
+
+_LONGEST_PATIENCE = 60.0  # s; a bridge's own bound is lower
+_COMPLAINT_PERIOD = 10.0  # s
+
+
+def encode_pulse(pulse: Pulse) -> str:
+    """Return a pulse as text."""
+    sender = pulse.sender
+    return json.dumps({
+        'instance': sender.instance, 'started': sender.started,
+        'configuration': sender.configuration, 'patience': sender.patience,
+        'sequence': pulse.sequence, 'standing': pulse.standing, 'goals': pulse.goals,
+        'goodbye': pulse.goodbye}, separators=(',', ':'))
+
+
+def decode_pulse(text: str) -> Pulse:
+    """Return the pulse that a text says. Raises ValueError."""
+    content = _Content(text)
+    patience = content.number('patience')
+    if not 0.0 < patience <= _LONGEST_PATIENCE:
+        raise ValueError(f'patience: found {patience}, accepted: above 0, up to 60 s')
+    return Pulse(
+        Identity(content.text('instance'), content.number('started'),
+                 content.text('configuration'), patience),
+        content.whole('sequence'),
+        {name: int(epoch) for name, epoch in content.block('standing').items()},
+        {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
+        content.flag('goodbye'))
+
+
+def encode_echo(echo: Echo) -> str:
+    """Return an echo as text."""
+    return json.dumps({
+        'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
+        'configuration': echo.configuration, 'fired': echo.fired}, separators=(',', ':'))
+
+
+def decode_echo(text: str) -> Echo:
+    """Return the echo that a text says. Raises ValueError."""
+    content = _Content(text)
+    return Echo(
+        content.text('guard'), content.text('instance'), content.whole('sequence'),
+        content.text('configuration'), content.whole('fired'))
+
+
+class BridgePort:
+    """
+    A bridge's side. hear and echoed run on the executor's thread.
+
+    instance: our own; what we said ourselves is not heard.
+    """
+
+    def __init__(self, node: Node, instance: str, hear: Callable[[Pulse], None],
+                 echoed: Callable[[Echo], None]) -> None:
+        self._instance = instance
+        self._publisher = node.create_publisher(String, PULSE_TOPIC, _OUT)
+        self._inputs = [
+            _Input(node, PULSE_TOPIC, decode_pulse, hear, lambda text: instance not in text),
+            _Input(node, ECHO_TOPIC, decode_echo, echoed, lambda text: instance in text)]
+
+    def tell(self, outputs: Outputs) -> None:
+        """Publish the pulse of a pass, if it has one."""
+        if outputs.pulse is not None:
+            self._publisher.publish(String(data=encode_pulse(outputs.pulse)))
+
+
+class GuardPort:
+    """
+    A guard's side. hear and drained run on the executor's thread.
+
+    resolve: returns the names that the bridge's topics have.
+    """
+
+    def __init__(self, node: Node, resolve: Callable[[str], str], hear: Callable[[Pulse], None],
+                 drained: Callable[[], None]) -> None:
+        self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), _OUT)
+        self._input = _Input(node, resolve(PULSE_TOPIC), decode_pulse, hear, lambda text: True)
+        # The executor takes what has arrived before it looks at this.
+        self._drain = node.create_guard_condition(drained)
+
+    def tell(self, outputs: Outputs) -> None:
+        """Publish the echoes of a pass, and have the queue drained if it asks for that."""
+        for echo in outputs.echoes:
+            self._publisher.publish(String(data=encode_echo(echo)))
+        if outputs.drain:
+            self._drain.trigger()
+
+
+class _Input:
+    """Reads a topic; hands on what concerns us and can be read."""
+
+    def __init__(self, node: Node, topic: str, decode: Callable[[str], Any],
+                 take: Callable[[Any], None], concerns: Callable[[str], bool]) -> None:
+        self._logger = node.get_logger()
+        self._topic = topic
+        self._decode = decode
+        self._take = take
+        self._concerns = concerns
+        self._subscription = node.create_subscription(String, topic, self._on_message, _IN)
+
+    def _on_message(self, message: String) -> None:
+        if not self._concerns(message.data):
+            return
+        try:
+            content = self._decode(message.data)
+        except Exception as problem:  # anybody can write here, and nobody may end us by it
+            self._logger.warning(
+                f'ignored a message on {self._topic}: {problem}',
+                throttle_duration_sec=_COMPLAINT_PERIOD)
+            return
+        self._take(content)
+
+
+class _Content:
+    """A JSON object whose entries are checked as they are read; every problem is a ValueError."""
+
+    def __init__(self, text: str) -> None:
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError('found no JSON object')
+        self._content: Mapping[str, Any] = content
+
+    def text(self, name: str) -> str:
+        """Return a string."""
+        return str(self._checked(name, str))
+
+    def number(self, name: str) -> float:
+        """Return a finite number."""
+        value = float(self._checked(name, int, float))
+        if not math.isfinite(value):
+            raise ValueError(f'{name}: found {value}, accepted: a finite number')
+        return value
+
+    def whole(self, name: str) -> int:
+        """Return an integer."""
+        return int(self._checked(name, int))
+
+    def flag(self, name: str) -> bool:
+        """Return true or false."""
+        return self._content.get(name) is True
+
+    def block(self, name: str) -> Mapping[str, Any]:
+        """Return an object; its values are for the caller to convert."""
+        value: Mapping[str, Any] = self._checked(name, dict)
+        return value
+
+    def _checked(self, name: str, *kinds: type) -> Any:
+        value = self._content.get(name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise ValueError(f'{name}: found {value!r:.40}, accepted: {kinds[-1].__name__}')
+        return value
