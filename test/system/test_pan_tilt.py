@@ -22,8 +22,11 @@ PULSE = 2000.0 / 180.0
 def bridge(shared: Programs) -> Bridge:
     (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
     # A free port, and patience with a busy machine.
-    return shared.bridge({
-        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+    bridge = shared.bridge({
+        **node['ros__parameters'], 'grpc': {'port': 0},
+        'guard': {**node['ros__parameters']['guard'], 'patience': 5.0}})
+    shared.guard(bridge)
+    return bridge
 
 
 @pytest.fixture(scope='module')
