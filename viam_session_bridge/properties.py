@@ -7,15 +7,25 @@ from typing import Any
 
 from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
 from viam_session_bridge.ros.parameter_servo import ServoConfig
-from viam_session_bridge.ros.parameters import BaseConfig, MotorConfig, ResourceConfig
+from viam_session_bridge.ros.parameters import (
+    BaseConfig,
+    ButtonConfig,
+    GenericConfig,
+    MotorConfig,
+    ResourceConfig,
+    SwitchConfig,
+)
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.button_service import ButtonProperties
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.gantry_service import GantryProperties
+from viam_session_bridge.rpc.generic_service import GenericProperties
 from viam_session_bridge.rpc.gripper_service import GripperProperties
 from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.servo_service import ServoProperties
+from viam_session_bridge.rpc.switch_service import SwitchProperties
 
 
 def properties_of(config: ResourceConfig, senses: Senses) -> Any:
@@ -34,7 +44,7 @@ def _base(config: BaseConfig, senses: Senses) -> BaseProperties:
     return BaseProperties(
         config.width_meters, config.turning_radius_meters, config.wheel_circumference_meters,
         config.size_meters, config.max_move_duration, config.linear_deceleration,
-        config.angular_deceleration, commands=_commands(config))
+        config.angular_deceleration, bool(config.odometry_topic), commands=_commands(config))
 
 
 def _motor(config: MotorConfig, senses: Senses) -> MotorProperties:
@@ -74,6 +84,21 @@ def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:
         commands=_commands(config))
 
 
+def _switch(config: SwitchConfig, senses: Senses) -> SwitchProperties:
+    return SwitchProperties(
+        len(config.position_labels), config.position_labels, config.safe_index, config.answers,
+        commands=_commands(config))
+
+
+def _button(config: ButtonConfig, senses: Senses) -> ButtonProperties:
+    return ButtonProperties(config.answers, commands=_commands(config))
+
+
+def _generic(config: GenericConfig, senses: Senses) -> GenericProperties:
+    return GenericProperties(commands=_commands(config))
+
+
 _MAKERS: dict[type, Callable[[Any, Senses], Any]] = {
     BaseConfig: _base, MotorConfig: _motor, ArmConfig: _arm, GantryConfig: _gantry,
-    GripperConfig: _gripper, ServoConfig: _servo}
+    GripperConfig: _gripper, ServoConfig: _servo, SwitchConfig: _switch, ButtonConfig: _button,
+    GenericConfig: _generic}

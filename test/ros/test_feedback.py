@@ -6,6 +6,7 @@ from itertools import count
 import math
 import time
 
+from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 import pytest
 from rclpy.node import Node
@@ -13,7 +14,7 @@ from rclpy.node import Node
 from processes import Driver, Programs, wait_until
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.rest import RestSettings, RestWatch
-from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFeedback
 
 SETTINGS = RestSettings(dwell=0.2, patience=0.4)
 
@@ -118,3 +119,29 @@ def test_a_robot_without_stamps_is_believed(node: Node, listener: Listener) -> N
         publisher.publish(Odometry())
         return listener.at_rest(since)
     wait_until(rests, 'rest')
+
+
+def test_a_velocity_is_evidence_of_rest_without_a_pose(node: Node) -> None:
+    """All directions count; what is frozen is not passed on."""
+    samples: list[BaseSample] = []
+    feedback = VelocityFeedback(node, f'velocity{next(_topics)}', samples.append)
+    message = TwistStamped()
+    message.twist.linear.x, message.twist.linear.y, message.twist.angular.z = 3.0, -4.0, -0.5
+    for stamp in (1, 1, 2):
+        message.header.stamp.sec = stamp
+        feedback._on_twist(message)
+    assert samples == [BaseSample(speed=5.0, turn_rate=0.5)] * 2
+
+
+def test_with_both_rest_must_show_in_both() -> None:
+    """A sample is complete when each was heard anew; the pose is the odometry's."""
+    samples: list[BaseSample] = []
+    both = Both(samples.append)
+    both.velocity(BaseSample(speed=0.5))
+    both.velocity(BaseSample(speed=0.4, turn_rate=0.1))
+    assert not samples
+    both.pose(BaseSample(x=1.0, yaw=0.2, turn_rate=0.3))
+    both.pose(BaseSample(x=1.1))
+    assert samples == [BaseSample(x=1.0, yaw=0.2, speed=0.4, turn_rate=0.3)]
+    both.velocity(BaseSample(speed=math.nan))
+    assert len(samples) == 2 and not samples[1].is_finite

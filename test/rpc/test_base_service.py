@@ -653,6 +653,25 @@ def test_a_move_whose_feedback_ceases_is_aborted(
     bench.until_stopped()
 
 
+def test_without_odometry_a_move_is_timed_and_still_seen_to_rest(
+        start: Callable[..., Any]) -> None:
+    """Where only the velocity is measured, which says nothing about the way."""
+    bench = start(
+        properties={'base': BaseProperties(has_odometry=False)},
+        actuator=ActuatorSettings(stop_hold=0.2, stop_timeout=1.0, rest=RestSettings(dwell=0.2)))
+    base = SteeredBase(bench)
+    base.coasts = True
+    call = move(bench, bench.client().base.MoveStraight, distance_mm=200, mm_per_sec=200.0)
+    began = bench.clock()
+    base.run(lambda: bench.told() is None)
+    assert bench.clock() - began == pytest.approx(1.0, abs=0.1)
+    base.step()
+    assert not call.done(), 'the base still moves'
+    base.coasts = False
+    base.run(lambda: bench.state() is State.IDLE)
+    assert call.code() is Code.OK
+
+
 # ---- the stop path ----
 
 

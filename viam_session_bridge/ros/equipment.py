@@ -7,13 +7,14 @@ from typing import Any
 
 from rclpy.node import Node
 
+from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.services import Services
 from viam_session_bridge.ros.drivers.twist import TwistDriver
-from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFeedback
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
 from viam_session_bridge.ros.parameter_components import PositionedConfig
@@ -37,7 +38,7 @@ class Equipment:
     def __init__(self, node: Node, supervision: Supervision) -> None:
         self._node = node
         self._supervision = supervision
-        self._odometry: list[OdometryFeedback] = []
+        self._base_feedback: list[OdometryFeedback | VelocityFeedback] = []
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
         self._services = Services(node)
@@ -99,14 +100,24 @@ class Equipment:
         def take(sample: Any) -> None:
             self._supervision.measured(config.name, sample)
 
-        if isinstance(config, BaseConfig) and config.odometry_topic:
-            self._odometry.append(OdometryFeedback(self._node, config.odometry_topic, take))
+        if isinstance(config, BaseConfig):
+            self._listen_to_base(config, take)
         if isinstance(config, MotorConfig) and config.joint_states_topic:
             self._states(config.joint_states_topic).watch(
                 config.name, (config.joint,), lambda reading: take(reading.sample),
                 scale=config.joint_scale, patience=config.feedback_timeout)
         if isinstance(config, PositionedConfig):
             self._positions.listen(config)
+
+    def _listen_to_base(self, config: BaseConfig, take: Callable[[BaseSample], None]) -> None:
+        both = Both(take)
+        paired = config.odometry_topic and config.velocity_topic
+        if config.odometry_topic:
+            self._base_feedback.append(OdometryFeedback(
+                self._node, config.odometry_topic, both.pose if paired else take))
+        if config.velocity_topic:
+            self._base_feedback.append(VelocityFeedback(
+                self._node, config.velocity_topic, both.velocity if paired else take))
 
 
 def scaling_of(config: MotorConfig) -> Scaling:

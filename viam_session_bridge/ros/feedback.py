@@ -1,16 +1,18 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Feedback in: nav_msgs/Odometry as the measured velocity of a base.
+Feedback in: nav_msgs/Odometry and geometry_msgs/TwistStamped as the measured velocity of a base.
 
-Only what is new counts: odometry whose stamp does not advance is frozen, and is not passed on.
-``open_loop`` controllers publish what was commanded; such odometry confirms nothing.
+Only what is new counts: a message whose stamp does not advance is frozen, and is not passed on.
+``open_loop`` controllers publish what was commanded; such odometry confirms nothing, a velocity
+from elsewhere does.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 import math
 
-from geometry_msgs.msg import Quaternion
+from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -27,21 +29,88 @@ class OdometryFeedback:
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
-        self._last_stamp: tuple[int, int] | None = None
+        self._is_new = _News()
         self._subscription = node.create_subscription(
             Odometry, topic, self._on_odometry, FEEDBACK_QOS)
 
     def _on_odometry(self, message: Odometry) -> None:
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if stamp == self._last_stamp and stamp != (0, 0):
+        if not self._is_new(message):
             return
-        self._last_stamp = stamp
-        linear, angular = message.twist.twist.linear, message.twist.twist.angular
         pose = message.pose.pose
+        speed, turn_rate = _lengths(message.twist.twist)
         self._take(BaseSample(
-            x=pose.position.x, y=pose.position.y, yaw=_yaw(pose.orientation),
-            speed=math.hypot(linear.x, linear.y, linear.z),
-            turn_rate=math.hypot(angular.x, angular.y, angular.z)))
+            x=pose.position.x, y=pose.position.y, yaw=_yaw(pose.orientation), speed=speed,
+            turn_rate=turn_rate))
+
+
+class VelocityFeedback:
+    """Hands every fresh velocity to a callable, as a sample whose pose says nothing."""
+
+    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
+        self._take = take
+        self._is_new = _News()
+        self._subscription = node.create_subscription(
+            TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        if self._is_new(message):
+            speed, turn_rate = _lengths(message.twist)
+            self._take(BaseSample(speed=speed, turn_rate=turn_rate))
+
+
+class Both:
+    """
+    Odometry and velocity as one: a sample is complete when both were heard anew.
+
+    The pose is the odometry's, the speeds are the larger ones.
+    """
+
+    def __init__(self, take: Callable[[BaseSample], None]) -> None:
+        self._take = take
+        self._pose: BaseSample | None = None
+        self._velocity: BaseSample | None = None
+
+    def pose(self, sample: BaseSample) -> None:
+        """Take odometry."""
+        self._pose = sample
+        self._complete()
+
+    def velocity(self, sample: BaseSample) -> None:
+        """Take a velocity."""
+        self._velocity = sample
+        self._complete()
+
+    def _complete(self) -> None:
+        if self._pose is None or self._velocity is None:
+            return
+        pose, velocity, self._pose, self._velocity = self._pose, self._velocity, None, None
+        # The sum tells what is not a number, which max() may pass over.
+        if not math.isfinite(velocity.speed + velocity.turn_rate):
+            self._take(replace(pose, speed=math.nan))
+            return
+        self._take(replace(
+            pose, speed=max(pose.speed, velocity.speed),
+            turn_rate=max(pose.turn_rate, velocity.turn_rate)))
+
+
+class _News:
+    """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] | None = None
+
+    def __call__(self, message: Odometry | TwistStamped) -> bool:
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        is_new = stamp != self._last or stamp == (0, 0)
+        self._last = stamp
+        return is_new
+
+
+def _lengths(twist: Twist) -> tuple[float, float]:
+    """Return the lengths of the linear (m/s) and the angular (rad/s) velocity."""
+    linear, angular = twist.linear, twist.angular
+    return (math.hypot(linear.x, linear.y, linear.z),
+            math.hypot(angular.x, angular.y, angular.z))
 
 
 def _yaw(orientation: Quaternion) -> float:

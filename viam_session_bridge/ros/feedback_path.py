@@ -9,11 +9,10 @@ What is looked for follows from the tables of parameters: every topic that is re
 from dataclasses import dataclass
 
 from rclpy.node import Node
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from viam_session_bridge.ros.parameter_spec import Form
 from viam_session_bridge.ros.parameter_tables import BridgeConfig, table_entries
-from viam_session_bridge.ros.stop_path import node_name
+from viam_session_bridge.ros.stop_path import publisher_problem
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,8 @@ class FeedbackPaths:
             topic: self._node.get_publishers_info_by_topic(topic)
             for topic in {source.topic for source in self._sources}}
         for source in self._sources:
-            problem = _problem(source, publishers[source.topic])
+            problem = publisher_problem(
+                source.topic, source.wanted, publishers[source.topic])
             if problem:
-                found.setdefault(source.reader, problem)
+                found.setdefault(source.reader, f'{source.parameter}: {problem}')
         return found
-
-
-def _problem(source: _Source, endpoints: list[TopicEndpointInfo]) -> str:
-    if not endpoints:
-        return f'{source.parameter}: nobody publishes {source.topic} (expected {source.wanted})'
-    if any(endpoint.topic_type == source.wanted for endpoint in endpoints):
-        return ''
-    others = ', '.join(sorted({
-        f'{node_name(endpoint)} publishes {endpoint.topic_type}' for endpoint in endpoints}))
-    return f'{source.parameter}: on {source.topic} {others}; expected {source.wanted}'

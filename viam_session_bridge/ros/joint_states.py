@@ -18,7 +18,7 @@ from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
-from viam_session_bridge.ros.stop_path import publisher_problem
+from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.
 _MOST_NAMES = 12
@@ -79,7 +79,8 @@ class JointStates:
             return ''
         topic = self._subscription.topic_name
         where = f'{group.resource}.joint_states_topic'
-        wrong = publisher_problem(self._node, topic, JointState)
+        wrong = publisher_problem(
+            topic, type_name(JointState), self._node.get_publishers_info_by_topic(topic))
         if wrong:
             return f'{where}: {wrong}'
         missing = [joint for joint in group.joints if joint not in self._names]

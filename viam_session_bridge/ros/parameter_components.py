@@ -22,6 +22,7 @@ _DRIVERS: Mapping[str, type] = {
     'joint_trajectory': TrajectoryTable, 'joint_state': JointStateTable,
     'float': FloatPositionTable, 'float_array': FloatArrayPositionTable}
 
+_STATE = 'sensor_msgs/msg/JointState'
 _STATES = ('sensor_msgs/msg/JointState that shows where the joints are. They may come in any '
            'order, and in several messages')
 _BLIND = 'no feedback: stops are not verified, moves are timed, there is no position'
@@ -36,7 +37,7 @@ class PositionedConfig(
     DRIVERS: ClassVar[Mapping[str, type]] = _DRIVERS
 
     joint_states_topic: str = field(default='', metadata=described(
-        _STATES, form=Form.FEEDBACK_TOPIC, empty=_BLIND))
+        _STATES, form=Form.FEEDBACK_TOPIC, message=_STATE, empty=_BLIND))
 
     @property
     def feedback_topic(self) -> str:
@@ -88,7 +89,8 @@ class ArmConfig(SeveralJointsConfig):
     DRIVERS: ClassVar[Mapping[str, type]] = {
         name: table for name, table in _DRIVERS.items() if name != 'float'}
 
-    joint_states_topic: str = field(metadata=described(_STATES, form=Form.FEEDBACK_TOPIC))
+    joint_states_topic: str = field(metadata=described(
+        _STATES, form=Form.FEEDBACK_TOPIC, message=_STATE))
     max_joint_speed: float = field(metadata=described(
         'Fastest that any joint may be asked to go', unit='rad/s (m/s for a prismatic one)',
         low=0.0, high=100.0, low_excluded=True, mutable=True))
@@ -111,10 +113,12 @@ class ArmConfig(SeveralJointsConfig):
         low_excluded=True))
     robot_description_topic: str = field(default='', metadata=described(
         'std_msgs/msg/String with the URDF, as robot_state_publisher publishes it, for '
-        'GetKinematics', form=Form.FEEDBACK_TOPIC, empty='GetKinematics is not answered'))
+        'GetKinematics', form=Form.FEEDBACK_TOPIC, message='std_msgs/msg/String',
+        empty='GetKinematics is not answered'))
     pose_topic: str = field(default='', metadata=described(
         'geometry_msgs/msg/PoseStamped that shows where the tip is, for GetEndPosition',
-        form=Form.FEEDBACK_TOPIC, empty='GetEndPosition is not answered'))
+        form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/PoseStamped',
+        empty='GetEndPosition is not answered'))
     pose_goal_topic: str = field(default='', metadata=described(
         'Topic of a node that moves the tip to a geometry_msgs/msg/PoseStamped, for '
         'MoveToPosition (needs pose_topic). A stop sends it the measured pose, besides holding '
@@ -142,7 +146,8 @@ class ArmConfig(SeveralJointsConfig):
 class GantryConfig(SeveralJointsConfig):
     """A gantry: one axis or more."""
 
-    joint_states_topic: str = field(metadata=described(_STATES, form=Form.FEEDBACK_TOPIC))
+    joint_states_topic: str = field(metadata=described(
+        _STATES, form=Form.FEEDBACK_TOPIC, message=_STATE))
     lengths_m: tuple[float, ...] = field(metadata=described(
         'How far each axis goes, in the order of the joints', unit='m', low=0.0, high=1000.0,
         low_excluded=True))

@@ -81,17 +81,15 @@ def service_problem(node: Node, service: str, service_type: type, where: str) ->
     return f'{where}: nobody serves {service} (expected {wanted})'
 
 
-def publisher_problem(node: Node, topic: str, message_type: type) -> str:
-    """Say which publishers of feedback have another type than is read; empty when one fits."""
-    wanted = type_name(message_type)
-    endpoints = node.get_publishers_info_by_topic(topic)
-    if not endpoints:
+def publisher_problem(topic: str, wanted: str, publishers: list[TopicEndpointInfo]) -> str:
+    """Say why no feedback of the type that is wanted comes from these; empty when it may."""
+    if not publishers:
         return f'nobody publishes {topic} (expected {wanted})'
-    if any(endpoint.topic_type == wanted for endpoint in endpoints):
+    if any(publisher.topic_type == wanted for publisher in publishers):
         return ''
-    found = ', '.join(sorted({
-        f'{node_name(endpoint)} publishes {endpoint.topic_type}' for endpoint in endpoints}))
-    return f'expected {wanted} on {topic}, but {found}'
+    others = ', '.join(sorted({
+        f'{node_name(publisher)} publishes {publisher.topic_type}' for publisher in publishers}))
+    return f'on {topic} {others}; expected {wanted}'
 
 
 def _deaf(endpoint: TopicEndpointInfo) -> bool:

@@ -31,7 +31,8 @@ class BaseProperties:
 
     size: length (x), width (y), height (z) of its box, or empty. max_move_duration: the longest
     MoveStraight or Spin that is accepted, s. The decelerations (m/s2, rad/s2) shape the end of
-    moves that are steered by odometry. commands: those of DoCommand.
+    moves that are steered by odometry. has_odometry: the pose is measured, where anything is.
+    commands: those of DoCommand.
     """
 
     width: float = 0.0
@@ -41,6 +42,7 @@ class BaseProperties:
     max_move_duration: float = 120.0
     linear_deceleration: float = 0.5
     angular_deceleration: float = 1.0
+    has_odometry: bool = True
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
@@ -136,7 +138,8 @@ class BaseService(ComponentService):
         """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
         if course.speed == 0.0:
             return Motion(Velocity())
-        return self._finite(name, course, self.properties[name].max_move_duration, what)
+        own = self.properties[name]
+        return self._finite(name, course, own.max_move_duration, what, own.has_odometry)
 
 
 def _vector(request: Any, field: str) -> tuple[float, float, float]:

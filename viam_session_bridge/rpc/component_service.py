@@ -76,10 +76,12 @@ class ComponentService:
             raise UnknownResource(f'{name!r} is a {resource.api}, not a {self.API}')
         return resource
 
-    def _finite(self, name: str, course: Course, longest: float, what: str) -> Motion:
+    def _finite(self, name: str, course: Course, longest: float, what: str,
+                steerable: bool = True) -> Motion:
         """
         Return a course as a motion: steered where there is feedback, else timed.
 
+        steerable: the feedback, if there is any, tells the way and not only whether it rests.
         Raises InvalidCommand when it would last longer than the longest (s) that is accepted; what
         names the field and its value.
         """
@@ -89,6 +91,6 @@ class ComponentService:
                 f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
                 f'allows {longest:g} s')
         setpoint = course.velocity(course.speed)
-        if self._gate.resource(name).actuator.rest is None:
+        if self._gate.resource(name).actuator.rest is None or not steerable:
             return Motion(setpoint, duration)
         return Motion(setpoint, duration * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN, course)
