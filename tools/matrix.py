@@ -101,7 +101,8 @@ def requirements_of(cell: Cell) -> list[str]:
     """Return what pip installs for a cell."""
     ros = RELEASES[cell.release]
     messages = [f'ros-{name}=={ros["messages"]}' for name in (
-        'geometry-msgs', 'nav-msgs', 'sensor-msgs', 'std-msgs', 'diagnostic-msgs')]
+        'geometry-msgs', 'nav-msgs', 'sensor-msgs', 'std-msgs', 'diagnostic-msgs',
+        'trajectory-msgs')]
     return [
         f'ros-rclpy[fastrtps]=={ros["rclpy"]}', *messages,
         f'ros-action-msgs=={ros["action-msgs"]}', f'ros-std-srvs=={ros["std-srvs"]}',
