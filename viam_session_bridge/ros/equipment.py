@@ -26,6 +26,7 @@ from viam_session_bridge.ros.parameters import (
     ResourceConfig,
     SwitchConfig,
 )
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.position_equipment import PositionEquipment
 from viam_session_bridge.ros.senses import Senses
@@ -48,12 +49,17 @@ class Equipment:
     def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
         fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
+        if config.driver in config.PLUGINS and not isinstance(config, PositionedConfig):
+            return fittings.fitted(config.PLUGINS[config.driver](config, Tools(
+                self._node, config.name, config.driver_node, on_appear, self._supervision.now)))
         if isinstance(config, (SwitchConfig, ButtonConfig, GenericConfig)):
             return fittings.fitted(self._still.driver(config, fittings.answers.part, on_appear))
         return fittings.fitted(self._driver(config, on_appear))
 
     def _driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
         common: dict[str, Any] = {'driver_node': config.driver_node, 'on_appear': on_appear}
+        if isinstance(config, PositionedConfig):
+            return self._positions.driver(config, common)
         if isinstance(config, BaseConfig):
             return TwistDriver(
                 self._node, config.name, config.topic, stamped=config.driver == 'twist_stamped',
@@ -70,8 +76,6 @@ class Equipment:
             return FloatDriver(
                 self._node, config.name, config.topic, message=config.message,
                 scaling=scaling_of(config), **common)
-        if isinstance(config, PositionedConfig):
-            return self._positions.driver(config, common)
         raise TypeError(f'{config.name}: there is no driver for api {config.api}')
 
     @property

@@ -14,7 +14,7 @@ RANGES = {'int16': (-2 ** 15, 2 ** 15 - 1), 'int32': (-2 ** 31, 2 ** 31 - 1), 'b
 def check_joint(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check what a resource says of its number and its joint; others pass."""
     driver = block.values.get('driver')
-    if 'neutral' in block.values and driver != 'joint_state':
+    if 'neutral' in block.values and driver in ('float', 'float_array'):
         _check_number(block, errors, warnings)
         _check_effort(block, errors)
     if block.values.get('joint_scale') == 0.0:

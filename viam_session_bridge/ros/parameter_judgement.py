@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from viam_session_bridge.ros import plugins
 from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_filling import Filling, FORBIDDEN_IN_NAMES
 from viam_session_bridge.ros.parameter_joint_rules import check_joint
@@ -62,7 +63,8 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     errors, warnings = filling.errors, list[str]()
     shared = {name: Block(name, table) for name, table in GLOBAL_BLOCKS.items()}
     resources = {
-        name: Block(name, _api(name, found)) for name in _resource_names(filling, around)}
+        name: Block(name, _table(name, found, errors))
+        for name in _resource_names(filling, around)}
     for block in (*shared.values(), *resources.values()):
         filling.fill(block)
     filling.known.update(_STANDARD)
@@ -107,7 +109,18 @@ def _resource_names(filling: Filling, around: Surroundings) -> list[str]:
         ', '.join(sorted(RESERVED)) + ', which mean something else')
 
 
-def _api(name: str, found: Mapping[str, Any]) -> type[ResourceConfig]:
-    """Return the table of a resource; one without parameters of its own if the API is unknown."""
-    api = found.get(f'{name}.api', next(iter(APIS)))
-    return APIS[api] if isinstance(api, str) and api in APIS else ResourceConfig
+def _table(name: str, found: Mapping[str, Any], errors: list[str]) -> type[ResourceConfig]:
+    """Return the table of a resource; one without parameters of its own if nobody knows it."""
+    api, driver = found.get(f'{name}.api', next(iter(APIS))), found.get(f'{name}.driver')
+    if not isinstance(api, str) or api not in APIS:
+        return ResourceConfig
+    table = APIS[api]
+    if not isinstance(driver, str) or driver in table.DRIVERS:
+        return table
+    try:
+        return plugins.with_driver(table, api, driver) or table
+    except plugins.Unusable as problem:
+        errors.append(str(Mistake(
+            f'{name}.driver', f'{driver!r}, {problem}',
+            ' or '.join(map(repr, table.DRIVERS)) + ', or one that fits (docs/drivers.md)')))
+        return ResourceConfig

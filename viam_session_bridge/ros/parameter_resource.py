@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from viam_session_bridge.ros.parameter_escalations import Escalation
 from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
@@ -18,6 +18,8 @@ class ResourceConfig:
     """What every resource has, whatever its API and driver."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = {}
+    # Those of the drivers that other packages bring, with their classes.
+    PLUGINS: ClassVar[Mapping[str, Any]] = {}
     # Its driver can set it in motion. Otherwise only commands can, and only stop outputs stop it.
     MOVES_BY_ITSELF: ClassVar[bool] = True
 

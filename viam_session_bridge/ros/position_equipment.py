@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 import functools
-from typing import Any, Protocol
+from typing import Any, cast, Protocol
 
 from rclpy.node import Node
 
@@ -19,6 +19,7 @@ from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.hold import HoldSettings
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
 from viam_session_bridge.ros.parameter_components import ArmConfig, GripperConfig, PositionedConfig
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.ports import Driver, Supervision
 from viam_session_bridge.ros.senses import Description, PoseFeedback, Senses
 
@@ -85,6 +86,9 @@ class PositionEquipment:
 
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:
         joints = self._joints(config)
+        if config.driver in config.PLUGINS:
+            return _observing(config.PLUGINS[config.driver](config, Tools(
+                self._node, config.name, clock=self._supervision.now, joints=joints, **common)))
         if config.driver == 'joint_trajectory':
             return JointTrajectoryDriver(
                 self._node, config.name, config.topic, joints, hold_time=config.hold_time,
@@ -138,3 +142,10 @@ class PositionEquipment:
         if pose is None:
             raise TypeError(f'{name}: a pose goal needs the measured pose')
         return pose
+
+
+def _observing(driver: Any) -> ObservingDriver:
+    """Return a driver of another package, which need not want to know where its joints are."""
+    if not hasattr(driver, 'observe'):
+        driver.observe = lambda reading: None
+    return cast(ObservingDriver, driver)

@@ -1,0 +1,127 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers that other packages bring: found by their entry point, and refused with a reason."""
+
+from pathlib import Path
+import sys
+from typing import Any
+
+import pytest
+
+from viam_session_bridge.ros.parameter_judgement import judge
+from viam_session_bridge.ros.parameter_rules import Surroundings
+from viam_session_bridge.ros.parameters import BaseConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / 'examples' / 'driver'
+
+AROUND = Surroundings(
+    '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
+    lambda service: f'/{service.lstrip("/")}')
+
+BASE: dict[str, Any] = {
+    'resources': ['base'], 'base.topic': 'wheels', 'base.driver': 'wheels',
+    'base.receiver_timeout': 0.5, 'base.wheel_radius': 0.1, 'base.wheel_distance': 0.4}
+
+TABLE = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    pass
+"""
+
+
+@pytest.fixture
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Install a package with an entry point, and its module, for this test."""
+    def bring(entry: str, module: str, text: str, package: str = 'brought') -> None:
+        info = tmp_path / f'{package}-1.0.dist-info'
+        info.mkdir()
+        (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n')
+        (info / 'entry_points.txt').write_text(f'[viam_session_bridge.drivers]\n{entry}\n')
+        (tmp_path / f'{module}.py').write_text(text)
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield bring
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def wheels(bring: Any) -> None:
+    """Bring the example's driver."""
+    bring('wheels = wheels_driver:WheelsDriver', 'wheels_driver',
+          (EXAMPLE / 'wheels_driver' / '__init__.py').read_text(encoding='utf-8'))
+
+
+def errors(**changes: Any) -> list[str]:
+    """Return the mistakes in BASE, changed (None takes a value away)."""
+    values = {**BASE, **{f'base.{name}': value for name, value in changes.items()}}
+    return judge(
+        {name: value for name, value in values.items() if value is not None}, AROUND).errors
+
+
+def test_its_parameters_are_those_of_the_resource(wheels: None) -> None:
+    """Beside those of the API, and without those of other drivers."""
+    verdict = judge(BASE, AROUND)
+    assert verdict.config is not None, verdict.errors
+    [base] = verdict.config.resources
+    assert isinstance(base, BaseConfig) and base.driver == 'wheels'
+    assert getattr(base, 'wheel_radius') == 0.1  # noqa: B009  no table here has it
+    assert 'base.wheel_radius' in verdict.values and 'base.stamp' not in verdict.values
+    again = judge(BASE, AROUND).config
+    assert again == verdict.config, 'a change at run time compares them'
+
+
+@pytest.mark.parametrize(('changes', 'says'), [
+    ({'wheel_radius': None}, 'base.wheel_radius: found nothing; accepted: a number above 0'),
+    ({'wheel_radius': -1.0}, 'base.wheel_radius: found -1.0'),
+    ({'wheel_raduis': 1.0}, "the nearest known name is 'base.wheel_radius'"),
+    ({'stamp': 'now'}, "base.stamp: found a parameter that driver 'wheels' does not have"),
+    ({'topic': 'no topic'}, 'base.topic: found'),
+    ({'receiver_timeout': 0.0}, 'base.receiver_timeout: found 0')])
+def test_its_mistakes_are_told_like_all_others(
+        wheels: None, changes: dict[str, Any], says: str) -> None:
+    """By the rules of its table, and of all resources."""
+    [error] = errors(**changes)
+    assert says in error
+
+
+def test_a_driver_that_nobody_brings_is_unknown() -> None:
+    """As ever."""
+    [error] = [each for each in errors() if each.startswith('base.driver')]
+    assert "found 'wheels'" in error and "'twist' or 'twist_stamped'" in error
+
+
+@pytest.mark.parametrize(('text', 'says'), [
+    ('raise RuntimeError("out of wheels")', 'cannot be loaded: RuntimeError: out of wheels'),
+    ('class Driver: pass', 'no collection APIS'),
+    ('class Driver: APIS = ("motor",)', "for api 'motor' only"),
+    ('class Driver: APIS = ("base",)', 'TABLE is no @dataclass'),
+    (f'{TABLE.replace("frozen=True, ", "")}\nclass Driver:\n'
+     '    APIS = ("base",)\n    TABLE = Table', 'TABLE is no @dataclass(frozen=True')])
+def test_a_driver_that_does_not_fit_is_refused_with_the_reason(
+        bring: Any, text: str, says: str) -> None:
+    """And with who brings it."""
+    bring('wheels = odd_wheels:Driver', 'odd_wheels', text)
+    [error] = errors()
+    assert error.startswith("base.driver: found 'wheels', brought by brought (odd_wheels:Driver)")
+    assert says in error
+
+
+def test_two_that_bring_the_same_name_are_one_mistake(bring: Any) -> None:
+    """Nobody can tell which is meant."""
+    for package in ('one', 'other'):
+        bring(f'wheels = {package}_wheels:Driver', f'{package}_wheels', TABLE, package)
+    [error] = errors()
+    assert 'brought by one (one_wheels:Driver) and by other (other_wheels:Driver)' in error
+
+
+@pytest.mark.parametrize('name', ['setup.py', 'wheels_driver/__init__.py', 'wheels.yaml'])
+def test_the_document_shows_the_example_as_it_is(name: str) -> None:
+    """Without the licence's lines."""
+    document = (ROOT / 'docs' / 'drivers.md').read_text(encoding='utf-8')
+    lines = (EXAMPLE / name).read_text(encoding='utf-8').splitlines()
+    assert '\n'.join(lines[2:]).strip('\n') in document
