@@ -80,7 +80,7 @@ def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
 def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:
     return ServoProperties(
         config.minimum_deg, config.maximum_deg, config.max_speed_deg_s, config.tolerance_deg,
-        bool(config.feedback_topic), config.offset_deg, config.rest_speed,
+        bool(config.feedback_topic), config.offset_deg, standing=config.rest_speed,
         commands=_commands(config))
 
 

@@ -40,27 +40,39 @@ class Robot(NamedTuple):
     cancel: str
 
 
-@pytest.fixture(scope='module')
-def robot(shared: Programs) -> Iterator[Robot]:
+def started(programs: Programs, servers: Servers, patience: float) -> Robot:
+    """Start everything; patience: of the guard with delays of the bridge, s."""
     (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
-    # A free port, and patience with a busy machine.
-    bridge = shared.bridge({
-        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+    bridge = programs.bridge({
+        **node['ros__parameters'], 'grpc': {'port': 0},
+        'guard': {**node['ros__parameters']['guard'], 'patience': patience}})
     states = bridge.topic('joint_states')
-    arm = shared.add(SimulatedJoints(
+    arm = programs.add(SimulatedJoints(
         bridge.topic('arm_controller/joint_trajectory'), *JOINTS, node='/arm',
         joint_states=states, description=bridge.topic('robot_description'), urdf=URDF),
         ready=False)
-    gripper = shared.add(SimulatedJoints(
+    gripper = programs.add(SimulatedJoints(
         bridge.topic('gripper_controller/joint_trajectory'), 'finger_joint', node='/hand',
         start=(OPEN,), obstacle=OBJECT, joint_states=states), ready=False)
+    action = bridge.topic('arm_controller/follow_joint_trajectory')
+    servers.order('act', name=action, mode='cancel')
+    programs.guard(bridge)
+    for one in (arm, gripper):
+        one.wait_ready()
+    bridge.wait_drivers('arm', 'gripper')
+    return Robot(bridge, arm, gripper, servers, action)
+
+
+@pytest.fixture(scope='module')
+def servers() -> Iterator[Servers]:
     with serving() as servers:
-        action = bridge.topic('arm_controller/follow_joint_trajectory')
-        servers.order('act', name=action, mode='cancel')
-        for one in (arm, gripper):
-            one.wait_ready()
-        bridge.wait_drivers('arm', 'gripper')
-        yield Robot(bridge, arm, gripper, servers, action)
+        yield servers
+
+
+@pytest.fixture(scope='module')
+def robot(shared: Programs, servers: Servers) -> Robot:
+    # Patience with a busy machine.
+    return started(shared, servers, patience=5.0)
 
 
 @pytest.fixture(scope='module')
@@ -267,3 +279,18 @@ def test_stops_of_one_client_go_out_together(
     first = [joints.wait_told('a hold', is_hold, killed).at
              for joints in (robot.arm, robot.gripper)]
     assert max(first) - min(first) < MARGIN
+
+
+def test_the_end_of_the_bridge_is_the_end_of_the_motion(
+        programs: Programs, servers: Servers) -> None:
+    """The controller would go on; the guard holds the arm where it measures it."""
+    robot = started(programs, servers, patience=1.0)
+    client = programs.client(robot.bridge.address)
+    wait_until(lambda: client.ask('call', component='arm', name='arm',
+                                  method='get_joint_positions')['ok'], 'joint states')
+    _, goal = going(client, robot, 170.0, 0.0, 0.0)
+    killed = robot.bridge.kill()
+    hold = robot.arm.wait_told('a hold', is_hold, killed)
+    assert hold.at - killed <= 1.0 + MARGIN and hold.end[0] < goal.end[0] - 0.1
+    last = stopped(robot, killed, 1.0)
+    assert robot.arm.since(killed, 'rejected') == [] and last.what['names'] == list(JOINTS)

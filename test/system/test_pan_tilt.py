@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""config/pan_tilt.yaml as it is: servos that tell nobody where they are."""
+"""config/pan_tilt.yaml as it is: servos that tell nobody where they are, and a laser."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
+from processes import Bridge, Client, MARGIN, Motors, Programs, TEST, wait_until
 from simulated_joints import SimulatedJoints, Told
 
 FILE = TEST.parent / 'config' / 'pan_tilt.yaml'
@@ -22,8 +22,11 @@ PULSE = 2000.0 / 180.0
 def bridge(shared: Programs) -> Bridge:
     (node,) = yaml.safe_load(FILE.read_text(encoding='utf-8')).values()
     # A free port, and patience with a busy machine.
-    return shared.bridge({
-        **node['ros__parameters'], 'grpc': {'port': 0}, 'guard': {'patience': 5.0}})
+    bridge = shared.bridge({
+        **node['ros__parameters'], 'grpc': {'port': 0},
+        'guard': {**node['ros__parameters']['guard'], 'patience': 5.0}})
+    shared.guard(bridge)
+    return bridge
 
 
 @pytest.fixture(scope='module')
@@ -35,6 +38,13 @@ def servos(shared: Programs, bridge: Bridge) -> dict[str, SimulatedJoints]:
         one.wait_ready()
     bridge.wait_drivers(*NAMES)
     return started
+
+
+@pytest.fixture(scope='module')
+def laser(shared: Programs, bridge: Bridge) -> Motors:
+    laser = shared.motors(bridge.topic('laser/enable'), type='bool', node='/laser')
+    bridge.wait_drivers('laser')
+    return laser
 
 
 @pytest.fixture(scope='module')
@@ -134,3 +144,54 @@ def test_the_last_caller_owns_the_servo(
     pulses = [one.end[0] for one in servos['pan'].since(since)]
     assert pulses == sorted(pulses)
     assert max(b - a for a, b in zip(pulses, pulses[1:], strict=False)) < 100
+
+
+def switch(client: Client, method: str, *arguments: Any) -> Any:
+    """Call a method of the laser's switch, which must succeed; returns its value."""
+    return client.do('call', component='switch', name='laser', method=method, arguments=arguments)
+
+
+def test_the_laser_goes_off_with_its_owner(
+        programs: Programs, bridge: Bridge, laser: Motors,
+        servos: dict[str, SimulatedJoints]) -> None:
+    """And the servo it moves stops at the same time."""
+    victim = programs.client(bridge.address)
+    since = time.monotonic()
+    switch(victim, 'set_position', 1)
+    laser.wait_data('light', lambda data: data == (True,), since)
+    going(victim, servos, 'pan', 180)
+    killed = victim.kill()
+    off = laser.wait_data('darkness', lambda data: data == (False,), killed)
+    assert off.at - killed <= MARGIN
+    assert stopped(servos['pan'], killed).end[0] < 2400
+    assert not laser.heard[-1].data[0]
+
+
+def test_the_laser_stays_on_with_its_last_owner(
+        programs: Programs, bridge: Bridge, laser: Motors) -> None:
+    """A switches it on, B as well, A dies: light. B's session lapses: darkness."""
+    a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
+    for one in (a, b):
+        one.wait_ready()
+        switch(one, 'set_position', 1)
+    assert switch(b, 'get_number_of_positions') == [2, ['off', 'on']]
+    later = a.kill()
+    wait_until(lambda: time.monotonic() > later + 1.0, 'time for a stop to show')
+    assert all(one.data == (True,) for one in laser.since(later))
+    frozen = b.freeze()
+    off = laser.wait_data('darkness', lambda data: data == (False,), frozen)
+    assert 1.0 <= off.at - frozen <= 2.0 + MARGIN
+
+
+def test_all_of_them_stop_when_everything_is_stopped(
+        client: Client, laser: Motors, servos: dict[str, SimulatedJoints]) -> None:
+    """By StopAll, as at the end of every C++ program."""
+    since = time.monotonic()
+    switch(client, 'set_position', 1)
+    laser.wait_data('light', lambda data: data == (True,), since)
+    move = going(client, servos, 'pan', 180)
+    asked = time.monotonic()
+    client.do('stop_all')
+    laser.wait_data('darkness', lambda data: data == (False,), asked)
+    assert client.answer(move)['ok']
+    assert stopped(servos['pan'], asked).end[0] < 2400

@@ -27,6 +27,7 @@ from viam.components.gantry import Gantry
 from viam.components.gripper import Gripper
 from viam.components.motor import Motor
 from viam.components.servo import Servo
+from viam.components.switch import Switch
 from viam.proto.common import Pose
 from viam.proto.common import Vector3 as ProtoVector3
 from viam.proto.component.arm import JointPositions
@@ -36,7 +37,8 @@ from viam.rpc.dial import dial, DialOptions
 
 # The SDK makes clients of those components only whose classes were imported before.
 COMPONENTS: dict[str, Any] = {
-    'arm': Arm, 'gantry': Gantry, 'gripper': Gripper, 'motor': Motor, 'servo': Servo}
+    'arm': Arm, 'gantry': Gantry, 'gripper': Gripper, 'motor': Motor, 'servo': Servo,
+    'switch': Switch}
 
 # Arguments that are messages.
 MESSAGES: dict[str, Any] = {'JointPositions': JointPositions, 'Pose': Pose}
@@ -105,6 +107,10 @@ class Client:
         """Call a method of any other component, by the SDK's names."""
         resource = COMPONENTS[component].from_robot(self._robot, name)
         return plain(await getattr(resource, method)(*map(message, arguments)))
+
+    async def stop_all(self) -> None:
+        """Stop everything."""
+        await self._robot.stop_all()
 
     async def block(self, seconds: float) -> None:
         """Block the event loop, as a careless program does."""

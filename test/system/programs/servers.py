@@ -68,6 +68,11 @@ class Action:
         if self.mode != 'late':
             self._publish()
 
+    @property
+    def runs(self) -> bool:
+        """Whether a goal runs that nobody has cancelled."""
+        return GoalStatus.STATUS_EXECUTING in self._goals.values()
+
     def finish(self) -> None:
         """End the goals that are being cancelled."""
         self._change(GoalStatus.STATUS_CANCELING, GoalStatus.STATUS_CANCELED)
