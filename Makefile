@@ -21,7 +21,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 .PHONY: help demo test lint bench clients matrix venv clean distclean
 
 help:
-	@echo 'make demo       drive a simulated robot with a real Viam program, kill it, watch the robot stop'
+	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
 	@echo 'make test       all tests'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'

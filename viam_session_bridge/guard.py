@@ -30,6 +30,7 @@ from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.watch import Watch
 from viam_session_bridge.gate import Gate
+from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
@@ -206,6 +207,11 @@ def make_node(around: Surroundings) -> Node:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guard; see the module's text for the exit status."""
+    with outlets():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = [*(sys.argv if argv is None else argv), *_GUARDED]
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:

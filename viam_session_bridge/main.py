@@ -34,6 +34,7 @@ from viam_session_bridge.assembly import (
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import make_gate, steady_now
+from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
@@ -195,6 +196,11 @@ class Bridge:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the bridge; see the module's text for the exit status."""
+    with outlets():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = list(sys.argv if argv is None else argv)
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:

@@ -85,11 +85,11 @@ class World:
             self.poll()
 
     def echo(self, sequence: int | None = None, configuration: str = 'abc',
-             fired: int = 0) -> None:
+             fired: int = 0, unreached: tuple[str, ...] = ()) -> None:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired), self.now)
+            configuration, fired, unreached), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None) -> int:
         """Drive ahead, and let the pump run."""
@@ -204,6 +204,21 @@ def test_a_guard_with_another_configuration_refuses_motion() -> None:
     world.echo(configuration='xyz')
     with pytest.raises(NoGuard, match=r'another configuration \(xyz, not abc\)'):
         world.command()
+
+
+def test_a_guard_that_could_not_stop_it_is_none() -> None:
+    """It hears the bridge well, but its driver does not hear it: discovery takes its time."""
+    world = World(required=True)
+    world.echo(unreached=('left',))
+    with pytest.raises(NoGuard, match='left: the guard does not reach its driver'):
+        world.command()
+    world.command('right')
+    world.echo(unreached=('left',))
+    world.poll()
+    assert [one.setpoint for one in world.outputs(name='right')] == [AHEAD]
+    world.echo(unreached=('right',))
+    world.poll()
+    assert world.state('right') is STOPPING and world.reasons()[-1] is Reason.NO_GUARD
 
 
 def test_the_first_motion_waits_until_the_guard_has_heard_of_it() -> None:

@@ -105,10 +105,21 @@ def echo(sequence: int, **changes: object) -> Echo:
 def test_without_an_echo_there_is_no_guard() -> None:
     cover = Cover(OWN)
     assert 'no guard answers' in cover.problem(100.0)
-    assert not cover.covers(1, 100.0)
+    assert not cover.covers('left', 1, 100.0)
     cover.take(echo(5), 100.0)
     assert cover.problem(100.0) == ''
-    assert cover.covers(5, 100.0) and not cover.covers(6, 100.0) and not cover.covers(None, 100.0)
+    assert cover.covers('left', 5, 100.0)
+    assert not cover.covers('left', 6, 100.0) and not cover.covers('left', None, 100.0)
+
+
+def test_a_guard_that_does_not_reach_a_driver_does_not_cover_it() -> None:
+    cover = Cover(OWN)
+    cover.take(echo(5, unreached=('left',)), 100.0)
+    assert cover.problem(100.0) == ''
+    assert not cover.reaches('left', 100.0) and not cover.covers('left', 5, 100.0)
+    assert cover.reaches('right', 100.0) and cover.covers('right', 5, 100.0)
+    cover.take(echo(6), 100.1)
+    assert cover.reaches('left', 100.1) and cover.covers('left', 6, 100.1)
 
 
 def test_a_guard_that_no_longer_answers_is_gone() -> None:
@@ -116,26 +127,26 @@ def test_a_guard_that_no_longer_answers_is_gone() -> None:
     cover.take(echo(5), 100.0)
     end = cover.ends_at()
     assert end == 100.0 + 4.0 * PATIENCE
-    assert cover.covers(5, end - 1e-6) and not cover.problem(end - 1e-6)
-    assert not cover.covers(5, end) and cover.problem(end)
+    assert cover.covers('left', 5, end - 1e-6) and not cover.problem(end - 1e-6)
+    assert not cover.covers('left', 5, end) and cover.problem(end)
 
 
 def test_echoes_that_come_late_or_for_others_change_nothing() -> None:
     cover = Cover(OWN)
     cover.take(echo(5), 100.0)
     cover.take(echo(4), 100.1)
-    assert cover.covers(5, 100.1)
+    assert cover.covers('left', 5, 100.1)
     cover.take(echo(9, instance='another'), 100.2)
-    assert not cover.covers(9, 100.2)
+    assert not cover.covers('left', 9, 100.2)
 
 
 def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
     cover = Cover(OWN)
     cover.take(echo(5, configuration='xyz'), 100.0)
     assert 'another configuration (xyz, not abc)' in cover.problem(100.0)
-    assert not cover.covers(5, 100.0)
+    assert not cover.covers('left', 5, 100.0)
     cover.take(echo(5, guard='second'), 100.0)
-    assert cover.problem(100.0) == '' and cover.covers(5, 100.0)
+    assert cover.problem(100.0) == '' and cover.covers('left', 5, 100.0)
 
 
 def test_each_time_that_a_guard_fired_is_told_once() -> None:
@@ -151,7 +162,7 @@ def test_guards_that_come_and_go_do_not_pile_up() -> None:
     cover = Cover(OWN)
     for number in range(1000):
         cover.take(echo(number, guard=f'guard {number}'), 100.0)
-    assert len(cover._guards) <= 8 and cover.covers(999, 100.0)
+    assert len(cover._guards) <= 8 and cover.covers('left', 999, 100.0)
 
 
 # ---- other bridges ------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Process:
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
         self.wake = 100.0
+        self.restless = 0
         self.told: list[tuple[float, Output]] = []
         self.events: list[object] = []
         self.pulses: list[Pulse] = []
@@ -246,8 +247,9 @@ class Robot:
             self.bridge.wake = self.now
         for _, output in process.told[told:]:
             self.driver[output.resource] = output
-        # Never twice at one instant without end.
-        process.wake = max(process.wake, self.now + 1e-6)
+        # A loop that never sleeps is a fault of its own.
+        process.restless = process.restless + 1 if process.wake <= self.now else 0
+        assert process.restless < 20, (who, self.now, process.supervisor.states())
 
 
 STEPS = st.lists(st.tuples(

@@ -118,7 +118,7 @@ def test_a_guard_hears_a_pulse_and_its_bridge_the_echo(talk: Talk) -> None:
     pulse = Pulse(Identity('own', 1.0, 'c', 0.25), 7, {'base': 3})
     wait_until(lambda: talk.bridge.tell(Outputs(pulse=pulse)) or talk.guard_pulses, 'a pulse')
     assert talk.guard_pulses[0] == pulse
-    echo = Echo('guard', 'own', 7, 'c', 1)
+    echo = Echo('guard', 'own', 7, 'c', 1, ('base',))
     wait_until(lambda: talk.guard.tell(Outputs(echoes=(
         replace(echo, instance='another'), echo))) or talk.echoes, 'an echo')
     assert set(talk.echoes) == {echo}
@@ -135,6 +135,10 @@ def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
 
 
 def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
+    # What other tests have sent has arrived when this has.
+    last = Pulse(Identity('own', 1.0, 'c', 0.25), 10 ** 6)
+    talk.bridge.tell(Outputs(pulse=last))
+    wait_until(lambda: last in talk.guard_pulses, 'the last pulse')
     before = len(talk.guard_pulses), len(talk.echoes), len(talk.drained)
     talk.bridge.tell(Outputs())
     talk.guard.tell(Outputs())

@@ -23,6 +23,7 @@ PATIENCE = 150.0
 
 # Half the window makes the demo faster. What is allowed shrinks with it.
 WINDOW = 1.0
+PATIENCE_OF_GUARD = 1.0
 QUICK = ['--ros-args', '-p', f'sessions.heartbeat_window:={WINDOW}']
 
 pytest.importorskip('viam', reason='the demo needs viam-sdk')
@@ -67,15 +68,17 @@ def test_every_story_goes_as_it_must() -> None:
     result = demo(*QUICK)
     assert result.returncode == 0, result.stdout
     assert '\x1b' not in result.stdout
-    killed, frozen, takeover = timelines(result.stdout)
+    killed, frozen, takeover, bridge = timelines(result.stdout)
     zero, rest = 'first zero cmd_vel received by the robot', 'robot at rest'
     assert killed['last command of program A'] < 0.0 < killed[zero] <= killed[rest] < 0.5
     assert WINDOW / 2.0 < frozen[zero] <= frozen[rest] < WINDOW + 0.5
     assert takeover['the robot takes its first command from program B'] < 0.0
     assert WINDOW < takeover['program B dies (SIGKILL)'] < takeover[zero] <= takeover[rest]
-    assert len(re.findall(r'distance travelled after .*: \d+ mm', result.stdout)) == 3
+    assert PATIENCE_OF_GUARD / 2.0 < bridge[zero] <= bridge[rest] < PATIENCE_OF_GUARD + 0.5
+    assert bridge[rest] < bridge['the bridge is started again']
+    assert len(re.findall(r'distance travelled after .*: \d+ mm', result.stdout)) == 4
     assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == [
-        'killed', 'frozen', 'takeover']
+        'killed', 'frozen', 'takeover', 'bridge']
     assert 'FAIL' not in result.stdout
 
 
@@ -99,7 +102,7 @@ def test_it_shows_why_the_bridge_does_not_start() -> None:
 def test_it_names_the_stories_there_are() -> None:
     result = demo('no_such_story')
     assert result.returncode == 2
-    assert 'killed, frozen, takeover' in result.stdout
+    assert 'killed, frozen, takeover, bridge' in result.stdout
 
 
 def test_it_says_what_to_install() -> None:
@@ -121,7 +124,7 @@ def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int
                                    stderr=subprocess.STDOUT,
                                    env={**os.environ, 'TMPDIR': str(tmp_path)})
     try:
-        wait_for(lambda: process.poll() is not None or len(children(process.pid)) == 3)
+        wait_for(lambda: process.poll() is not None or len(children(process.pid)) == 4)
         assert process.poll() is None, log.read_text(encoding='utf-8')
         started = children(process.pid)
         process.send_signal(number)
@@ -155,12 +158,13 @@ def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path)
 
 @contextmanager
 def bridge(folder: Path) -> Iterator[str]:
-    """Run the simulated robot and the bridge of the demo; yields the bridge's address."""
+    """Run the robot, the bridge and the guard of the demo; yields the bridge's address."""
     log = folder / 'bridge.log'
+    parameters = ['--ros-args', '--params-file', str(ROOT / 'config' / 'demo.yaml'),
+                  '-p', 'grpc.port:=0']
     arguments = [
         ['viam_session_bridge.sim.diff_drive'],
-        ['viam_session_bridge.main', '--ros-args', '--params-file',
-         str(ROOT / 'config' / 'demo.yaml'), '-p', 'grpc.port:=0']]
+        *([f'viam_session_bridge.{name}', *parameters] for name in ('main', 'guard'))]
     with log.open('w') as output:
         processes = [
             subprocess.Popen([sys.executable, '-m', *words], cwd=ROOT, stdout=output,
@@ -170,7 +174,8 @@ def bridge(folder: Path) -> Iterator[str]:
         return re.search(pattern, log.read_text(encoding='utf-8'))
 
     try:
-        wait_for(lambda: bool(said('serving') and said('a driver is listening')))
+        wait_for(lambda: all(map(said, (
+            'serving', 'a guard is listening', r'base: stopped \(verified\)'))))
         address = said(r'serving .* at (\S+)')
         assert address is not None
         yield address[1]

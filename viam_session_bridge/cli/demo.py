@@ -8,7 +8,7 @@ story went as it must, 1 when one did not, 2 when it could not begin, 130 when i
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import importlib.util
 from pathlib import Path
 import signal
@@ -32,8 +32,8 @@ EXIT_INTERRUPTED = 130
 PACKAGE = 'viam_session_bridge'
 
 WELCOME = """\
-A simulated robot, the bridge and Viam SDK programs, each a process of its own, in ROS domain
-{domain} and on this machine only: no real robot can hear them. To look on with ROS tools:
+A simulated robot, the bridge, its guard and Viam SDK programs, each a process of its own, in ROS
+domain {domain} and on this machine only: no real robot can hear them. To look on with ROS tools:
     ROS_DOMAIN_ID={domain} ros2 topic echo /odom"""
 
 NO_SDK = """\
@@ -135,7 +135,7 @@ def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
     stage = Stage(folder, params_file, bridge_arguments, say)
     results: list[tuple[Story, bool, str]] = []
     try:
-        say('starting the robot and the bridge ...')
+        say('starting the robot, the bridge and the guard ...')
         stage.open()
         for number, story in enumerate(stories, start=1):
             say(f'\n{"-" * WIDTH}\nStory {number} of {len(stories)}: {story.title}\n')
@@ -144,14 +144,14 @@ def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
         say(f'\nFAIL  {problem}')
         _show_log(problem.log)
     finally:
-        status = stage.close()
+        statuses = stage.close()
         rclpy.try_shutdown()
-    return _sum_up(stories, results, status, time.monotonic() - began)
+    return _sum_up(stories, results, statuses, time.monotonic() - began)
 
 
 def _play(story: Story, stage: Stage) -> tuple[bool, str]:
     """Play one story and tell it; returns whether it went as it must, and a summary."""
-    numbers = {'window': stage.facts.window, 'limit': LIMIT}
+    numbers = {'window': stage.facts.window, 'limit': LIMIT, 'patience': stage.facts.patience}
     say(paragraph(story.plot.format(**numbers)))
     say(paragraph('What must happen: ' + story.must.format(**numbers)))
     for plays_left in reversed(range(PLAYS)):
@@ -174,6 +174,7 @@ def _play(story: Story, stage: Stage) -> tuple[bool, str]:
     say(f'\n  {"PASS" if report.passed else "FAIL"}')
     if not report.passed:
         _show_log(stage.bridge.tail(), ' of the bridge')
+        _show_log(stage.guard.tail(), ' of the guard')
         _show_log(stage.robot.tail(), ' of the robot')
     return report.passed, report.summary
 
@@ -184,16 +185,18 @@ def _show_log(text: str, whose: str = '') -> None:
         say('\n'.join(f'  | {line}' for line in text.splitlines()))
 
 
-def _sum_up(stories: Sequence[Story], results: Sequence[tuple[Story, bool, str]], status: int,
-            duration: float) -> int:
+def _sum_up(stories: Sequence[Story], results: Sequence[tuple[Story, bool, str]],
+            statuses: Mapping[str, int], duration: float) -> int:
     say(f'\n{"-" * WIDTH}')
     for story, passed, summary in results:
         say(f'{"PASS" if passed else "FAIL"}  {story.name:10}{summary}')
     for story in stories[len(results):]:
         say(f'FAIL  {story.name:10}not played')
-    if status:
-        say(f'FAIL  the bridge ended with exit status {status}')
-    good = not status and len(results) == len(stories) and all(passed for _, passed, _ in results)
+    for name, status in statuses.items():
+        if status:
+            say(f'FAIL  the {name} ended with exit status {status}')
+    good = (not any(statuses.values()) and len(results) == len(stories)
+            and all(passed for _, passed, _ in results))
     say(f'\n{"All went as it must" if good else "Not everything went as it must"} '
         f'({duration:.0f} s).')
     return 0 if good else EXIT_FAILED

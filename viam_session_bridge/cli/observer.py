@@ -26,6 +26,9 @@ REST = 1e-3
 
 _DEPTH = 200
 
+# A bridge that has just started stops first, and takes commands when that is done.
+_STOPPING = 'stopping'
+
 
 class Sample(NamedTuple):
     """The robot at one instant (s): position in m, speed in m/s, turning speed in rad/s."""
@@ -102,12 +105,14 @@ class Observer:
     """
     Records the robot on a node of its own, whenever it is spun; no thread.
 
-    `bridge_problem` is what the bridge's diagnostics complained of last, None when all is well.
+    `problem` is what keeps bridge and guard from their work, None when nothing does.
     """
 
     def __init__(self) -> None:
         self.track = Track()
-        self.bridge_problem: str | None = 'no diagnostics of the bridge came in'
+        self._problems: dict[str, str] = {}
+        self.forget('viam_session_bridge')
+        self.forget('viam_session_bridge_guard')
         self._node = Node('demo_observer')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
@@ -119,6 +124,15 @@ class Observer:
             DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._parameters: Client = self._node.create_client(
             GetParameters, 'viam_session_bridge/get_parameters')
+
+    @property
+    def problem(self) -> str | None:
+        """Return what bridge and guard complain of, or still have to do; None if nothing."""
+        return '; '.join(filter(None, self._problems.values())) or None
+
+    def forget(self, node: str) -> None:
+        """Forget what a node has said of itself."""
+        self._problems[node] = f'{node} has not spoken yet'
 
     @property
     def sees_robot(self) -> bool:
@@ -157,8 +171,11 @@ class Observer:
             _seconds(message), message.twist.linear.x, message.twist.angular.z))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        bad = [one.message for one in message.status if one.level != DiagnosticStatus.OK]
-        self.bridge_problem = '; '.join(bad) or None
+        bad = [one.message for one in message.status
+               if one.level != DiagnosticStatus.OK or one.message == _STOPPING]
+        if message.status:
+            node = message.status[0].name.partition(':')[0]
+            self._problems[node] = '; '.join(bad)
 
 
 def _seconds(message: Odometry | TwistStamped) -> float:

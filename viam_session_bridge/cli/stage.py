@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What every story of the demo needs: robot, bridge and Viam programs as processes, and time.
+What every story of the demo needs: robot, bridge, guard and Viam programs, and time.
 
-Waiting means looking on: every wait here takes in what the robot reports, and notices when the
-robot or the bridge is gone.
+Waiting means looking on: every wait here takes in what the robot reports, and notices when one of
+them is gone that should not be.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,12 @@ START_PATIENCE = 40.0
 # A robot counts as at rest when it has not moved for so long (s) afterwards.
 REST_DWELL = 0.6
 
-_PARAMETERS = ('grpc.actual_port', 'sessions.heartbeat_window', 'base.max_linear_speed')
+_PARAMETERS = ('grpc.actual_port', 'sessions.heartbeat_window', 'base.max_linear_speed',
+               'guard.patience')
+
+
+# What the bridge logs when the machine has held it up.
+_STALL = 'the stop loop came'
 
 
 class StageError(Exception):
@@ -38,40 +43,61 @@ class StageError(Exception):
 
 
 class Facts(NamedTuple):
-    """What the running bridge says about itself: address, window in s, full speed in m/s."""
+    """What the bridge says: address, window in s, full speed in m/s, its guard's patience in s."""
 
     address: str
     window: float
     full_speed: float
+    patience: float
 
 
 class Stage:
-    """One robot behind one bridge, and the programs that drive it. Always close it."""
+    """One robot, its bridge and guard, and the programs that drive it. Always close it."""
 
     def __init__(self, folder: Path, params_file: Path, bridge_arguments: Sequence[str],
                  say: Callable[[str], None]) -> None:
-        """Start robot and bridge; rclpy must be up. Raises StageError."""
+        """Start robot, bridge and guard; rclpy must be up. Raises StageError."""
         self._folder = folder
+        # Bridge and guard get the very same.
+        self._arguments = ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
+                           *bridge_arguments]
+        self._stalls_before = 0
+        self._bridge_killed = False
         self.say = say
         self._programs: list[Child] = []
-        self.facts = Facts('', 0.0, 0.0)
+        self.facts = Facts('', 0.0, 0.0, 0.0)
         self.observer = Observer()
         self.robot = Child(
             'robot', 'viam_session_bridge.sim.diff_drive',
             ['--ros-args', *(word for name, value in ROBOT.items()
                              for word in ('-p', f'{name}:={value}'))], folder)
-        self.bridge = Child(
-            'bridge', 'viam_session_bridge.main',
-            ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
-             *bridge_arguments], folder)
+        self.bridge = Child('bridge', 'viam_session_bridge.main', self._arguments, folder)
+        self.guard = Child('guard', 'viam_session_bridge.guard', self._arguments, folder)
 
     def open(self) -> None:  # noqa: A003
-        """Wait until robot and bridge are up. Raises StageError."""
+        """Wait until robot, bridge and guard are up. Raises StageError."""
         self.wait(lambda: self.observer.sees_robot, START_PATIENCE, 'the robot did not come up')
+        self._wait_for_bridge()
+
+    def kill_bridge(self) -> None:
+        """Kill the bridge itself; it must be started again before the next program."""
+        self._bridge_killed = True
+        self._stalls_before += self.bridge.output().count(_STALL)
+        self.bridge.kill()
+        self.observer.forget('viam_session_bridge')
+
+    def restart_bridge(self) -> None:
+        """Start the bridge again, and wait until it takes commands. Raises StageError."""
+        self.bridge = Child(
+            'bridge', 'viam_session_bridge.main', self._arguments, self._folder)
+        self._bridge_killed = False
+        self._wait_for_bridge()
+
+    def _wait_for_bridge(self) -> None:
         self.wait(self._learn_facts, START_PATIENCE, 'the bridge did not come up')
         # On a busy machine DDS may need seconds to find the robot; a program would be refused.
-        self.wait(lambda: self.observer.bridge_problem is None, START_PATIENCE,
-                  'the bridge did not find the robot')
+        self.wait(lambda: self.observer.problem is None, START_PATIENCE,
+                  'bridge, guard and robot did not find each other')
 
     def start_program(self, name: str, power: float, period: float) -> Child:
         """
@@ -124,7 +150,7 @@ class Stage:
 
     def stalls(self) -> int:
         """Count how often robot and bridge have logged that the machine held them up."""
-        return (self.bridge.output().count('the stop loop came')
+        return (self._stalls_before + self.bridge.output().count(_STALL)
                 + self.robot.output().count('this simulation itself was held up'))
 
     def end_programs(self) -> None:
@@ -132,16 +158,17 @@ class Stage:
         while self._programs:
             self._programs.pop().kill()
 
-    def close(self) -> int:
-        """End everything; returns the exit status of the bridge."""
+    def close(self) -> dict[str, int]:
+        """End everything; returns the exit statuses of bridge and guard."""
         self.end_programs()
-        status = self.bridge.end()
+        statuses = {child.name: child.end() for child in (self.bridge, self.guard)}
         self.robot.end()
         self.observer.close()
-        return status
+        return statuses
 
     def _check_alive(self, program: Child | None = None) -> None:
-        for child in (self.robot, self.bridge, program):
+        bridge = None if self._bridge_killed else self.bridge
+        for child in (self.robot, bridge, self.guard, program):
             if child is not None and child.status is not None:
                 raise StageError(
                     f'{child.name} ended unexpectedly (exit status {child.status})', child.tail())
@@ -150,6 +177,7 @@ class Stage:
         values = self.observer.parameters(_PARAMETERS, patience=1.0)
         if values is None:
             return False
-        port, window, speed = values
-        self.facts = Facts(f'127.0.0.1:{port}', float(str(window)), float(str(speed)))
+        port, window, speed, patience = values
+        self.facts = Facts(
+            f'127.0.0.1:{port}', float(str(window)), float(str(speed)), float(str(patience)))
         return True

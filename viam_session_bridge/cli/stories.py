@@ -4,7 +4,8 @@
 The stories of the demo: what is done to whom, and what must come of it.
 
 To add one: write a function that plays it on a Stage and returns a Report, and list it in
-STORIES. `plot` and `must` may contain {window}, the heartbeat window, and {limit}, in s.
+STORIES. `plot` and `must` may contain {window}, the heartbeat window, {patience}, the guard's, and
+{limit}, in s.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import signal
 
 from viam_session_bridge.cli.processes import Child, is_frozen
-from viam_session_bridge.cli.stage import Stage
+from viam_session_bridge.cli.stage import REST_DWELL, Stage
 from viam_session_bridge.cli.timeline import Report, seconds
 from viam_session_bridge.sim.diff_drive import steady_now
 
@@ -103,6 +104,31 @@ def play_takeover(stage: Stage) -> Report:
     return report
 
 
+def play_bridge_killed(stage: Stage) -> Report:
+    """Kill the bridge itself while a program drives, and start it again."""
+    patience, track = stage.facts.patience, stage.observer.track
+    program = stage.start_program('program A', power=1.0, period=0.1)
+    stage.watch(1.5)
+    death = steady_now()
+    stage.kill_bridge()
+    report = Report(zero=death)
+    report.event(death, 'the bridge dies (SIGKILL); program A lives on')
+    _tell_last_command(report, program, 'program A', death)
+    _tell_driving(report, stage, death, stage.facts.full_speed)
+    first_zero = _tell_stop(report, stage, death, 'the death of the bridge', patience + LIMIT)
+    report.check(first_zero is not None and first_zero - death >= patience / 2.0,
+                 f'not before {seconds(patience / 2.0)}: a short hiccup is no death')
+    stage.end_programs()
+    stage.say('  the bridge is started again ...')
+    again = steady_now()
+    stage.restart_bridge()
+    stage.watch(REST_DWELL)
+    report.event(again, 'the bridge is started again')
+    report.check(track.rest_since(again) is not None,
+                 'nothing moved by itself when the bridge was back', safety=True)
+    return report
+
+
 def _tell_last_command(report: Report, program: Child, name: str, before: float) -> None:
     times = [float(line.split()[1]) for line in program.output().splitlines()
              if line.startswith('command ')]
@@ -170,4 +196,12 @@ STORIES = (
         "When A dies the robot drives on: it is not A's any more. When B dies it is at rest "
         'within {limit:g} s.',
         play_takeover),
+    Story(
+        'bridge', 'The bridge itself is killed',
+        'A program drives, and the bridge gets SIGKILL. The program is there and wants the robot '
+        'to drive, but nobody watches over it any more, and the robot has no command timeout.',
+        "The guard, a process of its own, hears the bridge's pulse cease and stops the robot: at "
+        'rest within its patience ({patience:g} s) and {limit:g} s. Nothing moves by itself when '
+        'the bridge is started again.',
+        play_bridge_killed),
 )

@@ -69,7 +69,7 @@ class Actuator:
         self.path_problem = 'its stop path has not been checked yet'
         self.feedback_problem = ''
         self.rest = RestWatch(settings.rest) if settings.rest else None
-        self._readiness = Readiness(settings.prepares)
+        self.readiness = Readiness(settings.prepares)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.ended: list[Ended] = []
@@ -133,29 +133,13 @@ class Actuator:
         self._arrives_at = math.inf
         self._tracker = motion.course.tracker() if motion.course else None
         self._unanswered = epoch if motion.answered else None
-        self._readiness.begin()
+        self.readiness.begin()
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
-
-    def hold_back(self, until: float) -> None:
-        """Let nothing of this motion out before it is covered; at that instant (s) it ends."""
-        self._readiness.await_cover(until)
-        self._next_output = math.inf
-
-    @property
-    def held_back(self) -> bool:
-        """Tell whether motion waits until it is covered."""
-        return self._readiness.uncovered
-
-    def covered(self, now: float) -> None:
-        """Let motion go out that was held back."""
-        if self.held_back and self.state is State.MOVING:
-            self._readiness.covered()
-            self._next_output = now
 
     def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
         self._end(reason, detail)
-        self._readiness.stopped()
+        self.readiness.stopped()
         fresh = self.state in (State.IDLE, State.MOVING)
         if fresh:
             self._rest_confirmed = False
@@ -199,12 +183,12 @@ class Actuator:
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
         """Take what the driver says about getting ready; an empty problem lets the motion go."""
-        if self.state is not State.MOVING or epoch != self.epoch or not self._readiness.awaited:
+        if self.state is not State.MOVING or epoch != self.epoch or not self.readiness.awaited:
             return
         if problem:
             self.stop(Reason.NOT_READY, epoch, now, problem)
             return
-        self._readiness.ready()
+        self.readiness.ready()
         self._first = True
         self._next_output = now
 
@@ -262,13 +246,13 @@ class Actuator:
             self._judge_motion(now)
         if self.state in (State.STOPPING, State.UNCONFIRMED):
             self._judge_stop(now)
-        if now < self._next_output:
+        if now < self._next_output or self.readiness.uncovered:
             return None
         due = self._next_output
         output = Output(
-            self.name, self.epoch, self.wish, due, self._first, self._readiness.awaited)
+            self.name, self.epoch, self.wish, due, self._first, self.readiness.awaited)
         if output.prepare:
-            self._readiness.asked(now)
+            self.readiness.asked(now)
             self._next_output = math.inf
             return output
         if self._first and self.motion is None:
@@ -292,7 +276,9 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = min(self._next_output, self._ends_at, self._readiness.wake_at)
+        wake = min(self._ends_at, self.readiness.wake_at)
+        if not self.readiness.uncovered:
+            wake = min(wake, self._next_output)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
         if self._tracker is not None and self.rest is not None:
@@ -307,9 +293,9 @@ class Actuator:
         return notes
 
     def _judge_motion(self, now: float) -> None:
-        if now >= self._readiness.covered_by:
+        if now >= self.readiness.covered_by:
             self.stop(Reason.NO_GUARD, self.epoch, now, 'it did not answer in time')
-        elif now >= self._readiness.fails_at:
+        elif now >= self.readiness.fails_at:
             self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
         elif self._tracker is None:
             if now >= self._ends_at and self._unanswered is not None:

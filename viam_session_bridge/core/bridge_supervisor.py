@@ -59,9 +59,9 @@ class BridgeSupervisor(Supervisor):
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
             self._stall(now)
         for name in tuple(self._rounds.active):
-            actuator = self._actuators[name]
-            if actuator.held_back and self._standing.covered(name, now):
-                actuator.covered(now)
+            readiness = self._actuators[name].readiness
+            if readiness.uncovered and self._standing.covered(name, now):
+                readiness.covered()
                 self._touch(name)
                 self._due = min(self._due, now)
         return self._due < before
@@ -112,7 +112,7 @@ class BridgeSupervisor(Supervisor):
             self._standing.admit(actuator.name, now)
         super()._begin(actuator, motion, claim, now)
         if not self._standing.covered(actuator.name, now):
-            actuator.hold_back(self._standing.answer_by(now))
+            actuator.readiness.await_cover(self._standing.answer_by(now))
 
     def _matched(self, name: str, now: float) -> None:
         self._standing.matched(name)

@@ -24,6 +24,7 @@ class _Guard:
     sequence: int
     configuration: str
     fired: int
+    unreached: frozenset[str]
 
 
 class Cover:
@@ -41,7 +42,8 @@ class Cover:
         while len(self._guards) >= MOST_GUARDS:
             del self._guards[next(iter(self._guards))]
         sequence = max(echo.sequence, before.sequence if before else 0)
-        self._guards[echo.guard] = _Guard(now, sequence, echo.configuration, echo.fired)
+        self._guards[echo.guard] = _Guard(
+            now, sequence, echo.configuration, echo.fired, frozenset(echo.unreached))
         return echo.fired > (before.fired if before else 0)
 
     def problem(self, now: float) -> str:
@@ -54,16 +56,24 @@ class Cover:
                     f'not {self._identity.configuration}): start both with the same file')
         return ''
 
-    def covers(self, sequence: int | None, now: float) -> bool:
-        """Tell whether a guard that fits has heard the pulse of this number, or a later one."""
+    def covers(self, name: str, sequence: int | None, now: float) -> bool:
+        """Tell whether a guard that could stop it has heard the pulse of this number, or later."""
         return sequence is not None and any(
-            one.sequence >= sequence and self._fits(one) and now < self._gone_at(one)
+            one.sequence >= sequence and self._could_stop(one, name, now)
             for one in self._guards.values())
+
+    def reaches(self, name: str, now: float) -> bool:
+        """Tell whether a guard that fits is there and reaches the driver of this resource."""
+        return any(self._could_stop(one, name, now) for one in self._guards.values())
 
     def ends_at(self) -> float:
         """Return when the cover ends if no further echo comes (s); in the past without any."""
         return max((self._gone_at(one) for one in self._guards.values() if self._fits(one)),
                    default=0.0)
+
+    def _could_stop(self, guard: _Guard, name: str, now: float) -> bool:
+        return (self._fits(guard) and now < self._gone_at(guard)
+                and name not in guard.unreached)
 
     def _fits(self, guard: _Guard) -> bool:
         return guard.configuration == self._identity.configuration

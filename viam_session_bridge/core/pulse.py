@@ -57,7 +57,8 @@ class Echo:
     A guard's answer to one pulse.
 
     guard: unique for each run of a guard. instance, sequence: of the pulse. configuration: the
-    guard's own. fired: how often this guard has stopped what that instance had moved.
+    guard's own. fired: how often this guard has stopped what that instance had moved. unreached:
+    the resources that this guard could not stop, because their drivers do not hear it.
     """
 
     guard: str
@@ -65,6 +66,7 @@ class Echo:
     sequence: int
     configuration: str = ''
     fired: int = 0
+    unreached: tuple[str, ...] = ()
 
 
 class Pulser:

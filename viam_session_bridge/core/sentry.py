@@ -58,7 +58,9 @@ class Sentry(Supervisor):
             self._carry_out(verdict, now)
         outputs = super().poll(now)
         self._due = min(self._due, self._watch.plan(now))
-        return replace(outputs, wake=self._due, echoes=self._watch.echoes(),
+        unreached = tuple(
+            name for name, actuator in self._actuators.items() if not actuator.has_path)
+        return replace(outputs, wake=self._due, echoes=self._watch.echoes(unreached),
                        drain=self._watch.must_drain(now))
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:

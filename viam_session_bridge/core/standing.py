@@ -89,12 +89,16 @@ class Standing:
         problem = self._cover.problem(now) if self._required else ''
         if problem:
             raise NoGuard(f'{name}: {problem}; guard.required is on')
+        if self._required and not self._cover.reaches(name, now):
+            raise NoGuard(
+                f'{name}: the guard does not reach its driver, so it could not stop it (the '
+                "guard's log says why); guard.required is on")
 
     def covered(self, name: str, now: float) -> bool:
         """Tell whether the guard would stop this resource, or none has to."""
         if not self._required or self._pulser is None:
             return True
-        return self._cover.covers(self._pulser.listed_since(name), now)
+        return self._cover.covers(name, self._pulser.listed_since(name), now)
 
     def answer_by(self, now: float) -> float:
         """Return until when (s) a guard that is there must have answered a pulse sent now."""
@@ -112,8 +116,10 @@ class Standing:
             for name in self._first.due(now):
                 self._first.begun(name)
                 orders.stops[name] = Reason.STARTED
-            if self._required and self._cover.problem(now):
-                orders.stops.update(dict.fromkeys(moving, Reason.NO_GUARD))
+            if self._required:
+                orders.stops.update(dict.fromkeys(
+                    (name for name in moving if not self._cover.reaches(name, now)),
+                    Reason.NO_GUARD))
         orders.notices = list(self._notices(elder, now))
         return orders
 

@@ -101,10 +101,15 @@ class Watch:
         return any(now >= bridge.silent_at and not self._heard_out(bridge, now)
                    for bridge in self._bridges.values())
 
-    def echoes(self) -> tuple[Echo, ...]:
-        """Return the answers to what was heard since the last time."""
+    def echoes(self, unreached: tuple[str, ...] = ()) -> tuple[Echo, ...]:
+        """
+        Return the answers to what was heard since the last time.
+
+        unreached: the resources that this guard could not stop now.
+        """
         echoes = tuple(
-            Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired)
+            Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
+                 unreached)
             for instance, bridge in self._bridges.items() if bridge.echo_due)
         for bridge in self._bridges.values():
             bridge.echo_due = False

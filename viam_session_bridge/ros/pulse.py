@@ -66,7 +66,8 @@ def encode_echo(echo: Echo) -> str:
     """Return an echo as text."""
     return json.dumps({
         'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
-        'configuration': echo.configuration, 'fired': echo.fired}, separators=(',', ':'))
+        'configuration': echo.configuration, 'fired': echo.fired,
+        'unreached': echo.unreached}, separators=(',', ':'))
 
 
 def decode_echo(text: str) -> Echo:
@@ -74,7 +75,7 @@ def decode_echo(text: str) -> Echo:
     content = _Content(text)
     return Echo(
         content.text('guard'), content.text('instance'), content.whole('sequence'),
-        content.text('configuration'), content.whole('fired'))
+        content.text('configuration'), content.whole('fired'), content.texts('unreached'))
 
 
 class BridgePort:
@@ -177,6 +178,10 @@ class _Content:
         """Return an object; its values are for the caller to convert."""
         value: Mapping[str, Any] = self._checked(name, dict)
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of strings."""
+        return tuple(map(str, self._checked(name, list)))
 
     def _checked(self, name: str, *kinds: type) -> Any:
         value = self._content.get(name)
