@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from viam_session_bridge.ros.hold import Hold, HoldSettings
+from viam_session_bridge.ros.hold import Hold, HoldSettings, Unmeasured
 from viam_session_bridge.ros.joint_states import JointReading
 
 ARM = HoldSettings(tolerance=0.02, standing=0.05, fastest=1.0)
@@ -39,9 +39,11 @@ class Bench:
 def test_without_a_measurement_there_is_nothing_to_hold() -> None:
     """What was told is where it was going to: that is no stop."""
     bench = Bench()
-    assert bench.stop() is None
-    bench.hold.tell((2.0,), due=1.0)
-    assert bench.stop(2) is None
+    for told in ((), (2.0,)):
+        if told:
+            bench.hold.tell(told, due=1.0)
+        with pytest.raises(Unmeasured, match='no position was ever measured'):
+            bench.stop()
 
 
 def test_it_follows_a_joint_that_slows_down_and_freezes_where_it_stands() -> None:
@@ -176,15 +178,26 @@ def test_a_gripper_that_moves_stops_where_it_is() -> None:
 
 
 def test_a_gripper_that_others_moved_stays_where_they_left_it() -> None:
-    """What we told it is not its grip any more."""
+    """What we told it is not its grip any more, and theirs is not known."""
     bench = Bench(GRIPPER)
     bench.hold.tell((0.0,), due=0.0)
     bench.measure(0.6, 0.3)
     bench.measure(2.0, 0.9)
-    assert bench.stop() == 0.9
+    assert bench.stop() is None
+    assert bench.measured_stop(2.1, 0.8, -0.5) == 0.8, 'it moves: it is stopped'
     bench.hold.tell((0.0,), due=3.0)
     bench.measure(4.0, 0.3)
     assert bench.stop(2) == 0.0
+
+
+def test_a_gripper_of_which_nothing_is_known_is_left_alone() -> None:
+    """A bridge before this one may have closed it around something."""
+    bench = Bench(GRIPPER)
+    assert bench.measured_stop(0.0, 0.3) is None
+    assert bench.measured_stop(0.1, 0.25, -0.5) == 0.25
+    stale = Bench(GRIPPER)
+    stale.measure(0.0, 0.3)
+    assert stale.stop(now=1.0) == 0.3, 'whether it stands is not known'
 
 
 def test_the_same_again_is_no_news() -> None:

@@ -109,7 +109,8 @@ class Equipment:
         if isinstance(config, MotorConfig) and config.joint_states_topic:
             self._states(config.joint_states_topic).watch(
                 config.name, (config.joint,), lambda reading: take(reading.sample),
-                scale=config.joint_scale, patience=config.feedback_timeout)
+                scale=config.joint_scale, patience=config.feedback_timeout,
+                continuous=(config.joint,) if config.continuous else ())
         if isinstance(config, PositionedConfig):
             self._positions.listen(config)
 

@@ -19,7 +19,8 @@ with every stop. A joint that has left a frozen position by far was not obeying:
 would be a motion of its own, so it is taken anew.
 
 A gripper that stands against an object has not reached what it was told, and what it was told is
-its grip. It keeps that, as long as nobody moved it since it came to stand.
+its grip. It keeps that, as long as nobody moved it since it came to stand. One that stands as
+others left it, or a bridge before this one, is told nothing: its grip is not known here.
 """
 
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ class HoldSettings:
     grips: bool = False
 
 
+class Unmeasured(RuntimeError):
+    """There is nothing to hold: a joint was never measured."""
+
+
 class Hold:
     """
     What the joints of one resource were told last, and what a stop tells them.
@@ -89,15 +94,23 @@ class Hold:
                 joint.observe(at, speed, reading.at)
 
     def stop(self, epoch: int, now: float) -> tuple[float, ...] | None:
-        """Return what a stop tells the joints; None while nothing is known of one of them."""
+        """
+        Return what a stop tells the joints; None where they are left alone.
+
+        Raises Unmeasured while nothing is known of one of them.
+        """
         with self._lock:
+            if not all(joint.is_measured for joint in self._joints):
+                raise Unmeasured('no position was ever measured, so there is none to hold')
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._began = now
                 for joint in self._joints:
                     joint.begin()
+            if all(joint.is_left_alone(now) for joint in self._joints):
+                return None
             reacting = now - self._began < REACTION
-            return _known([joint.hold(now, reacting) for joint in self._joints])
+            return tuple(joint.hold(now, reacting) for joint in self._joints)
 
     def idle(self, now: float) -> tuple[float, ...] | None:
         """Return what joints that nobody moves are told beside others; None if not known."""
@@ -170,10 +183,18 @@ class _Held:
         self._begun = self._frozen = False
         self._last_speed = math.nan
 
-    def hold(self, now: float, reacting: bool) -> float | None:
-        """Return what it is told to hold; None where it was never measured."""
-        if math.isnan(self._position):
-            return None
+    @property
+    def is_measured(self) -> bool:
+        """Whether a position was ever measured."""
+        return not math.isnan(self._position)
+
+    def is_left_alone(self, now: float) -> bool:
+        """Tell whether it grips as others told it to."""
+        return (self._settings.grips and (self.told is None or self._moved_by_others)
+                and self._stands and self._is_fresh(now))
+
+    def hold(self, now: float, reacting: bool) -> float:
+        """Return what it is told to hold; it was measured."""
         if not self._begun:
             self._begun = True
             self._looked_at = self.at
@@ -186,7 +207,7 @@ class _Held:
             # Only news can tell whether it slows down.
             self._looked_at = self.at
             self._follow(now, reacting)
-        return self.told
+        return self._position if self.told is None else self.told
 
     def _follow(self, now: float, reacting: bool) -> None:
         """Take anew what it holds, as long as it comes to rest in its own direction."""

@@ -90,6 +90,9 @@ class JointFeedbackTable:
     joint_scale: float = field(default=1.0, metadata=described(
         'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
         'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
+    continuous: bool = field(default=False, metadata=described(
+        'The measured position jumps by a turn when it passes the end of one; the motor counts '
+        'on'))
     rest_speed: float = field(default=0.05, metadata=described(
         'Measured speed below which the joint is at rest', unit='rad/s', low=0.0, high=10.0,
         low_excluded=True))

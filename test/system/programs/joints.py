@@ -7,7 +7,8 @@ With --type trajectory they follow trajectories as the controller of ros2_contro
 that is empty, lacks a joint, ends in motion or is out of order is rejected, and the old one goes
 on; a new one begins where the joints are, and nothing ends it but its end. With --type state they
 listen to sensor_msgs/JointState, else to numbers, and go to each position at once, at --speed.
-Joint states are published at 50 Hz. An --obstacle is a position below which no joint gets.
+The tip, whose pose may be published and commanded, is where the first joint is (m). Joint states
+are published at 50 Hz. An --obstacle is a position below which no joint gets.
 
 Standard output is one JSON object a line with what was heard; the input takes {"publish": false}
 to fall silent, and its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC.
@@ -158,6 +159,8 @@ class Joints:
         say(event='pose', at=time.monotonic(), frame=message.header.frame_id,
             position=[position.x, position.y, position.z],
             orientation=[orientation.x, orientation.y, orientation.z, orientation.w])
+        # A simple arm: its first joint is where its tip is.
+        self._go([position.x, *self._positions[1:]], time.monotonic())
 
     def _tick(self) -> None:
         elapsed = time.monotonic() - self._began

@@ -53,9 +53,9 @@ class FloatArrayPositionDriver:
         held = self._positions.stopping(epoch)
         if held is not None:
             self._note(held)
-            return
-        for place in self._places:
-            self._array.note(place, self._scaling.neutral)
+        elif not self._holds:
+            for place in self._places:
+                self._array.note(place, self._scaling.neutral)
 
     def refresh(self) -> None:
         """Note where the joints are, unless they were told something in this pass."""

@@ -50,7 +50,7 @@ class FloatPositionDriver:
         self._output.publish(self._scaling.bounded(position))
 
     def stop(self, epoch: int) -> None:
-        """Publish what a stop sends; nothing where the last number is to be repeated, but none."""
+        """Publish what a stop sends, if it sends anything."""
         positions = self._positions.stopping(epoch)
         if self._fixed:
             self._output.publish(self._scaling.neutral)

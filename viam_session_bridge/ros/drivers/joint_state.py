@@ -60,7 +60,8 @@ class JointStateDriver:
                  with_velocities: bool, driver_node: str, on_appear: Callable[[], None]) -> None:
         self._still = (0.0,) * len(joints.names)
         self._with_velocities = with_velocities
-        self._positions = Positions(resource, joints, HOLD if stop == HOLD else NUMBER)
+        self._holds = stop == HOLD
+        self._positions = Positions(resource, joints, HOLD if self._holds else NUMBER)
         self._output = _Commands(
             node, resource, topic, joints.names, driver_node=driver_node, on_appear=on_appear)
 
@@ -82,9 +83,9 @@ class JointStateDriver:
     def stop(self, epoch: int) -> None:
         """Publish the positions to hold, or zero velocities."""
         held = self._positions.stopping(epoch)
-        if held is None:
+        if not self._holds:
             self._output.publish(velocities=self._still)
-        else:
+        elif held is not None:
             self._output.publish(held, self._still if self._with_velocities else ())
 
     def path_problem(self) -> str:

@@ -57,7 +57,7 @@ class JointTrajectoryDriver:
             joint_names=self._names, points=[_point(one) for one in points]))
 
     def stop(self, epoch: int) -> None:
-        """Publish where every joint is to hold. Raises RuntimeError when nobody knows where."""
+        """Publish where every joint is to hold. Raises Unmeasured when nobody knows where."""
         held = self._positions.stopping(epoch)
         if held is None:
             return

@@ -8,6 +8,7 @@ gives it the pose where the tip is, and the driver of the joints makes them hold
 """
 
 from collections.abc import Callable
+import math
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
@@ -18,6 +19,9 @@ from viam_session_bridge.ros.ports import Driver
 
 # The measured pose is followed for so long (s) after a stop began, and then held: see hold.
 FOLLOWING = 0.3
+
+# A tip that is so near (m) to its goal has reached it.
+REACHED = 0.02
 
 
 class PoseGoalDriver:
@@ -35,8 +39,8 @@ class PoseGoalDriver:
         self._frame = frame
         self._measured = measured
         self._clock = clock
-        # Whether the goal that was sent last is one to go to.
-        self._pursued = False
+        # The goal that may be pursued still.
+        self._goal: PoseGoal | None = None
         self._epoch: int | None = None
         self._began = 0.0
         self._held: PoseGoal | None = None
@@ -53,13 +57,14 @@ class PoseGoalDriver:
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a pose, or let the joints go where they are to be."""
         if isinstance(setpoint, PoseGoal):
-            self._pursued, self._epoch = True, None
+            self._goal, self._epoch, self._held = setpoint, None, None
             self._publish(setpoint)
             return
-        if self._pursued:
-            # Who pursues the old goal would fight against the joints.
+        if self._is_on_its_way:
+            # Who pursues the goal would fight against the joints. The two may be heard in any
+            # order; after a stop this is not needed.
             self._hold(epoch)
-            self._pursued = False
+        self._goal = None
         self._joints.send(setpoint, epoch)
 
     def stop(self, epoch: int) -> None:
@@ -67,12 +72,20 @@ class PoseGoalDriver:
         try:
             self._joints.stop(epoch)
         finally:
-            if self._pursued:
+            if self._goal is not None:
                 self._hold(epoch)
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive; empty when it would."""
         return self._joints.path_problem() or self._output.path_problem()
+
+    @property
+    def _is_on_its_way(self) -> bool:
+        """Tell whether a goal was sent, and neither reached nor stopped since."""
+        if self._goal is None or self._held is not None:
+            return False
+        here = self._measured()
+        return here is None or math.dist(here.position, self._goal.position) > REACHED
 
     def _hold(self, epoch: int) -> None:
         now = self._clock()

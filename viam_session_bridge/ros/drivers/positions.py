@@ -87,17 +87,14 @@ class Positions:
         """
         Return what a stop tells the joints; None where there is nothing to tell.
 
-        Raises RuntimeError when they should hold the measured position and there is none.
+        Raises Unmeasured when they should hold the measured position and there is none.
         """
         self._lead = None
         if self._stop == NUMBER:
             return None
         if self._stop == LAST:
             return self._told
-        held = self._hold.stop(epoch, self._joints.clock())
-        if held is None:
-            raise RuntimeError('no position was ever measured, so there is none to hold')
-        return held
+        return self._hold.stop(epoch, self._joints.clock())
 
     def idle(self) -> tuple[float, ...] | None:
         """Return what they are told beside others that move; None where nothing is known."""
