@@ -69,16 +69,16 @@ class PoseFeedback:
         return newest[1]
 
     def _take(self, message: PoseStamped) -> None:
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if stamp == self._stamp and stamp != (0, 0):
-            return
-        self._stamp = stamp
         if message.header.frame_id != self._frame:
             self._node.get_logger().warning(
                 f'{self._resource}.pose_topic: a pose in frame {message.header.frame_id!r} is '
                 f'ignored; {self._resource}.pose_frame is {self._frame!r}',
                 throttle_duration_sec=10.0)
             return
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if stamp == self._stamp and stamp != (0, 0):
+            return
+        self._stamp = stamp
         position, turn = message.pose.position, message.pose.orientation
         try:
             pose = PoseGoal((position.x, position.y, position.z),

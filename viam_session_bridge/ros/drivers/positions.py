@@ -19,6 +19,10 @@ from viam_session_bridge.ros.joint_states import JointReading
 # number that the driver knows.
 HOLD, LAST, NUMBER = 'hold', 'last', 'number'
 
+# A hold of what was measured long ago takes so much longer (s) at most: the joints may have moved
+# on, and must not be pulled back faster than they came.
+MOST_PATIENCE = 2.0
+
 
 @dataclass(frozen=True)
 class Joints:
@@ -103,7 +107,7 @@ class Positions:
     def hold_duration(self, least: float) -> float:
         """Return how long (s) a hold may take to be reached, so that no joint is jerked back."""
         way, age = self._hold.behind(self._joints.clock())
-        return max(least, way) + age
+        return max(least, way) + min(age, MOST_PATIENCE)
 
     def path_problem(self) -> str:
         """Say why a stop could not hold the measured position; empty when it could."""

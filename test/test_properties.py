@@ -1,0 +1,86 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Every API from its parameters: what the core and the services are told of it."""
+
+import math
+from typing import Any
+
+import pytest
+
+from viam_session_bridge.assembly import limits_of, resource_of
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.properties import properties_of
+from viam_session_bridge.ros.parameter_judgement import judge
+from viam_session_bridge.ros.parameter_rules import Surroundings
+from viam_session_bridge.ros.parameter_tables import APIS
+from viam_session_bridge.ros.senses import Senses
+
+AROUND = Surroundings(
+    '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
+    lambda service: f'/{service.lstrip("/")}')
+
+COMMON: dict[str, Any] = {'topic': 'command', 'accept_no_timeout': True}
+EACH: dict[str, dict[str, Any]] = {
+    'base': {**COMMON, 'driver': 'twist', 'velocity_topic': 'velocity'},
+    'motor': {**COMMON, 'driver': 'joint_state', 'joint': 'wheel', 'max_speed': 3.0},
+    'arm': {**COMMON, 'driver': 'joint_trajectory', 'joints': ['a', 'b'], 'max_joint_speed': 1.5,
+            'joint_states_topic': 's', 'joint_minimums': [-1.0, -2.0],
+            'joint_maximums': [1.0, 2.0], 'rest_speed': 0.03, 'tolerance': 0.04},
+    'gantry': {**COMMON, 'driver': 'float', 'stop': 'hold', 'joints': ['x'], 'lengths_m': [0.5],
+               'joint_states_topic': 's', 'max_speed': 0.2},
+    'gripper': {**COMMON, 'driver': 'float', 'stop': 'last', 'joints': ['finger'],
+                'open_position': 0.04, 'closed_position': 0.0, 'max_speed': 0.1,
+                'tolerance': 0.002, 'rest_speed': 0.003, 'prismatic': True},
+    'servo': {**COMMON, 'driver': 'float', 'stop': 'last', 'max_speed_deg_s': 90.0,
+              'offset_deg': -90.0, 'rest_speed': 0.01},
+    'switch': {**COMMON, 'driver': 'float', 'labels': ['off', 'on'], 'numbers': [0.0, 1.0],
+               'safe_position': 'off'},
+    'button': {**COMMON, 'driver': 'message'},
+    'generic': {}}
+
+
+def configured(api: str) -> Any:
+    values = {'resources': ['it'], 'it.api': api, **{
+        f'it.{name}': value for name, value in EACH[api].items()}}
+    verdict = judge(values, AROUND)
+    assert verdict.config is not None, verdict.errors
+    return verdict.config.resources[0]
+
+
+def test_every_api_is_here() -> None:
+    """A new one must find its place."""
+    assert EACH.keys() == APIS.keys()
+
+
+@pytest.mark.parametrize('api', EACH)
+def test_every_api_has_limits_a_machine_and_properties(api: str) -> None:
+    """Whatever its parameters."""
+    config = configured(api)
+    assert limits_of(config) is not None
+    assert resource_of(config).api == api
+    assert properties_of(config, Senses()).commands == {}
+
+
+def test_what_an_arm_says() -> None:
+    """Limits joint by joint; without a description it says so by an empty text."""
+    arm = properties_of(configured('arm'), Senses())
+    assert arm.joint_limits == ((-1.0, 1.0), (-2.0, 2.0)) and arm.max_joint_speed == 1.5
+    assert (arm.standing, arm.tolerance, arm.has_feedback) == (0.03, 0.04, True)
+    assert arm.pose is None and not arm.takes_poses
+    settings = resource_of(configured('arm')).actuator
+    assert settings.rest == RestSettings(0.03, dwell=0.3, patience=0.5) and not settings.leads
+
+
+def test_what_others_say() -> None:
+    """Offsets and feedback."""
+    gantry = properties_of(configured('gantry'), Senses())
+    assert gantry.offsets_m == (0.0,) and gantry.home_m == () and gantry.has_feedback
+    assert resource_of(configured('gantry')).actuator.leads
+    gripper = properties_of(configured('gripper'), Senses())
+    assert gripper.prismatic and not gripper.has_feedback and gripper.standing == 0.003
+    servo = properties_of(configured('servo'), Senses())
+    assert servo.offset_deg == -90.0 and servo.standing == 0.01
+    assert configured('servo').fastest == pytest.approx(math.pi / 2)
+    base = properties_of(configured('base'), Senses())
+    assert not base.has_odometry
+    assert resource_of(configured('base')).actuator.rest is not None
