@@ -1,0 +1,85 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Plays faults one after the other, and keeps a scene as long as it is good for the next."""
+
+from itertools import cycle
+from pathlib import Path
+import time
+
+import dds_environment
+from draw import Drawn
+from parts import guard_exists, Stalls
+from profiles import VARIANTS
+from scene import Scene, scratch
+from trial import CouldNotRun, Result, Trial
+
+# Scenes take turns: a domain is used again when Fast DDS has forgotten who was killed in it.
+DOMAINS = 8
+
+
+class Stage:
+    """One scene at a time. guard: whether scenes have one; breakage: see scene.Scene."""
+
+    def __init__(self, folder: Path, *, guard: bool | None = None, breakage: str = '') -> None:
+        scratch(folder)
+        self._folder = folder
+        self._guard = guard_exists() if guard is None else guard
+        self._breakage = breakage
+        self._domains = cycle([dds_environment.claim_domain() for _ in range(DOMAINS)])
+        self._scene: Scene | None = None
+        self._stalls = Stalls()
+        self._stalls.wait_ready()
+        self.last_logs = ''
+
+    def play(self, drawn: Drawn) -> Result:
+        """Make one fault and judge it."""
+        kind = drawn.kind
+        result = Result(kind.name, drawn.seed, drawn.variant, kind.bound)
+        result.not_shown = kind.missing()
+        if result.not_shown:
+            return result
+        began = time.monotonic()
+        scene = None
+        try:
+            scene = self._fitting(drawn)
+            trial = Trial(scene, drawn.seed, self._stalls)
+            try:
+                kind.act(trial)
+                trial.judge(result)
+            finally:
+                trial.spoiled |= kind.spoils
+                self._clean_up(trial)
+        # A fault that could not be made is not shown, and says so; it is no success.
+        except (CouldNotRun, AssertionError, OSError) as problem:
+            result.problems.append(f'{type(problem).__name__}: {problem}')
+            self._end_scene()
+        if not result.good:
+            self.last_logs = scene.logs() if scene is not None else ''
+            self._end_scene()
+        result.took = time.monotonic() - began
+        return result
+
+    def close(self) -> None:
+        """End everything."""
+        self._end_scene()
+        self._stalls.finish()
+
+    def _fitting(self, drawn: Drawn) -> Scene:
+        scene, variant = self._scene, VARIANTS[drawn.variant]
+        if scene is not None and scene.alive and (
+                scene.profile == drawn.kind.profile and scene.variant == variant):
+            return scene
+        self._end_scene()
+        self._scene = Scene(self._folder, drawn.kind.profile, variant, next(self._domains),
+                            guard=self._guard, breakage=self._breakage)
+        return self._scene
+
+    def _clean_up(self, trial: Trial) -> None:
+        trial.clean_up()
+        if trial.spoiled or not trial.scene.alive:
+            self._end_scene()
+
+    def _end_scene(self) -> None:
+        scene, self._scene = self._scene, None
+        if scene is not None:
+            scene.close()
