@@ -42,13 +42,17 @@ class Network:
 
     def pull(self, cable: str) -> None:
         """Take a cable out: nothing gets through, and nobody is told."""
-        _ip('-n', self._names[cable], 'link', 'set', 'cable', 'down')
+        # Not the link itself: the kernel may take a second to notice that a link is up again.
+        for space, device in self._ends(cable):
+            _run('tc', '-n', space, 'qdisc', 'add', 'dev', device, 'root', 'pfifo', 'limit', '0')
 
     def plug(self, cable: str) -> None:
         """Put a cable in again."""
-        _ip('-n', self._names[cable], 'link', 'set', 'cable', 'up')
-        # The kernel forgets the route of multicast with the link.
-        _ip('-n', self._names[cable], 'route', 'replace', 'default', 'dev', 'cable')
+        for space, device in self._ends(cable):
+            _run('tc', '-n', space, 'qdisc', 'del', 'dev', device, 'root')
+
+    def _ends(self, cable: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (self._names['bridge'], cable), (self._names[cable], 'cable')
 
     def close(self) -> None:
         """Remove everything; the cables go with their ends."""
@@ -72,16 +76,24 @@ def missing() -> str:
     """Say why there can be no network of our own; empty when there can."""
     if os.geteuid() != 0:
         return 'network namespaces need root'
-    if shutil.which('ip') is None:
+    if not (shutil.which('ip') and shutil.which('tc')):
         return 'iproute2 is not installed'
     try:
-        Network().close()
+        space = Network()
+        try:
+            space.pull('client')
+        finally:
+            space.close()
     except OSError as problem:
         return f'no network namespaces here: {problem}'
     return ''
 
 
 def _ip(*arguments: str) -> None:
-    done = subprocess.run(['ip', *arguments], check=False, capture_output=True, text=True)
+    _run('ip', *arguments)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f'ip {" ".join(arguments)}: {done.stderr.strip()}')
+        raise OSError(f'{" ".join(command)}: {done.stderr.strip()}')

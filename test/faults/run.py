@@ -21,7 +21,10 @@ os.environ['PYTHONPATH'] = os.pathsep.join(
 sys.path[1:1] = [str(ROOT), str(ROOT / 'test')]
 import dds_environment  # noqa: E402
 from draw import plan  # noqa: E402
+import faults_bridge  # noqa: E402,F401
 import faults_client  # noqa: E402,F401
+import faults_driver  # noqa: E402,F401
+import faults_surroundings  # noqa: E402,F401
 from kinds import KINDS  # noqa: E402
 from stage import Stage  # noqa: E402
 
@@ -34,7 +37,8 @@ def main() -> int:
     parser.add_argument('--only', nargs='*', default=[])
     options = parser.parse_args()
     seed = secrets.randbelow(10 ** 6) if options.seed is None else options.seed
-    drawn = plan([KINDS[name] for name in options.only or KINDS], options.faults, seed)
+    drawn = plan([KINDS[name] for name in options.only or KINDS], options.faults, seed,
+                 options.variant)
     dds_environment.isolate()
     results = []
     with tempfile.TemporaryDirectory(prefix='viam_session_bridge_faults.') as folder:
@@ -42,7 +46,9 @@ def main() -> int:
         try:
             for one in drawn:
                 result = stage.play(one)
-                print(result, flush=True)
+                print(str(result)[7:], flush=True)
+                if not result.good:
+                    print(stage.last_logs, file=sys.stderr)
                 results.append(result)
         finally:
             stage.close()

@@ -11,11 +11,11 @@ from random import Random
 import time
 from typing import Any
 
-from parts import Line, PlainClient, SdkClient, Stalls
-from processes import Client, wait_until
-from profiles import FULL_SPEED
+from parts import Line, PlainClient, Publisher, SdkClient, Stalls
+from processes import Client, Program, wait_until
+from profiles import BASES, FULL_SPEED
 from scene import Scene
-from verdict import judge_rest, judge_steady, Judgement, Rest, Sample, Steady
+from verdict import judge_rest, judge_steady, Judgement, Rest, Sample, STANDSTILL, Steady
 
 # A command that was refused because of a stall of the host is given again, so often.
 ATTEMPTS = 5
@@ -29,6 +29,18 @@ FRESH = 0.12
 
 # Rest is looked at for so long (s) after a bound at least.
 DWELL = 0.3
+
+
+class Ending:
+    """Kills a program in the end, if it still runs."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def close(self) -> None:
+        """Kill it."""
+        if self._program.process.poll() is None:
+            self._program.process.kill()
 
 
 class CouldNotRun(Exception):
@@ -153,6 +165,36 @@ class Trial:
         self._pulled.discard(cable)
         return time.monotonic()
 
+    def odometry(self, mode: str) -> float:
+        """Have odometry tell something else (robot.py); returns when (s). Mended in the end."""
+        at = time.monotonic()
+        self.scene.robot.send(do='odometry', mode=mode)
+        return at
+
+    def joystick(self, base: str, speed: float) -> Publisher:
+        """Start another node that commands a base (m/s) all the time; it is heard on return."""
+        other = self.scene.publisher(
+            f'--topic={self.scene.namespace}/{base}/cmd_vel', f'--speed={speed}', '--rate=20')
+        self.keep(Ending(other))
+        wait_until(lambda: self._told(base, speed), 'the other publisher is heard')
+        return other
+
+    def make_sick(self, **order: Any) -> float:
+        """Make the bridge sick (broken_bridge.py); returns when (s)."""
+        at = time.monotonic()
+        self.scene.bridge.send(**order)
+        return at
+
+    def matched(self, base: str, since: float) -> float:
+        """Return when (s) the robot found somebody who commands a base, after an instant (s)."""
+        return wait_until(lambda: next((
+            at for name, at in list(self.scene.robot.matches) if name == base and at >= since),
+            None), f'{base} is matched anew')
+
+    def _told(self, base: str, speed: float) -> bool:
+        return any(abs(sample.target - speed) < 1e-6
+                   for life in self.scene.recorder.lives(base, self.began) for sample in life)
+
     # ---- demands --------------------------------------------------------------------------------
 
     def demand_rest(self, since: float, bound: float, base: str = 'base', *,
@@ -186,7 +228,8 @@ class Trial:
 
     def _rests_now(self, base: str, foreign: float | None) -> bool:
         sample = self.scene.recorder.newest(base, self.scene.robot.life)
-        return sample is None or not sample.moves or sample.target == foreign
+        return sample is None or not sample.moves or (
+            foreign is not None and abs(sample.target - foreign) < STANDSTILL)
 
     def _braking(self, base: str, since: float) -> float:
         """Return how long (s) the robot brakes from the most it did lately."""
@@ -239,6 +282,25 @@ class Trial:
             raise CouldNotRun(str(problem)) from problem
         return recorder.lives(base, since)
 
+    def timeline(self) -> str:
+        """Return what was demanded and how the robot moved, in seconds of the trial."""
+        lines = [f'{demand.since - self.began:8.3f}  {demand.base}: demanded within '
+                 f'{demand.bound:g} s: rest' for demand in self._rests]
+        lines += [f'{demand.since - self.began:8.3f}  {demand.base}: demanded until '
+                  f'{demand.until - self.began:.3f}: {demand.speed:g} m/s'
+                  for demand in self._steadies]
+        lines += [f'{began - self.began:8.3f}  the host stood still for {ended - began:.3f} s'
+                  for began, ended in self._stalls.since(self.began)]
+        for base in BASES:
+            for life in self.scene.recorder.lives(base, self.began):
+                known: tuple[float, float] | None = None
+                for sample in life:
+                    if (sample.speed, sample.target) != known:
+                        lines.append(f'{sample.at - self.began:8.3f}  {base}: {sample.speed:.3f} '
+                                     f'm/s towards {sample.target:.3f} m/s')
+                    known = sample.speed, sample.target
+        return '\n'.join(sorted(lines))
+
     def clean_up(self) -> None:
         """End all clients; the scene is spoiled unless the robot rests then."""
         for cable in list(self._pulled):
@@ -251,8 +313,10 @@ class Trial:
             else:
                 one.close()
         if not self.spoiled and self.scene.alive:
+            if self.scene.profile.odometry:
+                self.odometry('follow')
             try:
-                for base in ('base', 'second'):
+                for base in BASES:
                     self.wait_speed(0.0, base)
             except AssertionError:
                 self.spoiled = True

@@ -38,7 +38,8 @@ class Rest:
     The robot must stand still from ``since + bound`` on, and brake no longer than it must.
 
     since: when the fault happened. until: when this demand ends (s). foreign: a speed (m/s) that
-    somebody else commands all the time; motion towards it is not the product's.
+    somebody else commands all the time; motion towards it, and braking from it, is not the
+    product's.
     """
 
     base: str
@@ -120,8 +121,9 @@ def judge_rest(demand: Rest, lives: Iterable[Sequence[Sample]], stalls: Iterable
     is taken off, because the product could not act in it.
     """
     def counts(sample: Sample) -> bool:
-        return sample.moves and (
-            demand.foreign is None or abs(sample.target - demand.foreign) > STANDSTILL)
+        if demand.foreign is None:
+            return sample.moves
+        return min(abs(sample.target), abs(sample.target - demand.foreign)) > STANDSTILL
 
     moving = within(spans(lives, demand.until, counts), demand.since, demand.until)
     late = length(within(moving, demand.since + demand.bound + braking, demand.until))

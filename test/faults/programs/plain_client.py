@@ -16,7 +16,12 @@ from typing import Any
 import grpc
 from viam.proto.common import Vector3
 from viam.proto.component.base import SetPowerRequest, SetPowerResponse, StopRequest, StopResponse
-from viam.proto.robot import ResourceNamesRequest, ResourceNamesResponse
+from viam.proto.robot import (
+    ResourceNamesRequest,
+    ResourceNamesResponse,
+    StartSessionRequest,
+    StartSessionResponse,
+)
 
 TIMEOUT = 10.0  # s
 
@@ -43,6 +48,15 @@ class PlainClient:
     def stop(self, base: str) -> None:
         """Stop a base."""
         self._call('viam.component.base.v1.BaseService/Stop', StopRequest(name=base), StopResponse)
+
+    def start_sessions(self, count: int) -> None:
+        """Start many sessions and use none of them."""
+        for _ in range(count):
+            try:
+                self._call('viam.robot.v1.RobotService/StartSession', StartSessionRequest(),
+                           StartSessionResponse)
+            except grpc.RpcError:
+                pass  # there are too many already
 
     def _call(self, method: str, request: Any, reply: Any) -> Any:
         return self._channel.unary_unary(
