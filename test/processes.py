@@ -297,14 +297,13 @@ class Client(Program):
 
     # viam-sdk pins its protobuf: tools/matrix.py gives it an environment of its own.
     interpreter = os.environ.get('SDK_PYTHON', sys.executable)
-    script = CLIENT
 
     def __init__(self, address: str, *, sessions: bool = True,
                  prefix: Sequence[str] = ()) -> None:
         self.ready = threading.Event()
         self._answers: dict[int, dict[str, Any]] = {}
         self._numbers = count(1)
-        super().__init__(self.script, address, *([] if sessions else ['--disable-sessions']),
+        super().__init__(CLIENT, address, *([] if sessions else ['--disable-sessions']),
                          prefix=prefix)
 
     def take(self, entry: dict[str, Any]) -> None:
@@ -347,8 +346,6 @@ class Client(Program):
 class Bridge(Program):
     """The bridge itself, on a free port, in a namespace of its own."""
 
-    program: Sequence[str] = ('-m', 'viam_session_bridge.main')
-
     def __init__(self, file: Path, parameters: dict[str, Any], *,
                  namespace: str | None = None, arguments: Sequence[str] = (),
                  prefix: Sequence[str] = ()) -> None:
@@ -356,7 +353,7 @@ class Bridge(Program):
         self.node = f'{self.namespace}/viam_session_bridge'
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         super().__init__(
-            *self.program, '--ros-args', '-r', f'__ns:={self.namespace}',
+            '-m', 'viam_session_bridge.main', '--ros-args', '-r', f'__ns:={self.namespace}',
             '--params-file', file, *arguments, prefix=prefix)
 
     def wait_ready(self) -> None:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 import fcntl
 import importlib.util
+from itertools import count
 import os
 from pathlib import Path
 import socket
@@ -131,10 +132,16 @@ class Stalls(Ready):
 class FaultyBridge(Bridge):
     """The real bridge, whose output may be left unread."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    program: Sequence[str] = ('-m', 'viam_session_bridge.main')
+
+    def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         self._reading = threading.Event()
         self._reading.set()
-        super().__init__(*arguments, **options)
+        self.namespace = namespace
+        self.node = f'{namespace}/viam_session_bridge'
+        Program.__init__(
+            self, *self.program, '--ros-args', '-r', f'__ns:={namespace}', '--params-file', file,
+            prefix=prefix)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -173,20 +180,31 @@ class SickBridge(FaultyBridge):
 class Guard(Ready):
     """The real guard."""
 
-    def __init__(self, namespace: str, file: Path, arguments: Sequence[str] = (),
-                 prefix: Sequence[str] = ()) -> None:
+    def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         super().__init__(
             '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={namespace}',
-            '--params-file', file, *arguments, prefix=prefix)
+            '--params-file', file, prefix=prefix)
 
 
-class SdkClient(Client):
+class FaultyClient(Client):
+    """A client program of this suite; takes orders as the one of the system tests does."""
+
+    script: Path
+
+    def __init__(self, *arguments: str, prefix: Sequence[str] = ()) -> None:
+        self.ready = threading.Event()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._numbers = count(1)
+        Program.__init__(self, self.script, *arguments, prefix=prefix)
+
+
+class SdkClient(FaultyClient):
     """A real Viam SDK program."""
 
     script = PROGRAMS / 'sdk_client.py'
 
 
-class PlainClient(Client):
+class PlainClient(FaultyClient):
     """A program on gRPC itself, without a session."""
 
     script = PROGRAMS / 'plain_client.py'

@@ -123,14 +123,15 @@ class Scene:
 
     def _bridge(self) -> FaultyBridge:
         kind = SickBridge if self.profile.sick or self._breakage else FaultyBridge
-        return self._keep(kind(
-            self._folder / f'bridge{len(self._programs)}.yaml', self._parameters,
-            namespace=self.namespace, prefix=self._product_prefix()))
+        return self._keep(kind(self.namespace, self._file(), self._product_prefix()))
 
     def _guard(self) -> Guard:
-        file = self._folder / f'guard{len(self._programs)}.yaml'
+        return self._keep(Guard(self.namespace, self._file(), self._product_prefix()))
+
+    def _file(self) -> Path:
+        file = self._folder / 'parameters.yaml'
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': self._parameters}}))
-        return self._keep(Guard(self.namespace, file, prefix=self._product_prefix()))
+        return file
 
     # ---- surroundings ---------------------------------------------------------------------------
 

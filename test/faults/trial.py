@@ -89,7 +89,7 @@ class Trial:
                place: str = 'client') -> SdkClient:
         """Start an SDK program that is connected."""
         return self._connect(SdkClient(
-            address or self.scene.bridge.address, sessions=sessions,
+            address or self.scene.bridge.address, *([] if sessions else ['--disable-sessions']),
             prefix=self.scene.prefix(place)))
 
     def plain_client(self) -> PlainClient:
