@@ -195,6 +195,7 @@ def bridge_and_guard_restarted(trial: Trial) -> None:
     # Nobody was there to stop it: the bound begins when the newcomer was matched.
     trial.demand_rest(trial.matched('base', restarted), BRIDGE_GONE, watch=0.5)
     trial.scene.wait_bridge()
+    trial.scene.guard.wait_ready()
 
 
 @kind(AT_ONCE, 'SIGKILL to the guard, then to the client; without a guard nothing moves',

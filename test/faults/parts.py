@@ -177,13 +177,17 @@ class SickBridge(FaultyBridge):
     program = (str(HERE / 'broken_bridge.py'),)
 
 
-class Guard(Ready):
+class Guard(Program):
     """The real guard."""
 
     def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         super().__init__(
             '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={namespace}',
             '--params-file', file, prefix=prefix)
+
+    def wait_ready(self) -> None:
+        """Wait until it watches."""
+        self.wait_logged('guarding ')
 
 
 class FaultyClient(Client):

@@ -59,7 +59,7 @@ class Scene:
         self._step = self._folder / 'step'
         self._parameters = profile.parameters(guard)
         self.guard: Guard | None = None
-        self.others: list[Program] = []
+        self.others: list[Publisher] = []
         try:
             self._start(guard)
         except BaseException:
@@ -78,8 +78,9 @@ class Scene:
         self.bridge = self._bridge()
         if guard:
             self.guard = self._guard()
-        for one in (self.robot, self.recorder, *self.others):
-            one.wait_ready()  # type: ignore[attr-defined]
+        for one in (self.robot, self.recorder, self.guard, *self.others):
+            if one is not None:
+                one.wait_ready()
         self.wait_bridge()
         wait_until(lambda: all(self.recorder.newest(base, self.robot.life) for base in BASES),
                    'the recorder has found the robot')
