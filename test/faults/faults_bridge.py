@@ -29,9 +29,7 @@ def bridge_killed(trial: Trial) -> None:
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge in a MoveStraight', needs_guard=True, spoils=True)
 def bridge_killed_in_a_move(trial: Trial) -> None:
     client = trial.client()
-    client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-    trial.wait_speed(0.4)
-    trial.pause(0.0, 0.5)
+    trial.move(client)
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
 
 

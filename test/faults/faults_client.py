@@ -136,9 +136,7 @@ def plain_client_killed(trial: Trial) -> None:
 @kind(AT_ONCE, 'SIGKILL to a client that waits in a MoveStraight of ten seconds', weight=2)
 def client_killed_in_a_move(trial: Trial) -> None:
     client = trial.client()
-    client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-    trial.wait_speed(0.4)
-    trial.pause(0.05, 0.5)
+    trial.move(client)
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
@@ -146,9 +144,7 @@ def client_killed_in_a_move(trial: Trial) -> None:
       weight=2)
 def session_lost_in_a_move(trial: Trial) -> None:
     client = trial.client()
-    order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-    trial.wait_speed(0.4)
-    trial.pause(0.3, 0.6)
+    order = trial.move(client)
     at = client.freeze()
     trial.demand_rest(at, FROZEN)
     thawed = client.signal(signal.SIGCONT)

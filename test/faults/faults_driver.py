@@ -115,9 +115,7 @@ def odometry_of_another(trial: Trial) -> None:
       profile=ODOMETRY, weight=2)
 def odometry_lost_in_a_move(trial: Trial) -> None:
     client = trial.client()
-    order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-    trial.wait_speed(0.4)
-    trial.pause(0.0, 0.5)
+    order = trial.move(client)
     at = trial.odometry(trial.random.choice(['silent', 'frozen', 'not_a_number']))
     trial.demand_rest(at, FEEDBACK_TIMEOUT + SLACK, watch=0.3)
     trial.odometry('follow')

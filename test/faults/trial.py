@@ -131,6 +131,17 @@ class Trial:
                     return speed
         raise CouldNotRun(f'{base} did not get to {speed:.3f} m/s: {answer}')
 
+    def move(self, client: Client) -> int:
+        """Have the base make a MoveStraight of ten seconds; returns the number of the order."""
+        for _ in range(ATTEMPTS):
+            order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
+            wait_until(lambda: client.answered(order) or self._has(0.4), 'the move')
+            if not client.answered(order):
+                self.pause(0.05, 0.5)
+                if not client.answered(order):
+                    return order
+        raise CouldNotRun(f'no move was begun: {client.answer(order)}')
+
     def speed(self, base: str = 'base') -> float:
         """Return how fast the base goes (m/s), by the newest that was recorded."""
         sample = self.scene.recorder.newest(base, self.scene.robot.life)
@@ -138,8 +149,10 @@ class Trial:
 
     def wait_speed(self, speed: float, base: str = 'base', patience: float = 10.0) -> None:
         """Wait until a base has a speed (m/s)."""
-        wait_until(lambda: abs(self.speed(base) - speed) < 0.005, f'{base} at {speed:.3f} m/s',
-                   patience)
+        wait_until(lambda: self._has(speed, base), f'{base} at {speed:.3f} m/s', patience)
+
+    def _has(self, speed: float, base: str = 'base') -> bool:
+        return abs(self.speed(base) - speed) < 0.005
 
     def _reaches(self, base: str, speed: float) -> bool:
         try:
