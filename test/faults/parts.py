@@ -137,6 +137,7 @@ class FaultyBridge(Bridge):
     def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         self._reading = threading.Event()
         self._reading.set()
+        self._waiting = threading.Event()
         self.namespace = namespace
         self.node = f'{namespace}/viam_session_bridge'
         Program.__init__(
@@ -146,7 +147,9 @@ class FaultyBridge(Bridge):
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self._reading.wait()
+            if not self._reading.is_set():
+                self._waiting.set()
+                self._reading.wait()
             self.log.append(line.rstrip())
 
     def fill_log(self) -> None:
@@ -157,6 +160,9 @@ class FaultyBridge(Bridge):
         # A description of our own: the bridge must find its own one blocking, as ever.
         pipe = os.open(f'/proc/{self.process.pid}/fd/1', os.O_WRONLY | os.O_NONBLOCK)
         try:
+            # The reader takes what is there once more before it learns that it must wait.
+            os.write(pipe, b'\n')
+            assert self._waiting.wait(PATIENCE)
             for size in (_PAGE, 1):
                 try:
                     while True:

@@ -39,7 +39,7 @@ class Stage:
         if result.not_shown:
             return result
         began = time.monotonic()
-        scene, timeline = None, ''
+        story = ''
         try:
             scene = self._fitting(drawn)
             trial = Trial(scene, drawn.seed, self._stalls)
@@ -47,7 +47,7 @@ class Stage:
                 kind.act(trial)
                 trial.judge(result)
             finally:
-                timeline = trial.timeline()
+                story = f'{scene.logs()}\n--- robot\n{trial.timeline()}'
                 trial.spoiled |= kind.spoils
                 self._clean_up(trial)
         # A fault that could not be made is not shown, and says so; it is no success.
@@ -55,7 +55,7 @@ class Stage:
             result.problems.append(f'{type(problem).__name__}: {problem}')
             self._end_scene()
         if not result.good:
-            self.last_logs = f'{scene.logs() if scene else ""}\n--- robot\n{timeline}'
+            self.last_logs = story
             self._end_scene()
         result.took = time.monotonic() - began
         return result
