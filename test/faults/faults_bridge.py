@@ -6,7 +6,6 @@ import signal
 import time
 
 from kinds import AT_ONCE, BRIDGE_GONE, kind
-from processes import PATIENCE
 from profiles import SICK
 from trial import Trial
 
@@ -127,8 +126,9 @@ def bridge_thread_ended(trial: Trial) -> None:
     thread = trial.random.choice(['pump', 'ros-executor', 'grpc'])
     at = trial.make_sick(do='end_thread', name=thread)
     trial.demand_rest(at, BRIDGE_GONE)
-    status = trial.scene.bridge.ended(PATIENCE)
-    trial.expect(status > 0, f'{thread} ended, and the bridge with exit status {status}')
+    status = trial.exit_status()
+    trial.expect(status is not None and status > 0,
+                 f'{thread} ended, and the bridge with exit status {status}')
 
 
 @kind(BRIDGE_GONE, 'SIGTERM, SIGINT or SIGHUP to the bridge', spoils=True, quick=True, weight=2)
@@ -138,7 +138,7 @@ def bridge_terminated(trial: Trial) -> None:
     number = trial.random.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     at = trial.scene.bridge.signal(number)
     trial.demand_rest(at, BRIDGE_GONE)
-    status = trial.scene.bridge.ended(PATIENCE)
+    status = trial.exit_status()
     trial.expect(status == 0, f'after {number.name} the bridge ended with exit status {status}')
 
 

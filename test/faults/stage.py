@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays faults one after the other, and keeps a scene as long as it is good for the next."""
 
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 import time
@@ -17,19 +18,29 @@ from trial import CouldNotRun, Result, Trial
 DOMAINS = 8
 
 
-class Stage:
-    """One scene at a time. guard: whether scenes have one; breakage: see scene.Scene."""
+def claim_domains() -> Iterator[int]:
+    """Return ROS domains that no other test run uses, again and again."""
+    return cycle([dds_environment.claim_domain() for _ in range(DOMAINS)])
 
-    def __init__(self, folder: Path, *, guard: bool | None = None, breakage: str = '') -> None:
+
+class Stage:
+    """
+    One scene at a time.
+
+    domains: where scenes may be, see claim_domains. guard: whether they have one; by default where
+    this version has it. breakage: see scene.Scene.
+    """
+
+    def __init__(self, folder: Path, domains: Iterator[int], *, guard: bool | None = None, breakage: str = '') -> None:
         scratch(folder)
         self._folder = folder
         self._guard = guard_exists() if guard is None else guard
         self._breakage = breakage
-        self._domains = cycle([dds_environment.claim_domain() for _ in range(DOMAINS)])
+        self._domains = domains
         self._scene: Scene | None = None
         self._stalls = Stalls()
         self._stalls.wait_ready()
-        self.last_logs = ''
+        self.last_story = ''
 
     def play(self, drawn: Drawn) -> Result:
         """Make one fault and judge it."""
@@ -50,12 +61,13 @@ class Stage:
                 story = f'{scene.logs()}\n--- robot\n{trial.timeline()}'
                 trial.spoiled |= kind.spoils
                 self._clean_up(trial)
-        # A fault that could not be made is not shown, and says so; it is no success.
+        # No success, and no proof of anything else either.
         except (CouldNotRun, AssertionError, OSError) as problem:
+            result.could_not_run = True
             result.problems.append(f'{type(problem).__name__}: {problem}')
             self._end_scene()
         if not result.good:
-            self.last_logs = story
+            self.last_story = story
             self._end_scene()
         result.took = time.monotonic() - began
         return result

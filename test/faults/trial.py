@@ -31,6 +31,10 @@ FRESH = 0.12
 DWELL = 0.3
 
 
+# A bridge that was asked to end, or must, has ended after so long (s): launch kills it then.
+EXIT_PATIENCE = 6.0
+
+
 class Ending:
     """Kills a program in the end, if it still runs."""
 
@@ -49,7 +53,12 @@ class CouldNotRun(Exception):
 
 @dataclass
 class Result:
-    """What came of a trial. unsafe, stalled, reaction: seconds, see verdict.Judgement."""
+    """
+    What came of a trial. unsafe, stalled, reaction: seconds, see verdict.Judgement.
+
+    not_shown: why it cannot be run here. could_not_run: it can, and still the fault was not made;
+    that is a problem, too.
+    """
 
     kind: str
     seed: int
@@ -60,6 +69,7 @@ class Result:
     reaction: float | None = None
     problems: list[str] = field(default_factory=list)
     not_shown: str = ''
+    could_not_run: bool = False
     took: float = 0.0
 
     @property
@@ -197,6 +207,13 @@ class Trial:
         at = time.monotonic()
         self.scene.bridge.send(**order)
         return at
+
+    def exit_status(self) -> int | None:
+        """Return the exit status of the bridge; None when it does not end in time."""
+        try:
+            return self.scene.bridge.ended(EXIT_PATIENCE)
+        except AssertionError:
+            return None
 
     def matched(self, base: str, since: float) -> float:
         """Return when (s) the robot found somebody who commands a base, after an instant (s)."""
