@@ -1,0 +1,242 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Deliberate breakages of the product, each of which some kind of fault must catch.
+
+They replace methods of the real parts in the bridge's own process (broken_bridge.py), so that the
+product needs no switch for them. One that no longer fits the product fails when it is applied.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+import math
+import threading
+import time
+from typing import Any
+
+PULSE_PERIOD = 0.05  # s
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """
+    One breakage: what is broken, the kind that must catch it, and how it is done.
+
+    guard: False for a scene without a guard. needs_guard: means nothing in a version without one.
+    """
+
+    name: str
+    text: str
+    caught_by: str
+    apply: Callable[[], None]
+    guard: bool
+    needs_guard: bool
+
+
+BREAKAGES: dict[str, Breakage] = {}
+
+
+def breakage(text: str, caught_by: str, *, guard: bool = True, needs_guard: bool = False,
+             ) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a function that breaks the product."""
+    def register(apply: Callable[[], None]) -> Callable[[], None]:
+        BREAKAGES[apply.__name__] = Breakage(
+            apply.__name__, text, caught_by, apply, guard, needs_guard)
+        return apply
+    return register
+
+
+def _part(module: str, name: str) -> Any:
+    return getattr(import_module(f'viam_session_bridge.{module}'), name)
+
+
+def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a method by what is made of it; fails when the product has no such method."""
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+@breakage('there is no guard', 'bridge_killed', guard=False, needs_guard=True)
+def no_guard() -> None:
+    pass
+
+
+@breakage('a bridge moves without a guard, though one is required', 'guard_killed',
+          needs_guard=True)
+def guard_not_required() -> None:
+    cover = _part('core.standing', 'Standing')
+    _replace(cover, 'admit', lambda old: lambda self, name, now: None)
+    _replace(cover, 'covered', lambda old: lambda self, name, now: True)
+
+
+@breakage('pulses come from a thread of their own and outlive a stuck stop loop',
+          'bridge_driver_blocked', needs_guard=True)
+def pulses_from_a_timer() -> None:
+    port = _part('ros.pulse', 'BridgePort')
+    encode = _part('ros.pulse', 'encode_pulse')
+    newest: list[Any] = []
+
+    def send(self: Any) -> None:
+        sequence = 0
+        while True:
+            time.sleep(PULSE_PERIOD)
+            if newest:
+                sequence = max(sequence + 1, newest[-1].sequence)
+                self._publisher.publish(type_of_message(
+                    data=encode(replace(newest[-1], sequence=sequence))))
+
+    type_of_message = _part('ros.pulse', 'String')
+
+    def tell(self: Any, outputs: Any) -> None:
+        if outputs.pulse is not None:
+            if not newest:
+                threading.Thread(target=send, args=(self,), daemon=True).start()
+            newest.append(outputs.pulse)
+    _replace(port, 'tell', lambda old: tell)
+
+
+@breakage('a bridge that starts stops nobody', 'bridge_and_guard_restarted', needs_guard=True)
+def no_stop_on_start() -> None:
+    # Neither at once nor when it finds a driver, which its own memory would make it do.
+    first = _part('core.first_stops', 'FirstStops')
+    _replace(first, 'due', lambda old: lambda self, now: [])
+    _replace(first, 'lasting', lambda old: lambda self: [])
+    late_driver_ignored()
+
+
+@breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
+def rivals_ignored() -> None:
+    _replace(_part('core.standing', 'Standing'), 'hear', lambda old: lambda self, pulse, now: None)
+
+
+@breakage('a stop is sent once and never again', 'another_publisher_without_feedback')
+def no_repeat() -> None:
+    def make(poll: Any) -> Any:
+        def poll_once(self: Any, now: float) -> Any:
+            output = poll(self, now)
+            if output is not None and output.setpoint is None:
+                self._next_output = math.inf
+            return output
+        return poll_once
+    _replace(_part('core.actuator', 'Actuator'), 'poll', make)
+
+
+@breakage('a bridge that was frozen goes on as if nothing had happened', 'bridge_thawed')
+def no_fence() -> None:
+    supervisor = _part('core.supervisor', 'Supervisor')
+    _replace(supervisor, '_fence', lambda old: lambda self, now: None)
+    if hasattr(supervisor, '_stall'):
+        supervisor._stall = lambda self, now: None
+
+
+@breakage('a motion that was stopped for a stall is taken up again', 'bridge_thawed')
+def stall_forgiven() -> None:
+    supervisor = _part('core.supervisor', 'Supervisor')
+    stalled = _part('core.states', 'Reason').STALLED
+    kept: dict[str, Any] = {}
+
+    def stop(old: Any) -> Any:
+        def keep(self: Any, name: str, now: float, reason: Any = None) -> Any:
+            actuator = self._actuators[name]
+            if reason is stalled:
+                kept[name] = now + 0.3, actuator.motion, actuator.claim
+            return old(self, name, now) if reason is None else old(self, name, now, reason)
+        return keep
+
+    def poll(old: Any) -> Any:
+        def revive(self: Any, now: float) -> Any:
+            for name in [name for name, (at, _, _) in kept.items() if now >= at]:
+                _, motion, claim = kept.pop(name)
+                self._actuators[name].command(motion, claim, self._next_epoch(), now)
+                self._touch(name)
+            return old(self, now)
+        return revive
+    _replace(supervisor, 'stop', stop)
+    _replace(supervisor, 'poll', poll)
+
+
+@breakage('looks at the connections are made up: whoever was there is there', 'client_killed')
+def stale_presence() -> None:
+    _replace(_part('rpc.presence', 'Presence'), '_is_present', lambda old: lambda self, one: True)
+
+
+@breakage('a connection without a session holds its motion for ever',
+          'client_without_session_killed')
+def connection_holds_for_ever() -> None:
+    claim_type = _part('core.claims', 'ConnectionClaim')
+    _replace(_part('core.presence', 'Presence'), 'absent', lambda old: lambda self, claim, now: (
+        None if isinstance(claim, claim_type) else old(self, claim, now)))
+
+
+@breakage('sessions never expire', 'client_frozen')
+def sessions_never_expire() -> None:
+    _replace(_part('core.sessions', 'Session'), 'alive', lambda old: lambda self, now: True)
+
+
+@breakage('a call under a dead session brings it to life again',
+          'client_frozen_with_calls_under_way')
+def dead_sessions_revive() -> None:
+    session_type = _part('core.sessions', 'Session')
+
+    def make(beat: Any) -> Any:
+        def revive(self: Any, session: str, entity: str, peer: str, socket: Any,
+                   now: float) -> Any:
+            if self.get(session, now) is None:
+                self._sessions[session] = session_type(
+                    id=session, entity=entity, window=self.settings.heartbeat_window,
+                    deadline=now + self.settings.heartbeat_window, peer=peer)
+            return beat(self, session, entity, peer, socket, now)
+        return revive
+    _replace(_part('core.sessions', 'SessionTable'), 'beat', make)
+
+
+@breakage('the first owner of a motion remains its owner', 'owner_dies_after_takeover')
+def takeover_ignored() -> None:
+    def make(command: Any) -> Any:
+        def keep_owner(self: Any, motion: Any, claim: Any, epoch: int, now: float) -> None:
+            command(self, motion, self.claim or claim, epoch, now)
+        return keep_owner
+    _replace(_part('core.actuator', 'Actuator'), 'command', make)
+
+
+@breakage('a client that is gone is stopped on its first resource only',
+          'client_of_two_bases_killed')
+def one_resource_only() -> None:
+    _replace(_part('core.supervisor', 'Supervisor'), '_absence',
+             lambda old: lambda self, name, now: (
+                 old(self, name, now) if name == next(iter(self._actuators)) else None))
+
+
+@breakage('a driver that comes up is told nothing', 'driver_restarted')
+def late_driver_ignored() -> None:
+    _replace(_part('core.actuator', 'Actuator'), 'driver_appeared',
+             lambda old: lambda self, epoch, now: None)
+
+
+@breakage('a stop counts as done when its hold is over, whatever feedback says',
+          'another_publisher')
+def rest_not_awaited() -> None:
+    _replace(_part('core.rest', 'RestWatch'), 'at_rest',
+             lambda old: lambda self, since, now: True)
+
+
+@breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
+def deaths_ignored() -> None:
+    _replace(_part('main', 'Bridge'), '_died', lambda old: lambda self, problem: None)
+    vitals = import_module('viam_session_bridge.main').__dict__.get('Vitals')
+    if vitals is not None:
+        vitals.silent = lambda self: []
+
+
+@breakage('a bridge that ends leaves everything as it is', 'bridge_terminated', guard=False)
+def no_stop_at_the_end() -> None:
+    _replace(_part('main', 'Bridge'), '_go_down', lambda old: lambda self: 0)
+
+
+@breakage('deadlines are kept by the wall clock', 'wall_clock_stepped')
+def wall_clock_deadlines() -> None:
+    for name in ('Gate', 'BridgeGate'):
+        gate = getattr(import_module('viam_session_bridge.gate'), name, None)
+        if gate is not None:
+            _replace(gate, '__init__', lambda old: lambda self, *arguments: old(
+                self, *arguments[:1], time.time))

@@ -1,0 +1,58 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a kind of fault is, and how kinds are registered; they themselves are in faults_*.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parts import guard_exists
+from profiles import PLAIN, Profile
+from trial import Trial
+
+Act = Callable[[Trial], None]
+
+# The bounds (s) of the promise; the robot's own braking comes on top.
+AT_ONCE = 0.2  # a client that is gone; a partition that has healed
+SLACK = 0.1  # beyond a window
+BRIDGE_GONE = 0.5
+DRIVER_BACK = 0.5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    One kind of fault.
+
+    bound: seconds. spoils: the scene cannot be used afterwards. needs_guard: cannot be shown
+    without one. quick: among the normal tests. weight: how often it is drawn, compared to others.
+    """
+
+    name: str
+    text: str
+    act: Act
+    bound: float
+    profile: Profile
+    spoils: bool
+    needs_guard: bool
+    quick: bool
+    weight: int
+
+    def missing(self) -> str:
+        """Say why it cannot be shown here; empty when it can."""
+        if self.needs_guard and not guard_exists():
+            return 'this version has no guard'
+        return self.profile.missing()
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(bound: float, text: str, *, profile: Profile = PLAIN, spoils: bool = False,
+         needs_guard: bool = False, quick: bool = False, weight: int = 1) -> Callable[[Act], Act]:
+    """Register a function as a kind of fault; the kind has its name."""
+    def register(act: Act) -> Act:
+        name = act.__name__
+        KINDS[name] = Kind(
+            name, text, act, bound, profile, spoils, needs_guard, quick, weight)
+        return act
+    return register

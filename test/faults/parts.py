@@ -1,0 +1,329 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The processes of a scene, and what each says: robot, recorder, bridge, guard, clients.
+
+Here belongs how one of them is started and spoken to; which of them a fault needs is in profiles
+and kinds. Instants are seconds of time.monotonic(), which all of them share.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+import fcntl
+import importlib.util
+from itertools import count
+import os
+from pathlib import Path
+import socket
+import threading
+import time
+from typing import Any, NamedTuple
+
+from processes import Bridge, Client, PATIENCE, Program, wait_until
+from verdict import Sample, Span
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / 'programs'
+
+# fcntl(2); Python names it from 3.10 on, but not on every system.
+_F_SETPIPE_SZ = getattr(fcntl, 'F_SETPIPE_SZ', 1031)
+_PAGE = 4096
+
+
+def guard_exists() -> bool:
+    """Tell whether this version has a guard."""
+    return importlib.util.find_spec('viam_session_bridge.guard') is not None
+
+
+class Ready(Program):
+    """A program that says when it is ready."""
+
+    def __init__(self, *arguments: str | Path, prefix: Sequence[str] = ()) -> None:
+        self.ready = threading.Event()
+        super().__init__(*arguments, prefix=prefix)
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Note that it is ready."""
+        if entry.get('event') == 'ready':
+            self.ready.set()
+
+    def wait_ready(self) -> None:
+        """Wait until it is ready."""
+        wait_until(lambda: self.ready.is_set() or self.process.poll() is not None,
+                   f'{self.name} is ready')
+        assert self.ready.is_set(), f'{self.name} did not come up:\n{self.text}'
+
+
+class Robot(Ready):
+    """The simulated robot; bases that come up with a speed (m/s) are written NAME=SPEED."""
+
+    def __init__(self, namespace: str, *bases: str, deceleration: float, reliability: str,
+                 odometry: bool, prefix: Sequence[str] = ()) -> None:
+        self.matches: list[tuple[str, float]] = []
+        super().__init__(
+            PROGRAMS / 'robot.py', f'--namespace={namespace}',
+            *(f'--base={base}' for base in bases), f'--deceleration={deceleration}',
+            f'--reliability={reliability}', *(['--odometry'] if odometry else []), prefix=prefix)
+        self.life = str(self.process.pid)
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Note when its command topics were matched."""
+        super().take(entry)
+        if entry.get('event') == 'matched' and entry['change'] > 0:
+            self.matches.append((entry['base'], entry['at']))
+
+    def wait_matched(self, base: str) -> float:
+        """Return when (s) somebody who commands this base was found first."""
+        return wait_until(
+            lambda: next((at for name, at in list(self.matches) if name == base), None),
+            f'{base} is matched')
+
+
+class Recorder(Ready):
+    """What the robot truly did: samples by base and by life of the robot."""
+
+    def __init__(self, namespace: str, prefix: Sequence[str] = ()) -> None:
+        self._tracks: dict[str, dict[str, list[Sample]]] = defaultdict(dict)
+        self._lock = threading.Lock()
+        super().__init__(PROGRAMS / 'recorder.py', f'--namespace={namespace}', prefix=prefix)
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Keep samples, in the order of their instants."""
+        super().take(entry)
+        with self._lock:
+            for base, life, *numbers in entry.get('samples', ()):
+                self._tracks[base].setdefault(life, []).append(Sample(*numbers))
+
+    def lives(self, base: str, since: float = 0.0) -> list[list[Sample]]:
+        """Return what is known of a base since an instant (s) and just before, life by life."""
+        with self._lock:
+            found = []
+            for samples in self._tracks[base].values():
+                later = next((number for number, sample in enumerate(samples)
+                              if sample.at >= since), len(samples))
+                found.append(samples[max(0, later - 1):])
+            return found
+
+    def newest(self, base: str, life: str) -> Sample | None:
+        """Return the newest sample of a robot; None before its first."""
+        with self._lock:
+            samples = self._tracks[base].get(life)
+            return samples[-1] if samples else None
+
+
+class Stalls(Ready):
+    """When the host stood still, recorded by a process that does nothing else."""
+
+    def __init__(self) -> None:
+        self.seen: list[Span] = []
+        super().__init__(PROGRAMS / 'stalls.py')
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Keep a stall."""
+        super().take(entry)
+        if 'began' in entry:
+            self.seen.append((entry['began'], entry['ended']))
+
+    def since(self, at: float) -> list[Span]:
+        """Return the stalls that ended after an instant (s)."""
+        return [one for one in list(self.seen) if one[1] > at]
+
+
+class FaultyBridge(Bridge):
+    """The real bridge, whose output may be left unread."""
+
+    program: Sequence[str] = ('-m', 'viam_session_bridge.main')
+
+    def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
+        self._reading = threading.Event()
+        self._reading.set()
+        self._waiting = threading.Event()
+        self.namespace = namespace
+        self.node = f'{namespace}/viam_session_bridge'
+        Program.__init__(
+            self, *self.program, '--ros-args', '-r', f'__ns:={namespace}', '--params-file', file,
+            prefix=prefix)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if not self._reading.is_set():
+                self._waiting.set()
+                self._reading.wait()
+            self.log.append(line.rstrip())
+
+    def fill_log(self) -> None:
+        """Read its output no more, and leave no room in its pipe."""
+        assert self.process.stdout is not None
+        self._reading.clear()
+        fcntl.fcntl(self.process.stdout, _F_SETPIPE_SZ, _PAGE)
+        # A description of our own: the bridge must find its own one blocking, as ever.
+        pipe = os.open(f'/proc/{self.process.pid}/fd/1', os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            # The reader takes what is there once more before it learns that it must wait.
+            os.write(pipe, b'\n')
+            assert self._waiting.wait(PATIENCE)
+            for size in (_PAGE, 1):
+                try:
+                    while True:
+                        os.write(pipe, b'\n' * size)
+                except BlockingIOError:
+                    pass
+        finally:
+            os.close(pipe)
+
+    def read_log(self) -> None:
+        """Read its output again."""
+        self._reading.set()
+
+
+class SickBridge(FaultyBridge):
+    """The real bridge with a thread that makes it sick when it is told to."""
+
+    program = (str(HERE / 'broken_bridge.py'),)
+
+
+class Guard(Program):
+    """The real guard."""
+
+    def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
+        super().__init__(
+            '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={namespace}',
+            '--params-file', file, prefix=prefix)
+
+    def wait_ready(self) -> None:
+        """Wait until it watches."""
+        self.wait_logged('guarding ')
+
+
+class FaultyClient(Client):
+    """A client program of this suite; takes orders as the one of the system tests does."""
+
+    script: Path
+
+    def __init__(self, *arguments: str, prefix: Sequence[str] = ()) -> None:
+        self.ready = threading.Event()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._numbers = count(1)
+        Program.__init__(self, self.script, *arguments, prefix=prefix)
+
+
+class SdkClient(FaultyClient):
+    """A real Viam SDK program."""
+
+    script = PROGRAMS / 'sdk_client.py'
+
+
+class PlainClient(FaultyClient):
+    """A program on gRPC itself, without a session."""
+
+    script = PROGRAMS / 'plain_client.py'
+
+
+class Publisher(Ready):
+    """Another node that publishes all the time."""
+
+    def __init__(self, *arguments: str, prefix: Sequence[str] = ()) -> None:
+        super().__init__(PROGRAMS / 'publisher.py', *arguments, prefix=prefix)
+
+
+class Crowd:
+    """Many connections that say hello and then nothing."""
+
+    _HELLO = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4\0\0\0\0\0'  # and empty SETTINGS
+
+    def __init__(self, address: str, count: int) -> None:
+        host, _, port = address.rpartition(':')
+        self._sockets = []
+        for _ in range(count):
+            connection = socket.create_connection((host, int(port)), PATIENCE)
+            connection.sendall(self._HELLO)
+            self._sockets.append(connection)
+
+    def close(self) -> None:
+        """Close them all."""
+        for connection in self._sockets:
+            connection.close()
+
+
+class SlowLine(NamedTuple):
+    """One direction of a connection that passes a Line."""
+
+    source: socket.socket
+    sink: socket.socket
+
+
+class Line:
+    """
+    A network that can hold back what it carries, and deliver it later.
+
+    What a client writes meanwhile waits, like calls in the socket of a frozen machine.
+    """
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(':')
+        self._target = host, int(port)
+        self._flows = threading.Event()
+        self._flows.set()
+        self._sockets: list[socket.socket] = []
+        self._server = socket.create_server(('127.0.0.1', 0))
+        self.address = f'127.0.0.1:{self._server.getsockname()[1]}'
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> float:
+        """Deliver nothing from now on; returns when that was (s)."""
+        at = time.monotonic()
+        self._flows.clear()
+        return at
+
+    def deliver(self) -> float:
+        """Deliver what was held back, and everything later; returns when that was (s)."""
+        at = time.monotonic()
+        self._flows.set()
+        return at
+
+    def cut(self) -> float:
+        """Close every connection; returns when that was (s)."""
+        at = time.monotonic()
+        _shut(self._sockets)
+        return at
+
+    def close(self) -> None:
+        """End everything."""
+        self.deliver()
+        _shut([self._server, *self._sockets])
+        for one in (self._server, *self._sockets):
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._sockets += client, server
+            for line in (SlowLine(client, server), SlowLine(server, client)):
+                threading.Thread(target=self._carry, args=(line,), daemon=True).start()
+
+    def _carry(self, line: SlowLine) -> None:
+        try:
+            while data := line.source.recv(65536):
+                self._flows.wait()
+                line.sink.sendall(data)
+        except OSError:
+            pass
+        _shut(line)
+
+
+def _shut(ends: Iterable[socket.socket]) -> None:
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was faster
+
+
+def with_environment(**variables: str) -> list[str]:
+    """Return the prefix that starts a program, under the same process id, with these set."""
+    return ['env', *(f'{name}={value}' for name, value in variables.items())]

@@ -1,0 +1,95 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a scene may look like: parameters of the bridge, the robot's habits, sick surroundings.
+
+Data and what can be decided without starting anything. Parameters are the product's defaults
+wherever a fault does not need another value.
+"""
+
+from dataclasses import dataclass
+import shutil
+from typing import Any
+
+import network
+
+BASES = ('base', 'second')
+FULL_SPEED = 0.5  # m/s, at a power of 1
+WINDOW = 2.0  # s, sessions.heartbeat_window
+NETWORK_TIMEOUT = 2.0  # s, sessions.network_timeout
+
+
+@dataclass(frozen=True)
+class Profile:
+    """
+    One kind of scene.
+
+    odometry: the bases have feedback. network: bridge, robot and clients in network namespaces.
+    sick: the bridge takes orders to become sick. clock: use_sim_time, with a clock that is
+    'absent' or 'paused'. wall: bridge and guard have a wall clock that can be stepped. disk: their
+    disk is full.
+    """
+
+    name: str
+    odometry: bool = False
+    network: bool = False
+    sick: bool = False
+    clock: str = ''
+    wall: bool = False
+    disk: bool = False
+
+    def missing(self) -> str:
+        """Say what this machine lacks for such a scene; empty when nothing."""
+        if self.network:
+            return network.missing()
+        if self.wall and not shutil.which('cc'):
+            return 'no C compiler to make a wall clock that can be stepped'
+        if self.disk:
+            return network.missing() and 'a full disk of our own needs root'
+        return ''
+
+    def parameters(self, guard: bool) -> dict[str, Any]:
+        """Return the bridge's parameters."""
+        bases = {name: self._base(name, guard) for name in BASES}
+        parameters: dict[str, Any] = {'resources': list(BASES), **bases, 'grpc': {'port': 0}}
+        if guard:
+            parameters['guard'] = {'required': True}
+        if self.network:
+            parameters['grpc'] |= {
+                'host': network.CABLES['client'][0], 'allow_anonymous': True}
+        if self.clock:
+            parameters['use_sim_time'] = True
+        return parameters
+
+    def _base(self, name: str, guard: bool) -> dict[str, Any]:
+        base: dict[str, Any] = {
+            'driver': 'twist', 'topic': f'{name}/cmd_vel', 'max_linear_speed': FULL_SPEED}
+        if self.odometry:
+            base['odometry_topic'] = f'{name}/odom'
+        if not guard:
+            base['accept_no_timeout'] = True
+        return base
+
+
+PLAIN = Profile('plain')
+ODOMETRY = Profile('odometry', odometry=True)
+SICK = Profile('sick', sick=True)
+NETWORK = Profile('network', network=True)
+NETWORK_ODOMETRY = Profile('network, odometry', network=True, odometry=True)
+NO_CLOCK = Profile('no clock', clock='absent')
+PAUSED_CLOCK = Profile('paused clock', clock='paused')
+WALL = Profile('wall clock', wall=True)
+FULL_DISK = Profile('full disk', disk=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the robot listens and brakes (m/s^2)."""
+
+    reliability: str
+    deceleration: float
+
+
+VARIANTS = (
+    Variant('best_effort', 4.0), Variant('reliable', 8.0), Variant('best_effort', 2.0),
+    Variant('reliable', 4.0))

@@ -1,0 +1,352 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+One fault in one scene: what kinds need to make it, and how it is judged in the end.
+
+Everything that is drawn comes from the trial's own seed, so that a trial can be played again.
+"""
+
+from dataclasses import dataclass, field, replace
+from random import Random
+import time
+from typing import Any
+
+from parts import Line, PlainClient, Publisher, SdkClient, Stalls
+from processes import Client, Program, wait_until
+from profiles import BASES, FULL_SPEED
+from scene import Scene
+from verdict import judge_rest, judge_steady, Judgement, Rest, Sample, STANDSTILL, Steady
+
+# A command that was refused because of a stall of the host is given again, so often.
+ATTEMPTS = 5
+
+# How long (s) after its bound a robot that still moves is watched, before it is given up.
+WATCH = 4.0
+
+# A recording is complete (s) when it is so much newer than what is judged: at rest the robot tells
+# its truth every 0.1 s.
+FRESH = 0.12
+
+# Rest is looked at for so long (s) after a bound at least.
+DWELL = 0.3
+
+
+# A bridge that was asked to end, or must, has ended after so long (s): launch kills it then.
+EXIT_PATIENCE = 6.0
+
+
+class Ending:
+    """Kills a program in the end, if it still runs."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def close(self) -> None:
+        """Kill it."""
+        if self._program.process.poll() is None:
+            self._program.process.kill()
+
+
+class CouldNotRun(Exception):
+    """The fault could not be made; the text says why."""
+
+
+@dataclass
+class Result:
+    """
+    What came of a trial. unsafe, stalled, reaction: seconds, see verdict.Judgement.
+
+    not_shown: why it cannot be run here. could_not_run: it can, and still the fault was not made;
+    that is a problem, too.
+    """
+
+    kind: str
+    seed: int
+    variant: int
+    bound: float
+    unsafe: float = 0.0
+    stalled: float = 0.0
+    reaction: float | None = None
+    problems: list[str] = field(default_factory=list)
+    not_shown: str = ''
+    could_not_run: bool = False
+    took: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether the product did what was demanded; a fault that was not shown is not bad."""
+        return not self.problems and self.unsafe == 0.0
+
+
+class Trial:
+    """The world of one fault; kinds call its methods."""
+
+    def __init__(self, scene: Scene, seed: int, stalls: Stalls) -> None:
+        self.scene = scene
+        self.random = Random(seed)
+        self.spoiled = False
+        self.problems: list[str] = []
+        self.began = time.monotonic()
+        self._stalls = stalls
+        self._rests: list[Rest] = []
+        self._steadies: list[Steady] = []
+        self._open: list[Client | Line | Any] = []
+        self._pulled: set[str] = set()
+
+    # ---- clients --------------------------------------------------------------------------------
+
+    def client(self, *, sessions: bool = True, address: str = '',
+               place: str = 'client') -> SdkClient:
+        """Start an SDK program that is connected."""
+        return self._connect(SdkClient(
+            address or self.scene.bridge.address, *([] if sessions else ['--disable-sessions']),
+            prefix=self.scene.prefix(place)))
+
+    def plain_client(self) -> PlainClient:
+        """Start a program without SDK and session."""
+        return self._connect(PlainClient(
+            self.scene.bridge.address, prefix=self.scene.prefix('client')))
+
+    def _connect(self, client: Any) -> Any:
+        self._open.append(client)
+        client.wait_ready()
+        return client
+
+    def line(self) -> Line:
+        """Lay a line to the bridge that can hold back what it carries."""
+        line = Line(self.scene.bridge.address)
+        self._open.append(line)
+        return line
+
+    def keep(self, closable: Any) -> Any:
+        """Have something closed when the trial is over."""
+        self._open.append(closable)
+        return closable
+
+    def drive(self, client: Client, base: str = 'base', *, power: float = 0.0,
+              settle: bool = True) -> float:
+        """
+        Have a base driven ahead, with a drawn power unless one is given; returns its speed (m/s).
+
+        Returns when the robot truly has that speed and has kept it for a drawn time.
+        """
+        power = power or self.random.uniform(0.3, 1.0)
+        speed = power * FULL_SPEED
+        for _ in range(ATTEMPTS):
+            answer = client.ask('set_power', base=base, linear=power)
+            if answer['ok'] and self._reaches(base, speed):
+                if settle:
+                    self.pause(0.05, 0.5)
+                if self._reaches(base, speed):
+                    return speed
+        raise CouldNotRun(f'{base} did not get to {speed:.3f} m/s: {answer}')
+
+    def move(self, client: Client) -> int:
+        """Have the base make a MoveStraight of ten seconds; returns the number of the order."""
+        for _ in range(ATTEMPTS):
+            order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
+            wait_until(lambda: client.answered(order) or self._has(0.4), 'the move')
+            if not client.answered(order):
+                self.pause(0.05, 0.5)
+                if not client.answered(order):
+                    return order
+        raise CouldNotRun(f'no move was begun: {client.answer(order)}')
+
+    def speed(self, base: str = 'base') -> float:
+        """Return how fast the base goes (m/s), by the newest that was recorded."""
+        sample = self.scene.recorder.newest(base, self.scene.robot.life)
+        return sample.speed if sample else 0.0
+
+    def wait_speed(self, speed: float, base: str = 'base', patience: float = 10.0) -> None:
+        """Wait until a base has a speed (m/s)."""
+        wait_until(lambda: self._has(speed, base), f'{base} at {speed:.3f} m/s', patience)
+
+    def _has(self, speed: float, base: str = 'base') -> bool:
+        return abs(self.speed(base) - speed) < 0.005
+
+    def _reaches(self, base: str, speed: float) -> bool:
+        try:
+            self.wait_speed(speed, base, 1.0)
+        except AssertionError:
+            return False
+        return True
+
+    def pause(self, least: float, most: float) -> None:
+        """Let a drawn time (s) pass: when a fault comes is part of it."""
+        time.sleep(self.random.uniform(least, most))
+
+    def pull(self, cable: str) -> float:
+        """Take a cable out; returns when (s). It is put in again when the trial is over."""
+        at = time.monotonic()
+        self.scene.network.pull(cable)
+        self._pulled.add(cable)
+        return at
+
+    def plug(self, cable: str) -> float:
+        """Put a cable in again; returns when (s) that was done."""
+        self.scene.network.plug(cable)
+        self._pulled.discard(cable)
+        return time.monotonic()
+
+    def odometry(self, mode: str) -> float:
+        """Have odometry tell something else (robot.py); returns when (s). Mended in the end."""
+        at = time.monotonic()
+        self.scene.robot.send(do='odometry', mode=mode)
+        return at
+
+    def joystick(self, base: str, speed: float) -> Publisher:
+        """Start another node that commands a base (m/s) all the time; it is heard on return."""
+        other = self.scene.publisher(
+            f'--topic={self.scene.namespace}/{base}/cmd_vel', f'--speed={speed}', '--rate=20')
+        self.keep(Ending(other))
+        wait_until(lambda: self._told(base, speed), 'the other publisher is heard')
+        return other
+
+    def make_sick(self, **order: Any) -> float:
+        """Make the bridge sick (broken_bridge.py); returns when (s)."""
+        at = time.monotonic()
+        self.scene.bridge.send(**order)
+        return at
+
+    def exit_status(self) -> int | None:
+        """Return the exit status of the bridge; None when it does not end in time."""
+        try:
+            return self.scene.bridge.ended(EXIT_PATIENCE)
+        except AssertionError:
+            return None
+
+    def matched(self, base: str, since: float) -> float:
+        """Return when (s) the robot found somebody who commands a base, after an instant (s)."""
+        return wait_until(lambda: next((
+            at for name, at in list(self.scene.robot.matches) if name == base and at >= since),
+            None), f'{base} is matched anew')
+
+    def _told(self, base: str, speed: float) -> bool:
+        return any(abs(sample.target - speed) < 1e-6
+                   for life in self.scene.recorder.lives(base, self.began) for sample in life)
+
+    # ---- demands --------------------------------------------------------------------------------
+
+    def demand_rest(self, since: float, bound: float, base: str = 'base', *,
+                    watch: float = 0.0, foreign: float | None = None) -> None:
+        """
+        Demand that a base stands still within a bound (s) of an instant (s), and remains so.
+
+        Looks on until it does, and watches so long (s) after that. foreign: see verdict.Rest.
+        """
+        deadline = since + bound
+        end = deadline + self._braking(base, since) + WATCH
+
+        def over() -> bool:
+            now = time.monotonic()
+            return now >= end or (now >= deadline + DWELL and self._rests_now(base, foreign))
+
+        wait_until(over, 'the clock goes on', WATCH + bound + 30.0)
+        time.sleep(watch)
+        self._rests.append(Rest(base, since, bound, time.monotonic(), foreign))
+
+    def demand_steady(self, speed: float, duration: float, base: str = 'base') -> None:
+        """Demand that a base keeps its speed (m/s) for so long (s)."""
+        since = time.monotonic()
+        time.sleep(duration)
+        self._steadies.append(Steady(base, speed, since, time.monotonic()))
+
+    def expect(self, condition: bool, problem: str) -> None:
+        """Record a problem unless the condition holds."""
+        if not condition:
+            self.problems.append(problem)
+
+    def _rests_now(self, base: str, foreign: float | None) -> bool:
+        sample = self.scene.recorder.newest(base, self.scene.robot.life)
+        return sample is None or not sample.moves or (
+            foreign is not None and abs(sample.target - foreign) < STANDSTILL)
+
+    def _braking(self, base: str, since: float) -> float:
+        """Return how long (s) the robot brakes from the most it did lately."""
+        lives = self.scene.recorder.lives(base, since)
+        fastest = max((max(abs(sample.speed), abs(sample.turn))
+                       for life in lives for sample in life), default=FULL_SPEED)
+        return fastest / self.scene.variant.deceleration
+
+    # ---- the verdict ----------------------------------------------------------------------------
+
+    def judge(self, result: Result) -> None:
+        """Fill in a result from what was recorded."""
+        for demand in self._rests:
+            lives = self._recorded(demand.base, demand.since, demand.until)
+            self._add(result, judge_rest(
+                demand, lives, self._stalls.since(demand.since),
+                self._braking(demand.base, demand.since)))
+        for steady in self._steadies:
+            lives = self._recorded(steady.base, steady.since, steady.until)
+            judgement = judge_steady(steady, lives)
+            if judgement.unsafe and self._host_stood_still(steady):
+                judgement = replace(judgement, unsafe=0.0, stalled=judgement.unsafe)
+            elif judgement.unsafe:
+                self.problems.append(
+                    f'{steady.base} was to keep {steady.speed:.3f} m/s and was disturbed')
+            self._add(result, judgement)
+        if not self._rests and not self._steadies:
+            self.problems.append('nothing was demanded')
+        result.problems += self.problems
+
+    def _add(self, result: Result, judgement: Judgement) -> None:
+        result.unsafe += judgement.unsafe
+        result.stalled += judgement.stalled
+        if judgement.reaction is not None:
+            result.reaction = max(result.reaction or 0.0, judgement.reaction)
+
+    def _host_stood_still(self, steady: Steady) -> bool:
+        """Tell whether the bridge was right to stop a motion: the host stalled in it."""
+        return any(began < steady.until for began, _ in self._stalls.since(steady.since))
+
+    def _recorded(self, base: str, since: float, until: float) -> list[list[Sample]]:
+        robot, recorder = self.scene.robot, self.scene.recorder
+
+        def complete() -> bool:
+            newest = recorder.newest(base, robot.life)
+            return newest is not None and newest.at >= until - FRESH
+        try:
+            wait_until(complete, 'the recording is complete', 5.0)
+        except AssertionError as problem:
+            raise CouldNotRun(str(problem)) from problem
+        return recorder.lives(base, since)
+
+    def timeline(self) -> str:
+        """Return what was demanded and how the robot moved, in seconds of the trial."""
+        lines = [f'{demand.since - self.began:8.3f}  {demand.base}: demanded within '
+                 f'{demand.bound:g} s: rest' for demand in self._rests]
+        lines += [f'{demand.since - self.began:8.3f}  {demand.base}: demanded until '
+                  f'{demand.until - self.began:.3f}: {demand.speed:g} m/s'
+                  for demand in self._steadies]
+        lines += [f'{began - self.began:8.3f}  the host stood still for {ended - began:.3f} s'
+                  for began, ended in self._stalls.since(self.began)]
+        for base in BASES:
+            for life in self.scene.recorder.lives(base, self.began):
+                known: tuple[float, float] | None = None
+                for sample in life:
+                    if (sample.speed, sample.target) != known:
+                        lines.append(f'{sample.at - self.began:8.3f}  {base}: {sample.speed:.3f} '
+                                     f'm/s towards {sample.target:.3f} m/s')
+                    known = sample.speed, sample.target
+        return '\n'.join(sorted(lines))
+
+    def clean_up(self) -> None:
+        """End all clients; the scene is spoiled unless the robot rests then."""
+        for cable in list(self._pulled):
+            self.plug(cable)
+        for one in reversed(self._open):
+            if isinstance(one, Client):
+                if one.process.poll() is None:
+                    one.process.kill()
+                one.ended()
+            else:
+                one.close()
+        if not self.spoiled and self.scene.alive:
+            if self.scene.profile.odometry:
+                self.odometry('follow')
+            try:
+                for base in BASES:
+                    self.wait_speed(0.0, base)
+            except AssertionError:
+                self.spoiled = True
