@@ -21,7 +21,7 @@ from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriv
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
 from viam_session_bridge.ros.hold import HoldSettings
-from viam_session_bridge.ros.joint_states import JointStates
+from viam_session_bridge.ros.joint_states import JointReading, JointStates
 
 NAMES = ('shoulder', 'elbow')
 START = (0.5, -0.5)
@@ -269,13 +269,28 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
     assert {one.end[0] for one in simulated.since(since)} == {0.1}
     wait_until(lambda: pass_(lambda: drivers['left'].stop(3)) or [
         one for one in simulated.since(since) if one.end[1:] == [0.4, 0.5]], 'the stop')
-    asked = time.monotonic()
-    for _ in range(10):
+    simulated.send(publish=False)
+    problem = wait_until(drivers['right'].path_problem, 'silence')
+    assert problem.startswith('left.joint_states_topic'), 'a neighbour is not known any more'
+
+
+def test_an_array_is_silent_when_nothing_was_noted(
+        node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also although it asks those that nobody moves where they are."""
+    array = FloatArray(node, 'left', f'{node.get_namespace()}/rig{next(_numbers)}')
+    sent: list[list[float]] = []
+    monkeypatch.setattr(
+        array._output, 'publish', lambda message: sent.append(list(message.data)))
+    drivers = [FloatArrayPositionDriver(
+        array, name, index, Joints((name,), HOLD, TICK, time.monotonic),
+        scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
+        on_appear=lambda: None) for index, name in enumerate(NAMES)]
+    for driver, position in zip(drivers, START, strict=True):
+        driver.observe(JointReading((position,), (0.0,), (position,), 0.0, time.monotonic()))
+    drivers[0].stop(1)
+    for _ in range(5):
         array.flush()
-    last = wait_until(lambda: pass_(lambda: drivers['left'].send(way(0.9, time=0.0), 4)) or [
-        one for one in simulated.since(asked) if one.end[0] == 0.9], 'another wish')[0]
-    between = [one for one in simulated.since(asked) if one.at < last.at]
-    assert len(between) <= 1, 'an array goes out only when something was noted'
+    assert sent == [list(START)]
 
 
 def test_a_way_is_as_fast_as_asked() -> None:
