@@ -238,7 +238,7 @@ def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None
 
 
 def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Programs) -> None:
-    """Two resources, three places; nothing goes out before all are known."""
+    """Two resources, three places."""
     prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
     names, start = ('a', 'b', 'c'), (0.1, 0.2, 0.3)
     array = FloatArray(node, 'left', f'{prefix}/command')
@@ -252,9 +252,6 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
             Joints(joints, HOLD, TICK, time.monotonic, lambda group=group: states.problem(group)),
             scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
             on_appear=lambda: None)
-    with pytest.raises(RuntimeError, match='measured of right'):
-        drivers['left'].send(way(1.0), 1)
-        array.flush()
     simulated: SimulatedJoints = programs.add(SimulatedJoints(
         f'{prefix}/command', *names, type='array', start=start, joint_states=f'{prefix}/states'))
     wait_until(lambda: not any(one.path_problem() for one in drivers.values()), 'a stop path')
@@ -274,9 +271,9 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
     assert problem.startswith('left.joint_states_topic'), 'a neighbour is not known any more'
 
 
-def test_an_array_is_silent_when_nothing_was_noted(
+def test_an_array_goes_out_when_something_was_noted_and_all_are_known(
         node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also although it asks those that nobody moves where they are."""
+    """It asks those that nobody moves where they are, and is silent otherwise."""
     array = FloatArray(node, 'left', f'{node.get_namespace()}/rig{next(_numbers)}')
     sent: list[list[float]] = []
     monkeypatch.setattr(
@@ -285,9 +282,12 @@ def test_an_array_is_silent_when_nothing_was_noted(
         array, name, index, Joints((name,), HOLD, TICK, time.monotonic),
         scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
         on_appear=lambda: None) for index, name in enumerate(NAMES)]
+    drivers[0].send(way(1.0), 1)
+    with pytest.raises(RuntimeError, match='measured of elbow'):
+        array.flush()
     for driver, position in zip(drivers, START, strict=True):
         driver.observe(JointReading((position,), (0.0,), (position,), 0.0, time.monotonic()))
-    drivers[0].stop(1)
+    drivers[0].stop(2)
     for _ in range(5):
         array.flush()
     assert sent == [list(START)]
