@@ -275,8 +275,8 @@ class Histories(RuleBasedStateMachine):
         except BridgeError as error:
             assert type(error) is expected
             if expected is Stalled:
+                self.frozen = self.frozen or self.stalled()
                 self.note_stall()
-                self.frozen = True
                 for other in [other for other, wish in self.wishes.items() if wish]:
                     self.forget(other)
                 assert State.MOVING not in self.supervisor.states().values()
