@@ -220,6 +220,9 @@ def test_a_motion_begins_where_the_joint_is() -> None:
     assert bench.hold.present(0.3) == (0.8,)
     bench.measure(1.0, 0.6)
     assert bench.hold.present(1.0) == (0.6,)
+    bench.hold.tell((1.5,), due=1.1)
+    bench.measure(1.2, 0.6)
+    assert bench.hold.present(1.2) == (0.6,), 'it is held up by something'
 
 
 def test_a_neighbour_is_left_where_it_is() -> None:

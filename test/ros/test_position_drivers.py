@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+import math
 import time
 from typing import Any
 
@@ -305,3 +306,17 @@ def test_a_way_is_as_fast_as_asked() -> None:
     assert cubic.velocities(11.0) == (pytest.approx(1.5),)
     unknown = Lead(1, way(2.0, time=2.0), (None,), began=10.0)
     assert unknown.at(10.0) == (2.0,)
+
+
+def test_a_continuous_joint_is_commanded_as_it_is_measured() -> None:
+    """Clients count on; the robot jumped by a turn, and must not turn back all the way."""
+    positions = Positions('arm', Joints(('a', 'b'), HOLD, TICK, time.monotonic))
+    counted, published = (3.3, 0.5), (3.3 - math.tau, 0.5)
+    positions.observe(published, JointReading(
+        counted, (0.0, 0.0), published, 0.0, time.monotonic()))
+    asked = Trajectory((Waypoint(1.0, (3.4, 0.6), (0.1, 0.1)), Waypoint(2.0, (3.5, 0.7))))
+    told = positions.trajectory(asked)
+    assert [point.positions for point in told.points] == [
+        (pytest.approx(3.4 - math.tau), 0.6), (pytest.approx(3.5 - math.tau), 0.7)]
+    assert told.points[0].velocities == (0.1, 0.1)
+    assert positions.moving(way(3.4, 0.6, time=10.0), 1) == pytest.approx(published, abs=0.01)

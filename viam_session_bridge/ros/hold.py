@@ -212,7 +212,7 @@ class _Held:
     def _follow(self, now: float, reacting: bool) -> None:
         """Take anew what it holds, as long as it comes to rest in its own direction."""
         if self._frozen:
-            if self.distance <= ESCAPE * self._settings.fastest or self._is_kept:
+            if not self._has_escaped or self._is_kept:
                 return
             self._last_speed = math.nan
         last, self._last_speed = self._last_speed, self._speed
@@ -231,9 +231,15 @@ class _Held:
 
     def present(self, now: float) -> float | None:
         """Return where a motion begins."""
-        if now - self._due < SETTLING or self._is_kept or not self._is_fresh(now):
+        if not self._is_fresh(now) or self._is_kept:
             return self.told
-        return self._position
+        # It follows what it was told, a little behind; by far, it is held up by something.
+        follows = now - self._due < SETTLING and not self._has_escaped
+        return self.told if follows else self._position
+
+    @property
+    def _has_escaped(self) -> bool:
+        return self.distance > ESCAPE * self._settings.fastest
 
     @property
     def _stands(self) -> bool:

@@ -28,12 +28,12 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
 
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
                      driver_node: str, choice: str = 'twist or twist_stamped',
-                     chosen_by: str = 'driver') -> str:
+                     chosen_by: str = 'driver', named_by: str = 'topic') -> str:
     """
     Say why nothing that could stop the robot listens to this publisher; empty when it does.
 
     resource: the block of its parameters. choice: what a user may choose, in the parameter
-    chosen_by, when the listener wants another type.
+    chosen_by, when the listener wants another type. named_by: the parameter of the topic.
     """
     matched = publisher.get_subscription_count()
     if matched and not driver_node:
@@ -55,16 +55,16 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
                     f'({wanted}); '
                     f'who does: {found}')
     if not endpoints:
-        return (f'{resource}.topic: nobody listens to {topic}, so a stop would reach no driver '
-                f'(expected a subscriber of {wanted}; '
+        return (f'{resource}.{named_by}: nobody listens to {topic}, so a stop would reach no '
+                f'driver (expected a subscriber of {wanted}; '
                 f'{resource.partition(".")[0]}.require_stop_path is on)')
     if not fitting:
         found = ', '.join(sorted({
             f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
         return (f'{resource}.{chosen_by}: it publishes {wanted} on {topic}, but {found}; '
                 f'choose {choice} accordingly')
-    return (f'{resource}.topic: {topic} has subscribers of {wanted} whose QoS does not match: '
-            + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
+    return (f'{resource}.{named_by}: {topic} has subscribers of {wanted} whose QoS does not '
+            'match: ' + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
 
 
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:

@@ -27,17 +27,19 @@ class OutputTopic:
     A publisher that knows who listens.
 
     on_appear runs on the executor's thread when a new subscriber was matched. choice: what a user
-    may choose, in the parameter chosen_by, when the listener wants another type.
+    may choose, in the parameter chosen_by, when the listener wants another type. named_by: the
+    parameter that names the topic.
     """
 
     def __init__(self, node: Node, resource: str, message_type: type, topic: str, *,
                  driver_node: str, on_appear: Callable[[], None], choice: str,
-                 chosen_by: str = 'driver') -> None:
+                 chosen_by: str = 'driver', named_by: str = 'topic') -> None:
         self._node = node
         self._resource = resource
         self._driver_node = driver_node
         self._choice = choice
         self._chosen_by = chosen_by
+        self._named_by = named_by
         self._type = message_type
         # By default rclpy adds events to warn of unfit subscribers; stop_path does that better.
         self._publisher: Any = node.create_publisher(
@@ -63,4 +65,5 @@ class OutputTopic:
         """
         return listener_problem(
             self._node, self._publisher, resource or self._resource, self._type,
-            driver_node or self._driver_node, self._choice, self._chosen_by)
+            driver_node or self._driver_node, self._choice, self._chosen_by,
+            self._named_by)

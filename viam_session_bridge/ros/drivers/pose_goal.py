@@ -47,7 +47,7 @@ class PoseGoalDriver:
         # driver_node is the controller of the joints; who takes poses is another node.
         self._output = OutputTopic(
             node, resource, PoseStamped, topic, driver_node='', on_appear=on_appear,
-            choice=f'another {resource}.pose_goal_topic')
+            choice='another topic', chosen_by='pose_goal_topic', named_by='pose_goal_topic')
 
     @property
     def topic(self) -> str:

@@ -9,7 +9,7 @@ where they should be by the next one. When the bridge dies, they stay where they
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
 from viam_session_bridge.ros.hold import Hold, HoldSettings
@@ -51,18 +51,26 @@ class Positions:
         self._hold = Hold(joints.hold, len(joints.names))
         self._lead: Lead | None = None
         self._told: tuple[float, ...] | None = None
+        # How far (whole turns) the coordinates of the command are from those of clients, which go
+        # on counting where a continuous joint jumps. Replaced as a whole by the executor's thread.
+        self._shift = (0.0,) * len(joints.names)
 
     def observe(self, positions: tuple[float, ...], reading: JointReading) -> None:
         """Take a measurement; positions: in the coordinates of the command."""
         if reading.is_known:
             self._hold.observe(positions, reading)
+            self._shift = tuple(
+                own - theirs for own, theirs in zip(positions, reading.positions, strict=True))
 
     def trajectory(self, setpoint: Setpoint) -> Trajectory:
-        """Return the setpoint as a trajectory of these joints. Raises TypeError."""
+        """Return the setpoint in the coordinates of the command. Raises TypeError."""
         joints = len(self._joints.names)
         if not isinstance(setpoint, Trajectory) or len(setpoint.end.positions) != joints:
             raise TypeError(f'{self._resource}: {joints} joint(s) cannot do {setpoint}')
-        return setpoint
+        shift = self._shift
+        return Trajectory(tuple(replace(point, positions=tuple(
+            position + turns for position, turns in zip(point.positions, shift, strict=True)))
+            for point in setpoint.points)) if any(shift) else setpoint
 
     def sent(self, trajectory: Trajectory) -> None:
         """Note that a trajectory was handed over as a whole."""
@@ -71,9 +79,9 @@ class Positions:
 
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
         """Return where the joints are told to be now. Raises TypeError."""
-        trajectory, now = self.trajectory(setpoint), self._joints.clock()
+        now = self._joints.clock()
         if self._lead is None or self._lead.epoch != epoch:
-            self._lead = Lead(epoch, trajectory, self._hold.present(now), now)
+            self._lead = Lead(epoch, self.trajectory(setpoint), self._hold.present(now), now)
         # What is told now holds until the next tick; half of one more, because ticks may come
         # early, and the last of them must be the end.
         self._told = self._lead.at(now + 1.5 * self._joints.period)
