@@ -255,9 +255,10 @@ def test_a_method_that_is_not_monitored_never_moves_anything(
 @pytest.mark.parametrize('method', OTHERS, ids=full_name)
 def test_a_method_that_is_not_monitored_ignores_the_header(client: Any, method: Any) -> None:
     request = lively(method)
-    plain, _ = invoke(client, method, request)
+    # Home waits for its end.
+    plain, _ = invoke(client, method, request, timeout=1.0)
     for values in (('',), ('nonsense',), ('x', 'y'), ('6ba7b810-9dad-41d1-80b4-00c04fd430c8',)):
-        code, text = invoke(client, method, request, values)
+        code, text = invoke(client, method, request, values, timeout=1.0)
         assert code is plain, text
         assert 'viam-sid' not in text
 
