@@ -32,6 +32,7 @@ from viam_session_bridge.core.watch import Watch
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
+    avoid_shared_memory,
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
     LINGER,
@@ -207,6 +208,7 @@ def make_node(around: Surroundings) -> Node:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guard; see the module's text for the exit status."""
+    avoid_shared_memory()
     with outlets():
         return _main(argv)
 

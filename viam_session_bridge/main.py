@@ -36,6 +36,7 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import make_gate, steady_now
 from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
+    avoid_shared_memory,
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
     LINGER,
@@ -196,6 +197,7 @@ class Bridge:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the bridge; see the module's text for the exit status."""
+    avoid_shared_memory()
     with outlets():
         return _main(argv)
 

@@ -21,7 +21,7 @@ def driver_restarted(trial: Trial) -> None:
     trial.scene.robot.kill()
     client.kill()
     trial.pause(0.0, 2.5)
-    matched = trial.scene.restart_robot(base=speed).wait_matched('base')
+    matched = trial.robot_back('base', speed)
     trial.demand_rest(matched, DRIVER_BACK, watch=0.5)
 
 
@@ -31,7 +31,7 @@ def driver_left(trial: Trial) -> None:
     speed = trial.drive(client)
     trial.scene.robot.finish()
     trial.pause(0.0, 1.0)
-    matched = trial.scene.restart_robot(base=speed).wait_matched('base')
+    matched = trial.robot_back('base', speed)
     trial.demand_rest(matched, DRIVER_BACK, watch=0.5, foreign=speed)
     trial.demand_rest(client.kill(), AT_ONCE)
 
@@ -44,7 +44,7 @@ def driver_restarted_in_stop(trial: Trial) -> None:
     client.kill()
     trial.pause(0.0, 0.3)
     trial.scene.robot.kill()
-    matched = trial.scene.restart_robot(base=speed).wait_matched('base')
+    matched = trial.robot_back('base', speed)
     trial.demand_rest(matched, DRIVER_BACK, watch=0.5)
 
 
@@ -54,7 +54,7 @@ def driver_restarted_for_its_owner(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client, power=trial.random.uniform(0.3, 0.6))
     trial.scene.robot.kill()
-    matched = trial.scene.restart_robot(base=0.5).wait_matched('base')
+    matched = trial.robot_back('base', 0.5)
     trial.demand_rest(matched, DRIVER_BACK, foreign=speed)
     trial.demand_rest(client.kill(), AT_ONCE)
 

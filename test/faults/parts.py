@@ -14,6 +14,7 @@ import importlib.util
 from itertools import count
 import os
 from pathlib import Path
+import re
 import socket
 import threading
 import time
@@ -71,12 +72,6 @@ class Robot(Ready):
         super().take(entry)
         if entry.get('event') == 'matched' and entry['change'] > 0:
             self.matches.append((entry['base'], entry['at']))
-
-    def wait_matched(self, base: str) -> float:
-        """Return when (s) somebody who commands this base was found first."""
-        return wait_until(
-            lambda: next((at for name, at in list(self.matches) if name == base), None),
-            f'{base} is matched')
 
 
 class Recorder(Ready):
@@ -151,6 +146,14 @@ class FaultyBridge(Bridge):
                 self._waiting.set()
                 self._reading.wait()
             self.log.append(line.rstrip())
+
+    def matched(self, base: str, since: float) -> float | None:
+        """Return when (s) it says to have found a listener of a base, first after an instant."""
+        offset = time.time() - time.monotonic()
+        pattern = re.compile(rf'\[(\d+\.\d+)\] \[[^]]*\]: {base}: a listener was matched')
+        instants = (float(found[1]) - offset for found in map(pattern.search, list(self.log))
+                    if found)
+        return next((at for at in instants if at >= since), None)
 
     def fill_log(self) -> None:
         """Read its output no more, and leave no room in its pipe."""

@@ -216,10 +216,24 @@ class Trial:
             return None
 
     def matched(self, base: str, since: float) -> float:
-        """Return when (s) the robot found somebody who commands a base, after an instant (s)."""
-        return wait_until(lambda: next((
+        """
+        Return when (s) robot and bridge had found each other anew, first after an instant (s).
+
+        The robot's side is its own event. That of the bridge, seconds later at times, is known
+        to nobody else: its log tells it.
+        """
+        robot = wait_until(lambda: next((
             at for name, at in list(self.scene.robot.matches) if name == base and at >= since),
             None), f'{base} is matched anew')
+        bridge = wait_until(
+            lambda: self.scene.bridge.matched(base, since), f'the bridge has found {base} anew')
+        return max(robot, bridge)
+
+    def robot_back(self, base: str, speed: float) -> float:
+        """Start a robot whose base comes up with a speed (m/s); returns when it was matched."""
+        since = time.monotonic()
+        self.scene.restart_robot(**{base: speed})
+        return self.matched(base, since)
 
     def _told(self, base: str, speed: float) -> bool:
         return any(abs(sample.target - speed) < 1e-6

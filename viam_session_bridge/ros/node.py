@@ -87,6 +87,7 @@ class BridgeNode:
     def _on_appear(self, name: str) -> None:
         # Hundreds may appear at once; the executor is no less alive while it greets them.
         self._beat()
+        self._node.get_logger().info(f'{name}: a listener was matched')
         self._supervision.driver_appeared(name)
         self._check_path(name)
 
