@@ -7,7 +7,7 @@ The parts are the real ones: what is added is two readings of the clock and a lo
 a pass. Beside them runs a bare timed wait, in a thread of the same process.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import sys
 import threading
 from typing import Any
@@ -25,7 +25,7 @@ from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.gate import Gate, Polled
 from viam_session_bridge.ros.node import BridgeNode
-from viam_session_bridge.ros.ports import Driver
+from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits
 
 
@@ -35,12 +35,32 @@ class Notes:
     def __init__(self) -> None:
         self.deadlines: dict[str, float] = {}
         self._overshoots: list[float] = []
+        self._stops: dict[float, list[tuple[float, float]]] = {}
+        self._calls: dict[float, float] = {}
 
-    def stopped(self, resource: str, moment: float) -> None:
-        """Note that a driver has handed over a stop."""
+    def stopped(self, resource: str, began: float, moment: float) -> None:
+        """Note that a driver has handed over a stop, and when it began to."""
         deadline = self.deadlines.pop(resource, None)
         if deadline is not None:
             self._overshoots.append(moment - deadline)
+            self._stops.setdefault(deadline, []).append((began, moment))
+
+    def flushed(self, moment: float) -> None:
+        """Note that the service calls of a pass have been begun."""
+        for deadline in self._stops.keys() - self._calls.keys():
+            self._calls[deadline] = moment
+
+    def spreads(self) -> list[tuple[int, float, float]]:
+        """
+        Return how many stops each lost session had, and how long (s) they took.
+
+        The last number: until the calls of services had begun, too.
+        """
+        noted, self._stops = self._stops, {}
+        calls, self._calls = self._calls, {}
+        firsts = {deadline: min(begin for begin, _ in stops) for deadline, stops in noted.items()}
+        return [(len(stops), max(end for _, end in stops) - firsts[deadline],
+                 calls[deadline] - firsts[deadline]) for deadline, stops in noted.items()]
 
     def take(self) -> list[float]:
         """Return what was noted since the last call."""
@@ -55,6 +75,7 @@ class NotingGate(Gate):
                  emergency: EmergencySettings) -> None:
         super().__init__(Supervisor(resources, policy, lambda: str(uuid.uuid4()), emergency))
         self._known: dict[str, Session] = {}
+        GATES.append(self)
 
     def start_session(self, caller: Caller, resume: str = '') -> Session:
         """Start a session, and keep it: the table forgets its deadline when it expires."""
@@ -69,7 +90,7 @@ class NotingGate(Gate):
             if (isinstance(event, Changed) and event.after is State.STOPPING
                     and event.reason is Reason.SESSION_ENDED
                     and isinstance(event.claim, SessionClaim)):
-                NOTES.deadlines[event.resource] = self._known.pop(event.claim.session).deadline
+                NOTES.deadlines[event.resource] = self._known[event.claim.session].deadline
         return polled
 
 
@@ -86,10 +107,25 @@ class NotingDriver:
         return getattr(self._driver, name)
 
     def stop(self, *arguments: Any) -> Any:
-        """Stop, then note the time."""
+        """Stop, and note the time before and after."""
+        began = self._now()
         result = self._driver.stop(*arguments)
-        NOTES.stopped(self._name, self._now())
+        NOTES.stopped(self._name, began, self._now())
         return result
+
+
+class NotingOutput:
+    """What drivers share; the clock is read when it has been flushed."""
+
+    def __init__(self, shared: SharedOutput, now: Callable[[], float]) -> None:
+        self.resources = shared.resources
+        self._shared = shared
+        self._now = now
+
+    def flush(self) -> None:
+        """Flush, then note the time."""
+        self._shared.flush()
+        NOTES.flushed(self._now())
 
 
 class NotingNode(BridgeNode):
@@ -101,13 +137,26 @@ class NotingNode(BridgeNode):
         return {name: NotingDriver(name, driver, self._supervision.now)
                 for name, driver in super().drivers.items()}
 
+    @property
+    def shared(self) -> Sequence[NotingOutput]:
+        """Return the outputs that drivers share."""
+        return [NotingOutput(one, self._supervision.now) for one in super().shared]
+
 
 NOTES = Notes()
+GATES: list[Gate] = []
+
+
+def busy() -> int:
+    """Return how many resources are not idle."""
+    return sum(state is not State.IDLE for state in GATES[0].states().values())
+
 
 if __name__ == '__main__':
     main.make_gate = NotingGate
     main.BridgeNode = NotingNode
     waits = BareWaits()
     threading.Thread(target=protocol.serve, daemon=True, args=(
-        {'take': lambda: {'stops': NOTES.take(), 'waits': waits.take()}},)).start()
+        {'take': lambda: {'stops': NOTES.take(), 'waits': waits.take()},
+         'spreads': NOTES.spreads, 'busy': busy},)).start()
     sys.exit(main.main())

@@ -21,6 +21,8 @@ from viam_session_bridge.gate import steady_now
 
 WARM_UP = 0.3  # s
 
+_LOST: list[http2.Connection] = []
+
 
 class Load:
     """What this process can be asked to do. Times are in s."""
@@ -100,6 +102,17 @@ def lapse(port: int, bases: list[str], period: float, seconds: float) -> int:
     return count
 
 
+def lose(port: int, bases: list[str]) -> None:
+    """Start a session that moves all these bases at the same time, and is never heard of again."""
+    # The connection before stays open until now: it is the session that is lost.
+    close(*_LOST)
+    _LOST[:] = [http2.Connection(port)]
+    session = start_session(_LOST[0])
+    for base in bases:
+        _LOST[0].call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))
+        answer(_LOST[0])
+
+
 def saturate(port: int, connections: int, in_flight: int, seconds: float,
              real: bool = True) -> dict[str, Any]:
     """Beat as fast as answers come, with so many calls in flight per connection."""
@@ -134,4 +147,5 @@ def saturate(port: int, connections: int, in_flight: int, seconds: float,
 if __name__ == '__main__':
     load = Load()
     protocol.serve({'settle': load.settle, 'settle_commanding': load.settle_commanding,
-                    'pace': load.pace, 'lapse': lapse, 'saturate': saturate})
+                    'pace': load.pace, 'lapse': lapse, 'lose': lose,
+                    'saturate': saturate})

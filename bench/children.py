@@ -4,7 +4,7 @@
 The processes of a run: started in one environment, asked for figures, and ended without a trace.
 
 Here belongs what every measurement shares. What is measured, and with which processes, is in the
-deadline, kill, command, heartbeats, crowd and waiting modules.
+deadline, kill, command, heartbeats, crowd, waiting and spread modules.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,6 +52,18 @@ HELD = """
       command_rate: 1.0
       max_linear_speed: 1.0
       max_move_duration: 3600.0
+"""
+# A service is called on its stop, and its wish is repeated as rarely as may be.
+STOPPED = """
+    {name}:
+      api: base
+      driver: twist
+      topic: {name}/cmd_vel
+      accept_no_timeout: true
+      command_rate: 1.0
+      stop_timeout: 30.0
+      stop_outputs: [halt]
+      halt: {{kind: trigger, service: {name}/halt}}
 """
 PARAMETERS = """
 viam_session_bridge:
@@ -192,18 +204,21 @@ class World:
         return self._child(name or script, [str(HERE / f'child_{script}.py'), *arguments])
 
     def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
-               noting: bool = False, patience: float = 0.25, held: Sequence[str] = ()) -> Child:
+               noting: bool = False, patience: float = 0.25, held: Sequence[str] = (),
+               stopped: Sequence[str] = ()) -> Child:
         """
         Return a bridge with these bases: as users run it, or one that notes its stops.
 
-        held: more bases, for long moves that nobody listens to.
+        held: more bases, for long moves that nobody listens to. stopped: more bases, each with a
+        service that is called on its stop.
         """
         program = [str(HERE / 'child_bridge.py')] if noting else ['-m', 'viam_session_bridge.main']
         file = Path(self._folder.name) / f'{name}.yaml'
         file.write_text(PARAMETERS.format(
-            names=', '.join([*bases, *held]), window=window, patience=patience,
+            names=', '.join([*bases, *held, *stopped]), window=window, patience=patience,
             bases=''.join([*(BASE.format(name=base) for base in bases),
-                           *(HELD.format(name=base) for base in held)])))
+                           *(HELD.format(name=base) for base in held),
+                           *(STOPPED.format(name=base) for base in stopped)])))
         return self._child(name, [*program, '--ros-args', '--params-file', str(file)])
 
     def end(self, name: str) -> None:

@@ -26,12 +26,14 @@ import document
 import heartbeats
 import kill
 from report import Row, table
+import spread
 import waiting
 
 MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
     # These two speak to their bridge by its node's name: no other may run beside it.
     'deadline': deadline.measure,
     'waiting': waiting.measure,
+    'spread': spread.measure,
     'kill': kill.measure,
     'command': command.measure,
     'heartbeats': heartbeats.measure,

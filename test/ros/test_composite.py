@@ -25,7 +25,7 @@ from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, Velocit
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.gate import Gate, make_gate
 from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.services import Services
+from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.parameter_outputs import (
     CommandConfig,
@@ -80,10 +80,11 @@ class Rig:
                              acknowledged=config.acknowledged, prepares=config.prepares)))],
             Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
         self.recorder = Recorder()
+        services = PassServices(node)
         self.driver: Any = Fittings(
-            node, Services(node), self.gate, config, lambda: None).fitted(self.recorder)
+            node, services, self.gate, config, lambda: None).fitted(self.recorder)
         self.faults: list[str] = []
-        self.pump = Pump(self.gate, {'base': self.driver}, self._report, self._died)
+        self.pump = Pump(self.gate, {'base': self.driver}, self._report, self._died, [services])
         self.caller = Caller(self.gate.start_session(Caller()).id, socket=SOCKET)
         self.ended: list[Ended] = []
         self.answers: list[tuple[str, str]] = []

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stop outputs against real services, actions and topics in a process of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 import signal
 import threading
@@ -17,7 +17,7 @@ from std_srvs.srv import Empty, SetBool, Trigger
 from processes import wait_until
 from servers import Servers, serving
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
+from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
 from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
 from viam_session_bridge.ros.drivers.stop_messages import LockStop
@@ -38,8 +38,8 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope='module')
-def services(node: Node) -> Services:
-    return Services(node)
+def services(node: Node) -> PassServices:
+    return PassServices(node)
 
 
 class Reports:
@@ -58,10 +58,17 @@ class Reports:
             f'a report of epoch {epoch}')[0]
 
 
+def say(services: PassServices, act: Callable[[], None]) -> None:
+    """Make a pass of the pump."""
+    act()
+    services.flush()
+
+
 class Stopping:
     """Says a stop again and again, as the pump does, from a thread of its own."""
 
-    def __init__(self, output: Any, epoch: int) -> None:
+    def __init__(self, services: PassServices, output: Any, epoch: int) -> None:
+        self._services = services
         self._output = output
         self.epoch = epoch
         self._longest = 0.0
@@ -71,11 +78,11 @@ class Stopping:
     def _run(self) -> None:
         while not self._over.wait(PERIOD):
             began = time.monotonic()
-            self._output.stop(self.epoch)
+            say(self._services, lambda: self._output.stop(self.epoch))
             self._longest = max(self._longest, time.monotonic() - began)
 
     def __enter__(self) -> 'Stopping':
-        self._output.stop(self.epoch)
+        say(self._services, lambda: self._output.stop(self.epoch))
         self._thread.start()
         return self
 
@@ -90,7 +97,7 @@ def new_name(node: Node) -> str:
     return f'{node.get_namespace()}/output{next(_numbers)}'
 
 
-def calling(services: Services, kind: str, name: str, reports: Reports,
+def calling(services: PassServices, kind: str, name: str, reports: Reports,
             **options: Any) -> CallingStop:
     caller = services.caller(kind, name, 'base.power.service')
     return CallingStop(caller, REQUESTS[kind], call_timeout=0.5, stop_timeout=STOP_TIMEOUT,
@@ -103,14 +110,14 @@ def wait_served(output: Any) -> None:
 
 @pytest.mark.parametrize('kind', REQUESTS)
 def test_a_service_is_called_once_and_its_yes_is_reported(
-        node: Node, services: Services, servers: Servers, kind: str) -> None:
+        node: Node, services: PassServices, servers: Servers, kind: str) -> None:
     """However often the stop is repeated; the next stop calls it again."""
     name, reports = new_name(node), Reports()
     output = calling(services, kind, name, reports)
     servers.order('serve', kind=kind, name=name)
     wait_served(output)
     for epoch in (1, 2):
-        with Stopping(output, epoch):
+        with Stopping(services, output, epoch):
             assert reports.wait(epoch) == ''
             time.sleep(4 * PERIOD)
     assert reports.all == [(1, ''), (2, '')]
@@ -119,14 +126,14 @@ def test_a_service_is_called_once_and_its_yes_is_reported(
 
 
 def test_a_no_is_reported_at_once_and_asked_again(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """With the parameter, the service and what it said; a late yes counts."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
     servers.order('say', name=name, mode='no')
     wait_served(output)
-    with Stopping(output, 7):
+    with Stopping(services, output, 7):
         problem = reports.wait(7)
         assert problem == f'base.power.service: {name}: the answer was no: {name} says no'
         servers.wait_called(name, times=2)
@@ -135,13 +142,13 @@ def test_a_no_is_reported_at_once_and_asked_again(
 
 
 def test_a_service_that_is_missing_is_called_when_it_appears(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """A call that nobody serves would never be answered; nobody reports success meanwhile."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     assert output.path_problem() == (
         f'base.power.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         time.sleep(6 * PERIOD)
         assert not reports.all
         servers.order('serve', kind='trigger', name=name)
@@ -150,19 +157,19 @@ def test_a_service_that_is_missing_is_called_when_it_appears(
 
 
 def test_a_service_that_stays_away_is_reported_before_the_stop_times_out(
-        node: Node, services: Services) -> None:
+        node: Node, services: PassServices) -> None:
     """Once, with its name."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     began = time.monotonic()
-    with Stopping(output, 3):
+    with Stopping(services, output, 3):
         assert reports.wait(3) == f'base.power.service: {name} is not served'
         assert 0.9 * STOP_TIMEOUT <= time.monotonic() - began
         time.sleep(4 * PERIOD)
     assert len(reports.all) == 1
 
 
-def test_another_type_is_named(node: Node, services: Services, servers: Servers) -> None:
+def test_another_type_is_named(node: Node, services: PassServices, servers: Servers) -> None:
     """It never matches, and DDS says nothing."""
     name = new_name(node)
     output = calling(services, 'trigger', name, Reports())
@@ -174,7 +181,7 @@ def test_another_type_is_named(node: Node, services: Services, servers: Servers)
 
 
 def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
-        node: Node, services: Services) -> None:
+        node: Node, services: PassServices) -> None:
     """A frozen process looks healthy for 20 s; one call is under way at a time."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
@@ -182,7 +189,7 @@ def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
         hung.order('serve', kind='trigger', name=name)
         wait_served(output)
         hung.freeze()
-        with Stopping(output, 1):
+        with Stopping(services, output, 1):
             problem = reports.wait(1)
             assert problem == f'base.power.service: {name} has not answered within 0.5 s'
             hung.signal(signal.SIGCONT)
@@ -192,14 +199,14 @@ def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
 
 
 def test_a_slow_yes_counts_for_the_stop_that_came_meanwhile(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """A joystick that rests sends a zero, a stop of its own, every 50 ms."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
     wait_served(output)
     servers.order('say', name=name, delay=0.3)
-    with Stopping(output, 1) as stopping:
+    with Stopping(services, output, 1) as stopping:
         servers.wait_called(name)
         stopping.epoch = 2
         assert reports.wait(2) == ''
@@ -208,17 +215,17 @@ def test_a_slow_yes_counts_for_the_stop_that_came_meanwhile(
 
 
 def test_a_yes_from_before_the_motion_does_not_count(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """The call that began before says nothing about what was moved after."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
     wait_served(output)
     servers.order('say', name=name, delay=0.3)
-    output.stop(1)
+    say(services, lambda: output.stop(1))
     servers.wait_called(name)
     output.moved()
-    with Stopping(output, 2):
+    with Stopping(services, output, 2):
         assert reports.wait(2) == ''
         assert len(servers.called(name)) == 2
     assert reports.all == [(2, '')]
@@ -226,24 +233,24 @@ def test_a_yes_from_before_the_motion_does_not_count(
 
 
 def test_what_holds_is_released_before_motion(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """And called again by the next stop."""
     name, reports, prepared = new_name(node), Reports(), Reports()
     output = calling(services, 'set_bool', name, reports, release=SetBool.Request(data=True),
                      prepared=prepared.take)
-    output.prepare(1)
+    say(services, lambda: output.prepare(1))
     assert prepared.wait(1) == f'base.power.service: {name} is not served'
     servers.order('serve', kind='set_bool', name=name)
     wait_served(output)
-    output.stop(2)
+    say(services, lambda: output.stop(2))
     assert reports.wait(2) == ''
-    output.prepare(3)
+    say(services, lambda: output.prepare(3))
     assert prepared.wait(3) == ''
-    output.stop(4)
+    say(services, lambda: output.stop(4))
     assert reports.wait(4) == ''
     assert [one.data for one in servers.called(name)] == [False, True, False]
     servers.order('say', name=name, mode='no')
-    output.prepare(5)
+    say(services, lambda: output.prepare(5))
     assert prepared.wait(5) == f'base.power.service: {name}: the answer was no: {name} says no'
 
 
@@ -266,45 +273,46 @@ def test_a_lock_is_repeated_and_released(node: Node, servers: Servers) -> None:
 # --- Cancelling
 
 
-def cancelling(node: Node, services: Services, name: str, reports: Reports) -> CancelStop:
+def cancelling(node: Node, services: PassServices, name: str, reports: Reports) -> CancelStop:
     caller: ServiceCaller = services.caller('cancel', name + CANCEL_SERVICE, 'base.nav.action')
     return CancelStop(node, name, caller, call_timeout=0.5, stop_timeout=STOP_TIMEOUT,
                       answered=reports.take)
 
 
 def test_all_goals_are_cancelled_and_seen_to_end(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """By a request with a zero id and a zero stamp."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name)
     servers.order('goals', name=name, count=2)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         assert reports.wait(1) == ''
     assert [one.data for one in servers.called(name)] == [True]
 
 
-def test_nothing_to_cancel_is_success(node: Node, services: Services, servers: Servers) -> None:
+def test_nothing_to_cancel_is_success(
+        node: Node, services: PassServices, servers: Servers) -> None:
     """A server that never had a goal has never published its status."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         assert reports.wait(1) == ''
 
 
 @pytest.mark.parametrize('mode', ['brake', 'late'])
 def test_cancelling_is_not_cancelled(
-        node: Node, services: Services, servers: Servers, mode: str) -> None:
+        node: Node, services: PassServices, servers: Servers, mode: str) -> None:
     """The server has said yes, the robot still brakes: the stop is not done."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name, mode=mode)
     servers.order('goals', name=name, count=1)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         servers.wait_called(name)
         time.sleep(0.7)
         assert not reports.all
@@ -313,14 +321,14 @@ def test_cancelling_is_not_cancelled(
 
 
 def test_a_goal_that_never_ends_is_reported(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """With what the status topic shows."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name, mode='brake')
     servers.order('goals', name=name, count=1)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         problem = reports.wait(1)
     assert problem.startswith(f'base.nav.action: {name}{CANCEL_SERVICE} has answered, but ')
     assert f'{name}/_action/status shows 1 goals that are not over' in problem
@@ -329,34 +337,34 @@ def test_a_goal_that_never_ends_is_reported(
 @pytest.mark.parametrize(('mode', 'says'), [
     ('reject', 'the server refuses to cancel'), ('refuse', 'the server does not cancel; 2 goals')])
 def test_a_refusal_is_no_success(
-        node: Node, services: Services, servers: Servers, mode: str, says: str) -> None:
+        node: Node, services: PassServices, servers: Servers, mode: str, says: str) -> None:
     """Servers of rclpy refuse by default, and answer 0."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name, mode=mode)
     servers.order('goals', name=name, count=2)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         assert says in reports.wait(1)
         servers.order('act', name=name, mode='cancel')
         wait_until(lambda: (1, '') in reports.all, 'a server that thought better of it')
 
 
 def test_a_goal_that_comes_while_we_stop_is_cancelled_too(
-        node: Node, services: Services, servers: Servers) -> None:
+        node: Node, services: PassServices, servers: Servers) -> None:
     """A planner's next goal, for example."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name)
     servers.order('goals', name=name, count=1)
     wait_served(output)
-    with Stopping(output, 1):
+    with Stopping(services, output, 1):
         assert reports.wait(1) == ''
         servers.order('goals', name=name, count=1)
         servers.wait_called(name, times=2)
 
 
-def test_a_server_that_died_leaves_no_goals(node: Node, services: Services) -> None:
+def test_a_server_that_died_leaves_no_goals(node: Node, services: PassServices) -> None:
     """What it said last says nothing of the one that takes its place."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
@@ -368,5 +376,5 @@ def test_a_server_that_died_leaves_no_goals(node: Node, services: Services) -> N
         first.finish()
     with serving('second') as second:
         second.order('act', name=name)
-        with Stopping(output, 1):
+        with Stopping(services, output, 1):
             assert reports.wait(1) == ''

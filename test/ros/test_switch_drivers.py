@@ -54,9 +54,30 @@ class Notes:
         self.late += 1
 
 
-def made(node: Node, config: Any) -> tuple[Any, Notes]:
-    notes: Any = Notes()
-    return Equipment(node, notes).driver(config, lambda: None), notes
+class Passes:
+    """A driver; each call is a pass of the pump, which flushes what drivers share."""
+
+    def __init__(self, node: Node, notes: Any, config: Any) -> None:
+        self._equipment = Equipment(node, notes)
+        self._driver = self._equipment.driver(config, lambda: None)
+        self.path_problem = self._driver.path_problem
+
+    def send(self, setpoint: Any, epoch: int) -> None:
+        self._driver.send(setpoint, epoch)
+        self._flush()
+
+    def stop(self, epoch: int) -> None:
+        self._driver.stop(epoch)
+        self._flush()
+
+    def _flush(self) -> None:
+        for shared in self._equipment.shared:
+            shared.flush()
+
+
+def made(node: Node, config: Any) -> tuple[Passes, Notes]:
+    notes = Notes()
+    return Passes(node, notes, config), notes
 
 
 def new_name(node: Node) -> str:

@@ -12,7 +12,7 @@ from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.services import Services
+from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFeedback
 from viam_session_bridge.ros.fittings import Fittings
@@ -42,7 +42,7 @@ class Equipment:
         self._base_feedback: list[OdometryFeedback | VelocityFeedback] = []
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
-        self._services = Services(node)
+        self._services = PassServices(node)
         self._still = StillDrivers(node, self._services, supervision)
         self._positions = PositionEquipment(node, supervision, self._states, self._array)
 
@@ -80,8 +80,9 @@ class Equipment:
 
     @property
     def shared(self) -> tuple[SharedOutput, ...]:
-        """Return the outputs that drivers share."""
-        return tuple(self._arrays.values())
+        """Return the outputs that drivers share: messages first, then calls of services."""
+        calls = (self._services,) if self._services.resources else ()
+        return (*self._arrays.values(), *calls)
 
     def senses(self, name: str) -> Senses:
         """Return what is known of a resource beside its motion."""

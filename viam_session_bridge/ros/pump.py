@@ -110,6 +110,8 @@ class Pump:
         for output in outputs.outputs:
             if output.setpoint is None:
                 self._drive(output, faults)
+        # What comes of stops begins before a driver is told to move, which may be slow.
+        self._flush_all(faults)
         # Then the pulse, so that a guard knows what is about to move. A driver that does not come
         # back from a stop, or from the motion before, holds it up: that is what it is for.
         fault = _attempt(functools.partial(self._tell, outputs))
@@ -118,10 +120,11 @@ class Pump:
         for output in outputs.outputs:
             if output.setpoint is not None:
                 self._drive(output, faults)
-        for shared in self._shared:
-            self._flush(shared, faults)
+        self._flush_all(faults)
         for errand in polled.errands:
             self._oblige(errand, faults)
+        if polled.errands:
+            self._flush_all(faults)
         polled.release()
         if outputs.outputs or outputs.events or faults:
             self._report(outputs, faults)
@@ -153,6 +156,10 @@ class Pump:
         fault = _attempt(call)
         if fault:
             faults[errand.resource] = fault
+
+    def _flush_all(self, faults: dict[str, str]) -> None:
+        for shared in self._shared:
+            self._flush(shared, faults)
 
     def _flush(self, shared: SharedOutput, faults: dict[str, str]) -> None:
         fault = _attempt(shared.flush)

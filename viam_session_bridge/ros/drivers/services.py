@@ -10,6 +10,7 @@ answered. So every call has a deadline, and beginning one never blocks.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+import functools
 import threading
 import time
 from typing import Any
@@ -49,10 +50,17 @@ class _Pending:
 
 
 class ServiceCaller:
-    """A client of one service. where: the parameter that names the service."""
+    """
+    A client of one service.
 
-    def __init__(self, node: Node, kind: str, service: str, where: str) -> None:
+    where: the parameter that names the service. later: does something now, or when calls may
+    begin.
+    """
+
+    def __init__(self, node: Node, kind: str, service: str, where: str,
+                 later: Callable[[Callable[[], None]], None]) -> None:
         self._node = node
+        self.later = later
         self._where = where
         self._type = TYPES[kind]
         self._client: Any = node.create_client(self._type, service)
@@ -84,12 +92,19 @@ class ServiceCaller:
     def call(self, request: Any, limit: float, done: Done,
              late: Callable[[Any], None] | None = None) -> None:
         """
-        Begin a call; done gets the response, or None and a text after limit (s).
+        Begin a call when calls may; done gets the response, or None and a text after limit (s).
 
         late: gets a response that comes after that.
         """
-        pending = _Pending(time.monotonic() + limit, limit, done, late)
-        future = self._client.call_async(request)
+        self.later(functools.partial(
+            self._begin, request, _Pending(time.monotonic() + limit, limit, done, late)))
+
+    def _begin(self, request: Any, pending: _Pending) -> None:
+        try:
+            future = self._client.call_async(request)
+        except Exception as problem:  # noqa: B902  whoever waits must hear of it
+            pending.done(None, f'{self.where}: {type(problem).__name__}: {problem}')
+            return
         with self._lock:
             self._pending[future] = pending
         future.add_done_callback(self._on_answer)
@@ -102,13 +117,10 @@ class ServiceCaller:
             answer(f'{self.where}: {said_no}' if said_no else problem,
                    getattr(response, 'message', ''))
 
-        if not self.ready:
-            answer(f'{self.where} is not served', '')
-            return
-        try:
+        if self.ready:
             self.call(request, limit, done, late)
-        except Exception as problem:  # noqa: B902  whoever waits must hear of it
-            answer(f'{self.where}: {type(problem).__name__}: {problem}', '')
+        else:
+            answer(f'{self.where} is not served', '')
 
     def expire(self, now: float) -> None:
         """Give up the calls whose deadline (s, CLOCK_MONOTONIC) has passed."""
@@ -137,7 +149,7 @@ class ServiceCaller:
 
 
 class Services:
-    """The service clients of a node, and the deadlines of their calls."""
+    """The service clients of a node, and the deadlines of their calls. Calls begin at once."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -149,13 +161,51 @@ class Services:
         if self._timer is None:
             self._timer = self._node.create_timer(
                 SWEEP_PERIOD, self._sweep, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._callers.append(ServiceCaller(self._node, kind, service, where))
+        self._callers.append(ServiceCaller(self._node, kind, service, where, self.later))
         return self._callers[-1]
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Do it now."""
+        act()
 
     def _sweep(self) -> None:
         now = time.monotonic()
         for caller in self._callers:
             caller.expire(now)
+
+
+class PassServices(Services):
+    """
+    Services whose calls begin at the end of a pass of the pump, which flushes them.
+
+    Neither they nor the first answers may delay a neighbour's stop message.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._users: dict[str, None] = {}
+        self._noted: list[Callable[[], None]] = []
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Return the names of those who call services."""
+        return tuple(self._users)
+
+    def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
+        """Return a client; where is the parameter that names the service."""
+        self._users[where.partition('.')[0]] = None
+        return super().caller(kind, service, where)
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Do it at the end of this pass."""
+        self._noted.append(act)
+
+    def flush(self) -> None:
+        """Do what was put off, and begin the calls that come of it."""
+        while self._noted:
+            noted, self._noted = self._noted, []
+            for act in noted:
+                act()
 
 
 def refusal(response: Any) -> str:

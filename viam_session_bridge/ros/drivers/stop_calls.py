@@ -9,6 +9,7 @@ to move since the call began.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import functools
 import threading
 import time
 from typing import Any
@@ -98,6 +99,9 @@ class CallingStop:
 
     def stop(self, epoch: int) -> None:
         """Call the service, unless it is being called or has said yes to this stop."""
+        self._caller.later(functools.partial(self._stop, epoch))
+
+    def _stop(self, epoch: int) -> None:
         now = time.monotonic()
         with self._lock:
             moved = self._motions != self._stopped_at
@@ -116,20 +120,17 @@ class CallingStop:
             self._call(epoch, motions)
 
     def _call(self, epoch: int, motions: int) -> None:
-        begun = False
-        try:
-            if self._caller.ready:
-                self._caller.call(
-                    self._request, self._call_timeout,
-                    lambda response, problem: self._take(motions, response, problem))
-                begun = True
-        finally:
-            with self._lock:
-                if begun:
-                    self._called = epoch
-                else:
-                    self._under_way = False
-                    self._problem = f'{self._caller.where} is not served'
+        ready = self._caller.ready
+        with self._lock:
+            if ready:
+                self._called = epoch
+            else:
+                self._under_way = False
+                self._problem = f'{self._caller.where} is not served'
+        if ready:
+            self._caller.call(
+                self._request, self._call_timeout,
+                lambda response, problem: self._take(motions, response, problem))
 
     def _take(self, motions: int, response: Any, problem: str) -> None:
         with self._lock:

@@ -1,0 +1,109 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+All stops of one lost session: from the first to the last, for 1, 10 and 100 resources.
+
+Each resource has a velocity topic and a service that must be called. The last row has ten
+resources whose services hang: their process is frozen, which DDS does not notice for 20 s.
+"""
+
+from collections.abc import Callable
+import os
+import re
+import signal
+import time
+from typing import Any
+
+from children import port_of, World
+from report import Figure, figure, Row
+
+MOST = 100
+HUNG = 10
+NAMES = [f'base{number}' for number in range(MOST)]
+SIZES = (1, 10, MOST)
+WINDOW = 0.5  # s
+LIMIT = 0.010  # s, for all of them
+RATIO = 1.5  # of those with hung services to those without: near 1
+AFTER = 0.3  # s: after the window and this long, the stops have been sent
+PATIENCE = 30.0  # s, until they were answered, or somebody was found
+
+
+def measure(world: World) -> list[Row]:
+    """Return a row for each number of resources, and one with hung services."""
+    world.child('services', *NAMES[HUNG:], name='robot')
+    hung = world.child('services', *NAMES[:HUNG], name='hung')
+    bridge = world.bridge([], stopped=NAMES, window=WINDOW, name='spreading_bridge', noting=True,
+                          patience=2.0)
+    load = world.child('load', name='lost')
+    burst = world.child('burst', *(f'{name}/cmd_vel' for name in NAMES), name='burst')
+    port = port_of(bridge)
+    for name in NAMES:
+        bridge.wait_for_line(re.compile(rf'({name}): a driver is listening'))
+    _until(lambda: burst.ask('matched'), 'a reader of every topic')
+    times = world.scaled(30, 3)
+
+    def lose(names: list[str]) -> tuple[float, float]:
+        """Lose a session that moves these; return how long stops, and calls too, took (s)."""
+        bridge.ask('spreads')
+        load.ask('lose', port=port, bases=names)
+        time.sleep(WINDOW + AFTER)
+        (count, spread, called), = bridge.ask('spreads')
+        if count != len(names):
+            raise ValueError(f'{count} of {len(names)} were stopped')
+        return float(spread), float(called)
+
+    def rest() -> None:
+        """Wait until everything has answered, and motion is accepted again."""
+        _until(lambda: not bridge.ask('busy'), 'the end of the stops')
+
+    def lose_hung() -> tuple[float, float]:
+        """Do the same while services hang."""
+        rest()
+        os.kill(hung.pid, signal.SIGSTOP)
+        try:
+            return lose(NAMES)
+        finally:
+            os.kill(hung.pid, signal.SIGCONT)
+
+    rows = []
+    for size in SIZES:
+        rest()
+        took, floors = [], []
+        for _ in range(times):
+            took.append(lose(NAMES[:size]))
+            floors.append(float(burst.ask('burst', count=size)))
+        rows.append(_row(size, took, figure(floors)))
+    rows.append(_hung_row(rows[-1].value, [lose_hung() for _ in range(times)]))
+    for name in ('spreading_bridge', 'lost', 'burst', 'robot', 'hung'):
+        world.end(name)
+    return rows
+
+
+def _until(condition: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise ValueError(f'not within {PATIENCE:g} s: {what}')
+        time.sleep(0.05)
+
+
+def _row(size: int, took: list[tuple[float, float]], floor: Figure) -> Row:
+    value, called = (figure(one) for one in zip(*took, strict=True))
+    assert value.p99 is not None and called.p99 is not None
+    name = f'first to last stop, {size} resource{"s" if size > 1 else ""}'
+    what_floor = 'as many zeros in a row by bare rclpy publishers, to the same readers'
+    if size < MOST:
+        return Row(name, 's', value, floor, what_floor=what_floor)
+    return Row(
+        name, 's', value, floor, f'p99 < {LIMIT * 1e3:.0f} ms', value.p99 < LIMIT, what_floor,
+        notes=('one session is lost; each stop is a zero Twist handed to DDS, and a service call '
+               'that is begun when all of these are out: first zero to last call '
+               f'p50 {called.p50 * 1e3:.2f} ms, p99 {called.p99 * 1e3:.2f} ms',))
+
+
+def _hung_row(without: Figure, took: list[tuple[float, float]]) -> Row:
+    value = figure([stops for stops, _ in took])
+    return Row(
+        f'first to last stop, {MOST} resources, {HUNG} hung', 's', value, without,
+        f'p50 <= {RATIO:g} x none hung', value.p50 <= RATIO * without.p50,
+        what_floor='the same without hung services')
