@@ -18,11 +18,12 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test lint bench clients matrix venv clean distclean
+.PHONY: help demo test faults lint bench clients matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
 	@echo 'make test       all tests'
+	@echo 'make faults     200 faults and every deliberate breakage: how long the robot moved too long'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'
 	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
@@ -39,6 +40,11 @@ demo:
 test:
 	@$(BOOTSTRAP) test
 	@LINT_REQUIRED=1 $(RUN) -m pytest $(ARGS)
+
+# ARGS="--document docs/faults.md" writes the page, too. It takes about 20 minutes.
+faults:
+	@$(BOOTSTRAP) test
+	@$(RUN) test/faults/run.py --faults 200 --minutes 30 --breakages $(ARGS)
 
 lint:
 	@$(BOOTSTRAP) test lint

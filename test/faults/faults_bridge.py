@@ -42,7 +42,7 @@ def bridge_killed_at_once(trial: Trial) -> None:
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
 
 
-@kind(BRIDGE_GONE, 'SIGKILL to the bridge while a joystick moves the other base, which is not ours',
+@kind(BRIDGE_GONE, 'SIGKILL to the bridge while a joystick moves the other base, not ours',
       needs_guard=True, spoils=True)
 def bridge_killed_beside_a_joystick(trial: Trial) -> None:
     client = trial.client()

@@ -13,8 +13,8 @@ FEEDBACK_TIMEOUT = 0.5  # s, the default
 WITHIN_HOLD = 0.7
 
 
-@kind(DRIVER_BACK, 'the driver is killed, the client dies, the driver comes up with its last speed',
-      quick=True, weight=3)
+@kind(DRIVER_BACK, 'the driver is killed, the client dies, the driver is back with its last speed',
+      weight=3)
 def driver_restarted(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client)

@@ -125,7 +125,7 @@ def sessions_flooded(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; SIGKILL to the client',
+@kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; the client dies',
       spoils=True, needs_guard=True)
 def memory_exhausted(trial: Trial) -> None:
     client = trial.client()

@@ -31,7 +31,8 @@ class Stage:
     this version has it. breakage: see scene.Scene.
     """
 
-    def __init__(self, folder: Path, domains: Iterator[int], *, guard: bool | None = None, breakage: str = '') -> None:
+    def __init__(self, folder: Path, domains: Iterator[int], *, guard: bool | None = None,
+                 breakage: str = '') -> None:
         scratch(folder)
         self._folder = folder
         self._guard = guard_exists() if guard is None else guard

@@ -145,7 +145,8 @@ class Trial:
         """Have the base make a MoveStraight of ten seconds; returns the number of the order."""
         for _ in range(ATTEMPTS):
             order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-            wait_until(lambda: client.answered(order) or self._has(0.4), 'the move')
+            wait_until(
+                lambda order=order: client.answered(order) or self._has(0.4), 'the move')
             if not client.answered(order):
                 self.pause(0.05, 0.5)
                 if not client.answered(order):
