@@ -91,7 +91,8 @@ class Bridge:
         port = BridgePort(node, identity.instance, self._gate.hear, self._gate.echoed)
         self._pump = Pump(
             self._gate, self._ros.drivers, self._journal.report, self._died,
-            self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
+            self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD, port.tell,
+            config.guard.patience)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,

@@ -419,6 +419,17 @@ def test_motion_is_stopped_when_an_elder_is_heard() -> None:
     assert world.reasons() == [Reason.OTHER_BRIDGE]
 
 
+def test_a_driver_that_appears_is_the_elders_business() -> None:
+    world = World()
+    world.command()
+    world.run(102.0, elder=ELDER)
+    assert world.state() is IDLE
+    sent = len(world.told)
+    world.supervisor.driver_appeared('left', world.now)
+    world.run(103.0, elder=ELDER)
+    assert len(world.told) == sent
+
+
 def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
     world = World()
     world.command()

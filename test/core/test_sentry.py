@@ -142,6 +142,24 @@ def test_a_bridge_that_is_back_finds_the_guard_silent() -> None:
     assert guard.echoes[-1].fired == 1
 
 
+def test_a_driver_that_appears_is_the_business_of_a_bridge_that_is_back() -> None:
+    """A late listener, on a base that an heir drives by now: the guard does not fight it."""
+    for heir in (BRIDGE, HEIR):
+        guard = Guard()
+        guard.hear('left')
+        guard.run(102.0)
+        assert not guard.states()
+        guard.sentry.driver_appeared('left', guard.now)
+        guard.poll(guard.now)
+        assert set(guard.states()) == {'left'}, 'while nobody is back, it may still move'
+        guard.run(107.0)
+        guard.hear('left', sender=heir)
+        sent = len(guard.told)
+        guard.sentry.driver_appeared('left', guard.now)
+        guard.run(107.2)
+        assert len(guard.told) == sent
+
+
 def test_an_heir_that_does_not_list_a_resource_leaves_it_to_the_guard() -> None:
     """A bridge that was started again has not found the driver yet."""
     guard = Guard()

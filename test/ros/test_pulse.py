@@ -24,6 +24,7 @@ from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
 from viam_session_bridge.guard import look_around, make_node
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
+from viam_session_bridge.ros.parameter_outputs import CancelOutput, TriggerOutput
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     BridgeConfig,
@@ -186,6 +187,23 @@ def test_topics_are_those_of_the_node_that_was_asked(node: Node) -> None:
     assert isinstance(base, BaseConfig) and isinstance(motor, MotorConfig)
     assert base.topic == f'{space}/cmd_vel' and base.odometry_topic == ''
     assert motor.topic == f'{space}/speed' and motor.joint_states_topic == f'{space}/joints'
+
+
+@pytest.mark.parametrize(('name', 'full'), [
+    ('~/halt', '/viam_session_bridge/halt'), ('halt', '/elsewhere'), ('/stop', '/stop')])
+def test_services_and_actions_are_resolved_too(name: str, full: str) -> None:
+    """Of an action, nobody ever remaps the bare name: its services have names of their own."""
+    outputs = (
+        TriggerOutput(name='first', kind='trigger', service=name),
+        CancelOutput(name='second', kind='cancel', action=name, goals='all'))
+    with process('-r', 'halt:=elsewhere'):
+        around = Node('viam_session_bridge')
+        config = BridgeConfig(resources=(replace(BASE, stop_outputs=outputs),))
+        first, second = resolved(config, around).resources[0].stop_outputs
+        assert isinstance(first, TriggerOutput) and isinstance(second, CancelOutput)
+        assert first.service == full
+        assert second.action == ('/halt' if name == 'halt' else full)
+        around.destroy_node()
 
 
 @pytest.mark.parametrize(('change', 'differs'), [

@@ -7,6 +7,8 @@ No rclpy here. The clock is real except where a stall is played.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+import math
 import threading
 import time
 from typing import Any
@@ -17,7 +19,7 @@ from processes import MARGIN, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
-from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.events import Ended, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
@@ -74,7 +76,8 @@ class SharedRecorder:
 class Rig:
     """A gate, its pump and three drivers; pulses are told to `pulse` between their calls."""
 
-    def __init__(self, gate: Gate | None = None, sharing: bool = False) -> None:
+    def __init__(self, gate: Gate | None = None, sharing: bool = False,
+                 stale_after: float = math.inf) -> None:
         self.pulse: Callable[[Outputs], None] = self._tell
         self.gate = gate or make_gate(resources(), policy())
         self.told: list[tuple[str, Velocity | None, float]] = []
@@ -84,7 +87,8 @@ class Rig:
         self.shared = SharedRecorder(self.told)
         self.pump = Pump(
             self.gate, self.drivers, self._report, self.deaths.append,
-            [self.shared] if sharing else [], tell=lambda outputs: self.pulse(outputs))
+            [self.shared] if sharing else [], tell=lambda outputs: self.pulse(outputs),
+            stale_after=stale_after)
         self.caller = Caller(self.gate.start_session(Caller()).id)
 
     def _tell(self, outputs: Outputs) -> None:
@@ -379,6 +383,28 @@ def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: 
     rig.drivers['a'].fault = lambda: None
     wait_until(lambda: len([name for name, _, _ in rig.told if name.startswith(PULSE)])
                > len(pulses), 'the pulse again')
+
+
+def test_motion_that_was_decided_before_a_freeze_is_never_told() -> None:
+    """The pass stands still between its pulse and its motion, as SIGSTOP may have it."""
+    patience = 0.4
+    rules = replace(policy(), stall_limit=patience / 2.0)
+    rig = Rig(make_gate(resources(), rules, identity=Identity('own', patience=patience)),
+              stale_after=patience)
+    ended: list[Ended] = []
+
+    def freeze(outputs: Outputs) -> None:
+        if outputs.pulse is not None and outputs.pulse.standing:
+            rig.pulse = lambda outputs: None
+            time.sleep(2.0 * patience)
+
+    rig.pulse = freeze
+    rig.command('a', on_end=ended.append)
+    rig.start()
+    wait_until(lambda: ended, 'the end of the motion')
+    rig.pump.stop(5.0)
+    assert ended[0].reason is Reason.STALLED
+    assert set(rig.of('a')) == {None}
 
 
 def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig) -> None:

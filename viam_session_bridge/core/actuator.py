@@ -211,8 +211,8 @@ class Actuator:
         return True
 
     def leave(self, detail: str) -> None:
-        """Go idle without another word: somebody else sees to the stop."""
-        if self.state not in (State.STOPPING, State.UNCONFIRMED):
+        """Say nothing more: somebody else sees to the stop, and to drivers that appear."""
+        if self.state is State.MOVING:
             return
         self._end_finishing(self.reason)
         self._to(State.IDLE, self.reason, detail=detail)

@@ -73,8 +73,13 @@ class BridgeSupervisor(Supervisor):
             self._matched(name, now)
 
     def driver_appeared(self, name: str, now: float) -> None:
-        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
-        super().driver_appeared(name, now)
+        """
+        Tell a driver that has just come up to stop, unless the robot is known to rest.
+
+        Where another bridge drives it, that one sees to it.
+        """
+        if not self._standing.gives_way(now):
+            super().driver_appeared(name, now)
         self._matched(name, now)
 
     # ---- what follows ---------------------------------------------------------------------------

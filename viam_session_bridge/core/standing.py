@@ -94,6 +94,10 @@ class Standing:
                 f'{name}: the guard does not reach its driver, so it could not stop it (the '
                 "guard's log says why); guard.required is on")
 
+    def gives_way(self, now: float) -> bool:
+        """Tell whether another bridge drives this robot."""
+        return self._rivals.elder(now) is not None
+
     def covered(self, name: str, now: float) -> bool:
         """Tell whether the guard would stop this resource, or none has to."""
         if not self._required or self._pulser is None:

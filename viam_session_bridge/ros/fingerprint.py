@@ -16,11 +16,11 @@ from typing import Any
 
 from rclpy.node import Node
 
+from viam_session_bridge.ros.parameter_output_rules import CANCEL_SERVICE
 from viam_session_bridge.ros.parameter_spec import entries, Form
 from viam_session_bridge.ros.parameters import BridgeConfig, ResourceConfig
 
 _TOPICS = frozenset({Form.OUTPUT_TOPIC, Form.FEEDBACK_TOPIC})
-_SERVICES = frozenset(form for form in Form if form.name in ('SERVICE', 'ACTION'))
 
 
 def resolved(config: BridgeConfig, node: Node) -> BridgeConfig:
@@ -52,8 +52,12 @@ def _resolved(table: Any, node: Node) -> Any:
             continue
         elif entry.spec.form in _TOPICS:
             changes[entry.name] = node.resolve_topic_name(value)
-        elif entry.spec.form in _SERVICES:
+        elif entry.spec.form is Form.SERVICE:
             changes[entry.name] = node.resolve_service_name(value)
+        elif entry.spec.form is Form.ACTION:
+            # An action's name is never remapped itself, only its services and topics are.
+            changes[entry.name] = node.resolve_service_name(
+                value + CANCEL_SERVICE).removesuffix(CANCEL_SERVICE)
     return dataclasses.replace(table, **changes)
 
 

@@ -53,7 +53,8 @@ class Pump:
     what the outputs have for them; must not block.
     report takes the outputs of a pass and driver faults by resource, and must not block. on_death
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
-    in every pass, and there is one every beat_period (s) at least.
+    in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
+    than stale_after (s) ago is not told; so late a pass must be a stall to whom decides.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
@@ -62,10 +63,12 @@ class Pump:
                  shared: Sequence[SharedOutput] = (),
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = math.inf,
-                 tell: Callable[[Outputs], None] = lambda outputs: None) -> None:
+                 tell: Callable[[Outputs], None] = lambda outputs: None,
+                 stale_after: float = math.inf) -> None:
         self._supervision = supervision
         self._shared = shared
         self._tell = tell
+        self._stale_after = stale_after
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
@@ -103,6 +106,7 @@ class Pump:
 
     def _pass(self) -> float:
         """Poll once and act on it; returns when to come again (s)."""
+        began = self._supervision.now()
         polled = self._supervision.poll()
         outputs = polled.outputs
         faults: dict[str, str] = {}
@@ -118,7 +122,9 @@ class Pump:
         if fault:
             faults[PROCESSES] = fault
         for output in outputs.outputs:
-            if output.setpoint is not None:
+            # After a freeze in the middle of a pass, its motion is old; the next one stops it.
+            stale = self._supervision.now() - began > self._stale_after
+            if output.setpoint is not None and not stale:
                 self._drive(output, faults)
         self._flush_all(faults)
         for errand in polled.errands:
