@@ -156,7 +156,7 @@ def test_a_driver_that_appears_is_the_business_of_a_bridge_that_is_back() -> Non
         guard.hear('left', sender=heir)
         sent = len(guard.told)
         guard.sentry.driver_appeared('left', guard.now)
-        guard.run(107.2)
+        guard.poll(guard.now)
         assert len(guard.told) == sent
 
 
