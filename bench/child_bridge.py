@@ -15,15 +15,16 @@ import uuid
 
 import protocol
 from viam_session_bridge import main
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.events import Changed
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, Polled
+from viam_session_bridge.gate import BridgeGate, Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits
@@ -68,12 +69,14 @@ class Notes:
         return noted
 
 
-class NotingGate(Gate):
+class NotingGate(BridgeGate):
     """Finds the deadline of the session behind each stop."""
 
     def __init__(self, resources: list[Resource], policy: Policy,
-                 emergency: EmergencySettings) -> None:
-        super().__init__(Supervisor(resources, policy, lambda: str(uuid.uuid4()), emergency))
+                 emergency: EmergencySettings, identity: Identity, guard_required: bool) -> None:
+        super().__init__(BridgeSupervisor(
+            resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
+            guard_required=guard_required))
         self._known: dict[str, Session] = {}
         GATES.append(self)
 
@@ -144,7 +147,7 @@ class NotingNode(BridgeNode):
 
 
 NOTES = Notes()
-GATES: list[Gate] = []
+GATES: list[BridgeGate] = []
 
 
 def busy() -> int:

@@ -60,6 +60,7 @@ STOPPED = """
       driver: twist
       topic: {name}/cmd_vel
       accept_no_timeout: true
+      stop_on_start: false
       command_rate: 1.0
       stop_timeout: 30.0
       stop_outputs: [halt]
