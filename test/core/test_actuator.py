@@ -238,7 +238,7 @@ def test_the_one_cell_that_refuses() -> None:
     """UNCONFIRMED refuses motion, says why and what helps, and changes nothing."""
     rig = unconfirmed()
     rig.told.clear()
-    with pytest.raises(NotAtRest, match='no rest was seen within 5 s.*seen or after a reset'):
+    with pytest.raises(NotAtRest, match='no rest was seen within 5 s.*when it is, or after a reset'):
         rig.supervisor.command('base', Motion(LEFT), BOB, rig.now)
     rig.run(0.2)
     assert rig.state is UNCONFIRMED
@@ -785,14 +785,28 @@ def test_a_repeated_stop_that_answers_at_last_ends_a_failed_one() -> None:
 
 
 def test_a_failure_does_not_shorten_the_hold() -> None:
-    """Rest that is seen after a stop failed early still waits for the rest of the zeros."""
+    """A yes and rest that come after a stop failed early still wait for the rest of the zeros."""
     machine = actuator(replace(SEEING, acknowledged=True))
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
     machine.stop_answered(2, 'the service said no', 101.1)
-    follow(machine, 101.9, lambda at: 0.0, now=101.1)
+    machine.stop_answered(2, '', 101.2)
+    follow(machine, 101.9, lambda at: 0.0, now=101.2)
     assert machine.state is UNCONFIRMED
     follow(machine, 102.1, lambda at: 0.0, now=101.95)
+    assert machine.state is IDLE
+
+
+def test_standing_still_does_not_make_up_for_a_refusal() -> None:
+    """A goal that was not cancelled moves the robot again when the zeros end."""
+    machine = actuator(replace(SEEING, acknowledged=True))
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.stop_answered(2, 'the server does not cancel', 101.1)
+    told = follow(machine, 110.0, lambda at: 0.0, now=101.1)
+    assert machine.state is UNCONFIRMED and told
+    machine.stop_answered(2, '', 110.0)
+    follow(machine, 110.2, lambda at: 0.0, now=110.0)
     assert machine.state is IDLE
 
 

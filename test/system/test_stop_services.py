@@ -25,7 +25,7 @@ NAMES = ('navigate_to_pose', 'motor_power', 'stop_lock')
 @pytest.fixture(scope='module')
 def bridge(shared: Programs) -> Bridge:
     rich = base(
-        f'{RICH}/cmd_vel', stop_timeout=TIMEOUT, stop_outputs=['nav', 'power', 'lock'],
+        f'{RICH}/cmd_vel', stop_timeout=TIMEOUT, odometry_topic='odom', stop_outputs=['nav', 'power', 'lock'],
         nav={'kind': 'cancel', 'action': NAMES[0], 'goals': 'all'},
         power={'kind': 'set_bool', 'service': NAMES[1], 'value': False, 'release': True},
         lock={'kind': 'lock', 'topic': NAMES[2], 'value': True, 'release': False})
@@ -39,7 +39,9 @@ def client(shared: Programs, bridge: Bridge) -> Client:
 
 @pytest.fixture(scope='module')
 def driver(shared: Programs, bridge: Bridge) -> Driver:
-    return shared.driver(bridge.topic(f'{PLAIN}/cmd_vel'), bridge.topic(f'{RICH}/cmd_vel'))
+    # Odometry follows the first of the topics.
+    return shared.driver(bridge.topic(f'{RICH}/cmd_vel'), bridge.topic(f'{PLAIN}/cmd_vel'),
+                         odometry=bridge.topic('odom'))
 
 
 @pytest.fixture(scope='module')
@@ -69,7 +71,8 @@ def drive(client: Client, bridge: Bridge, driver: Driver) -> None:
 
 
 def wait_idle(client: Client) -> None:
-    wait_until(lambda: not client.do('is_moving', base=RICH), 'the end of the stop')
+    wait_until(lambda: client.do('call', component='base', name=RICH, method='get_status')[
+        'state'] == 'idle', 'the end of the stop')
 
 
 def check_stopped(bridge: Bridge, servers: Servers, driver: Driver, since: float) -> None:
@@ -158,12 +161,14 @@ def test_frozen_services_delay_nobody_and_fail_the_stop(
 
 def test_a_server_that_refuses_to_cancel_fails_the_stop(
         bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
-    """And it ends when the server thinks better of it."""
+    """However still the base stands: its goal would move it on. It ends when the server obeys."""
     wait_idle(client)
     nav = bridge.topic(NAMES[0])
     servers.order('act', name=nav, mode='reject')
     servers.order('goals', name=nav, count=1)
     client.do('stop', base=RICH)
     bridge.wait_logged('rich: STOP NOT CONFIRMED: rich.nav.action: .* refuses to cancel')
+    topic, since = bridge.topic(f'{RICH}/cmd_vel'), time.monotonic() + TIMEOUT
+    assert driver.wait_zero(topic, since)
     servers.order('act', name=nav, mode='cancel')
     wait_idle(client)

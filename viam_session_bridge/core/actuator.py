@@ -112,7 +112,7 @@ class Actuator:
         if self.state is State.UNCONFIRMED:
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
-                f'({self._stop_failure}); it is accepted again when rest is seen or after a reset')
+                f'({self._stop_failure}); it is accepted again when it is, or after a reset')
         if self._stopping.outstanding:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
         if not self.has_path:

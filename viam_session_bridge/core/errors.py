@@ -70,7 +70,7 @@ class NoFeedback(BridgeError):
 
 
 class NotAtRest(BridgeError):
-    """The last stop was not confirmed; motion waits until rest is seen or the bridge is reset."""
+    """The last stop was not confirmed; motion waits until it is, or the bridge is reset."""
 
 
 class EmergencyStopped(BridgeError):

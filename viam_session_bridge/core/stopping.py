@@ -68,7 +68,10 @@ class Stopping:
 
     def redeemed(self, now: float, seen: bool, blind: bool) -> bool:
         """Tell whether a stop that had failed is over after all."""
-        return now >= self._hold_until and (seen or (blind and self._answered_well))
+        # A goal that was not cancelled moves the robot again as soon as the zeros end, however
+        # still it stands now.
+        told = self._answered_well if self._acknowledged else seen
+        return now >= self._hold_until and told and (seen or blind)
 
     def wake_at(self, after: float) -> float:
         """Return when it must be judged next; once past, at every repetition."""

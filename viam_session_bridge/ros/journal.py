@@ -167,7 +167,7 @@ class Journal:
         else:
             self._logger.error(
                 f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is '
-                'refused until rest is seen or ~/reset is called')
+                'refused until the stop is confirmed or ~/reset is called')
 
 
 def _kind(fault: str) -> str:

@@ -23,7 +23,9 @@ from google.protobuf.message import Message
 from grpclib.exceptions import GRPCError
 from viam.components.arm import Arm
 from viam.components.base import Base, Vector3
+from viam.components.button import Button
 from viam.components.gantry import Gantry
+from viam.components.generic import Generic
 from viam.components.gripper import Gripper
 from viam.components.motor import Motor
 from viam.components.servo import Servo
@@ -37,8 +39,8 @@ from viam.rpc.dial import dial, DialOptions
 
 # The SDK makes clients of those components only whose classes were imported before.
 COMPONENTS: dict[str, Any] = {
-    'arm': Arm, 'gantry': Gantry, 'gripper': Gripper, 'motor': Motor, 'servo': Servo,
-    'switch': Switch}
+    'arm': Arm, 'base': Base, 'button': Button, 'gantry': Gantry, 'generic': Generic,
+    'gripper': Gripper, 'motor': Motor, 'servo': Servo, 'switch': Switch}
 
 # Arguments that are messages.
 MESSAGES: dict[str, Any] = {'JointPositions': JointPositions, 'Pose': Pose}
