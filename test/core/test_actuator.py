@@ -238,7 +238,8 @@ def test_the_one_cell_that_refuses() -> None:
     """UNCONFIRMED refuses motion, says why and what helps, and changes nothing."""
     rig = unconfirmed()
     rig.told.clear()
-    with pytest.raises(NotAtRest, match='no rest was seen within 5 s.*when it is, or after a reset'):
+    refusal = 'no rest was seen within 5 s.*when it is, or after a reset'
+    with pytest.raises(NotAtRest, match=refusal):
         rig.supervisor.command('base', Motion(LEFT), BOB, rig.now)
     rig.run(0.2)
     assert rig.state is UNCONFIRMED

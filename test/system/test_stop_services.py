@@ -25,7 +25,8 @@ NAMES = ('navigate_to_pose', 'motor_power', 'stop_lock')
 @pytest.fixture(scope='module')
 def bridge(shared: Programs) -> Bridge:
     rich = base(
-        f'{RICH}/cmd_vel', stop_timeout=TIMEOUT, odometry_topic='odom', stop_outputs=['nav', 'power', 'lock'],
+        f'{RICH}/cmd_vel', stop_timeout=TIMEOUT, odometry_topic='odom',
+        stop_outputs=['nav', 'power', 'lock'],
         nav={'kind': 'cancel', 'action': NAMES[0], 'goals': 'all'},
         power={'kind': 'set_bool', 'service': NAMES[1], 'value': False, 'release': True},
         lock={'kind': 'lock', 'topic': NAMES[2], 'value': True, 'release': False})
