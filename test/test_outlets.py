@@ -50,8 +50,8 @@ def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
-    """With a reader nothing is lost, up to the last line."""
+    """With a reader nothing is lost; the two outlets keep no order between them."""
     process, _ = flood(tmp_path, 500)
     output, _ = process.communicate(timeout=PATIENCE)
     assert output.count('x' * 1000) == 500
-    assert output.rstrip().endswith('the end')
+    assert output.count('the end\n') == 1
