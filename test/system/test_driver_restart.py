@@ -111,8 +111,11 @@ def test_a_driver_whose_robot_was_seen_to_rest_hears_nothing(
     old.wait_motion(topic, 0.0)
     client.do('stop', base='rested')
     bridge.wait_logged(r'rested: stopped \(verified\)')
+    # It said so at its start, too, when nobody had come yet.
+    missing = bridge.text.count('no stop path: rested')
     old.finish()
-    bridge.wait_logged('no stop path: rested')
+    wait_until(lambda: bridge.text.count('no stop path: rested') > missing,
+               'that the old driver is missed')
     found = bridge.text.count('rested: a driver is listening')
     robot.send(do='listen', topic=topic)
     wait_until(lambda: bridge.text.count('rested: a driver is listening') > found,

@@ -56,6 +56,27 @@ switching off what it shows:
     --ros-args -p sessions.stop_on_disconnect:=false"""
 
 
+class Interruption:
+    """
+    A signal to end, taken note of when it comes and acted upon where the demo waits.
+
+    An exception that is raised in the handler itself is lost when the signal comes while a callback
+    of the interpreter runs (a destructor, a weak reference).
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+
+    def request(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._requested = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if one has come."""
+        if self._requested:
+            raise KeyboardInterrupt
+
+
 def say(text: str = '') -> None:
     """Print at once, also into a pipe or a log file."""
     print(text, flush=True)
@@ -73,14 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if params_file is None:
         print('config/demo.yaml was not found; name it with --params-file', file=sys.stderr)
         return EXIT_CANNOT_BEGIN
+    interruption = Interruption()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interruption.request)
     stories = [story for story in STORIES if story.name in (arguments.story or _names())]
     try:
         with tempfile.TemporaryDirectory(prefix=f'{PACKAGE}_demo_') as folder, \
                 isolated(arguments.domain, folder) as domain:
             say(WELCOME.format(domain=domain))
-            return _perform(stories, Path(folder), params_file, words[split + 1:])
+            return _perform(stories, Path(folder), params_file, words[split + 1:], interruption)
     except KeyboardInterrupt:
         say('\ninterrupted; everything that was started is ended')
         return EXIT_INTERRUPTED
@@ -121,18 +143,11 @@ def _find_params_file() -> Path | None:
     return None
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    # A second one must not keep us from ending what we have started.
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
-             bridge_arguments: Sequence[str]) -> int:
+             bridge_arguments: Sequence[str], interruption: Interruption) -> int:
     began = time.monotonic()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    stage = Stage(folder, params_file, bridge_arguments, say)
+    stage = Stage(folder, params_file, bridge_arguments, say, interruption.check)
     results: list[tuple[Story, bool, str]] = []
     try:
         say('starting the robot, the bridge and the guard ...')

@@ -55,8 +55,12 @@ class Stage:
     """One robot, its bridge and guard, and the programs that drive it. Always close it."""
 
     def __init__(self, folder: Path, params_file: Path, bridge_arguments: Sequence[str],
-                 say: Callable[[str], None]) -> None:
-        """Start robot, bridge and guard; rclpy must be up. Raises StageError."""
+                 say: Callable[[str], None], check: Callable[[], None]) -> None:
+        """
+        Start robot, bridge and guard; rclpy must be up. Raises StageError.
+
+        check is called again and again in every wait, which ends with what it raises.
+        """
         self._folder = folder
         # Bridge and guard get the very same.
         self._arguments = ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
@@ -64,6 +68,7 @@ class Stage:
         self._stalls_before = 0
         self._bridge_killed = False
         self.say = say
+        self._check = check
         self._programs: list[Child] = []
         self.facts = Facts('', 0.0, 0.0, 0.0)
         self.observer = Observer()
@@ -167,6 +172,7 @@ class Stage:
         return statuses
 
     def _check_alive(self, program: Child | None = None) -> None:
+        self._check()
         bridge = None if self._bridge_killed else self.bridge
         for child in (self.robot, bridge, self.guard, program):
             if child is not None and child.status is not None:
