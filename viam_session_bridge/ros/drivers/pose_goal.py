@@ -4,7 +4,9 @@
 An arm whose tip can be sent to a pose: geometry_msgs/PoseStamped, beside the driver of its joints.
 
 The node that takes the goal moves the joints by itself and goes on until it is there. So a stop
-gives it the pose where the tip is, and the driver of the joints makes them hold as always.
+gives it the pose where the tip is, and the driver of the joints makes them hold as always. A
+driver that has sent nothing yet (a guard's, or that of a bridge which took the place of another)
+cannot know whether a goal is pursued, and gives that pose as well.
 """
 
 from collections.abc import Callable
@@ -39,8 +41,9 @@ class PoseGoalDriver:
         self._frame = frame
         self._measured = measured
         self._clock = clock
-        # The goal that may be pursued still.
+        # The goal that may be pursued still; until something was sent, one of another process.
         self._goal: PoseGoal | None = None
+        self._goal_is_known = False
         self._epoch: int | None = None
         self._began = 0.0
         self._held: PoseGoal | None = None
@@ -58,21 +61,22 @@ class PoseGoalDriver:
         """Publish a pose, or let the joints go where they are to be."""
         if isinstance(setpoint, PoseGoal):
             self._goal, self._epoch, self._held = setpoint, None, None
+            self._goal_is_known = True
             self._publish(setpoint)
             return
         if self._is_on_its_way:
             # Who pursues the goal would fight against the joints. The two may be heard in any
             # order; after a stop this is not needed.
             self._hold(epoch)
-        self._goal = None
+        self._goal, self._goal_is_known = None, True
         self._joints.send(setpoint, epoch)
 
     def stop(self, epoch: int) -> None:
-        """Hold the joints; and the tip where it is, if it was sent somewhere."""
+        """Hold the joints; and the tip where it is, if it may have been sent somewhere."""
         try:
             self._joints.stop(epoch)
         finally:
-            if self._goal is not None:
+            if self._goal is not None or not self._goal_is_known:
                 self._hold(epoch)
 
     def path_problem(self) -> str:
@@ -81,9 +85,11 @@ class PoseGoalDriver:
 
     @property
     def _is_on_its_way(self) -> bool:
-        """Tell whether a goal was sent, and neither reached nor stopped since."""
-        if self._goal is None or self._held is not None:
+        """Tell whether a goal may have been sent that was neither reached nor stopped since."""
+        if self._held is not None:
             return False
+        if self._goal is None:
+            return not self._goal_is_known
         here = self._measured()
         return here is None or math.dist(here.position, self._goal.position) > REACHED
 
