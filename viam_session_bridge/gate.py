@@ -18,6 +18,7 @@ from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
+from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Errand, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
@@ -103,10 +104,15 @@ class Gate:
         Check, renew, take ownership and set the new motion in one step; returns its epoch.
 
         on_end is called once, on the pump's thread, after the drivers were told. Raises a
-        BridgeError; then nothing has changed but the renewed session, and on_end is never called.
+        BridgeError; then on_end is never called, and nothing has changed but the renewed session,
+        and that StopOutstanding may have stopped what has to end first.
         """
         with self._lock:
-            epoch = self._supervisor.command(name, motion, caller, self.now(), turn)
+            try:
+                epoch = self._supervisor.command(name, motion, caller, self.now(), turn)
+            except StopOutstanding:
+                self._wake_locked()
+                raise
             if on_end is not None:
                 self._waiters[epoch] = on_end
             self._wake_locked()

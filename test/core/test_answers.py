@@ -10,13 +10,16 @@ import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.claims import OpenClaim
+from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.parting import PARTING
 from viam_session_bridge.core.readiness import READY_PATIENCE
 from viam_session_bridge.core.setpoints import Call, PoseGoal, Press, Velocity
 from viam_session_bridge.core.states import Reason, State
 
 DOCK = Motion(Call('dock'), once=True, answered=True)
+UNDOCK = Motion(Call('undock'), once=True, answered=True)
 PUSH = Motion(Press(), duration=5.0, once=True, momentary=True, settles=True, answered=True)
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 
@@ -24,8 +27,9 @@ AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 class Rig:
     """One actuator and what its driver was told."""
 
-    def __init__(self, prepares: bool = False) -> None:
-        self.actuator = Actuator('base', ActuatorSettings(prepares=prepares))
+    def __init__(self, prepares: bool = False, acknowledged: bool = False) -> None:
+        self.actuator = Actuator('base', ActuatorSettings(
+            prepares=prepares, acknowledged=acknowledged))
         self.actuator.path_problem = ''
         self.now = 100.0
         self.epoch = 0
@@ -116,6 +120,68 @@ def test_an_answer_of_an_older_epoch_says_nothing() -> None:
     rig.actuator.motion_answered(old, 'too late', '', rig.now)
     rig.poll()
     assert rig.ended == [] and rig.actuator.state is State.MOVING
+
+
+@pytest.mark.parametrize(('before', 'after'), [(AHEAD, DOCK), (DOCK, AHEAD), (DOCK, UNDOCK)])
+def test_between_a_call_and_any_other_motion_a_stop_is_said(before: Motion, after: Motion) -> None:
+    """Neither a neutral number nor an end of what a service began comes with the newcomer."""
+    rig = Rig()
+    old = rig.command(before)
+    rig.poll()
+    with pytest.raises(StopOutstanding):
+        rig.command(after)
+    stops = [rig.poll()]
+    assert Ended('base', old, Reason.SUPERSEDED) in rig.ended
+    while rig.now < 100.0 + PARTING - 0.02:
+        with pytest.raises(StopOutstanding):
+            rig.command(after)
+        stops.append(rig.poll(0.01))
+    told = [stop for stop in stops if stop is not None]
+    assert len(told) >= 3 and all(stop.setpoint is None for stop in told)
+    rig.poll(0.05)
+    rig.command(after)
+    output = rig.poll(0.01)
+    assert output is not None and output.setpoint == after.setpoint
+
+
+def test_a_call_waits_for_a_stop_that_was_not_said_yet() -> None:
+    """It came in the same moment: the driver would never hear of it."""
+    rig = Rig()
+    rig.command(AHEAD)
+    rig.poll()
+    rig.stop()
+    with pytest.raises(StopOutstanding):
+        rig.command(DOCK)
+    stop = rig.poll()
+    assert stop is not None and stop.setpoint is None
+
+
+def test_what_a_call_began_is_ended_by_its_stop_outputs_before_motion() -> None:
+    """They answer later, and what they hold is released then."""
+    rig = Rig(prepares=True, acknowledged=True)
+    rig.actuator.prepared(rig.command(DOCK), '', rig.now)
+    rig.poll()
+    with pytest.raises(StopOutstanding):
+        rig.command(AHEAD)
+    stop = rig.poll()
+    assert stop is not None and stop.setpoint is None
+    rig.poll(2.0 * PARTING)
+    with pytest.raises(StopOutstanding):
+        rig.command(AHEAD)
+    rig.actuator.stop_answered(stop.epoch, '', rig.now)
+    rig.command(AHEAD)
+    release = rig.poll(0.01)
+    assert release is not None and release.prepare
+
+
+def test_the_same_call_again_stops_nothing() -> None:
+    """A program may say it at every turn of its loop."""
+    rig = Rig()
+    rig.command(DOCK)
+    rig.poll()
+    rig.command(DOCK)
+    output = rig.poll(0.01)
+    assert output is not None and output.setpoint == DOCK.setpoint
 
 
 def test_nothing_moves_before_the_driver_is_ready() -> None:

@@ -101,6 +101,16 @@ class Rig:
         self.gate.command('base', motion, self.caller, self.ended.append)
         self.gate.look(self.gate.now(), frozenset({SOCKET}))
 
+    def insist(self, motion: Motion) -> None:
+        """Command until it is accepted."""
+        def accepted() -> bool:
+            try:
+                self.command(motion)
+            except StopOutstanding:
+                return False
+            return True
+        wait_until(accepted, 'its turn')
+
     def run(self, command: str, **arguments: bool) -> tuple[str, str]:
         """Run a command that does not move; returns what was wrong, and what was said."""
         before = len(self.answers)
@@ -261,6 +271,30 @@ def test_a_command_that_moves_is_owned_and_stopped(
     servers.wait_called(halt)
     one.wait_state(State.IDLE)
     assert one.recorder.told and set(one.recorder.told) == {None}
+
+
+def test_a_command_begins_when_the_motion_before_it_was_stopped(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """And the motion after it when its stop outputs have ended what it began."""
+    service, halt = new_name(node), new_name(node)
+    for name in (service, halt):
+        servers.order('serve', kind='trigger', name=name)
+    one = rig(trigger('halt', halt), commands=(dock(service),))
+    one.wait_path()
+    wait_until(lambda: one.run('dock')[0] == '', 'its service')
+    one.command()
+    wait_until(lambda: one.recorder.told, 'motion')
+    since = time.monotonic()
+    one.insist(Motion(Call('dock'), once=True, answered=True, monitored=False))
+    called = servers.wait_called(service, since)
+    assert servers.called(halt, since)[0].at < called.at
+    assert one.recorder.told[-1] is None and one.recorder.told.count(None) >= 2
+    since = time.monotonic()
+    one.insist(FORWARD)
+    wait_until(lambda: one.recorder.told[-1] is not None, 'motion')
+    assert servers.called(halt, since)
+    one.gate.stop('base')
+    one.wait_state(State.IDLE)
 
 
 def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig: Any) -> None:

@@ -9,6 +9,7 @@ for the hold, and an acknowledged output must have answered.
 """
 
 from dataclasses import dataclass
+import functools
 import math
 
 from viam_session_bridge.core.claims import Claim
@@ -16,6 +17,7 @@ from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.parting import Parting
 from viam_session_bridge.core.readiness import Readiness
 from viam_session_bridge.core.rest import RestSettings, RestWatch
 from viam_session_bridge.core.setpoints import Setpoint
@@ -85,6 +87,7 @@ class Actuator:
         self._rest_confirmed = True
         self._finishing: int | None = None
         self._unanswered: int | None = None
+        self._parting = Parting()
         self._tracker: Tracker | ArrivalTracker | None = None
         self._sample: Sample | None = None
 
@@ -107,7 +110,8 @@ class Actuator:
         """
         Begin a motion; the one that ran is superseded.
 
-        Raises NotAtRest, StopOutstanding, NoStopPath or NoFeedback and changes nothing.
+        Raises NotAtRest, StopOutstanding, NoStopPath or NoFeedback and changes nothing, but that
+        StopOutstanding may have stopped what ran.
         """
         if self.state is State.UNCONFIRMED:
             raise NotAtRest(
@@ -121,9 +125,11 @@ class Actuator:
             why = f' ({self.feedback_problem})' if self.feedback_problem else ''
             raise NoFeedback(
                 f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
+        self._part(motion.setpoint, epoch, now)
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
         self._to(State.MOVING, Reason.COMMANDED, claim)
+        self._parting.begun(motion.setpoint)
         self.epoch = epoch
         self.motion = motion
         self.claim = claim
@@ -156,6 +162,15 @@ class Actuator:
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+
+    def _part(self, wish: Setpoint, epoch: int, now: float) -> None:
+        """Stop first what this wish would not end. Raises StopOutstanding meanwhile."""
+        if self.state is State.MOVING and self._parting.must_stop(wish):
+            self.stop(Reason.SUPERSEDED, epoch, now)
+        elif self.state is not State.STOPPING or not self._parting.must_wait(
+                wish, functools.partial(self._stopping.said_for, now)):
+            return
+        raise StopOutstanding(f'{self.name}: what it was told before is stopped first')
 
     def stop_answered(self, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop; an empty problem is success."""

@@ -24,13 +24,14 @@ class Stopping:
         self._fails_at = math.inf
         self._late_until = -math.inf
         self._answered_well = False
+        self._sent_at = math.inf
         self.began = -math.inf
         self.outstanding = False
 
     def begin(self, now: float, fresh: bool) -> None:
         """Begin; a stop that goes on already (not fresh) holds anew, but has no more time."""
         if fresh:
-            self._fails_at = math.inf
+            self._fails_at = self._sent_at = math.inf
             self.began = now
         self._hold_until = math.inf
         self._answered_well = False
@@ -44,6 +45,11 @@ class Stopping:
         """Note its first output."""
         self._hold_until = max(now + self._hold, self._late_until)
         self._fails_at = min(self._fails_at, now + self._timeout)
+        self._sent_at = min(self._sent_at, now)
+
+    def said_for(self, now: float, seconds: float) -> bool:
+        """Tell whether it has been said for so long (s)."""
+        return now - self._sent_at >= seconds
 
     def answered(self, well: bool) -> None:
         """Take the driver's report."""

@@ -21,6 +21,7 @@ from viam_session_bridge.core.errors import (
     Overtaken,
     ShuttingDown,
     Stalled,
+    StopOutstanding,
 )
 from viam_session_bridge.core.events import (
     Emergency,
@@ -97,9 +98,10 @@ class Supervisor(Fleet):
         """
         Set a resource's wish and make the caller its owner; returns the epoch of this command.
 
-        A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session.
-        A refusal that may pass (NotYet) gives a turn; trying again with it raises Overtaken once a
-        Stop or a newer command came, so that a late command can never follow a stop.
+        A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session,
+        and that StopOutstanding may have stopped what must end first. A refusal that may pass
+        (NotYet) gives a turn; trying again with it raises Overtaken once a Stop or a newer command
+        came, so that a late command can never follow a stop.
         """
         self.admit(caller, now)
         actuator = self._actuator(name)
@@ -127,6 +129,9 @@ class Supervisor(Fleet):
             self._begin(actuator, motion, claim, now)
         except NotYet as problem:
             problem.turn = self._next_turn(name) if turn is None else turn
+            if isinstance(problem, StopOutstanding):
+                self._touch(name)
+                self._due = min(self._due, now)
             raise
         self._next_turn(name)
         self._touch(name)
