@@ -50,7 +50,7 @@ def _base(config: BaseConfig, senses: Senses) -> BaseProperties:
 def _motor(config: MotorConfig, senses: Senses) -> MotorProperties:
     return MotorProperties(
         config.max_move_duration, config.deceleration, one_way=config.message == 'bool',
-        commands=_commands(config))
+        has_speed=not config.takes_effort, commands=_commands(config))
 
 
 def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:

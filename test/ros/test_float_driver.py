@@ -45,6 +45,14 @@ def test_a_joint_is_no_base(node: Node) -> None:
         driver_on(node, 'float64', PLAIN).send(Velocity((1.0, 0.0, 0.0)), 1)
 
 
+def test_an_effort_is_no_speed() -> None:
+    """How fast a joint goes by a torque depends on its load."""
+    effort = Scaling('effort', 20.0, neutral=0.0)
+    assert effort.number(Power(0.5)) == 0.5
+    with pytest.raises(TypeError, match='effort cannot do'):
+        effort.number(Speed(1.0))
+
+
 @pytest.fixture(scope='module')
 def pairs(node: Node, shared: Programs) -> dict[str, tuple[FloatDriver, Motors]]:
     """Start a listener of every type, all at once."""

@@ -87,7 +87,6 @@ def test_all_of_them_beside_each_other() -> None:
     ('gantry', {'home_m': [1.0, 0.0], 'offsets_m': [-0.5, 0.0]}),
     ('hand', {'driver': 'joint_trajectory', 'stop': None, 'joint_states_topic': 'joint_states',
               'accept_no_timeout': True}),
-    ('hand', {'stop': 'number', 'stop_number': 0.0}),
     ('pan', {'stop': 'hold', 'stop_number': None, 'joint_states_topic': 's', 'joint': 'pan'}),
     ('pan', {'message': 'int16'}),
     ('lift', {'stop': 'zero', 'neutral': 0.0}),
@@ -125,9 +124,13 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('gantry', {'home_m': [0.0, 0.6]}, 'gantry.home_m', ['0.6 for y', '(0.5)']),
     ('gantry', {'driver': 'float'}, 'gantry.joints', ['2 joints', 'one']),
     ('gantry', {'minimum': 2.0, 'maximum': 1.0}, 'gantry.minimum', ['2', 'gantry.maximum']),
-    ('hand', {'stop': None}, 'hand.stop', ['nothing', "'hold' or 'last' or 'number'"]),
+    ('hand', {'stop': None}, 'hand.stop', ['nothing', "'hold' or 'last',"]),
+    ('hand', {'stop': 'number', 'stop_number': 0.0}, 'hand.stop', [
+        "'number'", "'hold' or 'last',", "hand.api 'gripper'"]),
+    ('hand', {'driver': 'joint_state', 'stop': 'zero'}, 'hand.stop', [
+        "'zero'", "'hold',", "hand.api 'gripper'"]),
     ('hand', {'stop': 'hold'}, 'hand.joint_states_topic', ['nothing', "hand.stop is 'hold'"]),
-    ('hand', {'stop': 'number'}, 'hand.stop_number', ['nothing', "hand.stop is 'number'"]),
+    ('pan', {'stop_number': None}, 'pan.stop_number', ['nothing', "pan.stop is 'number'"]),
     ('hand', {'closed_position': 0.95}, 'hand.closed_position', ['0.95', 'hand.tolerance']),
     ('hand', {'driver': 'joint_trajectory', 'stop': None, 'accept_no_timeout': True},
      'hand.joint_states_topic', ['nothing', 'which a stop holds']),
@@ -152,6 +155,16 @@ def test_a_mistake_is_told_once_with_its_parameter(
     [error] = errors(name, **changes)
     assert error.startswith(f'{parameter}: found '), error
     assert all(each in error for each in says), error
+
+
+def test_a_gripper_shares_no_array() -> None:
+    """A process that never told it anything (a guard) cannot repeat what its grip is."""
+    hand = {**GRIPPER, 'hand.driver': 'float_array', 'hand.topic': 'group', 'hand.stop': 'hold',
+            'hand.joint_states_topic': 'joint_states'}
+    assert judge({**hand, 'resources': ['hand']}, AROUND).config is not None
+    [error] = judge({**GANTRY, **hand, 'resources': ['gantry', 'hand'], 'hand.index': 2},
+                    AROUND).errors
+    assert error.startswith("hand.topic: found 'group'") and 'gantry.topic' in error
 
 
 def test_an_array_has_a_place_for_each_joint() -> None:

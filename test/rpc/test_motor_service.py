@@ -19,6 +19,8 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.motor_service import MotorProperties
 
 Code = grpc.StatusCode
@@ -126,6 +128,39 @@ def test_stop_stops_and_is_moving_tells(blind: Any) -> None:
     assert not client.motor.IsMoving(name='motor').is_moving
     status = client.motor.GetStatus(name='motor').result
     assert status['state'] == State.IDLE.value
+
+
+def test_a_command_of_the_motor_is_no_power_that_is_known(start: Callable[..., Any]) -> None:
+    """A service turns it, or not: nobody here knows."""
+    bench = a_motor(start, feedback=False, commands={'home': CommandInfo(True, 'trigger')})
+    client, struct = bench.client(), proto.google.Struct()
+    struct.update({'command': 'home'})
+    call = client.motor.DoCommand.start(name='motor', command=struct)
+    bench.until_moving('motor')
+    answer = client.motor.IsPowered(name='motor')
+    assert (answer.is_on, answer.power_pct) == (False, 0.0)
+    client.motor.Stop(name='motor')
+    call.result()
+
+
+@pytest.mark.parametrize(('method', 'fields'), [
+    ('SetRPM', {'rpm': 30.0}), ('GoFor', {'rpm': 30.0, 'revolutions': 1.0}),
+    ('GoTo', {'rpm': 30.0, 'position_revolutions': 1.0})])
+def test_an_effort_is_no_speed(
+        start: Callable[..., Any], method: str, fields: dict[str, float]) -> None:
+    """A light load would turn as fast as it can. A zero is a stop all the same."""
+    bench = a_motor(start, feedback=True, has_speed=False)
+    bench.gate.measured('motor', JointSample((0.0,)))
+    client = bench.client()
+    with pytest.raises(grpc.RpcError) as refused:
+        getattr(client.motor, method)(name='motor', **fields)
+    assert refused.value.code() is Code.UNIMPLEMENTED
+    assert f'motor: {method} needs' in refused.value.details()
+    assert "motor.command is 'effort'" in refused.value.details()
+    client.motor.SetPower(name='motor', power_pct=0.5)
+    bench.until_moving('motor')
+    client.motor.SetRPM(name='motor', rpm=0.0)
+    bench.until_stopped('motor')
 
 
 # ---- moves ----

@@ -26,7 +26,8 @@ class NumberTable:
         form=Form.OUTPUT_TOPIC))
     command: str = field(metadata=described(
         "What the number means: 'velocity' (a wish in rad/s), 'power' (a share of full power, -1 "
-        "to 1) or 'effort' (the same share, as force or torque: see stop)",
+        "to 1) or 'effort' (the same share, as force or torque: see stop; SetRPM, GoFor and GoTo "
+        'are refused then, because no torque is a speed)',
         choices=('velocity', 'power', 'effort')))
     neutral: float = field(metadata=described(
         'The number that stops: published for every stop, as it is. Not always 0 (1500 for a '
@@ -125,3 +126,8 @@ class MotorConfig(
     max_move_duration: float = field(default=120.0, metadata=described(
         'Longest GoFor or GoTo that is accepted', unit='s', low=0.0, high=3600.0,
         low_excluded=True, mutable=True))
+
+    @property
+    def takes_effort(self) -> bool:
+        """Return whether its driver is told an effort, and so no speed."""
+        return self.driver in ('float', 'float_array') and self.command == 'effort'

@@ -22,6 +22,10 @@ _STOPS = {
 # For these, any number that is not where they are would be a motion.
 _HOLDING = ('arm', 'gantry')
 
+# What would not keep the grip of a gripper: a number may open it, and its grip is a position that
+# it was told and has not reached, which zero velocities do not name.
+_UNGRIPPING = ('number', 'zero')
+
 
 def check_positions(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check a resource that goes to positions; others pass."""
@@ -57,6 +61,8 @@ class _Check:
         possible: tuple[str, ...] = _STOPS.get(driver or '', ())
         if self['api'] in _HOLDING:
             possible = tuple(each for each in possible if each not in ('last', 'number'))
+        elif self['api'] == 'gripper':
+            possible = tuple(each for each in possible if each not in _UNGRIPPING)
         if possible and stop is not None and stop not in possible:
             self._wrong('stop', repr(stop) if stop else 'nothing',
                         ' or '.join(map(repr, possible))

@@ -51,9 +51,10 @@ class PositionStopTable(PositionTopicTable):
 
     stop: str = field(default='', metadata=described(
         "What a stop sends. Must be given. 'hold': the measured positions (needs "
-        "joint_states_topic). With driver 'joint_state' also 'zero': velocities of zero and no "
-        "positions. With 'float' also 'last': the number that was sent last; with 'float' and "
-        "'float_array', for grippers and servos, also 'number': stop_number",
+        "joint_states_topic). With driver 'joint_state', but for grippers, also 'zero': "
+        "velocities of zero and no positions. With 'float', for grippers and servos, also "
+        "'last': the number that was sent last; with 'float' and 'float_array', for servos, also "
+        "'number': stop_number",
         choices=('hold', 'zero', 'last', 'number'), empty='with other drivers'))
 
 
@@ -102,7 +103,8 @@ class FloatArrayPositionTable(PositionNumberTable):
     index: int = field(default=0, metadata=described(
         'Place of the (first) joint in the std_msgs/msg/Float64MultiArray, which all resources of '
         'this driver with the same topic share; the other joints follow. From 0 without a gap. '
-        'Joints that are not moved are told where they are', low=0, high=1000))
+        'Joints that are not moved are told where they are. A gripper shares its array with '
+        'nobody', low=0, high=1000))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,6 +163,7 @@ def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
             outputs[resolved] = name
     for resolved, members in arrays.items():
         _check_indices(resolved, members, errors)
+        _check_grippers(members, errors)
     for name, topic in _topics(blocks, Form.FEEDBACK_TOPIC):
         resolved = _resolve(name, topic, around, errors)
         if resolved in outputs:
@@ -206,6 +207,24 @@ def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
                 block.full('topic'), f'{topic!r} with positions, where '
                 f'{moving[0].full("command")} is {moving[0].values["command"]!r}',
                 'an array with numbers of one kind')))
+
+
+def _check_grippers(members: list[Block], errors: list[str]) -> None:
+    """
+    Refuse grippers that share an array.
+
+    A grip is a number that was told and not reached. A guard, or a bridge that was started again,
+    never told it, and would let go with the first number that it tells a neighbour.
+    """
+    if len(members) < 2:
+        return
+    for block in members:
+        if block.values.get('api') == 'gripper':
+            neighbour = next(each for each in members if each is not block)
+            errors.append(str(Mistake(
+                block.full('topic'), f'{block.values["topic"]!r}, like {neighbour.full("topic")}',
+                'a topic of its own: a process that never told this gripper anything, such as '
+                'the guard, cannot repeat its grip when it tells its neighbours to stop')))
 
 
 def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:

@@ -39,12 +39,13 @@ class MotorProperties:
 
     max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
     moves that are steered by feedback slow down. one_way: its driver cannot turn it backwards.
-    commands: those of DoCommand.
+    has_speed: its driver can be told a speed, not an effort only. commands: those of DoCommand.
     """
 
     max_move_duration: float = 120.0
     deceleration: float = 10.0
     one_way: bool = False
+    has_speed: bool = True
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
@@ -71,6 +72,8 @@ class MotorService(ComponentService):
         """Turn at rpm, within the limit, until told otherwise; zero stops."""
         self._resource(request.name)
         rpm = require_finite('rpm', request.rpm)
+        if rpm != 0.0:
+            self._require_speed(request.name, 'SetRPM')
         self._require_way(request.name, 'rpm', rpm)
         await call.command(request.name, Motion(Speed(rpm * RPM)))
         return proto.motor.SetRPMResponse()
@@ -83,6 +86,7 @@ class MotorService(ComponentService):
         configured, else timed.
         """
         self._resource(request.name)
+        self._require_speed(request.name, 'GoFor')
         speed = _speed(request.rpm)
         revolutions = require_finite('revolutions', request.revolutions)
         if revolutions == 0.0:
@@ -102,6 +106,7 @@ class MotorService(ComponentService):
         The direction follows from the target. Needs joint states; where it is already, it stops.
         """
         self._resource(request.name)
+        self._require_speed(request.name, 'GoTo')
         speed = _speed(request.rpm)
         target = require_finite('position_revolutions', request.position_revolutions) * math.tau
         position = self._position(request.name, 'GoTo')
@@ -144,7 +149,9 @@ class MotorService(ComponentService):
             share = wish.value
         elif isinstance(wish, Speed) and isinstance(resource.limits, JointLimits):
             share = wish.value / resource.limits.speed
-        return proto.motor.IsPoweredResponse(is_on=wish is not None, power_pct=share)
+        # What a command of DoCommand does with the motor, nobody knows.
+        return proto.motor.IsPoweredResponse(
+            is_on=isinstance(wish, (Power, Speed)), power_pct=share)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Answer that a motor has no geometry of its own."""
@@ -171,6 +178,13 @@ class MotorService(ComponentService):
         return self._finite(name, Course(
             Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
             own.max_move_duration, what)
+
+    def _require_speed(self, name: str, method: str) -> None:
+        if not self.properties[name].has_speed:
+            raise unimplemented(
+                f"{name}: {method} needs a driver that takes a speed, and {name}.command is "
+                "'effort': a share of the torque says nothing about how fast the motor turns; "
+                'SetPower is served')
 
     def _require_way(self, name: str, field: str, wish: float) -> None:
         if wish < 0.0 and self.properties[name].one_way:

@@ -28,12 +28,12 @@ class Scaling:
     def number(self, setpoint: Setpoint) -> float:
         """Return the number for a wish. Raises TypeError for one that a joint cannot do."""
         power = self.command in ('power', 'effort')
-        if isinstance(setpoint, Speed):
+        if isinstance(setpoint, Speed) and self.command != 'effort':
             wish = setpoint.value / self.full_speed if power else setpoint.value
         elif isinstance(setpoint, Power):
             wish = setpoint.value if power else setpoint.value * self.full_speed
         else:
-            raise TypeError(f'a driver of one number cannot do {setpoint}')
+            raise TypeError(f'a driver of one {self.command} cannot do {setpoint}')
         return self.bounded(wish)
 
     def bounded(self, wish: float) -> float:
