@@ -139,7 +139,7 @@ def test_positions_are_services(node: Node, servers: Servers) -> None:
     service, empty = new_name(node), new_name(node)
     driver, notes = made(node, fan(service, empty))
     driver.send(Choice(1), 1)
-    assert notes.motions == [(1, f'fan.still.service: {service} is not served', '')]
+    assert notes.motions == [(1, f'fan.turning.service: {service} is not served', '')]
     servers.order('serve', kind='set_bool', name=service)
     servers.order('serve', kind='empty', name=empty)
 
@@ -186,7 +186,7 @@ def test_a_position_that_is_set_after_the_stop_is_reported(node: Node) -> None:
         driver.send(Choice(1), 1)
         wait_until(lambda: notes.motions, 'the end of the call')
         assert notes.motions == [(
-            1, f'fan.still.service: {service} has not answered within 0.5 s', '')]
+            1, f'fan.turning.service: {service} has not answered within 0.5 s', '')]
         driver.stop(2)
         hung.signal(signal.SIGCONT)
         wait_until(lambda: notes.late, 'a late answer')

@@ -82,10 +82,10 @@ class StillDrivers:
         elif isinstance(position, TriggerPosition):
             request = Trigger.Request()
         service: str = position.service  # type: ignore[attr-defined]
+        where = f'{config.name}.{position.name}.service'
         if service not in callers:
-            callers[service] = self._services.caller(
-                position.kind, service, f'{config.name}.{position.name}.service')
-        return CalledPosition(callers[service], request)
+            callers[service] = self._services.caller(position.kind, service, where)
+        return CalledPosition(callers[service].named_by(where), request)
 
     def _topic(self, config: SwitchConfig | ButtonConfig, message_type: type,
                on_appear: Callable[[], None]) -> OutputTopic:

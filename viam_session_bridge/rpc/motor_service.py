@@ -182,7 +182,7 @@ class MotorService(ComponentService):
     def _require_speed(self, name: str, method: str) -> None:
         if not self.properties[name].has_speed:
             raise unimplemented(
-                f"{name}: {method} needs a driver that takes a speed, and {name}.command is "
+                f'{name}: {method} needs a driver that takes a speed, and {name}.command is '
                 "'effort': a share of the torque says nothing about how fast the motor turns; "
                 'SetPower is served')
 

@@ -9,6 +9,7 @@ answered. So every call has a deadline, and beginning one never blocks.
 
 from collections import deque
 from collections.abc import Callable
+import copy
 from dataclasses import dataclass
 import functools
 import threading
@@ -41,8 +42,9 @@ Answer = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class _Pending:
-    """One call: when it is given up (s), after how long (s), and who waits."""
+    """One call: of what, when it is given up (s), after how long (s), and who waits."""
 
+    where: str
     deadline: float
     limit: float
     done: Done
@@ -68,6 +70,12 @@ class ServiceCaller:
         self._lock = threading.Lock()
         self._pending: dict[Any, _Pending] = {}
         self._late: deque[Any] = deque()
+
+    def named_by(self, where: str) -> 'ServiceCaller':
+        """Return the same client under another parameter that names the service."""
+        other = copy.copy(self)
+        other._where = where
+        return other
 
     @property
     def where(self) -> str:
@@ -97,13 +105,14 @@ class ServiceCaller:
         late: gets a response that comes after that.
         """
         self.later(functools.partial(
-            self._begin, request, _Pending(time.monotonic() + limit, limit, done, late)))
+            self._begin, request,
+            _Pending(self.where, time.monotonic() + limit, limit, done, late)))
 
     def _begin(self, request: Any, pending: _Pending) -> None:
         try:
             future = self._client.call_async(request)
         except Exception as problem:  # noqa: B902  whoever waits must hear of it
-            pending.done(None, f'{self.where}: {type(problem).__name__}: {problem}')
+            pending.done(None, f'{pending.where}: {type(problem).__name__}: {problem}')
             return
         with self._lock:
             self._pending[future] = pending
@@ -133,7 +142,7 @@ class ServiceCaller:
                 self._client.remove_pending_request(future)
             else:
                 self._listen_on(future, one.late)
-            one.done(None, f'{self.where} has not answered within {one.limit:g} s')
+            one.done(None, f'{one.where} has not answered within {one.limit:g} s')
 
     def _listen_on(self, future: Any, late: Callable[[Any], None]) -> None:
         future.add_done_callback(lambda answered: late(answered.result()))
