@@ -23,9 +23,15 @@ class Seen(NamedTuple):
     """One diagnostic status as it arrived: when (s), level (0 OK, 1 WARN, 2 ERROR), text."""
 
     at: float
-    resource: str
+    name: str
+    hardware: str
     level: int
     message: str
+
+    @property
+    def resource(self) -> str:
+        """Return what it is about, whichever robot's."""
+        return self.hardware.rpartition('/')[2]
 
 
 class Observer:
@@ -64,6 +70,10 @@ class Observer:
                           and one.level == level and one.at >= since), None),
             f'level {level} on /diagnostics for {resource}')
 
+    def seen(self, since: float) -> list[Seen]:
+        """Return every status that came after an instant (s)."""
+        return [one for one in list(self._seen) if one.at >= since]
+
     def _call(self, kind: type, name: str, request: Any) -> Any:
         client = self._node.create_client(kind, name)
         try:
@@ -77,8 +87,8 @@ class Observer:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self._seen.append(Seen(
-                time.monotonic(), status.hardware_id, int.from_bytes(status.level, 'little'),
-                status.message))
+                time.monotonic(), status.name, status.hardware_id,
+                int.from_bytes(status.level, 'little'), status.message))
 
 
 @contextmanager

@@ -219,6 +219,11 @@ class Gate:
         with self._lock:
             self._supervisor.feedback(name, problem)
 
+    def contested(self, name: str, text: str) -> None:
+        """Note that others have just commanded what is being stopped; text says who."""
+        with self._lock:
+            self._supervisor.contested(name, text, self.now())
+
     def driver_appeared(self, name: str) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         with self._lock:

@@ -31,7 +31,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.stopping import LATE_DRIVER_HOLD
+from viam_session_bridge.core.stopping import CONTEST_MEMORY, LATE_DRIVER_HOLD
 from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
@@ -589,6 +589,77 @@ def test_another_stop_does_not_restart_the_timeout() -> None:
     assert machine.state is STOPPING
     machine.poll(106.0)
     assert machine.state is UNCONFIRMED
+
+
+OTHER = '/teleop publishes on /cmd_vel'
+
+
+def contested_stop(settings: ActuatorSettings, until: float, last: float) -> Actuator:
+    """Stop at 101, told twice a second up to an instant that others command; return at until."""
+    machine = actuator(settings)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    for step in range(int((until - 101.0) * 2) + 1):
+        at = 101.0 + step / 2.0
+        if at <= last:
+            machine.contested(OTHER, at)
+        follow(machine, at)
+    return machine
+
+
+def test_a_stop_that_others_contest_ends_at_its_timeout_and_is_no_failure() -> None:
+    """The robot moves for them: no alarm, no escalation, no zeros that fight them for ever."""
+    machine = contested_stop(SEEING, 105.5, 105.5)
+    assert machine.state is STOPPING
+    follow(machine, 106.0)
+    assert machine.state is IDLE
+    change = machine.take_notes()[1][-1]
+    assert (change.before, change.after, change.verified) == (STOPPING, IDLE, False)
+    assert change.detail == f'not verified: {OTHER}'
+    assert follow(machine, 120.0) == []
+    # Rest was not confirmed: a driver that appears is told to stop, as ever.
+    machine.driver_appeared(3, 120.0)
+    assert machine.state is STOPPING
+
+
+def test_others_that_fell_silent_before_the_timeout_excuse_nothing() -> None:
+    """What moves then moves because of us, or of a fault."""
+    machine = contested_stop(SEEING, 106.0, 106.0 - CONTEST_MEMORY)
+    assert machine.state is UNCONFIRMED
+
+
+def test_what_others_did_during_an_earlier_stop_excuses_nothing() -> None:
+    machine = contested_stop(replace(SEEING, stop_timeout=1.0), 101.5, 101.5)
+    go(machine, 3, 101.6)
+    halt(machine, 4, 101.7)
+    follow(machine, 102.8)
+    assert machine.state is UNCONFIRMED
+
+
+def test_a_contested_stop_is_held_no_shorter_than_any() -> None:
+    """Where the hold is longer than the timeout, it is waited for."""
+    machine = contested_stop(replace(SEEING, stop_hold=6.5, stop_timeout=2.0), 107.0, 110.0)
+    assert machine.state is STOPPING
+    machine.contested(OTHER, 107.0)
+    follow(machine, 107.5)
+    assert machine.state is IDLE
+
+
+def test_others_excuse_no_stop_output_that_did_not_answer() -> None:
+    machine = contested_stop(replace(SEEING, acknowledged=True), 106.0, 106.0)
+    assert machine.state is UNCONFIRMED
+
+
+def test_rest_that_is_seen_is_verified_whoever_contests_it() -> None:
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    machine.contested(OTHER, 101.0)
+    for tick in range(15):
+        machine.measured(BaseSample(), 101.0 + tick / 10.0)
+        follow(machine, 101.0 + tick / 10.0)
+    change = machine.take_notes()[1][-1]
+    assert (change.after, change.verified, change.detail) == (IDLE, True, '')
 
 
 def test_the_timeout_of_the_next_stop_is_its_own() -> None:

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults on the robot's side: drivers restart, DDS is cut, feedback lies, others command too."""
 
+import time
+
 from kinds import AT_ONCE, DRIVER_BACK, kind, SLACK
 from profiles import NETWORK, NETWORK_ODOMETRY, ODOMETRY
 from trial import Trial
 
 FOREIGN = 0.11  # m/s
 FEEDBACK_TIMEOUT = 0.5  # s, the default
+STOP_TIMEOUT = 5.0  # s, the default
 
 # Shorter (s) than the hold of a stop, with room for the rest of the trial.
 WITHIN_HOLD = 0.7
@@ -122,6 +125,10 @@ def odometry_lost_in_a_move(trial: Trial) -> None:
     trial.expect(not client.answer(order)['ok'], 'a move without feedback ended with success')
 
 
+def _count_logged(trial: Trial, words: str) -> int:
+    return trial.scene.bridge.text.count(words)
+
+
 @kind(AT_ONCE, 'another node publishes cmd_vel all the time; its own motion is not ours to stop',
       profile=ODOMETRY, quick=True, weight=2)
 def another_publisher(trial: Trial) -> None:
@@ -129,8 +136,28 @@ def another_publisher(trial: Trial) -> None:
     trial.drive(client)
     other = trial.joystick('base', FOREIGN)
     trial.demand_rest(client.kill(), AT_ONCE, foreign=FOREIGN, watch=1.0)
-    # Rest was never seen, so the stop goes on: it is over when the other one has left.
+    trial.expect(_count_logged(trial, 'is also published by /somebody_else') > 0,
+                 'nobody was named')
+    # Its time is not over, so the stop goes on: it is done when the other one has left.
     trial.demand_rest(other.kill(), AT_ONCE, watch=0.3)
+
+
+@kind(AT_ONCE, 'the same for longer than a stop may take: no alarm, and nothing escalates',
+      profile=ODOMETRY)
+def another_publisher_for_long(trial: Trial) -> None:
+    client = trial.client()
+    trial.drive(client)
+    other = trial.joystick('base', FOREIGN)
+    ended = _count_logged(trial, 'base: stopped')
+    alarms = _count_logged(trial, 'NOT CONFIRMED')
+    trial.demand_rest(client.kill(), AT_ONCE, foreign=FOREIGN, watch=STOP_TIMEOUT + 1.0)
+    trial.expect(_count_logged(trial, 'base: stopped') > ended, 'the stop has no end')
+    trial.expect(_count_logged(trial, 'NOT CONFIRMED') == alarms, 'the motion of others is alarm')
+    other.kill()
+    # From here on the robot is without anybody; what stops it is a client again.
+    last = trial.client()
+    last.do('stop', base='base')
+    trial.demand_rest(time.monotonic(), AT_ONCE)
 
 
 @kind(AT_ONCE, 'the same without feedback, for less than the hold of a stop', weight=2)

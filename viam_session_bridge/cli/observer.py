@@ -174,7 +174,7 @@ class Observer:
         bad = [one.message for one in message.status
                if one.level != DiagnosticStatus.OK or one.message == _STOPPING]
         if message.status:
-            node = message.status[0].name.partition(':')[0]
+            node = message.status[0].name.partition(':')[0].rpartition('/')[2]
             self._problems[node] = '; '.join(bad)
 
 

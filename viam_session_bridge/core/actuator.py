@@ -235,6 +235,10 @@ class Actuator:
         self._rest_confirmed = True
         self._next_output = math.inf
 
+    def contested(self, text: str, now: float) -> None:
+        """Note that others command the robot while it is being stopped; text says who."""
+        self._stopping.contested(text, now)
+
     def measured(self, sample: Sample, received_at: float) -> bool:
         """Take a feedback sample; tells whether a move is done by it."""
         if self.rest is None:
@@ -352,6 +356,7 @@ class Actuator:
         seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
             self._end_finishing(Reason.DONE)
+        yielded = ''
         if self.state is State.UNCONFIRMED:
             done = self._stopping.redeemed(now, seen, blind)
         else:
@@ -359,12 +364,17 @@ class Actuator:
             problem = self._stopping.problem(now, seen or blind)
             if problem:
                 self._fail(problem)
+            elif not done:
+                yielded = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.
-        if done and not self._first:
+        if (done or yielded) and not self._first:
             self._rest_confirmed = seen
             self._stopping.end()
             self._next_output = math.inf
-            self._to(State.IDLE, self.reason, verified=seen or self.settings.acknowledged)
+            self._end_finishing(Reason.NOT_AT_REST)
+            self._to(State.IDLE, self.reason,
+                     verified=not yielded and (seen or self.settings.acknowledged),
+                     detail=f'not verified: {yielded}' if yielded else '')
 
     def _fail(self, problem: str) -> None:
         self._stop_failure = problem

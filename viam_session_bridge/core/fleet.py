@@ -84,6 +84,10 @@ class Fleet:
         """Record why feedback cannot arrive; an empty problem means that it may."""
         self._actuator(name).feedback_problem = problem
 
+    def contested(self, name: str, text: str, now: float) -> None:
+        """Note that others command a robot that is being stopped; text says who."""
+        self._actuator(name).contested(text, now)
+
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)

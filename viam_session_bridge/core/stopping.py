@@ -12,6 +12,10 @@ import math
 # machine), so its stop is repeated this long (s) at least.
 LATE_DRIVER_HOLD = 4.0
 
+# What others do with the robot is looked at twice a second; it says nothing any more after so
+# long (s).
+CONTEST_MEMORY = 1.5
+
 
 class Stopping:
     """Times are seconds. acknowledged: the driver reports the outcome of each stop."""
@@ -25,6 +29,8 @@ class Stopping:
         self._late_until = -math.inf
         self._answered_well = False
         self._sent_at = math.inf
+        self._contest = ''
+        self._contest_until = -math.inf
         self.began = -math.inf
         self.outstanding = False
 
@@ -32,6 +38,7 @@ class Stopping:
         """Begin; a stop that goes on already (not fresh) holds anew, but has no more time."""
         if fresh:
             self._fails_at = self._sent_at = math.inf
+            self._contest_until = -math.inf
             self.began = now
         self._hold_until = math.inf
         self._answered_well = False
@@ -40,6 +47,11 @@ class Stopping:
     def for_late_driver(self, now: float) -> None:
         """Hold on until a driver that has just been matched hears it."""
         self._late_until = now + LATE_DRIVER_HOLD
+
+    def contested(self, text: str, now: float) -> None:
+        """Note that others command the robot meanwhile; text says who."""
+        self._contest = text
+        self._contest_until = now + CONTEST_MEMORY
 
     def sent(self, now: float) -> None:
         """Note its first output."""
@@ -66,7 +78,18 @@ class Stopping:
             return ''
         if self.outstanding:
             return 'a stop output never answered'
+        if now < self._contest_until:
+            return ''
         return f'no rest was seen within {self._timeout:g} s'
+
+    def yielded(self, now: float) -> str:
+        """
+        Say who else commands the robot, once it was told for long enough; empty otherwise.
+
+        Its motion is theirs then: more stops would fight them for ever.
+        """
+        over = now >= max(self._fails_at, self._hold_until) and not self.outstanding
+        return self._contest if over and now < self._contest_until else ''
 
     def done(self, now: float, at_rest: bool) -> bool:
         """Tell whether it is over. at_rest: rest was seen, or nobody can tell."""
@@ -81,5 +104,5 @@ class Stopping:
 
     def wake_at(self, after: float) -> float:
         """Return when it must be judged next; once past, at every repetition."""
-        return min((at for at in (self._hold_until, self._fails_at) if at > after),
-                   default=math.inf)
+        ends = (self._hold_until, self._fails_at, self._contest_until)
+        return min((at for at in ends if at > after), default=math.inf)

@@ -9,7 +9,7 @@ of them one round of it took 0.1 s, during which no feedback was heard.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from rclpy.clock import Clock
@@ -20,23 +20,37 @@ from rclpy.node import Node
 PERIOD = 0.05
 
 
+class Listened(Protocol):
+    """What is known of a publisher here."""
+
+    @property
+    def listeners(self) -> int:
+        """Return how many subscribers are matched."""
+        ...
+
+
 class Matches:
     """The publishers of one node; on_appear runs on the executor's thread."""
 
     def __init__(self, node: Node) -> None:
-        self._watched: list[tuple[Any, Callable[[], None]]] = []
+        self._watched: list[tuple[Listened, Callable[[], None]]] = []
         self._counts: list[int] = []
         node.create_timer(
             PERIOD, self._ask, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def watch(self, publisher: Any, on_appear: Callable[[], None]) -> None:
+    def watch(self, publisher: Listened, on_appear: Callable[[], None]) -> None:
         """Call on_appear whenever a publisher has more subscribers than before."""
         self._watched.append((publisher, on_appear))
         self._counts.append(0)
 
+    @property
+    def publishers(self) -> tuple[Listened, ...]:
+        """Return all publishers that are watched."""
+        return tuple(publisher for publisher, _ in self._watched)
+
     def _ask(self) -> None:
         for index, (publisher, on_appear) in enumerate(self._watched):
-            count = publisher.get_subscription_count()
+            count = publisher.listeners
             before, self._counts[index] = self._counts[index], count
             if count > before:
                 on_appear()

@@ -24,9 +24,11 @@ from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
+from viam_session_bridge.ros.neighbours import Neighbours
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.senses import Senses
+from viam_session_bridge.ros.stop_path import own_name
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -61,6 +63,8 @@ class BridgeNode:
             for one in config.resources}
         for one in config.resources:
             self._equipment.listen(one)
+        self._neighbours = Neighbours(
+            node, supervision, [one.name for one in config.resources if one.feedback_topic])
         self._escalations = Escalations(node, supervision, config.resources)
         self._emergency = EmergencyInput(node, supervision, config.estop)
         self._rounds = itertools.cycle(self._drivers)
@@ -146,15 +150,16 @@ class BridgeNode:
         array.status.append(self._diagnose_emergency())
         troubles = self._supervision.troubles()
         array.status += [
-            DiagnosticStatus(
-                level=DiagnosticStatus.ERROR, name=f'{self._node.get_name()}: {subject}',
-                message=text, hardware_id=subject)
+            self._status(subject, DiagnosticStatus.ERROR, text)
             for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
+        others = self._neighbours.of(name)
+        if others:
+            level, text = DiagnosticStatus.WARN, others
         if name in self._unfed:
             level, text = DiagnosticStatus.WARN, f'no feedback: {self._unfed[name]}'
         if problem:
@@ -163,17 +168,23 @@ class BridgeNode:
             level, text = DiagnosticStatus.ERROR, f'driver fault: {fault}'
         if state is State.UNCONFIRMED:
             level, text = DiagnosticStatus.ERROR, 'the last stop was not confirmed'
-        return DiagnosticStatus(
-            level=level, name=f'{self._node.get_name()}: {name}', message=text,
-            hardware_id=name, values=[KeyValue(key='state', value=state.value)])
+        status = self._status(name, level, text)
+        status.values = [KeyValue(key='state', value=state.value)]
+        return status
 
     def _diagnose_emergency(self) -> DiagnosticStatus:
         problem, unfed = self._supervision.emergency(), self._unfed.get('estop', '')
         level = DiagnosticStatus.WARN if unfed else DiagnosticStatus.OK
+        return self._status(
+            'estop', DiagnosticStatus.ERROR if problem else level,
+            problem or unfed or 'not pressed', 'emergency stop')
+
+    def _status(self, subject: str, level: bytes, text: str, title: str = '') -> DiagnosticStatus:
+        # /diagnostics is one for all robots: both names tell whose this is.
+        place = self._node.get_namespace().rstrip('/')
         return DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if problem else level,
-            name=f'{self._node.get_name()}: emergency stop', hardware_id='estop',
-            message=problem or unfed or 'not pressed')
+            level=level, name=f'{own_name(self._node)}: {title or subject}', message=text,
+            hardware_id=f'{place}/{subject}')
 
 
 class ExecutorThread:

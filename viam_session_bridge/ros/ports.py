@@ -56,6 +56,10 @@ class Supervision(Protocol):
         """Record why feedback cannot arrive."""
         ...
 
+    def contested(self, name: str, text: str) -> None:
+        """Note that others have just commanded what is being stopped; text says who."""
+        ...
+
     def driver_appeared(self, name: str) -> None:
         """Record that a driver has just come up."""
         ...

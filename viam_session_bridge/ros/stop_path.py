@@ -19,28 +19,41 @@ def type_name(message_type: type) -> str:
     return f'{package}/{kind}/{message_type.__name__}'
 
 
+def own_name(node: Node) -> str:
+    """Return the full name of a node of ours, as node_name gives it."""
+    return str(node.get_fully_qualified_name())
+
+
+def is_known(endpoint: TopicEndpointInfo) -> bool:
+    """Tell whether it was found out already which node an endpoint belongs to."""
+    return not endpoint.node_name.startswith('_NODE_NAME_UNKNOWN')
+
+
 def node_name(endpoint: TopicEndpointInfo) -> str:
     """Return the full name of the node that an endpoint belongs to."""
-    if endpoint.node_name.startswith('_NODE_NAME_UNKNOWN'):
+    if not is_known(endpoint):
         return 'a node whose name is not known yet'
     return endpoint.node_namespace.rstrip('/') + '/' + endpoint.node_name
 
 
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
                      driver_node: str, choice: str = 'twist or twist_stamped',
-                     chosen_by: str = 'driver', named_by: str = 'topic') -> str:
+                     chosen_by: str = 'driver', named_by: str = 'topic',
+                     ears: int = 0) -> str:
     """
     Say why nothing that could stop the robot listens to this publisher; empty when it does.
 
     resource: the block of its parameters. choice: what a user may choose, in the parameter
-    chosen_by, when the listener wants another type. named_by: the parameter of the topic.
+    chosen_by, when the listener wants another type. named_by: the parameter of the topic. ears:
+    how many of the subscribers are our own, which stop nothing.
     """
-    matched = publisher.get_subscription_count()
+    matched = publisher.get_subscription_count() - ears
     if matched and not driver_node:
         return ''
     topic = publisher.topic_name
     wanted = type_name(message_type)
-    endpoints = node.get_subscriptions_info_by_topic(topic)
+    endpoints = [endpoint for endpoint in node.get_subscriptions_info_by_topic(topic)
+                 if node_name(endpoint) != own_name(node)]
     fitting = [endpoint for endpoint in endpoints if endpoint.topic_type == wanted]
     if driver_node and matched:
         hearing = {node_name(endpoint) for endpoint in fitting if not _deaf(endpoint)}

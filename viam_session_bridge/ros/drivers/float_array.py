@@ -67,6 +67,7 @@ class FloatArray:
     def add(self, member: Member, numbers: dict[int, float]) -> None:
         """Add a member, with the numbers of its indices until it notes others."""
         self._members.append(member)
+        self._output.belongs_to(member.resource)
         self._numbers.update(numbers)
         self._owners.update(dict.fromkeys(numbers, member.resource))
 

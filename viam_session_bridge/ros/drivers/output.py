@@ -7,6 +7,7 @@ RELIABLE matches every reader, VOLATILE and depth 1 never replay an old wish to 
 restarts.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from viam_session_bridge.ros.matches import matches_of
 from viam_session_bridge.ros.stop_path import listener_problem
+
+# So many of our own newest messages are told from those of others.
+_MEMORY = 64
 
 COMMAND_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
@@ -45,7 +49,12 @@ class OutputTopic:
         self._publisher: Any = node.create_publisher(
             message_type, topic, COMMAND_QOS,
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
-        matches_of(node).watch(self._publisher, on_appear)
+        # What was said last; others' messages are held against it (neighbours.py).
+        self.said: deque[Any] = deque(maxlen=_MEMORY)
+        # How many of the subscribers are our own ears, which drive nothing.
+        self.ears = 0
+        self._resources = [resource.partition('.')[0]]
+        matches_of(node).watch(self, on_appear)
 
     @property
     def name(self) -> str:
@@ -53,8 +62,39 @@ class OutputTopic:
         name: str = self._publisher.topic_name
         return name
 
+    @property
+    def message_type(self) -> type:
+        """Return the class of its messages."""
+        return self._type
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Return the names of the resources that it belongs to."""
+        return tuple(dict.fromkeys(self._resources))
+
+    @property
+    def drives(self) -> bool:
+        """Whether motion is commanded here, not only a stop said."""
+        return '.' not in self._resource
+
+    def belongs_to(self, resource: str) -> None:
+        """Take note of one more resource that is commanded here."""
+        self._resources.append(resource)
+
+    @property
+    def matched(self) -> int:
+        """Return how many subscribers are matched, our own ears among them."""
+        count: int = self._publisher.get_subscription_count()
+        return count
+
+    @property
+    def listeners(self) -> int:
+        """Return how many subscribers are matched that may be a driver's."""
+        return self.matched - self.ears
+
     def publish(self, message: Any) -> None:
         """Publish a message."""
+        self.said.append(message)
         self._publisher.publish(message)
 
     def path_problem(self, resource: str = '', driver_node: str = '') -> str:
@@ -66,4 +106,4 @@ class OutputTopic:
         return listener_problem(
             self._node, self._publisher, resource or self._resource, self._type,
             driver_node or self._driver_node, self._choice, self._chosen_by,
-            self._named_by)
+            self._named_by, ears=self.ears)
