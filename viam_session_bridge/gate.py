@@ -214,10 +214,10 @@ class Gate:
             self._supervisor.path(name, problem, self.now())
             self._wake_locked()
 
-    def feedback(self, name: str, problem: str) -> None:
-        """Record why feedback cannot arrive; empty means that it may."""
+    def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
+        """Record why feedback cannot arrive; see Fleet.feedback."""
         with self._lock:
-            self._supervisor.feedback(name, problem)
+            self._supervisor.feedback(name, problem, is_wrong)
 
     def contested(self, name: str, text: str) -> None:
         """Note that others have just commanded what is being stopped; text says who."""
@@ -275,6 +275,11 @@ class Gate:
         """Return what was measured last; None where it is unknown or stale."""
         with self._lock:
             return self._supervisor.sample(name, self.now())
+
+    def feedback_problem(self, name: str) -> str:
+        """Say why feedback cannot arrive; empty when it may."""
+        with self._lock:
+            return self._supervisor.feedback_problem(name)
 
     def wish(self, name: str) -> Setpoint | None:
         """Return what the driver of a resource is told now; None for a stop or nothing."""

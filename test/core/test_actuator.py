@@ -22,7 +22,7 @@ from viam_session_bridge.core.actuator import (
 )
 from viam_session_bridge.core.claims import Caller, OpenClaim
 from viam_session_bridge.core.course import Along, BaseSample, Course
-from viam_session_bridge.core.errors import NoStopPath, NotAtRest, StopOutstanding
+from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
@@ -260,6 +260,22 @@ def test_a_stop_releases_ownership(event: Callable[[Rig], None]) -> None:
     rig.run(2.0, beating=False)
     assert rig.state is IDLE
     assert rig.ended == []
+
+
+def test_motion_that_could_never_be_verified_is_refused() -> None:
+    """Its feedback is published as something else; nobody who publishes may come up yet."""
+    rig = idle()
+    rig.supervisor.feedback('base', 'nobody publishes odom')
+    rig.command()
+    rig.supervisor.feedback('base', 'odom is a Twist', is_wrong=True)
+    with pytest.raises(NoFeedback, match='base: .*odom is a Twist'):
+        rig.command()
+    assert rig.state is MOVING, 'what runs goes on'
+    rig.command(Velocity())
+    assert rig.state is STOPPING
+    rig.supervisor.feedback('base', '')
+    rig.command()
+    assert rig.state is MOVING
 
 
 def test_a_second_command_has_its_own_epoch() -> None:

@@ -33,6 +33,15 @@ def bench(start: Callable[..., Any]) -> Any:
     return serve(start, 'gripper', properties(), here=(OPEN, OPEN))
 
 
+def test_why_no_joint_state_arrives_is_told(bench: Any) -> None:
+    """As far as the graph shows it."""
+    bench.clock.advance(5.0)
+    bench.gate.feedback('gripper', 'on /joints /hand publishes a/msg/B; expected c/msg/D')
+    with pytest.raises(grpc.RpcError) as refused:
+        bench.client().gripper.GetCurrentInputs(name='gripper')
+    assert 'publishes a/msg/B; expected c/msg/D' in refused.value.details()
+
+
 def test_it_opens_and_says_when(bench: Any) -> None:
     bench.gate.measured('gripper', JointSample((0.02, 0.02)))
     call = begin(bench, 'gripper', 'Open')

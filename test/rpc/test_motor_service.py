@@ -163,6 +163,16 @@ def test_an_effort_is_no_speed(
     bench.until_stopped('motor')
 
 
+def test_why_no_position_arrives_is_told(seen: Any) -> None:
+    """As far as the graph shows it."""
+    seen.clock.advance(5.0)
+    seen.gate.feedback('motor', 'on /joints /wheel publishes a/msg/B; expected c/msg/D')
+    client = seen.client()
+    with pytest.raises(grpc.RpcError) as refused:
+        client.motor.GetPosition(name='motor')
+    assert 'publishes a/msg/B; expected c/msg/D' in refused.value.details()
+
+
 # ---- moves ----
 
 

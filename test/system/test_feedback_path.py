@@ -25,8 +25,14 @@ def test_feedback_of_the_wrong_type_is_told_in_log_diagnostics_and_refusal(
     client = programs.client(bridge.address)
     answer = client.ask('move_straight', base='base', distance=100, velocity=100.0)
     assert not answer['ok'] and wrong in answer['text'], answer
-    assert not driver.heard()
+    # Nor is other motion accepted: its stop could never be verified.
+    answer = client.ask('set_power', base='base', linear=1.0)
+    assert not answer['ok'] and wrong in answer['text'], answer
+    client.do('stop', base='base')
+    assert all(one.is_zero for one in driver.heard())
     programs.driver('/nowhere', node='/odometry', odometry=bridge.topic('odom'),
                     odometry_mode='rest')
     bridge.wait_logged('base: feedback is published')
     observer.wait_status('base', 0, time.monotonic())
+    client.do('set_power', base='base', linear=1.0)
+    client.do('stop', base='base')

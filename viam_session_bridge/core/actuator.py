@@ -70,6 +70,7 @@ class Actuator:
         self.reason = Reason.DONE
         self.path_problem = 'its stop path has not been checked yet'
         self.feedback_problem = ''
+        self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.prepares)
         self._stopping = Stopping(
@@ -121,6 +122,8 @@ class Actuator:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
         if not self.has_path:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
+        if self.feedback_is_wrong and self.rest is not None:
+            raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
         if motion.course and (self.rest is None or self.rest.moving(now) is None):
             why = f' ({self.feedback_problem})' if self.feedback_problem else ''
             raise NoFeedback(

@@ -80,9 +80,16 @@ class Fleet:
         if problem and actuator.settings.require_path and actuator.state is State.MOVING:
             self.stop(name, now, Reason.PATH_LOST)
 
-    def feedback(self, name: str, problem: str) -> None:
-        """Record why feedback cannot arrive; an empty problem means that it may."""
-        self._actuator(name).feedback_problem = problem
+    def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
+        """
+        Record why feedback cannot arrive; an empty problem means that it may.
+
+        is_wrong: it never will, because what shows rest is published as something else. Then
+        motion is refused.
+        """
+        actuator = self._actuator(name)
+        actuator.feedback_problem = problem
+        actuator.feedback_is_wrong = is_wrong
 
     def contested(self, name: str, text: str, now: float) -> None:
         """Note that others command a robot that is being stopped; text says who."""
@@ -135,6 +142,10 @@ class Fleet:
     def sample(self, name: str, now: float) -> Sample | None:
         """Return what was measured last; None where it is unknown or stale."""
         return self._actuator(name).sample(now)
+
+    def feedback_problem(self, name: str) -> str:
+        """Say why feedback cannot arrive; empty when it may."""
+        return self._actuator(name).feedback_problem
 
     def wish(self, name: str) -> Setpoint | None:
         """Return what the driver of a resource is told now; None for a stop or nothing."""

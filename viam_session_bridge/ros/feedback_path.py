@@ -7,6 +7,7 @@ What is looked for follows from the tables of parameters: every topic that is re
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rclpy.node import Node
 
@@ -14,15 +15,30 @@ from viam_session_bridge.ros.parameter_spec import Form
 from viam_session_bridge.ros.parameter_tables import BridgeConfig, table_entries
 from viam_session_bridge.ros.stop_path import publisher_problem
 
+# What shows whether a robot rests. Others, such as a description, stop no motion.
+_REST = frozenset({'odometry_topic', 'velocity_topic', 'joint_states_topic'})
+
+
+class FeedbackProblem(NamedTuple):
+    """What is wrong; hides_rest: rest will never be seen, for another type is published."""
+
+    text: str
+    hides_rest: bool
+
 
 @dataclass(frozen=True)
 class _Source:
-    """A topic that is read: for whom, the parameter that names it, its full name and type."""
+    """
+    A topic that is read: for whom, the parameter that names it, its full name and type.
+
+    shows_rest: whether a stop is verified by it.
+    """
 
     reader: str
     parameter: str
     topic: str
     wanted: str
+    shows_rest: bool
 
 
 class FeedbackPaths:
@@ -33,19 +49,23 @@ class FeedbackPaths:
         readers = [('estop', config.estop), *((one.name, one) for one in config.resources)]
         self._sources = [
             _Source(name, f'{name}.{entry.name}',
-                    node.resolve_topic_name(getattr(table, entry.name)), entry.spec.message)
+                    node.resolve_topic_name(getattr(table, entry.name)), entry.spec.message,
+                    entry.name in _REST)
             for name, table in readers for entry in table_entries(type(table))
             if entry.spec.form is Form.FEEDBACK_TOPIC and getattr(table, entry.name)]
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[str, FeedbackProblem]:
         """Return what is wrong now, by reader; those whose feedback may arrive have none."""
-        found: dict[str, str] = {}
+        found: dict[str, FeedbackProblem] = {}
         publishers = {
             topic: self._node.get_publishers_info_by_topic(topic)
             for topic in {source.topic for source in self._sources}}
         for source in self._sources:
             problem = publisher_problem(
                 source.topic, source.wanted, publishers[source.topic])
-            if problem:
-                found.setdefault(source.reader, f'{source.parameter}: {problem}')
+            if not problem:
+                continue
+            hides = source.shows_rest and bool(publishers[source.topic])
+            if hides or source.reader not in found:
+                found[source.reader] = FeedbackProblem(f'{source.parameter}: {problem}', hides)
         return found

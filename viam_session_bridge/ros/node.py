@@ -112,13 +112,15 @@ class BridgeNode:
             self._node.get_logger().info(f'{name}: a driver is listening')
 
     def _check_feedback(self) -> None:
-        problems = self._feedback.problems()
+        found = self._feedback.problems()
+        problems = {name: one.text for name, one in found.items()}
         for name in {**self._unfed, **problems}:
             problem = problems.get(name, '')
             if self._unfed.get(name, '') == problem:
                 continue
             if name in self._drivers:
-                self._supervision.feedback(name, problem)
+                self._supervision.feedback(
+                    name, problem, name in found and found[name].hides_rest)
             if problem:
                 self._node.get_logger().warning(f'no feedback: {problem}')
             else:

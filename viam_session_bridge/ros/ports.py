@@ -52,8 +52,8 @@ class Supervision(Protocol):
         """Record whether a stop would reach the driver."""
         ...
 
-    def feedback(self, name: str, problem: str) -> None:
-        """Record why feedback cannot arrive."""
+    def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
+        """Record why feedback cannot arrive; is_wrong: it is published as something else."""
         ...
 
     def contested(self, name: str, text: str) -> None:

@@ -243,7 +243,7 @@ class ArmService(JointService):
         if pose is None:
             raise NoFeedback(
                 f'{name}: {method} needs to know where the tip is, and no pose has arrived lately '
-                f'on {name}.pose_topic')
+                f'on {name}.pose_topic{self._why_silent(name)}')
         return pose
 
     async def _watch(self, name: str, goal: PoseGoal, epoch: int) -> None:

@@ -76,6 +76,11 @@ class ComponentService:
             raise UnknownResource(f'{name!r} is a {resource.api}, not a {self.API}')
         return resource
 
+    def _why_silent(self, name: str) -> str:
+        """Return what is known of why no feedback arrives, to be added to a refusal."""
+        problem = self._gate.feedback_problem(name)
+        return f' ({problem})' if problem else ''
+
     def _finite(self, name: str, course: Course, longest: float, what: str,
                 steerable: bool = True) -> Motion:
         """

@@ -28,7 +28,8 @@ class JointService(ComponentService):
         if not isinstance(sample, JointSample):
             raise NoFeedback(
                 f'{name}: {method} needs to know where the joints are, and no joint state of all '
-                f'of them has arrived lately on {name}.joint_states_topic')
+                f'of them has arrived lately on {name}.joint_states_topic'
+                f'{self._why_silent(name)}')
         return sample
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,

@@ -168,7 +168,8 @@ class MotorService(ComponentService):
         if not isinstance(sample, JointSample):
             raise NoFeedback(
                 f'{name}: {method} needs the position of the motor, and no joint state of '
-                f'{name}.joint has arrived lately on {name}.joint_states_topic')
+                f'{name}.joint has arrived lately on {name}.joint_states_topic'
+                f'{self._why_silent(name)}')
         return sample.positions[0]
 
     def _motion(self, name: str, amount: float, speed: float, what: str,
