@@ -3,20 +3,24 @@
 """
 The door between threads: races told with barriers, waiting told with the real clock.
 
-No test sleeps. A race is run many times; what must hold afterwards holds however it went.
+No test sleeps. A race is run many times; what must hold afterwards holds however it went. That it
+went both ways is asserted, too: who comes last to a barrier is always the first behind it.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import gc
 from itertools import count
 import math
+from random import Random
+import sys
 import threading
 import time
 import weakref
 
 import pytest
 
+from viam_session_bridge.core.actuator import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource
@@ -35,6 +39,11 @@ ZERO = Motion(Velocity())
 RESOURCES = [Resource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')]
 POLICY = Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False, stall_limit=1e9)
 ROUNDS = 300
+RACES = 2000  # of two threads, which take less than a millisecond each
+ENOUGH = RACES // 20  # of either outcome
+
+# Behind the barrier each spins for up to so many turns, longer than it takes to wake a thread.
+MOST_SPINS = 3000
 PATIENCE = 20.0
 
 
@@ -78,19 +87,38 @@ def ready(gate: Gate) -> Caller:
     return caller
 
 
-def together(*jobs: Callable[[], None]) -> None:
-    """Run all jobs at once, each on a thread of its own; raise what one of them raised."""
+@pytest.fixture
+def chance() -> Iterator[Random]:
+    """Return a source of chance, and let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield Random(5)
+    sys.setswitchinterval(before)
+
+
+def together(*jobs: Callable[[], object], chance: Random | None = None) -> None:
+    """
+    Run all jobs at once, each on a thread of its own; raise what one of them raised.
+
+    chance: lets each begin a little later, and in any order.
+    """
     barrier = threading.Barrier(len(jobs))
     raised: list[BaseException] = []
+    spins = [chance.randrange(MOST_SPINS) if chance else 0 for _ in jobs]
 
-    def run(job: Callable[[], None]) -> None:
+    def run(job: Callable[[], object], spins: int) -> None:
         try:
             barrier.wait(PATIENCE)
+            for _ in range(spins):
+                pass
             job()
         except BaseException as error:
             raised.append(error)
 
-    threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
+    threads = [threading.Thread(target=run, args=one, daemon=True)
+               for one in zip(jobs, spins, strict=True)]
+    if chance:
+        chance.shuffle(threads)
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -103,10 +131,10 @@ def together(*jobs: Callable[[], None]) -> None:
 # ---- races --------------------------------------------------------------------------------------
 
 
-def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts() -> None:
+def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts(chance: Random) -> None:
     """No gap for a session to die in: what was accepted is owned by a living session."""
     outcomes: Counter[str] = Counter()
-    for _ in range(ROUNDS):
+    for _ in range(RACES):
         gate, clock, ann = fake_gate()
         clock.advance(1.9)
         outcome: list[str] = []
@@ -122,7 +150,7 @@ def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts() -> None
             clock.advance(0.1)
             gate.poll()
 
-        together(command, expire)
+        together(command, expire, chance=chance)
         moving = [output for output in gate.poll().outputs.outputs if output.setpoint]
         lives = gate.sessions()
         outcomes[outcome[0]] += 1
@@ -132,13 +160,15 @@ def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts() -> None
         else:
             assert gate.states()['left'] is State.MOVING
             assert lives
-    assert sum(outcomes.values()) == ROUNDS
+    assert min(outcomes['accepted'], outcomes['refused']) >= ENOUGH, outcomes
 
 
-def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command() -> None:
+def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Random) -> None:
     """State crosses threads, not messages: there is no queue for a late command to wait in."""
-    gate, _, ann = fake_gate()
+    gate, clock, ann = fake_gate()
     issued: list[int] = [0]
+    stopped: list[int] = [0]
+    worlds: Counter[str] = Counter()
     done = threading.Event()
 
     def drive() -> None:
@@ -147,44 +177,59 @@ def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command() -> None:
 
     def pump() -> None:
         while not done.is_set():
-            gate.poll()
+            newest = stopped[-1]
+            for output in gate.poll().outputs.outputs:
+                assert output.setpoint is None or output.epoch > newest
+                worlds['stopped' if output.setpoint is None else 'newer'] += 1
+                # Outputs keep a distance in time; the session is to live on all the same.
+                clock.advance(LEAST_SPACING)
+                gate.admit(ann)
 
     def stop() -> None:
+        end = time.monotonic() + PATIENCE / 2.0
         try:
-            for _ in range(ROUNDS):
+            while min(worlds['stopped'], worlds['newer']) < ENOUGH and time.monotonic() < end:
                 newest = issued[-1]
                 gate.stop('left')
-                for output in gate.poll().outputs.outputs:
-                    assert output.setpoint is None or output.epoch > newest
+                stopped.append(newest)
+                for _ in range(chance.randrange(MOST_SPINS)):
+                    pass
         finally:
             done.set()
 
-    together(drive, drive, pump, stop)
+    together(drive, drive, pump, stop, chance=chance)
+    assert min(worlds['stopped'], worlds['newer']) >= ENOUGH, worlds
     gate.stop('left')
     assert all(output.setpoint is None for output in gate.poll().outputs.outputs)
 
 
-def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds() -> None:
+def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds(chance: Random) -> None:
     """The command came first and is stopped, or it came second and moves; never in between."""
-    for _ in range(ROUNDS):
+    worlds: Counter[State] = Counter()
+    for _ in range(RACES):
         gate, _, ann = fake_gate()
-        reasons: list[Reason] = []
-        together(lambda gate=gate, ann=ann, reasons=reasons: gate.command(
-                     'left', AHEAD, ann, reasons.append) and None,
-                 lambda gate=gate: gate.stop('left'))
+        ends: list[Ended] = []
+        together(lambda gate=gate, ann=ann, ends=ends: gate.command(
+                     'left', AHEAD, ann, ends.append),
+                 lambda gate=gate: gate.stop('left'), chance=chance)
         polled = gate.poll()
         polled.release()
         stopped = [output.setpoint is None for output in polled.outputs.outputs]
-        if gate.states()['left'] is State.MOVING:
+        reasons = [ended.reason for ended in ends]
+        state = gate.states()['left']
+        worlds[state] += 1
+        if state is State.MOVING:
             assert (stopped, reasons) == ([False], [])
         else:
             assert (stopped, reasons) == ([True], [Reason.STOPPED])
+    assert min(worlds[State.MOVING], worlds[State.STOPPING]) >= ENOUGH, worlds
 
 
-def test_on_end_is_called_exactly_once_however_many_race() -> None:
+def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None:
     """Commands, cancels, an expiry and polls from all sides: every call that waits is told."""
     gate, clock, ann = fake_gate()
     told: Counter[int] = Counter()
+    reasons: Counter[Reason] = Counter()
     waiting: list[int] = []
     numbers = count()
     drivers = 4
@@ -199,6 +244,7 @@ def test_on_end_is_called_exactly_once_however_many_race() -> None:
 
                 def on_end(ended: Ended, number: int = number) -> None:
                     told[number] += 1
+                    reasons[ended.reason] += 1
 
                 epoch = gate.command(name, AHEAD, ann, on_end)
                 waiting.append(number)
@@ -216,14 +262,15 @@ def test_on_end_is_called_exactly_once_however_many_race() -> None:
             assert left.acquire(timeout=PATIENCE)
         done.set()
 
-    together(*[drive] * drivers, pump, watch)
+    together(*[drive] * drivers, pump, watch, chance=chance)
     clock.advance(2.0)
     gate.poll().release()
     assert len(waiting) == drivers * ROUNDS
     assert told == Counter(waiting)
+    assert reasons[Reason.CANCELLED] and reasons[Reason.SUPERSEDED], reasons
 
 
-def test_many_threads_hammer_every_entrance() -> None:
+def test_many_threads_hammer_every_entrance(chance: Random) -> None:
     """Nothing but refusals comes out, nothing hangs, and a stop still stops."""
     gate, caller = real_gate()
     jobs: list[Callable[[], object]] = [
@@ -268,7 +315,7 @@ def test_many_threads_hammer_every_entrance() -> None:
     waker = threading.Thread(target=keep_waking, daemon=True)
     waker.start()
     try:
-        together(*[lambda job=job: hammer(job) for job in jobs])
+        together(*[lambda job=job: hammer(job) for job in jobs], chance=chance)
     finally:
         done.set()
         waker.join(PATIENCE)
