@@ -8,12 +8,15 @@ whoever is gone: only holds that arrive, and are accepted, stop them.
 """
 
 from collections.abc import Iterator
+from functools import partial
+from statistics import median
 import time
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
 from servers import Servers, serving
 from simulated_joints import SimulatedJoints, Told
@@ -21,6 +24,7 @@ from simulated_joints import SimulatedJoints, Told
 FILE = TEST.parent / 'config' / 'arm.yaml'
 JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint')
 OPEN, OBJECT = 0.04, 0.015
+TICK = 1.0 / 20.0  # s
 
 URDF = '<robot name="arm"><link name="base_link"/>' + ''.join(
     f'<link name="{child}"/><joint name="{joint}" type="revolute"><parent link="{parent}"/>'
@@ -192,31 +196,6 @@ def test_the_end_of_the_client_stops_the_arm(
     stopped(robot, killed, 0.0)
 
 
-def test_a_frozen_client_loses_the_arm_after_the_window(
-        programs: Programs, robot: Robot) -> None:
-    """Its connection stays open; its session lapses after 2 s."""
-    victim = programs.client(robot.bridge.address)
-    going(victim, robot, 170.0, 0.0, 0.0)
-    frozen = victim.freeze()
-    stopped(robot, frozen + 1.0, 1.0)
-
-
-def test_the_last_caller_owns_the_arm(programs: Programs, client: Client, robot: Robot) -> None:
-    """A moves, B takes over, A dies: the arm goes on. B dies: it stops."""
-    a, b = (programs.client(robot.bridge.address, ready=False) for _ in range(2))
-    a.wait_ready()
-    b.wait_ready()
-    first, _ = going(a, robot, 60.0, 0.0, 0.0)
-    second, goal = going(b, robot, 150.0, 0.0, 0.0)
-    assert a.answer(first)['ok'], 'superseded as wished'
-    a.kill()
-    later = time.monotonic()
-    wait_until(lambda: time.monotonic() - later > 0.7, 'time for a stop to show')
-    assert not robot.arm.since(later) and not b.answered(second)
-    killed = b.kill()
-    assert stopped(robot, killed, 0.0).end[0] < goal.end[0] - 0.1
-
-
 def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:
     """It holds what was measured last, is not confirmed, and moves again once they are back."""
     move, goal = going(client, robot, 170.0, 0.0, 0.0)
@@ -276,9 +255,40 @@ def test_stops_of_one_client_go_out_together(
     going(victim, robot, 60.0, 0.0, 0.0)
     robot.gripper.wait_told('a goal', is_goal, since)
     killed = victim.kill()
-    first = [joints.wait_told('a hold', is_hold, killed).at
-             for joints in (robot.arm, robot.gripper)]
-    assert max(first) - min(first) < MARGIN
+    for joints in (robot.arm, robot.gripper):
+        joints.wait_told('a hold', is_hold, killed)
+    wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle'
+                           for name in ('arm', 'gripper')), 'rest')
+    # As the bridge sent them, whenever the controllers got round to listening. What begins in one
+    # pass is repeated in one pass; half of the pairs may have been torn apart by a busy machine.
+    apart = [abs(one.what['sent'] - other.what['sent']) for one, other in zip(
+        *(filter(is_hold, joints.since(killed, 'trajectory'))
+          for joints in (robot.arm, robot.gripper)), strict=False)]
+    assert len(apart) > 5 and median(apart) < 0.1 * TICK, apart
+
+
+@pytest.fixture(scope='module')
+def bridge(robot: Robot) -> Bridge:
+    return robot.bridge
+
+
+@pytest.fixture(scope='module')
+def parts(robot: Robot) -> list[Part]:
+    def signs(joints: SimulatedJoints, since: float) -> list[Sign]:
+        return [Sign(one.at, is_goal(one)) for one in joints.since(since, 'trajectory')]
+    return [
+        Part('arm', 'arm', 'move_to_joint_positions', (degrees(170.0, 0.0, 0.0),),
+             partial(signs, robot.arm), lasts=True, slow=('arm.max_joint_speed', 0.2)),
+        Part('gripper', 'gripper', 'grab', (), partial(signs, robot.gripper),
+             lasts=True, slow=('gripper.max_speed', 0.004))]
+
+
+class TestArm(Ownership):
+    """Arm and gripper; neither ever hears a trajectory that it rejects."""
+
+    @pytest.fixture(autouse=True)
+    def opened(self, client: Client, unhurried: None) -> None:
+        order(client, 'gripper', 'open')
 
 
 def test_the_end_of_the_bridge_is_the_end_of_the_motion(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ownership import led, Ownership, Part
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
 from simulated_joints import SimulatedJoints
 
@@ -116,6 +117,22 @@ def test_the_end_of_the_client_stops_the_gantry(
     bridge.wait_logged('gantry: stopping, the (call was cancelled|connection)')
     xs = {one.end[0] for one in axes.since(killed + MARGIN)}
     assert len(xs) <= 1 and 100.0 < order(client, 'get_position')[0] < 600.0
+
+
+@pytest.fixture(scope='module')
+def bridge(robot: tuple[Bridge, SimulatedJoints]) -> Bridge:
+    return robot[0]
+
+
+@pytest.fixture(scope='module')
+def parts(robot: tuple[Bridge, SimulatedJoints]) -> list[Part]:
+    return [Part('gantry', 'gantry', 'move_to_position', ([700.0, 200.0], [20.0, 20.0]),
+                 lambda since: led([(one.at, one.end) for one in robot[1].since(since)]),
+                 lasts=True, settles=0.3)]
+
+
+class TestGantry(Ownership):
+    """A stop repeats what is measured, which the last step may be ahead of."""
 
 
 def test_the_end_of_the_bridge_leaves_the_gantry_where_it_is(programs: Programs) -> None:

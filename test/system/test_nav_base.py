@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, Driver, MARGIN, PATIENCE, Program, Programs, TEST, wait_until
 
 FILE = TEST.parent / 'config' / 'nav_base.yaml'
@@ -132,28 +133,12 @@ def test_stop_ends_navigation_that_others_began(
     assert wheels.heard()[-1].is_zero
 
 
-def test_the_last_caller_owns_the_base(
-        programs: Programs, bridge: Bridge, wheels: Driver) -> None:
-    """A drives, B takes over, A dies: it drives on. B dies: it stops."""
-    a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
-    a.wait_ready()
-    b.wait_ready()
-    a.do('set_power', base='base', linear=1.0)
-    wait_until(lambda: wheels.heard()[-1].linear == (0.5, 0.0, 0.0), 'A drives')
-    b.do('set_power', base='base', linear=0.5)
-    wait_until(lambda: wheels.heard()[-1].linear == (0.25, 0.0, 0.0), 'B drives')
-    a.kill()
-    wheels.check_driving(bridge.topic(WHEELS), 1.0)
-    killed = b.kill()
-    wheels.check_stop(bridge.topic(WHEELS), killed, 0.0)
+@pytest.fixture(scope='module')
+def parts(wheels: Driver) -> list[Part]:
+    return [Part('base', 'base', 'set_power', ({'Vector3': {'y': 1.0}}, {'Vector3': {}}),
+                 lambda since: [Sign(one.at, not one.is_zero)
+                                for one in wheels.heard(since=since)])]
 
 
-def test_a_frozen_client_loses_the_base_after_the_window(
-        programs: Programs, bridge: Bridge, wheels: Driver) -> None:
-    """Its connection stays open; its session lapses after 2 s."""
-    victim = programs.client(bridge.address)
-    victim.do('set_power', base='base', linear=1.0)
-    wheels.wait_motion(bridge.topic(WHEELS), time.monotonic())
-    frozen = victim.freeze()
-    zero = wheels.wait_zero(bridge.topic(WHEELS), frozen)
-    assert 1.0 <= zero.at - frozen <= 2.0 + MARGIN
+class TestNavBase(Ownership):
+    """What the wheels hear, behind the mux."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, MARGIN, Motors, Programs, TEST, wait_until
 
 FILE = TEST.parent / 'config' / 'two_motors.yaml'
@@ -122,30 +123,16 @@ def test_the_end_of_a_client_stops_both_in_one_message(
     assert {one.data for one in motors.since(killed)} <= {(10.0, -10.0), (0.0, 0.0)}
 
 
-def test_a_frozen_client_loses_its_motor_after_the_window(
-        programs: Programs, bridge: Bridge, motors: Motors) -> None:
-    """Its connection stays open; its session lapses after 2 s."""
-    client = programs.client(bridge.address)
-    order(client, 'left', 'set_rpm', 60.0)
-    motors.wait_data('motion', lambda data: data[0] > 0.0, time.monotonic())
-    frozen = client.freeze()
-    stopped = motors.wait_data('the stop', lambda data: data == (0.0, 0.0), frozen)
-    assert 1.0 <= stopped.at - frozen <= 2.0 + MARGIN
+def part(motors: Motors, index: int) -> Part:
+    """Return what the story needs of a motor."""
+    return Part('motor', NAMES[index], 'set_power', (0.5,), lambda since: [
+        Sign(one.at, one.data[index] != 0.0) for one in motors.since(since)])
 
 
-def test_the_last_caller_owns_the_motor(
-        programs: Programs, bridge: Bridge, motors: Motors) -> None:
-    """A turns it, B takes over, A dies: it goes on. B dies: it stops."""
-    a, b = (programs.client(bridge.address, ready=False) for _ in NAMES)
-    a.wait_ready()
-    b.wait_ready()
-    order(a, 'left', 'set_power', 1.0)
-    order(b, 'left', 'set_power', 0.5)
-    motors.wait_data("B's wish", lambda data: data == (10.0, 0.0), time.monotonic())
-    a.kill()
-    later = time.monotonic()
-    wait_until(lambda: motors.since(later + 2.5), 'repeated commands')
-    assert {one.data for one in motors.since(later)} == {(10.0, 0.0)}
-    killed = b.kill()
-    stopped = motors.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
-    assert stopped.at - killed <= MARGIN
+@pytest.fixture(scope='module')
+def parts(motors: Motors) -> list[Part]:
+    return [part(motors, index) for index in range(len(NAMES))]
+
+
+class TestTwoMotors(Ownership):
+    """Each on its own, although they share an array."""

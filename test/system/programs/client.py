@@ -43,7 +43,8 @@ COMPONENTS: dict[str, Any] = {
     'gripper': Gripper, 'motor': Motor, 'servo': Servo, 'switch': Switch}
 
 # Arguments that are messages.
-MESSAGES: dict[str, Any] = {'JointPositions': JointPositions, 'Pose': Pose}
+MESSAGES: dict[str, Any] = {
+    'JointPositions': JointPositions, 'Pose': Pose, 'Vector3': Vector3}
 
 OPTIONS = DialOptions(insecure=True, disable_webrtc=True)
 

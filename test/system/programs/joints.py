@@ -11,7 +11,8 @@ The tip, whose pose may be published and commanded, is where the first joint is 
 are published at 50 Hz. An --obstacle is a position below which no joint gets.
 
 Standard output is one JSON object a line with what was heard; the input takes {"publish": false}
-to fall silent, and its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC.
+to fall silent, and its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
+only "sent", when the sender published a trajectory, is of its wall clock.
 """
 
 import argparse
@@ -108,10 +109,10 @@ class Joints:
         self._timer = node.create_timer(
             PERIOD, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def _hear(self, message: Any) -> None:
+    def _hear(self, message: Any, info: Any) -> None:
         at = time.monotonic()
         if isinstance(message, JointTrajectory):
-            self._hear_trajectory(message, at)
+            self._hear_trajectory(message, at, info['source_timestamp'] * 1e-9)
             return
         if isinstance(message, JointState):
             say(event='state', at=at, names=list(message.name), positions=list(message.position),
@@ -138,8 +139,8 @@ class Joints:
             self._way[index] = [
                 (0.0, here, None), (abs(target - here) / self._options.speed + 1e-6, target, None)]
 
-    def _hear_trajectory(self, message: JointTrajectory, at: float) -> None:
-        say(event='trajectory', at=at, names=list(message.joint_names), points=[
+    def _hear_trajectory(self, message: JointTrajectory, at: float, sent: float) -> None:
+        say(event='trajectory', at=at, sent=sent, names=list(message.joint_names), points=[
             {'time': seconds(point), 'positions': list(point.positions),
              'velocities': list(point.velocities)} for point in message.points])
         reason = fault(message, self._joints)
