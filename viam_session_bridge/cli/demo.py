@@ -60,8 +60,8 @@ class Interruption:
     """
     A signal to end, taken note of when it comes and acted upon where the demo waits.
 
-    An exception that is raised in the handler itself is lost when the signal comes while a callback
-    of the interpreter runs (a destructor, a weak reference).
+    An exception that is raised in the handler itself is lost when the signal comes while a
+    callback of the interpreter runs (a destructor, a weak reference).
     """
 
     def __init__(self) -> None:
