@@ -38,8 +38,7 @@ class Servers(Program):
         elif entry['event'] == 'done':
             self._done.add(entry['id'])
         else:
-            data = entry.get('data', entry.get('all'))
-            self._called.append(Called(entry['name'], entry['at'], data))
+            self._called.append(Called(entry['name'], entry['at'], entry.get('data')))
 
     def wait_ready(self) -> None:
         """Wait until they run."""
@@ -50,6 +49,12 @@ class Servers(Program):
         number = next(self._numbers)
         self.send(id=number, do=do, **arguments)
         wait_until(lambda: number in self._done, f'{do} is done')
+
+    def begin(self, action: str, count: int = 1) -> list[str]:
+        """Run goals of an action; returns their ids."""
+        name, before = f'{action}/goals', len(self.called(f'{action}/goals'))
+        self.order('goals', name=action, count=count)
+        return [one.data for one in self.called(name)[before:]]
 
     def called(self, name: str, since: float = 0.0) -> list[Called]:
         """Return the calls of a service or the messages of a topic since an instant (s)."""

@@ -242,6 +242,12 @@ class Gate:
             self._supervisor.motion_answered(name, epoch, problem, detail, self.now())
             self._wake_locked()
 
+    def goals(self, name: str, action: str, goals: tuple[str, ...]) -> None:
+        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        with self._lock:
+            self._supervisor.goals(name, action, goals, self.now())
+            self._wake_locked()
+
     def moved_late(self, name: str) -> None:
         """Stop what may have begun to move only after it was told to stop."""
         with self._lock:

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import cast
 import uuid
 
 import rclpy
@@ -50,6 +51,7 @@ from viam_session_bridge.ros.parameters import (
     NODE_NAME,
     read,
 )
+from viam_session_bridge.ros.ports import AdoptingDriver
 from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
 from viam_session_bridge.ros.pump import Pump
 from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
@@ -127,7 +129,8 @@ class Guard:
         ros = BridgeNode(
             node, self._gate, replace(config, estop=EmergencyConfig()),
             lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
-        port = GuardPort(node, around.names.__getitem__, self._gate.hear, self._gate.drained)
+        self._drivers = ros.drivers
+        port = GuardPort(node, around.names.__getitem__, self._hear, self._gate.drained)
         self._pump = Pump(
             self._gate, ros.drivers, self._journal.report, self._died, ros.shared,
             self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
@@ -149,6 +152,14 @@ class Guard:
             if self.stuck:
                 self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
         return self._go_down()
+
+    def _hear(self, pulse: Pulse) -> None:
+        """Take a pulse: first which goals are the bridge's, then what it means."""
+        for name in pulse.standing:
+            driver = self._drivers.get(name)
+            if hasattr(driver, 'adopt'):
+                cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
+        self._gate.hear(pulse)
 
     def _beat_of(self, part: str) -> Callable[[], None]:
         return functools.partial(self._vitals.beat, part)

@@ -138,6 +138,24 @@ def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_comma
     assert 2 <= len(idle) <= 5
 
 
+def test_goals_to_cancel_are_told_at_once_with_what_stands() -> None:
+    """The bridge may die in the next moment; what is idle has none that a guard would cancel."""
+    world = World()
+    world.supervisor.goals('left', 'nav', ('aa',), world.now)
+    world.run(100.5)
+    assert not any(pulse.goals for _, pulse in world.pulses)
+    world.command()
+    world.supervisor.goals('left', 'dock', ('bb', 'cc'), world.now)
+    assert world.poll().pulse is not None
+    assert world.pulses[-1][1].goals == {'left': ('aa', 'bb', 'cc')}
+    world.supervisor.goals('left', 'nav', (), world.now)
+    world.poll()
+    assert world.pulses[-1][1].goals == {'left': ('bb', 'cc')}
+    world.supervisor.stop('left', world.now)
+    world.run(world.now + 2.0)
+    assert world.state() is IDLE and world.pulses[-1][1].goals == {}
+
+
 def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
     """A goal is sent once, and nobody has to be present: only the pulse is due."""
     world = World()

@@ -117,7 +117,7 @@ def test_the_node_declares_and_describes_what_blocks_hold() -> None:
     ({'base.nav.action': None}, 'base.nav.action', ['nothing', 'a ROS action name']),
     ({'base.nav.action': 'go there'}, 'base.nav.action', ['a ROS action name']),
     ({'base.nav.goals': None}, 'base.nav.goals', ['nothing', "'all'"]),
-    ({'base.nav.goals': 'own'}, 'base.nav.goals', ["'own'", "'all'"]),
+    ({'base.nav.goals': 'mine'}, 'base.nav.goals', ["'mine'", "'own' or 'all'"]),
     ({'base.nav.service': 'x'}, 'base.nav.service', [
         "kind 'cancel' does not have", "base.nav.kind 'trigger' or 'set_bool' or 'empty'"]),
     ({'base.nav.acton': 'x'}, 'base.nav.acton', ['unknown', "'base.nav.action'"]),

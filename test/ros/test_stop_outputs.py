@@ -16,6 +16,7 @@ from std_srvs.srv import Empty, SetBool, Trigger
 
 from processes import wait_until
 from servers import Servers, serving
+from viam_session_bridge.core.setpoints import Call, Velocity
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
@@ -27,6 +28,7 @@ _numbers = count(1)
 REQUESTS: dict[str, Any] = {
     'trigger': Trigger.Request(), 'set_bool': SetBool.Request(data=False),
     'empty': Empty.Request()}
+DRIVE, DOCK = Velocity((1.0, 0.0, 0.0)), Call('dock')
 STOP_TIMEOUT = 4.0  # s
 PERIOD = 0.05  # s
 
@@ -224,7 +226,7 @@ def test_a_yes_from_before_the_motion_does_not_count(
     servers.order('say', name=name, delay=0.3)
     say(services, lambda: output.stop(1))
     servers.wait_called(name)
-    output.moved()
+    output.moved(DRIVE)
     with Stopping(services, output, 2):
         assert reports.wait(2) == ''
         assert len(servers.called(name)) == 2
@@ -262,7 +264,8 @@ def test_a_lock_is_repeated_and_released(node: Node, servers: Servers) -> None:
                         choice='another topic', chosen_by='topic')
     lock = LockStop(topic, True, False, prepared.take)
     wait_until(lambda: not lock.path_problem(), 'the listener')
-    for act in (lambda: lock.prepare(1), lock.moved, lambda: lock.stop(2), lambda: lock.stop(2)):
+    for act in (lambda: lock.prepare(1), lambda: lock.moved(DRIVE), lambda: lock.stop(2),
+                lambda: lock.stop(2)):
         heard = len(servers.called(name))
         act()
         servers.wait_called(name, times=heard + 1)
@@ -273,10 +276,11 @@ def test_a_lock_is_repeated_and_released(node: Node, servers: Servers) -> None:
 # --- Cancelling
 
 
-def cancelling(node: Node, services: PassServices, name: str, reports: Reports) -> CancelStop:
+def cancelling(node: Node, services: PassServices, name: str, reports: Reports,
+               **options: Any) -> CancelStop:
     caller: ServiceCaller = services.caller('cancel', name + CANCEL_SERVICE, 'base.nav.action')
     return CancelStop(node, name, caller, call_timeout=0.5, stop_timeout=STOP_TIMEOUT,
-                      answered=reports.take)
+                      answered=reports.take, **options)
 
 
 def test_all_goals_are_cancelled_and_seen_to_end(
@@ -378,3 +382,111 @@ def test_a_server_that_died_leaves_no_goals(node: Node, services: PassServices) 
         second.order('act', name=name)
         with Stopping(services, output, 1):
             assert reports.wait(1) == ''
+
+
+# --- Our own goals
+
+
+class Ours:
+    """A cancel output for our own goals, whose resource moves while `moves` is set."""
+
+    def __init__(self, node: Node, services: PassServices, servers: Servers,
+                 own: bool = True) -> None:
+        self.name, self.reports, self.moves = new_name(node), Reports(), False
+        self.told: list[tuple[str, ...]] = []
+        self.late: list[float] = []
+        servers.order('act', name=self.name)
+        self.output = cancelling(
+            node, services, self.name, self.reports, own=own, moving=lambda: self.moves,
+            tell=self.told.append, late=lambda: self.late.append(time.monotonic()))
+        wait_served(self.output)
+
+    def wait_goals(self, count: int) -> None:
+        """Wait until so many goals are known."""
+        wait_until(lambda: len(self.output._watch.active) == count, 'the goals')
+
+    def move(self, setpoint: Any = DRIVE) -> None:
+        """Begin a motion."""
+        self.output.moved(setpoint)
+        self.moves = True
+
+    def stop(self, services: PassServices, epoch: int) -> None:
+        """Stop until that is done."""
+        self.moves = False
+        with Stopping(services, self.output, epoch):
+            assert self.reports.wait(epoch) == ''
+
+
+def test_own_goals_are_cancelled_by_their_ids_and_others_run_on(
+        node: Node, services: PassServices, servers: Servers) -> None:
+    """Ours are those that show while we move; the stop is done although others run."""
+    one = Ours(node, services, servers)
+    wait_until(lambda: one.output._watch.known, 'silence')
+    servers.begin(one.name)
+    one.wait_goals(1)
+    one.move()
+    ours = servers.begin(one.name, 2)
+    wait_until(lambda: one.told and one.told[-1] == tuple(sorted(ours)), 'word of our goals')
+    one.stop(services, 1)
+    assert {called.data for called in servers.called(one.name)} == set(ours)
+    one.wait_goals(1)
+    wait_until(lambda: one.told[-1] == (), 'word that they are over')
+    servers.begin(one.name)
+    one.wait_goals(2)
+    one.stop(services, 2)
+    assert len(servers.called(one.name)) == 2 and not one.late
+
+
+def test_a_goal_of_which_nobody_knows_since_when_it_runs_is_not_ours(
+        node: Node, services: PassServices, servers: Servers) -> None:
+    """It is in the first message that was heard of the action, while we moved already."""
+    name = new_name(node)
+    servers.order('act', name=name)
+    servers.begin(name)
+    reports = Reports()
+    output = cancelling(node, services, name, reports, own=True, moving=lambda: True)
+    wait_served(output)
+    wait_until(lambda: output._watch.active, 'the goal')
+    output.moved(DRIVE)
+    with Stopping(services, output, 1):
+        assert reports.wait(1) == ''
+    assert not servers.called(name)
+
+
+@pytest.mark.parametrize('own', [True, False])
+def test_a_goal_that_a_stopped_command_asks_for_late_is_told(
+        node: Node, services: PassServices, servers: Servers, own: bool) -> None:
+    """Whoever is told says the stop again, and that cancels it."""
+    one = Ours(node, services, servers, own)
+    wait_until(lambda: one.output._watch.known, 'silence')
+    one.move(DOCK)
+    one.stop(services, 1)
+    [goal] = servers.begin(one.name)
+    wait_until(lambda: one.late, 'word of it')
+    one.stop(services, 2)
+    assert servers.called(one.name)[-1].data == (goal if own else True)
+    assert len(one.late) == 1
+
+
+@pytest.mark.parametrize('own', [True, False])
+def test_a_goal_that_comes_after_any_other_motion_is_the_business_of_others(
+        node: Node, services: PassServices, servers: Servers, own: bool) -> None:
+    """A velocity asks for no goals."""
+    one = Ours(node, services, servers, own)
+    wait_until(lambda: one.output._watch.known, 'silence')
+    one.move()
+    one.stop(services, 1)
+    servers.begin(one.name)
+    one.wait_goals(1)
+    assert not one.late
+
+
+def test_goals_are_adopted_from_a_bridge(
+        node: Node, services: PassServices, servers: Servers) -> None:
+    """By its guard, which never moved anything; what is no id is ignored."""
+    one = Ours(node, services, servers)
+    goals = servers.begin(one.name, 2)
+    one.wait_goals(2)
+    one.output.adopt(['', 'no id', '00', goals[0]])
+    one.stop(services, 1)
+    assert [called.data for called in servers.called(one.name)] == [goals[0]]

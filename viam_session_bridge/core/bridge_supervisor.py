@@ -8,6 +8,7 @@ What they say and what follows from it is judged in standing.py; here it is done
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+import itertools
 
 from viam_session_bridge.core.actuator import Actuator
 from viam_session_bridge.core.claims import Claim
@@ -107,7 +108,8 @@ class BridgeSupervisor(Supervisor):
             if self._actuators[name].state is not State.STOPPING:
                 self._standing.first_stop_done(name)
         pulse = self._standing.pulse(
-            {name: self._actuators[name].epoch for name in self._rounds.active}, now)
+            {name: self._actuators[name].epoch for name in self._rounds.active}, now,
+            self._standing_goals())
         self._due = min(self._due, self._standing.due(now))
         return replace(outputs, wake=self._due, pulse=pulse)
 
@@ -118,6 +120,12 @@ class BridgeSupervisor(Supervisor):
         super()._begin(actuator, motion, claim, now)
         if not self._standing.covered(actuator.name, now):
             actuator.readiness.await_cover(self._standing.answer_by(now))
+
+    def _standing_goals(self) -> dict[str, tuple[str, ...]]:
+        """Return our own goals of what is not idle, where there are any."""
+        goals = {name: tuple(itertools.chain.from_iterable(actions.values()))
+                 for name, actions in self._goals.items() if name in self._rounds.active}
+        return {name: ids for name, ids in goals.items() if ids}
 
     def _matched(self, name: str, now: float) -> None:
         self._standing.matched(name)

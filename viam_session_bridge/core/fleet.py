@@ -44,6 +44,8 @@ class Fleet:
         self._due = math.inf
         self._events: list[Event] = []
         self._rounds = Rounds()
+        # Ids of our own goals, by resource and action: for whoever cancels them when we cannot.
+        self._goals: dict[str, dict[str, tuple[str, ...]]] = {}
         # The place in line of the newest command or stop of each resource.
         self._turns = dict.fromkeys(self._resources, 0)
 
@@ -94,6 +96,12 @@ class Fleet:
     def contested(self, name: str, text: str, now: float) -> None:
         """Note that others command a robot that is being stopped; text says who."""
         self._actuator(name).contested(text, now)
+
+    def goals(self, name: str, action: str, goals: tuple[str, ...], now: float) -> None:
+        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        self._actuator(name)
+        self._goals.setdefault(name, {})[action] = goals
+        self._due = min(self._due, now)
 
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""

@@ -10,6 +10,7 @@ it. How it travels is the business of ros/pulse.py.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import math
+from types import MappingProxyType
 
 # So many pulses go out in the time that the guard waits for one.
 PULSES_PER_PATIENCE = 5
@@ -73,7 +74,8 @@ class Pulser:
     """
     Decides when a pulse goes out.
 
-    At once when something is no longer idle, so that the guard knows it before it moves; several
+    At once when something is no longer idle, so that the guard knows it before it moves, and when
+    there are other goals to cancel; several
     times in a patience while something stands; once in a patience while nothing does.
     """
 
@@ -83,6 +85,7 @@ class Pulser:
         self._due = -math.inf
         self._goodbye = False
         self._silent = False
+        self._goals: dict[str, tuple[str, ...]] = {}
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
 
@@ -100,16 +103,19 @@ class Pulser:
         self._goodbye = True
         self._due = -math.inf
 
-    def poll(self, standing: Mapping[str, int], now: float) -> Pulse | None:
+    def poll(self, standing: Mapping[str, int], now: float,
+             goals: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
-        news = any(name not in self._listed for name in standing)
+        news = any(name not in self._listed for name in standing) or goals != self._goals
         if self._silent or not (news or now >= self._due - EARLY * period):
             return None
         self._sequence += 1
+        self._goals = dict(goals)
         self._listed = {name: self._listed.get(name, self._sequence) for name in standing}
         self._due = now + (period if standing else self._identity.patience)
         if self._goodbye:
             self._silent = True
             self._due = math.inf
-        return Pulse(self._identity, self._sequence, dict(standing), goodbye=self._goodbye)
+        return Pulse(
+            self._identity, self._sequence, dict(standing), self._goals, goodbye=self._goodbye)

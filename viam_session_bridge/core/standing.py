@@ -127,9 +127,10 @@ class Standing:
         orders.notices = list(self._notices(elder, now))
         return orders
 
-    def pulse(self, standing: Mapping[str, int], now: float) -> Pulse | None:
-        """Return the pulse that goes out now, if one is due; standing: who is not idle."""
-        return None if self._pulser is None else self._pulser.poll(standing, now)
+    def pulse(self, standing: Mapping[str, int], now: float,
+              goals: Mapping[str, tuple[str, ...]]) -> Pulse | None:
+        """Return the pulse that goes out now, if one is due; see Pulse."""
+        return None if self._pulser is None else self._pulser.poll(standing, now, goals)
 
     def say_goodbye(self) -> None:
         """Let the next pulse be the last."""

@@ -35,7 +35,7 @@ class Reason(Enum):
     REFUSED = 'its driver refused it'
     EMERGENCY = 'the emergency stop is pressed'
     NOT_READY = 'its driver did not get ready for motion'
-    LATE_MOTION = 'a call was answered after the stop that was to end it'
+    LATE_MOTION = 'what a call began came after the stop that was to end it'
     NO_GUARD = 'no guard would stop it if the bridge itself died'
     BRIDGE_SILENT = 'the bridge fell silent'
     BRIDGE_LEFT = 'the bridge has left before it was seen at rest'

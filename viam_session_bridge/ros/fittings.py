@@ -15,6 +15,7 @@ from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import Empty, SetBool, Trigger
 
+from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.commands import Command, Commands
 from viam_session_bridge.ros.drivers.composite import CompositeDriver
@@ -62,6 +63,7 @@ class Fittings:
             config.name, driver, self._supervision, outputs=outputs,
             released=[one for one, each in zip(outputs, config.stop_outputs, strict=True)
                       if each.PREPARES],
+            cancelling=[one for one in outputs if isinstance(one, CancelStop)],
             commands=self._commands(), answers=self.answers, readiness=self.readiness)
 
     def _commands(self) -> Commands:
@@ -88,8 +90,15 @@ class Fittings:
                 self._node, output.action, self._services.caller(
                     output.kind, output.action + CANCEL_SERVICE, self._where(output, 'action')),
                 call_timeout=output.call_timeout, stop_timeout=self._config.stop_timeout,
-                answered=self.answers.part())
+                answered=self.answers.part(), own=output.goals == 'own',
+                moving=self._is_moving,
+                tell=functools.partial(
+                    self._supervision.goals, self._config.name, output.action),
+                late=functools.partial(self._supervision.moved_late, self._config.name))
         return self._calling(output)
+
+    def _is_moving(self) -> bool:
+        return self._supervision.states()[self._config.name] is State.MOVING
 
     def _calling(self, output: StopOutput) -> CallingStop:
         if not isinstance(output, (TriggerOutput, EmptyOutput, SetBoolOutput)):

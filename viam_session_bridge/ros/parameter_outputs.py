@@ -84,7 +84,11 @@ class CancelOutput(CallingOutput):
         'Action whose goals are cancelled, such as navigate_to_pose. Its type need not be '
         'installed', form=Form.ACTION))
     goals: str = field(metadata=described(
-        "Whose goals: 'all', those of other programs too", choices=('all',)))
+        "Whose goals. 'all': those of other programs too. 'own': those that first show while a "
+        'client moves this resource through the bridge, or within 5 s after a command of '
+        'DoCommand that moves was stopped (an action does not tell who sent a goal); not those '
+        'that were there before. Of a bridge that died, only its guard knows them',
+        choices=('own', 'all')))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ROS room needs of the gate, and what the pump needs of a driver. Shapes only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from viam_session_bridge.core.course import Sample
@@ -76,6 +76,10 @@ class Supervision(Protocol):
         """Take what a driver says of a motion that it answers."""
         ...
 
+    def goals(self, name: str, action: str, goals: tuple[str, ...]) -> None:
+        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        ...
+
     def moved_late(self, name: str) -> None:
         """Record that a call was answered only after the stop that was to end its motion."""
         ...
@@ -127,6 +131,14 @@ class PreparingDriver(Protocol):
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
         """Get ready, without moving, and report to Supervision.prepared; must return at once."""
+        ...
+
+
+class AdoptingDriver(Protocol):
+    """What a driver has besides, if its stops cancel goals."""
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take these ids (hexadecimal) for goals to cancel; on the executor's thread."""
         ...
 
 

@@ -64,7 +64,9 @@ class Action:
     def begin(self, count: int) -> None:
         """Accept goals of somebody else."""
         for _ in range(count):
-            self._goals[uuid.uuid4().bytes] = GoalStatus.STATUS_EXECUTING
+            goal = uuid.uuid4()
+            self._goals[goal.bytes] = GoalStatus.STATUS_EXECUTING
+            say(event='goal', name=f'{self.name}/goals', data=goal.hex)
         if self.mode != 'late':
             self._publish()
 
@@ -80,9 +82,10 @@ class Action:
     def _on_cancel(self, request: Any, response: Any) -> Any:
         everything = not any(request.goal_info.goal_id.uuid) and not (
             request.goal_info.stamp.sec or request.goal_info.stamp.nanosec)
-        say(event='cancel', name=self.name, all=everything)
+        wanted = bytes(request.goal_info.goal_id.uuid)
+        say(event='cancel', name=self.name, data=everything or wanted.hex())
         running = [goal for goal, status in self._goals.items()
-                   if status == GoalStatus.STATUS_EXECUTING]
+                   if status == GoalStatus.STATUS_EXECUTING and (everything or goal == wanted)]
         if self.mode == 'reject' and running:
             response.return_code = CancelGoal.Response.ERROR_REJECTED
         elif self.mode in ('cancel', 'brake', 'late'):
@@ -90,13 +93,14 @@ class Action:
                 info = GoalStatus().goal_info
                 info.goal_id.uuid = list(goal)
                 response.goals_canceling.append(info)
-            self._change(GoalStatus.STATUS_EXECUTING, GoalStatus.STATUS_CANCELING)
+            self._change(GoalStatus.STATUS_EXECUTING, GoalStatus.STATUS_CANCELING, running)
             if self.mode == 'cancel':
                 self.finish()
         return response
 
-    def _change(self, before: int, after: int) -> None:
-        changed = [goal for goal, status in self._goals.items() if status == before]
+    def _change(self, before: int, after: int, goals: list[bytes] | None = None) -> None:
+        changed = [goal for goal, status in self._goals.items()
+                   if status == before and (goals is None or goal in goals)]
         self._goals.update(dict.fromkeys(changed, after))
         # As rcl_action: nothing new, no message.
         if changed and (self.mode != 'late' or after == GoalStatus.STATUS_CANCELED):

@@ -7,7 +7,7 @@ A stop is said by the driver first, then by each stop output in the order of the
 that raises skips none of the others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 import functools
 from typing import Protocol
 
@@ -26,8 +26,8 @@ class StopOutput(Protocol):
     Called by the pump's thread, but path_problem by the executor's; must return at once.
     """
 
-    def moved(self) -> None:
-        """Take note that the robot is told to move."""
+    def moved(self, setpoint: Setpoint) -> None:
+        """Take note that the robot is told to move so."""
         ...
 
     def stop(self, epoch: int) -> None:
@@ -47,6 +47,14 @@ class ReleasedOutput(Protocol):
         ...
 
 
+class CancellingOutput(Protocol):
+    """A stop output that cancels goals of an action."""
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take these for goals that it has to cancel."""
+        ...
+
+
 class CompositeDriver:
     """
     Drives one resource by several parts.
@@ -56,12 +64,14 @@ class CompositeDriver:
 
     def __init__(self, name: str, motion: Driver, supervision: Supervision, *,
                  outputs: Sequence[StopOutput] = (), released: Sequence[ReleasedOutput] = (),
+                 cancelling: Sequence[CancellingOutput] = (),
                  commands: Commands | None = None, answers: Answers | None = None,
                  readiness: Answers | None = None) -> None:
         self._motion = motion
         self._outputs = outputs
         self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *outputs)
         self._released = released
+        self._cancelling = cancelling
         self._commands = commands or Commands(name, {})
         self._answers = answers
         self._readiness = readiness
@@ -71,7 +81,7 @@ class CompositeDriver:
         """Tell the robot to move: by its driver, or by one of the commands."""
         self._calls.sent()
         for output in self._outputs:
-            output.moved()
+            output.moved(setpoint)
         if isinstance(setpoint, Call):
             answered, late = self._calls.begin(epoch)
             self._commands.call(setpoint, answered, late)
@@ -94,6 +104,11 @@ class CompositeDriver:
     def call(self, call: Call, answer: Answer) -> None:
         """Run a command that does not move the robot; answer is called once, on any thread."""
         self._commands.call(call, answer)
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take these ids for goals that a stop has to cancel; on the executor's thread."""
+        for one in self._cancelling:
+            one.adopt(goals)
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive everywhere; empty when it would."""

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any
 
+from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.answers import Report
 from viam_session_bridge.ros.drivers.services import refusal, ServiceCaller
 
@@ -92,10 +93,9 @@ class CallingStop:
         self._retry_at = 0.0
         self._problem = ''
 
-    def moved(self) -> None:
+    def moved(self, setpoint: Setpoint) -> None:
         """Note that the robot is told to move: what was called before says nothing any more."""
-        with self._lock:
-            self._motions += 1
+        self._count_motion()
 
     def stop(self, epoch: int) -> None:
         """Call the service, unless it is being called or has said yes to this stop."""
@@ -157,13 +157,17 @@ class CallingStop:
 
     def prepare(self, epoch: int) -> None:
         """Call the service with what releases, and report to prepared."""
-        self.moved()
+        self._count_motion()
         if self._prepared is None or self._release is None:
             return
         if not self._caller.ready:
             self._prepared(epoch, f'{self._caller.where} is not served')
             return
         self._caller.call(self._release, RELEASE_LIMIT, self._release_answer(epoch))
+
+    def _count_motion(self) -> None:
+        with self._lock:
+            self._motions += 1
 
     def _release_answer(self, epoch: int) -> Callable[[Any, str], None]:
         def take(response: Any, problem: str) -> None:

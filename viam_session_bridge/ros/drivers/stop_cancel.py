@@ -1,13 +1,20 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The stop output that cancels the goals of an action, whatever its type and whoever sent them.
+The stop output that cancels the goals of an action, whatever its type: all of them, or our own.
+
+An action does not tell who sent a goal. Our own are those that first show on its status topic
+while the resource is moved through us, or soon after a command that we stopped: a service may ask
+for a goal when we have given it up. One that was there before, or of which we do not know since
+when, is not ours.
 
 A cancel request that was accepted is no robot at rest, and an answer of 0 without goals may be a
 refusal: what counts is that the action's status topic shows no goal under way.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+import math
 import time
 from typing import Any
 
@@ -17,9 +24,10 @@ from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.ros.drivers.answers import Report
 from viam_session_bridge.ros.drivers.services import ServiceCaller
-from viam_session_bridge.ros.drivers.stop_calls import CallingStop, Verdict
+from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, Verdict
 
 STATUS_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
@@ -36,16 +44,22 @@ SILENCE_SPEAKS = 0.5
 # leave goals running are a refusal.
 REFUSALS = 2
 
+# A goal that shows so soon (s) after the stop of a command is taken for what the command asked
+# for: servers plan for seconds before they ask. Longer, it would be what others do.
+LATE_GOALS = 5.0
+
+_ID_BYTES = 16
+
 
 class GoalWatch:
     """
     Which goals of an action are under way, from its status topic; all on the executor's thread.
 
-    on_change is called when that may have changed.
+    on_change is called when that may have changed, with those that were not there before.
     """
 
     def __init__(self, node: Node, action: str) -> None:
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[frozenset[bytes]], None] = lambda fresh: None
         self._statuses: dict[bytes, int] = {}
         self._awaited: set[bytes] = set()
         self._heard_at = -1.0
@@ -74,15 +88,20 @@ class GoalWatch:
             self._servers > 0 and time.monotonic() - self._appeared_at >= SILENCE_SPEAKS)
 
     @property
-    def cancelable(self) -> int:
-        """Return how many goals run that nobody has cancelled."""
-        return sum(status in _CANCELABLE for status in self._statuses.values())
+    def cancelable(self) -> frozenset[bytes]:
+        """Return the goals that run and that nobody has cancelled."""
+        return frozenset(
+            goal for goal, status in self._statuses.items() if status in _CANCELABLE)
 
     @property
-    def active(self) -> int:
-        """Return how many goals are not over yet, as far as is known."""
+    def active(self) -> frozenset[bytes]:
+        """Return the goals that are not over yet, as far as is known."""
         running = {goal for goal, status in self._statuses.items() if status in _ACTIVE}
-        return len(running | self._awaited)
+        return frozenset(running | self._awaited)
+
+    def is_over(self, goal: bytes) -> bool:
+        """Tell whether the status topic says that a goal is over."""
+        return self._statuses.get(goal, GoalStatus.STATUS_ACCEPTED) not in _ACTIVE
 
     def await_end(self, goals: set[bytes]) -> None:
         """Take goals for active until the status topic says that they are over."""
@@ -91,11 +110,14 @@ class GoalWatch:
             goal for goal in goals if self._statuses.get(goal, 0) in _ACTIVE | {0}}
 
     def _on_status(self, message: GoalStatusArray) -> None:
+        known, before = self.known, self._statuses.keys()
         self._heard_at = time.monotonic()
         self._statuses = {
             bytes(one.goal_info.goal_id.uuid): one.status for one in message.status_list}
+        # Since when those of the first message are there, nobody knows.
+        fresh = frozenset(self._statuses.keys() - before) if known else frozenset()
         self._awaited = {goal for goal in self._awaited if self._statuses.get(goal, 0) in _ACTIVE}
-        self.on_change()
+        self.on_change(fresh)
 
     def _on_matched(self, info: Any) -> None:
         now = time.monotonic()
@@ -105,50 +127,143 @@ class GoalWatch:
         # What a server said that is gone says nothing of the one that took its place.
         elif info.current_count == 0 or self._heard_at < self._appeared_at:
             self._statuses, self._awaited, self._heard_at = {}, set(), -1.0
-            self.on_change()
+            self.on_change(frozenset())
 
 
 class CancelStop(CallingStop):
-    """Cancels all goals of an action; done when none is under way."""
+    """
+    Cancels goals of an action, all or our own; done when none of them is under way.
+
+    moving: tells whether the resource is moved through us. tell: gets the ids of our own goals
+    (hexadecimal) whenever they change. late: called when a goal shows up after the stop of the
+    command that asked for it.
+    """
 
     def __init__(self, node: Node, action: str, caller: ServiceCaller, *, call_timeout: float,
-                 stop_timeout: float, answered: Report) -> None:
+                 stop_timeout: float, answered: Report, own: bool = False,
+                 moving: Callable[[], bool] = lambda: False,
+                 tell: Callable[[tuple[str, ...]], None] = lambda goals: None,
+                 late: Callable[[], None] = lambda: None) -> None:
         # A zero id and a zero stamp: every goal.
         super().__init__(
             caller, CancelGoal.Request(), call_timeout=call_timeout, stop_timeout=stop_timeout,
             answered=answered)
+        self._only_own = own
+        self._moving = moving
+        self._tell = tell
+        self._late = late
+        # Replaced as a whole, by the executor's thread.
+        self._own: frozenset[bytes] = frozenset()
+        self._adopts = False
+        self._tries: Counter[bytes] = Counter()
+        # What the last motion was, and until when (s) goals may show that it asked for.
+        self._is_call = False
+        self._late_until = -math.inf
         self._asked = -1
         self._refusals = 0
         self._watch = GoalWatch(node, action)
         self._watch.on_change = self._on_goals
 
+    def moved(self, setpoint: Setpoint) -> None:
+        """Note that the robot is told to move."""
+        super().moved(setpoint)
+        self._is_call = isinstance(setpoint, Call)
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take goals for our own, on behalf of a bridge; on the executor's thread."""
+        self._adopts = True
+        self._keep(self._own.union(goal for goal in map(_id_of, goals) if goal is not None))
+
+    def _stop(self, epoch: int) -> None:
+        now = time.monotonic()
+        if self._adopts:
+            self._late_until = now + RETRY
+        elif self._motions != self._stopped_at and self._is_call:
+            self._late_until = now + LATE_GOALS
+        super()._stop(epoch)
+
+    def _call(self, epoch: int, motions: int) -> None:
+        if self._only_own:
+            running = self._own & self._watch.cancelable
+            if not running:
+                with self._lock:
+                    self._called, self._under_way = epoch, False
+                self._asked = motions
+                self._conclude(self._look())
+                return
+            # One that is refused must not keep the others waiting.
+            goal = min(running, key=self._tries.__getitem__)
+            self._tries[goal] += 1
+            self._request = CancelGoal.Request()
+            self._request.goal_info.goal_id.uuid = list(goal)
+        super()._call(epoch, motions)
+
+    @property
+    def _running(self) -> frozenset[bytes]:
+        """Return the goals that must be cancelled still."""
+        running = self._watch.cancelable
+        return running & self._own if self._only_own else running
+
     def _judge(self, response: Any) -> Verdict:
         goals = {bytes(one.goal_id.uuid) for one in response.goals_canceling}
         self._watch.await_end(goals)
-        refused = not goals and self._watch.cancelable
-        self._refusals = self._refusals + 1 if refused else 0
+        running = self._running
+        self._refusals = self._refusals + 1 if not goals and running else 0
         if not goals and response.return_code == CancelGoal.Response.ERROR_REJECTED:
             return Verdict(False, f'{self._caller.where}: the server refuses to cancel')
         if self._refusals >= REFUSALS:
             return Verdict(False, f'{self._caller.where}: the server does not cancel; '
-                                  f'{self._watch.cancelable} goals go on')
+                                  f'{len(running)} goals go on')
         self._asked = self._motions
+        if self._only_own and running - goals and goals:
+            # The next one, without waiting.
+            with self._lock:
+                self._called = None
         return self._look()
 
     def _look(self) -> Verdict:
         """Say what the status topic shows, after the server has answered."""
-        if self._watch.active:
+        active = self._watch.active
+        if self._only_own:
+            active &= self._own
+        if active:
             return Verdict(None, f'{self._caller.where} has answered, but {self._watch.topic} '
-                                 f'shows {self._watch.active} goals that are not over')
+                                 f'shows {len(active)} goals that are not over')
         if not self._watch.known:
             return Verdict(None, f'{self._caller.where} has answered, but nobody publishes '
                                  f'{self._watch.topic}')
         return Verdict(True)
 
-    def _on_goals(self) -> None:
-        if self._watch.cancelable:
+    def _on_goals(self, fresh: frozenset[bytes]) -> None:
+        fresh &= self._watch.active
+        moving = bool(fresh) and self._moving()
+        late = time.monotonic() < self._late_until and not (moving and self._is_call)
+        self._keep(self._own | fresh if moving or late else self._own)
+        if self._running:
             # Somebody sends goals while we stop: cancel them as well.
             with self._lock:
                 self._called = None
         elif self._asked == self._motions and self._called == self._epoch and not self._under_way:
             self._conclude(self._look())
+        # A guard goes on stopping by itself, and only as long as no bridge is there.
+        if fresh and late and not self._adopts:
+            self._late()
+
+    def _keep(self, goals: frozenset[bytes]) -> None:
+        """Keep those of our goals that are not over, and tell of them."""
+        kept = frozenset(goal for goal in goals if not self._watch.is_over(goal))
+        if not self._watch.known and not self._adopts:
+            kept = frozenset()
+        if kept != self._own:
+            self._own = kept
+            if self._only_own:
+                self._tell(tuple(sorted(goal.hex() for goal in kept)))
+
+
+def _id_of(text: str) -> bytes | None:
+    """Return the id of a goal; None for a text that is none, for anybody may have written it."""
+    try:
+        goal = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return goal if len(goal) == _ID_BYTES else None

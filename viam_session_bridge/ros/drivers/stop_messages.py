@@ -6,6 +6,7 @@ from typing import Any
 
 from std_msgs.msg import Bool
 
+from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.answers import Report
 from viam_session_bridge.ros.drivers.output import OutputTopic
 
@@ -17,7 +18,7 @@ class MessageStop:
         self._output = output
         self._message = message
 
-    def moved(self) -> None:
+    def moved(self, setpoint: Setpoint) -> None:
         """Nothing is held, so nothing is released."""
 
     def stop(self, epoch: int) -> None:
@@ -43,7 +44,7 @@ class LockStop:
         self._output.publish(self._released)
         self._prepared(epoch, '')
 
-    def moved(self) -> None:
+    def moved(self, setpoint: Setpoint) -> None:
         """Release once more: a lock that is silent for too long may count as locked."""
         self._output.publish(self._released)
 

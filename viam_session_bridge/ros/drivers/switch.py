@@ -78,7 +78,7 @@ class ServiceSwitch:
         position = self._positions[position_of(self._resource, setpoint)]
         self._calls.sent()
         if self._stopping is not None:
-            self._stopping.moved()
+            self._stopping.moved(setpoint)
         answered, late = self._calls.begin(epoch)
         position.caller.ask(position.request, self._limit, answered,
                             late if self._stopping is not None else None)

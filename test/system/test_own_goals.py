@@ -1,0 +1,89 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Goals that a command of ours asked for are cancelled with its stop; those of others run on.
+
+The bridge stops them when its client is gone; its guard when the bridge itself is.
+"""
+
+from collections.abc import Iterator
+import time
+from typing import Any
+
+import pytest
+
+from processes import base, Bridge, Client, Guard, Programs, settings, wait_until
+from servers import Servers, serving
+
+PATIENCE = 1.0  # s, of the guard
+
+
+class Robot:
+    """A base with a service that docks it by goals of an action, and somebody else's goal."""
+
+    def __init__(self, programs: Programs, servers: Servers) -> None:
+        self.servers = servers
+        parameters = settings({'base': base(
+            accept_no_timeout=False, require_stop_path=True, stop_outputs=['nav'],
+            nav={'kind': 'cancel', 'action': 'dock_robot', 'goals': 'own'},
+            commands=['dock'], dock={'kind': 'trigger', 'service': 'dock', 'moves': True})})
+        parameters['guard'] = {'patience': PATIENCE, 'required': True}
+        self.bridge: Bridge = programs.bridge(parameters)
+        self.guard: Guard = programs.guard(self.bridge)
+        self.action = self.bridge.topic('dock_robot')
+        servers.order('act', name=self.action)
+        servers.order('serve', kind='trigger', name=self.bridge.topic('dock'))
+        programs.driver(self.bridge.topic())
+        self.bridge.wait_drivers()
+        self.guard.wait_logged('base: a driver is listening')
+        self.others = servers.begin(self.action)
+        self.client: Client = programs.client(self.bridge.address)
+
+    def dock(self, client: Client) -> str:
+        """Begin docking; returns the id of its goal."""
+        answer: Any = wait_until(lambda: client.do(
+            'call', component='base', name='base', method='do_command',
+            arguments=[{'command': 'dock'}]), 'an answer')
+        assert answer['success'], answer
+        [goal] = self.servers.begin(self.action)
+        # The status topic, and then a pulse, have to tell of it.
+        time.sleep(PATIENCE / 2.0)
+        return goal
+
+    def cancelled(self, since: float) -> list[Any]:
+        """Wait for the first cancelled goal; return all that are cancelled in a moment."""
+        self.servers.wait_called(self.action, since)
+        time.sleep(1.0)
+        return [one.data for one in self.servers.called(self.action, since)]
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with serving() as servers:
+        yield servers
+
+
+def test_our_goals_end_with_the_client_and_late_ones_too(
+        programs: Programs, servers: Servers) -> None:
+    """One that the service asks for when the stop is over is stopped like the first."""
+    robot = Robot(programs, servers)
+    client = programs.client(robot.bridge.address)
+    goal = robot.dock(client)
+    since = client.kill()
+    assert robot.cancelled(since) == [goal]
+    robot.bridge.wait_logged('base: stopped')
+    since = time.monotonic()
+    [late] = servers.begin(robot.action)
+    assert robot.cancelled(since) == [late]
+    robot.bridge.wait_logged('base: stopping, what a call began came after the stop')
+
+
+def test_the_guard_cancels_what_the_bridge_had_asked_for(
+        programs: Programs, servers: Servers) -> None:
+    """It was told which goals these are."""
+    robot = Robot(programs, servers)
+    goal = robot.dock(robot.client)
+    since = robot.bridge.kill()
+    robot.guard.wait_logged('fallen silent; stopping base$')
+    assert robot.cancelled(since) == [goal]
+    robot.guard.wait_logged('base: stopped')
