@@ -22,7 +22,8 @@ def requirements(name: str) -> list[str]:
 def data_beside_code() -> list[str]:
     """Return the files to ship inside the package; `**` in package_data needs setuptools 62."""
     root = source / package_name
-    found = [path for pattern in ('*.proto', '*.binpb') for path in root.rglob(pattern)]
+    patterns = ('*.proto', '*.binpb', 'dds_profiles/*.xml')
+    found = [path for pattern in patterns for path in root.rglob(pattern)]
     return ['py.typed'] + sorted(str(path.relative_to(root)) for path in found)
 
 

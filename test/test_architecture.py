@@ -8,7 +8,7 @@ Who may import whom. The floor plan of the package, as data.
     assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
                 main wires
     ros  -> core                      guard: a process of its own, with the drivers of ros
-    process: what main and guard share; imports nothing of ours
+    process, dds: what main and guard share; import nothing of ours
     gate -> core
     core -> the standard library, without clocks, threads and I/O
 
@@ -33,15 +33,16 @@ OWN = {
     'gate': {'core'},
     'rpc': {'core', 'gate'},
     'ros': {'core'},
-    'guard': {'assembly', 'core', 'gate', 'outlets', 'process', 'ros', 'vitals'},
+    'guard': {'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'ros', 'vitals'},
     'outlets': set(),
     'process': set(),
+    'dds': set(),
     'assembly': {'core', 'ros'},
     'properties': {'rpc', 'ros'},
     'vitals': set(),
     'main': {
-        'assembly', 'core', 'gate', 'outlets', 'process', 'properties', 'rpc', 'ros', 'vitals',
-        '__init__'},
+        'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'properties', 'rpc', 'ros',
+        'vitals', '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),
@@ -58,6 +59,7 @@ WORLD = {
     'ros': ROS | {'yaml'},
     'guard': ROS,
     'main': {'rclpy'},
+    'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam'},
     'client': GRPC,
     'sim': ROS,

@@ -25,6 +25,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+from viam_session_bridge import dds
 from viam_session_bridge.assembly import resource_of
 from viam_session_bridge.core.pulse import Pulse
 from viam_session_bridge.core.sentry import Sentry
@@ -33,7 +34,6 @@ from viam_session_bridge.core.watch import Watch
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
-    avoid_shared_memory,
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
     LINGER,
@@ -219,7 +219,6 @@ def make_node(around: Surroundings) -> Node:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guard; see the module's text for the exit status."""
-    avoid_shared_memory()
     with outlets():
         return _main(argv)
 
@@ -227,6 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     args = [*(sys.argv if argv is None else argv), *_GUARDED]
     sys.setswitchinterval(SWITCH_INTERVAL)
+    confined = dds.settle()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as problem:  # rclpy raises many kinds here
@@ -236,13 +236,15 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         try:
             around = look_around()
+            node = make_node(around)
+            if confined:
+                dds.check_confined()
         except ConfigurationError as problem:
             print(problem, file=sys.stderr)
             return EXIT_MISCONFIGURED
         except Exception as problem:  # rclpy raises many kinds here
             print(explain_startup_error(problem, args), file=sys.stderr)
             return EXIT_MISCONFIGURED
-        node = make_node(around)
         guard = Guard(node, around)
         status = guard.run()
         if guard.stuck:

@@ -25,6 +25,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from viam_session_bridge import dds
 from viam_session_bridge.assembly import (
     emergency_of,
     limits_of,
@@ -36,7 +37,6 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import make_gate, steady_now
 from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
-    avoid_shared_memory,
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
     LINGER,
@@ -198,7 +198,6 @@ class Bridge:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the bridge; see the module's text for the exit status."""
-    avoid_shared_memory()
     with outlets():
         return _main(argv)
 
@@ -206,9 +205,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     args = list(sys.argv if argv is None else argv)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    confined = dds.settle()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+        if confined:
+            dds.check_confined()
     except Exception as problem:  # rclpy raises many kinds here
         print(explain_startup_error(problem, args), file=sys.stderr)
         return EXIT_MISCONFIGURED

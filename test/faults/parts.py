@@ -60,7 +60,8 @@ class Robot(Ready):
 
     def __init__(self, namespace: str, *bases: str, deceleration: float, reliability: str,
                  odometry: bool, prefix: Sequence[str] = ()) -> None:
-        self.matches: list[tuple[str, float]] = []
+        # Base, how many command it now, and since when (s).
+        self.matches: list[tuple[str, int, float]] = []
         super().__init__(
             PROGRAMS / 'robot.py', f'--namespace={namespace}',
             *(f'--base={base}' for base in bases), f'--deceleration={deceleration}',
@@ -70,8 +71,8 @@ class Robot(Ready):
     def take(self, entry: dict[str, Any]) -> None:
         """Note when its command topics were matched."""
         super().take(entry)
-        if entry.get('event') == 'matched' and entry['change'] > 0:
-            self.matches.append((entry['base'], entry['at']))
+        if entry.get('event') == 'matched':
+            self.matches.append((entry['base'], entry['writers'], entry['at']))
 
 
 class Recorder(Ready):

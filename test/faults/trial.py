@@ -220,12 +220,19 @@ class Trial:
         """
         Return when (s) robot and bridge had found each other anew, first after an instant (s).
 
-        The robot's side is its own event. That of the bridge, seconds later at times, is known
-        to nobody else: its log tells it.
+        The robot's side is its own event: it must have found the bridge as well as the guard, in
+        whatever order it found them. That of the bridge, seconds earlier or later at times, is
+        known to nobody else: its log tells it.
         """
+        matches = self.scene.robot.matches
+        # Those who were killed count on for 20 s.
+        ghosts = next((found for name, found, at in reversed(matches)
+                       if name == base and at < since), 0)
+        writers = ghosts + (1 if self.scene.guard is None else 2)
         robot = wait_until(lambda: next((
-            at for name, at in list(self.scene.robot.matches) if name == base and at >= since),
-            None), f'{base} is matched anew')
+            at for name, found, at in list(matches)
+            if name == base and found >= writers and at >= since), None),
+            f'{base} is matched anew')
         bridge = wait_until(
             lambda: self.scene.bridge.matched(base, since), f'the bridge has found {base} anew')
         return max(robot, bridge)

@@ -92,7 +92,7 @@ class Base:
         self._tell()
 
     def _on_matched(self, info: Any) -> None:
-        say(event='matched', base=self.name, change=info.current_count_change)
+        say(event='matched', base=self.name, writers=info.current_count)
 
     def _advance(self) -> None:
         now = time.monotonic()

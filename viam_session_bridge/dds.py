@@ -1,0 +1,99 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How the processes of this package send through Fast DDS: over UDP, and announced often.
+
+Measured with Fast DDS 3.2: over shared memory, drivers that were killed and started again heard
+nothing for 0.3 to 1.5 s after both sides had matched, and publishing to them blocked for 0.3 s;
+over UDP they hear after 0.1 s. A process that starts often misses the answer to its own
+announcement, and is found by the next one of ours only. Nor can a process of root reach a user's
+over shared memory (Fast DDS issue 5258).
+"""
+
+from collections.abc import Iterator, Mapping
+import contextlib
+import os
+from pathlib import Path
+
+from rclpy.utilities import get_rmw_implementation_identifier
+
+PROFILES = Path(__file__).resolve().parent / 'dds_profiles'
+
+_TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
+# The name of Fast DDS 3, and that of 2.
+_FILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+_FILES_BESIDE = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
+_RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
+_LOCALHOST_ONLY = 'ROS_LOCALHOST_ONLY'
+
+# These say themselves who is to be found.
+_PEERS = ('ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER')
+
+_FAST_DDS = ('rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp')
+
+
+class HeardElsewhere(Exception):
+    """What was to stay on this machine could be heard beyond it."""
+
+
+def settle() -> bool:
+    """
+    Settle how this process sends. To be called before rclpy.init; what the user has chosen stays.
+
+    Tells whether it is to be confined to this machine: then check_confined must be called when the
+    first node is there.
+    """
+    changes = choose(os.environ, get_rmw_implementation_identifier(), Path.cwd())
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    return changes.get(_RANGE) is not None
+
+
+def choose(environment: Mapping[str, str], rmw: str, folder: Path) -> dict[str, str | None]:
+    """
+    Return what has to change in an environment; None for what has to go.
+
+    rmw: identifier of the middleware. folder: where the process runs.
+    """
+    chosen = (_TRANSPORTS, *_FILES)
+    if rmw not in _FAST_DDS or any(environment.get(name) for name in chosen) or any(
+            (folder / name).exists() for name in _FILES_BESIDE):
+        return {}
+    if any(environment.get(name) for name in _PEERS):
+        return {_TRANSPORTS: 'UDPv4'}
+    only = environment.get(_LOCALHOST_ONLY, '') == '1'
+    if not only and environment.get(_RANGE, '').upper() != 'LOCALHOST':
+        return {_TRANSPORTS: 'UDPv4', **_files('subnet')}
+    # For this range rmw_fastrtps adds shared memory whatever is configured. So the profile says
+    # what LOCALHOST means, and rmw_fastrtps is told to leave it at that.
+    return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT', **_files('localhost')}
+
+
+def check_confined() -> None:
+    """Raise HeardElsewhere if a UDP socket of this process is bound to more than 127.0.0.1."""
+    wide = [address for address in _udp_sockets() if not address.startswith('0100007F:')]
+    if wide:
+        raise HeardElsewhere(
+            f'{_RANGE} is LOCALHOST, but sockets of this process listen beyond this machine '
+            f'({", ".join(wide)}); name a profiles file of your own in {_FILES[0]}')
+
+
+def _udp_sockets() -> Iterator[str]:
+    """Yield what this process's UDP sockets are bound to, as the kernel writes it."""
+    own = set()
+    for entry in Path('/proc/self/fd').iterdir():
+        # The one that reads this folder is gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            own.add(os.readlink(entry))
+    for table in ('udp', 'udp6'):
+        with contextlib.suppress(FileNotFoundError):
+            text = Path(f'/proc/self/net/{table}').read_text(encoding='ascii')
+            rows = [line.split() for line in text.splitlines()[1:]]
+            yield from (row[1] for row in rows if f'socket:[{row[9]}]' in own)
+
+
+def _files(name: str) -> dict[str, str]:
+    return dict.fromkeys(_FILES, str(PROFILES / f'{name}.xml'))
