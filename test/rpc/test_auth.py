@@ -113,3 +113,8 @@ def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
     assert refusal.text.startswith('do not know how to handle credential type')
     assert 'api-key' in refusal.text
     assert len(refusal.text) < 500
+
+
+def test_what_only_the_cloud_can_vouch_for_is_unimplemented(client: Any) -> None:
+    assert client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials('external')) \
+        == (Code.UNIMPLEMENTED, 'direct authentication not supported for "external"')

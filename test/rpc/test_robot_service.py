@@ -1,22 +1,22 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-RobotService apart from sessions: what there is, what runs, StopAll; and the server around it.
+RobotService apart from sessions and operations: what there is, StopAll; the server around it.
 
-Sessions are in test_sessions_wire.py, who may hold a motion is in test_presence_policies.py.
+Sessions are in test_sessions_wire.py, operations in test_operations.py, who may hold a motion is
+in test_presence_policies.py.
 """
 
 from collections.abc import Callable
+import logging
 import socket
-import time
+import struct
 from typing import Any
-import uuid
 
 import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
@@ -76,56 +76,63 @@ def test_a_base_whose_stop_was_not_confirmed_is_unhealthy(start: Callable[..., A
     assert 'not confirmed' in entry.error
 
 
-# ---- operations ----
+# ---- what a machine is asked, and this one has not ----
 
 
-def test_lists_a_running_move_with_its_session_and_not_itself(bench: Any, client: Any) -> None:
-    session = client.start_session()
-    before = time.time()
-    move = client.base.MoveStraight.start(
-        name='base', distance_mm=1000, mm_per_sec=500, sid=session)
-    bench.until_moving()
-    [operation] = client.robot.GetOperations().operations
-    assert operation.method == '/viam.component.base.v1.BaseService/MoveStraight'
-    assert operation.session_id == session
-    assert str(uuid.UUID(operation.id)) == operation.id
-    assert abs(operation.started.ToNanoseconds() / 1e9 - before) < 10.0
-    assert operation.HasField('arguments')
-    # The same id as long as it runs; nothing is left of it afterwards.
-    assert client.robot.GetOperations().operations[0].id == operation.id
-    client.base.Stop(name='base')
-    assert move.code() is Code.OK
-    assert not client.robot.GetOperations().operations
+def test_there_is_no_cloud(client: Any) -> None:
+    assert client.robot.GetCloudMetadata.refused() == (
+        Code.UNKNOWN, 'cloud metadata not available')
 
 
-def test_a_move_without_a_session_is_listed_without_one(bench: Any, client: Any) -> None:
-    move = client.base.Spin.start(name='base', angle_deg=90, degs_per_sec=45)
-    bench.until_moving()
-    [operation] = client.robot.GetOperations().operations
-    assert operation.method.endswith('/Spin')
-    assert not operation.HasField('session_id')
-    client.base.Stop(name='base')
-    assert move.code() is Code.OK
+def test_frames_and_modules_are_none(client: Any) -> None:
+    assert not client.robot.FrameSystemConfig().frame_system_configs
+    assert not client.robot.GetModelsFromModules().models
 
 
-def test_a_cancelled_move_is_no_longer_listed(bench: Any, client: Any) -> None:
-    move = client.base.Spin.start(name='base', angle_deg=90, degs_per_sec=45)
-    bench.until_moving()
-    move.cancel()
-    bench.until(lambda: not client.robot.GetOperations().operations)
+def entry(**fields: Any) -> Any:
+    return proto.common.LogEntry(**{
+        'level': 'info', 'logger_name': 'my.module', 'message': 'hello', **fields})
 
 
-def test_cancelling_an_operation_ends_its_move(
-        bench: Any, client: Any, finish: Callable[..., Any]) -> None:
-    move = client.base.MoveStraight.start(name='base', distance_mm=1000, mm_per_sec=500)
-    bench.until_moving()
-    [operation] = client.robot.GetOperations().operations
-    for unknown in ('', 'nonsense', str(uuid.uuid4())):
-        client.robot.CancelOperation(id=unknown)
-    assert not move.done()
-    bench.client().robot.CancelOperation(id=operation.id)
-    assert finish(move).code is Code.CANCELLED
-    bench.until_stopped()
+def logged(caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    """Return the one record that a client's entry has become."""
+    [record] = [one for one in caplog.records if 'log of' in one.getMessage()]
+    return record
+
+
+@pytest.mark.parametrize(('level', 'ours'), [
+    ('debug', logging.DEBUG), ('info', logging.INFO), ('INFO', logging.INFO),
+    ('warn', logging.WARNING), ('error', logging.ERROR), ('fatal', logging.ERROR),
+    ('', logging.INFO), ('x' * 100_000, logging.INFO)])
+def test_a_log_entry_is_written_at_its_level(
+        client: Any, caplog: pytest.LogCaptureFixture, level: str, ours: int) -> None:
+    caplog.set_level(logging.DEBUG)
+    client.robot.Log(logs=[entry(level=level)])
+    record = logged(caplog)
+    assert record.levelno == ours
+    assert record.getMessage().startswith('log of ipv4:127.0.0.1:')
+    assert record.getMessage().endswith(': my.module: hello')
+
+
+@pytest.mark.parametrize('field', ['message', 'logger_name', 'level'])
+def test_an_entry_can_neither_forge_another_nor_flood_the_log(
+        client: Any, caplog: pytest.LogCaptureFixture, field: str) -> None:
+    caplog.set_level(logging.DEBUG)
+    text = 'für\n[ERROR] \x1b[2J\u2028' + 'x' * 100_000
+    client.robot.Log(logs=[entry(**{field: text})])
+    message = logged(caplog).getMessage()
+    assert len(message) < 1300
+    assert message.isprintable()
+    assert ('für\\n[ERROR] \\x1b[2J\\u2028' in message) == (field != 'level')
+
+
+@pytest.mark.parametrize('entries', [0, 2, 1000])
+def test_a_call_logs_exactly_one_entry(
+        client: Any, caplog: pytest.LogCaptureFixture, entries: int) -> None:
+    code, text = client.robot.Log.refused(logs=[entry()] * entries)
+    assert code is Code.INVALID_ARGUMENT
+    assert text == f'logs: {entries} entries; expected exactly 1'
+    assert 'log of' not in caplog.text
 
 
 # ---- StopAll ----
@@ -173,18 +180,6 @@ def test_every_refusal_of_a_name_lists_the_names_there_are(start: Callable[..., 
             assert text in refusal.text, method.name
 
 
-@pytest.mark.parametrize('method', ['SetPower', 'SetVelocity', 'IsMoving', 'GetProperties',
-                                    'GetGeometries', 'GetStatus', 'DoCommand'])
-def test_a_name_of_another_api_is_not_found(start: Callable[..., Any], method: str) -> None:
-    bench = start(others=(Resource('motor', 'wheel', VelocityLimits(1.0, 1.0)),))
-    bench.gate.path('wheel', '')
-    refusal = getattr(bench.client().base, method).refused(name='wheel')
-    assert refusal.code is Code.NOT_FOUND
-    assert "'wheel'" in refusal.text
-    assert 'motor' in refusal.text
-    assert bench.told('wheel') == 'nothing'
-
-
 @pytest.mark.parametrize('name', ['', 'x' * 100_000, 'ba\nse', 'Fahrgestell-Süd'])
 def test_an_odd_name_is_refused_in_readable_words(bench: Any, client: Any, name: str) -> None:
     for method in (client.base.Stop, client.base.SetPower, client.base.IsMoving):
@@ -211,37 +206,6 @@ def test_a_mistake_of_ours_is_internal_and_tells_no_secrets(
     assert refusal.text == (
         '/viam.robot.v1.RobotService/GetMachineStatus failed inside the bridge; see its log')
     assert 'the secret of the house' in caplog.text
-    client.robot.ResourceNames()
-
-
-def test_an_oversized_message_is_refused_and_the_server_lives(bench: Any, client: Any) -> None:
-    client.base.SetPower(name='base', linear=FORWARD)
-    bench.until_moving()
-    extra = proto.google.Struct()
-    extra.update({'blob': 'x' * (33 * 1024 * 1024)})
-    refusal = client.base.SetPower.refused(name='base', extra=extra)
-    assert refusal.code is Code.RESOURCE_EXHAUSTED
-    assert bench.moves(), 'a refused message changes nothing'
-    client.robot.ResourceNames()
-    bench.client().base.Stop(name='base')
-    bench.until_stopped()
-
-
-def test_a_large_message_within_the_limit_is_served(bench: Any, client: Any) -> None:
-    extra = proto.google.Struct()
-    extra.update({'blob': 'x' * (24 * 1024 * 1024)})
-    client.base.Stop(name='base', extra=extra)
-    bench.until_stopped()
-
-
-def test_bytes_that_are_no_request_are_refused_and_the_server_lives(
-        bench: Any, client: Any) -> None:
-    for path in ('viam.component.base.v1.BaseService/SetPower',
-                 'viam.robot.v1.RobotService/StartSession'):
-        call = client.channel.unary_unary(f'/{path}').future(b'\xff\xff\xff', timeout=10)
-        assert call.code() not in (Code.OK, Code.DEADLINE_EXCEEDED)
-    assert bench.told() == 'nothing'
-    assert not bench.gate.sessions()
     client.robot.ResourceNames()
 
 
@@ -279,6 +243,27 @@ def test_stopping_the_server_closes_connections_and_frees_the_port(
     bench.until_stopped()
 
 
+def test_pings_of_idle_clients_are_no_offence(bench: Any) -> None:
+    """Go clients ping without calls; gRPC hangs up on the third such ping by default."""
+    settings, ping, goaway, ack = 4, 6, 7, 1
+
+    def frame(kind: int, flags: int, content: bytes) -> bytes:
+        return struct.pack('>IBI', len(content) << 8 | kind, flags, 0) + content
+
+    with socket.create_connection(('127.0.0.1', bench.port), timeout=10.0) as connection:
+        stream = connection.makefile('rb')
+        connection.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(settings, 0, b''))
+        for number in range(10):
+            connection.sendall(frame(ping, 0, struct.pack('>Q', number)))
+            answered = None
+            while answered != number:
+                head, flags, _ = struct.unpack('>IBI', stream.read(9))
+                kind, content = head & 0xff, stream.read(head >> 8)
+                assert kind != goaway, content
+                if kind == ping and flags & ack:
+                    [answered] = struct.unpack('>Q', content)
+
+
 def test_serves_ipv6_as_well(bench: Any) -> None:
     if not socket.has_ipv6 or not _has_ipv6_loopback():
         pytest.skip('this machine has no IPv6 loopback')
@@ -288,7 +273,12 @@ def test_serves_ipv6_as_well(bench: Any) -> None:
         with grpc.insecure_channel(f'[::1]:{port}') as channel:
             reply = channel.unary_unary('/viam.robot.v1.RobotService/ResourceNames')(
                 b'', timeout=10)
-        assert b'base' in reply
+            assert b'base' in reply
+            channel.unary_unary('/viam.robot.v1.RobotService/StartSession')(b'', timeout=10)
+            sessions = proto.robot.GetSessionsResponse.FromString(channel.unary_unary(
+                '/viam.robot.v1.RobotService/GetSessions')(b'', timeout=10)).sessions
+        [session] = sessions
+        assert session.peer_connection_info.remote_address.startswith('[::1]:')
     finally:
         assert server.stop(10.0)
 
@@ -299,27 +289,3 @@ def _has_ipv6_loopback() -> bool:
             return True
     except OSError:
         return False
-
-
-def test_waiting_calls_do_not_hold_up_others(bench: Any, client: Any) -> None:
-    waiting = [client.base.MoveStraight.start(name='base', distance_mm=1000, mm_per_sec=10)
-               for _ in range(200)]
-    bench.until(lambda: len(client.robot.GetOperations().operations) >= 1)
-    session = client.start_session()
-    client.robot.SendSessionHeartbeat(id=session, timeout=5.0)
-    client.base.Stop(name='base')
-    assert {move.code() for move in waiting} == {Code.OK}
-
-
-def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
-        bench: Any, client: Any) -> None:
-    session = client.start_session()
-    move = client.base.MoveStraight.start(name='base', distance_mm=1000, mm_per_sec=10)
-    bench.until_moving()
-    [operation] = client.robot.GetOperations().operations
-    waiting = [client.robot.BlockForOperation.start(id=operation.id) for _ in range(1100)]
-    client.robot.SendSessionHeartbeat(id=session)
-    client.base.Stop(name='base')
-    bench.until_stopped()
-    assert move.code() is Code.OK
-    assert {one.code() for one in waiting} <= {Code.OK, Code.RESOURCE_EXHAUSTED}

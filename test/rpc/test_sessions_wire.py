@@ -246,7 +246,7 @@ def test_lists_living_sessions_with_the_peer_of_their_last_call(bench: Any, clie
     assert list(began) == [first, second]
     for kind, address in began.values():
         assert kind == proto.robot.PEER_CONNECTION_TYPE_GRPC
-        assert '127.0.0.1:' in address
+        assert re.fullmatch(r'127\.0\.0\.1:\d+', address)
     assert began[first] == began[second]
     bench.client().robot.SendSessionHeartbeat(id=second)
     later = shown()

@@ -46,6 +46,14 @@ def test_other_peers_are_nobody(peer: str) -> None:
     assert sockets.parse_peer(peer) is None
 
 
+@pytest.mark.parametrize(('peer', 'shown'), [
+    ('ipv4:127.0.0.1:35314', '127.0.0.1:35314'), ('ipv6:%5B::1%5D:80', '[::1]:80'),
+    ('ipv6:[fe80::1%25eth0]:80', '[fe80::1%eth0]:80'), ('unix:/tmp/x', 'unix:/tmp/x'),
+    ('', '')])
+def test_peers_are_shown_as_addresses(peer: str, shown: str) -> None:
+    assert sockets.shown_address(peer) == shown
+
+
 def test_each_connection_has_its_own_cookie(
         pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     (one,), (other,) = (find(client) for client, _ in pairs)

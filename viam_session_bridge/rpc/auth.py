@@ -16,10 +16,13 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.status import CallError, unimplemented
 
 _PREFIX = 'Bearer unauthenticated.'
 _TYPES = ('api-key', 'robot-location-secret')
+
+# Known to Viam, but not handed to a machine: its cloud vouches for who has one.
+_INDIRECT = 'external'
 
 
 def token_for(entity: str) -> str:
@@ -52,6 +55,8 @@ class AuthService:
                 'already authenticated; cannot re-authenticate')
         if not request.HasField('credentials'):
             raise CallError(grpc.StatusCode.INVALID_ARGUMENT, 'credentials required')
+        if request.credentials.type == _INDIRECT:
+            raise unimplemented(f'direct authentication not supported for "{_INDIRECT}"')
         if request.credentials.type not in _TYPES:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,

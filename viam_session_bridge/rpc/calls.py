@@ -48,6 +48,12 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
     return None if session == NO_SESSION else session
 
 
+def is_late(context: Any) -> bool:
+    """Tell whether the gRPC deadline of a call has passed: its caller waits no more."""
+    left = context.time_remaining()
+    return left is not None and left <= 0.0
+
+
 @dataclass(frozen=True)
 class Call:
     """
@@ -56,6 +62,7 @@ class Call:
     watch: to be called once a motion may depend on a connection. locate: finds the open socket of
     the caller, for motion that Viam does not monitor. announce: sends the operation's
     id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
+    crowding: why it may do nothing but stop; empty unless too many calls ran when it came.
     """
 
     gate: Gate
@@ -66,6 +73,7 @@ class Call:
     locate: Callable[[], int | None] = lambda: None
     announce: Callable[[], Awaitable[None]] | None = None
     operation: Operation | None = None
+    crowding: str = ''
 
     async def command(self, name: str, motion: Motion) -> None:
         """Set a wish that holds until something ends it. Raises a BridgeError."""
@@ -98,12 +106,13 @@ class Call:
                 accepted(epoch)
             if self.announce is not None:
                 await self.announce()
-            done = await self._first(ended)
+            # Cancelled, but over already by a Stop or a newer command: its end is on the way.
+            if not await self._first(ended) and not self.gate.cancel(name, epoch):
+                await asyncio.wait({ended})
         except asyncio.CancelledError:
             self.gate.cancel(name, epoch)
             raise
-        if not done:
-            self.gate.cancel(name, epoch)
+        if not ended.done():
             raise _cancelled(name)
         end = ended.result()
         if end.reason not in WISHED:
@@ -115,8 +124,9 @@ class Call:
         Have a driver run a command that moves nothing, and wait for its answer.
 
         Returns the problem (empty is success) and what the driver said. Raises CallError when
-        CancelOperation came first.
+        CancelOperation or the call's deadline came first.
         """
+        self.require_in_time()
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[tuple[str, str]] = loop.create_future()
 
@@ -141,6 +151,12 @@ class Call:
             future.cancel()
         raise CallError(grpc.StatusCode.CANCELLED, 'the operation was cancelled')
 
+    def require_in_time(self) -> None:
+        """Raise CallError when the gRPC deadline of this call has passed."""
+        if is_late(self.context):
+            raise CallError(
+                grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
+
     def _stops(self, name: str, motion: Motion) -> bool:
         return motion.within(self.gate.resource(name).limits).is_stop
 
@@ -159,14 +175,18 @@ class Call:
 
     async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
         """Command, waiting a moment for what may pass by itself; each try decides anew."""
-        if self.operation is not None and self.operation.crowded and not self._stops(name, motion):
-            raise crowded(self.operation.crowded)
+        stops = self._stops(name, motion)
+        if self.crowding and not stops:
+            raise crowded(self.crowding)
         loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
         clocks = (self.gate.now, loop.time)
         give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
         turn: int | None = None
         while True:
+            # Each time: an event loop that was frozen may run us before it hears of the end.
+            if not stops:
+                self.require_in_time()
             try:
                 epoch = self.gate.command(name, motion, self._claimant(motion), on_end, turn)
                 self.watch()

@@ -76,12 +76,13 @@ async def _moved(name: str, wish: DriverCall, call: Call) -> tuple[str, str]:
 
 def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
     """Return the command that a Struct asks for. Raises InvalidCommand."""
-    fields = {key: struct[key] for key in struct}
-    unknown = sorted(set(fields) - {COMMAND, DATA})
-    if unknown:
+    # The first stranger ends it: nothing is built of a message of a million keys.
+    unknown = next((key for key in struct if key not in (COMMAND, DATA)), None)
+    if unknown is not None:
         raise InvalidCommand(
-            f'command: unknown key {unknown[0][:64]!a}; expected {COMMAND!r} and, for some '
+            f'command: unknown key {unknown[:64]!a}; expected {COMMAND!r} and, for some '
             f'commands, {DATA!r}')
+    fields = {key: _value(struct.fields[key]) for key in struct}
     known = ', '.join(sorted(commands))
     wanted = fields.get(COMMAND)
     if not isinstance(wanted, str) or wanted not in commands:
@@ -97,3 +98,11 @@ def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
         raise InvalidCommand(
             f'command.{DATA}: {found}; the command {wanted} expects true or false')
     return DriverCall(wanted, {DATA: data})
+
+
+def _value(value: Any) -> Any:
+    """Return a Value as Python's; of lists and Structs, which no command takes, only that."""
+    kind = value.WhichOneof('kind')
+    if kind in ('list_value', 'struct_value'):
+        return {'list_value': 'a list', 'struct_value': 'a Struct'}[kind]
+    return None if kind in ('null_value', None) else getattr(value, kind)

@@ -44,6 +44,7 @@ class ComponentService:
 
     async def Stop(self, request: Any, call: Call) -> Any:
         """Stop; always accepted, from anybody."""
+        self._resource(request.name)
         self._gate.stop(request.name)
         return self.MESSAGES.StopResponse()
 

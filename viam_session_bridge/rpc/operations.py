@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 import time
 import uuid
 
+from viam_session_bridge.core.errors import InvalidSessionId
+from viam_session_bridge.core.sessions import parse_session_id
+
 OPERATION_KEY = 'opid'
 
 # Waiting calls are cheap, but each holds memory: so many may run at once, in all and for each
@@ -30,17 +33,16 @@ class Operation:
     One running call.
 
     id: UUID text. method: full path. started: wall clock, s, for people to read; nothing is
-    decided by it. session: its session id, if the call carried one. crowded: why it may do
-    nothing but stop, if it came when too many ran.
+    decided by it. session: its session id, if the call carried one. calls: how many share it.
     """
 
     id: str  # noqa: A003
     method: str
     started: float
     session: str | None
+    calls: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    crowded: str = ''
 
 
 def operation_id(metadata: dict[str, list[str]]) -> str:
@@ -48,8 +50,8 @@ def operation_id(metadata: dict[str, list[str]]) -> str:
     values = metadata.get(OPERATION_KEY, [])
     if len(values) == 1:
         try:
-            return str(uuid.UUID(values[0]))
-        except ValueError:
+            return parse_session_id(values[0], OPERATION_KEY)
+        except InvalidSessionId:
             pass  # as viam-server: a malformed id is no reason to refuse a call
     return str(uuid.uuid4())
 
@@ -59,29 +61,48 @@ class Operations:
 
     def __init__(self) -> None:
         self._running: dict[str, Operation] = {}
+        self._calls = 0
         self._by_peer: Counter[str] = Counter()
+
+    def crowded(self, peer: str) -> str:
+        """Say why a call that comes now may do nothing but stop; empty when it may do all."""
+        if self._calls >= MOST_RUNNING:
+            return f'{MOST_RUNNING} calls are running, which is the most this bridge lets in'
+        if self._by_peer[peer] >= MOST_FROM_ONE:
+            return f'{MOST_FROM_ONE} calls of this connection are running, the most it may have'
+        return ''
+
+    @contextmanager
+    def counted(self, peer: str) -> Iterator[None]:
+        """Count a call for as long as it runs."""
+        self._calls += 1
+        self._by_peer[peer] += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._by_peer[peer] -= 1
+            if not self._by_peer[peer]:
+                del self._by_peer[peer]
 
     @contextmanager
     def running(self, chosen: str, method: str, session: str | None,
                 peer: str) -> Iterator[Operation]:
         """
-        List a call for as long as it runs.
+        Count and list a call for as long as it runs.
 
-        A call whose id is already running shares that operation, as in viam-server. When there are
-        too many, the call is told by `crowded`; what it may do then is for others to say.
+        A call whose id is already running shares that operation, as in viam-server; it is over
+        when the last of its calls is.
         """
-        shared = self._running.get(chosen)
-        operation = shared or Operation(
-            chosen, method, time.time(), session, crowded=self._crowded(peer))
+        operation = self._running.get(chosen) or Operation(chosen, method, time.time(), session)
         self._running[chosen] = operation
-        self._by_peer[peer] += 1
+        operation.calls += 1
         try:
-            yield operation
+            with self.counted(peer):
+                yield operation
         finally:
-            self._by_peer[peer] -= 1
-            if not self._by_peer[peer]:
-                del self._by_peer[peer]
-            if shared is None:
+            operation.calls -= 1
+            if not operation.calls:
                 del self._running[chosen]
                 operation.ended.set()
 
@@ -95,15 +116,13 @@ class Operations:
         if operation is not None:
             operation.cancelled.set()
 
+    def cancel_others(self, own: Operation | None) -> None:
+        """Cancel all that runs but one."""
+        for operation in self.others(own):
+            operation.cancelled.set()
+
     async def wait(self, wanted: str) -> None:
         """Return when nothing runs under this id."""
         operation = self._running.get(wanted)
         if operation is not None:
             await operation.ended.wait()
-
-    def _crowded(self, peer: str) -> str:
-        if len(self._running) >= MOST_RUNNING:
-            return f'{MOST_RUNNING} calls are running, which is the most this bridge lets in'
-        if self._by_peer[peer] >= MOST_FROM_ONE:
-            return f'{MOST_FROM_ONE} calls of this connection are running, the most it may have'
-        return ''

@@ -28,8 +28,10 @@ _PROBE_AGAIN = 0.2  # s, between two questions to a silent peer
 _LOG_PERIOD = 10.0  # s, between two log lines about looks that fail
 _LEAST_TABLE = 16  # connections; closed ones are forgotten when the table has doubled
 
-MESSAGE_LIMIT = 32 * 1024 * 1024  # bytes; viam-server's and the Go client's
-
+# Bytes. While a request is parsed, in C, no other Python runs: 32 MiB, viam-server's limit, would
+# freeze everybody for most of a second. The longest request that is served is not half of this.
+REQUEST_LIMIT = 4 * 1024 * 1024
+REPLY_LIMIT = 32 * 1024 * 1024  # what the Go client takes
 
 # Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
 # client, stops and heartbeats among them.
@@ -58,8 +60,8 @@ def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
         ('grpc.max_allowed_incoming_connections', max_connections),
         # Strangers that connect and say nothing hold one of these for so long.
         ('grpc.server_handshake_timeout_ms', 10_000),
-        ('grpc.max_receive_message_length', MESSAGE_LIMIT),
-        ('grpc.max_send_message_length', MESSAGE_LIMIT),
+        ('grpc.max_receive_message_length', REQUEST_LIMIT),
+        ('grpc.max_send_message_length', REPLY_LIMIT),
         ('grpc.max_concurrent_streams', MOST_STREAMS),
         # With a thousand calls waiting, gRPC would begin to cancel others, heartbeats among them.
         ('grpc.server.max_pending_requests', 10_000),

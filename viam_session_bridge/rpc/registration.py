@@ -10,6 +10,7 @@ monitored is read from the option in the descriptors, never from a second list.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 import logging
@@ -23,8 +24,14 @@ from viam_session_bridge.core.errors import BridgeError
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
-from viam_session_bridge.rpc.calls import Call, session_of
-from viam_session_bridge.rpc.operations import operation_id, OPERATION_KEY, Operations
+from viam_session_bridge.rpc.calls import Call, is_late, session_of
+from viam_session_bridge.rpc.decoding import Decoded, decoded, decoder
+from viam_session_bridge.rpc.operations import (
+    Operation,
+    operation_id,
+    OPERATION_KEY,
+    Operations,
+)
 from viam_session_bridge.rpc.presence import Presence
 from viam_session_bridge.rpc.status import CallError, crowded, status_of, unimplemented
 
@@ -33,10 +40,13 @@ Behaviour = Callable[[Any, Call], Awaitable[Any]]
 _LOG = logging.getLogger(__name__)
 
 # Always let in: no flood of other calls may starve what keeps a robot safe or a client connected.
-_UNBOUNDED = frozenset(f'viam.robot.v1.RobotService.{name}' for name in (
-    'StartSession', 'ResourceNames', 'GetOperations', 'StopAll', 'CancelOperation'))
+_UNBOUNDED = frozenset({'proto.rpc.v1.AuthService.Authenticate'} | {
+    f'viam.robot.v1.RobotService.{name}' for name in (
+        'StartSession', 'ResourceNames', 'ResourceRPCSubtypes', 'GetVersion', 'GetOperations',
+        'StopAll', 'CancelOperation')})
 
-# Thousands a second, and over in no time: listing them would only cost.
+# Thousands a second, and over in no time: listing them and sending a header ahead of each answer
+# would only cost.
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 
 
@@ -56,13 +66,12 @@ class Registry:
 
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
         reads, writes = proto.streams(method)
-        monitored = proto.is_monitored(method)
         behaviour = getattr(servicer, method.name, None)
         coding = {
-            'request_deserializer': proto.message(method.input_type.full_name).FromString,
+            'request_deserializer': decoder(method),
             'response_serializer': proto.message(method.output_type.full_name).SerializeToString}
         if reads or writes:
-            if behaviour is not None and monitored:
+            if behaviour is not None:
                 behaviour = self._streaming(method, behaviour)
             make = {(False, True): grpc.unary_stream_rpc_method_handler,
                     (True, False): grpc.stream_unary_rpc_method_handler,
@@ -79,21 +88,21 @@ class Registry:
         path = f'/{method.containing_service.full_name}/{method.name}'
 
         async def handle(request: Any, context: Any) -> Any:
+            header = None
             try:
                 call = self._open(context, monitored)
                 if not listed:
-                    return await behaviour(request, call)
-                with self._operations.running(
-                        operation_id(call.metadata), path, call.caller.session,
-                        call.caller.peer) as operation:
-                    if bounded and operation.crowded:
-                        raise crowded(operation.crowded)
-                    announce = _Header(context, operation.id).send
+                    return await behaviour(decoded(request), call)
+                crowding = self._operations.crowded(call.caller.peer)
+                with self._running(call, path) as operation:
+                    header = _Header(context, operation.id)
+                    if bounded and crowding:
+                        raise crowded(crowding)
                     # First the deed, then the header: a Stop is carried out even if its caller
                     # leaves at once, and a command is not kept waiting.
-                    reply = await behaviour(
-                        request, replace(call, operation=operation, announce=announce))
-                    await announce()
+                    reply = await behaviour(decoded(request), replace(
+                        call, operation=operation, announce=header.send, crowding=crowding))
+                    await header.send()
                     return reply
             except (BridgeError, CallError) as problem:
                 code, text = status_of(problem)
@@ -101,6 +110,8 @@ class Registry:
                 raise
             except Exception:
                 code, text = _broken(path)
+            if header is not None:
+                await header.send()
             await context.abort(code, text)
             return None
 
@@ -108,21 +119,23 @@ class Registry:
 
     def _streaming(self, method: MethodDescriptor,
                    behaviour: Callable[[Any, Call], AsyncIterator[Any]]) -> Callable[..., Any]:
-        """Return the handler of a safety-monitored stream that is served."""
+        """Return the handler of a stream that is served; all count, the monitored are listed."""
+        monitored = proto.is_monitored(method)
         path = f'/{method.containing_service.full_name}/{method.name}'
 
         async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
             try:
-                call = self._open(context, True)
-                with self._operations.running(
-                        operation_id(call.metadata), path, call.caller.session,
-                        call.caller.peer) as operation:
-                    if operation.crowded:
-                        raise crowded(operation.crowded)
-                    announce = _Header(context, operation.id).send
-                    await announce()
-                    async for reply in behaviour(
-                            requests, replace(call, operation=operation, announce=announce)):
+                call = self._open(context, monitored)
+                crowding = self._operations.crowded(call.caller.peer)
+                if crowding:
+                    raise crowded(crowding)
+                with (self._running(call, path) if monitored
+                      else self._operations.counted(call.caller.peer)) as operation:
+                    if operation is not None:
+                        announce = _Header(context, operation.id).send
+                        await announce()
+                        call = replace(call, operation=operation, announce=announce)
+                    async for reply in behaviour(Decoded(requests), call):
                         yield reply
                 return
             except (BridgeError, CallError) as problem:
@@ -134,6 +147,10 @@ class Registry:
             await context.abort(code, text)
 
         return handle
+
+    def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
+        return self._operations.running(
+            operation_id(call.metadata), path, call.caller.session, call.caller.peer)
 
     def _refusal(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; the session still comes first."""
@@ -160,10 +177,10 @@ class Registry:
             return Call(self._gate, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
         session = session_of(metadata)
-        left = context.time_remaining()
-        if left is not None and left <= 0.0:
-            raise CallError(
-                grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
+        # What comes after its deadline tells of a client that was: it renews nothing, and of
+        # commands only a stop is carried out then (calls.py).
+        if is_late(context):
+            session = None
         caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
         self._gate.admit(caller)
         return Call(self._gate, caller, metadata, context, watch,

@@ -19,12 +19,20 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.presence import Presence
+from viam_session_bridge.rpc.sockets import shown_address
 from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'
 
-# All are handled in one go, while heartbeats wait.
-MOST_LOG_ENTRIES = 100
+# What is written of a client's log entry, in characters.
+LONGEST_NAME = 64
+LONGEST_MESSAGE = 1000
+
+# A client's word ends no process and wakes nobody at night: nothing of it is more than an error.
+_LEVELS = {
+    'debug': logging.DEBUG, 'info': logging.INFO, 'warn': logging.WARNING,
+    'warning': logging.WARNING, 'error': logging.ERROR, 'dpanic': logging.ERROR,
+    'panic': logging.ERROR, 'fatal': logging.ERROR, 'critical': logging.ERROR}
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +73,7 @@ class RobotService:
 
     async def SendSessionHeartbeat(self, request: Any, call: Call) -> Any:
         """Renew a session; SESSION_EXPIRED when it is dead or another entity's."""
+        call.require_in_time()
         self._gate.beat(parse_session_id(request.id, 'id'),
                         _from(call, self._presence.known_socket(call.caller.peer)))
         return _BEAT
@@ -75,7 +84,7 @@ class RobotService:
         for session in self._gate.sessions():
             entry = reply.sessions.add(id=session.id)
             entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
-            entry.peer_connection_info.remote_address = session.peer
+            entry.peer_connection_info.remote_address = shown_address(session.peer)
         return reply
 
     # ---- what there is --------------------------------------------------------------------------
@@ -136,7 +145,7 @@ class RobotService:
         if call.operation is None or request.id != call.operation.id:
             if call.announce is not None:
                 await call.announce()
-            await self._operations.wait(request.id)
+            await call.awaited(asyncio.ensure_future(self._operations.wait(request.id)))
         return proto.robot.BlockForOperationResponse()
 
     # ---- what a machine is asked, and this one has not -----------------------------------------
@@ -154,22 +163,29 @@ class RobotService:
         return proto.robot.GetModelsFromModulesResponse()
 
     async def Log(self, request: Any, call: Call) -> Any:
-        """Write a client's log entries into ours, shortened; a module sends one at a time."""
-        if len(request.logs) > MOST_LOG_ENTRIES:
+        """Write a client's log entry into ours, shortened; one a call, as for viam-server."""
+        if len(request.logs) != 1:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f'logs: {len(request.logs)} entries; at most {MOST_LOG_ENTRIES} are accepted')
-        for entry in request.logs:
-            _LOG.info(
-                'log of %s: %s %s: %s', call.caller.peer, entry.level, entry.logger_name[:64],
-                entry.message[:1000])
+                f'logs: {len(request.logs)} entries; expected exactly 1')
+        [entry] = request.logs
+        _LOG.log(
+            _LEVELS.get(entry.level[:LONGEST_NAME].lower(), logging.INFO), 'log of %s: %s: %s',
+            call.caller.peer, _in_one_line(entry.logger_name[:LONGEST_NAME]),
+            _in_one_line(entry.message[:LONGEST_MESSAGE]))
         return proto.robot.LogResponse()
 
     # ---- stopping -------------------------------------------------------------------------------
 
     async def StopAll(self, request: Any, call: Call) -> Any:
-        """Stop every resource, whoever asks; C++ clients do so when they close."""
+        """
+        Stop every resource and cancel every other call, whoever asks.
+
+        C++ clients do so when they close. A move that it stops answers OK, as after Stop.
+        """
+        # In this order: a move that was stopped is not cancelled any more.
         self._gate.stop_all()
+        self._operations.cancel_others(call.operation)
         _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
         await asyncio.sleep(0)
@@ -178,6 +194,11 @@ class RobotService:
 
 def _from(call: Call, socket: int | None) -> Caller:
     return Caller(call.caller.session, socket, call.caller.entity, call.caller.peer)
+
+
+def _in_one_line(text: str) -> str:
+    """Return a text in which nothing ends a line or moves a cursor: no entry can forge another."""
+    return ''.join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 _BEAT = proto.robot.SendSessionHeartbeatResponse()

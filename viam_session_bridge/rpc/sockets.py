@@ -72,6 +72,18 @@ def parse_peer(peer: str) -> Endpoint | None:
     return Endpoint(_canonical(address.packed), int(match[2]))
 
 
+def shown_address(peer: str) -> str:
+    """
+    Return what gRPC's context.peer() says as viam-server shows it: '127.0.0.1:80', '[::1]:80'.
+
+    What is no IP address comes back as it is.
+    """
+    match = _PEER.fullmatch(urllib.parse.unquote(peer))
+    if match is None:
+        return peer
+    return f'[{match[1]}]:{match[2]}' if ':' in match[1] else f'{match[1]}:{match[2]}'
+
+
 def find(port: int, peer: Endpoint, besides: Collection[int] = ()) -> list[Connection]:
     """
     Return the established TCP connections of this process between our port and that peer.

@@ -1,0 +1,197 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Calls whose gRPC deadline has passed: of what they ask for, only stops are carried out.
+
+A call is made late by holding up the event loop while it is in the handler's hands: there gRPC
+cannot cancel it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from joint_bench import serve
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.gantry_service import GantryProperties
+from viam_session_bridge.rpc.operations import Operations
+from viam_session_bridge.rpc.presence import Presence
+from viam_session_bridge.rpc.registration import Registry
+from viam_session_bridge.rpc.robot_service import RobotService
+from viam_session_bridge.rpc.status import CallError
+
+Code = grpc.StatusCode
+FORWARD = (0.0, 0.5, 0.0)
+DEADLINE = 0.3  # s
+
+COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger'),
+            'save': CommandInfo(moves=False, kind='empty')}
+
+
+def command(name: str) -> Any:
+    made = proto.google.Struct()
+    made.update({'command': name})
+    return made
+
+
+# What may move, each on its component; those without Viam's monitoring first.
+MOTIONS = {
+    'Home': ('gantry', {}),
+    'DoCommand': ('base', {'command': command('dock')}),
+    'MoveToPosition': ('gantry', {'positions_mm': [400.0, 200.0]}),
+    'SetPower': ('base', {'linear': FORWARD}),
+    'SetVelocity': ('base', {'linear': (0.0, 500.0, 0.0)}),
+    'MoveStraight': ('base', {'distance_mm': 1000, 'mm_per_sec': 100.0}),
+}
+
+
+@pytest.fixture
+def bench(start: Callable[..., Any]) -> Any:
+    """Return a bridge with a gantry and a base; it takes motions of connections."""
+    gantry = GantryProperties(
+        ('x', 'z'), lengths_m=(1.0, 0.3), offsets_m=(-0.5, 0.0), max_speed=0.2,
+        home_m=(0.0, 0.3), has_feedback=True)
+    bench = serve(start, 'gantry', gantry, here=(-0.4, 0.1), paths=False, real_clock=True,
+                  policy=Policy(stall_limit=60.0))
+    bench.server.describe({'gantry': gantry, 'base': BaseProperties(commands=COMMANDS)})
+    return bench
+
+
+@contextmanager
+def held_up(bench: Any) -> Iterator[None]:
+    """Hold what every handler needs, until the deadline of what is called meanwhile has passed."""
+    with bench.gate._lock:
+        yield
+        time.sleep(2 * DEADLINE)
+
+
+def call_of(client: Any, method: str) -> Any:
+    """Begin one of the motions, with a deadline."""
+    api, fields = MOTIONS[method]
+    return getattr(getattr(client, api), method).start(name=api, timeout=DEADLINE, **fields)
+
+
+def nothing_was_begun(bench: Any, client: Any) -> bool:
+    """Wait until the bridge is done with all calls; tell whether nothing came of them."""
+    bench.until(lambda: not client.robot.GetOperations().operations)
+    bench.settle()
+    return not bench.gate.accepted and not bench.errands
+
+
+@pytest.mark.parametrize('method', MOTIONS)
+def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
+        bench: Any, method: str) -> None:
+    client = bench.client()
+    bench.gate.path('base', '')
+    bench.gate.path('gantry', '')
+    client.robot.ResourceNames()  # connected
+    with held_up(bench):
+        call = call_of(client, method)
+    assert call.code() is Code.DEADLINE_EXCEEDED
+    assert nothing_was_begun(bench, client)
+
+
+@pytest.mark.parametrize('method', MOTIONS)
+def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, method: str) -> None:
+    client = bench.client()
+    api, _ = MOTIONS[method]
+    real_now, armed, frozen = bench.gate.now, threading.Event(), threading.Event()
+
+    def now() -> float:
+        # Between two tries, not within one: that holds the lock.
+        in_a_handler = threading.current_thread().name == 'grpc'
+        if in_a_handler and armed.is_set() and not bench.gate._lock._is_owned():
+            armed.clear()
+            frozen.set()
+            time.sleep(2 * DEADLINE)
+        return float(real_now())
+
+    bench.gate.now = now
+    call = call_of(client, method)
+    bench.until(lambda: client.robot.GetOperations().operations)
+    armed.set()
+    assert frozen.wait(DEADLINE)
+    bench.gate.path(api, '')  # what it waited for
+    assert call.code() is Code.DEADLINE_EXCEEDED
+    assert nothing_was_begun(bench, client)
+
+
+def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None:
+    client = bench.client()
+    client.robot.ResourceNames()
+    with held_up(bench):
+        call = client.base.DoCommand.start(
+            name='base', command=command('save'), timeout=DEADLINE)
+    assert call.code() is Code.DEADLINE_EXCEEDED
+    assert nothing_was_begun(bench, client)
+
+
+@pytest.mark.parametrize('stop', [
+    lambda client: client.base.Stop.start(name='base', timeout=DEADLINE),
+    lambda client: client.robot.StopAll.start(timeout=DEADLINE),
+    lambda client: client.base.SetPower.start(name='base', timeout=DEADLINE)],
+    ids=['Stop', 'StopAll', 'zero'])
+def test_a_stop_is_carried_out_however_late(bench: Any, stop: Callable[[Any], Any]) -> None:
+    driver, other = bench.client(), bench.client()
+    bench.gate.path('base', '')
+    driver.base.SetPower(name='base', linear=FORWARD)
+    bench.until_moving()
+    other.robot.ResourceNames()
+    with held_up(bench):
+        call = stop(other)
+    assert call.code() is Code.DEADLINE_EXCEEDED
+    bench.until_stopped()
+
+
+class LateContext:
+    """What a handler sees of a call that was late already when it was read: gRPC seldom does."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (('viam-sid', self._session),)
+
+    def peer(self) -> str:
+        return 'ipv4:127.0.0.1:1'
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+
+def presence_of(bench: Any) -> Presence:
+    return Presence(now=bench.gate.now, wanted=frozenset, report=lambda taken_at, present: None)
+
+
+def late(bench: Any, session: str, monitored: bool) -> Call:
+    """Return such a call."""
+    return Registry(bench.gate, presence_of(bench), Operations())._open(
+        LateContext(session), monitored)
+
+
+def test_a_late_call_renews_no_session(bench: Any) -> None:
+    session = bench.client().start_session()
+    [before] = bench.gate.sessions()
+    call = late(bench, session, monitored=True)
+    beat = late(bench, session, monitored=False)
+    robot = RobotService(bench.gate, Operations(), {}, presence_of(bench))
+    with pytest.raises(CallError, match='deadline'):
+        asyncio.run(robot.SendSessionHeartbeat(
+            proto.robot.SendSessionHeartbeatRequest(id=session), beat))
+    # Not even by the stop that a zero command is.
+    asyncio.run(call.command('base', Motion(Velocity())))
+    bench.until_stopped()
+    [after] = bench.gate.sessions()
+    assert (after.begun, after.deadline) == (before.begun, before.deadline)

@@ -1,0 +1,289 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that cannot be read, and long ones: clearly refused; a Stop is obeyed all the same."""
+
+from collections.abc import Callable
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from joint_bench import serve
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.arm_service import ArmProperties
+from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.decoding import decoder
+
+Code = grpc.StatusCode
+FORWARD = (0.0, 0.5, 0.0)
+BASE = 'viam.component.base.v1'
+MIB = 1024 * 1024
+
+
+def field(number: int, content: bytes) -> bytes:
+    """Return a field of bytes as it travels."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint(value: int) -> bytes:
+    made = b''
+    while value > 0x7f:
+        made, value = made + bytes([value & 0x7f | 0x80]), value >> 7
+    return made + bytes([value])
+
+
+def nested(levels: int) -> bytes:
+    """Return a Struct in a Struct in a Struct, of more levels than protobuf reads."""
+    struct = b''
+    for _ in range(levels):
+        struct = field(1, field(1, b'k') + field(2, field(5, struct)))
+    return struct
+
+
+NAME, EXTRA, DEEP = field(1, b'base'), 99, nested(200)
+
+UNREADABLE = {
+    'nested too deeply': NAME + field(EXTRA, DEEP),
+    'cut off': NAME + field(EXTRA, b'x' * 100)[:50],
+    'not a number': NAME + b'\xff' * 12,
+    'after a number of each size': (
+        b'\x50\x96\x01' + b'\x51' + b'8' * 8 + b'\x55' + b'4' * 4 + NAME + b'\xff'),
+    'a group without an end': NAME + b'\x0b',
+    'a strange name first': field(1, b'\xff') + NAME + field(EXTRA, DEEP),
+}
+unreadable = pytest.mark.parametrize(
+    'content', list(UNREADABLE.values()), ids=list(UNREADABLE))
+
+
+def send(client: Any, path: str, content: bytes, sid: str = '') -> Any:
+    """Call with these bytes; return the call."""
+    return client.channel.unary_unary(f'/{path}').future(
+        content, timeout=10, metadata=[('viam-sid', sid)] if sid else [])
+
+
+# ---- what cannot be read ----
+
+
+@unreadable
+@pytest.mark.parametrize(('path', 'message'), [
+    (f'{BASE}.BaseService/SetPower', f'{BASE}.SetPowerRequest'),
+    (f'{BASE}.BaseService/MoveStraight', f'{BASE}.MoveStraightRequest')])
+def test_a_request_that_is_none_is_refused_by_the_name_of_its_message(
+        bench: Any, client: Any, path: str, message: str, content: bytes) -> None:
+    call = send(client, path, content)
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert call.details() == (
+        f'the request is no {message}: its bytes are malformed, or it is nested too deeply')
+    bench.settle()
+    assert bench.told() == 'nothing' and not bench.gate.accepted
+
+
+def test_so_is_a_command_that_is_nested_too_deeply(client: Any) -> None:
+    call = send(client, f'{BASE}.BaseService/DoCommand', NAME + field(2, DEEP))
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert 'viam.common.v1.DoCommandRequest' in call.details()
+
+
+@pytest.mark.parametrize('method', ['StartSession', 'SendSessionHeartbeat', 'CancelOperation'])
+def test_so_is_one_to_the_machine(bench: Any, client: Any, method: str) -> None:
+    call = send(client, f'viam.robot.v1.RobotService/{method}', b'\xff\xff\xff')
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert f'viam.robot.v1.{method}Request' in call.details()
+    assert not bench.gate.sessions()
+    client.robot.ResourceNames()
+
+
+def test_the_session_comes_first_all_the_same(bench: Any, client: Any) -> None:
+    session = client.start_session()
+    client.base.SetPower(name='base', sid=session)
+    bench.clock.advance(2.0)
+    call = send(client, f'{BASE}.BaseService/SetPower', b'\xff', session)
+    assert (call.code(), call.details()) == (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
+
+
+@pytest.mark.parametrize('path', [
+    'viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed',
+    'grpc.reflection.v1.ServerReflection/ServerReflectionInfo'])
+def test_a_stream_ends_at_what_cannot_be_read(start: Callable[..., Any], path: str) -> None:
+    bench = serve(start, 'arm', ArmProperties(('a',), has_feedback=True), here=(0.0,))
+    call = bench.client().channel.stream_stream(f'/{path}')(iter([b'\xff']), timeout=10)
+    with pytest.raises(grpc.RpcError):
+        next(call)
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert 'the request is no ' in call.details()
+
+
+# ---- stops that cannot be read ----
+
+
+@unreadable
+def test_a_stop_of_which_the_name_can_be_read_is_obeyed(
+        bench: Any, client: Any, content: bytes) -> None:
+    client.base.SetPower(name='base', linear=FORWARD)
+    bench.until_moving()
+    assert send(client, f'{BASE}.BaseService/Stop', content).code() is Code.OK
+    bench.until_stopped()
+
+
+@pytest.mark.parametrize('content', [b'\xff\xff\xff', field(EXTRA, DEEP), field(1, b'base')[:3]])
+def test_one_that_does_not_say_what_is_to_stop_is_refused(
+        bench: Any, client: Any, content: bytes) -> None:
+    call = send(client, f'{BASE}.BaseService/Stop', content)
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert f'{BASE}.StopRequest' in call.details()
+
+
+def test_a_name_that_is_no_text_is_not_found(client: Any) -> None:
+    assert send(
+        client, f'{BASE}.BaseService/Stop', field(1, b'ba\xffse')).code() is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize('content', [b'\xff\xff\xff', field(EXTRA, field(2, DEEP))])
+def test_stop_all_needs_to_be_read_by_nobody(bench: Any, client: Any, content: bytes) -> None:
+    client.base.SetPower(name='base', linear=FORWARD)
+    bench.until_moving()
+    assert send(client, 'viam.robot.v1.RobotService/StopAll', content).code() is Code.OK
+    bench.until_stopped()
+
+
+STOPS = [service.methods_by_name['Stop'] for service in proto.services()
+         if 'Stop' in service.methods_by_name]
+
+
+def test_there_are_stops() -> None:
+    assert len(STOPS) >= 6
+
+
+@pytest.mark.parametrize('method', STOPS, ids=lambda method: method.containing_service.name)
+@unreadable
+def test_every_components_stop_is_read_so(method: Any, content: bytes) -> None:
+    request = decoder(method)(content)
+    assert request.DESCRIPTOR.full_name == method.input_type.full_name
+    assert request.name == 'base'
+
+
+# ---- long ones ----
+
+
+def extra_of(size: int) -> Any:
+    made = proto.google.Struct()
+    made.update({'blob': 'x' * size})
+    return made
+
+
+def test_an_oversized_message_is_refused_and_the_server_lives(bench: Any, client: Any) -> None:
+    client.base.SetPower(name='base', linear=FORWARD)
+    bench.until_moving()
+    refusal = client.base.SetPower.refused(name='base', extra=extra_of(4 * MIB))
+    assert refusal.code is Code.RESOURCE_EXHAUSTED
+    assert bench.moves(), 'a refused message changes nothing'
+    client.robot.ResourceNames()
+    bench.client().base.Stop(name='base')
+    bench.until_stopped()
+
+
+def test_a_large_message_within_the_limit_is_served(bench: Any, client: Any) -> None:
+    client.base.Stop(name='base', extra=extra_of(4 * MIB - 1000))
+    bench.until_stopped()
+
+
+def crowd(keys: int) -> bytes:
+    """
+    Return a Struct of many fields.
+
+    Not a message made into bytes: that has the order of its hash table, which is slow to read for
+    protobuf in the same process.
+    """
+    return b''.join(field(1, field(1, b'%d' % key) + field(2, field(3, b'')))
+                    for key in range(keys))
+
+
+def test_a_command_of_many_keys_costs_no_more_than_to_read_it(start: Callable[..., Any]) -> None:
+    bench = start(properties={'base': BaseProperties(
+        commands={'dock': CommandInfo(moves=True, kind='trigger')})})
+    client, other = bench.client(), bench.client()
+    session, ended = other.start_session(), threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.001):
+            other.robot.SendSessionHeartbeat(id=session)
+
+    many = crowd(200_000)
+    assert 2 * MIB < len(many) < 4 * MIB - 1000
+
+    def seconds(method: str, number: int, code: Code) -> float:
+        began = time.monotonic()
+        assert send(client, f'{BASE}.BaseService/{method}', NAME + field(number, many)) \
+            .code() is code
+        return time.monotonic() - began
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        # What is only read, beside what is looked at: the same bytes both times.
+        only_read = min(seconds('Stop', EXTRA, Code.OK) for _ in range(4))
+        looked_at = min(seconds('DoCommand', 2, Code.INVALID_ARGUMENT) for _ in range(4))
+    finally:
+        ended.set()
+        beating.join()
+    assert looked_at < 2.5 * only_read
+    assert bench.gate.beats and bench.gate.sessions(), 'the other client was served meanwhile'
+
+
+def test_a_key_too_many_is_named(start: Callable[..., Any]) -> None:
+    client = start(properties={'base': BaseProperties(
+        commands={'dock': CommandInfo(moves=True, kind='trigger')})}).client()
+    call = send(client, f'{BASE}.BaseService/DoCommand', NAME + field(2, crowd(1000)))
+    assert call.code() is Code.INVALID_ARGUMENT
+    assert call.details().startswith('command: unknown key ')
+
+
+@pytest.mark.parametrize(('data', 'found'), [
+    (['x'] * 1000, 'a list'), ({str(key): 'x' for key in range(1000)}, 'a Struct')])
+def test_what_a_command_is_given_is_not_quoted_at_length(
+        start: Callable[..., Any], data: Any, found: str) -> None:
+    client = start(properties={'base': BaseProperties(
+        commands={'fan': CommandInfo(moves=True, kind='set_bool')})}).client()
+    for wish, key in (({'command': data}, 'command'), ({'command': 'fan', 'data': data}, 'data')):
+        command = proto.google.Struct()
+        command.update(wish)
+        code, text = client.base.DoCommand.refused(name='base', command=command)
+        assert code is Code.INVALID_ARGUMENT
+        assert text.startswith(f"command.{key}: found '{found}'")
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize('name', ['remote:base', 'base:', ':base', 'base+camera', '+base'])
+def test_a_name_of_a_remote_or_a_track_is_not_found(bench: Any, client: Any, name: str) -> None:
+    for method in proto.service(f'{BASE}.BaseService').methods:
+        fields = {'MoveStraight': {'distance_mm': 5, 'mm_per_sec': 5.0},
+                  'Spin': {'angle_deg': 5.0, 'degs_per_sec': 5.0}}.get(method.name, {})
+        code, text = getattr(client.base, method.name).refused(name=name, **fields)
+        assert code is Code.NOT_FOUND, method.name
+        assert f'{name!r}' in text and 'base' in text
+    bench.settle()
+    assert bench.told() == 'nothing'
+
+
+@pytest.mark.parametrize('method', ['SetPower', 'SetVelocity', 'MoveStraight', 'Spin', 'Stop',
+                                    'IsMoving', 'GetProperties', 'GetGeometries', 'GetStatus',
+                                    'DoCommand'])
+def test_a_name_of_another_api_is_not_found_and_left_alone(
+        start: Callable[..., Any], method: str) -> None:
+    """Not even stopped: as for viam-server, a base of this name does not exist."""
+    bench = start(others=(Resource('motor', 'wheel', VelocityLimits(1.0, 1.0)),))
+    bench.gate.path('wheel', '')
+    fields = {'MoveStraight': {'distance_mm': 5, 'mm_per_sec': 5.0},
+              'Spin': {'angle_deg': 5.0, 'degs_per_sec': 5.0}}.get(method, {})
+    code, text = getattr(bench.client().base, method).refused(name='wheel', **fields)
+    assert code is Code.NOT_FOUND
+    assert "'wheel'" in text and 'motor' in text
+    bench.settle()
+    assert bench.told('wheel') == 'nothing' and bench.state('wheel').value == 'idle'
