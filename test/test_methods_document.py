@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from viam_session_bridge.core.setpoints import Call, PoseGoal, Power, Press, Speed
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.methods import Served
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,6 +29,17 @@ def tool() -> Any:
 def test_the_checked_in_table_is_current(tool: Any) -> None:
     """Run: python3 tools/methods_document.py > docs/methods.md."""
     assert (ROOT / 'docs' / 'methods.md').read_text(encoding='utf-8') == tool.document()
+
+
+def test_who_carries_a_method_out_follows_from_the_marks(tool: Any) -> None:
+    """Those whose tables take what the method tells; what stands beside them else."""
+    tables = {'a': type('A', (), {'TAKES': (Power, Speed)}),
+              'b': type('B', (), {'TAKES': (Power,)}), 'c': type('C', (), {})}
+    for kinds, drivers in (
+            ((Speed,), '`a`'), ((Power,), '`a`, `b`'), ((Press,), ''), ((), ''),
+            ((PoseGoal,), '`pose_goal_topic`'), ((Call,), '`commands`')):
+        assert tool.drivers_of(Served(tells=kinds), tables) == drivers
+    assert tool.drivers_of(Served(tells=(Power,)), {'b': tables['b']}) == 'all'
 
 
 def test_every_method_has_its_line(tool: Any) -> None:

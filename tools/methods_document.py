@@ -11,8 +11,11 @@ For developers, after a change to what is served or to the drivers:
 It stands outside the package because it reads both the services and the parameter tables, which
 never see each other.
 """
+from collections.abc import Mapping
+
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from viam_session_bridge.core.setpoints import Call, PoseGoal
 from viam_session_bridge.ros.parameter_tables import APIS
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.methods import how_served, Served
@@ -32,12 +35,15 @@ Every method of the APIs below, as of release {proto.api_version} of Viam's API.
 * **monitored**: Viam marks the method as safety-monitored: its caller owns the resource, and what
   it began is stopped when the caller vanishes. A gantry's Home and the commands of DoCommand that
   are marked `moves` move without that mark; the caller's connection holds what they begin.
-* **drivers**: those of the drivers named above the table that carry it out; nothing where no
-  driver is asked.
+* **drivers**: those of the drivers named above the table that carry it out, or what does so beside
+  them, whichever the driver; nothing where none is asked.
 """
 
-# What drivers carry out without being monitored.
-_FOR_DRIVERS = {'Stop', 'StopAll', 'Home', 'DoCommand'}
+# Every driver can stop.
+_STOPS = {'Stop', 'StopAll'}
+
+# What is carried out beside the drivers, by the parameter that says by what.
+_BESIDE: dict[type, str] = {Call: '`commands`', PoseGoal: '`pose_goal_topic`'}
 
 
 def document() -> str:
@@ -45,31 +51,40 @@ def document() -> str:
     parts = [_INTRODUCTION]
     for name, servicer in sorted(COMPONENTS.items(), key=lambda each: each[1].API):
         parts.append(f'## {servicer.API}\n')
-        drivers = ', '.join(f'`{driver}`' for driver in APIS[servicer.API].DRIVERS) \
-            if servicer.API in APIS else 'none yet'
+        tables = APIS[servicer.API].DRIVERS
+        drivers = ', '.join(f'`{driver}`' for driver in tables)
         parts.append(f'`{name}`; drivers: {drivers}\n')
-        parts.append(_table(proto.service(name), servicer))
+        parts.append(_table(proto.service(name), servicer, tables))
     parts.append('## The machine\n')
     parts.append('`viam.robot.v1.RobotService`; drivers: those of all resources\n')
-    parts.append(_table(proto.service('viam.robot.v1.RobotService'), RobotService))
+    parts.append(_table(proto.service('viam.robot.v1.RobotService'), RobotService, {}))
     return '\n'.join(parts)
 
 
-def _table(service: ServiceDescriptor, servicer: type) -> str:
+def _table(service: ServiceDescriptor, servicer: type, tables: Mapping[str, type]) -> str:
     lines = ['| method | served | monitored | drivers | meaning |', '|---|---|---|---|---|']
     for method in service.methods:
-        lines.append(_line(method, how_served(servicer, method.name)))
+        lines.append(_line(method, how_served(servicer, method.name), tables))
     return '\n'.join(lines) + '\n'
 
 
-def _line(method: MethodDescriptor, served: Served) -> str:
+def _line(method: MethodDescriptor, served: Served, tables: Mapping[str, type]) -> str:
     how = 'no' if served.never else 'yes'
     if served.needs:
         how = 'with ' + ', '.join(f'`{parameter}`' for parameter in served.needs)
     monitored = proto.is_monitored(method)
-    drivers = 'all' if monitored or method.name in _FOR_DRIVERS else ''
-    return (f'| {method.name} | {how} | {"yes" if monitored else ""} | {drivers} '
-            f'| {served.meaning} |')
+    by = 'all' if method.name in _STOPS else drivers_of(served, tables)
+    return f'| {method.name} | {how} | {"yes" if monitored else ""} | {by} | {served.meaning} |'
+
+
+def drivers_of(served: Served, tables: Mapping[str, type]) -> str:
+    """Return which of some drivers, by their tables of parameters, carry a method out."""
+    beside = [_BESIDE[kind] for kind in served.tells if kind in _BESIDE]
+    if beside or not served.tells:
+        return ', '.join(beside)
+    able = [driver for driver, table in tables.items()
+            if set(getattr(table, 'TAKES', ())) & set(served.tells)]
+    return 'all' if len(able) == len(tables) else ', '.join(f'`{driver}`' for driver in able)
 
 
 if __name__ == '__main__':

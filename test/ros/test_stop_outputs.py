@@ -291,6 +291,8 @@ def test_all_goals_are_cancelled_and_seen_to_end(
     servers.order('act', name=name)
     servers.order('goals', name=name, count=2)
     wait_served(output)
+    # A goal that shows while we stop would be cancelled once more.
+    wait_until(lambda: output._watch.active, 'the goals')
     with Stopping(services, output, 1):
         assert reports.wait(1) == ''
     assert [one.data for one in servers.called(name)] == [True]

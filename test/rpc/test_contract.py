@@ -18,6 +18,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
@@ -285,6 +286,21 @@ def test_with_everything_configured_only_what_never_is_is_not_served(
     code, text = invoke(client, method, lively(method), timeout=0.5)
     assert (code is Code.UNIMPLEMENTED) is served.never, text
     assert served.meaning
+
+
+@pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)
+def test_a_method_tells_what_it_is_marked_with(bench: Any, client: Any, method: Any) -> None:
+    """And one without a mark moves nothing; docs/methods.md shows which drivers can do that."""
+    served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
+    request = lively(method)
+    if served.tells == (DriverCall,):
+        command = proto.google.Struct()
+        command.update({'command': 'dock'})
+        request = proto.common.DoCommandRequest(
+            name=resource_of(method), command=command).SerializeToString()
+    invoke(client, method, request, timeout=0.5)
+    told = {type(motion.setpoint) for _, motion, _ in bench.gate.accepted}
+    assert told == set(served.tells)
 
 
 def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]) -> None:

@@ -10,7 +10,9 @@ neutral, whatever the others say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from viam_session_bridge.core.setpoints import Power, Speed
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, Form
 
@@ -20,6 +22,8 @@ LARGEST = 1e9
 @dataclass(frozen=True, kw_only=True)
 class NumberTable:
     """Parameters of drivers that tell an actuator one number."""
+
+    TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
     topic: str = field(metadata=described(
         'Topic that commands and stops are published on. Relative names follow the namespace',
@@ -70,6 +74,8 @@ class FloatArrayTable(NumberTable):
 @dataclass(frozen=True, kw_only=True)
 class JointVelocityTable:
     """Parameters of driver 'joint_state': sensor_msgs/msg/JointState with the joint's velocity."""
+
+    TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
     topic: str = field(metadata=described(
         'Topic that commands and stops are published on. Relative names follow the namespace',

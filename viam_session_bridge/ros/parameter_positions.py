@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.ros.parameter_joints import LARGEST
 from viam_session_bridge.ros.parameter_spec import described, Form
 
@@ -26,6 +27,8 @@ class PositionTopicTable:
     LEADS: it leads the joints along at every tick, so that they stay where they are when the
     bridge dies, whatever their receiver does without commands.
     """
+
+    TAKES: ClassVar[tuple[type, ...]] = (Trajectory,)
 
     LEADS: ClassVar[bool] = True
 

@@ -17,6 +17,7 @@ from viam_session_bridge.ros.parameter_spec import described, Form
 class ResourceConfig:
     """What every resource has, whatever its API and driver."""
 
+    # The tables of its drivers. TAKES of a table: the kinds of setpoint that its driver can do.
     DRIVERS: ClassVar[Mapping[str, type]] = {}
     # Those of the drivers that other packages bring, with their classes.
     PLUGINS: ClassVar[Mapping[str, Any]] = {}

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from viam_session_bridge.core.setpoints import Choice, Press
 from viam_session_bridge.ros.parameter_blocks import BlockConfig
 from viam_session_bridge.ros.parameter_outputs import LARGEST, ServiceTable
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
@@ -47,6 +49,8 @@ PositionConfig.KINDS = {
 class NumberSwitchTable:
     """Parameters of a switch with driver 'float': each position is a number on a topic."""
 
+    TAKES: ClassVar[tuple[type, ...]] = (Choice,)
+
     topic: str = field(metadata=described(
         'Topic that the number is published on. Relative names follow the namespace',
         form=Form.OUTPUT_TOPIC))
@@ -63,6 +67,8 @@ class NumberSwitchTable:
 @dataclass(frozen=True, kw_only=True)
 class ServiceSwitchTable:
     """Parameters of a switch with driver 'service': each position calls a service."""
+
+    TAKES: ClassVar[tuple[type, ...]] = (Choice,)
 
     positions: tuple[PositionConfig, ...] = field(default=(), metadata=described(
         'Positions of the switch, from position 0 on; clients see the names as labels',
@@ -106,6 +112,8 @@ class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ResourceConfig):
 class MessageButtonTable:
     """Parameters of a button with driver 'message': a push is a message."""
 
+    TAKES: ClassVar[tuple[type, ...]] = (Press,)
+
     topic: str = field(metadata=described(
         'Topic that a push is published on. Relative names follow the namespace',
         form=Form.OUTPUT_TOPIC))
@@ -116,6 +124,8 @@ class MessageButtonTable:
 @dataclass(frozen=True, kw_only=True)
 class ServiceButtonTable(ServiceTable):
     """Parameters of a button with driver 'service': a push is a call."""
+
+    TAKES: ClassVar[tuple[type, ...]] = (Press,)
 
     kind: str = field(metadata=described(
         'Type of the service, in std_srvs/srv: Trigger or Empty', choices=('trigger', 'empty')))

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
+from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.ros.parameter_blocks import block_entries, BlockConfig
 from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
 from viam_session_bridge.ros.parameter_joints import MotorConfig
@@ -93,6 +94,8 @@ class EmergencyConfig:
 @dataclass(frozen=True, kw_only=True)
 class TwistTable:
     """Parameters of driver 'twist': geometry_msgs/msg/Twist."""
+
+    TAKES: ClassVar[tuple[type, ...]] = (Velocity,)
 
     topic: str = field(metadata=described(
         'Topic that commands and stops are published on. Relative names follow the namespace',

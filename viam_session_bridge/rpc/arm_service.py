@@ -17,14 +17,14 @@ import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import PoseGoal
+from viam_session_bridge.core.setpoints import PoseGoal, Trajectory
 from viam_session_bridge.rpc import poses, proto, urdf
 from viam_session_bridge.rpc.arm_options import pace_of
 from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.methods import needs, never, tells
 from viam_session_bridge.rpc.status import CallError, unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, timed
 
@@ -86,6 +86,7 @@ class ArmService(JointService):
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
     @needs('joint_states_topic')
+    @tells(Trajectory)
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
         """Move to positions of all joints, degrees or mm; answers when it is there."""
         self._resource(request.name)
@@ -95,6 +96,7 @@ class ArmService(JointService):
         return proto.arm.MoveToJointPositionsResponse()
 
     @needs('joint_states_topic')
+    @tells(Trajectory)
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
         """Move through positions of all joints, within the options; answers at the last."""
         self._resource(request.name)
@@ -108,6 +110,7 @@ class ArmService(JointService):
         return proto.arm.MoveThroughJointPositionsResponse()
 
     @needs('joint_states_topic')
+    @tells(Trajectory)
     async def MoveThroughJointPositionsStreamed(
             self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
         """
@@ -132,6 +135,7 @@ class ArmService(JointService):
             pose=poses.to_viam(self._pose(request.name, 'GetEndPosition')))
 
     @needs('pose_goal_topic', 'pose_topic')
+    @tells(PoseGoal)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """Move the tip to a pose, mm and degrees; answers when it is seen there."""
         self._resource(request.name)

@@ -20,6 +20,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.methods import tells
 
 MM = 1e-3
 
@@ -52,6 +53,7 @@ class BaseService(ComponentService):
     API = 'base'
     MESSAGES = proto.base
 
+    @tells(Velocity)
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
         limits = self._limits(request.name)
@@ -60,6 +62,7 @@ class BaseService(ComponentService):
             _scaled(_axes(linear), limits.linear), _scaled(_axes(angular), limits.angular))))
         return proto.base.SetPowerResponse()
 
+    @tells(Velocity)
     async def SetVelocity(self, request: Any, call: Call) -> Any:
         """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
         self._limits(request.name)
@@ -68,6 +71,7 @@ class BaseService(ComponentService):
             _scaled(_axes(linear), MM), _scaled(_axes(angular), math.pi / 180.0))))
         return proto.base.SetVelocityResponse()
 
+    @tells(Velocity)
     async def MoveStraight(self, request: Any, call: Call) -> Any:
         """
         Drive a distance (mm) at a speed (mm/s); answers when it is done.
@@ -86,6 +90,7 @@ class BaseService(ComponentService):
             request.name, course, f'distance_mm: {request.distance_mm} mm'))
         return proto.base.MoveStraightResponse()
 
+    @tells(Velocity)
     async def Spin(self, request: Any, call: Call) -> Any:
         """
         Turn by an angle (deg, positive to the left) at a speed (deg/s); answers when done.

@@ -12,6 +12,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
+from viam_session_bridge.rpc.methods import tells
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class ButtonService(ComponentService):
     API = 'button'
     MESSAGES = proto.button
 
+    @tells(Press)
     async def Push(self, request: Any, call: Call) -> Any:
         """Push it; answers when the driver was told, or has answered where it can."""
         self._resource(request.name)

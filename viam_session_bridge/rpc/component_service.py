@@ -12,12 +12,13 @@ from viam_session_bridge.core.course import Course
 from viam_session_bridge.core.errors import InvalidCommand, UnknownResource
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import do_command
-from viam_session_bridge.rpc.methods import needs
+from viam_session_bridge.rpc.methods import needs, tells
 
 # A steered move may take this many times its duration at full speed, and so much longer (s).
 TIME_LIMIT_FACTOR = 3.0
@@ -64,6 +65,7 @@ class ComponentService:
         return reply
 
     @needs('commands')
+    @tells(DriverCall)
     async def DoCommand(self, request: Any, call: Call) -> Any:
         """Run one of the commands that are configured for the component."""
         self._resource(request.name)

@@ -12,13 +12,13 @@ from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import require_finite
+from viam_session_bridge.core.setpoints import require_finite, Trajectory
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.methods import needs, never, tells
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 
@@ -67,6 +67,7 @@ class GantryService(JointService):
             [at - zero for at, zero in zip(sample.positions, own.offsets_m, strict=True)]))
 
     @needs('joint_states_topic')
+    @tells(Trajectory)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """
         Move to a position of each axis (mm), none faster than asked for (mm/s) and allowed.
@@ -89,6 +90,7 @@ class GantryService(JointService):
         return proto.gantry.MoveToPositionResponse()
 
     @needs('home_m', 'joint_states_topic')
+    @tells(Trajectory)
     async def Home(self, request: Any, call: Call) -> Any:
         """
         Move to the configured home; answers whether it got there.

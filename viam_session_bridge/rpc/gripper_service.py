@@ -21,7 +21,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never
+from viam_session_bridge.rpc.methods import needs, never, tells
 from viam_session_bridge.rpc.status import CallError, unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 
@@ -71,6 +71,7 @@ class GripperService(JointService):
         # Of grippers that hold something by a Grab: how far from closed they stood then.
         self._grips: dict[str, float] = {}
 
+    @tells(Trajectory)
     async def Open(self, request: Any, call: Call) -> Any:
         """Open; answers when it is open."""
         self._resource(request.name)
@@ -78,6 +79,7 @@ class GripperService(JointService):
         await self._move(request.name, (own.open_position,) * len(own.joints), call)
         return proto.gripper.OpenResponse()
 
+    @tells(Trajectory)
     async def Grab(self, request: Any, call: Call) -> Any:
         """
         Close until it is closed or stands; answers whether it is seen to hold something.
@@ -98,6 +100,7 @@ class GripperService(JointService):
             reply.extra.update({'unknown': unknown})
         return reply
 
+    @tells(Trajectory)
     async def GoToInputs(self, request: Any, call: Call) -> Any:
         """Move to positions of the joints, rad or mm; answers when it is there."""
         self._resource(request.name)

@@ -20,18 +20,29 @@ class Served:
     How a method is served.
 
     meaning: in a sentence. needs: the parameters of the resource without which it answers
-    UNIMPLEMENTED. never: it does so whatever is configured.
+    UNIMPLEMENTED. never: it does so whatever is configured. tells: the kinds of setpoint that it
+    has the resource told.
     """
 
     meaning: str = ''
     needs: tuple[str, ...] = ()
     never: bool = False
+    tells: tuple[type, ...] = ()
 
 
 def needs(*parameters: str) -> Callable[[_Method], _Method]:
     """Mark a method that is served only where these parameters of the resource are set."""
     def mark(method: _Method) -> _Method:
         method.__dict__['needs'] = parameters
+        return method
+
+    return mark
+
+
+def tells(*setpoints: type) -> Callable[[_Method], _Method]:
+    """Mark a method that has its resource told setpoints of these kinds."""
+    def mark(method: _Method) -> _Method:
+        method.__dict__['tells'] = setpoints
         return method
 
     return mark
@@ -51,4 +62,4 @@ def how_served(servicer: type, name: str) -> Served:
     text = inspect.getdoc(method) or ''
     return Served(
         ' '.join(text.partition('\n\n')[0].split()), method.__dict__.get('needs', ()),
-        method.__dict__.get('never', False))
+        method.__dict__.get('never', False), method.__dict__.get('tells', ()))

@@ -20,7 +20,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
-from viam_session_bridge.rpc.methods import needs
+from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
@@ -60,6 +60,7 @@ class MotorService(ComponentService):
         # Position (rad) of each motor's home.
         self._homes: dict[str, float] = {}
 
+    @tells(Power)
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Turn at a share, -1 to 1, of full power until told otherwise; zero stops."""
         self._resource(request.name)
@@ -68,6 +69,7 @@ class MotorService(ComponentService):
         await call.command(request.name, Motion(Power(power)))
         return proto.motor.SetPowerResponse()
 
+    @tells(Speed)
     async def SetRPM(self, request: Any, call: Call) -> Any:
         """Turn at rpm, within the limit, until told otherwise; zero stops."""
         self._resource(request.name)
@@ -78,6 +80,7 @@ class MotorService(ComponentService):
         await call.command(request.name, Motion(Speed(rpm * RPM)))
         return proto.motor.SetRPMResponse()
 
+    @tells(Speed)
     async def GoFor(self, request: Any, call: Call) -> Any:
         """
         Turn by revolutions at rpm; answers when it is done.
@@ -99,6 +102,7 @@ class MotorService(ComponentService):
         return proto.motor.GoForResponse()
 
     @needs('joint_states_topic')
+    @tells(Speed)
     async def GoTo(self, request: Any, call: Call) -> Any:
         """
         Turn to a position, in revolutions from home, at rpm; answers when it is there.

@@ -16,7 +16,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs
+from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
@@ -55,6 +55,7 @@ class ServoService(JointService):
     API = 'servo'
     MESSAGES = proto.servo
 
+    @tells(Trajectory)
     async def Move(self, request: Any, call: Call) -> Any:
         """Turn to an angle, degrees; answers when it is there, or the time for it is over."""
         self._resource(request.name)

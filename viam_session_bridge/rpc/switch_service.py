@@ -22,6 +22,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
+from viam_session_bridge.rpc.methods import tells
 from viam_session_bridge.rpc.status import CallError
 
 
@@ -53,6 +54,7 @@ class SwitchService(ComponentService):
         # What each switch was set to last; a switch has no feedback.
         self._set: dict[str, int] = {}
 
+    @tells(Choice)
     async def SetPosition(self, request: Any, call: Call) -> Any:
         """Set a position; answers when the driver was told, or has answered where it can."""
         self._resource(request.name)
