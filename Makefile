@@ -18,10 +18,11 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test faults lint bench clients matrix venv clean distclean
+.PHONY: help demo bridge test faults lint bench clients matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
+	@echo 'make bridge     a simulated robot, its bridge at localhost:8080 and its guard, until Ctrl-C'
 	@echo 'make test       all tests'
 	@echo 'make faults     200 faults and every deliberate breakage: how long the robot moved too long'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
@@ -35,6 +36,12 @@ help:
 demo:
 	@$(BOOTSTRAP) test
 	@$(RUN) -m viam_session_bridge.cli.demo $(ARGS)
+
+# In a ROS domain of its own and on this machine only. ARGS="--domain 7" to look on with ROS tools;
+# ARGS="--serve 8081" for another port.
+bridge:
+	@$(BOOTSTRAP) test
+	@$(RUN) -m viam_session_bridge.cli.demo --serve 8080 $(ARGS)
 
 # LINT_REQUIRED: a linter that is missing fails its test instead of skipping it.
 test:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -157,45 +158,52 @@ def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path)
 
 
 @contextmanager
-def bridge(folder: Path) -> Iterator[str]:
-    """Run the robot, the bridge and the guard of the demo; yields the bridge's address."""
-    log = folder / 'bridge.log'
-    parameters = ['--ros-args', '--params-file', str(ROOT / 'config' / 'demo.yaml'),
-                  '-p', 'grpc.port:=0']
-    arguments = [
-        ['viam_session_bridge.sim.diff_drive'],
-        *([f'viam_session_bridge.{name}', *parameters] for name in ('main', 'guard'))]
+def served(folder: Path) -> Iterator[str]:
+    """Serve the robot of the demo, as `make bridge` does; yields the bridge's address."""
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        port = free.getsockname()[1]
+    log = folder / 'served.log'
     with log.open('w') as output:
-        processes = [
-            subprocess.Popen([sys.executable, '-m', *words], cwd=ROOT, stdout=output,
-                             stderr=subprocess.STDOUT) for words in arguments]
-
-    def said(pattern: str) -> 're.Match[str] | None':
-        return re.search(pattern, log.read_text(encoding='utf-8'))
-
+        process = subprocess.Popen([sys.executable, '-m', DEMO, '--serve', str(port)], cwd=ROOT,
+                                   stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: all(map(said, (
-            'serving', 'a guard is listening', r'base: stopped \(verified\)'))))
-        address = said(r'serving .* at (\S+)')
-        assert address is not None
-        yield address[1]
+        wait_for(lambda: 'serves at' in log.read_text(encoding='utf-8')
+                 or process.poll() is not None)
+        started = children(process.pid)
+        yield f'127.0.0.1:{port}'
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60.0) == 0, log.read_text(encoding='utf-8')
+        wait_for(lambda: all(is_gone(pid) for pid in started))
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30.0)
+        process.kill()
+        process.wait()
+        print(log.read_text(encoding='utf-8'))
 
 
-@pytest.mark.parametrize(('example', 'printed'), [
-    (['drive.py', '--seconds=1'], 'base drives.*base stops'),
-    (['takeover.py'], 'A drives +moving: True.*B has taken over +moving: True.*'
-                      'A has left +moving: True.*B has left +moving: False'),
-])
-def test_examples_do_what_they_say(tmp_path: Path, example: list[str], printed: str) -> None:
-    program, *options = example
-    with bridge(tmp_path) as address:
-        result = subprocess.run(
-            [sys.executable, str(ROOT / 'examples' / 'python' / program), address, *options],
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60.0, check=False)
-    assert result.returncode == 0, result.stdout
-    assert re.search(printed, result.stdout, re.DOTALL), result.stdout
+EXAMPLES = {
+    ('drive.py', '--seconds=1'): 'base drives.*base stops',
+    ('takeover.py',): 'A drives +moving: True.*B has taken over +moving: True.*'
+                      'A has left +moving: True.*B has left +moving: False',
+    ('session_by_hand.py',): r'session (\S+) window 2\.0.*open \1 from .*moving with beats True.*'
+                             r'moving without beats False.*refused \w+ SESSION_EXPIRED',
+}
+
+
+@pytest.mark.timeout(200)
+def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> None:
+    with served(tmp_path) as address:
+        for (program, *options), printed in EXAMPLES.items():
+            result = subprocess.run(
+                [sys.executable, str(ROOT / 'examples' / 'python' / program), address, *options],
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60.0,
+                check=False)
+            assert result.returncode == 0, result.stdout
+            assert re.search(printed, result.stdout, re.DOTALL), result.stdout
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        result = demo('--serve', str(port))
+    assert result.returncode == 1
+    assert re.search(rf'grpc\.port.*{port}', result.stdout), result.stdout

@@ -21,6 +21,7 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from viam_session_bridge.cli.isolation import isolated
+from viam_session_bridge.cli.serve import serve
 from viam_session_bridge.cli.stage import REST_DWELL, Stage, StageError
 from viam_session_bridge.cli.stories import LIMIT, STORIES, Story
 from viam_session_bridge.cli.timeline import paragraph, WIDTH
@@ -87,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     split = words.index('--ros-args') if '--ros-args' in words else len(words)
     arguments = _parse(words[:split])
-    if importlib.util.find_spec('viam') is None:
+    if arguments.serve is None and importlib.util.find_spec('viam') is None:
         print(NO_SDK.format(python=sys.executable), file=sys.stderr)
         return EXIT_CANNOT_BEGIN
     params_file = arguments.params_file or _find_params_file()
@@ -102,7 +103,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix=f'{PACKAGE}_demo_') as folder, \
                 isolated(arguments.domain, folder) as domain:
             say(WELCOME.format(domain=domain))
-            return _perform(stories, Path(folder), params_file, words[split + 1:], interruption)
+            passed_on = words[split + 1:]
+            if arguments.serve is not None:
+                passed_on = ['-p', f'grpc.port:={arguments.serve}', *passed_on]
+            rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+            stage = Stage(Path(folder), params_file, passed_on, say, interruption.check)
+            try:
+                return (_perform(stories, stage) if arguments.serve is None
+                        else serve(stage, say))
+            finally:
+                rclpy.try_shutdown()
     except KeyboardInterrupt:
         say('\ninterrupted; everything that was started is ended')
         return EXIT_INTERRUPTED
@@ -123,6 +133,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
                         help='parameter file of the bridge; default: config/demo.yaml')
     parser.add_argument('--domain', type=int, metavar='N',
                         help='ROS domain to play in, to watch with ROS tools; default: a free one')
+    parser.add_argument('--serve', type=int, metavar='PORT',
+                        help='play nothing, and keep the robot, its bridge and its guard running '
+                             'for programs that connect to this port, until Ctrl-C')
     return parser.parse_args(words)
 
 
@@ -143,11 +156,8 @@ def _find_params_file() -> Path | None:
     return None
 
 
-def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
-             bridge_arguments: Sequence[str], interruption: Interruption) -> int:
+def _perform(stories: Sequence[Story], stage: Stage) -> int:
     began = time.monotonic()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    stage = Stage(folder, params_file, bridge_arguments, say, interruption.check)
     results: list[tuple[Story, bool, str]] = []
     try:
         say('starting the robot, the bridge and the guard ...')
@@ -160,7 +170,6 @@ def _perform(stories: Sequence[Story], folder: Path, params_file: Path,
         _show_log(problem.log)
     finally:
         statuses = stage.close()
-        rclpy.try_shutdown()
     return _sum_up(stories, results, statuses, time.monotonic() - began)
 
 

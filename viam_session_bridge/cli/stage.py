@@ -9,6 +9,7 @@ them is gone that should not be.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+import time
 from typing import NamedTuple
 
 from viam_session_bridge.cli.observer import Observer
@@ -143,6 +144,12 @@ class Stage:
         while steady_now() < end:
             self._check_alive()
             self.observer.spin(min(0.05, seconds))
+
+    def attend(self) -> None:
+        """Stay until interrupted, without looking on. Raises StageError when one of them ends."""
+        while True:
+            self._check_alive()
+            time.sleep(0.1)
 
     def watch_for_rest(self, after: float, patience: float) -> None:
         """Look on until the robot rests for good after that instant, at most so many s longer."""

@@ -1,0 +1,40 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Keeps the robot, the bridge and the guard of the demo running, for programs that somebody writes.
+
+Nothing is played; it ends when it is interrupted, and well, or when one of the three ends.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+import sys
+
+from viam_session_bridge.cli.stage import Stage, StageError
+
+SERVING = """
+The robot's bridge serves at {address}. Drive it, for example:
+    {python} {example} {address}
+Ctrl-C ends everything."""
+
+EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'python' / 'drive.py'
+
+
+def serve(stage: Stage, say: Callable[[str], None]) -> int:
+    """Serve until interrupted; returns the exit status. The stage is closed afterwards."""
+    good = True
+    try:
+        say('starting the robot, the bridge and the guard ...')
+        stage.open()
+        say(SERVING.format(
+            address=stage.facts.address, python=sys.executable,
+            example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
+        stage.attend()
+    except StageError as problem:
+        good = False
+        say(f'\nFAIL  {problem}\n{problem.log}')
+    except KeyboardInterrupt:
+        say('\nending the guard, the bridge and the robot')
+    finally:
+        statuses = stage.close()
+    return int(not good or any(statuses.values()))
