@@ -1,0 +1,474 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Random histories of a bridge among others: its guard, elder bridges, the emergency stop.
+
+What must never go out is told by a naive model of who is there; who may command what is the
+business of test_supervisor_properties.py, so there is one session here, which lives or does not.
+All times are whole 64ths of a second. BRIDGE_PROPERTIES=2000 looks at that many histories.
+"""
+
+from dataclasses import dataclass, field
+import math
+import os
+import pickle
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule, RuleBasedStateMachine
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.cover import MEMORY as GUARD_MEMORY
+from viam_session_bridge.core.emergency import EmergencySettings
+from viam_session_bridge.core.errors import BridgeError, EmergencyStopped
+from viam_session_bridge.core.events import Changed, Notice, Output, Outputs
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rivals import MEMORY as RIVAL_MEMORY
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stopping import CONTEST_MEMORY
+
+EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '60'))
+
+TICK = 1.0 / 64.0
+WINDOW = 2.0
+PATIENCE = 0.25
+ESTOP_TIMEOUT = 1.0
+STEP = 4.0 * TICK  # how often others speak
+AHEAD = Motion(Velocity((0.25, 0.0, 0.0)))
+OWN = Identity('own', 900.0, 'abc', PATIENCE)
+ELDER = Identity('elder', 800.0, 'xyz', PATIENCE)
+YOUNGER = Identity('younger', 950.0, 'abc', PATIENCE)
+COMMON = {'command_rate': 16.0, 'stop_hold': 0.75, 'stop_timeout': 3.0 + TICK}
+RESOURCES = {
+    'plain': ActuatorSettings(**COMMON),
+    'first': ActuatorSettings(**COMMON, stop_on_start=True),
+    'locked': ActuatorSettings(**COMMON, prepares=True),
+    'seeing': ActuatorSettings(**COMMON, rest=RestSettings(dwell=0.25, patience=0.5)),
+}
+NAMES = st.sampled_from(sorted(RESOURCES))
+WAITS = st.one_of(
+    st.sampled_from([TICK, 0.125, PATIENCE, RIVAL_MEMORY * PATIENCE, GUARD_MEMORY * PATIENCE]),
+    st.integers(1, 200).map(lambda ticks: ticks * TICK))
+
+
+class Ids:
+    """Session ids that can be copied with their supervisor."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self) -> str:
+        self.number += 1
+        return f's{self.number}'
+
+
+@dataclass
+class Guard:
+    """What the model knows of a guard."""
+
+    heard_at: float = -math.inf
+    sequence: int = 0
+    configuration: str = 'abc'
+    unreached: frozenset[str] = frozenset()
+    lives: bool = True
+    lag: int = 0  # pulses
+
+
+@dataclass
+class Told:
+    """What a driver was told, and what the model has to say about more of it."""
+
+    wish: int = 0
+    stopped_by: int = 0
+    stops: int = 0
+    listed: int | None = None
+    ready: bool = False
+    asked: int | None = None
+    revoked: set[int] = field(default_factory=set)
+
+
+class Neighbourhoods(RuleBasedStateMachine):
+    """Every rule happens at one instant; only the waits let time pass."""
+
+    @initialize(estop=st.booleans(), hasty=st.sampled_from([None, *sorted(RESOURCES)]))
+    def begin(self, estop: bool, hasty: str | None) -> None:
+        self.supervisor = BridgeSupervisor(
+            [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
+             for name, actuator in RESOURCES.items()],
+            Policy(SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=PATIENCE / 2.0),
+            Ids(), EmergencySettings('/estop', ESTOP_TIMEOUT) if estop else EmergencySettings(),
+            identity=OWN, guard_required=True)
+        self.now = 1000.0
+        self.estop = estop
+        self.estop_lives = True
+        self.pressed = self.latched = False
+        self.estop_heard = -math.inf
+        self.guard = Guard()
+        self.sequence = 0
+        self.elder_lives = False
+        self.elder_until = -math.inf
+        self.client_lives = True
+        self.paths = dict.fromkeys(RESOURCES, True)
+        self.drivers_live = True
+        self.speed = 0.0
+        self.contested_at = -math.inf
+        self.told = {name: Told() for name in RESOURCES}
+        self.rivals = 0
+        self.over = False
+        for name in RESOURCES:
+            self.supervisor.path(name, '', self.now)
+        self.session = self.supervisor.start_session(Caller(), '', self.now).id
+        self.deadline = -math.inf
+        self.wait(2.0 * STEP)
+        if hasty:
+            self.command(hasty)
+        self.wait(1.0)
+
+    # ---- the naive model ------------------------------------------------------------------------
+
+    def revoke(self, *names: str) -> None:
+        """Note that what these were told to do must not be said again."""
+        for name in names or RESOURCES:
+            told = self.told[name]
+            told.revoked.add(told.wish)
+            told.ready, told.asked = False, None
+
+    def reached(self, name: str) -> bool:
+        """Whether a guard that fits is there and reaches this driver."""
+        guard = self.guard
+        return (self.now < guard.heard_at + GUARD_MEMORY * PATIENCE
+                and guard.configuration == 'abc' and name not in guard.unreached)
+
+    def silent_estop(self) -> bool:
+        """Whether the emergency stop is silent, which counts as pressed."""
+        return self.estop and self.now >= self.estop_heard + ESTOP_TIMEOUT
+
+    def judge(self) -> None:
+        """Revoke what time has made impossible by now."""
+        if self.silent_estop() and self.estop_heard > -math.inf:
+            self.latched = True
+        if self.latched or self.now < self.elder_until or self.now >= self.deadline:
+            self.revoke()
+        for name in RESOURCES:
+            if not self.reached(name):
+                self.revoke(name)
+
+    def check(self, output: Output) -> None:
+        """Hold one output against the laws."""
+        told = self.told[output.resource]
+        if output.setpoint is None:
+            told.stops += 1
+            told.stopped_by = max(told.stopped_by, output.epoch)
+            return
+        assert not output.setpoint.is_zero
+        assert output.epoch == told.wish and output.epoch not in told.revoked
+        assert output.epoch > told.stopped_by, 'motion after the stop of its epoch'
+        assert self.paths[output.resource], 'nobody listens'
+        assert self.now < self.deadline, 'its owner is gone'
+        assert not self.latched and not self.silent_estop(), 'the emergency stop is latched'
+        assert self.now >= self.elder_until, 'another bridge drives this robot'
+        assert self.reached(output.resource), 'no guard would stop it'
+        assert told.stops or output.resource != 'first', 'it was not stopped first'
+        if output.first:
+            assert told.listed is not None and self.guard.sequence >= told.listed, (
+                'the guard has not heard of it')
+        if output.prepare:
+            assert output.resource == 'locked'
+            told.asked = output.epoch
+        else:
+            assert told.ready or output.resource != 'locked', 'its lock is not released'
+
+    # ---- the pump -------------------------------------------------------------------------------
+
+    @rule()
+    def poll(self) -> None:
+        """Let the pump run, and hold the laws against what it says."""
+        self.judge()
+        outputs = self.supervisor.poll(self.now)
+        for output in outputs.outputs:
+            self.check(output)
+        for event in outputs.events:
+            if isinstance(event, Changed) and event.detail.startswith('not verified'):
+                assert event.resource == 'seeing'
+                assert self.now < self.contested_at + CONTEST_MEMORY
+        if outputs.pulse is not None:
+            self.sequence = outputs.pulse.sequence
+            for name, told in self.told.items():
+                listed = name in outputs.pulse.standing
+                told.listed = (told.listed or self.sequence) if listed else None
+        for name, state in self.supervisor.states().items():
+            if state is State.MOVING:
+                assert self.told[name].wish not in self.told[name].revoked, 'it was to stop'
+        assert outputs.wake > self.now
+        self.wake = outputs.wake
+        self.check_wake(outputs)
+
+    def check_wake(self, outputs: Outputs) -> None:
+        """Nothing that time alone brings about happens before the pump's next wake-up."""
+        just_before = min(outputs.wake, self.now + 8.0) - TICK / 16.0
+        if just_before > self.now and not self.over:
+            early = pickle.loads(pickle.dumps(self.supervisor))
+            found = early.poll(just_before)
+            # What is only told of others may be told a little late.
+            events = [one for one in found.events if not isinstance(one, Notice)]
+            assert (found.outputs, found.ended, events) == ((), (), [])
+            assert early.states() == self.supervisor.states()
+
+    @rule(seconds=WAITS)
+    def wait(self, seconds: float) -> None:
+        """Let time pass: the pump is on time, and the others speak if they live."""
+        until = self.now + seconds
+        speak_at = self.now
+        while self.now < until:
+            self.poll()
+            self.now = min(until, self.wake, speak_at if speak_at > self.now else math.inf)
+            if self.now >= speak_at:
+                speak_at = self.now + STEP
+                self.speak()
+        self.poll()
+
+    def speak(self) -> None:
+        """Let everybody who lives say what they say all the time."""
+        if self.guard.lives:
+            self.echo(self.guard.lag)
+        if self.elder_lives:
+            self.rival(ELDER, False)
+        if self.client_lives:
+            self.beat()
+        if self.estop and self.estop_lives:
+            self.hear_estop(self.pressed)
+        if self.drivers_live:
+            self.prepare(True)
+        self.supervisor.measured('seeing', BaseSample(speed=self.speed), self.now)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 3.0]))
+    def oversleep(self, seconds: float) -> None:
+        """Let time pass while the whole bridge is frozen; what runs first then is another rule."""
+        self.now += seconds
+        self.revoke()
+
+    # ---- what clients do ------------------------------------------------------------------------
+
+    @rule()
+    def beat(self) -> None:
+        try:
+            self.supervisor.beat(self.session, Caller(self.session), self.now)
+        except BridgeError:
+            self.session = self.supervisor.start_session(Caller(), '', self.now).id
+            self.deadline = -math.inf
+        else:
+            self.deadline = self.now + WINDOW
+
+    @rule(lives=st.booleans())
+    def client(self, lives: bool) -> None:
+        self.client_lives = lives
+
+    @rule(name=NAMES)
+    def command(self, name: str) -> None:
+        expected = self.now < self.deadline
+        try:
+            epoch = self.supervisor.command(name, AHEAD, Caller(self.session), self.now)
+        except BridgeError:
+            if expected:
+                self.deadline = self.now + WINDOW
+            return
+        assert expected, 'its session is dead'
+        assert not self.latched and not self.silent_estop()
+        assert self.now >= self.elder_until and self.reached(name) and self.paths[name]
+        self.deadline = self.now + WINDOW
+        self.told[name].wish = epoch
+
+    @rule(names=st.sets(NAMES, min_size=1), seconds=WAITS)
+    def drive(self, names: set[str], seconds: float) -> None:
+        """Command as one to whom nothing stands in the way, and let some time pass."""
+        self.make_well()
+        for name in names:
+            self.command(name)
+        self.wait(seconds)
+
+    @rule(names=st.sets(NAMES, min_size=1), what=st.sampled_from([
+        'elder comes', 'guard dies', 'guard misfits', 'guard lags', 'estop falls silent',
+        'client dies', 'driver hangs', 'runaway']), seconds=WAITS)
+    def trouble(self, names: set[str], what: str, seconds: float) -> None:
+        """Let something happen to those who move, or are about to."""
+        if what == 'guard lags':
+            self.make_well()
+            self.guard.lag = 2
+        else:
+            self.drive(names, 0.5)
+        self.elder_lives = what == 'elder comes'
+        self.client_lives = what != 'client dies'
+        self.estop_lives = what != 'estop falls silent'
+        self.drivers_live = what != 'driver hangs'
+        self.guard.lives = what != 'guard dies'
+        if what == 'guard misfits':
+            self.guard.configuration = 'xyz'
+            self.echo(0)
+        self.wait(seconds)
+        for name in names:
+            self.command(name)
+        self.wait(seconds)
+        if what == 'runaway':
+            self.speed = 0.5
+            self.stop('seeing')
+            self.wait(2.0)
+            self.contest()
+            self.wait(seconds)
+
+    @rule(name=NAMES)
+    def stop(self, name: str) -> None:
+        self.supervisor.stop(name, self.now)
+        self.revoke(name)
+
+    @rule()
+    def stop_all(self) -> None:
+        self.supervisor.stop_all(self.now)
+        self.revoke()
+
+    # ---- what drivers do ------------------------------------------------------------------------
+
+    @rule(name=NAMES, there=st.booleans())
+    def path(self, name: str, there: bool) -> None:
+        self.supervisor.path(name, '' if there else 'nobody listens', self.now)
+        self.paths[name] = there
+        if not there:
+            self.revoke(name)
+
+    @rule(name=NAMES)
+    def driver_appeared(self, name: str) -> None:
+        self.supervisor.driver_appeared(name, self.now)
+
+    @rule(lives=st.booleans(), speed=st.sampled_from([0.0, 0.0, 0.5]))
+    def robot(self, lives: bool, speed: float) -> None:
+        self.drivers_live, self.speed = lives, speed
+
+    @precondition(lambda self: self.told['locked'].asked)
+    @rule(well=st.booleans())
+    def prepare(self, well: bool) -> None:
+        """Release the lock, or fail to; too late, it says nothing."""
+        told = self.told['locked']
+        if told.asked is None:
+            return
+        epoch, told.asked = told.asked, None
+        self.supervisor.prepared('locked', epoch, '' if well else 'no', self.now)
+        told.ready = well
+        if not well:
+            self.revoke('locked')
+
+    @rule()
+    def contest(self) -> None:
+        """Somebody else commands what sees whether it rests."""
+        self.supervisor.contested('seeing', '/teleop publishes on /cmd_vel', self.now)
+        self.contested_at = self.now
+
+    # ---- the emergency stop ---------------------------------------------------------------------
+
+    @precondition(lambda self: self.estop)
+    @rule(pressed=st.booleans())
+    def hear_estop(self, pressed: bool) -> None:
+        self.supervisor.hear_emergency(pressed, self.now)
+        self.pressed, self.estop_heard = pressed, self.now
+        if pressed:
+            self.latched = True
+            self.revoke()
+
+    @precondition(lambda self: self.estop)
+    @rule(lives=st.booleans())
+    def estop_source(self, lives: bool) -> None:
+        self.estop_lives = lives
+
+    @rule()
+    def press(self) -> None:
+        self.supervisor.press_emergency('by a service call', self.now)
+        self.latched = True
+        self.revoke()
+
+    @rule()
+    def reset(self) -> None:
+        try:
+            self.supervisor.reset(self.now)
+        except EmergencyStopped:
+            assert self.pressed or self.silent_estop()
+        else:
+            assert not self.pressed
+            self.latched = False
+
+    # ---- other processes ------------------------------------------------------------------------
+
+    @rule(back=st.integers(0, 3))
+    def echo(self, back: int) -> None:
+        """Let the guard answer one of the last pulses."""
+        sequence = max(1, self.sequence - back)
+        self.supervisor.echoed(Echo(
+            'guard', 'own', sequence, self.guard.configuration, 0,
+            tuple(self.guard.unreached)), self.now)
+        self.guard.heard_at = self.now
+        self.guard.sequence = max(self.guard.sequence, sequence)
+
+    @rule(lives=st.booleans(), fits=st.sampled_from([True, True, True, False]),
+          unreached=st.sets(NAMES, max_size=2), lag=st.integers(0, 3))
+    def guard_changes(self, lives: bool, fits: bool, unreached: set[str], lag: int) -> None:
+        self.guard.lives, self.guard.lag = lives, lag
+        self.guard.configuration = 'abc' if fits else 'xyz'
+        self.guard.unreached = frozenset(unreached)
+        self.echo(0)
+
+    @rule(who=st.sampled_from([ELDER, YOUNGER]), goodbye=st.booleans())
+    def rival(self, who: Identity, goodbye: bool) -> None:
+        self.rivals += 1
+        self.supervisor.hear(Pulse(who, self.rivals, goodbye=goodbye), self.now)
+        if who is ELDER:
+            self.elder_until = -math.inf if goodbye else self.now + RIVAL_MEMORY * PATIENCE
+
+    @rule(lives=st.booleans())
+    def elder(self, lives: bool) -> None:
+        self.elder_lives = lives
+
+    # ---- the end --------------------------------------------------------------------------------
+
+    def make_well(self) -> None:
+        """Remove all that may stand in the way, and let what goes on come to its end."""
+        self.client_lives = self.drivers_live = self.estop_lives = True
+        self.pressed = self.elder_lives = False
+        self.speed = 0.0
+        self.guard = Guard(self.guard.heard_at, self.guard.sequence)
+        self.rival(ELDER, True)
+        for name in RESOURCES:
+            self.path(name, True)
+        self.wait(1.0 + TICK)
+        self.reset()
+        self.wait(1.0 + TICK)
+
+    def teardown(self) -> None:
+        """Whatever happened: once nothing stands in its way, everything moves, and then rests."""
+        if not hasattr(self, 'wake'):
+            return
+        self.over = True
+        self.make_well()
+        self.stop_all()
+        self.wait(4.0)
+        assert set(self.supervisor.states().values()) == {State.IDLE}
+        for name in RESOURCES:
+            self.command(name)
+        self.wait(0.5)
+        assert set(self.supervisor.states().values()) == {State.MOVING}
+        self.client_lives = False
+        self.wait(WINDOW + 4.0)
+        assert set(self.supervisor.states().values()) == {State.IDLE}
+
+
+TestNeighbourhoods = pytest.mark.timeout(max(300, EXAMPLES))(Neighbourhoods.TestCase)
+TestNeighbourhoods.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=25, deadline=None, database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
