@@ -118,6 +118,11 @@ class Gate:
             self._wake_locked()
             return epoch
 
+    def turn(self, name: str) -> int:
+        """Return the place in line of a command that begins to form. Raises UnknownResource."""
+        with self._lock:
+            return self._supervisor.turn(name)
+
     def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
         """
         Have the driver run a command that does not move the robot. Raises UnknownResource.

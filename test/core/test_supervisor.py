@@ -413,6 +413,18 @@ def test_a_late_command_never_follows_a_stop_or_a_newer_command(between: str) ->
     assert world.state('left') is before
 
 
+def test_a_stop_overtakes_a_command_that_is_still_being_said() -> None:
+    world = World()
+    ann = world.session(100.0)
+    before, after = world.supervisor.turn('left'), world.supervisor.turn('right')
+    world.stop('left', 100.1)
+    with pytest.raises(Overtaken, match='left'):
+        retry(world, ann, 100.2, before)
+    world.supervisor.path('right', '', 100.2)
+    world.supervisor.command('right', Motion(AHEAD), ann, 100.2, after)
+    assert world.state('right') is MOVING
+
+
 def test_what_happens_to_another_base_overtakes_nothing() -> None:
     """Turns are counted for each resource by itself."""
     world = World()

@@ -221,3 +221,22 @@ def test_its_operation_can_be_cancelled(bench: Any, moving: bool) -> None:
         bench.until_stopped('arm')
     else:
         assert not bench.gate.accepted
+
+
+@pytest.mark.parametrize('what', ['Stop', 'a command'])
+def test_what_comes_during_the_stream_overtakes_it(bench: Any, what: str) -> None:
+    """A move that was asked for before a Stop must not follow it."""
+    client = bench.client()
+    stream = Stream(bench).send(init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
+    assert stream.acknowledged()
+    if what == 'Stop':
+        client.arm.Stop(name='arm')
+    else:
+        bench.gate.path('arm', '')
+        client.arm.MoveToJointPositions.start(
+            name='arm', positions=proto.arm.JointPositions(values=[10.0, 0.0]))
+        bench.until(lambda: bench.gate.accepted)
+    accepted = len(bench.gate.accepted)
+    code, text = stream.refused()
+    assert code is Code.ABORTED and 'a stop or a newer command came' in text
+    assert len(bench.gate.accepted) == accepted

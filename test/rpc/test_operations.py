@@ -262,6 +262,22 @@ def test_stop_all_cancels_what_waits_and_answers_moves_as_stop_does(
     client.robot.SendSessionHeartbeat(id=session)
 
 
+def test_a_move_that_stop_all_ended_answers_ok_however_late_the_driver_is_told(
+        bench: Any, client: Any) -> None:
+    move, poll, held = drive(bench, client), bench.gate.poll, threading.Event()
+
+    def held_up() -> Any:
+        held.wait(10.0)
+        return poll()
+
+    bench.gate.poll = held_up
+    client.robot.StopAll()
+    client.robot.ResourceNames()
+    assert not move.done()
+    held.set()
+    assert move.code() is Code.OK
+
+
 def test_stop_all_ends_a_stream_that_has_not_begun_to_move(start: Callable[..., Any]) -> None:
     bench = serve(start, 'arm', ArmProperties(('a',), has_feedback=True), here=(0.0,))
     client, request = bench.client(), proto.arm.MoveThroughJointPositionsStreamedRequest

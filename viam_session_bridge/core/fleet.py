@@ -202,6 +202,11 @@ class Fleet:
                 + (', '.join(sorted(self._resources)) or 'none'))
         return actuator
 
+    def turn(self, name: str) -> int:
+        """Return the place in line of a command that begins to form now; see command()."""
+        self._actuator(name)
+        return self._turns[name]
+
     def _next_turn(self, name: str) -> int:
         self._turns[name] += 1
         return self._turns[name]

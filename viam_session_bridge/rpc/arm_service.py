@@ -118,7 +118,7 @@ class ArmService(JointService):
 
         Nothing moves before the client has ended its side: the controller gets the trajectory
         whole, so that a client that fails half way leaves no arm half way. Each batch that is in
-        order is acknowledged at once.
+        order is acknowledged at once. A Stop or a newer command meanwhile overtakes it.
         """
         streamed = StreamedTrajectory(requests, call, self._open_stream)
         async for _ in streamed.batches():
@@ -126,7 +126,8 @@ class ArmService(JointService):
                 ack=proto.arm.MoveThroughJointPositionsStreamedResponse.BatchAck())
         name = streamed.name
         sample = self._measured(name, 'MoveThroughJointPositionsStreamed')
-        await call.move(name, self._goal(name, streamed.trajectory(sample.positions)))
+        await call.move(name, self._goal(name, streamed.trajectory(sample.positions)),
+                        turn=streamed.turn)
 
     @needs('pose_topic')
     async def GetEndPosition(self, request: Any, call: Call) -> Any:

@@ -55,12 +55,14 @@ class StreamedTrajectory:
     """
     One stream under way. After batches() has ended, name and trajectory() tell what was sent.
 
-    open_arm returns what must be known of the arm of a name, or raises what the client is told.
+    turn: its place in line, from its first message on. open_arm returns what must be known of the
+    arm of a name, or raises what the client is told.
     """
 
     def __init__(self, requests: AsyncIterator[Any], call: Call,
                  open_arm: Callable[[str], Arm]) -> None:
         self.name = ''
+        self.turn: int | None = None
         self._requests = requests
         self._call = call
         self._open_arm = open_arm
@@ -74,6 +76,8 @@ class StreamedTrajectory:
             raise InvalidCommand(
                 f'message: the first one is {kind or "missing"}; expected an init')
         self.name, arm = first.name, self._open_arm(first.name)
+        # A Stop that comes from now on overtakes the move.
+        self.turn = self._call.gate.turn(first.name)
         while (request := await self._next()) is not None:
             kind = request.WhichOneof('message')
             if kind != 'batch':

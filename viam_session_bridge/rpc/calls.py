@@ -80,16 +80,18 @@ class Call:
         await self._accepted(name, motion, None)
 
     async def move(self, name: str, motion: Motion,
-                   accepted: Callable[[int], object] | None = None) -> Ended:
+                   accepted: Callable[[int], object] | None = None,
+                   turn: int | None = None) -> Ended:
         """
         Make a finite move and wait for its end; returns how it ended, and what its driver said.
 
         A move that another command or a Stop ended has ended as wished. Raises MoveAborted when
         it ended otherwise. The caller's own cancellation, its gRPC deadline and CancelOperation
-        end the move, if it is still the current one. accepted is told the epoch.
+        end the move, if it is still the current one. accepted is told the epoch. turn: the gate's,
+        from when the caller began to say what it wants, where that takes time.
         """
         if self._stops(name, motion):
-            epoch = await self._accepted(name, motion, None)
+            epoch = await self._accepted(name, motion, None, turn)
             return Ended(name, epoch, Reason.STOPPED)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Ended] = loop.create_future()
@@ -100,7 +102,7 @@ class Call:
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the pump must go on
 
-        epoch = await self._accepted(name, motion, on_end)
+        epoch = await self._accepted(name, motion, on_end, turn)
         try:
             if accepted is not None:
                 accepted(epoch)
@@ -173,7 +175,8 @@ class Call:
             cancelled.cancel()
         return ended.done()
 
-    async def _accepted(self, name: str, motion: Motion, on_end: Any) -> int:
+    async def _accepted(self, name: str, motion: Motion, on_end: Any,
+                        turn: int | None = None) -> int:
         """Command, waiting a moment for what may pass by itself; each try decides anew."""
         stops = self._stops(name, motion)
         if self.crowding and not stops:
@@ -182,7 +185,6 @@ class Call:
         # The gate's clock counts suspended time: what waited through a freeze is too old.
         clocks = (self.gate.now, loop.time)
         give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
-        turn: int | None = None
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
             if not stops:

@@ -183,7 +183,6 @@ class RobotService:
 
         C++ clients do so when they close. A move that it stops answers OK, as after Stop.
         """
-        # In this order: a move that was stopped is not cancelled any more.
         self._gate.stop_all()
         self._operations.cancel_others(call.operation)
         _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
