@@ -121,3 +121,14 @@ def test_a_move_of_the_joints_ends_the_goal(client: Client, robot: Robot) -> Non
     # In which order the arm hears of both is not known.
     order(client, 'stop')
     assert client.answer(joints)['ok']
+
+
+def test_a_pose_that_is_lost_on_the_way_ends_the_goal(client: Client, robot: Robot) -> None:
+    """The last pose that was measured is held: without one, its node would go on to the goal."""
+    move = going(client, robot)
+    since = time.monotonic()
+    robot.arm.send(publish=False)
+    hold = robot.arm.wait_told('a hold', lambda told: told.kind == 'pose', since)
+    robot.arm.send(publish=True)
+    assert hold.what['position'][0] < 0.45
+    assert not client.answer(move)['ok']

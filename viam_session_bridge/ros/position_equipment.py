@@ -14,7 +14,7 @@ from viam_session_bridge.ros.drivers.float_position import FloatPositionDriver
 from viam_session_bridge.ros.drivers.joint_state import JointStateDriver
 from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriver
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.pose_goal import PoseGoalDriver
+from viam_session_bridge.ros.drivers.pose_goal import OLDEST, PoseGoalDriver
 from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.hold import HoldSettings
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
@@ -56,9 +56,11 @@ class PositionEquipment:
         if isinstance(config, ArmConfig):
             self._senses[config.name] = self._senses_of(config)
             if config.pose_goal_topic:
+                pose = self._pose(config.name)
                 return PoseGoalDriver(
                     self._node, config.name, config.pose_goal_topic, driver,
-                    frame=config.pose_frame, measured=self._pose(config.name),
+                    frame=config.pose_frame, measured=pose,
+                    recent=functools.partial(pose.within, OLDEST),
                     clock=self._supervision.now, **common)
         return driver
 

@@ -63,8 +63,12 @@ class PoseFeedback:
 
     def __call__(self) -> PoseGoal | None:
         """Return the pose; None while it is unknown or stale."""
+        return self.within(self._patience)
+
+    def within(self, seconds: float) -> PoseGoal | None:
+        """Return the newest pose if it is younger than that (s), however stale it is."""
         newest = self._newest
-        if newest is None or self._clock() - newest[0] >= self._patience:
+        if newest is None or self._clock() - newest[0] >= seconds:
             return None
         return newest[1]
 

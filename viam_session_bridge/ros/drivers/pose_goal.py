@@ -22,6 +22,10 @@ from viam_session_bridge.ros.ports import Driver
 # The measured pose is followed for so long (s) after a stop began, and then held: see hold.
 FOLLOWING = 0.3
 
+# Where the tip was so long (s) ago is better than nothing, when its pose is lost on the way: who
+# pursues the goal would go on to its end. Longer ago, it may be a way that nobody expects.
+OLDEST = 5.0
+
 # A tip that is so near (m) to its goal has reached it.
 REACHED = 0.02
 
@@ -30,16 +34,18 @@ class PoseGoalDriver:
     """
     Publishes pose goals; leaves everything else to the driver of the joints.
 
-    measured: where the tip is, None while that is not known.
+    measured: where the tip is, None while that is not known; recent: where it was within OLDEST.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, joints: Driver, *, frame: str,
-                 measured: Callable[[], PoseGoal | None], clock: Callable[[], float],
+                 measured: Callable[[], PoseGoal | None],
+                 recent: Callable[[], PoseGoal | None], clock: Callable[[], float],
                  driver_node: str, on_appear: Callable[[], None]) -> None:
         self._node = node
         self._joints = joints
         self._frame = frame
         self._measured = measured
+        self._recent = recent
         self._clock = clock
         # The goal that may be pursued still; until something was sent, one of another process.
         self._goal: PoseGoal | None = None
@@ -98,7 +104,7 @@ class PoseGoalDriver:
         if epoch != self._epoch:
             self._epoch, self._began, self._held = epoch, now, None
         if self._held is None or now - self._began < FOLLOWING:
-            self._held = self._measured() or self._held
+            self._held = self._measured() or self._held or self._recent()
         if self._held is not None:
             self._publish(self._held)
 
