@@ -5,11 +5,13 @@ Runs the bridge on the versions that robots have: `make matrix`, one row a cell.
 
 Each cell is a virtual environment of its own with the named Python, rclpy, protobuf and grpcio
 really installed; the tests named below run in it. viam-sdk pins its protobuf, so the client
-programs of the system tests run in another environment (SDK_PYTHON). A cell whose Python is not on
-this machine is named as not run. Writes docs/versions.md.
+programs of the system tests run in another environment (SDK_PYTHON). A cell that could not be run
+has a row that says why. Writes docs/versions.md; the exit status is 0 when every cell was run and
+passed.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 import os
@@ -29,15 +31,26 @@ JAZZY = {'rclpy': '7.1.6', 'messages': '5.3.6', 'action-msgs': '2.0.3', 'std-srv
 RELEASES = {'kilted': KILTED, 'jazzy': JAZZY}
 SDK = 'viam-sdk==0.85.1'
 
-# What depends on the versions: the wire, presence, rclpy, and a real client that is killed.
-# Without viam-sdk in the cell, the comparisons with it skip and say so.
+# What depends on the versions: the wire, every service, presence, rclpy, and real clients, robots'
+# services and guards. Without viam-sdk in the cell, the comparisons with it skip and say so.
 TESTS = (
     'test/core/test_supervisor.py', 'test/test_gate.py', 'test/rpc/test_wire.py',
     'test/rpc/test_sessions_wire.py', 'test/rpc/test_contract.py', 'test/rpc/test_presence.py',
-    'test/rpc/test_sockets.py', 'test/rpc/test_reflection.py', 'test/ros/test_twist_driver.py',
-    'test/ros/test_stop_path.py', 'test/ros/test_parameters.py',
-    'test/system/test_client_ends.py', 'test/system/test_shutdown.py')
+    'test/rpc/test_sockets.py', 'test/rpc/test_reflection.py', 'test/rpc/test_robot_service.py',
+    'test/rpc/test_base_service.py', 'test/rpc/test_motor_service.py',
+    'test/rpc/test_arm_service.py', 'test/rpc/test_arm_stream.py',
+    'test/rpc/test_gantry_service.py', 'test/rpc/test_gripper_service.py',
+    'test/rpc/test_servo_service.py', 'test/rpc/test_switch_service.py',
+    'test/rpc/test_commands.py', 'test/ros/test_twist_driver.py', 'test/ros/test_stop_path.py',
+    'test/ros/test_parameters.py', 'test/system/test_client_ends.py',
+    'test/system/test_shutdown.py', 'test/system/test_stop_services.py',
+    'test/system/test_guard.py')
 
+# How long (s) the tests of a cell may take; they need a tenth of it.
+PATIENCE = 1500.0
+
+# What a row says of tests that all went well.
+GOOD = re.compile(r'\d+ passed(, \d+ skipped)?')
 
 # rclpy from PyPI sets these for itself and its children; a cell has libraries of its own.
 FOREIGN = frozenset({
@@ -109,47 +122,92 @@ def requirements_of(cell: Cell) -> list[str]:
         cell.protobuf, cell.grpcio, 'pyyaml', 'pytest', 'pytest-timeout', 'hypothesis']
 
 
+class NotRun(Exception):
+    """A cell could not be tested; the text says why."""
+
+
 def run(cell: Cell, work: Path, sdk_python: Path) -> dict[str, str]:
-    """Install and test one cell; returns its row of the table."""
-    row = {'ROS': cell.release, 'Python': cell.python}
+    """Install and test one cell; returns its row of the table, and keeps it in the folder work."""
+    row = {'ROS': cell.release, 'Python': cell.python, 'protobuf': cell.protobuf,
+           'grpcio': cell.grpcio, 'revision': revision()}
+    started = time.monotonic()
+    try:
+        inside = installed(cell, work)
+        row.update(versions(inside))
+        row['result'] = tested(inside, work / f'{cell.name}.log', sdk_python)
+    except NotRun as problem:
+        row['result'] = f'not run: {problem}'
+    # In the place of what an earlier run came to, also where nothing was run.
+    (work / f'{cell.name}.json').write_text(json.dumps(row))
+    print(f'{cell.name}: {row["result"]} ({time.monotonic() - started:.0f} s)', flush=True)
+    return row
+
+
+def revision() -> str:
+    """Return the commit that is tested."""
+    return subprocess.run(
+        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True,
+        text=True).stdout.strip() or 'unknown'
+
+
+def installed(cell: Cell, work: Path) -> Path:
+    """Return the Python of a cell's environment. Raises NotRun."""
     python = interpreter(cell.python)
     if python is None:
-        return {**row, 'protobuf': cell.protobuf, 'grpcio': cell.grpcio,
-                'result': f'not run: no Python {cell.python} here'}
+        raise NotRun(f'no Python {cell.python} here')
     try:
-        inside = environment(work / cell.name, python, *requirements_of(cell))
+        return environment(work / cell.name, python, *requirements_of(cell))
     except subprocess.CalledProcessError as problem:
-        return {**row, 'protobuf': cell.protobuf, 'grpcio': cell.grpcio,
-                'result': f'not run: cannot be installed ({problem})'}
-    versions = subprocess.run(
+        raise NotRun(
+            f'{problem.cmd[2]} failed with status {problem.returncode}') from problem
+
+
+def versions(inside: Path) -> dict[str, str]:
+    """Return what is really there. Raises NotRun."""
+    asked = subprocess.run(
         [str(inside), '-c', 'import sys, grpc, google.protobuf as p; '
          'print(sys.version.split()[0], p.__version__, grpc.__version__)'],
-        capture_output=True, text=True, check=True).stdout.split()
-    row.update(zip(('Python', 'protobuf', 'grpcio'), versions, strict=True))
-    started = time.monotonic()
-    log = work / f'{cell.name}.log'
-    revision = subprocess.run(
-        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True,
-        text=True).stdout.strip()
+        capture_output=True, text=True)
+    if asked.returncode:
+        raise NotRun((asked.stderr.strip() or 'no output').splitlines()[-1])
+    return dict(zip(('Python', 'protobuf', 'grpcio'), asked.stdout.split(), strict=True))
+
+
+def tested(inside: Path, log: Path, sdk_python: Path, tests: Sequence[str] = TESTS,
+           patience: float = PATIENCE) -> str:
+    """Run the tests, at most so long (s); returns what came of it."""
     variables = {
         **{name: value for name, value in os.environ.items() if name not in FOREIGN},
         'SDK_PYTHON': str(sdk_python), 'PYTHONPATH': str(ROOT)}
     with log.open('w') as output:
-        status = subprocess.run(
-            [str(inside), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *TESTS], cwd=ROOT,
-            env=variables, stdout=output, stderr=subprocess.STDOUT, timeout=1500).returncode
-    summary = re.findall(r'\d+ (?:passed|failed|skipped|error)', log.read_text())
-    row['result'] = ', '.join(summary) or f'no result, exit status {status}'
-    row['revision'] = revision or 'unknown'
-    (work / f'{cell.name}.json').write_text(json.dumps(row))
-    print(f'{cell.name}: {row["result"]} ({time.monotonic() - started:.0f} s; {log})', flush=True)
-    return row
+        try:
+            status = subprocess.run(
+                [str(inside), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *tests], cwd=ROOT,
+                env=variables, stdout=output, stderr=subprocess.STDOUT,
+                timeout=patience).returncode
+        except subprocess.TimeoutExpired:
+            return f'failed: not done after {patience:g} s'
+    return outcome(log.read_text(), status)
 
 
-def newest(cell: Cell, work: Path) -> dict[str, str] | None:
-    """Return what the newest run of a cell came to, if there was one."""
+def outcome(text: str, status: int) -> str:
+    """Return what pytest's output and exit status say; only GOOD is good."""
+    # The last line that counts: what tests print may look like one.
+    counts = [found for line in text.splitlines()
+              if (found := re.findall(r'\d+ (?:passed|failed|skipped|errors?)\b', line))
+              and ' in ' in line]
+    said = ', '.join(sorted(counts[-1], key=lambda one: one.split()[1])) if counts else 'no result'
+    return said if status == 0 else f'{said}, exit status {status}'
+
+
+def newest(cell: Cell, work: Path) -> dict[str, str]:
+    """Return what the newest run of a cell came to."""
     kept = work / f'{cell.name}.json'
-    return json.loads(kept.read_text()) if kept.is_file() else None
+    if kept.is_file():
+        row: dict[str, str] = json.loads(kept.read_text())
+        return row
+    return {'ROS': cell.release, 'Python': cell.python, 'protobuf': cell.protobuf,
+            'grpcio': cell.grpcio, 'result': 'not run: left out'}
 
 
 def document(rows: list[dict[str, str]]) -> str:
@@ -159,9 +217,10 @@ def document(rows: list[dict[str, str]]) -> str:
     lines += ['| ' + ' | '.join(row.get(column, '') for column in columns) + ' |' for row in rows]
     return f"""# Versions that were tested
 
-Made by `make matrix` (tools/matrix.py); each row was really installed and run. The clients are
-real programs of {SDK} in an environment of their own. Skipped are the comparisons with viam-sdk's
-descriptors, which need it in the same environment; `make test` runs them.
+Made by `make matrix` (tools/matrix.py); each row was really installed and run, or says why not.
+The clients are real programs of {SDK} in an environment of their own. Skipped are the
+comparisons with viam-sdk's descriptors, which need it in the same environment; `make test` runs
+them.
 
 """ + '\n'.join(lines) + '\n'
 
@@ -177,10 +236,10 @@ def main() -> int:
     sdk_python = environment(options.work / 'sdk', sys.executable, SDK)
     rows = [run(cell, options.work, sdk_python) for cell in CELLS
             if not options.only or options.only in cell.name]
-    text = document([row for cell in CELLS if (row := newest(cell, options.work))])
+    text = document([newest(cell, options.work) for cell in CELLS])
     print(text)
     DOCUMENT.write_text(text)
-    return int(any('failed' in row['result'] or 'passed' not in row['result'] for row in rows))
+    return int(not rows or not all(GOOD.fullmatch(row['result']) for row in rows))
 
 
 if __name__ == '__main__':

@@ -88,6 +88,8 @@ def usable(client: Client, component: str, name: str, method: str, arguments: An
     """Try a call; tells whether it worked, the service behind it included."""
     answer = client.ask(
         'call', component=component, name=name, method=method, arguments=arguments)
+    # For the report of a failure.
+    print(name, answer)
     value = answer.get('value')
     return answer['ok'] and (not isinstance(value, dict) or bool(value['success']))
 
