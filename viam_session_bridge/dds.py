@@ -20,8 +20,9 @@ from rclpy.utilities import get_rmw_implementation_identifier
 PROFILES = Path(__file__).resolve().parent / 'dds_profiles'
 
 _TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
-# The name of Fast DDS 3, and that of 2.
-_FILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+# The name since Fast DDS 3, and the one before.
+_FILE, _OLD_FILE = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
+_OLD_LIBRARY = 'libfastrtps.so'
 _FILES_BESIDE = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
 _RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 _LOCALHOST_ONLY = 'ROS_LOCALHOST_ONLY'
@@ -43,7 +44,9 @@ def settle() -> bool:
     Tells whether it is to be confined to this machine: then check_confined must be called when the
     first node is there.
     """
-    changes = choose(os.environ, get_rmw_implementation_identifier(), Path.cwd())
+    rmw = get_rmw_implementation_identifier()
+    old = _OLD_LIBRARY in Path('/proc/self/maps').read_text(encoding='utf-8', errors='replace')
+    changes = choose(os.environ, rmw, Path.cwd(), _OLD_FILE if old else _FILE)
     for name, value in changes.items():
         if value is None:
             os.environ.pop(name, None)
@@ -52,13 +55,15 @@ def settle() -> bool:
     return changes.get(_RANGE) is not None
 
 
-def choose(environment: Mapping[str, str], rmw: str, folder: Path) -> dict[str, str | None]:
+def choose(environment: Mapping[str, str], rmw: str, folder: Path,
+           file: str = _FILE) -> dict[str, str | None]:
     """
     Return what has to change in an environment; None for what has to go.
 
-    rmw: identifier of the middleware. folder: where the process runs.
+    rmw: identifier of the middleware. folder: where the process runs. file: the variable that
+    names a file of profiles.
     """
-    chosen = (_TRANSPORTS, *_FILES)
+    chosen = (_TRANSPORTS, _FILE, _OLD_FILE)
     if rmw not in _FAST_DDS or any(environment.get(name) for name in chosen) or any(
             (folder / name).exists() for name in _FILES_BESIDE):
         return {}
@@ -66,10 +71,11 @@ def choose(environment: Mapping[str, str], rmw: str, folder: Path) -> dict[str, 
         return {_TRANSPORTS: 'UDPv4'}
     only = environment.get(_LOCALHOST_ONLY, '') == '1'
     if not only and environment.get(_RANGE, '').upper() != 'LOCALHOST':
-        return {_TRANSPORTS: 'UDPv4', **_files('subnet')}
+        return {_TRANSPORTS: 'UDPv4', file: str(PROFILES / 'subnet.xml')}
     # For this range rmw_fastrtps adds shared memory whatever is configured. So the profile says
     # what LOCALHOST means, and rmw_fastrtps is told to leave it at that.
-    return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT', **_files('localhost')}
+    return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT', 
+            file: str(PROFILES / 'localhost.xml')}
 
 
 def check_confined() -> None:
@@ -78,7 +84,7 @@ def check_confined() -> None:
     if wide:
         raise HeardElsewhere(
             f'{_RANGE} is LOCALHOST, but sockets of this process listen beyond this machine '
-            f'({", ".join(wide)}); name a profiles file of your own in {_FILES[0]}')
+            f'({", ".join(wide)}); name a profiles file of your own in {_FILE}')
 
 
 def _udp_sockets() -> Iterator[str]:
@@ -93,7 +99,3 @@ def _udp_sockets() -> Iterator[str]:
             text = Path(f'/proc/self/net/{table}').read_text(encoding='ascii')
             rows = [line.split() for line in text.splitlines()[1:]]
             yield from (row[1] for row in rows if f'socket:[{row[9]}]' in own)
-
-
-def _files(name: str) -> dict[str, str]:
-    return dict.fromkeys(_FILES, str(PROFILES / f'{name}.xml'))

@@ -86,10 +86,12 @@ def client_frozen_with_calls_under_way(trial: Trial) -> None:
     delivered = line.deliver()
     trial.demand_rest(delivered, 0.0, watch=0.5)
     thawed = client.signal(signal.SIGCONT)
-    answers = [client.answer(number) for number in (*calls, under)]
+    # Not all answers reach the program: the SDK's own event loop may deadlock when the session of
+    # several calls is dead at once.
+    trial.demand_rest(thawed, 0.0, watch=2.0)
+    answers = [client.answer(number) for number in (*calls, under) if client.answered(number)]
     executed = [answer for answer in answers if answer['ok']]
     trial.expect(not executed, f'{len(executed)} calls of a dead session were executed')
-    trial.demand_rest(thawed, 0.0, watch=0.3)
 
 
 @kind(FROZEN, 'The network delivers nothing for longer than the window, then all at once',
