@@ -74,7 +74,7 @@ def choose(environment: Mapping[str, str], rmw: str, folder: Path,
         return {_TRANSPORTS: 'UDPv4', file: str(PROFILES / 'subnet.xml')}
     # For this range rmw_fastrtps adds shared memory whatever is configured. So the profile says
     # what LOCALHOST means, and rmw_fastrtps is told to leave it at that.
-    return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT', 
+    return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT',
             file: str(PROFILES / 'localhost.xml')}
 
 

@@ -3,8 +3,9 @@
 """
 Deliberate breakages of the product, each of which some kind of fault must catch.
 
-They replace methods of the real parts in the bridge's own process (broken_bridge.py), so that the
-product needs no switch for them. One that no longer fits the product fails when it is applied.
+They replace methods of the real parts in the own process of the bridge (broken_bridge.py) or the
+guard (broken_guard.py), so that the product needs no switch for them. One that no longer fits the
+product fails when it is applied.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import time
 from typing import Any
 
 PULSE_PERIOD = 0.05  # s
+LATE_PULSE = 0.5  # s
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Breakage:
     One breakage: what is broken, the kind that must catch it, and how it is done.
 
     guard: False for a scene without a guard. needs_guard: means nothing in a version without one.
+    of_guard: it is the guard that is broken, not the bridge.
     """
 
     name: str
@@ -32,17 +35,23 @@ class Breakage:
     apply: Callable[[], None]
     guard: bool
     needs_guard: bool
+    of_guard: bool
+
+    def break_process(self, *, guard: bool) -> None:
+        """Apply it to this process, if that is the one to break: a guard, or else a bridge."""
+        if guard is self.of_guard:
+            self.apply()
 
 
 BREAKAGES: dict[str, Breakage] = {}
 
 
 def breakage(text: str, caught_by: str, *, guard: bool = True, needs_guard: bool = False,
-             ) -> Callable[[Callable[[], None]], Callable[[], None]]:
+             of_guard: bool = False) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Register a function that breaks the product."""
     def register(apply: Callable[[], None]) -> Callable[[], None]:
         BREAKAGES[apply.__name__] = Breakage(
-            apply.__name__, text, caught_by, apply, guard, needs_guard)
+            apply.__name__, text, caught_by, apply, guard, needs_guard, of_guard)
         return apply
     return register
 
@@ -67,6 +76,47 @@ def guard_not_required() -> None:
     cover = _part('core.standing', 'Standing')
     _replace(cover, 'admit', lambda old: lambda self, name, now: None)
     _replace(cover, 'covered', lambda old: lambda self, name, now: True)
+
+
+@breakage('motion goes out before the guard has heard of it', 'bridge_killed_at_once',
+          needs_guard=True)
+def pulse_after_motion() -> None:
+    standing = _part('core.standing', 'Standing')
+    _replace(standing, 'covered', lambda old: lambda self, name, now: True)
+    since: dict[str, float] = {}
+
+    def make(pulse: Any) -> Any:
+        def late(self: Any, standing: Any, now: float, *others: Any) -> Any:
+            for name in set(since) - set(standing):
+                del since[name]
+            return pulse(self, {
+                name: epoch for name, epoch in standing.items()
+                if now - since.setdefault(name, now) > LATE_PULSE}, now, *others)
+        return late
+    _replace(standing, 'pulse', make)
+
+
+@breakage('a guard stops everything, also what a joystick moves',
+          'bridge_killed_beside_a_joystick', needs_guard=True, of_guard=True)
+def guard_stops_idle() -> None:
+    sentry = _part('core.sentry', 'Sentry')
+    silent = _part('core.states', 'Reason').BRIDGE_SILENT
+
+    def make(carry_out: Any) -> Any:
+        def stop_all(self: Any, verdict: Any, now: float) -> None:
+            carry_out(self, verdict, now)
+            for name in self._actuators:
+                self.stop(name, now, silent)
+        return stop_all
+    _replace(sentry, '_carry_out', make)
+
+
+@breakage('a guard that was frozen takes its own silence for that of the bridge', 'guard_hiccup',
+          needs_guard=True, of_guard=True)
+def guard_without_grace() -> None:
+    watch = _part('core.watch', 'Watch')
+    _replace(watch, '_notice_own_delay', lambda old: lambda self, now: None)
+    _replace(watch, '_heard_out', lambda old: lambda self, bridge, now: True)
 
 
 @breakage('pulses come from a thread of their own and outlive a stuck stop loop',

@@ -32,6 +32,7 @@ class Sickness:
 
     def __init__(self) -> None:
         self._gates: list[Gate] = []
+        self._kept: list[bytearray] = []
         make_gate = main.make_gate
 
         def keep(*arguments: Any, **options: Any) -> Gate:
@@ -54,6 +55,15 @@ class Sickness:
             threading.Event().wait()
         TwistDriver.send = TwistDriver.stop = block
 
+    def hoard(self) -> None:
+        """Keep all the memory that there is."""
+        size = 1 << 20
+        while size:
+            try:
+                self._kept.append(bytearray(size))
+            except MemoryError:
+                size //= 2
+
     def end_thread(self, name: str) -> None:
         """Raise SystemExit in the thread of that name."""
         ident = next(one.ident for one in threading.enumerate() if one.name == name)
@@ -70,6 +80,6 @@ def obey(sickness: Sickness) -> None:
 
 if __name__ == '__main__':
     if breakage := os.environ.get('FAULTS_BREAKAGE'):
-        breakages.BREAKAGES[breakage].apply()
+        breakages.BREAKAGES[breakage].break_process(guard=False)
     threading.Thread(target=obey, args=(Sickness(),), daemon=True).start()
     sys.exit(main.main())

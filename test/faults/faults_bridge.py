@@ -5,8 +5,8 @@
 import signal
 import time
 
-from kinds import AT_ONCE, BRIDGE_GONE, kind
-from profiles import SICK
+from kinds import AT_ONCE, BRIDGE_GONE, GUARD_GONE, kind
+from profiles import FULL_SPEED, SICK
 from trial import Trial
 
 JOYSTICK = 0.17  # m/s
@@ -36,9 +36,8 @@ def bridge_killed_in_a_move(trial: Trial) -> None:
       spoils=True)
 def bridge_killed_at_once(trial: Trial) -> None:
     client = trial.client()
-    # Before anybody has seen it move: the guard must have heard of the motion first.
-    client.begin('set_power', base='base', linear=1.0)
-    trial.pause(0.0, 0.05)
+    # With the very first word to the driver: the guard must have heard of the motion before.
+    trial.begin_to_drive(client, FULL_SPEED)
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
 
 
@@ -211,6 +210,15 @@ def guard_killed(trial: Trial) -> None:
     trial.demand_rest(at, AT_ONCE, watch=0.3)
 
 
+@kind(GUARD_GONE, 'SIGKILL to the guard; the client lives, and its motion ends all the same',
+      needs_guard=True, spoils=True, weight=2)
+def guard_lost(trial: Trial) -> None:
+    assert trial.scene.guard is not None
+    client = trial.client()
+    trial.drive(client)
+    trial.demand_rest(trial.scene.guard.kill(), GUARD_GONE, watch=0.5)
+
+
 @kind(AT_ONCE, 'SIGSTOP to the guard, then SIGKILL to the client; thawed, it stops nobody',
       needs_guard=True, weight=2)
 def guard_frozen(trial: Trial) -> None:
@@ -225,6 +233,19 @@ def guard_frozen(trial: Trial) -> None:
     speed = trial.drive(other)
     trial.demand_steady(speed, 1.0)
     trial.demand_rest(other.kill(), AT_ONCE)
+
+
+@kind(AT_ONCE, 'SIGSTOP to the guard for a moment: a client that drives is not disturbed',
+      needs_guard=True, weight=2)
+def guard_hiccup(trial: Trial) -> None:
+    assert trial.scene.guard is not None
+    client = trial.client()
+    speed = trial.drive(client)
+    trial.scene.guard.freeze()
+    trial.pause(0.4, 0.7)
+    trial.scene.guard.signal(signal.SIGCONT)
+    trial.demand_steady(speed, 1.0)
+    trial.demand_rest(client.kill(), AT_ONCE)
 
 
 @kind(AT_ONCE, 'a second bridge is started: it disturbs nobody and moves nothing',

@@ -7,7 +7,7 @@ import resource
 
 from kinds import AT_ONCE, BRIDGE_GONE, kind, SLACK
 from parts import Crowd
-from profiles import FULL_DISK, NO_CLOCK, PAUSED_CLOCK, Profile, WALL, WINDOW
+from profiles import FULL_DISK, NO_CLOCK, PAUSED_CLOCK, Profile, SICK, WALL, WINDOW
 from trial import Trial
 
 FROZEN = WINDOW + SLACK
@@ -112,7 +112,8 @@ def log_unread_and_bridge_killed(trial: Trial) -> None:
 def connections_flooded(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
-    trial.keep(Crowd(trial.scene.bridge.address, MORE_THAN_ALLOWED))
+    crowd = trial.keep(Crowd(trial.scene.bridge.address, MORE_THAN_ALLOWED))
+    trial.expect(crowd.closed(), 'no connection was one too many')
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
@@ -120,13 +121,15 @@ def connections_flooded(trial: Trial) -> None:
 def sessions_flooded(trial: Trial) -> None:
     client, stranger = trial.client(), trial.plain_client()
     trial.drive(client)
-    stranger.begin('start_sessions', count=MORE_THAN_ALLOWED)
-    trial.pause(0.1, 0.5)
+    refused = stranger.begin('start_sessions', count=MORE_THAN_ALLOWED)
+    if trial.random.random() < 0.5:
+        stranger.answer(refused)
     trial.demand_rest(client.kill(), AT_ONCE)
+    trial.expect(stranger.answer(refused)['value'] > 0, 'no session was one too many')
 
 
 @kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; the client dies',
-      spoils=True, needs_guard=True)
+      profile=SICK, spoils=True, needs_guard=True)
 def memory_exhausted(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -134,6 +137,7 @@ def memory_exhausted(trial: Trial) -> None:
     pages = int(Path(f'/proc/{pid}/statm').read_text().split()[0])
     limit = pages * resource.getpagesize() + SPARE_MEMORY
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+    trial.make_sick(do='hoard')
     client.begin('flood', base='base', speed=500.0)
     trial.pause(0.1, 0.5)
     trial.demand_rest(client.kill(), BRIDGE_GONE, watch=0.3)

@@ -15,6 +15,7 @@ Act = Callable[[Trial], None]
 AT_ONCE = 0.2  # a client that is gone; a partition that has healed
 SLACK = 0.1  # beyond a window
 BRIDGE_GONE = 0.5
+GUARD_GONE = 1.2  # four patiences, and a look
 DRIVER_BACK = 0.5
 
 

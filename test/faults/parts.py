@@ -15,6 +15,7 @@ from itertools import count
 import os
 from pathlib import Path
 import re
+import select
 import socket
 import threading
 import time
@@ -190,14 +191,22 @@ class SickBridge(FaultyBridge):
 class Guard(Program):
     """The real guard."""
 
+    program: Sequence[str] = ('-m', 'viam_session_bridge.guard')
+
     def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         super().__init__(
-            '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={namespace}',
-            '--params-file', file, prefix=prefix)
+            *self.program, '--ros-args', '-r', f'__ns:={namespace}', '--params-file', file,
+            prefix=prefix)
 
     def wait_ready(self) -> None:
         """Wait until it watches."""
         self.wait_logged('guarding ')
+
+
+class BrokenGuard(Guard):
+    """The real guard with a deliberate breakage, if that is one of the guard."""
+
+    program = (str(HERE / 'broken_guard.py'),)
 
 
 class FaultyClient(Client):
@@ -243,6 +252,13 @@ class Crowd:
             connection = socket.create_connection((host, int(port)), PATIENCE)
             connection.sendall(self._HELLO)
             self._sockets.append(connection)
+
+    def closed(self) -> bool:
+        """Wait until the other side has closed one of them; tells whether it did."""
+        watch = select.poll()
+        for connection in self._sockets:
+            watch.register(connection, select.POLLRDHUP)
+        return bool(watch.poll(PATIENCE * 1e3))
 
     def close(self) -> None:
         """Close them all."""

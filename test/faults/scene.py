@@ -18,6 +18,7 @@ import yaml
 
 from network import Network
 from parts import (
+    BrokenGuard,
     FaultyBridge,
     Guard,
     HERE,
@@ -127,7 +128,8 @@ class Scene:
         return self._keep(kind(self.namespace, self._file(), self._product_prefix()))
 
     def _guard(self) -> Guard:
-        return self._keep(Guard(self.namespace, self._file(), self._product_prefix()))
+        kind = BrokenGuard if self._breakage else Guard
+        return self._keep(kind(self.namespace, self._file(), self._product_prefix()))
 
     def _file(self) -> Path:
         file = self._folder / 'parameters.yaml'

@@ -4,16 +4,16 @@
 Proves that the suite can fail: every deliberate breakage must be caught by its kind of fault.
 
 A breakage is caught when its fault shows unsafe time or an answer that must not be, not when the
-fault could merely not be made.
+fault could merely not be made; and when the whole product passes the same kind of fault.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from breakages import Breakage, BREAKAGES
 from draw import Drawn
-from kinds import KINDS
+from kinds import Kind, KINDS
 from parts import guard_exists
 from profiles import VARIANTS
 from stage import Stage
@@ -42,21 +42,29 @@ class Proof:
 
 
 def prove(folder: Path, domains: Iterator[int], names: Iterable[str], seed: int,
-          ) -> Iterator[Proof]:
-    """Yield the outcome of each breakage."""
+          sound: Set[str] = frozenset()) -> Iterator[Proof]:
+    """
+    Yield the outcome of each breakage.
+
+    sound: the kinds that the whole product is known to pass; others it has to pass here first.
+    """
     for number, name in enumerate(names):
         place = folder / name
         place.mkdir()
-        yield _prove(place, domains, BREAKAGES[name], seed + number * TRIES)
+        yield _prove(place, domains, BREAKAGES[name], seed + number * TRIES, sound)
 
 
-def _prove(folder: Path, domains: Iterator[int], breakage: Breakage, seed: int) -> Proof:
+def _prove(folder: Path, domains: Iterator[int], breakage: Breakage, seed: int,
+           sound: Set[str]) -> Proof:
     kind = KINDS[breakage.caught_by]
     missing = kind.missing()
     if breakage.needs_guard and not guard_exists():
         missing = 'this version has no guard'
     if missing:
         return Proof(breakage.name, breakage.text, kind.name, False, not_shown=missing)
+    if kind.name not in sound and (by := _fails_whole(folder / 'whole', domains, kind, seed)):
+        return Proof(breakage.name, breakage.text, kind.name, False,
+                     f'because the whole product fails, too: {by}')
     stage = Stage(folder, domains, guard=guard_exists() and breakage.guard,
                   breakage=breakage.name)
     try:
@@ -68,6 +76,16 @@ def _prove(folder: Path, domains: Iterator[int], breakage: Breakage, seed: int) 
         stage.close()
     return Proof(breakage.name, breakage.text, kind.name, False,
                  '; '.join(result.problems), TRIES)
+
+
+def _fails_whole(folder: Path, domains: Iterator[int], kind: Kind, seed: int) -> str:
+    """Say what the product shows without a breakage; empty when it passes."""
+    folder.mkdir()
+    stage = Stage(folder, domains)
+    try:
+        return evidence(stage.play(Drawn(kind, seed, seed % len(VARIANTS))))
+    finally:
+        stage.close()
 
 
 def evidence(result: Result) -> str:

@@ -31,6 +31,10 @@ FRESH = 0.12
 DWELL = 0.3
 
 
+# A host that stood still for so long (s) is a reason for a bridge to stop everything: it does when
+# it has overslept by half of its guard's patience, and may have slept a while before.
+STALL = 0.1
+
 # A bridge that was asked to end, or must, has ended after so long (s): launch kills it then.
 EXIT_PATIENCE = 6.0
 
@@ -141,6 +145,16 @@ class Trial:
                     return speed
         raise CouldNotRun(f'{base} did not get to {speed:.3f} m/s: {answer}')
 
+    def begin_to_drive(self, client: Client, speed: float, base: str = 'base') -> None:
+        """Have a base driven ahead (m/s); returns once it has heard so, moving yet or not."""
+        for _ in range(ATTEMPTS):
+            order = client.begin('set_power', base=base, linear=speed / FULL_SPEED)
+            wait_until(lambda order=order: self._told(base, speed) or (
+                client.answered(order) and not client.answer(order)['ok']), 'the first command')
+            if self._told(base, speed):
+                return
+        raise CouldNotRun(f'no command was accepted: {client.answer(order)}')
+
     def move(self, client: Client) -> int:
         """Have the base make a MoveStraight of ten seconds; returns the number of the order."""
         for _ in range(ATTEMPTS):
@@ -203,6 +217,10 @@ class Trial:
         wait_until(lambda: self._told(base, speed), 'the other publisher is heard')
         return other
 
+    def _told(self, base: str, speed: float) -> bool:
+        return any(abs(sample.target - speed) < 1e-6
+                   for life in self.scene.recorder.lives(base, self.began) for sample in life)
+
     def make_sick(self, **order: Any) -> float:
         """Make the bridge sick (broken_bridge.py); returns when (s)."""
         at = time.monotonic()
@@ -242,10 +260,6 @@ class Trial:
         since = time.monotonic()
         self.scene.restart_robot(**{base: speed})
         return self.matched(base, since)
-
-    def _told(self, base: str, speed: float) -> bool:
-        return any(abs(sample.target - speed) < 1e-6
-                   for life in self.scene.recorder.lives(base, self.began) for sample in life)
 
     # ---- demands --------------------------------------------------------------------------------
 
@@ -319,8 +333,9 @@ class Trial:
             result.reaction = max(result.reaction or 0.0, judgement.reaction)
 
     def _host_stood_still(self, steady: Steady) -> bool:
-        """Tell whether the bridge was right to stop a motion: the host stalled in it."""
-        return any(began < steady.until for began, _ in self._stalls.since(steady.since))
+        """Tell whether the bridge was right to stop a motion: the host stalled in it, for long."""
+        return any(began < steady.until and ended - began >= STALL
+                   for began, ended in self._stalls.since(steady.since))
 
     def _recorded(self, base: str, since: float, until: float) -> list[list[Sample]]:
         robot, recorder = self.scene.robot, self.scene.recorder

@@ -49,14 +49,16 @@ class PlainClient:
         """Stop a base."""
         self._call('viam.component.base.v1.BaseService/Stop', StopRequest(name=base), StopResponse)
 
-    def start_sessions(self, count: int) -> None:
-        """Start many sessions and use none of them."""
+    def start_sessions(self, count: int) -> int:
+        """Start many sessions and use none of them; returns how many were refused."""
+        refused = 0
         for _ in range(count):
             try:
                 self._call('viam.robot.v1.RobotService/StartSession', StartSessionRequest(),
                            StartSessionResponse)
             except grpc.RpcError:
-                pass  # there are too many already
+                refused += 1  # there are too many already
+        return refused
 
     def _call(self, method: str, request: Any, reply: Any) -> Any:
         return self._channel.unary_unary(
@@ -71,11 +73,11 @@ def main() -> None:
         order = json.loads(line)
         number, name = order.pop('id'), order.pop('do')
         try:
-            getattr(client, name)(**order)
+            value = getattr(client, name)(**order)
         except grpc.RpcError as problem:
             say(id=number, ok=False, code=problem.code().name, text=problem.details())
         else:
-            say(id=number, ok=True, value=None)
+            say(id=number, ok=True, value=value)
     os._exit(0)
 
 

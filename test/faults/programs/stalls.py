@@ -33,9 +33,9 @@ def watch(processor: int) -> None:
 
 
 def main() -> None:
+    print(json.dumps({'event': 'ready'}), flush=True)
     for processor in os.sched_getaffinity(0):
         threading.Thread(target=watch, args=(processor,), daemon=True).start()
-    print(json.dumps({'event': 'ready'}), flush=True)
     sys.stdin.read()
     os._exit(0)
 
