@@ -63,8 +63,8 @@ bench:
 	@$(BOOTSTRAP) test
 	@$(RUN) bench/run.py $(ARGS)
 
-# BUILD_CLIENTS: the Go example may fetch its modules. The Go SDK takes many minutes to build and is
-# not built here: VIAM_GO_DRIVE names the program (see examples/go/drive/main.go).
+# BUILD_CLIENTS: the Go examples may fetch their modules. The Go SDK takes minutes to compile, the
+# first time; VIAM_GO_DRIVE may name a program that was built before (examples/go/drive/main.go).
 clients:
 	@$(BOOTSTRAP) test
 	@BUILD_CLIENTS=1 $(RUN) -m pytest test/clients $(ARGS)

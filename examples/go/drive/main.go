@@ -3,7 +3,7 @@
 
 // Drives a base ahead with the Viam Go SDK, again with every Enter; the end of the input stops it.
 //
-//	go mod tidy && go build -tags no_cgo -o /tmp/drive .
+//	CGO_ENABLED=0 go build -tags no_cgo -o /tmp/drive .
 //	/tmp/drive localhost:8080
 //
 // Kill this program while it drives: the robot stops at once. Freeze it (kill -STOP): the robot
