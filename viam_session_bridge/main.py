@@ -8,11 +8,11 @@ wrong configuration.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 import functools
 import gc
 import logging
 import logging.handlers
-import os
 import queue
 import sys
 import threading
@@ -39,9 +39,13 @@ from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
+    Hanging,
+    leave_at_once,
+    leave_by,
     LINGER,
     own_signals,
     SWITCH_INTERVAL,
+    within,
 )
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
@@ -63,6 +67,18 @@ from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
 # launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
 # the parts to go down.
 STOP_PATIENCE = 2.5
+
+# A call of the gate takes microseconds. One that has not come back after so long (s) never will.
+GATE_PATIENCE = 1.0
+
+# All parts together have gone down after so long (s), or one of them hangs.
+WAY_DOWN = 5.5
+
+# Where one hangs, the log is given so long (s) to say it.
+LAST_WORDS = 1.0
+
+# rclpy's own end may take so long (s).
+TEARDOWN = 3.0
 
 # The threads without which nothing is safe; see vitals.py.
 _PUMP, _EXECUTOR, _GRPC = 'the stop loop', 'the ROS executor', 'the gRPC loop'
@@ -160,15 +176,31 @@ class Bridge:
         self._leave.set()
 
     def _go_down(self) -> int:
+        """Stop everything and take the parts down; comes back whatever hangs meanwhile."""
+        if _PUMP not in self._stuck:
+            try:
+                # What made a part hang may hold the lock, too.
+                within(GATE_PATIENCE, self._gate.shut_down)
+                return within(WAY_DOWN, self._end_in_order)
+            except Exception as problem:
+                self._deaths.append(problem)
+                self._stuck.append('the way down')
+        # Nobody else is left who could tell the drivers.
+        self._pump.last_resort()
+        with suppress(Hanging):
+            within(LAST_WORDS, self._tell_why)
+        return EXIT_FAILED
+
+    def _tell_why(self) -> None:
         log = self._node.get_logger()
         for problem in self._deaths:
             log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
-        self._gate.shut_down()
-        if _PUMP in self._stuck:
-            # Nobody else is left who could tell the drivers; in a thread, because it may hang too.
-            last = threading.Thread(target=self._pump.last_resort, daemon=True)
-            last.start()
-            last.join(STOP_PATIENCE)
+        self._journal.close(timeout=0.3)
+
+    def _end_in_order(self) -> int:
+        log = self._node.get_logger()
+        for problem in self._deaths:
+            log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
         unrested = self._wait_for_rest()
         # What is not seen at rest by now is the guard's from here on.
         self._gate.say_goodbye()
@@ -185,7 +217,7 @@ class Bridge:
         """Wait, bounded, for every stop to be done; returns the resources not seen to rest."""
         end = self._gate.now() + STOP_PATIENCE
         open_states = (State.MOVING, State.STOPPING)
-        while self._gate.now() < end and self._pump.alive and _PUMP not in self._stuck:
+        while self._gate.now() < end and self._pump.alive:
             if not any(state in open_states for state in self._gate.states().values()):
                 break
             time.sleep(0.01)
@@ -224,9 +256,8 @@ def _main(argv: Sequence[str] | None) -> int:
             bridge = Bridge(node, config)
             status = bridge.run()
             if bridge.stuck:
-                # What hangs would keep an orderly end waiting for ever.
-                logging.shutdown()
-                os._exit(status)
+                leave_at_once(status)
+            leave_by(TEARDOWN, status or EXIT_FAILED)
             return status
     finally:
         node.destroy_node()

@@ -1,10 +1,17 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes of this package have in common: exit statuses and signals."""
+"""What the processes of this package have in common: how they end, and signals."""
 
 from collections.abc import Callable
+import os
 import signal
+import sys
+import threading
+import time
 from types import FrameType
+from typing import TypeVar
+
+_Result = TypeVar('_Result')
 
 EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
@@ -25,3 +32,54 @@ def own_signals(on_signal: Callable[[int, FrameType | None], None]) -> None:
         # Under nohup a closed terminal is meant to change nothing.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
+
+
+class Hanging(Exception):
+    """A call did not come back in time."""
+
+
+def within(patience: float, call: Callable[[], _Result]) -> _Result:
+    """
+    Return what a call returns, made in a thread of its own; raise what it raises.
+
+    Raises Hanging when it takes longer than that (s). It goes on, then, and may never end: a lock
+    may be held for ever, and whoever has to stop the robot must not wait for it.
+    """
+    results: list[_Result] = []
+    problems: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=run, name='within', daemon=True)
+    thread.start()
+    thread.join(patience)
+    if problems:
+        raise problems[0]
+    if not results:
+        raise Hanging(f'it did not come back within {patience:g} s')
+    return results[0]
+
+
+def leave_at_once(status: int) -> None:
+    """End the process as it stands: what hangs would keep an orderly end waiting for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            within(LINGER, stream.flush)
+        except (Hanging, OSError, ValueError):
+            pass
+    # The last words are on their way through the outlets.
+    time.sleep(LINGER)
+    os._exit(status)
+
+
+def leave_by(patience: float, status: int) -> None:
+    """End the process after so long (s) if it has not ended by itself: parts may hang in it."""
+    def wait() -> None:
+        time.sleep(patience)
+        os._exit(status)
+
+    threading.Thread(target=wait, name='leave by', daemon=True).start()

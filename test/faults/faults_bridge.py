@@ -12,6 +12,13 @@ from trial import Trial
 JOYSTICK = 0.17  # m/s
 
 
+def _demand_failure(trial: Trial, cause: str) -> None:
+    """Demand that the bridge ends, and says by its exit status that it failed."""
+    status = trial.exit_status()
+    trial.expect(status is not None and status > 0,
+                 f'{cause}, and the bridge ended with exit status {status}')
+
+
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge', needs_guard=True, spoils=True, quick=True, weight=3)
 def bridge_killed(trial: Trial) -> None:
     client = trial.client()
@@ -108,6 +115,7 @@ def bridge_deadlocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
     trial.demand_rest(trial.make_sick(do='lock'), BRIDGE_GONE, watch=0.5)
+    _demand_failure(trial, 'the lock was held')
 
 
 @kind(BRIDGE_GONE, 'a call of a driver never returns', profile=SICK, needs_guard=True, spoils=True)
@@ -115,6 +123,7 @@ def bridge_driver_blocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
     trial.demand_rest(trial.make_sick(do='block_driver'), BRIDGE_GONE, watch=0.5)
+    _demand_failure(trial, 'a driver hung')
 
 
 @kind(BRIDGE_GONE, 'a vital thread of the bridge ends: it stops the robot and ends with an error',
@@ -125,9 +134,7 @@ def bridge_thread_ended(trial: Trial) -> None:
     thread = trial.random.choice(['pump', 'ros-executor', 'grpc'])
     at = trial.make_sick(do='end_thread', name=thread)
     trial.demand_rest(at, BRIDGE_GONE)
-    status = trial.exit_status()
-    trial.expect(status is not None and status > 0,
-                 f'{thread} ended, and the bridge with exit status {status}')
+    _demand_failure(trial, f'{thread} ended')
 
 
 @kind(BRIDGE_GONE, 'SIGTERM, SIGINT or SIGHUP to the bridge', spoils=True, quick=True, weight=2)

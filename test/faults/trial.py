@@ -35,8 +35,9 @@ DWELL = 0.3
 # it has overslept by half of its guard's patience, and may have slept a while before.
 STALL = 0.1
 
-# A bridge that was asked to end, or must, has ended after so long (s): launch kills it then.
-EXIT_PATIENCE = 6.0
+# A bridge that was asked to end, or must, has ended after so long (s): one that hangs is given 5 s
+# to come back, and takes some more to tell its drivers.
+EXIT_PATIENCE = 9.0
 
 
 class Ending:

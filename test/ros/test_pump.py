@@ -337,6 +337,27 @@ def test_a_report_that_raises_is_a_death_and_not_a_silence(
     assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
 
 
+def test_a_driver_that_hangs_does_not_stand_before_the_others_at_the_last(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What made the loop hang may be the very first driver."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
+    release = threading.Event()
+    rig.drivers['a'].fault = release.wait
+    rig.pump.last_resort()
+    release.set()
+    for name in ('b', 'c'):
+        assert rig.of(name).count(None) >= 3
+
+
+def test_the_last_resort_stops_what_concerns_it(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guard must not stop what its bridge has never moved."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    Pump(rig.gate, rig.drivers, lambda *_: None, rig.deaths.append,
+         concern=lambda: {'b'}).last_resort()
+    assert {name for name, _, _ in rig.told} == {'b'}
+
+
 # ---- the pulse ----------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 """No half-dead bridge: when one of its parts hangs, it stops the robot and ends with a failure."""
 
 from pathlib import Path
+import signal
 import time
 
 import pytest
@@ -41,6 +42,30 @@ def test_a_stop_loop_that_hangs(programs: Programs) -> None:
     client.do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), at)
     check_end(bridge, driver, 'the stop loop', at)
+
+
+def test_a_lock_that_is_never_given_back(programs: Programs) -> None:
+    """Nothing can be decided any more: the drivers are told around it, and the process ends."""
+    bridge, driver, client = wedged(programs, 'lock')
+    at = time.monotonic()
+    client.do('set_power', base='base', linear=1.0)
+    driver.wait_motion(bridge.topic(), at)
+    # Every part waits for it; which one is missed first says nothing.
+    check_end(bridge, driver, '(loop|executor)', at)
+
+
+def test_a_lock_that_is_never_given_back_and_a_signal(programs: Programs) -> None:
+    """Who is asked to end before it has noticed ends all the same, and stops the robot first."""
+    bridge, driver, client = wedged(programs, 'lock')
+    at = time.monotonic()
+    client.do('set_power', base='base', linear=1.0)
+    driver.wait_motion(bridge.topic(), at)
+    driver.wait_silence(bridge.topic(), 0.3)
+    bridge.signal(signal.SIGTERM)
+    assert bridge.process.wait(PATIENCE) == 1
+    bridge.wait_logged('a vital part failed: Hanging')
+    zeros = driver.heard(bridge.topic(), driver.wait_zero(bridge.topic(), at).at)
+    assert len(zeros) >= 3 and all(one.is_zero for one in zeros)
 
 
 def test_a_grpc_loop_that_hangs(programs: Programs) -> None:

@@ -8,7 +8,7 @@ queue for it to wait in. It never waits for a driver and never writes a log: a s
 delay a stop.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 import ctypes
 import functools
 import math
@@ -55,6 +55,8 @@ class Pump:
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
     in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
     than stale_after (s) ago is not told; so late a pass must be a stall to whom decides.
+    concern: the resources that the last resort stops, all by default; asked while anything may
+    hang, so it must wait for nothing.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
@@ -64,11 +66,13 @@ class Pump:
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = math.inf,
                  tell: Callable[[Outputs], None] = lambda outputs: None,
-                 stale_after: float = math.inf) -> None:
+                 stale_after: float = math.inf,
+                 concern: Callable[[], Collection[str]] | None = None) -> None:
         self._supervision = supervision
         self._shared = shared
         self._tell = tell
         self._stale_after = stale_after
+        self._concern = concern
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
@@ -173,14 +177,31 @@ class Pump:
             faults.update(dict.fromkeys(shared.resources, fault))
 
     def last_resort(self) -> None:
-        """Tell every driver to stop, again and again for a second, whatever was decided."""
+        """
+        Tell drivers to stop, again and again for a second, whatever was decided.
+
+        Each in a thread of its own: one that hangs, or waits for a lock that nobody gives back,
+        must not stand before the others. Comes back in any case.
+        """
         end = time.monotonic() + LAST_RESORT_HOLD
-        while time.monotonic() < end:
-            for driver in self._drivers.values():
-                _attempt(functools.partial(driver.stop, LAST_RESORT_EPOCH))
-            for shared in self._shared:
-                _attempt(shared.flush)
-            time.sleep(LAST_RESORT_PERIOD)
+        names = set(self._drivers if self._concern is None else self._concern())
+        acts: list[Callable[[], None]] = [
+            functools.partial(driver.stop, LAST_RESORT_EPOCH)
+            for name, driver in self._drivers.items() if name in names]
+        acts += [shared.flush for shared in self._shared if not names.isdisjoint(shared.resources)]
+        threads = [threading.Thread(target=_insist, args=(act, end), daemon=True) for act in acts]
+        for thread, act in zip(threads, acts, strict=True):
+            try:
+                thread.start()
+            except RuntimeError:  # no memory for another thread
+                _attempt(act)
+        time.sleep(max(0.0, end + LAST_RESORT_PERIOD - time.monotonic()))
+
+
+def _insist(act: Callable[[], None], end: float) -> None:
+    while time.monotonic() < end:
+        _attempt(act)
+        time.sleep(LAST_RESORT_PERIOD)
 
 
 def _sharpen_timer() -> None:

@@ -4,7 +4,8 @@
 The bridge, with one of its parts made to hang: a bug, played where one might be.
 
 The first argument says which; it hangs at the second output, the first odometry message, or the
-first call of IsMoving.
+first call of IsMoving. `lock`: the lock of all decisions is never given back after the second
+output.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 from viam_session_bridge import main
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
+from viam_session_bridge.ros.pump import Pump
 from viam_session_bridge.rpc.base_service import BaseService
 
 FOR_EVER = 3600.0
@@ -35,6 +37,20 @@ def hang_after(calls: int, target: Any, method: str) -> None:
     setattr(target, method, hanging)
 
 
+def hold_lock() -> None:
+    """Take the lock after the second output, and never give it back."""
+    tell = Pump._drive
+
+    def drive(self: Pump, *arguments: Any) -> None:
+        tell(self, *arguments)
+        if len(told) == 2:
+            self._supervision._lock.acquire()
+        told.append(arguments)
+
+    told: list[Any] = []
+    Pump._drive = drive
+
+
 PARTS: dict[str, tuple[int, Any, str]] = {
     'pump': (1, TwistDriver, 'send'),
     'executor': (0, OdometryFeedback, '_on_odometry'),
@@ -42,5 +58,9 @@ PARTS: dict[str, tuple[int, Any, str]] = {
 }
 
 if __name__ == '__main__':
-    hang_after(*PARTS[sys.argv.pop(1)])
+    part = sys.argv.pop(1)
+    if part == 'lock':
+        hold_lock()
+    else:
+        hang_after(*PARTS[part])
     sys.exit(main.main())
