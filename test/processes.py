@@ -386,9 +386,10 @@ class Guard(Program):
     """The guard of a bridge, with the same file and the same arguments."""
 
     def __init__(self, bridge: Bridge, *, file: Path | None = None,
-                 prefix: Sequence[str] = ()) -> None:
+                 prefix: Sequence[str] = (),
+                 program: Sequence[str | Path] = ('-m', 'viam_session_bridge.guard')) -> None:
         super().__init__(
-            '-m', 'viam_session_bridge.guard', '--ros-args', '-r', f'__ns:={bridge.namespace}',
+            *program, '--ros-args', '-r', f'__ns:={bridge.namespace}',
             '--params-file', file or bridge.file, *bridge.arguments, prefix=prefix)
 
     def wait_ready(self) -> None:

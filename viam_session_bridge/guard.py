@@ -9,10 +9,10 @@ something failed or a stop of its own was not confirmed, 2 for a wrong configura
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 import functools
 import gc
-import os
 import sys
 import threading
 import time
@@ -36,9 +36,13 @@ from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
+    Hanging,
+    leave_at_once,
+    leave_by,
     LINGER,
     own_signals,
     SWITCH_INTERVAL,
+    within,
 )
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal
@@ -58,9 +62,19 @@ from viam_session_bridge.vitals import BEAT_PERIOD, Vitals
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
-# launch follows SIGINT with SIGTERM after 5 s. So long (s) the guard outlives the signal, for a
-# bridge that has got the same one and needs 3 s at most, and for its own stops.
-OUTLIVING = 4.0
+# launch follows SIGINT with SIGTERM after 5 s, and with SIGKILL 5 s later. So long (s) the guard
+# outlives the first of them, for a bridge that has got the same one, and for its own stops.
+OUTLIVING = 8.5
+
+# A stop that is not done so long (s) after the signal is not confirmed: what is left of the time
+# is for its escalations.
+LAST_CHANCE = 4.5
+
+# All parts together have gone down so much (s) later, or one of them hangs.
+WAY_DOWN = 1.0
+
+# rclpy's own end may take so long (s).
+TEARDOWN = 1.0
 
 # The threads without which it guards nothing; see vitals.py. A bridge notices by itself when the
 # echoes cease.
@@ -96,6 +110,16 @@ class GuardGate(Gate):
         with self._lock:
             return self._sentry.rests()
 
+    def hurry(self, until: float) -> None:
+        """Have every stop done by that instant (s), or it has failed: the guard is about to go."""
+        with self._lock:
+            self._sentry.hurry(until, self.now())
+            self._wake_locked()
+
+    def concern(self) -> frozenset[str]:
+        """Return what this guard has to stop if it cannot decide any more; takes no lock."""
+        return self._sentry.concern
+
     def troubles(self) -> dict[str, str]:
         """Return nothing: what is wrong with a bridge is the bridge's to tell."""
         return {}
@@ -128,12 +152,12 @@ class Guard:
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         ros = BridgeNode(
             node, self._gate, replace(config, estop=EmergencyConfig()),
-            lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
+            lambda: self._journal.faulty, self._beat_of(_EXECUTOR), emergency=False)
         self._drivers = ros.drivers
         port = GuardPort(node, around.names.__getitem__, self._hear, self._gate.drained)
         self._pump = Pump(
             self._gate, ros.drivers, self._journal.report, self._died, ros.shared,
-            self._beat_of(_PUMP), BEAT_PERIOD, port.tell)
+            self._beat_of(_PUMP), BEAT_PERIOD, port.tell, concern=self._gate.concern)
         self._executor = ExecutorThread(node, self._died)
 
     def run(self) -> int:
@@ -172,18 +196,39 @@ class Guard:
         self._leave.set()
 
     def _go_down(self) -> int:
+        """See to it that everything rests and take the parts down; comes back in any case."""
+        if _PUMP not in self.stuck:
+            try:
+                return within(OUTLIVING + WAY_DOWN, self._end_in_order)
+            except Exception as problem:
+                self._deaths.append(problem)
+                self.stuck.append('the way down')
+        # Nobody else is left who could tell the drivers.
+        self._pump.last_resort()
+        with suppress(Hanging):
+            within(WAY_DOWN, self._tell_why)
+        return EXIT_FAILED
+
+    def _tell_why(self) -> None:
         log = self._node.get_logger()
         for problem in self._deaths:
             log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
-        end = self._gate.now() + OUTLIVING
-        while (self._gate.now() < end and self._pump.alive and not self._deaths
+        self._journal.close(timeout=0.3)
+
+    def _end_in_order(self) -> int:
+        log = self._node.get_logger()
+        for problem in self._deaths:
+            log.fatal(f'a vital part failed: {type(problem).__name__}: {problem}')
+        began = self._gate.now()
+        self._gate.hurry(began + LAST_CHANCE)
+        while (self._gate.now() < began + OUTLIVING and self._pump.alive
                and not self._gate.rests()):
             time.sleep(0.01)
         unrested = [name for name, state in self._gate.states().items() if state is not State.IDLE]
         self._pump.stop(timeout=0.3)
         time.sleep(LINGER)
         self._journal.close(timeout=0.3)
-        self._executor.stop(timeout=0.3)
+        self._executor.stop(timeout=0.1)
         if unrested:
             log.error('left without seeing rest: ' + ', '.join(unrested))
         return EXIT_FAILED if self._deaths or unrested else 0
@@ -248,10 +293,8 @@ def _main(argv: Sequence[str] | None) -> int:
         guard = Guard(node, around)
         status = guard.run()
         if guard.stuck:
-            # What hangs would keep an orderly end waiting for ever.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            leave_at_once(status)
+        leave_by(TEARDOWN, status or EXIT_FAILED)
         return status
     finally:
         if node is not None:

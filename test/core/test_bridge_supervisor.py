@@ -15,6 +15,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.errors import (
+    EmergencyStopped,
     JustStarted,
     NoGuard,
     NoStopPath,
@@ -85,11 +86,11 @@ class World:
             self.poll()
 
     def echo(self, sequence: int | None = None, configuration: str = 'abc',
-             fired: int = 0, unreached: tuple[str, ...] = ()) -> None:
+             fired: int = 0, unreached: tuple[str, ...] = (), latched: str = '') -> None:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired, unreached), self.now)
+            configuration, fired, unreached, latched), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None) -> int:
         """Drive ahead, and let the pump run."""
@@ -109,6 +110,49 @@ class World:
         """Return why stops began, in order."""
         return [one.reason for one in self.events
                 if isinstance(one, Changed) and one.after is STOPPING]
+
+
+# ---- an emergency stop of a bridge before this one ----------------------------------------------
+
+
+def test_a_latch_of_a_bridge_before_this_one_stops_what_waits_for_the_guard() -> None:
+    """It comes with the echo that motion waits for: nothing has moved by then."""
+    world = World(required=True)
+    world.echo()
+    world.command()
+    assert world.state() is MOVING and not world.outputs()
+    world.echo(latched='a call of ~/estop')
+    world.run(101.2)
+    assert [one.setpoint for one in world.outputs()] == [None] * len(world.outputs())
+    assert Reason.EMERGENCY in world.reasons()
+    with pytest.raises(EmergencyStopped, match='a call of ~/estop'):
+        world.command()
+    assert world.pulses[-1][1].latched == 'a call of ~/estop'
+
+
+def test_a_stop_that_fails_is_told_at_once() -> None:
+    """Should the bridge die now, its guard need not find out for itself."""
+    world = World(acknowledged=True)
+    world.command()
+    world.run(101.01)
+    world.supervisor.stop('left', world.now)
+    world.poll()
+    world.supervisor.stop_answered(
+        'left', world.outputs()[-1].epoch, 'no', world.now)
+    world.poll()
+    assert world.pulses[-1] == (world.now, world.pulses[-1][1])
+    assert world.pulses[-1][1].unconfirmed == ('left',)
+
+
+def test_a_late_echo_does_not_undo_a_reset() -> None:
+    world = World()
+    world.echo(latched='a call of ~/estop')
+    world.poll()
+    world.supervisor.reset(world.now)
+    world.poll()
+    assert [pulse.latched for _, pulse in world.pulses][-2:] == ['a call of ~/estop', '']
+    world.echo(latched='a call of ~/estop')
+    assert not world.supervisor.emergency(world.now)
 
 
 # ---- pulses -------------------------------------------------------------------------------------

@@ -81,6 +81,24 @@ def test_a_press_stops_everything_also_what_is_idle(press: object) -> None:
         rig.command()
 
 
+def test_every_press_stops_everything_anew() -> None:
+    """Somebody presses because something moves, whatever was pressed before."""
+    rig = Rig()
+    rig.supervisor.press_emergency('a service call', rig.now)
+    rig.poll(3.0)
+    assert rig.states == dict.fromkeys(('left', 'right'), State.IDLE)
+    rig.supervisor.press_emergency('another service call', rig.now)
+    outputs = rig.poll()
+    assert {(one.resource, one.setpoint) for one in outputs.outputs} == {
+        ('left', None), ('right', None)}
+    rig.poll(3.0)
+    # So does a topic when it is pressed, and not while it stays so.
+    for heard, stopped in ((True, True), (True, False), (False, False), (True, True)):
+        rig.supervisor.hear_emergency(heard, rig.now)
+        assert bool(rig.poll().outputs) is stopped
+        rig.poll(3.0)
+
+
 def test_sessions_live_on_and_a_reset_moves_nothing() -> None:
     """Only a new command does."""
     rig = Rig()

@@ -74,14 +74,22 @@ class Guard(Process):
         self.now = 100.0
         self._sequences = count(1)
 
-    def hear(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False) -> None:
+    def hear(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False,
+             unconfirmed: tuple[str, ...] = (), latched: str = '') -> None:
         """Take a pulse."""
         self.sentry.hear(Pulse(
-            sender, next(self._sequences), dict.fromkeys(names, 1), goodbye=goodbye), self.now)
+            sender, next(self._sequences), dict.fromkeys(names, 1), goodbye=goodbye,
+            unconfirmed=unconfirmed, latched=latched), self.now)
         self.poll(self.now)
 
+    def run_moving(self, until: float) -> None:
+        """Let it run until then, while odometry shows that the last base moves."""
+        while self.now < until:
+            self.run(min(until, self.now + 0.02))
+            self.sentry.measured('seen', BaseSample(speed=0.2), self.now)
+
     def run(self, until: float) -> None:
-        """Let it run on time until then; odometry shows what it is told to show."""
+        """Let it run on time until then."""
         while self.wake <= until:
             self.now = self.wake if self.wake > self.now else self.now + 1e-3
             self.poll(self.now)
@@ -121,12 +129,103 @@ def test_an_idle_bridge_may_die_without_a_zero() -> None:
 def test_a_stop_that_is_not_seen_goes_on_and_is_reported() -> None:
     guard = Guard()
     guard.hear('seen')
-    while guard.now < 108.0:
-        guard.run(guard.now + 0.02)
-        guard.sentry.measured('seen', BaseSample(speed=0.2), guard.now)
+    guard.run_moving(108.0)
     assert guard.states() == {'seen': UNCONFIRMED}
     assert not guard.sentry.rests()
     assert guard.told[-1][0] > 107.9
+
+
+def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalations() -> None:
+    """Nothing is told about those that need no more than their hold."""
+    guard = Guard()
+    guard.hear('left', 'seen')
+    guard.sentry.hurry(103.0, guard.now)
+    guard.poll(guard.now)
+    guard.run_moving(102.9)
+    assert guard.states() == {'seen': STOPPING}
+    guard.run_moving(103.0)
+    assert guard.states() == {'seen': UNCONFIRMED}
+    failed = [one.detail for one in guard.events
+              if isinstance(one, Changed) and one.after is UNCONFIRMED]
+    assert failed == ['no rest was seen, and there is no time left to wait for it']
+    # Also what a bridge leaves behind only then.
+    guard.hear('seen', sender=HEIR)
+    assert not guard.states()
+    guard.hear('seen', sender=HEIR, goodbye=True)
+    guard.run_moving(103.2)
+    assert guard.states() == {'seen': UNCONFIRMED}
+    assert guard.told[-1][0] > 103.1, 'stops go on'
+
+
+def test_a_stop_that_failed_in_the_bridge_begins_failed_in_its_guard() -> None:
+    """Its escalations must not wait for the same rest a second time."""
+    for goodbye in (False, True):
+        guard = Guard()
+        guard.hear('left', 'seen', unconfirmed=('seen',))
+        if goodbye:
+            guard.hear('left', 'seen', unconfirmed=('seen',), goodbye=True)
+        guard.run_moving(100.3)
+        assert guard.states() == {'left': STOPPING, 'seen': UNCONFIRMED}
+        assert guard.names() == {'left', 'seen'}
+
+
+def test_what_concerns_a_guard_is_what_a_bridge_lists_and_what_it_stops() -> None:
+    """For its last resort: nothing that was idle."""
+    guard = Guard()
+    assert guard.sentry.concern == frozenset()
+    guard.hear('left')
+    assert guard.sentry.concern == {'left'}
+    guard.run(100.3)
+    guard.hear('right', sender=HEIR)
+    assert guard.sentry.concern == {'left', 'right'}
+    guard.hear(sender=HEIR)
+    guard.run(110.0)
+    assert guard.sentry.concern == frozenset()
+
+
+# ---- an emergency stop outlives its bridge ------------------------------------------------------
+
+
+def test_a_latch_is_told_to_the_bridge_that_comes_next_until_it_has_it() -> None:
+    guard = Guard()
+    guard.hear(latched='a call')
+    assert guard.echoes[-1].latched == '', 'it knows'
+    guard.run(150.0)
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == 'a call'
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == 'a call'
+    guard.hear(sender=HEIR, latched='a call')
+    assert guard.echoes[-1].latched == ''
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == '', 'a reset is a reset'
+    guard.hear(sender=Identity('third', 95.0, 'abc', PATIENCE))
+    assert guard.echoes[-1].latched == '', 'for those who come later, too'
+
+
+def test_a_latch_survives_a_goodbye_and_a_reset_of_its_own_bridge_ends_it() -> None:
+    guard = Guard()
+    guard.hear(latched='a call')
+    guard.hear(latched='a call', goodbye=True)
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == 'a call'
+    guard = Guard()
+    guard.hear(latched='a call')
+    guard.hear()
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == ''
+
+
+def test_two_living_bridges_do_not_press_each_other_again() -> None:
+    """A reset of the elder, while the younger is latched as well."""
+    guard = Guard()
+    guard.hear(latched='a call')
+    guard.hear(sender=HEIR)
+    guard.hear(sender=HEIR, latched='a call')
+    guard.hear()
+    assert guard.echoes[-1].latched == ''
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].latched == ''
 
 
 def test_a_bridge_that_is_back_finds_the_guard_silent() -> None:

@@ -49,10 +49,11 @@ IDENTITIES = st.builds(
     st.floats(0.1, 5.0))
 PULSES = st.builds(
     Pulse, IDENTITIES, st.integers(1, 2 ** 60), st.dictionaries(NAMES, st.integers(0, 2 ** 60)),
-    st.dictionaries(NAMES, st.lists(st.uuids().map(str)).map(tuple)), st.booleans())
+    st.dictionaries(NAMES, st.lists(st.uuids().map(str)).map(tuple)), st.booleans(),
+    st.lists(NAMES).map(tuple), st.text(max_size=12))
 ECHOES = st.builds(
     Echo, st.uuids().map(str), st.uuids().map(str), st.integers(1, 2 ** 60), st.text(max_size=12),
-    st.integers(0, 100))
+    st.integers(0, 100), st.lists(NAMES).map(tuple), st.text(max_size=12))
 
 GOOD = json.loads(encode_pulse(Pulse(Identity('i', 1.0, 'c', 0.25), 7, {'base': 3})))
 

@@ -8,6 +8,7 @@ topics of each bridge: a base that moves, and one that nobody moves.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 import signal
 import time
 from typing import Any
@@ -28,9 +29,12 @@ from processes import (
     settings,
     wait_until,
 )
+from servers import serving
 
 GUARD_PATIENCE = 1.0  # s
-LAUNCH_PATIENCE = 5.0  # s
+LAUNCH_PATIENCE = 5.0  # s, from SIGINT to SIGTERM
+LAUNCH_LIMIT = 10.0  # s, from SIGINT to SIGKILL
+WEDGED = Path(__file__).with_name('programs') / 'wedged_bridge.py'
 DRIVE = 'viam_session_bridge/drive'
 
 
@@ -210,6 +214,100 @@ def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
     assert not crew.guard.logged('stopping')
 
 
+def test_a_guard_that_is_asked_to_end_tries_the_escalations_before_it_goes(
+        programs: Programs) -> None:
+    """The bridge is killed, launch ends the guard, and the robot does not obey its stops."""
+    with serving('brakes') as servers:
+        parameters = guarded(odometry_topic='odom')
+        parameters['base'].update(
+            escalations=['brake'], brake={'kind': 'trigger', 'service': 'brake'})
+        crew = Crew(programs, moving=False, odometry='{}/odom', odometry_mode='moving',
+                    parameters=parameters)
+        assert crew.guard is not None
+        brake = crew.bridge.topic('brake')
+        servers.order('serve', kind='trigger', name=brake)
+        crew.move()
+        at = crew.bridge.kill()
+        crew.guard.signal(signal.SIGINT)
+        assert crew.guard.ended(LAUNCH_LIMIT) == 1
+        ended = time.monotonic()
+        assert servers.wait_called(brake, at).at < ended
+        crew.guard.wait_logged('base: STOP NOT CONFIRMED: .*no time left')
+        crew.guard.wait_logged('base: escalation: .*brake: done')
+        zeros = [one for one in crew.driver.heard(crew.topic, at) if one.is_zero]
+        assert zeros[-1].at > ended - MARGIN, 'stops go on to the end'
+
+
+def test_a_stop_that_failed_in_the_bridge_is_not_begun_anew_by_the_guard(
+        programs: Programs) -> None:
+    """It goes on where the bridge was."""
+    crew = Crew(programs, moving=False, odometry='{}/odom', odometry_mode='moving',
+                parameters=guarded(odometry_topic='odom', stop_timeout=3.0))
+    assert crew.guard is not None
+    crew.move()
+    crew.client.do('stop', base='base')
+    crew.bridge.wait_logged('base: STOP NOT CONFIRMED')
+    crew.bridge.kill()
+    crew.guard.wait_logged('base: STOP NOT CONFIRMED: the bridge had not seen it at rest')
+    assert not crew.guard.logged('no rest was seen')
+
+
+def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Observer) -> None:
+    """Killed and started again, it refuses motion until somebody resets it on purpose."""
+    crew = Crew(programs)
+    assert crew.guard is not None
+    assert observer.trigger(crew.bridge, 'estop').success
+    crew.bridge.wait_logged('EMERGENCY STOP')
+    crew.driver.wait_silence(crew.topic)
+    crew.bridge.kill()
+    heir = programs.bridge(crew.parameters, namespace=crew.bridge.namespace)
+    since = time.monotonic()
+    heir.wait_drivers('base', 'idle')
+    heir.wait_logged('a guard is listening')
+    heir.wait_logged('EMERGENCY STOP: a call of ~/estop')
+    client = programs.client(heir.address)
+    answer = client.ask('set_power', base='base', linear=1.0)
+    assert not answer['ok'] and 'a call of ~/estop' in answer['text'], answer
+    assert not [one for one in crew.driver.heard(crew.topic, since) if not one.is_zero]
+    assert observer.trigger(heir, 'reset').success
+    wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
+    # The reset holds for those who come later, too.
+    heir.kill()
+    third = programs.bridge(crew.parameters, namespace=crew.bridge.namespace)
+    third.wait_drivers('base', 'idle')
+    third.wait_logged('a guard is listening')
+    client = programs.client(third.address)
+    wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
+
+
+def test_a_guard_whose_lock_is_never_given_back_tells_the_drivers_and_ends(
+        programs: Programs) -> None:
+    """It stops what the bridge had moved, touches nothing else, and launch starts another."""
+    crew = Crew(programs, guard=False, moving=False)
+    guard = programs.guard(crew.bridge, program=(WEDGED, 'guard'))
+    guard.wait_logged('base: a driver is listening')
+    crew.move()
+    crew.bridge.kill()
+    assert guard.ended() == 1
+    assert guard.logged('a vital part failed')
+    zeros = [one for one in crew.driver.heard(crew.topic) if one.is_zero]
+    assert len(zeros) >= 4, 'two before it hung, and the last resort'
+    assert not crew.driver.heard(crew.idle_topic)
+
+
+def test_a_guard_has_no_emergency_stop_of_its_own(programs: Programs, node: Any) -> None:
+    """One that says yes and refuses nothing would be a lie."""
+    crew = Crew(programs, moving=False)
+
+    def services() -> set[str]:
+        return {name for name, _ in node.get_service_names_and_types()
+                if name.startswith(crew.bridge.namespace + '/')}
+
+    guard = f'{crew.bridge.namespace}/viam_session_bridge_guard'
+    wait_until(lambda: {f'{crew.bridge.node}/estop', f'{guard}/reset'} <= services(), 'services')
+    assert f'{guard}/estop' not in services()
+
+
 def test_the_guard_outlives_a_bridge_that_dies_on_its_way_down(programs: Programs) -> None:
     crew = Crew(programs)
     assert crew.guard is not None
@@ -231,7 +329,7 @@ def test_what_the_bridge_did_not_see_at_rest_the_guard_goes_on_to_stop(
     crew.guard.signal(signal.SIGINT)
     assert crew.bridge.ended(LAUNCH_PATIENCE) == 1
     ended = time.monotonic()
-    assert crew.guard.ended(LAUNCH_PATIENCE) == 1
+    assert crew.guard.ended(LAUNCH_LIMIT) == 1
     assert 'left without seeing rest: base' in crew.guard.text
     crew.guard.wait_logged('base: stopping, the bridge has left')
     zeros = crew.driver.check_stop(crew.topic, at, 0.0)

@@ -219,6 +219,15 @@ class Actuator:
             return
         self.stop(Reason.LATE_DRIVER, epoch, now)
 
+    def hurry(self, until: float) -> None:
+        """Have the stop that lasts, and every later one, fail by then (s) unless it is done."""
+        self._stopping.hurry(until)
+
+    def doubt(self, problem: str) -> None:
+        """Take the stop that has just begun for one that has failed; it goes on all the same."""
+        if self.state is State.STOPPING:
+            self._fail(problem)
+
     def reset(self, now: float) -> bool:
         """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
         if self.state is not State.UNCONFIRMED:

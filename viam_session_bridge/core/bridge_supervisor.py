@@ -55,6 +55,11 @@ class BridgeSupervisor(Supervisor):
         Tells whether the pump has to do something about it.
         """
         before = self._due
+        latched = self._standing.inherits(echo)
+        if latched:
+            self._events.append(Notice(
+                'the emergency stop was latched when the bridge before this one ended'))
+            self.press_emergency(latched, now)
         if self._standing.echoed(echo, now):
             self._events.append(Notice(
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
@@ -109,7 +114,10 @@ class BridgeSupervisor(Supervisor):
                 self._standing.first_stop_done(name)
         pulse = self._standing.pulse(
             {name: self._actuators[name].epoch for name in self._rounds.active}, now,
-            self._standing_goals())
+            self._standing_goals(),
+            tuple(name for name in self._rounds.active
+                  if self._actuators[name].state is State.UNCONFIRMED),
+            self._emergency.reason)
         self._due = min(self._due, self._standing.due(now))
         return replace(outputs, wake=self._due, pulse=pulse)
 

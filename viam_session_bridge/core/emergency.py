@@ -43,10 +43,12 @@ class EmergencyStop:
         return fresh
 
     def heard(self, pressed: bool, now: float) -> bool:
-        """Take what the source says; tells whether the latch closed by it."""
-        self._pressed = pressed
+        """Take what the source says; tells whether that is a press, latched already or not."""
+        before, self._pressed = self._pressed, pressed
         self._heard_at = now
-        return pressed and self.press(f'pressed at {self._settings.source}')
+        if not pressed:
+            return False
+        return self.press(f'pressed at {self._settings.source}') or not before
 
     def check(self, now: float) -> bool:
         """Latch if a source that was heard has gone silent; tells whether that happened now."""

@@ -42,7 +42,8 @@ class Pulse:
 
     standing: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
     for each resource that has any. goodbye: no further pulse follows, on purpose; what still
-    stands was not seen at rest.
+    stands was not seen at rest. unconfirmed: those among the standing whose stop has failed.
+    latched: why the emergency stop is latched; empty while it is open.
     """
 
     sender: Identity
@@ -50,6 +51,8 @@ class Pulse:
     standing: Mapping[str, int] = field(default_factory=dict)
     goals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     goodbye: bool = False
+    unconfirmed: tuple[str, ...] = ()
+    latched: str = ''
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Echo:
 
     guard: unique for each run of a guard. instance, sequence: of the pulse. configuration: the
     guard's own. fired: how often this guard has stopped what that instance had moved. unreached:
-    the resources that this guard could not stop, because their drivers do not hear it.
+    the resources that this guard could not stop, because their drivers do not hear it. latched:
+    why the emergency stop of a bridge before this one was latched, while nobody has reset it.
     """
 
     guard: str
@@ -68,15 +72,17 @@ class Echo:
     configuration: str = ''
     fired: int = 0
     unreached: tuple[str, ...] = ()
+    latched: str = ''
 
 
 class Pulser:
     """
     Decides when a pulse goes out.
 
-    At once when something is no longer idle, so that the guard knows it before it moves, and when
-    there are other goals to cancel; several
-    times in a patience while something stands; once in a patience while nothing does.
+    At once when something is no longer idle, so that the guard knows it before it moves, when there
+    are other goals to cancel, when a stop has failed, and when the emergency stop is latched or
+    reset; several times in a patience while something stands; once in a patience while nothing
+    does.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -85,7 +91,7 @@ class Pulser:
         self._due = -math.inf
         self._goodbye = False
         self._silent = False
-        self._goals: dict[str, tuple[str, ...]] = {}
+        self._said: tuple[dict[str, tuple[str, ...]], tuple[str, ...], str] = {}, (), ''
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
 
@@ -104,18 +110,21 @@ class Pulser:
         self._due = -math.inf
 
     def poll(self, standing: Mapping[str, int], now: float,
-             goals: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Pulse | None:
+             goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+             unconfirmed: tuple[str, ...] = (), latched: str = '') -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
-        news = any(name not in self._listed for name in standing) or goals != self._goals
+        said = dict(goals), unconfirmed, latched
+        news = said != self._said or any(name not in self._listed for name in standing)
         if self._silent or not (news or now >= self._due - EARLY * period):
             return None
         self._sequence += 1
-        self._goals = dict(goals)
+        self._said = said
         self._listed = {name: self._listed.get(name, self._sequence) for name in standing}
         self._due = now + (period if standing else self._identity.patience)
         if self._goodbye:
             self._silent = True
             self._due = math.inf
         return Pulse(
-            self._identity, self._sequence, dict(standing), self._goals, goodbye=self._goodbye)
+            self._identity, self._sequence, dict(standing), said[0], self._goodbye, unconfirmed,
+            latched)

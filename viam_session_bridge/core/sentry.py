@@ -28,12 +28,16 @@ class Sentry(Supervisor):
         self._watch = watch
         # Whose resources are being stopped: instance of the bridge by name.
         self._held: dict[str, str] = {}
+        # What must be stopped if nothing can be decided any more: read without a lock, so it is
+        # replaced, never changed.
+        self.concern: frozenset[str] = frozenset()
 
     def hear(self, pulse: Pulse, now: float) -> None:
         """Take a pulse: a bridge that is back sees to its stops itself."""
         if not self._watch.hear(pulse, now):
             return
         self._due = min(self._due, now)
+        self._note_concern()
         if pulse.goodbye:
             return
         for name, instance in list(self._held.items()):
@@ -52,12 +56,21 @@ class Sentry(Supervisor):
         return not self._watch.standing and all(
             actuator.state is State.IDLE for actuator in self._actuators.values())
 
+    def hurry(self, until: float, now: float) -> None:
+        """Have every stop done by that instant (s); one that is not has failed by then."""
+        for actuator in self._actuators.values():
+            actuator.hurry(until)
+        for name in tuple(self._rounds.active):
+            self._touch(name)
+        self._due = min(self._due, now)
+
     def poll(self, now: float) -> Outputs:
         """Advance to now, judge the silence, and say besides what is answered."""
         for verdict in self._watch.judge(now):
             self._carry_out(verdict, now)
         outputs = super().poll(now)
         self._due = min(self._due, self._watch.plan(now))
+        self._note_concern()
         unreached = tuple(
             name for name, actuator in self._actuators.items() if not actuator.has_path)
         return replace(outputs, wake=self._due, echoes=self._watch.echoes(unreached),
@@ -69,6 +82,8 @@ class Sentry(Supervisor):
                  if name in self._actuators and not self._watch.stands(name)]
         for name in names:
             self.stop(name, now, Reason.BRIDGE_LEFT if verdict.left else Reason.BRIDGE_SILENT)
+            if name in verdict.unconfirmed:
+                self._actuators[name].doubt('the bridge had not seen it at rest')
             self._held[name] = verdict.instance
         if verdict.left:
             text = f'bridge {verdict.instance} has left'
@@ -77,3 +92,8 @@ class Sentry(Supervisor):
         if names:
             text += '; stopping ' + ', '.join(names)
         self._events.append(Notice(text, grave=bool(names)))
+
+    def _note_concern(self) -> None:
+        self.concern = frozenset(self._watch.listed()).union(
+            name for name in self._rounds.active
+            if self._actuators[name].state is not State.IDLE)

@@ -51,6 +51,7 @@ class Standing:
         self._first = FirstStops(first_stops)
         self._guard_problem: str | None = None
         self._elder: Identity | None = None
+        self._inherited = False
 
     # ---- what comes in --------------------------------------------------------------------------
 
@@ -61,6 +62,17 @@ class Standing:
     def echoed(self, echo: Echo, now: float) -> bool:
         """Take a guard's echo; tells whether it has fired at us."""
         return self._cover.take(echo, now)
+
+    def inherits(self, echo: Echo) -> str:
+        """
+        Return why an emergency stop before ours was latched, once; empty where none was.
+
+        Only once: a late echo must not undo a reset.
+        """
+        if self._inherited or echo.instance != self._identity.instance or not echo.latched:
+            return ''
+        self._inherited = True
+        return echo.latched
 
     def matched(self, name: str) -> None:
         """Note that somebody listens to a resource's output, or need not."""
@@ -128,9 +140,12 @@ class Standing:
         return orders
 
     def pulse(self, standing: Mapping[str, int], now: float,
-              goals: Mapping[str, tuple[str, ...]]) -> Pulse | None:
-        """Return the pulse that goes out now, if one is due; see Pulse."""
-        return None if self._pulser is None else self._pulser.poll(standing, now, goals)
+              goals: Mapping[str, tuple[str, ...]], unconfirmed: tuple[str, ...] = (),
+              latched: str = '') -> Pulse | None:
+        """Return the pulse that goes out now, if one is due; see Pulse for what it says."""
+        if self._pulser is None:
+            return None
+        return self._pulser.poll(standing, now, goals, unconfirmed, latched)
 
     def say_goodbye(self) -> None:
         """Let the next pulse be the last."""

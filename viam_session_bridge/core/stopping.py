@@ -27,6 +27,7 @@ class Stopping:
         self._hold_until = math.inf
         self._fails_at = math.inf
         self._late_until = -math.inf
+        self._latest = math.inf
         self._answered_well = False
         self._sent_at = math.inf
         self._contest = ''
@@ -56,12 +57,17 @@ class Stopping:
     def sent(self, now: float) -> None:
         """Note its first output."""
         self._hold_until = max(now + self._hold, self._late_until)
-        self._fails_at = min(self._fails_at, now + self._timeout)
+        self._fails_at = min(self._fails_at, now + self._timeout, self._latest)
         self._sent_at = min(self._sent_at, now)
 
     def said_for(self, now: float, seconds: float) -> bool:
         """Tell whether it has been said for so long (s)."""
         return now - self._sent_at >= seconds
+
+    def hurry(self, until: float) -> None:
+        """Have this stop, and every later one, fail by then: nobody waits any longer."""
+        self._latest = until
+        self._fails_at = min(self._fails_at, until)
 
     def answered(self, well: bool) -> None:
         """Take the driver's report."""
@@ -80,6 +86,8 @@ class Stopping:
             return 'a stop output never answered'
         if now < self._contest_until:
             return ''
+        if now >= self._latest:
+            return 'no rest was seen, and there is no time left to wait for it'
         return f'no rest was seen within {self._timeout:g} s'
 
     def yielded(self, now: float) -> str:

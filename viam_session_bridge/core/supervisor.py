@@ -170,18 +170,21 @@ class Supervisor(Fleet):
         return ['the emergency stop', *cleared] if latched else cleared
 
     def press_emergency(self, reason: str, now: float) -> None:
-        """Stop everything, and refuse motion until a reset."""
-        if self._emergency.press(reason):
-            self._latched(now)
+        """Stop everything, each time anew, and refuse motion until a reset."""
+        self._emergency.press(reason)
+        self._latched(now)
 
     def hear_emergency(self, pressed: bool, now: float) -> None:
         """Take what the configured emergency stop says."""
+        news = not self._emergency.reason
         if self._emergency.heard(pressed, now):
-            self._latched(now)
+            # Two who disagree on one topic press all the time: that is worth one word.
+            self._latched(now, news)
         self._due = min(self._due, now)
 
-    def _latched(self, now: float) -> None:
-        self._events.append(Emergency(self._emergency.reason))
+    def _latched(self, now: float, news: bool = True) -> None:
+        if news:
+            self._events.append(Emergency(self._emergency.reason))
         self.stop_all(now, Reason.EMERGENCY)
 
     def emergency(self, now: float) -> str:

@@ -8,6 +8,7 @@ first hears what has come in meanwhile, and gives the bridge, which may have bee
 patience more. Both are bounded: a guard that hears nothing stops the robot.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 import math
 
@@ -23,11 +24,16 @@ MOST_BRIDGES = 16
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bridge fell silent, or left: what it had not stopped. left: it said goodbye."""
+    """
+    A bridge fell silent, or left: what it had not stopped.
+
+    left: it said goodbye. unconfirmed: those whose stop had failed already.
+    """
 
     instance: str
     names: tuple[str, ...]
     left: bool = False
+    unconfirmed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -39,6 +45,8 @@ class _Bridge:
     fired: int = 0
     judged: bool = False
     echo_due: bool = True
+    # Why the emergency stop was latched before this bridge came, until it says that it knows.
+    inherits: str = ''
 
     @property
     def silent_at(self) -> float:
@@ -55,6 +63,9 @@ class Watch:
         self._guard = guard
         self._configuration = configuration
         self._bridges: dict[str, _Bridge] = {}
+        # Why the emergency stop of each bridge was latched when it last said something; also of
+        # those that are gone.
+        self._latches: dict[str, str] = {}
         self._planned = math.inf
         self._drained = -math.inf
 
@@ -67,7 +78,10 @@ class Watch:
         self._bridges.pop(instance, None)
         while len(self._bridges) >= MOST_BRIDGES:
             self._forget_one()
-        self._bridges[instance] = _Bridge(pulse, now, fired=before.fired if before else 0)
+        inherits = before.inherits if before else next(iter(self._latches.values()), '')
+        self._bridges[instance] = _Bridge(
+            pulse, now, fired=before.fired if before else 0, inherits=inherits)
+        self._note_latch(pulse)
         return True
 
     def drained(self, now: float) -> None:
@@ -80,14 +94,15 @@ class Watch:
         verdicts: list[Verdict] = []
         for instance, bridge in self._bridges.items():
             standing = tuple(bridge.pulse.standing)
+            unconfirmed = frozenset(bridge.pulse.unconfirmed)
             if bridge.pulse.goodbye:
                 if not bridge.judged:
-                    verdicts.append(Verdict(instance, standing, left=True))
+                    verdicts.append(Verdict(instance, standing, True, unconfirmed))
                 bridge.judged = True
             elif now >= bridge.silent_at and self._heard_out(bridge, now):
                 bridge.judged = True
                 bridge.fired += 1
-                verdicts.append(Verdict(instance, standing))
+                verdicts.append(Verdict(instance, standing, False, unconfirmed))
         return verdicts
 
     def plan(self, now: float) -> float:
@@ -109,7 +124,7 @@ class Watch:
         """
         echoes = tuple(
             Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
-                 unreached)
+                 unreached, bridge.inherits)
             for instance, bridge in self._bridges.items() if bridge.echo_due)
         for bridge in self._bridges.values():
             bridge.echo_due = False
@@ -123,8 +138,27 @@ class Watch:
     @property
     def standing(self) -> bool:
         """Tell whether a bridge that is there lists anything."""
-        return any(bridge.pulse.standing and not bridge.judged
-                   for bridge in self._bridges.values())
+        return any(True for _ in self.listed())
+
+    def listed(self) -> Iterator[str]:
+        """Return what the bridges that are there list."""
+        return (name for bridge in self._bridges.values() if not bridge.judged
+                for name in bridge.pulse.standing)
+
+    def _note_latch(self, pulse: Pulse) -> None:
+        """Keep a latch beyond the life of its bridge, until the one that inherits it has it."""
+        instance = pulse.sender.instance
+        self._latches.pop(instance, None)
+        if not pulse.latched:
+            return
+        bridge = self._bridges[instance]
+        if bridge.inherits:
+            # From now on it is this bridge's to reset. Others that live say their own again.
+            self._latches.clear()
+            bridge.inherits = ''
+        while len(self._latches) >= MOST_BRIDGES:
+            del self._latches[next(iter(self._latches))]
+        self._latches[instance] = pulse.latched
 
     def _notice_own_delay(self, now: float) -> None:
         late = now - self._planned

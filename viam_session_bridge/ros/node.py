@@ -43,11 +43,12 @@ class BridgeNode:
     Drivers, feedback and services of one bridge on an rclpy node.
 
     faults: what is wrong with drivers, by resource. beat: called by the executor every
-    PATH_PERIOD.
+    PATH_PERIOD. emergency: whether there is an emergency stop to press here.
     """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
-                 faults: Callable[[], dict[str, str]], beat: Callable[[], None]) -> None:
+                 faults: Callable[[], dict[str, str]], beat: Callable[[], None], *,
+                 emergency: bool = True) -> None:
         self._node = node
         self._supervision = supervision
         self._faults = faults
@@ -66,7 +67,8 @@ class BridgeNode:
         self._neighbours = Neighbours(
             node, supervision, [one.name for one in config.resources if one.feedback_topic])
         self._escalations = Escalations(node, supervision, config.resources)
-        self._emergency = EmergencyInput(node, supervision, config.estop)
+        self._emergency = (
+            EmergencyInput(node, supervision, config.estop) if emergency else None)
         self._rounds = itertools.cycle(self._drivers)
         self._timers = [
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
@@ -149,7 +151,8 @@ class BridgeNode:
             status.values += [
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
-        array.status.append(self._diagnose_emergency())
+        if self._emergency is not None:
+            array.status.append(self._diagnose_emergency())
         troubles = self._supervision.troubles()
         array.status += [
             self._status(subject, DiagnosticStatus.ERROR, text)

@@ -44,7 +44,8 @@ def encode_pulse(pulse: Pulse) -> str:
         'instance': sender.instance, 'started': sender.started,
         'configuration': sender.configuration, 'patience': sender.patience,
         'sequence': pulse.sequence, 'standing': pulse.standing, 'goals': pulse.goals,
-        'goodbye': pulse.goodbye}, separators=(',', ':'))
+        'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
+        'latched': pulse.latched}, separators=(',', ':'))
 
 
 def decode_pulse(text: str) -> Pulse:
@@ -59,7 +60,7 @@ def decode_pulse(text: str) -> Pulse:
         content.whole('sequence'),
         {name: int(epoch) for name, epoch in content.block('standing').items()},
         {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
-        content.flag('goodbye'))
+        content.flag('goodbye'), content.texts('unconfirmed'), content.text('latched'))
 
 
 def encode_echo(echo: Echo) -> str:
@@ -67,7 +68,7 @@ def encode_echo(echo: Echo) -> str:
     return json.dumps({
         'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
         'configuration': echo.configuration, 'fired': echo.fired,
-        'unreached': echo.unreached}, separators=(',', ':'))
+        'unreached': echo.unreached, 'latched': echo.latched}, separators=(',', ':'))
 
 
 def decode_echo(text: str) -> Echo:
@@ -75,7 +76,8 @@ def decode_echo(text: str) -> Echo:
     content = _Content(text)
     return Echo(
         content.text('guard'), content.text('instance'), content.whole('sequence'),
-        content.text('configuration'), content.whole('fired'), content.texts('unreached'))
+        content.text('configuration'), content.whole('fired'), content.texts('unreached'),
+        content.text('latched'))
 
 
 class BridgePort:

@@ -5,7 +5,7 @@ The bridge, with one of its parts made to hang: a bug, played where one might be
 
 The first argument says which; it hangs at the second output, the first odometry message, or the
 first call of IsMoving. `lock`: the lock of all decisions is never given back after the second
-output.
+output. `guard`: so it is in a guard instead of the bridge.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from viam_session_bridge import main
+from viam_session_bridge import guard, main
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
 from viam_session_bridge.ros.pump import Pump
@@ -59,8 +59,8 @@ PARTS: dict[str, tuple[int, Any, str]] = {
 
 if __name__ == '__main__':
     part = sys.argv.pop(1)
-    if part == 'lock':
+    if part in ('lock', 'guard'):
         hold_lock()
     else:
         hang_after(*PARTS[part])
-    sys.exit(main.main())
+    sys.exit(guard.main() if part == 'guard' else main.main())
