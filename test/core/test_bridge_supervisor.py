@@ -8,12 +8,14 @@ Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump i
 
 from itertools import count
 import math
+from typing import Any
 
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
+from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
     EmergencyStopped,
     JustStarted,
@@ -30,6 +32,7 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 
@@ -44,7 +47,7 @@ YOUNGER = Identity('younger', 60.0, 'abc', PATIENCE)
 class World:
     """A supervisor and its pump; nobody has to be present for motion here."""
 
-    def __init__(self, *, required: bool = False, path: bool = True, **settings: bool) -> None:
+    def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
         self.supervisor = BridgeSupervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
@@ -399,12 +402,28 @@ def test_what_may_still_move_is_stopped_before_it_takes_commands() -> None:
     world.run(matched + 0.99)
     assert world.state() is STOPPING
     world.run(matched + 1.1)
-    assert world.state() is IDLE
     zeros = world.outputs(name='left')
     assert len(zeros) >= 20 and all(one.setpoint is None for one in zeros)
     assert not world.outputs(name='right'), 'nobody listens there yet'
     world.command()
     assert world.state() is MOVING
+
+
+def test_a_first_stop_goes_on_until_a_driver_that_was_just_matched_hears_it() -> None:
+    """Unless a command comes; or rest is seen, which says more than any hold."""
+    for rest, last in ((None, 3.9), (RestSettings(), 0.95)):
+        world = World(path=False, stop_on_start=True, rest=rest)
+        world.run(105.0)
+        world.supervisor.driver_appeared('left', world.now)
+        world.supervisor.path('left', '', world.now)
+        matched = world.now
+        world.poll()
+        while world.now < matched + 5.0:
+            world.supervisor.measured('left', BaseSample(), world.now)
+            world.run(world.now + 0.05)
+        assert world.state() is IDLE
+        assert matched + last <= world.told[-1][0] <= matched + last + 0.15
+        assert world.reasons() == [Reason.STARTED]
 
 
 def test_one_that_is_done_need_not_wait_for_others() -> None:

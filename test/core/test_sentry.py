@@ -135,6 +135,16 @@ def test_a_stop_that_is_not_seen_goes_on_and_is_reported() -> None:
     assert guard.told[-1][0] > 107.9
 
 
+def test_a_driver_that_the_guard_has_just_found_is_told_for_long() -> None:
+    """A guard that was started again a moment ago: the driver may not hear it yet."""
+    guard = Guard()
+    guard.sentry.driver_appeared('left', guard.now)
+    guard.hear('left', 'right')
+    guard.run(110.0)
+    last = {one.resource: at for at, one in guard.told}
+    assert 103.9 <= last['left'] <= 104.1 and last['right'] <= 101.3
+
+
 def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalations() -> None:
     """Nothing is told about those that need no more than their hold."""
     guard = Guard()

@@ -32,6 +32,10 @@ LATE_DRIVER_MEMORY = 30.0
 # distance (s). The first output after a change of state never waits.
 LEAST_SPACING = 0.01
 
+# Stops by a process that may have found the driver a moment ago, and that the driver may not hear
+# yet. With feedback they last until rest is seen.
+_BY_NEWCOMERS = frozenset({Reason.STARTED, Reason.BRIDGE_SILENT, Reason.BRIDGE_LEFT})
+
 
 @dataclass(frozen=True)
 class ActuatorSettings:
@@ -81,6 +85,7 @@ class Actuator:
         self._next_output = math.inf
         self._last_output = -math.inf
         self._polled_at = -math.inf
+        self._appeared_at = -math.inf
         self._first = False
         self._ends_at = math.inf
         self._arrives_at = math.inf
@@ -164,6 +169,8 @@ class Actuator:
         self._stopping.begin(now, fresh)
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
+        elif reason in _BY_NEWCOMERS and self.rest is None:
+            self._stopping.for_late_driver(self._appeared_at)
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
 
     def _part(self, wish: Setpoint, epoch: int, now: float) -> None:
@@ -212,6 +219,7 @@ class Actuator:
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        self._appeared_at = now
         if self.state is State.MOVING or self._rest_confirmed:
             return
         forgotten = self.rest is None and now - self._last_output >= LATE_DRIVER_MEMORY
@@ -227,6 +235,11 @@ class Actuator:
         """Take the stop that has just begun for one that has failed; it goes on all the same."""
         if self.state is State.STOPPING:
             self._fail(problem)
+
+    def stopped_enough(self, now: float) -> bool:
+        """Tell whether the stop is over, but for a driver that may not hear us yet."""
+        at_rest = self.rest is None or self.rest.at_rest(self._stopping.began, now)
+        return self.state is not State.STOPPING or self._stopping.enough(now, at_rest)
 
     def reset(self, now: float) -> bool:
         """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""

@@ -110,7 +110,7 @@ class BridgeSupervisor(Supervisor):
         self._events += orders.notices
         outputs = super().poll(now)
         for name in self._standing.first_stops:
-            if self._actuators[name].state is not State.STOPPING:
+            if self._actuators[name].stopped_enough(now):
                 self._standing.first_stop_done(name)
         pulse = self._standing.pulse(
             {name: self._actuators[name].epoch for name in self._rounds.active}, now,

@@ -45,9 +45,9 @@ class Stopping:
         self._answered_well = False
         self.outstanding = self._acknowledged
 
-    def for_late_driver(self, now: float) -> None:
-        """Hold on until a driver that has just been matched hears it."""
-        self._late_until = now + LATE_DRIVER_HOLD
+    def for_late_driver(self, matched_at: float) -> None:
+        """Hold on until a driver that was matched at that instant (s) hears it."""
+        self._late_until = max(self._late_until, matched_at + LATE_DRIVER_HOLD)
 
     def contested(self, text: str, now: float) -> None:
         """Note that others command the robot meanwhile; text says who."""
@@ -56,7 +56,7 @@ class Stopping:
 
     def sent(self, now: float) -> None:
         """Note its first output."""
-        self._hold_until = max(now + self._hold, self._late_until)
+        self._hold_until = now + self._hold
         self._fails_at = min(self._fails_at, now + self._timeout, self._latest)
         self._sent_at = min(self._sent_at, now)
 
@@ -96,11 +96,15 @@ class Stopping:
 
         Its motion is theirs then: more stops would fight them for ever.
         """
-        over = now >= max(self._fails_at, self._hold_until) and not self.outstanding
+        over = now >= max(self._fails_at, self._held_until) and not self.outstanding
         return self._contest if over and now < self._contest_until else ''
 
     def done(self, now: float, at_rest: bool) -> bool:
         """Tell whether it is over. at_rest: rest was seen, or nobody can tell."""
+        return self.enough(now, at_rest) and now >= self._late_until
+
+    def enough(self, now: float, at_rest: bool) -> bool:
+        """Tell whether it is over but for a driver that may not hear yet; see done."""
         return at_rest and not self.outstanding and now >= self._hold_until
 
     def redeemed(self, now: float, seen: bool, blind: bool) -> bool:
@@ -108,9 +112,13 @@ class Stopping:
         # A goal that was not cancelled moves the robot again as soon as the zeros end, however
         # still it stands now.
         told = self._answered_well if self._acknowledged else seen
-        return now >= self._hold_until and told and (seen or blind)
+        return now >= self._held_until and told and (seen or blind)
 
     def wake_at(self, after: float) -> float:
         """Return when it must be judged next; once past, at every repetition."""
-        ends = (self._hold_until, self._fails_at, self._contest_until)
+        ends = (self._hold_until, self._late_until, self._fails_at, self._contest_until)
         return min((at for at in ends if at > after), default=math.inf)
+
+    @property
+    def _held_until(self) -> float:
+        return max(self._hold_until, self._late_until)
