@@ -324,6 +324,12 @@ class Gate:
                     return
                 self._lock.wait(None if math.isinf(left) else left)
 
+    def held_up(self, late: float) -> None:
+        """Stop every motion: the pump has not told what was decided so long (s) ago."""
+        with self._lock:
+            self._supervisor.held_up(late, self.now())
+            self._wake_locked()
+
     def wake(self) -> None:
         """Wake the pump."""
         with self._lock:

@@ -27,6 +27,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from viam_session_bridge import dds
 from viam_session_bridge.assembly import resource_of
+from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.pulse import Pulse
 from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.states import State
@@ -150,13 +151,12 @@ class Guard:
         self.stuck: list[str] = []
         self._journal = Journal(node.get_logger())
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
-        ros = BridgeNode(
+        self._ros = BridgeNode(
             node, self._gate, replace(config, estop=EmergencyConfig()),
             lambda: self._journal.faulty, self._beat_of(_EXECUTOR), emergency=False)
-        self._drivers = ros.drivers
         port = GuardPort(node, around.names.__getitem__, self._hear, self._gate.drained)
         self._pump = Pump(
-            self._gate, ros.drivers, self._journal.report, self._died, ros.shared,
+            self._gate, self._ros.drivers, self._report, self._died, self._ros.shared,
             self._beat_of(_PUMP), BEAT_PERIOD, port.tell, concern=self._gate.concern)
         self._executor = ExecutorThread(node, self._died)
 
@@ -180,10 +180,14 @@ class Guard:
     def _hear(self, pulse: Pulse) -> None:
         """Take a pulse: first which goals are the bridge's, then what it means."""
         for name in pulse.standing:
-            driver = self._drivers.get(name)
+            driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
                 cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
         self._gate.hear(pulse)
+
+    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        self._journal.report(outputs, faults)
+        self._ros.notice(outputs)
 
     def _beat_of(self, part: str) -> Callable[[], None]:
         return functools.partial(self._vitals.beat, part)

@@ -7,13 +7,11 @@ Exit status: 0 after a clean stop, 1 when something failed or a stop was not con
 wrong configuration.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 import functools
 import gc
 import logging
-import logging.handlers
-import queue
 import sys
 import threading
 import time
@@ -32,6 +30,7 @@ from viam_session_bridge.assembly import (
     policy_of,
     resource_of,
 )
+from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.gate import make_gate, steady_now
@@ -49,7 +48,7 @@ from viam_session_bridge.process import (
 )
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.journal import Journal, RosLogHandler
+from viam_session_bridge.ros.journal import Journal, JournalHandler
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import (
     BridgeConfig,
@@ -106,9 +105,9 @@ class Bridge:
             node, self._gate, config, lambda: self._journal.faulty, self._beat_of(_EXECUTOR))
         port = BridgePort(node, identity.instance, self._gate.hear, self._gate.echoed)
         self._pump = Pump(
-            self._gate, self._ros.drivers, self._journal.report, self._died,
+            self._gate, self._ros.drivers, self._report, self._died,
             self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD, port.tell,
-            config.guard.patience)
+            stale_after=config.guard.patience / 2.0)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,
@@ -120,6 +119,10 @@ class Bridge:
 
     def run(self) -> int:
         """Serve until a signal or a failure, stop everything, and return the exit status."""
+        with _logging_to(self._journal):
+            return self._run()
+
+    def _run(self) -> int:
         own_signals(self._on_signal)
         log = self._node.get_logger()
         for warning in self._config.warnings:
@@ -146,6 +149,10 @@ class Bridge:
     def stuck(self) -> bool:
         """Whether a part hangs, so that the process cannot end in an orderly way."""
         return bool(self._stuck)
+
+    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        self._journal.report(outputs, faults)
+        self._ros.notice(outputs)
 
     def _beat_of(self, part: str) -> Callable[[], None]:
         return functools.partial(self._vitals.beat, part)
@@ -252,35 +259,27 @@ def _main(argv: Sequence[str] | None) -> int:
         except ConfigurationError as problem:
             print(problem, file=sys.stderr)
             return EXIT_MISCONFIGURED
-        with _logging_to(node):
-            bridge = Bridge(node, config)
-            status = bridge.run()
-            if bridge.stuck:
-                leave_at_once(status)
-            leave_by(TEARDOWN, status or EXIT_FAILED)
-            return status
+        bridge = Bridge(node, config)
+        status = bridge.run()
+        if bridge.stuck:
+            leave_at_once(status)
+        leave_by(TEARDOWN, status or EXIT_FAILED)
+        return status
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
 
 
-class _logging_to:
-    """Sends Python's log records to the node's logger, through a thread of its own."""
-
-    def __init__(self, node: Node) -> None:
-        records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-        self._handler = logging.handlers.QueueHandler(records)
-        self._listener = logging.handlers.QueueListener(
-            records, RosLogHandler(node.get_logger()))
-
-    def __enter__(self) -> None:
-        logging.getLogger().addHandler(self._handler)
-        logging.getLogger('viam_session_bridge').setLevel(logging.INFO)
-        self._listener.start()
-
-    def __exit__(self, *problem: object) -> None:
-        logging.getLogger().removeHandler(self._handler)
-        self._listener.stop()
+@contextmanager
+def _logging_to(journal: Journal) -> Iterator[None]:
+    """Send Python's log records to the journal."""
+    handler = JournalHandler(journal)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger('viam_session_bridge').setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 if __name__ == '__main__':

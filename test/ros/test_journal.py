@@ -22,7 +22,7 @@ from viam_session_bridge.core.events import (
 )
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, RosLogHandler
+from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
 
 CLAIM = SessionClaim('0b57ac6e', 1.0)
 MOVE = Output('base', 1, Velocity((0.1, 0.0, 0.0)), 0.0)
@@ -166,10 +166,32 @@ def test_held_motion_is_not_worth_a_line(log: Log, journal: Journal) -> None:
     assert not log.lines
 
 
-def test_records_of_python_keep_their_level(log: Log) -> None:
+def test_a_line_that_cannot_be_written_ends_nothing(log: Log, journal: Journal) -> None:
+    """The next one may: a log that has died would be full soon, and nobody would know why."""
+    journal.report(Outputs(events=(Overslept('late'),)), {})  # type: ignore[arg-type]
+    journal.report(Outputs(events=(Overslept(0.1234),)), {})
+    journal.close()
+    assert [level for level, _ in log.lines] == ['error', 'error']
+    assert 'was not written' in log.lines[0][1] and '123 ms' in log.lines[1][1]
+
+
+def test_records_of_python_wait_for_nobody(log: Log, journal: Journal) -> None:
+    """And fill no memory."""
+    log.open.clear()
+    handler = JournalHandler(journal)
+    for number in range(CAPACITY + 50):
+        handler.handle(logging.LogRecord('rpc', logging.INFO, '', 0, 'no. %d', (number,), None))
+    log.open.set()
+    journal.close(timeout=10.0)
+    assert any('lost' in line for _, line in log.lines)
+    assert len(log.lines) <= CAPACITY + 3
+
+
+def test_records_of_python_keep_their_level(log: Log, journal: Journal) -> None:
     """What rpc logs comes out of the node's logger."""
-    handler = RosLogHandler(log)
+    handler = JournalHandler(journal)
     for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
         handler.handle(logging.LogRecord('rpc', level, '', 0, 'said %s', ('so',), None))
+    journal.close()
     assert log.lines == [('info', 'said so'), ('warning', 'said so'), ('error', 'said so'),
                          ('error', 'said so')]

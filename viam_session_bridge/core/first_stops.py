@@ -4,8 +4,8 @@
 A bridge that starts must assume that the robot moves: whoever ran before it may have died.
 
 Each output is told to stop once somebody listens to it, and its resource takes commands when that
-stop was held. Others need not wait for it. Until a command comes the stop goes on: a driver that was
-matched a moment ago may not hear yet.
+stop was held. Others need not wait for it. Until a command comes the stop goes on: a driver that
+was matched a moment ago may not hear yet.
 """
 
 from collections.abc import Iterable

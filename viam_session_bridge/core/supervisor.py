@@ -282,8 +282,11 @@ class Supervisor(Fleet):
         moving = list(self._moving())
         expected = self._polled_at + self._policy.poll_period
         late = now - (min(self._due, expected) if moving else expected)
-        if late <= (self._policy.stall_limit if moving else IDLE_STALL):
-            return
+        if late > (self._policy.stall_limit if moving else IDLE_STALL):
+            self.held_up(late, now)
+
+    def held_up(self, late: float, now: float) -> None:
+        """Note that the pump came so late (s), in a pass or between two: a stall."""
         # What was sent to us during the freeze is read after it, a little at a time.
         self._backlog_until = now + min(late, LONGEST_BACKLOG)
         self._due = self._polled_at = now

@@ -3,15 +3,16 @@
 """
 What happened, in words: one line per event, written by a thread of its own.
 
-A log sink may be slow or full; the pump hands its reports over and never waits for them. When the
-queue is full, reports are counted and dropped, and the loss is logged.
+A log sink may be slow or full; who reports hands over and never waits. When the queue is full,
+reports are counted and dropped, and the loss is logged. What cannot be written ends nothing.
 """
 
+from contextlib import suppress
 import logging
 import queue
 import re
 import threading
-from typing import Protocol
+from typing import cast, Protocol
 
 from viam_session_bridge.core.claims import (
     Claim,
@@ -33,6 +34,9 @@ from viam_session_bridge.core.events import (
 from viam_session_bridge.core.states import Reason, State
 
 CAPACITY = 1000
+
+_Report = tuple[Outputs, dict[str, str]]
+_Line = tuple[int, str]
 
 # Stops that nobody asked for are worth a warning.
 _UNASKED = frozenset({
@@ -71,11 +75,11 @@ def describe_claim(claim: Claim | None) -> str:
 
 
 class Journal:
-    """Writes reports of the pump to a logger."""
+    """Writes reports of the pump, and what Python's logging is told, to a logger."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
-        self._queue: queue.Queue[tuple[Outputs, dict[str, str]] | None] = queue.Queue(CAPACITY)
+        self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
         self._lost = 0
         self._faulty: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name='journal', daemon=True)
@@ -86,8 +90,15 @@ class Journal:
         news = any(one.first or one.resource in self._faulty for one in outputs.outputs)
         if not outputs.events and not faults and not news:
             return
+        self._hand_over((outputs, faults))
+
+    def note(self, level: int, message: str) -> None:
+        """Take a line at one of logging's levels without ever waiting."""
+        self._hand_over((level, message))
+
+    def _hand_over(self, item: _Report | _Line) -> None:
         try:
-            self._queue.put_nowait((outputs, faults))
+            self._queue.put_nowait(item)
         except queue.Full:
             self._lost += 1
 
@@ -105,23 +116,43 @@ class Journal:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
-            outputs, faults = item
-            for output in outputs.outputs:
-                if output.resource not in faults:
-                    self._faulty.pop(output.resource, None)
-            for resource, fault in faults.items():
-                if _kind(self._faulty.get(resource, '')) != _kind(fault):
-                    self._logger.error(f'{resource}: driver fault: {fault}')
-                self._faulty[resource] = fault
-            for event in outputs.events:
-                self._write(event)
-            if self._lost:
-                lost, self._lost = self._lost, 0
-                self._logger.warning(f'{lost} reports were lost: the log is too slow')
+        while (item := self._queue.get()) is not None:
+            try:
+                self._take(item)
+            except Exception as problem:  # the next line may be written again
+                with suppress(Exception):
+                    self._logger.error(
+                        f'a report was not written: {type(problem).__name__}: {problem}')
+
+    def _take(self, item: _Report | _Line) -> None:
+        first, second = item
+        if isinstance(first, Outputs):
+            self._write_report(first, cast(dict[str, str], second))
+        else:
+            self._write_line(first, str(second))
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._logger.warning(f'{lost} reports were lost: the log is too slow')
+
+    def _write_report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        for output in outputs.outputs:
+            if output.resource not in faults:
+                self._faulty.pop(output.resource, None)
+        for resource, fault in faults.items():
+            if _kind(self._faulty.get(resource, '')) != _kind(fault):
+                self._logger.error(f'{resource}: driver fault: {fault}')
+            self._faulty[resource] = fault
+        for event in outputs.events:
+            self._write(event)
+
+    def _write_line(self, level: int, message: str) -> None:
+        # rclpy keys a logger's calls by their place in the source: one line for each level.
+        if level >= logging.ERROR:
+            self._logger.error(message)
+        elif level >= logging.WARNING:
+            self._logger.warning(message)
+        else:
+            self._logger.info(message)
 
     def _write(self, event: Event) -> None:
         if isinstance(event, Changed):
@@ -175,20 +206,16 @@ def _kind(fault: str) -> str:
     return re.sub(r'[0-9.]+', '', fault)
 
 
-class RosLogHandler(logging.Handler):
-    """Passes the records of Python's logging on to a ROS logger."""
+class JournalHandler(logging.Handler):
+    """Hands the records of Python's logging over to a journal, without ever waiting."""
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, journal: Journal) -> None:
         super().__init__()
-        self._logger = logger
+        self._journal = journal
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        # rclpy keys a logger's calls by their place in the source: one line for each level.
-        message = self.format(record)
-        if record.levelno >= logging.ERROR:
-            self._logger.error(message)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(message)
-        else:
-            self._logger.info(message)
+        """Hand one record over."""
+        try:
+            self._journal.note(record.levelno, self.format(record))
+        except Exception:  # as every handler does
+            self.handleError(record)

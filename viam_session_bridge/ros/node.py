@@ -19,6 +19,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.core.errors import EmergencyStopped
+from viam_session_bridge.core.events import Changed, Emergency, Event, Outputs
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
@@ -74,6 +75,7 @@ class BridgeNode:
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
             node.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics, clock=steady)]
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._urgent = node.create_guard_condition(self._publish_diagnostics)
         self._reset = node.create_service(Trigger, '~/reset', self._on_reset)
 
     @property
@@ -89,6 +91,12 @@ class BridgeNode:
     def shared(self) -> Sequence[SharedOutput]:
         """Return the outputs that drivers share."""
         return self._equipment.shared
+
+    def notice(self, outputs: Outputs) -> None:
+        """Publish diagnostics at once if something happened that nobody should wait for."""
+        # Called by the pump; the executor does it.
+        if any(_is_grave(event) for event in outputs.events):
+            self._urgent.trigger()
 
     def _on_appear(self, name: str) -> None:
         # Hundreds may appear at once; the executor is no less alive while it greets them.
@@ -190,6 +198,12 @@ class BridgeNode:
         return DiagnosticStatus(
             level=level, name=f'{own_name(self._node)}: {title or subject}', message=text,
             hardware_id=f'{place}/{subject}')
+
+
+def _is_grave(event: Event) -> bool:
+    if isinstance(event, Emergency):
+        return bool(event.reason)
+    return isinstance(event, Changed) and event.after is State.UNCONFIRMED
 
 
 class ExecutorThread:

@@ -44,6 +44,10 @@ class Supervision(Protocol):
         """Sleep until an instant (s) or a change."""
         ...
 
+    def held_up(self, late: float) -> None:
+        """Stop every motion: what was decided so long (s) ago has not been told."""
+        ...
+
     def wake(self) -> None:
         """Wake the sleeper."""
         ...

@@ -54,7 +54,7 @@ class Pump:
     report takes the outputs of a pass and driver faults by resource, and must not block. on_death
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
     in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
-    than stale_after (s) ago is not told; so late a pass must be a stall to whom decides.
+    than stale_after (s) ago is not told, and whoever decides learns of that stall.
     concern: the resources that the last resort stops, all by default; asked while anything may
     hang, so it must wait for nothing.
     """
@@ -126,10 +126,14 @@ class Pump:
         if fault:
             faults[PROCESSES] = fault
         for output in outputs.outputs:
-            # After a freeze in the middle of a pass, its motion is old; the next one stops it.
-            stale = self._supervision.now() - began > self._stale_after
-            if output.setpoint is not None and not stale:
-                self._drive(output, faults)
+            if output.setpoint is None:
+                continue
+            # After a freeze in the middle of a pass, its motion is old.
+            late = self._supervision.now() - began
+            if late > self._stale_after:
+                self._supervision.held_up(late)
+                break
+            self._drive(output, faults)
         self._flush_all(faults)
         for errand in polled.errands:
             self._oblige(errand, faults)
