@@ -79,9 +79,9 @@ class Pulser:
     """
     Decides when a pulse goes out.
 
-    At once when something is no longer idle, so that the guard knows it before it moves, when there
-    are other goals to cancel, when a stop has failed, and when the emergency stop is latched or
-    reset; several times in a patience while something stands; once in a patience while nothing
+    At once when something is no longer idle, so that the guard knows it before it moves, when
+    there are other goals to cancel, when a stop has failed, and when the emergency stop is latched
+    or reset; several times in a patience while something stands; once in a patience while nothing
     does.
     """
 
