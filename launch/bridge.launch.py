@@ -4,9 +4,10 @@
 Starts the bridge and its guard with a parameter file.
 
 The guard stops the robot when the bridge itself dies or hangs; nothing moves without it, unless it
-is left out on purpose (guard:=false). It ends with the bridge. Arguments left empty leave to the
-parameter file what it says. Parameter files name the node `viam_session_bridge`; they work in a
-namespace, too.
+is left out on purpose (guard:=false). It ends with the bridge. What both say is on the screen and
+in launch's own log; neither writes a log file itself. Arguments left empty leave to the parameter
+file what it says. Parameter files name the node `viam_session_bridge`; they work in a namespace,
+too.
 """
 
 from tempfile import NamedTemporaryFile
@@ -103,7 +104,7 @@ def start_bridge(context: LaunchContext) -> list[Action]:
     if overrides:
         parameters.append(overrides)
     common: dict[str, Any] = {
-        'package': PACKAGE, 'namespace': argument('namespace'), 'output': 'screen',
+        'package': PACKAGE, 'namespace': argument('namespace'), 'output': 'both',
         'parameters': parameters, 'ros_arguments': ['--log-level', argument('log_level')]}
     bridge = Node(
         executable='bridge', name=NODE, respawn=respawn,

@@ -44,6 +44,7 @@ from viam_session_bridge.process import (
     own_signals,
     SWITCH_INTERVAL,
     within,
+    without_log_file,
 )
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal
@@ -273,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    args = [*(sys.argv if argv is None else argv), *_GUARDED]
+    args = without_log_file([*(sys.argv if argv is None else argv), *_GUARDED])
     sys.setswitchinterval(SWITCH_INTERVAL)
     confined = dds.settle()
     try:

@@ -45,6 +45,7 @@ from viam_session_bridge.process import (
     own_signals,
     SWITCH_INTERVAL,
     within,
+    without_log_file,
 )
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
@@ -242,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    args = list(sys.argv if argv is None else argv)
+    args = without_log_file(sys.argv if argv is None else argv)
     sys.setswitchinterval(SWITCH_INTERVAL)
     confined = dds.settle()
     try:

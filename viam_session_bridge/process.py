@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processes of this package have in common: how they end, and signals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import os
 import signal
 import sys
@@ -24,6 +24,22 @@ LINGER = 0.1
 SWITCH_INTERVAL = 0.0005
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+# What brings back rclpy's own log file.
+_WITH_LOG_FILE = '--enable-external-lib-logs'
+
+
+def without_log_file(args: Sequence[str]) -> list[str]:
+    """
+    Return the arguments of a process for rclpy.init, its log file off unless they turn it on.
+
+    rclpy writes that file while it holds the interpreter's lock: a disk that is slow would freeze
+    the bridge and its guard alike. What is logged still goes to /rosout and to standard output.
+    """
+    if _WITH_LOG_FILE in args:
+        return list(args)
+    return [*args, '--ros-args', '--disable-external-lib-logs']
 
 
 def own_signals(on_signal: Callable[[int, FrameType | None], None]) -> None:
