@@ -265,6 +265,21 @@ class Gate:
             self._supervisor.prepared(name, epoch, problem, self.now())
             self._wake_locked()
 
+    def watch_backlog(self) -> None:
+        """Note that backlog_paused will be called when draining tells that it matters."""
+        with self._lock:
+            self._supervisor.backlog.watch()
+
+    def draining(self) -> bool:
+        """Tell whether calls are refused until none is left that came during a freeze."""
+        with self._lock:
+            return self._supervisor.backlog.draining(self.now())
+
+    def backlog_paused(self, since: float) -> None:
+        """Note that every call was read at once, and none came for a moment, since then (s)."""
+        with self._lock:
+            self._supervisor.backlog.paused(since)
+
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:

@@ -20,6 +20,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule, RuleB
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.backlog import LONGEST_ECHO
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
@@ -40,7 +41,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import LONGEST_BACKLOG, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '100'))
 
@@ -169,7 +170,7 @@ class Histories(RuleBasedStateMachine):
     def note_stall(self) -> None:
         """Note until when commands are refused, if there is a stall that nobody has noticed."""
         if self.stalled():
-            self.backlog_until = self.now + min(self.now - self.asked, LONGEST_BACKLOG)
+            self.backlog_until = self.now + min(self.now - self.asked, LONGEST_ECHO)
 
     def renew(self, caller: Caller) -> None:
         """Renew the session of a call that was let in."""

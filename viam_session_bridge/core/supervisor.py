@@ -13,6 +13,7 @@ from dataclasses import replace
 import math
 
 from viam_session_bridge.core.actuator import Actuator
+from viam_session_bridge.core.backlog import Backlog
 from viam_session_bridge.core.claims import Caller, Claim, same_holder
 from viam_session_bridge.core.emergency import EmergencySettings, EmergencyStop, NO_EMERGENCY
 from viam_session_bridge.core.errors import (
@@ -44,9 +45,6 @@ SWEEP_PERIOD = 1.0
 # A freeze of more than this (s) while nothing moves is worth a word: commands may have waited.
 IDLE_STALL = 0.5
 
-# After a freeze commands are refused for as long as it took, and no longer than this (s).
-LONGEST_BACKLOG = 1.0
-
 
 class Supervisor(Fleet):
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
@@ -61,7 +59,7 @@ class Supervisor(Fleet):
         self._sweep_at = math.inf
         self._shutting_down = False
         self._stalled = False
-        self._backlog_until = -math.inf
+        self.backlog = Backlog()
         # Commands that no look at the connections has seen yet, and when they came.
         self._unproven: dict[str, float] = {}
         self._watched: frozenset[int] = frozenset()
@@ -118,7 +116,7 @@ class Supervisor(Fleet):
         if latched:
             raise EmergencyStopped(f'{name}: {latched}')
         self._fence(now)
-        if self._stalled or now < self._backlog_until:
+        if self._stalled or self.backlog.holds(now):
             raise Stalled(
                 f'{name}: the bridge was frozen for a moment; this command may have waited since '
                 'then, so it is not executed: send it again')
@@ -287,8 +285,7 @@ class Supervisor(Fleet):
 
     def held_up(self, late: float, now: float) -> None:
         """Note that the pump came so late (s), in a pass or between two: a stall."""
-        # What was sent to us during the freeze is read after it, a little at a time.
-        self._backlog_until = now + min(late, LONGEST_BACKLOG)
+        self.backlog.thawed(late, now)
         self._due = self._polled_at = now
         self._events.append(Overslept(late))
         self._stall(now)

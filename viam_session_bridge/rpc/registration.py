@@ -57,6 +57,8 @@ class Registry:
         self._gate = gate
         self._presence = presence
         self._operations = operations
+        # How many calls have come in.
+        self.calls = 0
 
     def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """Return the handler of a service; what the servicer lacks is refused as not served."""
@@ -167,6 +169,7 @@ class Registry:
 
     def _open(self, context: Any, monitored: bool) -> Call:
         """Find out who calls. On a monitored method the session decides before anything else."""
+        self.calls += 1
         metadata: dict[str, list[str]] = {}
         for key, value in context.invocation_metadata() or ():
             metadata.setdefault(key, []).append(value)

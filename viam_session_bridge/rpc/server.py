@@ -39,6 +39,11 @@ _LOG = logging.getLogger(__name__)
 
 START_PATIENCE = 10.0
 
+# Calls that waited during a freeze take less than a millisecond each to be read: when none has come
+# in so many ticks of so long (s), each of them punctual, none is left.
+DRAIN_TICK = 0.005
+QUIET_TICKS = 4
+
 # One service for each component API that may be configured.
 COMPONENTS: dict[str, type[ComponentService]] = {
     'viam.component.arm.v1.ArmService': ArmService,
@@ -161,7 +166,8 @@ class Server:
         presence.attach(self.port)
         poller = asyncio.create_task(presence.run())
         ending = asyncio.create_task(self._end.wait())
-        beating = asyncio.create_task(self._beats())
+        self._gate.watch_backlog()
+        beating = asyncio.create_task(self._beats(registry))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -175,10 +181,24 @@ class Server:
             beating.cancel()
             await server.stop(grace=0.2)
 
-    async def _beats(self) -> None:
+    async def _beats(self, registry: Registry) -> None:
+        """Beat; and after a freeze find out when none of the calls is left that waited in it."""
+        clock = asyncio.get_running_loop().time
+        quiet, quiet_since = 0, 0.0
         while True:
             self._beat()
-            await asyncio.sleep(self._beat_period)
+            draining = self._gate.draining()
+            pause = DRAIN_TICK if draining else self._beat_period
+            calls, began, began_at = registry.calls, clock(), self._gate.now()
+            await asyncio.sleep(pause)
+            # Calls that wait are read without a pause between them.
+            if not draining or registry.calls != calls or clock() - began > 2.0 * pause:
+                quiet = 0
+                continue
+            quiet_since = quiet_since if quiet else began_at
+            quiet += 1
+            if quiet >= QUIET_TICKS:
+                self._gate.backlog_paused(quiet_since)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host
