@@ -39,8 +39,8 @@ _LOG = logging.getLogger(__name__)
 
 START_PATIENCE = 10.0
 
-# Calls that waited during a freeze take less than a millisecond each to be read: when none has come
-# in so many ticks of so long (s), each of them punctual, none is left.
+# Calls that waited during a freeze take less than a millisecond each to be read: when none has
+# come in so many ticks of so long (s), each of them punctual, none is left.
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
 
