@@ -19,6 +19,10 @@ from std_srvs.srv import Trigger
 from processes import Bridge, PATIENCE, wait_until
 
 
+# A call that was not answered for so long (s) is made again.
+ASK_AGAIN = 4.0
+
+
 class Seen(NamedTuple):
     """One diagnostic status as it arrived: when (s), level (0 OK, 1 WARN, 2 ERROR), text."""
 
@@ -78,9 +82,16 @@ class Observer:
         client = self._node.create_client(kind, name)
         try:
             assert client.wait_for_service(PATIENCE), f'no service {name}'
-            future = client.call_async(request)
-            wait_until(future.done, f'an answer of {name}')
-            return future.result()
+            futures: list[Any] = []
+
+            def answered() -> Any:
+                # A bridge that was killed stands in the graph for 20 s, and may have been asked.
+                if len(futures) * ASK_AGAIN <= time.monotonic() - began:
+                    futures.append(client.call_async(request))
+                return next((future for future in futures if future.done()), None)
+
+            began = time.monotonic()
+            return wait_until(answered, f'an answer of {name}').result()
         finally:
             self._node.destroy_client(client)
 
