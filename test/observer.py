@@ -18,7 +18,6 @@ from std_srvs.srv import Trigger
 
 from processes import Bridge, PATIENCE, wait_until
 
-
 # A call that was not answered for so long (s) is made again.
 ASK_AGAIN = 4.0
 
