@@ -34,7 +34,9 @@ from viam_session_bridge.rpc.status import CallError
 
 Code = grpc.StatusCode
 FORWARD = (0.0, 0.5, 0.0)
-DEADLINE = 0.3  # s
+# s. What must not be carried out may also not have been read; a stop must have been.
+DEADLINE = 0.3
+STOP_DEADLINE = 1.0
 
 COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger'),
             'save': CommandInfo(moves=False, kind='empty')}
@@ -70,11 +72,11 @@ def bench(start: Callable[..., Any]) -> Any:
 
 
 @contextmanager
-def held_up(bench: Any) -> Iterator[None]:
+def held_up(bench: Any, deadline: float = DEADLINE) -> Iterator[None]:
     """Hold what every handler needs, until the deadline of what is called meanwhile has passed."""
     with bench.gate._lock:
         yield
-        time.sleep(2 * DEADLINE)
+        time.sleep(deadline + 0.1)
 
 
 def call_of(client: Any, method: str) -> Any:
@@ -115,14 +117,19 @@ def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, meth
         if in_a_handler and armed.is_set() and not bench.gate._lock._is_owned():
             armed.clear()
             frozen.set()
-            time.sleep(2 * DEADLINE)
+            time.sleep(DEADLINE + 0.1)
         return float(real_now())
 
     bench.gate.now = now
-    call = call_of(client, method)
-    bench.until(lambda: client.robot.GetOperations().operations)
-    armed.set()
-    assert frozen.wait(DEADLINE)
+    for _ in range(10):
+        call = call_of(client, method)
+        while not client.robot.GetOperations().operations and not call.done():
+            pass
+        armed.set()
+        if frozen.wait(DEADLINE):
+            break
+        armed.clear()  # a slow machine: it was over already
+    assert frozen.is_set()
     bench.gate.path(api, '')  # what it waited for
     assert call.code() is Code.DEADLINE_EXCEEDED
     assert nothing_was_begun(bench, client)
@@ -139,9 +146,9 @@ def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None
 
 
 @pytest.mark.parametrize('stop', [
-    lambda client: client.base.Stop.start(name='base', timeout=DEADLINE),
-    lambda client: client.robot.StopAll.start(timeout=DEADLINE),
-    lambda client: client.base.SetPower.start(name='base', timeout=DEADLINE)],
+    lambda client: client.base.Stop.start(name='base', timeout=STOP_DEADLINE),
+    lambda client: client.robot.StopAll.start(timeout=STOP_DEADLINE),
+    lambda client: client.base.SetPower.start(name='base', timeout=STOP_DEADLINE)],
     ids=['Stop', 'StopAll', 'zero'])
 def test_a_stop_is_carried_out_however_late(bench: Any, stop: Callable[[Any], Any]) -> None:
     driver, other = bench.client(), bench.client()
@@ -149,7 +156,7 @@ def test_a_stop_is_carried_out_however_late(bench: Any, stop: Callable[[Any], An
     driver.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     other.robot.ResourceNames()
-    with held_up(bench):
+    with held_up(bench, STOP_DEADLINE):
         call = stop(other)
     assert call.code() is Code.DEADLINE_EXCEEDED
     bench.until_stopped()
