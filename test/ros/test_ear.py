@@ -11,7 +11,7 @@ from std_msgs.msg import Bool, Float64, Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.ear import alike, Ear
+from viam_session_bridge.ros.ear import alike, Ear, LEAST_HEARD
 
 ZERO = Twist()
 AHEAD = Twist(linear=Vector3(x=0.1))
@@ -46,6 +46,27 @@ def test_these_say_the_same(one: object, other: object) -> None:
 ])
 def test_these_do_not(one: object, other: object) -> None:
     assert not alike(one, other) and not alike(other, one)
+
+
+def test_where_messages_do_not_tell_their_sender_what_we_said_is_known(node: Node) -> None:
+    """As with the rclpy of Jazzy: our own stop, and the motion before it, are nobody else's."""
+    output = OutputTopic(
+        node, 'base', Twist, 'anonymous', driver_node='', on_appear=lambda: None, choice='')
+    ear = Ear.opened(node, output, [output])
+    assert ear is not None
+    ear.others = {'/teleop': frozenset()}
+    for message in (AHEAD, ZERO):
+        output.publish(message)
+    for _ in range(2 * LEAST_HEARD):
+        ear._hear(Twist(linear=Vector3(x=0.1)), {})
+        ear._hear(Twist(), {})
+    assert not ear.news()
+    for number in range(LEAST_HEARD):
+        assert not ear.news(), f'{number} messages may be stray ones'
+        ear._hear(Twist(linear=Vector3(x=0.2)), {})
+    assert ear.news() == {'/teleop'}
+    assert not ear.news()
+    ear.close()
 
 
 def test_an_ear_is_counted_exactly_and_at_once(node: Node) -> None:

@@ -50,7 +50,7 @@ class Neighbours:
             if isinstance(one, OutputTopic):
                 self._outputs.setdefault(one.name, []).append(one)
         self._rounds = itertools.cycle(self._outputs)
-        # Topic -> node -> what its publishers are called in a message.
+        # Topic with others -> node -> what its publishers are called in a message.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
         self._ears: dict[str, Ear] = {}
         self._timer = node.create_timer(
@@ -60,8 +60,7 @@ class Neighbours:
         """Say who else publishes on the topics of a resource; empty where nobody does."""
         return '; '.join(
             f'also published by {", ".join(sorted(found))} (on {topic})'
-            for topic, found in self._found.items()
-            if found and resource in self._resources(topic))
+            for topic, found in self._found.items() if resource in self._resources(topic))
 
     def _look(self) -> None:
         stopping = self._measured.intersection(
@@ -73,7 +72,7 @@ class Neighbours:
         family = self._family()
         for topic in dict.fromkeys((*urgent, *due)):
             self._ask(topic, family)
-        self._listen([topic for topic in urgent if self._found.get(topic)][:MOST_EARS])
+        self._listen([topic for topic in urgent if topic in self._found][:MOST_EARS])
         self._report(stopping)
 
     def _family(self) -> frozenset[str]:
@@ -92,7 +91,9 @@ class Neighbours:
         for name in found.keys() - self._found.get(topic, {}).keys():
             self._node.get_logger().warning(
                 f'{", ".join(self._resources(topic))}: {topic} is also published by {name}')
-        self._found[topic] = {name: frozenset(gids) for name, gids in found.items()}
+        self._found.pop(topic, None)
+        if found:
+            self._found[topic] = {name: frozenset(gids) for name, gids in found.items()}
 
     def _listen(self, topics: Collection[str]) -> None:
         """Have ears on these topics, and on no others."""
