@@ -112,14 +112,20 @@ class BridgeSupervisor(Supervisor):
         for name in self._standing.first_stops:
             if self._actuators[name].stopped_enough(now):
                 self._standing.first_stop_done(name)
-        pulse = self._standing.pulse(
-            {name: self._actuators[name].epoch for name in self._rounds.active}, now,
-            self._standing_goals(),
-            tuple(name for name in self._rounds.active
-                  if self._actuators[name].state is State.UNCONFIRMED),
-            self._emergency.reason)
+        pulse = self._pulse(now, bool(outputs.events))
         self._due = min(self._due, self._standing.due(now))
         return replace(outputs, wake=self._due, pulse=pulse)
+
+    def _pulse(self, now: float, news: bool) -> Pulse | None:
+        """Return the pulse that goes out; news: somebody's state has changed."""
+        active = self._rounds.active
+        # With hundreds of motions, most passes repeat one of them: those must not gather the rest.
+        if not (news or self._goals or self._standing.pulse_is_due(active.keys(), now)):
+            return None
+        return self._standing.pulse(
+            {name: self._actuators[name].epoch for name in active}, now, self._standing_goals(),
+            tuple(name for name in active if self._actuators[name].state is State.UNCONFIRMED),
+            self._emergency.reason)
 
     def _begin(self, actuator: Actuator, motion: Motion, claim: Claim, now: float) -> None:
         # Where nobody listens, that is what has to be told.

@@ -66,6 +66,11 @@ class Cover:
         """Tell whether a guard that fits is there and reaches the driver of this resource."""
         return any(self._could_stop(one, name, now) for one in self._guards.values())
 
+    def reaches_all(self, now: float) -> bool:
+        """Tell whether a guard that fits is there and reaches every driver."""
+        return any(self._fits(one) and now < self._gone_at(one) and not one.unreached
+                   for one in self._guards.values())
+
     def ends_at(self) -> float:
         """Return when the cover ends if no further echo comes (s); in the past without any."""
         return max((self._gone_at(one) for one in self._guards.values() if self._fits(one)),

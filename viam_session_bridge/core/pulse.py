@@ -7,7 +7,7 @@ The pump sends it, from within the loop that stops robots: a timer beside that l
 it. How it travels is the business of ros/pulse.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 import math
 from types import MappingProxyType
@@ -109,14 +109,18 @@ class Pulser:
         self._goodbye = True
         self._due = -math.inf
 
+    def is_due(self, standing: Set[str], now: float) -> bool:
+        """Tell whether it is time, or somebody stands who was not listed; see poll."""
+        early = EARLY * self._identity.patience / PULSES_PER_PATIENCE
+        return not standing <= self._listed.keys() or now >= self._due - early
+
     def poll(self, standing: Mapping[str, int], now: float,
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
              unconfirmed: tuple[str, ...] = (), latched: str = '') -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
         said = dict(goals), unconfirmed, latched
-        news = said != self._said or any(name not in self._listed for name in standing)
-        if self._silent or not (news or now >= self._due - EARLY * period):
+        if self._silent or not (said != self._said or self.is_due(standing.keys(), now)):
             return None
         self._sequence += 1
         self._said = said

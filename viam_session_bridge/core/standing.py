@@ -7,7 +7,7 @@ It says what its pulses say, refuses motion that a guard should cover and none d
 bridge that was there first, and begins with stops. The supervisor does what it says.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 import math
 
@@ -132,12 +132,16 @@ class Standing:
             for name in self._first.due(now):
                 self._first.begun(name)
                 orders.stops[name] = Reason.STARTED
-            if self._required:
+            if self._required and not self._cover.reaches_all(now):
                 orders.stops.update(dict.fromkeys(
                     (name for name in moving if not self._cover.reaches(name, now)),
                     Reason.NO_GUARD))
         orders.notices = list(self._notices(elder, now))
         return orders
+
+    def pulse_is_due(self, standing: Set[str], now: float) -> bool:
+        """Tell whether a pulse goes out also where nothing else is new than who stands."""
+        return self._pulser is not None and self._pulser.is_due(standing, now)
 
     def pulse(self, standing: Mapping[str, int], now: float,
               goals: Mapping[str, tuple[str, ...]], unconfirmed: tuple[str, ...] = (),

@@ -277,7 +277,7 @@ class Supervisor(Fleet):
 
     def _fence(self, now: float) -> None:
         """Stop every motion if the pump overslept: nobody was watching meanwhile."""
-        moving = list(self._moving())
+        moving = next(self._moving(), None) is not None
         expected = self._polled_at + self._policy.poll_period
         late = now - (min(self._due, expected) if moving else expected)
         if late > (self._policy.stall_limit if moving else IDLE_STALL):
