@@ -151,6 +151,7 @@ def no_stop_on_start() -> None:
     first = _part('core.first_stops', 'FirstStops')
     _replace(first, 'due', lambda old: lambda self, now: [])
     _replace(first, 'lasting', lambda old: lambda self: [])
+    _replace(first, 'pending', lambda old: lambda self, name: False)
     late_driver_ignored()
 
 
