@@ -69,7 +69,10 @@ def centred(bridge: Bridge, client: Client, servos: dict[str, SimulatedJoints],
         limit = f'{name}.max_speed_deg_s'
         usual = observer.get(bridge, limit)
         assert observer.set(bridge, limit, 10.0 * usual) == (True, '')
-        order(client, name, 'move', 90)
+        # The guard may find the servos later than the bridge does.
+        wait_until(lambda name=name: client.ask(
+            'call', component='servo', name=name, method='move', arguments=(90,))['ok'],
+            f'{name} is in the middle')
         assert observer.set(bridge, limit, usual) == (True, '')
         servos[name].wait_told('the middle', lambda told: told.end == [1500])
 
