@@ -15,6 +15,7 @@ import uuid
 
 import protocol
 from viam_session_bridge import main
+from viam_session_bridge.bridge_gate import BridgeGate
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.emergency import EmergencySettings
@@ -24,7 +25,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.gate import BridgeGate, Polled
+from viam_session_bridge.gate import Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits

@@ -9,7 +9,7 @@ Who may import whom. The floor plan of the package, as data.
                 main wires
     ros  -> core                      guard: a process of its own, with the drivers of ros
     process, dds: what main and guard share; import nothing of ours
-    gate -> core
+    gate -> core; bridge_gate -> gate, core: what only a bridge hears
     core -> the standard library, without clocks, threads and I/O
 
 `rpc` and `ros` never see each other: motion passes through the gate, or not at all.
@@ -31,6 +31,7 @@ OWN = {
     '__init__': set(),
     'core': set(),
     'gate': {'core'},
+    'bridge_gate': {'core', 'gate'},
     'rpc': {'core', 'gate'},
     'ros': {'core'},
     'guard': {'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'ros', 'vitals'},
@@ -41,8 +42,8 @@ OWN = {
     'properties': {'rpc', 'ros'},
     'vitals': set(),
     'main': {
-        'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'properties', 'rpc', 'ros',
-        'vitals', '__init__'},
+        'assembly', 'bridge_gate', 'core', 'dds', 'gate', 'outlets', 'process', 'properties',
+        'rpc', 'ros', 'vitals', '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),

@@ -20,6 +20,7 @@ import weakref
 
 import pytest
 
+from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.actuator import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import BaseSample
@@ -32,7 +33,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, make_gate, steady_now
+from viam_session_bridge.gate import Gate, steady_now
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 ZERO = Motion(Velocity())

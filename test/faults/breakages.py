@@ -286,8 +286,6 @@ def no_stop_at_the_end() -> None:
 
 @breakage('deadlines are kept by the wall clock', 'wall_clock_stepped')
 def wall_clock_deadlines() -> None:
-    for name in ('Gate', 'BridgeGate'):
-        gate = getattr(import_module('viam_session_bridge.gate'), name, None)
-        if gate is not None:
-            _replace(gate, '__init__', lambda old: lambda self, *arguments: old(
-                self, *arguments[:1], time.time))
+    for gate in (_part('gate', 'Gate'), _part('bridge_gate', 'BridgeGate')):
+        _replace(gate, '__init__', lambda old: lambda self, *arguments: old(
+            self, *arguments[:1], time.time))

@@ -13,6 +13,7 @@ from rclpy.node import Node
 
 from processes import wait_until
 from servers import Servers, serving
+from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import StopOutstanding
@@ -23,7 +24,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.gate import Gate, make_gate
+from viam_session_bridge.gate import Gate
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.fittings import Fittings

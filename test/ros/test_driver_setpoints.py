@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rclpy.node import Node
 
+from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
@@ -20,7 +21,6 @@ from viam_session_bridge.core.setpoints import (
     Velocity,
     Waypoint,
 )
-from viam_session_bridge.gate import make_gate
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameter_judgement import judge
 from viam_session_bridge.ros.parameter_rules import Surroundings

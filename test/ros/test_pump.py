@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from processes import MARGIN, wait_until
+from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
@@ -28,7 +29,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, make_gate, Polled
+from viam_session_bridge.gate import Gate, Polled
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump
 
