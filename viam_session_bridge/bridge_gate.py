@@ -20,6 +20,11 @@ class BridgeGate(Gate):
                  clock: Callable[[], float] = steady_now) -> None:
         super().__init__(supervisor, clock)
         self._bridge = supervisor
+        self._names = frozenset(one.name for one in supervisor.all_resources())
+
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; takes no lock."""
+        return frozenset() if self._bridge.looks_on else self._names
 
     def hear(self, pulse: Pulse) -> None:
         """Take the pulse of another bridge."""

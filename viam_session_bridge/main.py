@@ -109,7 +109,7 @@ class Bridge:
         self._pump = Pump(
             self._gate, self._ros.drivers, self._report, self._died,
             self._ros.shared, self._beat_of(_PUMP), BEAT_PERIOD, port.tell,
-            stale_after=config.guard.patience / 2.0)
+            stale_after=config.guard.patience / 2.0, concern=self._gate.concern)
         self._executor = ExecutorThread(node, self._died)
         self._server = Server(
             self._gate,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from viam_session_bridge.bridge_gate import BridgeGate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
@@ -489,6 +490,17 @@ def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
     sent = len(world.told)
     world.run(103.0, elder=ELDER)
     assert len(world.told) == sent and world.state() is IDLE
+
+
+def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
+    world = World()
+    gate = BridgeGate(world.supervisor, lambda: world.now)
+    world.poll()
+    assert gate.concern() == {'left', 'right'}
+    world.run(103.0, elder=ELDER)
+    assert not gate.concern()
+    world.run(106.0)
+    assert gate.concern() == {'left', 'right'}
 
 
 def test_motion_is_stopped_when_an_elder_is_heard() -> None:

@@ -36,6 +36,8 @@ class BridgeSupervisor(Supervisor):
         super().__init__(resources, policy, new_id, emergency)
         self._standing = Standing(identity, guard_required, [
             one.name for one in self._resources.values() if one.actuator.stop_on_start])
+        # Whether another bridge drives this robot, as of the last poll.
+        self.looks_on = False
         for resource in self._resources.values():
             # Whoever does not ask for a listener does not wait for one.
             if not resource.actuator.require_path:
@@ -102,6 +104,7 @@ class BridgeSupervisor(Supervisor):
     def poll(self, now: float) -> Outputs:
         """Advance to now, and say besides which pulse goes out."""
         orders = self._standing.advance(self._moving(), now)
+        self.looks_on = self._standing.gives_way(now)
         for name, reason in orders.stops.items():
             self.stop(name, now, reason)
         for name in orders.leaves:
