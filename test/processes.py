@@ -351,7 +351,16 @@ class Client(Program):
         return answer['value']
 
 
-class Bridge(Program):
+class Watcher(Program):
+    """A bridge or a guard."""
+
+    def wait_drivers(self, *names: str) -> None:
+        """Wait until drivers were found: discovery takes seconds on a busy machine."""
+        for name in names or ('base',):
+            self.wait_logged(f'{name}: a driver is listening')
+
+
+class Bridge(Watcher):
     """The bridge itself, on a free port, in a namespace of its own."""
 
     def __init__(self, file: Path, parameters: dict[str, Any], *,
@@ -362,6 +371,7 @@ class Bridge(Program):
         self.node = f'{self.namespace}/viam_session_bridge'
         self.file = file
         self.arguments = arguments
+        self.guard: Guard | None = None
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         super().__init__(
             *program, '--ros-args', '-r', f'__ns:={self.namespace}',
@@ -373,16 +383,17 @@ class Bridge(Program):
         self.port = int(self.address.rpartition(':')[2])
 
     def wait_drivers(self, *names: str) -> None:
-        """Wait until drivers were found: discovery takes seconds on a busy machine."""
-        for name in names or ('base',):
-            self.wait_logged(f'{name}: a driver is listening')
+        """Wait until this bridge has found drivers, and its guard, without whom nothing moves."""
+        super().wait_drivers(*names)
+        if self.guard is not None:
+            self.guard.wait_drivers(*names)
 
     def topic(self, name: str = 'cmd_vel') -> str:
         """Return a topic's full name."""
         return f'{self.namespace}/{name}'
 
 
-class Guard(Program):
+class Guard(Watcher):
     """The guard of a bridge, with the same file and the same arguments."""
 
     def __init__(self, bridge: Bridge, *, file: Path | None = None,
@@ -437,7 +448,7 @@ class Programs:
 
     def guard(self, bridge: Bridge, *, ready: bool = True, **options: Any) -> Guard:
         """Start the guard of a bridge and wait until both know each other."""
-        guard = Guard(bridge, **options)
+        bridge.guard = guard = Guard(bridge, **options)
         self._running.append(guard)
         if ready:
             guard.wait_ready()

@@ -52,6 +52,15 @@ class Guard:
         self.now = until
 
 
+def test_a_driver_that_is_reached_at_last_is_told_without_another_pulse() -> None:
+    guard = Guard()
+    guard.hear(100.0, 'base')
+    assert [echo.unreached for echo in guard.watch.echoes(('base',))] == [('base',)]
+    assert guard.watch.echoes(('base',)) == ()
+    assert [echo.unreached for echo in guard.watch.echoes()] == [()]
+    assert guard.watch.echoes() == ()
+
+
 def test_silence_is_judged_after_one_patience_exactly_and_once() -> None:
     guard = Guard()
     guard.hear(100.0, 'base', 'arm')

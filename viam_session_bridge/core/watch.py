@@ -68,6 +68,7 @@ class Watch:
         self._latches: dict[str, str] = {}
         self._planned = math.inf
         self._drained = -math.inf
+        self._unreached: tuple[str, ...] = ()
 
     def hear(self, pulse: Pulse, now: float) -> bool:
         """Take a pulse; tells whether it is news."""
@@ -120,12 +121,14 @@ class Watch:
         """
         Return the answers to what was heard since the last time.
 
-        unreached: the resources that this guard could not stop now.
+        unreached: the resources that this guard could not stop now. When that has changed, the
+        last pulse of each bridge is answered again: motion may be waiting for it.
         """
+        changed, self._unreached = unreached != self._unreached, unreached
         echoes = tuple(
             Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
                  unreached, bridge.inherits)
-            for instance, bridge in self._bridges.items() if bridge.echo_due)
+            for instance, bridge in self._bridges.items() if bridge.echo_due or changed)
         for bridge in self._bridges.values():
             bridge.echo_due = False
         return echoes
