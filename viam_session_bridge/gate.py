@@ -313,6 +313,11 @@ class Gate:
         with self._lock:
             return self._supervisor.states()
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing moves or is being stopped; takes no lock."""
+        return self._supervisor.quiet
+
     # ---- the pump's side ------------------------------------------------------------------------
 
     def poll(self) -> Polled:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 import functools
-import gc
 import sys
 import threading
 import time
@@ -37,6 +36,7 @@ from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
+    Garbage,
     Hanging,
     leave_at_once,
     leave_by,
@@ -167,12 +167,11 @@ class Guard:
         self._pump.start()
         self._executor.start()
         self._node.get_logger().info('guarding ' + ', '.join(self._gate.states()))
-        # What exists now stays: no later collection has to walk through it.
-        gc.collect()
-        gc.freeze()
+        garbage = Garbage(self._gate.now())
         for part in _PARTS:
             self._vitals.beat(part)
         while not self._leave.wait(BEAT_PERIOD):
+            garbage.look(self._gate.now(), self._gate.quiet)
             self.stuck = self._vitals.silent()
             if self.stuck:
                 self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))

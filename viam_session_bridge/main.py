@@ -10,7 +10,6 @@ wrong configuration.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 import functools
-import gc
 import logging
 import sys
 import threading
@@ -39,6 +38,7 @@ from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,
     EXIT_MISCONFIGURED,
+    Garbage,
     Hanging,
     leave_at_once,
     leave_by,
@@ -141,9 +141,6 @@ class Bridge:
             self._node.declare_parameter('grpc.actual_port', port)
             names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
             log.info(f'serving {names} at {self._config.grpc.host}:{port}')
-            # What exists now stays: no later collection has to walk through it.
-            gc.collect()
-            gc.freeze()
             self._watch()
         return self._go_down()
 
@@ -161,7 +158,9 @@ class Bridge:
 
     def _watch(self) -> None:
         """Return when it is time to go: a signal, a death, or a part that hangs."""
+        garbage = Garbage(self._gate.now())
         while not self._leave.wait(BEAT_PERIOD):
+            garbage.look(self._gate.now(), self._gate.quiet)
             self._stuck = self._vitals.silent()
             if self._stuck:
                 self._died(RuntimeError('it hangs: ' + ', '.join(self._stuck)))

@@ -163,6 +163,11 @@ class Fleet:
         """Return the state of every resource."""
         return {name: actuator.state for name, actuator in self._actuators.items()}
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing moves or is being stopped; may be read without the lock."""
+        return not self._rounds.active
+
     # ---- rounds ---------------------------------------------------------------------------------
 
     def _poll_those(self, due: Iterable[str], now: float, wake_at: Callable[[Actuator], float],
