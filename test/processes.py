@@ -363,6 +363,9 @@ class Watcher(Program):
 class Bridge(Watcher):
     """The bridge itself, on a free port, in a namespace of its own."""
 
+    # Its guard, if it was started with one.
+    guard: 'Guard | None' = None
+
     def __init__(self, file: Path, parameters: dict[str, Any], *,
                  namespace: str | None = None, arguments: Sequence[str] = (),
                  prefix: Sequence[str] = (),
@@ -371,7 +374,6 @@ class Bridge(Watcher):
         self.node = f'{self.namespace}/viam_session_bridge'
         self.file = file
         self.arguments = arguments
-        self.guard: Guard | None = None
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         super().__init__(
             *program, '--ros-args', '-r', f'__ns:={self.namespace}',

@@ -43,7 +43,9 @@ def bridge_killed_in_a_move(trial: Trial) -> None:
       spoils=True)
 def bridge_killed_at_once(trial: Trial) -> None:
     client = trial.client()
-    # With the very first word to the driver: the guard must have heard of the motion before.
+    # With the very first word to the driver: the guard must have heard of the motion before. What
+    # is still being stopped from the start is known to it already.
+    trial.wait_first_stop('base')
     trial.begin_to_drive(client, FULL_SPEED)
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
 
@@ -52,6 +54,8 @@ def bridge_killed_at_once(trial: Trial) -> None:
       needs_guard=True, spoils=True)
 def bridge_killed_beside_a_joystick(trial: Trial) -> None:
     client = trial.client()
+    # A bridge that has just started stops both bases for a while, a joystick or not.
+    trial.wait_first_stop('second')
     trial.joystick('second', JOYSTICK)
     trial.wait_speed(JOYSTICK, 'second')
     trial.drive(client)

@@ -117,7 +117,8 @@ def connections_flooded(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'a stranger starts more sessions than are allowed; SIGKILL to the client')
+@kind(AT_ONCE, 'a stranger starts more sessions than are allowed; SIGKILL to the client',
+      spoils=True)
 def sessions_flooded(trial: Trial) -> None:
     client, stranger = trial.client(), trial.plain_client()
     trial.drive(client)

@@ -15,6 +15,7 @@ import json
 import os
 from pathlib import Path
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,9 @@ def main() -> int:
     if options.only is not None and not options.only:
         drawn = []
     began = time.monotonic()
+    # Under nohup, children would inherit that SIGHUP is ignored, and a bridge leaves it so.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     dds_environment.isolate()
     domains = claim_domains()
     with tempfile.TemporaryDirectory(prefix='viam_session_bridge_faults.') as folder:

@@ -13,6 +13,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SAFETY = ROOT / 'docs' / 'safety.md'
+REPORT = ROOT / 'docs' / 'faults.md'
 PATIENCE = 280.0
 KINDS = ('client_killed', 'client_without_session_killed', 'bridge_killed', 'bridge_terminated')
 
@@ -42,13 +43,37 @@ def test_a_broken_product_is_caught(breakage: str) -> None:
     assert f'breakage {breakage}' in done.stdout and 'caught: ' in done.stdout
 
 
+def registered(decorator: str, pattern: str) -> set[str]:
+    """Return the names of what is decorated so in the files of the suite."""
+    return {name for path in HERE.glob(pattern) for name in re.findall(
+        rf'^@{decorator}\(.*?^def (\w+)\(', path.read_text(encoding='utf-8'),
+        re.DOTALL | re.MULTILINE)}
+
+
+def rows_of(page: Path) -> list[str]:
+    """Return the rows of the tables of a page."""
+    return [line for line in page.read_text(encoding='utf-8').splitlines()
+            if line.startswith('| ')]
+
+
+def test_the_report_shows_what_is_promised() -> None:
+    """docs/faults.md: every kind without unsafe time, and every breakage caught, in one run."""
+    text = REPORT.read_text(encoding='utf-8')
+    made = re.search(r'\*\*(\d+) faults of (\d+) kinds.*: 0\.00 s of unsafe time, 0 faults failed',
+                     text)
+    assert made and int(made[1]) >= 200 and int(made[2]) >= 15
+    cells = [[cell.strip() for cell in row.strip('| ').split(' | ')] for row in rows_of(REPORT)]
+    shown = {row[0] for row in cells if len(row) == 7 and row[2] != '0' and row[6] == '0'}
+    assert shown == registered('kind', 'faults_*.py')
+    caught = {row[0] for row in cells if len(row) == 4 and 'NOT ' not in row[3]}
+    assert caught - {'breakage', ':--'} == registered('breakage', 'breakages.py')
+
+
 def test_every_kind_of_fault_is_explained() -> None:
     """docs/safety.md names every kind that there is, and none that there is not."""
-    kinds = {name for path in HERE.glob('faults_*.py') for name in re.findall(
-        r'^@kind\(.*?^def (\w+)\(', path.read_text(encoding='utf-8'), re.DOTALL | re.MULTILINE)}
+    kinds = registered('kind', 'faults_*.py')
     assert len(kinds) > 40
-    rows = [line for line in SAFETY.read_text(encoding='utf-8').splitlines()
-            if line.startswith('| ')]
+    rows = rows_of(SAFETY)
     told = {name for line in rows for name in re.findall(
         r'`(\w+)`', line.rstrip(' |').rpartition('|')[2])}
     assert told == kinds

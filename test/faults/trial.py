@@ -222,6 +222,10 @@ class Trial:
         return any(abs(sample.target - speed) < 1e-6
                    for life in self.scene.recorder.lives(base, self.began) for sample in life)
 
+    def wait_first_stop(self, base: str) -> None:
+        """Wait until the bridge has done the stop that it begins with."""
+        self.scene.bridge.wait_logged(f'{base}: stopped')
+
     def make_sick(self, **order: Any) -> float:
         """Make the bridge sick (broken_bridge.py); returns when (s)."""
         at = time.monotonic()
