@@ -57,6 +57,10 @@ QUIET_PERIOD = 60.0
 LONGEST_PERIOD = 600.0
 _NEVER = 1 << 30
 
+# What is young is looked through when there are so many objects more (Python's own number, 700, is
+# reached by a few calls), and what has survived that when it happened so often.
+_YOUNG, _MIDDLE = 5000, 10
+
 
 class Garbage:
     """
@@ -72,8 +76,7 @@ class Garbage:
         self._collected_at = now
         collect()
         gc.freeze()
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, _NEVER)
+        gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
 
     def look(self, now: float, quiet: bool) -> None:
         """Collect if it is time; quiet: nothing moves."""
