@@ -122,8 +122,10 @@ class ArmService(JointService):
         """
         streamed = StreamedTrajectory(requests, call, self._open_stream)
         async for _ in streamed.batches():
-            yield proto.arm.MoveThroughJointPositionsStreamedResponse(
-                ack=proto.arm.MoveThroughJointPositionsStreamedResponse.BatchAck())
+            reply = proto.arm.MoveThroughJointPositionsStreamedResponse()
+            # protobuf 3.20 does not know the class of a message inside a message by its name.
+            reply.ack.SetInParent()
+            yield reply
         name = streamed.name
         sample = self._measured(name, 'MoveThroughJointPositionsStreamed')
         await call.move(name, self._goal(name, streamed.trajectory(sample.positions)),
