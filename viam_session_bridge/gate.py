@@ -114,6 +114,13 @@ class Gate:
             self._wake_locked()
             return epoch
 
+    def go_on(self, name: str, epoch: int, motion: Motion) -> bool:
+        """Replace what is left of the motion of this epoch if it still runs; tells whether."""
+        with self._lock:
+            goes_on = self._supervisor.go_on(name, epoch, motion, self.now())
+            self._wake_locked()
+            return goes_on
+
     def turn(self, name: str) -> int:
         """Return the place in line of a command that begins to form. Raises UnknownResource."""
         with self._lock:

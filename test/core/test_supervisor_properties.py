@@ -225,7 +225,7 @@ class Histories(RuleBasedStateMachine):
         elif policy is UnsupervisedPolicy.LEASE or caller.socket in self.carriers:
             wish.holder = 'lease'
             # The lease of a blocking call lasts for it, at least.
-            wish.lease_until = math.inf if duration else self.now + WINDOW
+            wish.lease_until = self.now + WINDOW + (duration or 0.0)
         elif policy is UnsupervisedPolicy.CONNECTION:
             assert caller.socket is not None
             wish.holder, wish.socket = 'connection', caller.socket
@@ -334,6 +334,34 @@ class Histories(RuleBasedStateMachine):
         assert self.supervisor.cancel(name, epoch, self.now) is ran
         if ran:
             self.forget(name)
+
+    @rule(name=NAMES, back=st.integers(0, 2), speed=st.sampled_from([0.25, -0.5]),
+          duration=st.sampled_from([None, 0.5 + TICK, 3.0 + TICK]))
+    def go_on(self, name: str, back: int, speed: float, duration: float | None) -> None:
+        """Only what runs, for somebody who is there, can go on; nothing begins by it."""
+        wish = self.wishes[name]
+        epoch = [*sorted(self.epochs)[-1 - back:][:1], 1][0]
+        stalled = self.stalled()
+        self.note_stall()
+        motion = Motion(Velocity((speed, 0.0, 0.0)), duration)
+        goes_on = self.supervisor.go_on(name, epoch, motion, self.now)
+        self.asked = min(self.asked, self.now) if goes_on or stalled else self.asked
+        if stalled:
+            self.frozen = True
+            assert not goes_on
+            for other in [other for other, each in self.wishes.items() if each]:
+                self.forget(other)
+        elif wish is None or wish.epoch != epoch:
+            assert not goes_on
+        elif not self.present(wish):
+            assert not goes_on, 'its owner is gone'
+            self.forget(name)
+        else:
+            assert goes_on
+            wish.ends_at = math.inf if duration is None else self.now + duration
+            if wish.holder == 'lease':
+                wish.lease_until = max(wish.lease_until, self.now + WINDOW + (duration or 0.0))
+        assert (self.supervisor.states()[name] is State.MOVING) == bool(self.wishes[name])
 
     def check_stopping(self, name: str) -> None:
         """After a stop was accepted the actuator is stopping or cannot confirm it."""

@@ -97,7 +97,8 @@ def test_a_trajectory_arrives_whole(trajectories: Rig) -> None:
         Waypoint(1.0, (0.7, -0.4), (0.2, 0.1))))
     since = time.monotonic()
     told = trajectories.repeat(
-        lambda: trajectories.driver.send(asked, 1), lambda told: told.kind == 'trajectory')
+        lambda: trajectories.driver.send(asked, next(_numbers)),
+        lambda told: told.kind == 'trajectory')
     assert told.what['names'] == list(NAMES)
     assert told.what['points'] == [
         {'time': 0.5, 'positions': [0.6, -0.5], 'velocities': [0.1, 0.0]},
@@ -115,9 +116,35 @@ def test_what_a_controller_would_reject_is_mended(
     """A way without duration, and velocities that only some points have."""
     since = time.monotonic()
     told = trajectories.repeat(
-        lambda: trajectories.driver.send(asked, 1), lambda told: told.kind == 'trajectory')
+        lambda: trajectories.driver.send(asked, next(_numbers)),
+        lambda told: told.kind == 'trajectory')
     assert told.what['points'] == points
     assert not trajectories.joints.since(since, 'rejected')
+
+
+def test_what_is_left_of_a_way_leaves_the_joints_time_to_get_there(trajectories: Rig) -> None:
+    """A controller begins anew where the joints are, a little behind where it had them."""
+    begin, driver = trajectories.positions, trajectories.driver
+    points = [Waypoint(index / 10.0, tuple(at + index / 50.0 for at in begin))
+              for index in range(1, 11)]
+    began, epoch = time.monotonic(), next(_numbers)
+    driver.send(Trajectory(tuple(points[:5])), epoch)
+    wait_until(lambda: time.monotonic() - began >= 0.3, 'some of the way')
+    since = time.monotonic()
+    driver.send(Trajectory(tuple(points)), epoch)
+    told = trajectories.joints.wait_told('the rest', lambda told: len(told.what['points']) > 1,
+                                         since)
+    assert told.end == pytest.approx(list(points[-1].positions))
+    first, last = told.what['points'][0], told.what['points'][-1]
+    passed = points[-1].time - last['time']
+    assert since - began - 0.01 <= passed <= told.at - began
+    assert 0.2 <= first['time'] < 0.3, 'what is due at once is left out'
+    wait_until(lambda: trajectories.positions == pytest.approx(points[-1].positions), 'arrival')
+    assert not trajectories.joints.since(began, 'rejected')
+    since = time.monotonic()
+    driver.send(Trajectory((Waypoint(0.01, begin),)), epoch)
+    told = trajectories.joints.wait_told('the way back', lambda told: True, since)
+    assert [point['time'] for point in told.what['points']] == [0.2], 'even when it is late'
 
 
 def test_a_stop_on_the_way_is_a_hold_that_does_not_turn_back(trajectories: Rig) -> None:
@@ -306,6 +333,33 @@ def test_a_way_is_as_fast_as_asked() -> None:
     assert cubic.velocities(11.0) == (pytest.approx(1.5),)
     unknown = Lead(1, way(2.0, time=2.0), (None,), began=10.0)
     assert unknown.at(10.0) == (2.0,)
+
+
+def test_a_led_way_goes_on_as_if_all_of_it_had_been_known() -> None:
+    points = [Waypoint(float(index), (index ** 2 / 10.0,), (index / 5.0,))
+              for index in range(1, 6)]
+    whole = Lead(1, Trajectory(tuple(points)), (0.0,), began=10.0)
+    pieces = Lead(1, Trajectory(tuple(points[:3])), (0.0,), began=10.0)
+    pieces.go_on(Trajectory(tuple(points[1:4])), 11.5)
+    assert pieces.at(11.7) == whole.at(11.7)
+    pieces.go_on(Trajectory(tuple(points[3:])), 12.9)
+    for instant in (12.9, 12.95, 13.5, 14.5, 16.0):
+        assert pieces.at(instant) == whole.at(instant)
+        assert pieces.velocities(instant) == whole.velocities(instant)
+
+
+def test_a_led_joint_goes_on_in_the_coordinates_that_it_began_in() -> None:
+    """It has wrapped round on the way."""
+    now = [10.0]
+    positions = Positions('arm', Joints(('a',), HOLD, TICK, lambda: now[0]))
+    positions.observe((3.0,), JointReading((3.0,), (0.0,), (3.0,), 0.0, 10.0))
+    positions.moving(way(3.4, time=0.4), 1)
+    now[0] = 10.3
+    wrapped = 3.3 - math.tau
+    positions.observe((wrapped,), JointReading((3.3,), (1.0,), (wrapped,), 1.0, 10.3))
+    more = Trajectory((Waypoint(0.4, (3.4,)), Waypoint(1.0, (4.0,))))
+    assert positions.moving(more, 1) == (pytest.approx(3.375),)
+    assert positions.moving(more, 1) == (pytest.approx(3.375),)
 
 
 def test_a_continuous_joint_is_commanded_as_it_is_measured() -> None:

@@ -1,19 +1,15 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Trajectories that a client streams to an arm: the order of messages, what is checked, the move.
+"""Trajectories that a client streams to an arm: the order of messages, and what is checked."""
 
-Nothing may move before the client has ended its side.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import math
-import queue
 from typing import Any
 
 import grpc
 import pytest
 
+from arm_streams import batch, init, point, Request, Stream
 from joint_bench import drive, serve, way_of
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.states import State
@@ -21,71 +17,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
 
 Code = grpc.StatusCode
-METHOD = '/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed'
 HERE = (0.0, 0.0)
-
-Request = proto.arm.MoveThroughJointPositionsStreamedRequest
-
-
-def point(time: float, *values: float, velocities: Any = None, accelerations: Any = None) -> Any:
-    """Return a point: s, degrees, degrees/s, degrees/s2."""
-    made = proto.arm.TrajectoryPoint(positions=proto.arm.JointPositions(values=values))
-    made.time.FromNanoseconds(round(time * 1e9))
-    if velocities is not None:
-        made.constraints.velocities.values.extend(velocities)
-    if accelerations is not None:
-        made.constraints.accelerations.values.extend(accelerations)
-    return made
-
-
-def init(name: str = 'arm') -> Any:
-    request = Request(name=name)
-    request.init.SetInParent()
-    return request
-
-
-def batch(*points: Any, name: str = '') -> Any:
-    request = Request(name=name)
-    request.batch.SetInParent()
-    request.batch.points.extend(points)
-    return request
-
-
-class Stream:
-    """One call, message by message."""
-
-    def __init__(self, bench: Any, sid: str | None = None, opid: str | None = None) -> None:
-        self._messages: queue.Queue[Any] = queue.Queue()
-        metadata = [(key, value) for key, value in (('viam-sid', sid), ('opid', opid)) if value]
-        self.call = bench.client().channel.stream_stream(
-            METHOD, request_serializer=Request.SerializeToString,
-            response_deserializer=proto.arm.MoveThroughJointPositionsStreamedResponse.FromString)(
-                self._feed(), metadata=metadata, timeout=20.0)
-
-    def _feed(self) -> Iterator[Any]:
-        while (message := self._messages.get()) is not None:
-            yield message
-
-    def send(self, *messages: Any) -> 'Stream':
-        for message in messages:
-            self._messages.put(message)
-        return self
-
-    def end(self) -> 'Stream':
-        self._messages.put(None)
-        return self
-
-    def acknowledged(self) -> bool:
-        """Wait for the next acknowledgement."""
-        return bool(next(self.call).HasField('ack'))
-
-    def refused(self) -> tuple[Code, str]:
-        """Return how it ends."""
-        self.end()
-        with pytest.raises(grpc.RpcError):
-            while True:
-                next(self.call)
-        return self.call.code(), self.call.details()
 
 
 @pytest.fixture
@@ -96,7 +28,7 @@ def bench(start: Callable[..., Any]) -> Any:
         standing=0.02, max_move_duration=10.0, has_feedback=True), here=HERE)
 
 
-def test_batches_are_acknowledged_and_nothing_moves_before_the_end(bench: Any) -> None:
+def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> None:
     session = bench.client().start_session()
     stream = Stream(bench, session).send(init(), batch(
         point(0.0, 0.5, 0.0, velocities=(0, 0)), point(0.5, 10.0, 0.0, velocities=(10.0, 0.0))))
@@ -162,9 +94,9 @@ def test_what_is_out_of_order_is_named_and_moves_nothing(
 
 
 def test_too_many_points_are_refused(bench: Any) -> None:
-    many = [point(index * 1e-4, 0.0, 0.0) for index in range(10_001)]
+    many = [point(index * 1e-4, 0.0, 0.0) for index in range(10_002)]
     code, text = Stream(bench).send(init(), batch(*many)).refused()
-    assert code is Code.INVALID_ARGUMENT and 'at most 10000 points' in text
+    assert code is Code.INVALID_ARGUMENT and '10001 are ahead of the arm; at most 10000' in text
 
 
 def test_an_unknown_arm_and_one_without_feedback(

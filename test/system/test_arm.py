@@ -199,6 +199,38 @@ def test_the_end_of_the_client_stops_the_arm(
     stopped(robot, killed, 0.0)
 
 
+def streaming(client: Client, seconds: float) -> int:
+    """Begin to stream a way of 10 degrees a second, a fifth of it ahead; two batches a second."""
+    batches = [[[at / 10.0, float(at), 0.0, 0.0] for at in range(first, first + 5)]
+               for first in range(0, round(seconds * 10.0), 5)]
+    return client.begin('stream', arm='arm', batches=batches, period=0.4)
+
+
+def test_a_streamed_way_is_gone_while_it_comes(client: Client, robot: Robot) -> None:
+    """By the real SDK; each piece is told before the arm brakes."""
+    since = time.monotonic()
+    stream = streaming(client, 4.0)
+    first = robot.arm.wait_told('the beginning', lambda told: told.kind == 'trajectory', since)
+    assert first.end[0] < 0.2, 'the rest had not been said'
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
+    assert 'MoveThroughJointPositionsStreamed' in str(client.do('operations'))
+    assert client.answer(stream)['value'] == 8
+    there = order(client, 'arm', 'get_joint_positions')['values']
+    assert there == pytest.approx([39.0, 0.0, 0.0], abs=1.2)
+    told = robot.arm.since(since)
+    assert len(told) <= 10 and all(one.end[0] > each.end[0] for each, one in zip(
+        told, told[1:], strict=False)), 'nothing but more of the way'
+
+
+def test_the_end_of_a_client_that_streams_stops_the_arm(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """Where it is, not where it was told to go last."""
+    victim = programs.client(robot.bridge.address)
+    streaming(victim, 30.0)
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
+    stopped(robot, victim.kill(), 0.0)
+
+
 def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:
     """It holds what was measured last, is not confirmed, and moves again once they are back."""
     move, goal = going(client, robot, 170.0, 0.0, 0.0)

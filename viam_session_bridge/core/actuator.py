@@ -13,11 +13,12 @@ import functools
 import math
 
 from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
+from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.parting import Parting
+from viam_session_bridge.core.progress import Progress
 from viam_session_bridge.core.readiness import Readiness
 from viam_session_bridge.core.rest import RestSettings, RestWatch
 from viam_session_bridge.core.setpoints import Setpoint
@@ -69,7 +70,6 @@ class Actuator:
         self.settings = settings
         self.state = State.IDLE
         self.epoch = 0
-        self.motion: Motion | None = None
         self.claim: Claim | None = None
         self.reason = Reason.DONE
         self.path_problem = 'its stop path has not been checked yet'
@@ -77,6 +77,7 @@ class Actuator:
         self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.prepares)
+        self._progress = Progress(self.rest)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.ended: list[Ended] = []
@@ -87,14 +88,10 @@ class Actuator:
         self._polled_at = -math.inf
         self._appeared_at = -math.inf
         self._first = False
-        self._ends_at = math.inf
-        self._arrives_at = math.inf
         self._stop_failure = ''
         self._rest_confirmed = True
         self._finishing: int | None = None
-        self._unanswered: int | None = None
         self._parting = Parting()
-        self._tracker: Tracker | ArrivalTracker | None = None
         self._sample: Sample | None = None
 
     @property
@@ -103,10 +100,14 @@ class Actuator:
         return not (self.settings.require_path and self.path_problem)
 
     @property
+    def motion(self) -> Motion | None:
+        """Return the motion that it makes now; None while it makes none."""
+        return self._progress.motion
+
+    @property
     def wish(self) -> Setpoint | None:
         """Return what the driver is told now; None for a stop or nothing."""
-        steered = self._tracker.wish() if self._tracker is not None else None
-        return steered or (self.motion.setpoint if self.motion else None)
+        return self._progress.wish
 
     def sample(self, now: float) -> Sample | None:
         """Return the newest measurement; None where it is unknown or stale."""
@@ -139,16 +140,23 @@ class Actuator:
         self._to(State.MOVING, Reason.COMMANDED, claim)
         self._parting.begun(motion.setpoint)
         self.epoch = epoch
-        self.motion = motion
         self.claim = claim
         self._first = True
         self._rest_confirmed = False
-        self._ends_at = math.inf if motion.duration is None else now + motion.duration
-        self._arrives_at = math.inf
-        self._tracker = motion.course.tracker() if motion.course else None
-        self._unanswered = epoch if motion.answered else None
+        self._progress.begin(motion, epoch, now)
         self.readiness.begin()
         self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+
+    def go_on(self, motion: Motion, claim: Claim, now: float) -> None:
+        """Go on with what is left of the motion, as it is known now; it is MOVING."""
+        told = self.motion
+        self.claim = claim
+        self._progress.go_on(motion, now)
+        # What was told once is told again only where it is news: a controller that begins a
+        # trajectory anew begins where the joints are, a little behind where it had them.
+        news = told is None or told.setpoint is not motion.setpoint
+        if news and not self._first and motion.is_told_once(self.settings.leads):
+            self._next_output = max(now, self._last_output + LEAST_SPACING)
 
     def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
@@ -160,12 +168,9 @@ class Actuator:
             self._to(State.STOPPING, reason, self.claim)
         self.reason = reason
         self.epoch = epoch
-        self.motion = None
-        self._tracker = None
-        self._unanswered = None
+        self._progress.end()
         self.claim = None
         self._first = True
-        self._ends_at = math.inf
         self._stopping.begin(now, fresh)
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
@@ -194,17 +199,16 @@ class Actuator:
 
     def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
         """Take what the driver says of a motion that it answers; an empty problem is success."""
-        if self._unanswered != epoch or self.motion is None:
+        motion = self.motion
+        if motion is None or not self._progress.awaits(epoch):
             return
-        self._unanswered = None
-        if self.motion.settles and (problem or self.motion.momentary):
+        if motion.settles and (problem or motion.momentary):
             self._settle(Reason.REFUSED if problem else Reason.DONE, problem or detail)
         elif problem:
             self.stop(Reason.REFUSED, epoch, now, problem)
         else:
             self.ended.append(Ended(self.name, epoch, Reason.DONE, detail))
-            if self.motion.momentary:
-                self._ends_at = now
+            self._progress.answered(now)
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
         """Take what the driver says about getting ready; an empty problem lets the motion go."""
@@ -273,10 +277,7 @@ class Actuator:
             return False
         self._sample = sample
         self.rest.sample(sample.speed, sample.turn_rate, received_at)
-        if self._tracker is None:
-            return False
-        self._tracker.take(sample)
-        return self._tracker.done
+        return self._progress.take(sample)
 
     def is_moving(self, now: float) -> bool:
         """Answer from feedback where it is known; else anything but IDLE counts as moving."""
@@ -299,35 +300,31 @@ class Actuator:
             self.readiness.asked(now)
             self._next_output = math.inf
             return output
-        if self._first and self.motion is None:
+        motion = self.motion
+        if self._first and motion is None:
             self._stopping.sent(now)
-        elif self._first and self.motion is not None:
-            self._arrives_at = now + self.motion.earliest
+        elif self._first:
+            self._progress.told_first(now)
         self._first = False
         self._last_output = now
         # An even grid, but never a burst to catch up.
         self._next_output = due + self._period
         if self._next_output <= now:
             self._next_output = now + self._period
-        if self.motion is not None and self.motion.is_told_once(self.settings.leads):
+        if motion is not None and motion.is_told_once(self.settings.leads):
             self._next_output = math.inf
-            # A momentary one ends with the next poll, which comes at once.
-            if self.motion.momentary and self._unanswered is None:
-                self._ends_at = now
+            self._progress.told(now)
         return output
 
     def wake_at(self) -> float:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = min(self._ends_at, self.readiness.wake_at)
+        wake = min(self._progress.wake_at(), self.readiness.wake_at)
         if not self.readiness.uncovered:
             wake = min(wake, self._next_output)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
-        if self._tracker is not None and self.rest is not None:
-            arrives_at = self._arrives_at if self._tracker.done else math.inf
-            wake = min(wake, self.rest.stale_at, arrives_at)
         return wake
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
@@ -341,21 +338,17 @@ class Actuator:
             self.stop(Reason.NO_GUARD, self.epoch, now, 'it did not answer in time')
         elif now >= self.readiness.fails_at:
             self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
-        elif self._tracker is None:
-            if now >= self._ends_at and self._unanswered is not None:
-                self.stop(Reason.TIME_LIMIT, self.epoch, now)
-            elif now >= self._ends_at:
+        else:
+            over = self._progress.verdict(now)
+            if over is Reason.DONE:
                 self._finish(now)
-        elif self.rest is None or self.rest.moving(now) is None:
-            self.stop(Reason.STALE_FEEDBACK, self.epoch, now)
-        elif self._tracker.done and now >= self._arrives_at:
-            self._finish(now)
-        elif now >= self._ends_at:
-            self.stop(Reason.TIME_LIMIT, self.epoch, now)
+            elif over is not None:
+                self.stop(over, self.epoch, now)
 
     def _finish(self, now: float) -> None:
         epoch = self.epoch
-        if self.motion is not None and self.motion.settles:
+        motion = self.motion
+        if motion is not None and motion.settles:
             self._settle(Reason.DONE)
             return
         self.stop(Reason.DONE, epoch, now)
@@ -367,14 +360,12 @@ class Actuator:
 
     def _settle(self, reason: Reason, detail: str = '') -> None:
         self.ended.append(Ended(self.name, self.epoch, reason, detail))
-        self._to(State.IDLE, reason, self.claim, verified=self._tracker is not None)
-        self._rest_confirmed = self._tracker is not None
-        self.motion = None
-        self._tracker = None
-        self._unanswered = None
+        verified = self._progress.is_steered
+        self._to(State.IDLE, reason, self.claim, verified=verified)
+        self._rest_confirmed = verified
+        self._progress.end()
         self.claim = None
         self._next_output = math.inf
-        self._ends_at = math.inf
 
     def _judge_stop(self, now: float) -> None:
         blind = self.rest is None

@@ -21,7 +21,11 @@ class Motion:
     once, as for goals and events, instead of at every tick. settles: once done it rests by itself,
     so that no stop follows. momentary: it is done as soon as the driver was told. answered: the
     driver reports what came of it, and a momentary one is done then. monitored: Viam watches over
-    it; otherwise only the connection of the caller can hold it.
+    it; otherwise only the connection of the caller can hold it. growing: the end of its way is not
+    known yet, so that it is not over there, whatever is measured.
+
+    One that goes on as another (Supervisor.go_on) has its duration and its earliest from then on;
+    the times of a trajectory always count from the first output of the motion that began it.
     """
 
     setpoint: Setpoint
@@ -33,6 +37,7 @@ class Motion:
     answered: bool = False
     monitored: bool = True
     earliest: float = 0.0
+    growing: bool = False
 
     def __post_init__(self) -> None:
         if self.duration is not None and require_finite('duration', self.duration) < 0.0:

@@ -10,7 +10,7 @@ present. What does not belong here: who owns what (supervisor.py), how sockets a
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 from viam_session_bridge.core.claims import (
@@ -122,12 +122,21 @@ class Presence:
                 'reject); start a session and send its id as viam-sid')
         # Python sends its command without the id when its first heartbeat failed.
         if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
-            window = self.policy.sessions.heartbeat_window
-            # A move may last longer than a window: its call is open, and it ends by itself.
-            return LeaseClaim(now + window + (motion.duration or 0.0), caller.peer)
+            return LeaseClaim(self._lease(motion, now), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()
         return self._by_connection(name, caller, now)
+
+    def prolonged(self, claim: Claim, motion: Motion, now: float) -> Claim:
+        """Return the claim of a motion that goes on as this one."""
+        if not isinstance(claim, LeaseClaim):
+            return claim
+        return replace(claim, until=max(claim.until, self._lease(motion, now)))
+
+    def _lease(self, motion: Motion, now: float) -> float:
+        """Return until when (s) a motion may be held by its call alone."""
+        # A move may last longer than a window: its call is open, and it ends by itself.
+        return now + self.policy.sessions.heartbeat_window + (motion.duration or 0.0)
 
     @staticmethod
     def _by_connection(name: str, caller: Caller, now: float) -> Claim:

@@ -131,12 +131,17 @@ class SessionTable:
         session = self._sessions.get(session_id)
         return session if session is not None and session.alive(now) else None
 
-    def beat(self, session_id: str, entity: str, peer: str, socket: int | None,
-             now: float) -> Session:
-        """Renew by a heartbeat or a monitored call. Raises SessionExpired and changes nothing."""
+    def require(self, session_id: str, entity: str, now: float) -> Session:
+        """Return this entity's living session, unchanged. Raises SessionExpired."""
         session = self.get(session_id, now)
         if session is None or session.entity != entity:
             raise SessionExpired(session_id)
+        return session
+
+    def beat(self, session_id: str, entity: str, peer: str, socket: int | None,
+             now: float) -> Session:
+        """Renew by a heartbeat or a monitored call. Raises SessionExpired and changes nothing."""
+        session = self.require(session_id, entity, now)
         session.begun = True
         session.deadline = now + session.window
         self._seen(session, peer, socket)

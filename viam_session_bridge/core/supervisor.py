@@ -99,9 +99,13 @@ class Supervisor(Fleet):
         A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session,
         and that StopOutstanding may have stopped what must end first. A refusal that may pass
         (NotYet) gives a turn; trying again with it raises Overtaken once a Stop or a newer command
-        came, so that a late command can never follow a stop.
+        came, so that a late command can never follow a stop. Such a try renews nothing: it does
+        not come from the client.
         """
-        self.admit(caller, now)
+        if turn is None:
+            self.admit(caller, now)
+        elif caller.session is not None:
+            self.sessions.require(caller.session, caller.entity, now)
         actuator = self._actuator(name)
         if turn is not None and turn != self._turns[name]:
             raise Overtaken(f'{name}: a stop or a newer command came while this one waited')
@@ -139,6 +143,28 @@ class Supervisor(Fleet):
         if before is not None and not same_holder(before, claim):
             self._events.append(TakenOver(name, before, claim))
         return actuator.epoch
+
+    def go_on(self, name: str, epoch: int, motion: Motion, now: float) -> bool:
+        """
+        Replace what is left of the motion of one epoch, if it is still the current one.
+
+        motion: as it is known now (see Motion). Tells whether it goes on. It renews no session:
+        who began it holds it, or it has ended.
+        """
+        actuator = self._actuator(name)
+        self._fence(now)
+        claim = actuator.claim
+        if actuator.epoch != epoch or actuator.state is not State.MOVING or claim is None:
+            return False
+        absence = self._presence.absent(claim, now)
+        if absence is not None:
+            self.stop(name, now, absence)
+            return False
+        motion = motion.within(self._resources[name].limits)
+        actuator.go_on(motion, self._presence.prolonged(claim, motion, now), now)
+        self._touch(name)
+        self._due = min(self._due, now)
+        return True
 
     def cancel(self, name: str, epoch: int, now: float) -> bool:
         """End the motion of one epoch, if it is still the current one; tells whether it was."""

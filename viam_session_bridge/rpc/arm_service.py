@@ -21,6 +21,7 @@ from viam_session_bridge.core.setpoints import PoseGoal, Trajectory
 from viam_session_bridge.rpc import poses, proto, urdf
 from viam_session_bridge.rpc.arm_options import pace_of
 from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
+from viam_session_bridge.rpc.arm_streamed_move import StreamedMove
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
@@ -114,22 +115,28 @@ class ArmService(JointService):
     async def MoveThroughJointPositionsStreamed(
             self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
         """
-        Move along a trajectory that comes in batches; ends when it is done.
+        Move along a trajectory while it comes in batches; ends when the arm is at its end.
 
-        Nothing moves before the client has ended its side: the controller gets the trajectory
-        whole, so that a client that fails half way leaves no arm half way. Each batch that is in
-        order is acknowledged at once. A Stop or a newer command meanwhile overtakes it.
+        The arm sets out soon after the first points, and comes to rest at the last one that has
+        come, until more do. Each batch that is in order is acknowledged at once. A Stop, a newer
+        command or a fault in the stream ends the move where the arm is.
         """
-        streamed = StreamedTrajectory(requests, call, self._open_stream)
-        async for _ in streamed.batches():
-            reply = proto.arm.MoveThroughJointPositionsStreamedResponse()
-            # protobuf 3.20 does not know the class of a message inside a message by its name.
-            reply.ack.SetInParent()
-            yield reply
-        name = streamed.name
-        sample = self._measured(name, 'MoveThroughJointPositionsStreamed')
-        await call.move(name, self._goal(name, streamed.trajectory(sample.positions)),
-                        turn=streamed.turn)
+        stream = StreamedTrajectory(requests, call, self._open_stream)
+        name = await stream.opened()
+        move = StreamedMove(
+            call, name, lambda way, passed: self._goal(name, way, passed=passed),
+            lambda first: stream.require_start(first, self._measured(
+                name, 'MoveThroughJointPositionsStreamed').positions), stream.turn)
+        try:
+            while (points := await move.meanwhile(stream.batch())) is not None:
+                move.add(points)
+                reply = proto.arm.MoveThroughJointPositionsStreamedResponse()
+                # protobuf 3.20 does not know the class of a message inside a message by its name.
+                reply.ack.SetInParent()
+                yield reply
+            await move.finish()
+        finally:
+            await move.abandon()
 
     @needs('pose_topic')
     async def GetEndPosition(self, request: Any, call: Call) -> Any:

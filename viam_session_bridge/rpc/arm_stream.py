@@ -13,12 +13,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.core.setpoints import Waypoint
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.trajectories import Joints
-
-# More points than this are refused: all are kept until the last has come.
-MOST_POINTS = 10_000
 
 # After so many points others get a turn: heartbeats must not wait for a long batch.
 POINTS_IN_A_ROW = 100
@@ -53,7 +50,7 @@ class Arm(Protocol):
 
 class StreamedTrajectory:
     """
-    One stream under way. After batches() has ended, name and trajectory() tell what was sent.
+    One stream under way: first opened(), then batch() until it returns None.
 
     turn: its place in line, from its first message on. open_arm returns what must be known of the
     arm of a name, or raises what the client is told.
@@ -61,46 +58,49 @@ class StreamedTrajectory:
 
     def __init__(self, requests: AsyncIterator[Any], call: Call,
                  open_arm: Callable[[str], Arm]) -> None:
-        self.name = ''
         self.turn: int | None = None
+        self._name = ''
         self._requests = requests
         self._call = call
         self._open_arm = open_arm
-        self._points: list[Waypoint] = []
+        self._count = 0
+        self._last: Waypoint | None = None
 
-    async def batches(self) -> AsyncIterator[int]:
-        """Take batch after batch; yields how many points each had. Raises InvalidCommand."""
+    async def opened(self) -> str:
+        """Take the first message; returns the name of the arm. Raises InvalidCommand."""
         first = await self._next()
         kind = None if first is None else first.WhichOneof('message')
         if first is None or kind != 'init':
             raise InvalidCommand(
                 f'message: the first one is {kind or "missing"}; expected an init')
-        self.name, arm = first.name, self._open_arm(first.name)
+        self._open_arm(first.name)
+        self._name = first.name
         # A Stop that comes from now on overtakes the move.
         self.turn = self._call.gate.turn(first.name)
-        while (request := await self._next()) is not None:
-            kind = request.WhichOneof('message')
-            if kind != 'batch':
-                raise InvalidCommand(f'message: {kind or "nothing"} after the init; expected a '
-                                     'batch')
-            if request.name not in ('', self.name):
-                raise InvalidCommand(
-                    f'name: {request.name[:64]!a} after {self.name!a}; a stream is for one arm')
-            for point in request.batch.points:
-                self._points.append(self._checked(point, arm))
-                if len(self._points) % POINTS_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-            yield len(request.batch.points)
+        return self._name
 
-    def trajectory(self, here: Sequence[float]) -> Trajectory:
-        """Return what to send to an arm that stands here (rad or m). Raises InvalidCommand."""
-        arm = self._open_arm(self.name)
-        joints = arm.joints_on_the_wire
-        if len(self._points) < 2:
+    async def batch(self) -> list[Waypoint] | None:
+        """Take the next batch, with rad and m; None after the last. Raises InvalidCommand."""
+        request = await self._next()
+        if request is None:
+            return None
+        kind = request.WhichOneof('message')
+        if kind != 'batch':
+            raise InvalidCommand(f'message: {kind or "nothing"} after the init; expected a batch')
+        if request.name not in ('', self._name):
             raise InvalidCommand(
-                f'points: {len(self._points)}; expected 2 or more: where the arm is, and where '
-                'it goes')
-        first, *others = self._points
+                f'name: {request.name[:64]!a} after {self._name!a}; a stream is for one arm')
+        arm, points = self._open_arm(self._name), []
+        for point in request.batch.points:
+            points.append(self._checked(point, arm))
+            if len(points) % POINTS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+        return points
+
+    def require_start(self, first: Waypoint, here: Sequence[float]) -> None:
+        """Raise InvalidCommand unless the first point is where the arm stands (rad or m)."""
+        arm = self._open_arm(self._name)
+        joints = arm.joints_on_the_wire
         for index, (wanted, found) in enumerate(zip(first.positions, here, strict=True)):
             if abs(wanted - found) > arm.tolerance:
                 scale = joints.scales[index]
@@ -108,17 +108,13 @@ class StreamedTrajectory:
                     f'points[0].positions[{index}]: {wanted / scale:g}, but joint '
                     f'{joints.names[index]} is at {found / scale:g}; a trajectory begins where '
                     f'the arm is, within {arm.tolerance / scale:g}')
-        return Trajectory(tuple(others))
 
     async def _next(self) -> Any:
         """Return the next message, or None after the last."""
         return await self._call.awaited(asyncio.ensure_future(_one(self._requests)))
 
     def _checked(self, point: Any, arm: Arm) -> Waypoint:
-        index = len(self._points)
-        field = f'points[{index}]'
-        if index >= MOST_POINTS:
-            raise InvalidCommand(f'{field}: at most {MOST_POINTS} points are accepted')
+        field = f'points[{self._count}]'
         joints = arm.joints_on_the_wire
         # A duration of the wire is of any sign and size, but never NaN.
         time = point.time.seconds + point.time.nanos * 1e-9
@@ -127,11 +123,13 @@ class StreamedTrajectory:
         if time > arm.max_move_duration:
             raise InvalidCommand(
                 f'{field}.time: {time:g} s; max_move_duration allows {arm.max_move_duration:g} s')
-        if index == 0:
+        if self._last is None:
             _require_start(field, time, velocities)
         else:
-            _require_way(field, self._points[-1], time, positions, arm)
-        return Waypoint(time, positions, velocities)
+            _require_way(field, self._last, time, positions, arm)
+        self._count += 1
+        self._last = Waypoint(time, positions, velocities)
+        return self._last
 
     @staticmethod
     def _velocities(field: str, point: Any, arm: Arm) -> tuple[float, ...] | None:

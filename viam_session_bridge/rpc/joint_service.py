@@ -33,17 +33,18 @@ class JointService(ComponentService):
         return sample
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,
-              monitored: bool = True) -> Motion:
+              monitored: bool = True, passed: float = 0.0) -> Motion:
         """
         Return a trajectory as a motion: seen to arrive where there is feedback, else timed.
 
-        anywhere: it is over, too, when the joints come to stand short of the goal.
+        anywhere: it is over, too, when the joints come to stand short of the goal. passed: so much
+        of it (s) is over already.
         """
-        own, end = self.properties[name], trajectory.end
+        own, end, left = self.properties[name], trajectory.end, trajectory.end.time - passed
         if not own.has_feedback:
-            return Motion(trajectory, end.time, once=True, settles=True, monitored=monitored)
+            return Motion(trajectory, left, once=True, settles=True, monitored=monitored)
         tolerance = float('inf') if anywhere else own.tolerance
         return Motion(
-            trajectory, end.time * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN,
+            trajectory, left * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN,
             Arrival(end.positions, tolerance, own.standing), once=True, settles=True,
-            earliest=end.time, monitored=monitored)
+            earliest=left, monitored=monitored)

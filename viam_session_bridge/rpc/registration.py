@@ -9,8 +9,8 @@ monitored is read from the option in the descriptors, never from a second list.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from functools import partial
 import logging
@@ -36,6 +36,7 @@ from viam_session_bridge.rpc.presence import Presence
 from viam_session_bridge.rpc.status import CallError, crowded, status_of, unimplemented
 
 Behaviour = Callable[[Any, Call], Awaitable[Any]]
+_Streaming = Callable[[Any, Call], AsyncGenerator[Any, None]]
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,8 +120,7 @@ class Registry:
 
         return handle
 
-    def _streaming(self, method: MethodDescriptor,
-                   behaviour: Callable[[Any, Call], AsyncIterator[Any]]) -> Callable[..., Any]:
+    def _streaming(self, method: MethodDescriptor, behaviour: _Streaming) -> Callable[..., Any]:
         """Return the handler of a stream that is served; all count, the monitored are listed."""
         monitored = proto.is_monitored(method)
         path = f'/{method.containing_service.full_name}/{method.name}'
@@ -137,8 +137,11 @@ class Registry:
                         announce = _Header(context, operation.id).send
                         await announce()
                         call = replace(call, operation=operation, announce=announce)
-                    async for reply in behaviour(Decoded(requests), call):
-                        yield reply
+                    # Closed at once where the client has gone: what it began must not wait for
+                    # the collector of garbage.
+                    async with aclosing(behaviour(Decoded(requests), call)) as replies:
+                        async for reply in replies:
+                            yield reply
                 return
             except (BridgeError, CallError) as problem:
                 code, text = status_of(problem)

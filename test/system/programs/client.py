@@ -11,7 +11,8 @@ CLOCK_MONOTONIC. The end of its input is its end, without a farewell.
 
 import argparse
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 import json
 import os
 import sys
@@ -110,6 +111,21 @@ class Client:
         """Call a method of any other component, by the SDK's names."""
         resource = COMPONENTS[component].from_robot(self._robot, name)
         return plain(await getattr(resource, method)(*map(message, arguments)))
+
+    async def stream(self, arm: str, batches: list[list[list[float]]], period: float) -> int:
+        """
+        Stream a trajectory: a batch a period (s), of points [s, degrees, ...].
+
+        Returns how many updates came.
+        """
+        async def sent() -> AsyncIterator[list[Any]]:
+            for batch in batches:
+                yield [Arm.TrajectoryPoint(timedelta(seconds=at), positions)
+                       for at, *positions in batch]
+                await asyncio.sleep(period)
+
+        stream = Arm.from_robot(self._robot, arm).move_through_joint_positions_streamed(sent())
+        return len([update async for update in stream])
 
     async def stop_all(self) -> None:
         """Stop everything."""

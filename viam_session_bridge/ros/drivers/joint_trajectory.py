@@ -10,6 +10,7 @@ sooner would jerk the joints back to where they were one message ago.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 import math
 
 from builtin_interfaces.msg import Duration
@@ -49,9 +50,11 @@ class JointTrajectoryDriver:
         self._positions.observe(reading.raw, reading)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Publish a trajectory."""
+        """Publish a trajectory, or what is left of it where it goes on as another."""
         trajectory = self._positions.trajectory(setpoint)
-        points = _ahead(trajectory, self._hold_time)
+        since = self._positions.since(epoch)
+        points = _ahead(trajectory, self._hold_time) if since == 0.0 else _left(
+            trajectory, since, self._hold_time)
         self._positions.sent(trajectory)
         self._output.publish(JointTrajectory(
             joint_names=self._names, points=[_point(one) for one in points]))
@@ -78,8 +81,23 @@ def _ahead(trajectory: Trajectory, least: float) -> list[Waypoint]:
     is not quite there would be jerked to it.
     """
     ahead = [point for point in trajectory.points if point.time > 0.0]
-    if not ahead:
-        ahead = [Waypoint(least, trajectory.end.positions)]
+    return _resting(ahead or [Waypoint(least, trajectory.end.positions)])
+
+
+def _left(trajectory: Trajectory, since: float, least: float) -> list[Waypoint]:
+    """
+    Return the points that lie ahead of a trajectory that began so long (s) ago.
+
+    The controller begins anew where the joints are, a little behind where it had them. From there
+    to a point that is due at once they would have to go faster than they may.
+    """
+    ahead = [replace(point, time=point.time - since) for point in trajectory.points]
+    return _resting([point for point in ahead if point.time >= least]
+                    or [replace(ahead[-1], time=least)])
+
+
+def _resting(ahead: list[Waypoint]) -> list[Waypoint]:
+    """Return these points as a controller takes them: at rest at the last."""
     last = ahead[-1]
     if last.velocities is not None and any(last.velocities):
         ahead[-1] = Waypoint(last.time, last.positions, (0.0,) * len(last.positions))

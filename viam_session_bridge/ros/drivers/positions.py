@@ -10,6 +10,7 @@ where they should be by the next one. When the bridge dies, they stay where they
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+import math
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
 from viam_session_bridge.ros.hold import Hold, HoldSettings
@@ -50,10 +51,14 @@ class Positions:
         self._stop = stop
         self._hold = Hold(joints.hold, len(joints.names))
         self._lead: Lead | None = None
+        self._led: Setpoint | None = None
         self._told: tuple[float, ...] | None = None
+        # The trajectory that was handed over last: its epoch, and when (s) it began.
+        self._epoch: int | None = None
+        self._began = -math.inf
         # How far (whole turns) the coordinates of the command are from those of clients, which go
         # on counting where a continuous joint jumps. Replaced as a whole by the executor's thread.
-        self._shift = (0.0,) * len(joints.names)
+        self._shift = self._led_shift = (0.0,) * len(joints.names)
 
     def observe(self, positions: tuple[float, ...], reading: JointReading) -> None:
         """Take a measurement; positions: in the coordinates of the command."""
@@ -64,24 +69,31 @@ class Positions:
 
     def trajectory(self, setpoint: Setpoint) -> Trajectory:
         """Return the setpoint in the coordinates of the command. Raises TypeError."""
-        joints = len(self._joints.names)
-        if not isinstance(setpoint, Trajectory) or len(setpoint.end.positions) != joints:
-            raise TypeError(f'{self._resource}: {joints} joint(s) cannot do {setpoint}')
-        shift = self._shift
-        return Trajectory(tuple(replace(point, positions=tuple(
-            position + turns for position, turns in zip(point.positions, shift, strict=True)))
-            for point in setpoint.points)) if any(shift) else setpoint
+        return _shifted(self._checked(setpoint), self._shift)
+
+    def since(self, epoch: int) -> float:
+        """Return how long (s) this epoch's trajectory has been under way; 0 for a new one."""
+        now = self._joints.clock()
+        if epoch != self._epoch:
+            self._epoch, self._began = epoch, now
+        return now - self._began
 
     def sent(self, trajectory: Trajectory) -> None:
-        """Note that a trajectory was handed over as a whole."""
+        """Note that the trajectory of the epoch that is under way was handed over as a whole."""
         self._told = trajectory.end.positions
-        self._hold.tell(self._told, self._joints.clock() + trajectory.end.time)
+        self._hold.tell(self._told, self._began + trajectory.end.time)
 
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
         """Return where the joints are told to be now. Raises TypeError."""
         now = self._joints.clock()
         if self._lead is None or self._lead.epoch != epoch:
             self._lead = Lead(epoch, self.trajectory(setpoint), self._hold.present(now), now)
+            self._led, self._led_shift = setpoint, self._shift
+        elif self._led is not setpoint:
+            # In the coordinates that it began in: a joint that has wrapped round must not be led
+            # back by a turn.
+            self._lead.go_on(_shifted(self._checked(setpoint), self._led_shift), now)
+            self._led = setpoint
         # What is told now holds until the next tick; half of one more, because ticks may come
         # early, and the last of them must be the end.
         self._told = self._lead.at(now + 1.5 * self._joints.period)
@@ -117,6 +129,12 @@ class Positions:
         way, age = self._hold.behind(self._joints.clock())
         return max(least, way) + min(age, MOST_PATIENCE)
 
+    def _checked(self, setpoint: Setpoint) -> Trajectory:
+        joints = len(self._joints.names)
+        if not isinstance(setpoint, Trajectory) or len(setpoint.end.positions) != joints:
+            raise TypeError(f'{self._resource}: {joints} joint(s) cannot do {setpoint}')
+        return setpoint
+
     def path_problem(self) -> str:
         """Say why a stop could not hold the measured position; empty when it could."""
         if self._stop != HOLD or self._joints.feedback_problem is None:
@@ -144,6 +162,14 @@ class Lead:
             Waypoint(0.0, here, (0.0,) * len(here)), *(ahead or [trajectory.end])]
         self._began = began
 
+    def go_on(self, trajectory: Trajectory, instant: float) -> None:
+        """Go on, from an instant (s), along what is left of the way, as it is known now."""
+        elapsed, first = instant - self._began, trajectory.points[0]
+        kept = [point for point in self._points if point.time < first.time]
+        passed = sum(point.time <= elapsed for point in kept)
+        # Of those that are behind, the last is where it comes from.
+        self._points = [*kept[max(0, passed - 1):], *trajectory.points]
+
     def at(self, instant: float) -> tuple[float, ...]:
         """Return where the joints should be at an instant (s)."""
         return tuple(position for position, _ in self._states(instant))
@@ -159,6 +185,13 @@ class Lead:
                 return [_between(before, after, joint, elapsed)
                         for joint in range(len(after.positions))]
         return [(position, 0.0) for position in self._points[-1].positions]
+
+
+def _shifted(trajectory: Trajectory, shift: Sequence[float]) -> Trajectory:
+    """Return a trajectory whose joints are so far (whole turns) from where they were."""
+    return Trajectory(tuple(replace(point, positions=tuple(
+        position + turns for position, turns in zip(point.positions, shift, strict=True)))
+        for point in trajectory.points)) if any(shift) else trajectory
 
 
 def _between(before: Waypoint, after: Waypoint, joint: int,

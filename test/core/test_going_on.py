@@ -1,0 +1,212 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A motion whose way becomes known while it is made: what goes on, what is told, when it is over.
+
+One actuator of one joint: feedback grows old after 1 s, sessions end after 2 s without a beat.
+"""
+
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.course import Arrival, JointSample
+from viam_session_bridge.core.events import Ended, Output
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.setpoints import JointLimits, Trajectory, Waypoint
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Supervisor
+
+
+def way(*times: float, growing: bool = True, left: float | None = None) -> Motion:
+    """Return a motion to 1 rad at the last of these times; left: s of it that are left."""
+    trajectory = Trajectory(tuple(Waypoint(time, (time / times[-1],)) for time in times))
+    left = times[-1] if left is None else left
+    return Motion(trajectory, left + 5.0, Arrival((1.0,), 0.02, 0.01), once=True, settles=True,
+                  earliest=left, growing=growing)
+
+
+class World:
+    """A supervisor of one arm, and somebody who moves it."""
+
+    def __init__(self, leads: bool = False) -> None:
+        self.supervisor = Supervisor(
+            [Resource('arm', 'arm', JointLimits(), ActuatorSettings(
+                rest=RestSettings(patience=1.0), leads=leads))],
+            Policy(SessionSettings(2.0), stop_on_disconnect=False, stall_limit=0.5), lambda: 's')
+        self.supervisor.path('arm', '', 100.0)
+        self.caller = Caller(self.supervisor.start_session(Caller(), '', 100.0).id)
+        self.now = 100.0
+        self.told: list[Output] = []
+        self.ended: list[Ended] = []
+        self.poll()
+
+    @property
+    def state(self) -> State:
+        return self.supervisor.states()['arm']
+
+    def begin(self, motion: Motion) -> int:
+        self.measure(0.0)
+        epoch = self.supervisor.command('arm', motion, self.caller, self.now)
+        self.poll()
+        return epoch
+
+    def measure(self, position: float) -> None:
+        self.supervisor.measured('arm', JointSample((position,)), self.now)
+
+    def poll(self) -> float:
+        outputs = self.supervisor.poll(self.now)
+        self.told += [each for each in outputs.outputs if each.setpoint is not None]
+        self.ended += outputs.ended
+        return outputs.wake
+
+    def run(self, seconds: float, position: float, beats: bool = True) -> None:
+        """Let time pass with the joint at a position."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + 0.1)
+            if beats and self.caller.session is not None:
+                self.supervisor.beat(self.caller.session, self.caller, self.now)
+            self.measure(position)
+            self.poll()
+
+
+def test_it_is_not_over_where_its_end_is_not_known() -> None:
+    world = World()
+    epoch = world.begin(way(1.0))
+    world.run(3.0, position=1.0)
+    assert world.state is State.MOVING and not world.ended
+    assert world.supervisor.go_on('arm', epoch, way(1.0, 4.0, growing=False, left=1.0), world.now)
+    world.run(0.9, position=1.0)
+    assert not world.ended, 'what is left takes its time, too'
+    world.run(0.2, position=1.0)
+    assert world.ended == [Ended('arm', epoch, Reason.DONE)] and world.state is State.IDLE
+
+
+def test_the_driver_is_told_once_of_each_piece_of_news() -> None:
+    world = World()
+    epoch = world.begin(way(1.0))
+    more = way(1.0, 2.0)
+    assert world.supervisor.go_on('arm', epoch, more, world.now)
+    world.run(0.5, position=0.5)
+    assert [(each.epoch, each.setpoint) for each in world.told] == [
+        (epoch, way(1.0).setpoint), (epoch, more.setpoint)]
+    same = Motion(more.setpoint, 5.0, more.course, once=True, settles=True)
+    assert world.supervisor.go_on('arm', epoch, same, world.now)
+    world.run(0.5, position=0.5)
+    assert len(world.told) == 2, 'that its end is known is no news to the driver'
+
+
+def test_a_driver_that_leads_is_told_the_newest_at_every_tick() -> None:
+    world = World(leads=True)
+    epoch = world.begin(way(1.0))
+    more = way(1.0, 2.0)
+    assert world.supervisor.go_on('arm', epoch, more, world.now)
+    told = len(world.told)
+    world.run(0.5, position=0.5)
+    assert len(world.told) > told + 3
+    assert all(each.setpoint is more.setpoint for each in world.told[told:])
+
+
+def test_more_that_comes_before_the_first_output_goes_out_with_it() -> None:
+    world = World()
+    world.measure(0.0)
+    epoch = world.supervisor.command('arm', way(1.0), world.caller, world.now)
+    more = way(1.0, 2.0, growing=False)
+    assert world.supervisor.go_on('arm', epoch, more, world.now)
+    world.run(0.1, position=1.0)
+    assert [each.setpoint for each in world.told] == [more.setpoint]
+    world.run(1.8, position=1.0)
+    assert not world.ended
+    world.run(0.2, position=1.0)
+    assert [each.reason for each in world.ended] == [Reason.DONE]
+
+
+def test_its_time_limit_is_that_of_the_newest() -> None:
+    world = World()
+    epoch = world.begin(way(1.0))
+    world.run(5.0, position=0.5)
+    assert world.supervisor.go_on('arm', epoch, way(1.0, 6.0, left=1.0), world.now)
+    world.run(5.9, position=0.5)
+    assert world.state is State.MOVING
+    world.run(0.2, position=0.5)
+    assert world.state is State.STOPPING
+    assert [each.reason for each in world.ended] == [Reason.TIME_LIMIT]
+
+
+@pytest.mark.parametrize('by', ['stop', 'command', 'emergency', 'shutdown', 'path', 'stale'])
+def test_what_is_over_does_not_go_on(by: str) -> None:
+    world = World()
+    supervisor, epoch = world.supervisor, world.begin(way(1.0))
+    newer = None
+    if by == 'stop':
+        supervisor.stop('arm', world.now)
+    elif by == 'command':
+        newer = world.begin(way(2.0))
+    elif by == 'emergency':
+        supervisor.press_emergency('somebody fell', world.now)
+    elif by == 'shutdown':
+        supervisor.shut_down(world.now)
+    elif by == 'path':
+        supervisor.path('arm', 'nobody listens', world.now)
+    else:
+        while world.state is State.MOVING:
+            world.now += 0.1
+            world.poll()
+    told = len(world.told)
+    before = world.state
+    assert not supervisor.go_on('arm', epoch, way(1.0, 2.0), world.now)
+    world.now += 0.05
+    world.poll()
+    assert world.state is before
+    assert all(each.epoch == newer for each in world.told[told:])
+
+
+def test_a_session_is_dead_from_its_deadline_on_whether_or_not_anybody_looked() -> None:
+    world = World()
+    epoch = world.begin(way(9.0))
+    world.run(1.9, position=0.1, beats=False)
+    assert world.supervisor.go_on('arm', epoch, way(9.0, 10.0, left=8.1), world.now)
+    world.now = 102.0
+    assert not world.supervisor.go_on('arm', epoch, way(9.0, 11.0, left=9.0), world.now)
+    assert world.state is State.STOPPING
+    world.poll()
+    assert [each.reason for each in world.ended] == [Reason.SESSION_ENDED]
+
+
+def test_nothing_goes_on_after_a_stall() -> None:
+    world = World()
+    epoch = world.begin(way(9.0))
+    world.now = world.poll() + 0.6
+    assert not world.supervisor.go_on('arm', epoch, way(9.0, 10.0), world.now)
+    assert world.state is State.STOPPING
+
+
+def test_a_try_of_a_command_that_waited_is_no_heartbeat() -> None:
+    """Nor is the first output of what a client began to say a while ago."""
+    world = World()
+    assert world.caller.session is not None
+    world.supervisor.beat(world.caller.session, world.caller, world.now)
+    turn = world.supervisor.turn('arm')
+    world.run(1.5, position=0.0, beats=False)
+    world.supervisor.command('arm', way(9.0), world.caller, world.now, turn)
+    world.run(0.4, position=0.0, beats=False)
+    assert world.state is State.MOVING
+    world.run(0.2, position=0.0, beats=False)
+    assert world.state is State.STOPPING
+
+
+def test_a_growing_motion_without_arrival_is_over_at_its_time() -> None:
+    """Nobody could tell otherwise: such a one is bounded by its duration alone."""
+    world = World()
+    world.begin(Motion(Trajectory((Waypoint(1.0, (1.0,)),)), 1.0, once=True, settles=True,
+                       growing=True))
+    assert not math.isinf(world.poll())
+    world.run(1.1, position=0.0)
+    assert [each.reason for each in world.ended] == [Reason.DONE]

@@ -1,0 +1,241 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How an arm moves while its trajectory still comes: when it sets out, is told more, and ends."""
+
+from collections.abc import Callable
+import math
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from arm_streams import batch, init, point, Stream
+from joint_bench import place, serve
+from viam_session_bridge.core.claims import UnsupervisedPolicy
+from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.setpoints import Trajectory
+from viam_session_bridge.core.states import State
+from viam_session_bridge.rpc import arm_streamed_move
+from viam_session_bridge.rpc.arm_service import ArmProperties
+
+Code = grpc.StatusCode
+HERE = (0.0,)
+# Degrees a second; within what the arm may do.
+SPEED = 20.0
+STEP = 0.05
+# Real seconds: the clock of these tests is a number.
+PERIOD = 0.002
+
+
+class Robot:
+    """A bridge, an arm of one joint that follows what it is told, and a stream to it."""
+
+    def __init__(self, bench: Any, **how: Any) -> None:
+        self.bench = bench
+        self.stream = Stream(bench, **how).send(init())
+        self.began = math.inf
+        self.at = HERE
+        self.sent = 0
+
+    def send(self, *times: float) -> None:
+        """Send points of a straight way that are due at these times (s)."""
+        for due in times:
+            self.stream.send(batch(point(due, SPEED * due)))
+            assert self.stream.acknowledged()
+            self.sent += 1
+
+    @property
+    def told(self) -> list[Any]:
+        """Return every trajectory that the driver was told, first to last."""
+        return [output for output in self.bench.outputs
+                if output.resource == 'arm' and output.setpoint is not None]
+
+    @property
+    def way(self) -> list[tuple[float, float]]:
+        """Return the newest trajectory: s from its start, degrees."""
+        return [(each.time, math.degrees(each.positions[0]))
+                for each in self.told[-1].setpoint.points]
+
+    def go(self, seconds: float) -> None:
+        """Let time pass; the joint goes where it was told."""
+        for _ in range(round(seconds / STEP)):
+            self.bench.clock.advance(STEP)
+            self.measure()
+
+    def measure(self) -> None:
+        before = self.at
+        if self.told and self.bench.state('arm') is State.MOVING:
+            output = self.told[-1]
+            assert isinstance(output.setpoint, Trajectory)
+            if math.isinf(self.began):
+                self.began = self.bench.clock()
+            self.at = place(output.setpoint, HERE, self.bench.clock() - self.began)
+        speed = abs(self.at[0] - before[0]) / STEP
+        self.bench.gate.measured('arm', JointSample(self.at, speed))
+        self.bench.settle()
+        # The stream looks at the clock ever so often.
+        time.sleep(5 * PERIOD)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        self.bench.until(condition)
+
+    def set_out(self, *times: float) -> None:
+        """Send the beginning, and wait until the arm moves."""
+        self.send(0.0, *times)
+        self.bench.settle()
+        assert not self.told, 'it waits a moment for more'
+        self.bench.clock.advance(0.31)
+        self.bench.gate.measured('arm', JointSample(HERE))
+        self.until(lambda: self.told)
+        self.began = self.bench.clock()
+
+
+def approximately(*points: tuple[float, float]) -> list[Any]:
+    return [pytest.approx(each) for each in points]
+
+
+def serving(start: Callable[..., Any], **how: Any) -> Any:
+    return serve(start, 'arm', ArmProperties(
+        ('a',), max_joint_speed=1.0, tolerance=0.01, standing=0.01, max_move_duration=60.0,
+        has_feedback=True), here=HERE, **how)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arm_streamed_move, 'PERIOD', PERIOD)
+
+
+@pytest.fixture
+def robot(start: Callable[..., Any]) -> Robot:
+    return Robot(serving(start))
+
+
+def test_it_sets_out_while_the_rest_still_comes_and_is_told_as_late_as_possible(
+        robot: Robot) -> None:
+    robot.set_out(1.0, 2.0)
+    assert robot.way == approximately((1.0, 20.0), (2.0, 40.0))
+    robot.send(2.5, 3.0)
+    robot.go(0.7)
+    assert len(robot.told) == 1, 'being told anew costs a jerk'
+    # It would brake from 1.0 on.
+    robot.go(0.2)
+    robot.until(lambda: len(robot.told) == 2)
+    first, second = robot.told
+    assert second.epoch == first.epoch
+    assert robot.way == approximately((1.0, 20.0), (2.0, 40.0), (2.5, 50.0), (3.0, 60.0))
+    robot.go(1.5)
+    robot.stream.end()
+    robot.go(1.0)
+    assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
+    assert len(robot.told) == 2, 'that nothing more comes is no news to the driver'
+    assert math.degrees(robot.at[0]) == pytest.approx(60.0)
+
+
+def test_it_waits_at_the_last_point_and_goes_on_from_there(robot: Robot) -> None:
+    robot.set_out(0.5)
+    robot.go(2.0)
+    assert math.degrees(robot.at[0]) == pytest.approx(10.0)
+    assert robot.bench.state('arm') is State.MOVING and not robot.stream.call.done()
+    robot.send(1.0)
+    robot.until(lambda: len(robot.told) == 2)
+    stood, goes = robot.way
+    assert stood == pytest.approx((2.0, 10.0), abs=0.1), 'or it would begin in the past'
+    assert goes[0] - stood[0] == pytest.approx(0.5), 'it is no faster for being late'
+    robot.stream.end()
+    robot.go(1.0)
+    robot.until(robot.stream.call.done)
+    assert robot.stream.call.code() is Code.OK
+    assert math.degrees(robot.at[0]) == pytest.approx(20.0)
+
+
+def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:
+    robot.set_out(0.5)
+    robot.go(6.4)
+    assert robot.bench.state('arm') is State.MOVING
+    robot.go(0.3)
+    assert robot.stream.refused() == (
+        Code.ABORTED, 'arm: the move ended before it was done: it took too long')
+    assert robot.bench.told('arm') is None
+
+
+def test_velocities_are_told_and_the_last_known_point_is_one_of_rest(robot: Robot) -> None:
+    robot.stream.send(batch(
+        point(0.0, 0.0, velocities=(0.0,)), point(0.5, 10.0, velocities=(SPEED,)),
+        point(1.0, 20.0, velocities=(SPEED,))))
+    assert robot.stream.acknowledged()
+    robot.bench.clock.advance(0.31)
+    robot.until(lambda: robot.told)
+    assert [each.velocities for each in robot.told[-1].setpoint.points] == [
+        pytest.approx((math.radians(SPEED),)), (0.0,)]
+    robot.stream.send(batch(point(1.5, 25.0, velocities=(0.0,))))
+    assert robot.stream.acknowledged()
+    robot.go(0.5)
+    robot.until(lambda: len(robot.told) == 2)
+    assert [each.velocities for each in robot.told[-1].setpoint.points[-2:]] == [
+        pytest.approx((math.radians(SPEED),)), (0.0,)], 'it goes on without braking'
+
+
+def test_a_fault_in_the_stream_stops_the_arm(robot: Robot) -> None:
+    robot.set_out(1.0)
+    robot.go(0.2)
+    robot.stream.send(batch(point(0.5, 20.0)))
+    code, text = robot.stream.refused()
+    assert code is Code.INVALID_ARGUMENT
+    assert text == ('points[2].time: 0.5 s does not come after 1 s; times rise from point to '
+                    'point')
+    robot.bench.until_stopped('arm')
+
+
+def test_a_client_that_leaves_stops_the_arm(robot: Robot) -> None:
+    robot.set_out(1.0)
+    robot.stream.call.cancel()
+    robot.bench.until_stopped('arm')
+
+
+def test_a_stop_ends_the_stream_at_once_and_as_wished(robot: Robot) -> None:
+    robot.set_out(1.0)
+    robot.bench.client().arm.Stop(name='arm')
+    assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
+    robot.bench.until_stopped('arm')
+    told = len(robot.told)
+    robot.stream.send(batch(point(2.0, 40.0)))
+    robot.bench.settle()
+    assert len(robot.told) == told
+
+
+def test_an_emergency_stop_ends_it_with_the_reason(robot: Robot) -> None:
+    robot.set_out(1.0)
+    robot.bench.gate.press_emergency('the button was pressed')
+    code, text = robot.stream.refused()
+    assert code is Code.ABORTED and 'emergency' in text
+
+
+def test_a_session_that_ends_stops_it_however_many_batches_come(
+        start: Callable[..., Any]) -> None:
+    """A batch is no heartbeat (viam-wire 2.3)."""
+    bench = serving(start)
+    robot = Robot(bench, sid=bench.client().start_session())
+    robot.set_out(1.0)
+    for each in range(2, 20):
+        robot.go(0.1)
+        if robot.bench.state('arm') is not State.MOVING:
+            break
+        robot.stream.send(batch(point(float(each), SPEED * each)))
+    code, text = robot.stream.refused()
+    assert code is Code.ABORTED and 'session' in text
+    assert robot.bench.told('arm') is None
+    assert robot.bench.clock() - robot.began == pytest.approx(2.0 - 0.3, abs=0.1)
+
+
+def test_a_lease_lasts_as_long_as_more_comes(start: Callable[..., Any]) -> None:
+    bench = serving(start, policy=Policy(
+        stop_on_disconnect=False, unsupervised=UnsupervisedPolicy.LEASE, stall_limit=math.inf))
+    robot = Robot(bench)
+    robot.set_out(0.5, 1.0)
+    # The lease of the first command ends 2 s after the move that it asked for would have.
+    for each in range(2, 30):
+        robot.send(each * 1.0)
+        robot.go(0.9)
+    assert robot.bench.state('arm') is State.MOVING

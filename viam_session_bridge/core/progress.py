@@ -1,0 +1,119 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How far the motion of one actuator has come: what is measured of it, and when it is over.
+
+It judges, and changes no state; the actuator does what follows.
+"""
+
+import math
+
+from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import RestWatch
+from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.states import Reason
+
+
+class Progress:
+    """
+    One actuator's: a motion, or none. Times are seconds on the supervisor's clock.
+
+    rest: what its feedback says about speed; None without feedback.
+    """
+
+    def __init__(self, rest: RestWatch | None) -> None:
+        self._rest = rest
+        self.end()
+
+    def end(self) -> None:
+        """Forget the motion."""
+        self.motion: Motion | None = None
+        self._tracker: Tracker | ArrivalTracker | None = None
+        self._unanswered: int | None = None
+        self._ends_at = math.inf
+        self._arrives_at = math.inf
+
+    def begin(self, motion: Motion, epoch: int, now: float) -> None:
+        """Begin a motion."""
+        self._judge_by(motion, now)
+        self._arrives_at = math.inf
+        self._unanswered = epoch if motion.answered else None
+
+    def go_on(self, motion: Motion, now: float) -> None:
+        """Judge by the rest of the way, as it is known now."""
+        self._judge_by(motion, now)
+        self._arrives_at = now + motion.earliest
+
+    def _judge_by(self, motion: Motion, now: float) -> None:
+        self.motion = motion
+        self._tracker = motion.course.tracker() if motion.course else None
+        self._ends_at = math.inf if motion.duration is None else now + motion.duration
+
+    @property
+    def wish(self) -> Setpoint | None:
+        """Return what the driver is told now; None without a motion."""
+        steered = self._tracker.wish() if self._tracker is not None else None
+        return steered or (self.motion.setpoint if self.motion else None)
+
+    @property
+    def is_steered(self) -> bool:
+        """Tell whether feedback says when it is over."""
+        return self._tracker is not None
+
+    def take(self, sample: Sample) -> bool:
+        """Take what was measured; tells whether it shows that the motion is done."""
+        if self._tracker is None:
+            return False
+        self._tracker.take(sample)
+        return self._tracker.done
+
+    def told_first(self, now: float) -> None:
+        """Note that the driver has been told for the first time."""
+        if self.motion is not None:
+            self._arrives_at = now + self.motion.earliest
+
+    def told(self, now: float) -> None:
+        """Note that the driver has been told all there is to tell."""
+        # A momentary one ends with the next poll, which comes at once.
+        if self.motion is not None and self.motion.momentary and self._unanswered is None:
+            self._ends_at = now
+
+    def awaits(self, epoch: int) -> bool:
+        """Tell whether the driver has not answered yet what it was told in this epoch."""
+        return self.motion is not None and self._unanswered == epoch
+
+    def answered(self, now: float) -> None:
+        """Note that the driver has answered well; a momentary motion is over by that."""
+        self._unanswered = None
+        if self.motion is not None and self.motion.momentary:
+            self._ends_at = now
+
+    def verdict(self, now: float) -> Reason | None:
+        """Return why the motion is over; None while it is not."""
+        over = now >= self._ends_at
+        if self._tracker is None:
+            if not over:
+                return None
+            return Reason.DONE if self._unanswered is None else Reason.TIME_LIMIT
+        if self._rest is None or self._rest.moving(now) is None:
+            return Reason.STALE_FEEDBACK
+        if self._has_arrived(now):
+            return Reason.DONE
+        return Reason.TIME_LIMIT if over else None
+
+    def wake_at(self) -> float:
+        """Return when it must be judged next, if nothing happens before."""
+        if self._tracker is None or self._rest is None:
+            return self._ends_at
+        arrives_at = self._arrives_at if self._may_arrive else math.inf
+        return min(self._ends_at, self._rest.stale_at, arrives_at)
+
+    def _has_arrived(self, now: float) -> bool:
+        return self._may_arrive and now >= self._arrives_at
+
+    @property
+    def _may_arrive(self) -> bool:
+        """Tell whether it is where it has to go, as far as that is known to be the end."""
+        return (self._tracker is not None and self._tracker.done
+                and self.motion is not None and not self.motion.growing)

@@ -1,0 +1,195 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The move along a trajectory that still comes: when the arm sets out, and when it is told more.
+
+What an arm is told ends at rest, so that one whose client falls silent comes to rest at the last
+point that is known. It is told more just before it would brake for that, not sooner: each time, a
+controller begins a little behind where it had the joints. A client that sends too late finds the
+arm at rest, and the rest of its trajectory is so much later.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+import math
+from typing import Any, TypeVar
+
+from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.events import Ended
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.rpc.calls import Call
+
+# What comes within this time (s) of the first point is gathered before the arm sets out.
+GATHER = 0.3
+
+# So long (s) before it would brake it is told more, where more has come; it is looked at in this
+# period (s).
+LEAD = 0.15
+PERIOD = 0.05
+
+# More points than this ahead of the arm are refused.
+MOST_POINTS = 10_000
+
+_Result = TypeVar('_Result')
+
+
+class StreamedMove:
+    """
+    One move. Times of points are seconds from its start, without its pauses.
+
+    name: the arm's. goal: makes the motion of what is left of the way, which so many seconds have
+    passed of. require_start: raises InvalidCommand unless a point is where the arm is. turn: the
+    gate's, from when the client began to say what it wants.
+    """
+
+    def __init__(self, call: Call, name: str, goal: Callable[[Trajectory, float], Motion],
+                 require_start: Callable[[Waypoint], None], turn: int | None) -> None:
+        self._call = call
+        self._name = name
+        self._goal = goal
+        self._require_start = require_start
+        self._turn = turn
+        self._first: Waypoint | None = None
+        self._coming: list[Waypoint] = []
+        self._came_at = math.inf
+        self._is_whole = False
+        self._task: asyncio.Task[Ended] | None = None
+        # None until the gate has accepted it. What the driver was told then, and since: times are
+        # those of the driver, which run on while the arm stands and waits.
+        self._epoch: int | None = None
+        self._began = math.inf
+        self._told: list[Waypoint] = []
+        self._trajectory: Trajectory | None = None
+        self._paused = 0.0
+        self._grows = True
+
+    @property
+    def _now(self) -> float:
+        return self._call.gate.now()
+
+    def add(self, points: Sequence[Waypoint]) -> None:
+        """Append points. Raises InvalidCommand when too many are ahead of the arm."""
+        coming = list(points)
+        if self._first is None and coming:
+            self._first = coming.pop(0)
+        if coming and math.isinf(self._came_at):
+            self._came_at = self._now
+        self._coming += coming
+        ahead = len(self._coming) + len(self._ahead())
+        if ahead > MOST_POINTS:
+            raise InvalidCommand(
+                f'points: {ahead} are ahead of the arm; at most {MOST_POINTS} points are accepted '
+                'ahead, others as it goes')
+        self._advance()
+
+    async def meanwhile(self, message: Awaitable[_Result]) -> _Result | None:
+        """Go on until a message is there, and return it; None when the move is over before."""
+        coming = asyncio.ensure_future(message)
+        try:
+            while not coming.done():
+                if self._is_over:
+                    return None
+                await self._pause(coming)
+            return coming.result()
+        finally:
+            coming.cancel()
+
+    async def finish(self) -> None:
+        """
+        Go to the last point that has come, unless it is over; answers when it is there.
+
+        Raises InvalidCommand when there is no way to go, MoveAborted, or what else refused it.
+        """
+        self._is_whole = True
+        if self._task is None and not self._coming:
+            raise InvalidCommand(
+                f'points: {0 if self._first is None else 1}; expected 2 or more: where the arm '
+                'is, and where it goes')
+        self._advance()
+        while not self._is_over:
+            await self._pause()
+        if self._task is not None:
+            await self._task
+
+    async def abandon(self) -> None:
+        """End it, if it is not over."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.exception()  # it was told already, or nobody listens any more
+
+    @property
+    def _is_over(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    async def _pause(self, *others: 'asyncio.Future[Any]') -> None:
+        tasks: set[asyncio.Future[Any]] = {*others}
+        if self._task is not None:
+            tasks.add(self._task)
+        if tasks:
+            await asyncio.wait(tasks, timeout=PERIOD, return_when=asyncio.FIRST_COMPLETED)
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._task is None:
+            if self._coming and (self._is_whole or self._now - self._came_at >= GATHER):
+                self._set_out()
+        elif self._epoch is not None and not self._is_over:
+            passed = self._now - self._began
+            if self._coming and passed >= self._brakes_at - LEAD:
+                self._tell_more(passed)
+            elif self._is_whole and self._grows and not self._coming:
+                self._go_on(passed)
+
+    @property
+    def _brakes_at(self) -> float:
+        """Return when the arm begins its way to the last point that it was told."""
+        return self._told[-2].time if len(self._told) > 1 else 0.0
+
+    def _set_out(self) -> None:
+        if self._first is not None:
+            self._require_start(self._first)
+        self._take_all([])
+        self._task = asyncio.ensure_future(
+            self._call.move(self._name, self._motion(0.0), self._accepted, self._turn))
+
+    def _accepted(self, epoch: int) -> None:
+        self._epoch, self._began = epoch, self._now
+
+    def _tell_more(self, passed: float) -> None:
+        end, ahead = self._told[-1], self._ahead()
+        if not ahead:
+            # It stands there since.
+            self._paused += passed - end.time
+            ahead = [Waypoint(passed, end.positions, (0.0,) * len(end.positions))]
+        self._take_all(ahead)
+        self._go_on(passed)
+
+    def _ahead(self) -> list[Waypoint]:
+        """Return the points that the driver was told and that have not passed."""
+        passed = self._now - self._began if self._epoch is not None else -math.inf
+        return [point for point in self._told if point.time > passed]
+
+    def _take_all(self, ahead: list[Waypoint]) -> None:
+        """Make what has come the rest of the way, behind the points that are ahead."""
+        self._told = ahead + [
+            replace(point, time=point.time + self._paused) for point in self._coming]
+        self._coming = []
+        end = self._told[-1]
+        still = None if end.velocities is None else (0.0,) * len(end.velocities)
+        self._trajectory = Trajectory((*self._told[:-1], replace(end, velocities=still)))
+
+    def _go_on(self, passed: float) -> None:
+        if self._epoch is None or not self._call.gate.go_on(
+                self._name, self._epoch, self._motion(passed)):
+            # Its end is on the way.
+            self._epoch = None
+
+    def _motion(self, passed: float) -> Motion:
+        if self._trajectory is None:
+            raise RuntimeError('there is no way to go yet')
+        self._grows = not (self._is_whole and not self._coming)
+        return replace(self._goal(self._trajectory, passed), growing=self._grows)
