@@ -74,7 +74,8 @@ def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
     return GripperProperties(
         config.open_position, config.closed_position, config.max_speed, config.tolerance,
         config.rest_speed, config.max_move_duration, bool(config.feedback_topic), config.joints,
-        config.prismatic, commands=_commands(config))
+        config.prismatic, between=config.driver != 'float' or config.message != 'bool',
+        commands=_commands(config))
 
 
 def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:

@@ -131,6 +131,15 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
         "'zero'", "'hold',", "hand.api 'gripper'"]),
     ('hand', {'stop': 'hold'}, 'hand.joint_states_topic', ['nothing', "hand.stop is 'hold'"]),
     ('pan', {'stop_number': None}, 'pan.stop_number', ['nothing', "pan.stop is 'number'"]),
+    ('hand', {'message': 'bool', 'stop': 'hold', 'joint_states_topic': 'states'}, 'hand.stop',
+     ["'hold'", "'last',", "hand.message 'bool'"]),
+    ('hand', {'message': 'bool', 'closed_position': 0.5}, 'hand.closed_position',
+     ['0.5, and 1 for hand.open_position', '0 and 1', 'hand.scale']),
+    ('hand', {'message': 'bool', 'scale': 2.0}, 'hand.closed_position', ['0, and 2 for']),
+    ('hand', {'message': 'bool', 'maximum': 0.5}, 'hand.closed_position', ['0, and 0.5 for']),
+    ('gantry', {'driver': 'float', 'joints': ['x'], 'lengths_m': [1.0], 'message': 'bool'},
+     'gantry.message', ["'bool'", "gantry.api is 'gantry'"]),
+    ('pan', {'message': 'bool'}, 'pan.message', ["'bool'", "pan.api is 'servo'"]),
     ('hand', {'closed_position': 0.95}, 'hand.closed_position', ['0.95', 'hand.tolerance']),
     ('hand', {'driver': 'joint_trajectory', 'stop': None, 'accept_no_timeout': True},
      'hand.joint_states_topic', ['nothing', 'which a stop holds']),
@@ -155,6 +164,14 @@ def test_a_mistake_is_told_once_with_its_parameter(
     [error] = errors(name, **changes)
     assert error.startswith(f'{parameter}: found '), error
     assert all(each in error for each in says), error
+
+
+@pytest.mark.parametrize('changes', [
+    {}, {'open_position': 0.0, 'closed_position': 1.0},
+    {'open_position': 0.04, 'closed_position': 0.01, 'scale': 1.0 / 0.03, 'offset': -1.0 / 3.0,
+     'tolerance': 0.001}])
+def test_a_gripper_with_a_valve_is_open_or_closed(changes: dict[str, Any]) -> None:
+    assert config('hand', message='bool', **changes).message == 'bool'
 
 
 def test_a_gripper_shares_no_array() -> None:

@@ -26,6 +26,9 @@ _HOLDING = ('arm', 'gantry')
 # it was told and has not reached, which zero velocities do not name.
 _UNGRIPPING = ('number', 'zero')
 
+# So near is the number of a position that is a Bool.
+EXACT = 1e-6
+
 
 def check_positions(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check a resource that goes to positions; others pass."""
@@ -34,6 +37,7 @@ def check_positions(block: Block, errors: list[str], warnings: list[str]) -> Non
     check = _Check(block, errors)
     check.stop()
     check.number()
+    check.boolean()
     check.joints()
     check.limits()
     check.angles()
@@ -62,12 +66,15 @@ class _Check:
         if self['api'] in _HOLDING:
             possible = tuple(each for each in possible if each not in ('last', 'number'))
         elif self['api'] == 'gripper':
-            possible = tuple(each for each in possible if each not in _UNGRIPPING)
+            # A Bool cannot name the position that is measured, half way.
+            possible = ('last',) if self._is_bool else tuple(
+                each for each in possible if each not in _UNGRIPPING)
         if possible and stop is not None and stop not in possible:
             self._wrong('stop', repr(stop) if stop else 'nothing',
                         ' or '.join(map(repr, possible))
                         + f', because {self._block.full("driver")} is {driver!r} and '
-                        f'{self._block.full("api")} {self["api"]!r}')
+                        + (f"{self._block.full('message')} 'bool'" if possible == ('last',)
+                           else f'{self._block.full("api")} {self["api"]!r}'))
         holds = driver == 'joint_trajectory' or stop == 'hold'
         if holds and self['joint_states_topic'] == '':
             self._wrong('joint_states_topic', 'nothing',
@@ -79,6 +86,32 @@ class _Check:
                         f'the number that a stop sends, because {self._block.full("stop")} is '
                         "'number'")
 
+    @property
+    def _is_bool(self) -> bool:
+        return bool(self['driver'] == 'float' and self['message'] == 'bool')
+
+    def boolean(self) -> None:
+        """Check that a Bool is for a gripper, and that its two positions are False and True."""
+        if not self._is_bool:
+            return
+        if self['api'] != 'gripper':
+            self._wrong('message', "'bool'", 'a number, because '
+                        f'{self._block.full("api")} is {self["api"]!r}: a Bool only tells a '
+                        'gripper to open or to close')
+            return
+        ends = ('open_position', 'closed_position')
+        given = [self[each] for each in ('scale', 'offset', 'minimum', 'maximum', *ends)]
+        if None in given or self['scale'] == 0.0:
+            return
+        scale, offset, low, high, *positions = given
+        opened, closed = (min(high, max(low, offset + scale * at)) for at in positions)
+        if max(abs(opened - (1.0 - closed)), abs(closed * opened)) > EXACT:
+            self._wrong('closed_position', f'{closed:g}, and {opened:g} for '
+                        f'{self._block.full("open_position")}, as numbers',
+                        f'0 and 1, either way round, after {self._block.full("scale")} and '
+                        f'{self._block.full("offset")}, because {self._block.full("message")} '
+                        "is 'bool'")
+
     def number(self) -> None:
         """Check that different positions are different numbers."""
         if self['scale'] == 0.0:
@@ -88,7 +121,8 @@ class _Check:
             self._wrong('minimum', f'{low:g}',
                         f'less than {self._block.full("maximum")} ({high:g})')
         number, message = self['stop_number'], self['message']
-        if number in (None, UNSET) or message not in RANGES or self['driver'] != 'float':
+        if (number in (None, UNSET) or message not in RANGES or self._is_bool
+                or self['driver'] != 'float'):
             return
         least, most = RANGES[message]
         if number != round(number) or not least <= number <= most:

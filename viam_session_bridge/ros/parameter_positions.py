@@ -95,8 +95,10 @@ class FloatPositionTable(PositionNumberTable):
     """Parameters of driver 'float': the position of one joint in a message of its own."""
 
     message: str = field(default='float64', metadata=described(
-        'Type of the message, in std_msgs/msg: Float64, Float32, Int16 or Int32 (rounded)',
-        choices=('float64', 'float32', 'int16', 'int32')))
+        'Type of the message, in std_msgs/msg: Float64, Float32, Int16, Int32 (rounded), or Bool '
+        'for a gripper that is open or closed and nothing between, such as one with a valve: '
+        "scale and offset make 0 and 1 of its two positions, and its stop is 'last'",
+        choices=('float64', 'float32', 'int16', 'int32', 'bool')))
 
 
 @dataclass(frozen=True, kw_only=True)

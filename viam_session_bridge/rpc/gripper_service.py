@@ -9,10 +9,12 @@ its joints: rad, or mm where they are prismatic, as Viam's own clients count the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import math
 from typing import Any
 
 import grpc
 
+from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason
@@ -34,7 +36,8 @@ class GripperProperties:
     open_position, closed_position: those of every joint, rad or m. max_speed: rad/s or m/s.
     tolerance (rad or m): a position is reached when all joints are so near, and slower than
     standing (rad/s or m/s). max_move_duration: the longest move that is accepted, s. prismatic:
-    its joints are m. commands: those of DoCommand.
+    its joints are m. between: it goes to positions between open and closed, too. commands:
+    those of DoCommand.
     """
 
     open_position: float
@@ -46,6 +49,7 @@ class GripperProperties:
     has_feedback: bool = False
     joints: tuple[str, ...] = ('finger',)
     prismatic: bool = False
+    between: bool = True
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
     @property
@@ -102,10 +106,17 @@ class GripperService(JointService):
 
     @tells(Trajectory)
     async def GoToInputs(self, request: Any, call: Call) -> Any:
-        """Move to positions of the joints, rad or mm; answers when it is there."""
+        """
+        Move to positions of the joints, rad or mm; answers when it is there.
+
+        One that is told no more than to open or to close refuses what lies between.
+        """
         self._resource(request.name)
-        joints = self.properties[request.name].joints_on_the_wire
-        await self._move(request.name, joints.targets('values', request.values), call)
+        own = self.properties[request.name]
+        goal = own.joints_on_the_wire.targets('values', request.values)
+        if not own.between:
+            goal = _end(own, goal)
+        await self._move(request.name, goal, call)
         return proto.gripper.GoToInputsResponse()
 
     @needs('joint_states_topic')
@@ -182,3 +193,16 @@ class GripperService(JointService):
             return False, 'it did not move'
         self._grips[name] = way
         return True, ''
+
+
+def _end(own: GripperProperties, goal: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the end, open or closed, that a goal names. Raises InvalidCommand."""
+    for end in (own.open_position, own.closed_position):
+        if all(math.isclose(at, end, abs_tol=own.tolerance) for at in goal):
+            return (end,) * len(goal)
+    joints = own.joints_on_the_wire
+    ends = ' or '.join(f'{joints.shown([end])[0]:g}' for end in sorted(
+        (own.open_position, own.closed_position)))
+    raise InvalidCommand(
+        f'values[0]: {joints.shown(goal)[0]:g}; expected {ends}: this gripper is told only to '
+        'open or to close')

@@ -32,14 +32,14 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, qos_profile_system_default, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float32, Float64, Float64MultiArray, Int16, Int32, String
+from std_msgs.msg import Bool, Float32, Float64, Float64MultiArray, Int16, Int32, String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 PERIOD = 0.02
 
 TYPES: dict[str, Any] = {
     'trajectory': JointTrajectory, 'state': JointState, 'array': Float64MultiArray,
-    'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32}
+    'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32, 'bool': Bool}
 
 
 def say(**entry: Any) -> None:

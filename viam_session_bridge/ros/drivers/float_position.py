@@ -3,6 +3,7 @@
 """
 A joint that takes its position as one number in a std_msgs message: a servo, a lift, a gripper.
 
+A Bool knows two positions and nothing between them, so that such a joint is not led along.
 What a stop sends depends on the configuration: the measured position, the number that was told
 last, or a fixed one.
 """
@@ -31,7 +32,8 @@ class FloatPositionDriver:
                  on_appear: Callable[[], None]) -> None:
         self._scaling = scaling
         self._fixed = stop == NUMBER
-        self._positions = Positions(resource, joints, stop)
+        self._is_bool = message == 'bool'
+        self._positions = Positions(resource, joints, stop, leads=not self._is_bool)
         self._output = NumberTopic(
             node, resource, topic, message=message, driver_node=driver_node, on_appear=on_appear)
 
@@ -46,8 +48,7 @@ class FloatPositionDriver:
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish where the joint should be by the next tick."""
-        (position,) = self._positions.moving(setpoint, epoch)
-        self._output.publish(self._scaling.bounded(position))
+        self._publish(self._positions.moving(setpoint, epoch))
 
     def stop(self, epoch: int) -> None:
         """Publish what a stop sends, if it sends anything."""
@@ -55,7 +56,12 @@ class FloatPositionDriver:
         if self._fixed:
             self._output.publish(self._scaling.neutral)
         elif positions is not None:
-            self._output.publish(self._scaling.bounded(positions[0]))
+            self._publish(positions)
+
+    def _publish(self, positions: tuple[float, ...]) -> None:
+        number = self._scaling.bounded(positions[0])
+        # What should be 0 may be a little more, after the scale.
+        self._output.publish(float(number > 0.5) if self._is_bool else number)
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive at a driver; empty when it would."""

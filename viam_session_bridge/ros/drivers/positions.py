@@ -43,9 +43,15 @@ class Joints:
 
 
 class Positions:
-    """What the joints are told: while they move, while they stop, and beside others that move."""
+    """
+    What the joints are told: while they move, while they stop, and beside others that move.
 
-    def __init__(self, resource: str, joints: Joints, stop: str = HOLD) -> None:
+    leads: they are told where to be by the next tick; otherwise where to be in the end.
+    """
+
+    def __init__(self, resource: str, joints: Joints, stop: str = HOLD,
+                 leads: bool = True) -> None:
+        self._leads = leads
         self._resource = resource
         self._joints = joints
         self._stop = stop
@@ -86,6 +92,10 @@ class Positions:
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
         """Return where the joints are told to be now. Raises TypeError."""
         now = self._joints.clock()
+        if not self._leads:
+            self._told = self.trajectory(setpoint).end.positions
+            self._hold.tell(self._told, now)
+            return self._told
         if self._lead is None or self._lead.epoch != epoch:
             self._lead = Lead(epoch, self.trajectory(setpoint), self._hold.present(now), now)
             self._led, self._led_shift = setpoint, self._shift
