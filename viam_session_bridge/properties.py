@@ -60,14 +60,15 @@ def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
         config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
         has_feedback=True, description=senses.description, pose=senses.pose,
         takes_poses=bool(config.pose_goal_topic), prismatic=config.prismatic_joints,
-        commands=_commands(config))
+        joint_scale=config.scale_of_joints, commands=_commands(config))
 
 
 def _gantry(config: GantryConfig, senses: Senses) -> GantryProperties:
     return GantryProperties(
         config.joints, config.lengths_m, config.offsets_m or (0.0,) * len(config.joints),
         config.max_speed, config.tolerance, config.rest_speed, config.max_move_duration,
-        config.home_m, has_feedback=True, commands=_commands(config))
+        config.home_m, has_feedback=True, description=senses.description,
+        joint_scale=config.scale_of_joints, commands=_commands(config))
 
 
 def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
@@ -75,6 +76,7 @@ def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
         config.open_position, config.closed_position, config.max_speed, config.tolerance,
         config.rest_speed, config.max_move_duration, bool(config.feedback_topic), config.joints,
         config.prismatic, between=config.driver != 'float' or config.message != 'bool',
+        description=senses.description, joint_scale=config.scale_of_joints,
         commands=_commands(config))
 
 

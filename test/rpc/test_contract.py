@@ -61,9 +61,11 @@ PROPERTIES: dict[str, Any] = {
     'base': BaseProperties(commands=COMMANDS),
     'button': ButtonProperties(commands=COMMANDS),
     'gantry': GantryProperties(
-        ('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True, commands=COMMANDS),
+        ('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True,
+        description=lambda: '<robot/>', commands=COMMANDS),
     'generic': GenericProperties(COMMANDS),
-    'gripper': GripperProperties(0.0, 2.0, 1.0, has_feedback=True, commands=COMMANDS),
+    'gripper': GripperProperties(
+        0.0, 2.0, 1.0, has_feedback=True, description=lambda: '<robot/>', commands=COMMANDS),
     'motor': MotorProperties(commands=COMMANDS),
     'servo': ServoProperties(has_feedback=True, commands=COMMANDS),
     'switch': SwitchProperties(commands=COMMANDS),

@@ -9,6 +9,7 @@ Viam: mm from the beginning of each axis. Core: m of the joints.
 from collections.abc import Callable
 import math
 from typing import Any
+from xml.etree import ElementTree
 
 import grpc
 import pytest
@@ -19,10 +20,16 @@ from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.events import Changed
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 
 Code = grpc.StatusCode
 HERE = (-0.4, 0.1)  # 100 mm and 100 mm
+URDF = '<robot name="gantry"><link name="frame"/>' + ''.join(
+    f'<link name="{child}"/><joint name="{name}" type="prismatic"><parent link="{parent}"/>'
+    f'<child link="{child}"/><axis xyz="{axis}"/><limit lower="-1" upper="1"/></joint>'
+    for name, parent, child, axis in (
+        ('x', 'frame', 'bridge', '1 0 0'), ('z', 'bridge', 'tool', '0 0 -1'))) + '</robot>'
 
 
 def properties(**own: Any) -> GantryProperties:
@@ -98,9 +105,17 @@ def test_without_positions_it_says_what_is_missing(
     assert code is Code.UNIMPLEMENTED and 'configure gantry.joint_states_topic' in text
 
 
-def test_kinematics_are_not_served(bench: Any) -> None:
+def test_kinematics_are_the_urdf_of_its_axes(start: Callable[..., Any], bench: Any) -> None:
     code, text = bench.client().gantry.GetKinematics.refused(name='gantry')
-    assert code is Code.UNIMPLEMENTED and 'GetKinematics' in text
+    assert code is Code.UNIMPLEMENTED and 'configure gantry.robot_description_topic' in text
+    own = properties(description=lambda: URDF)
+    reply = serve(start, 'gantry', own).client().gantry.GetKinematics(name='gantry')
+    assert reply.format == proto.common.KINEMATICS_FILE_FORMAT_URDF
+    joints = ElementTree.fromstring(reply.kinematics_data).findall('joint')
+    limits = [joint.find('limit').attrib for joint in joints]  # type: ignore[union-attr]
+    assert [float(limit['upper']) for limit in limits] == list(own.lengths_m)
+    origins = [joint.find('origin').get('xyz') for joint in joints]  # type: ignore[union-attr]
+    assert origins == ['-0.5 0 0', '0 0 0']
 
 
 # ---- home ----

@@ -5,6 +5,7 @@
 from collections.abc import Callable
 import math
 from typing import Any
+from xml.etree import ElementTree
 
 import grpc
 import pytest
@@ -17,6 +18,12 @@ from viam_session_bridge.rpc.gripper_service import GripperProperties
 Code = grpc.StatusCode
 OPEN, CLOSED = 0.08, 0.0
 FASTEST = 0.1
+URDF = '<robot name="hand"><link name="wrist"/><link name="palm"/>' + ''.join(
+    f'<link name="{child}"/><joint name="{name}" type="{kind}"><parent link="{parent}"/>'
+    f'<child link="{child}"/><axis xyz="0 1 0"/><limit lower="0" upper="0.08"/></joint>'
+    for name, kind, parent, child in (
+        ('mount', 'fixed', 'wrist', 'palm'), ('left', 'prismatic', 'palm', 'thumb'),
+        ('right', 'prismatic', 'palm', 'finger'))) + '</robot>'
 
 
 def properties(**own: Any) -> GripperProperties:
@@ -178,5 +185,17 @@ def test_bad_inputs_are_named_and_change_nothing(bench: Any, values: Any, named:
 def test_shapes_are_not_known(bench: Any) -> None:
     client = bench.client()
     assert list(client.gripper.GetGeometries(name='gripper').geometries) == []
-    code, text = client.gripper.GetKinematics.refused(name='gripper')
-    assert code is Code.UNIMPLEMENTED and 'GetKinematics' in text
+
+
+def test_kinematics_are_those_of_joints_one_after_the_other(
+        start: Callable[..., Any], bench: Any) -> None:
+    code, text = bench.client().gripper.GetKinematics.refused(name='gripper')
+    assert code is Code.UNIMPLEMENTED and 'configure gripper.robot_description_topic' in text
+    both = serve(start, 'gripper', properties(description=lambda: URDF))
+    code, text = both.client().gripper.GetKinematics.refused(name='gripper')
+    assert code is Code.FAILED_PRECONDITION
+    assert text.endswith('on the way to right it has: right (see gripper.joints)')
+    one = serve(start, 'gripper', properties(description=lambda: URDF, joints=('left',)))
+    robot = ElementTree.fromstring(
+        one.client().gripper.GetKinematics(name='gripper').kinematics_data)
+    assert [link.get('name') for link in robot.findall('link')] == ['palm', 'thumb']

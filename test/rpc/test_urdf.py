@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from viam_session_bridge.rpc.urdf import chain, NotAnArm
+from viam_session_bridge.rpc.urdf import chain, Counting, NoChain
 
 # A mobile robot with a camera, an arm on a fixed mount, and a gripper.
 ROBOT = """<?xml version="1.0"?>
@@ -90,13 +90,66 @@ def test_a_rail_may_be_part_of_the_arm() -> None:
     assert kinds == ['prismatic', 'fixed', 'revolute', 'continuous']
 
 
+def test_a_gripper_begins_where_it_is_mounted() -> None:
+    robot = ElementTree.fromstring(chain(ROBOT, ('finger',), mounted=True))
+    assert [link.get('name') for link in robot.findall('link')] == ['hand', 'fingertip']
+    assert [joint.get('name') for joint in robot.findall('joint')] == ['finger']
+
+
+def numbers(joint: ElementTree.Element, path: str, name: str) -> list[float]:
+    element = joint.find(path)
+    assert element is not None
+    return [float(part) for part in element.get(name, '').split()]
+
+
+@pytest.mark.parametrize(('rpy', 'axis', 'ahead'), [
+    ('0 0 0', '1 0 0', (-0.4, 0.0, 0.0)), ('0 0 0', '0 0 2', (0.0, 0.0, -0.4)),
+    # Roll first, then pitch, then yaw, about the axes of the parent.
+    ('0 0 1.5707963', '1 0 0', (0.0, -0.4, 0.0)), ('0 1.5707963 0', '1 0 0', (0.0, 0.0, 0.4)),
+    ('1.5707963 0 1.5707963', '0 1 0', (0.0, 0.0, -0.4)),
+    ('1.5707963 0 1.5707963', '0 0 1', (-0.4, 0.0, 0.0))])
+@pytest.mark.parametrize('scale', [1.0, -1.0])
+def test_an_axis_counts_from_the_zero_of_clients(
+        rpy: str, axis: str, ahead: tuple[float, ...], scale: float) -> None:
+    """At 0 its joint is at the offset, and it goes as far as its length."""
+    description = ROBOT.replace(
+        '<origin xyz="0.1 0 0.2"/>', f'<origin xyz="0.1 0 0.2" rpy="{rpy}"/><axis xyz="{axis}"/>')
+    robot = ElementTree.fromstring(
+        chain(description, ('rail',), Counting(scale, (0.8,), (-0.4,))))
+    joint = robot.find("joint[@name='rail']")
+    assert joint is not None
+    assert numbers(joint, 'limit', 'lower') == [0.0] and numbers(joint, 'limit', 'upper') == [0.8]
+    direction = [scale * float(part) for part in axis.split()]
+    assert numbers(joint, 'axis', 'xyz') == direction
+    assert numbers(joint, 'origin', 'xyz') == pytest.approx([
+        at + scale * part for at, part in zip((0.1, 0.0, 0.2), ahead, strict=True)], abs=1e-6)
+
+
+def test_a_joint_that_clients_see_the_other_way_round() -> None:
+    robot = ElementTree.fromstring(
+        chain(ROBOT.replace('lower="-1.5"', 'lower="-1.2"'), ('lift',), Counting(-1.0)))
+    joint = robot.find("joint[@name='lift']")
+    assert joint is not None
+    assert numbers(joint, 'axis', 'xyz') == [0.0, 0.0, -1.0]
+    assert numbers(joint, 'limit', 'lower') == [-1.5] and numbers(joint, 'limit', 'upper') == [1.2]
+
+
+@pytest.mark.parametrize(('joint', 'counting', 'text'), [
+    ('rail', Counting(2.0), 'clients see 2 times what its joints are'),
+    ('lift', Counting(1.0, (1.0,), (0.0,)), "'lift' is 'revolute'; an axis with a length"),
+    ('rail', Counting(1.0, (1.0,), (0.0,)), "says xyz='a b c', which is no number")])
+def test_what_cannot_be_counted_so_is_said(joint: str, counting: Counting, text: str) -> None:
+    with pytest.raises(NoChain, match=text):
+        chain(ROBOT.replace('0.1 0 0.2', 'a b c'), (joint,), counting)
+
+
 @pytest.mark.parametrize(('joints', 'text'), [
     (('lift', 'elbow'), "no joint named 'elbow'; it has: finger, lift, mount, rail, turn, wheel"),
     (('turn', 'lift'), 'in this order from base to tip: turn, lift; on the way to lift'),
     (('wheel_joint', 'lift'), 'on the way to lift it has: lift'),
     (('mount', 'lift'), "joint 'mount' is 'fixed'; expected one of revolute")])
 def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None:
-    with pytest.raises(NotAnArm, match=text):
+    with pytest.raises(NoChain, match=text):
         cut(*joints)
 
 
@@ -107,5 +160,5 @@ def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None
      '<joint name="b" type="fixed"><parent link="y"/><child link="x"/></joint></robot>',
      'a loop at joint')])
 def test_what_is_no_robot_is_said(description: str, text: str) -> None:
-    with pytest.raises(NotAnArm, match=text):
+    with pytest.raises(NoChain, match=text):
         chain(description, ('a',))

@@ -31,7 +31,8 @@ URDF = '<robot name="arm"><link name="base_link"/>' + ''.join(
     f'<child link="{child}"/><axis xyz="0 0 1"/>'
     '<limit lower="-3" upper="3" effort="1" velocity="1"/></joint>'
     for joint, parent, child in zip(
-        JOINTS, ('base_link', 'one', 'two'), ('one', 'two', 'tip'), strict=True)) + '</robot>'
+        (*JOINTS, 'finger_joint'), ('base_link', 'one', 'two', 'tip'),
+        ('one', 'two', 'tip', 'finger'), strict=True)) + '</robot>'
 
 
 class Robot(NamedTuple):
@@ -136,7 +137,9 @@ def test_a_move_arrives_and_is_told(client: Client, robot: Robot) -> None:
 def test_what_the_arm_looks_like_is_the_urdf(client: Client) -> None:
     """As robot_state_publisher publishes it; a pose needs more."""
     _, urdf, *_ = order(client, 'arm', 'get_kinematics')
-    assert all(joint in urdf for joint in JOINTS)
+    assert all(joint in urdf for joint in JOINTS) and 'finger' not in urdf
+    _, urdf, *_ = order(client, 'gripper', 'get_kinematics')
+    assert 'finger_joint' in urdf and not any(joint in urdf for joint in JOINTS)
     refused = client.ask('call', component='arm', name='arm', method='get_end_position')
     assert not refused['ok'] and 'arm.pose_topic' in refused['text']
 

@@ -45,6 +45,11 @@ class PositionedConfig(
         return self.joint_states_topic
 
     @property
+    def scale_of_joints(self) -> float:
+        """Return the factor from a measured joint to the position that clients see."""
+        return self.joint_scale if self.driver in ('float', 'float_array') else 1.0
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Return the names of its joints, in its order."""
         raise NotImplementedError
@@ -75,6 +80,10 @@ class SeveralJointsConfig(PositionedConfig):
     max_move_duration: float = field(default=120.0, metadata=described(
         'Longest move that is accepted', unit='s', low=0.0, high=3600.0, low_excluded=True,
         mutable=True))
+    robot_description_topic: str = field(default='', metadata=described(
+        'std_msgs/msg/String with the URDF, as robot_state_publisher publishes it, for '
+        'GetKinematics', form=Form.FEEDBACK_TOPIC, message='std_msgs/msg/String',
+        empty='GetKinematics is not answered'))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,10 +120,6 @@ class ArmConfig(SeveralJointsConfig):
     rest_speed: float = field(default=0.02, metadata=described(
         'Measured speed below which a joint is at rest', unit='rad/s (m/s)', low=0.0, high=10.0,
         low_excluded=True))
-    robot_description_topic: str = field(default='', metadata=described(
-        'std_msgs/msg/String with the URDF, as robot_state_publisher publishes it, for '
-        'GetKinematics', form=Form.FEEDBACK_TOPIC, message='std_msgs/msg/String',
-        empty='GetKinematics is not answered'))
     pose_topic: str = field(default='', metadata=described(
         'geometry_msgs/msg/PoseStamped that shows where the tip is, for GetEndPosition',
         form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/PoseStamped',

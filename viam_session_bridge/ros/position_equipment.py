@@ -18,7 +18,12 @@ from viam_session_bridge.ros.drivers.pose_goal import OLDEST, PoseGoalDriver
 from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.hold import HoldSettings
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
-from viam_session_bridge.ros.parameter_components import ArmConfig, GripperConfig, PositionedConfig
+from viam_session_bridge.ros.parameter_components import (
+    ArmConfig,
+    GripperConfig,
+    PositionedConfig,
+    SeveralJointsConfig,
+)
 from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.ports import Driver, Supervision
 from viam_session_bridge.ros.senses import Description, PoseFeedback, Senses
@@ -53,15 +58,15 @@ class PositionEquipment:
     def driver(self, config: PositionedConfig, common: dict[str, Any]) -> Driver:
         """Return the driver of a resource."""
         driver = self._drivers[config.name] = self._joint_driver(config, common)
-        if isinstance(config, ArmConfig):
+        if isinstance(config, SeveralJointsConfig):
             self._senses[config.name] = self._senses_of(config)
-            if config.pose_goal_topic:
-                pose = self._pose(config.name)
-                return PoseGoalDriver(
-                    self._node, config.name, config.pose_goal_topic, driver,
-                    frame=config.pose_frame, measured=pose,
-                    recent=functools.partial(pose.within, OLDEST),
-                    clock=self._supervision.now, **common)
+        if isinstance(config, ArmConfig) and config.pose_goal_topic:
+            pose = self._pose(config.name)
+            return PoseGoalDriver(
+                self._node, config.name, config.pose_goal_topic, driver,
+                frame=config.pose_frame, measured=pose,
+                recent=functools.partial(pose.within, OLDEST),
+                clock=self._supervision.now, **common)
         return driver
 
     def senses(self, name: str) -> Senses:
@@ -78,10 +83,9 @@ class PositionEquipment:
             driver.observe(reading)
             self._supervision.measured(config.name, reading.sample)
 
-        leads_numbers = config.driver in ('float', 'float_array')
         group = states.watch(
             config.name, config.names, take,
-            scale=config.joint_scale if leads_numbers else 1.0,
+            scale=config.scale_of_joints,
             continuous=config.continuous_joints if isinstance(config, ArmConfig) else (),
             patience=config.feedback_timeout)
         self._groups[config.name] = states, group
@@ -129,11 +133,11 @@ class PositionEquipment:
         states, group = self._groups[name]
         return states.problem(group)
 
-    def _senses_of(self, config: ArmConfig) -> Senses:
+    def _senses_of(self, config: SeveralJointsConfig) -> Senses:
         description = pose = None
         if config.robot_description_topic:
             description = Description(self._node, config.robot_description_topic)
-        if config.pose_topic:
+        if isinstance(config, ArmConfig) and config.pose_topic:
             pose = PoseFeedback(
                 self._node, config.name, config.pose_topic, config.pose_frame,
                 config.feedback_timeout, self._supervision.now)

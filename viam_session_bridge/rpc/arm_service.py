@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 import math
 from typing import Any
 
-import grpc
-
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import PoseGoal, Trajectory
-from viam_session_bridge.rpc import poses, proto, urdf
+from viam_session_bridge.rpc import poses, proto
 from viam_session_bridge.rpc.arm_options import pace_of
 from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
 from viam_session_bridge.rpc.arm_streamed_move import StreamedMove
@@ -26,8 +24,9 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.methods import needs, never, tells
-from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, timed
+from viam_session_bridge.rpc.urdf import Counting
 
 # More positions at once than this are refused.
 MOST_STATIONS = 1000
@@ -48,7 +47,8 @@ class ArmProperties:
     are so near, and slower than standing (rad/s or m/s). max_move_duration: the longest move that
     is accepted, s. description: the URDF, empty while none has arrived. pose: where the tip is,
     None while it is not known. Both are None where nothing is configured. takes_poses: its driver
-    can be sent to a pose. prismatic: those of the joints that are m. commands: those of DoCommand.
+    can be sent to a pose. prismatic: those of the joints that are m. joint_scale: from
+    a measured joint to its position. commands: those of DoCommand.
     """
 
     joints: tuple[str, ...]
@@ -62,7 +62,13 @@ class ArmProperties:
     pose: Callable[[], PoseGoal | None] | None = None
     takes_poses: bool = False
     prismatic: tuple[str, ...] = ()
+    joint_scale: float = 1.0
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def counting(self) -> Counting:
+        """Return how clients count the joints of the URDF."""
+        return Counting(self.joint_scale)
 
     @property
     def joints_on_the_wire(self) -> Joints:
@@ -173,26 +179,7 @@ class ArmService(JointService):
     @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
         """Answer the URDF of the chain from the robot's root to the arm's last joint."""
-        self._resource(request.name)
-        own = self.properties[request.name]
-        if own.description is None:
-            raise unimplemented(
-                f'{request.name}: GetKinematics needs the URDF; configure '
-                f'{request.name}.robot_description_topic')
-        description = own.description()
-        if not description:
-            raise CallError(
-                grpc.StatusCode.UNAVAILABLE,
-                f'{request.name}: no robot description has arrived yet; is '
-                f'{request.name}.robot_description_topic published (robot_state_publisher does)?')
-        try:
-            text = urdf.chain(description, own.joints)
-        except urdf.NotAnArm as problem:
-            raise CallError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                f'{request.name}: {problem} (see {request.name}.joints)') from problem
-        return proto.common.GetKinematicsResponse(
-            format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
+        return self._kinematics(request.name)
 
     @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:

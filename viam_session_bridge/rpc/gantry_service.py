@@ -6,7 +6,7 @@ viam.component.gantry.v1.GantryService: mm and mm/s of Viam into m and m/s, and 
 A position of Viam runs from 0 to the length of its axis.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,10 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never, tells
+from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+from viam_session_bridge.rpc.urdf import Counting
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class GantryProperties:
     lengths_m: how far each axis goes. offsets_m: where the joint of each is (m) at Viam's 0.
     max_speed: m/s. tolerance (m): a goal is reached when all axes are so near, and slower than
     standing (m/s). max_move_duration: the longest move that is accepted, s. home_m: where Home
-    goes, m from Viam's 0; empty when there is no home. commands: those of DoCommand.
+    goes, m from Viam's 0; empty when there is no home. description: the URDF, empty
+    while none has arrived; None where none is configured. joint_scale: from a measured joint
+    to its position. commands: those of DoCommand.
     """
 
     joints: tuple[str, ...]
@@ -43,7 +46,14 @@ class GantryProperties:
     max_move_duration: float = 120.0
     home_m: tuple[float, ...] = ()
     has_feedback: bool = False
+    description: Callable[[], str] | None = None
+    joint_scale: float = 1.0
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def counting(self) -> Counting:
+        """Return how clients count the joints of the URDF."""
+        return Counting(self.joint_scale, self.lengths_m, self.offsets_m)
 
     @property
     def joints_on_the_wire(self) -> Joints:
@@ -116,16 +126,13 @@ class GantryService(JointService):
         return proto.gantry.GetLengthsResponse(lengths_mm=[
             length / MM for length in self.properties[request.name].lengths_m])
 
-    @never
+    @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Refuse: no description is configured for gantries."""
-        self._resource(request.name)
-        raise unimplemented(
-            f'{request.name}: GetKinematics is not served for gantries; GetLengths answers how '
-            'far the axes go')
+        """Answer the URDF from the robot's root to the last axis; each counts as positions_mm."""
+        return self._kinematics(request.name)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer that nothing is known of its shape."""
+        """Answer none: like a viam-server where no shape is configured."""
         self._resource(request.name)
         return proto.common.GetGeometriesResponse()
 

@@ -26,6 +26,6 @@ class GenericService(ComponentService):
     MESSAGES = proto.generic
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer that nothing is known of its shape."""
+        """Answer none: like a viam-server where no shape is configured."""
         self._resource(request.name)
         return proto.common.GetGeometriesResponse()

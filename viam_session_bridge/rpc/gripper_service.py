@@ -7,7 +7,7 @@ A gripper that closed, and stands short of closed, holds something. Its inputs a
 its joints: rad, or mm where they are prismatic, as Viam's own clients count them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import math
 from typing import Any
@@ -23,9 +23,10 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never, tells
-from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.methods import needs, tells
+from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+from viam_session_bridge.rpc.urdf import Counting
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class GripperProperties:
     open_position, closed_position: those of every joint, rad or m. max_speed: rad/s or m/s.
     tolerance (rad or m): a position is reached when all joints are so near, and slower than
     standing (rad/s or m/s). max_move_duration: the longest move that is accepted, s. prismatic:
-    its joints are m. between: it goes to positions between open and closed, too. commands:
-    those of DoCommand.
+    its joints are m. between: it goes to positions between open and closed, too.
+    description: the URDF, empty while none has arrived; None where none is configured.
+    joint_scale: from a measured joint to its position. commands: those of DoCommand.
     """
 
     open_position: float
@@ -50,7 +52,14 @@ class GripperProperties:
     joints: tuple[str, ...] = ('finger',)
     prismatic: bool = False
     between: bool = True
+    description: Callable[[], str] | None = None
+    joint_scale: float = 1.0
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
+
+    @property
+    def counting(self) -> Counting:
+        """Return how clients count the joints of the URDF."""
+        return Counting(self.joint_scale)
 
     @property
     def joints_on_the_wire(self) -> Joints:
@@ -148,16 +157,17 @@ class GripperService(JointService):
             f'{name}: it stands between open and closed, and not as a Grab left it, so nobody can '
             'tell whether it holds something')
 
-    @never
+    @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Refuse: no description is configured for grippers."""
-        self._resource(request.name)
-        raise unimplemented(
-            f'{request.name}: GetKinematics is not served for grippers; the arm that carries it '
-            'can answer a URDF')
+        """
+        Answer the URDF from the link that carries its first joint to its last joint.
+
+        Viam's clients read a chain: a gripper whose joints are beside each other is refused.
+        """
+        return self._kinematics(request.name, mounted=True)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer that nothing is known of its shape."""
+        """Answer none: like a viam-server where no shape is configured."""
         self._resource(request.name)
         return proto.common.GetGeometriesResponse()
 

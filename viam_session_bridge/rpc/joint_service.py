@@ -2,20 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the services of components with joints have in common: where they are, and goals."""
 
+from typing import Any
+
+import grpc
+
 from viam_session_bridge.core.course import Arrival, JointSample
 from viam_session_bridge.core.errors import NoFeedback
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Trajectory
+from viam_session_bridge.rpc import proto, urdf
 from viam_session_bridge.rpc.component_service import (
     ComponentService,
     TIME_LIMIT_FACTOR,
     TIME_LIMIT_MARGIN,
 )
-from viam_session_bridge.rpc.status import unimplemented
+from viam_session_bridge.rpc.status import CallError, unimplemented
 
 
 class JointService(ComponentService):
-    """Serves components whose properties tell joints, has_feedback, tolerance and standing."""
+    """
+    Serves components whose properties tell joints, has_feedback, tolerance and standing.
+
+    GetKinematics needs their description and counting as well.
+    """
 
     def _measured(self, name: str, method: str) -> JointSample:
         """Return where the joints are and how fast. Raises CallError or NoFeedback."""
@@ -31,6 +40,33 @@ class JointService(ComponentService):
                 f'of them has arrived lately on {name}.joint_states_topic'
                 f'{self._why_silent(name)}')
         return sample
+
+    def _kinematics(self, name: str, mounted: bool = False) -> Any:
+        """
+        Return the URDF of a component's chain, as GetKinematics answers it. Raises CallError.
+
+        mounted: it begins where the component is mounted, not at the robot's root.
+        """
+        self._resource(name)
+        own = self.properties[name]
+        if own.description is None:
+            raise unimplemented(
+                f'{name}: GetKinematics needs the URDF; configure '
+                f'{name}.robot_description_topic')
+        description = own.description()
+        if not description:
+            raise CallError(
+                grpc.StatusCode.UNAVAILABLE,
+                f'{name}: no robot description has arrived yet; is '
+                f'{name}.robot_description_topic published (robot_state_publisher does)?')
+        try:
+            text = urdf.chain(description, own.joints, own.counting, mounted)
+        except urdf.NoChain as problem:
+            raise CallError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f'{name}: {problem} (see {name}.joints)') from problem
+        return proto.common.GetKinematicsResponse(
+            format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,
               monitored: bool = True, passed: float = 0.0) -> Motion:

@@ -158,7 +158,7 @@ class MotorService(ComponentService):
             is_on=isinstance(wish, (Power, Speed)), power_pct=share)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer that a motor has no geometry of its own."""
+        """Answer none: like a viam-server where no shape is configured."""
         self._resource(request.name)
         return proto.common.GetGeometriesResponse()
 

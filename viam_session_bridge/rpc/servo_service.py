@@ -82,7 +82,7 @@ class ServoService(JointService):
         return proto.servo.GetPositionResponse(position_deg=angle)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer that nothing is known of its shape."""
+        """Answer none: like a viam-server where no shape is configured."""
         self._resource(request.name)
         return proto.common.GetGeometriesResponse()
 
