@@ -13,13 +13,33 @@ HEADINGS = ['measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x
             'target', 'met']
 
 
+def quick(name: str, figures: Path) -> subprocess.CompletedProcess[str]:
+    """Run one benchmark shortly; it must succeed."""
+    run = subprocess.run(
+        [sys.executable, 'bench/run.py', '--quick', '--only', name, '--json', str(figures)],
+        cwd=linting.ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run
+
+
+def test_the_spread_of_stops_has_a_row_for_each_number_of_resources(tmp_path: Path) -> None:
+    """And one with hung services; the calls of services are timed as well."""
+    figures = tmp_path / 'figures.json'
+    run = quick('spread', figures)
+    rows = json.loads(figures.read_text(encoding='utf-8'))['rows']
+    names = [f'first to last stop, {size}' for size in (
+        '1 resource', '10 resources', '100 resources', '100 resources, 10 hung')]
+    assert [row['name'] for row in rows] == names
+    assert all(0 < row['value']['p50'] <= row['value']['p99'] for row in rows)
+    for name in names[2:]:
+        assert f'{name}: ' in run.stdout
+    assert run.stdout.count('first zero to last call p50') == 2
+
+
 def test_quick_run_prints_a_table(tmp_path: Path) -> None:
     """One row, beside a floor that was measured in the same run; the same figures for machines."""
     figures = tmp_path / 'figures.json'
-    run = subprocess.run(
-        [sys.executable, 'bench/run.py', '--quick', '--only', 'heartbeats', '--json',
-         str(figures)], cwd=linting.ROOT, capture_output=True, text=True, timeout=100, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    run = quick('heartbeats', figures)
     lines = run.stdout.splitlines()
     assert [cell.strip() for cell in lines[0].split('|')] == HEADINGS
     cells = [cell.strip() for cell in lines[2].split('|')]
