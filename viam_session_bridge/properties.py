@@ -58,6 +58,8 @@ def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
         config.joints,
         tuple(zip(config.joint_minimums, config.joint_maximums, strict=True)),
         config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
+        prismatic_max_speed=config.prismatic_max_speed,
+        prismatic_tolerance=config.prismatic_tolerance, pose_tolerance=config.pose_tolerance,
         has_feedback=True, description=senses.description, pose=senses.pose,
         takes_poses=bool(config.pose_goal_topic), prismatic=config.prismatic_joints,
         joint_scale=config.scale_of_joints, commands=_commands(config))

@@ -38,8 +38,8 @@ class Rig:
     def begin(self, earliest: float) -> None:
         """Command a move to the goal that takes 2 s and may take 5 s."""
         self.actuator.command(
-            Motion(Trajectory((Waypoint(2.0, GOAL),)), 5.0, Arrival(GOAL, 0.02, 0.01), once=True,
-                   settles=True, earliest=earliest), OpenClaim(), 1, self.now)
+            Motion(Trajectory((Waypoint(2.0, GOAL),)), 5.0, Arrival(GOAL, (0.02, 0.02), 0.01),
+                   once=True, settles=True, earliest=earliest), OpenClaim(), 1, self.now)
 
     def pass_time(self, seconds: float, positions: tuple[float, ...],
                   speed: float = 0.0) -> list[Output]:
@@ -65,6 +65,15 @@ def test_it_has_arrived_when_all_joints_are_there_and_stand(earliest: float) -> 
     assert rig.pass_time(0.2, (1.01, -0.49)) == [], 'it rests by itself: no stop follows'
     assert rig.ended == [Ended('arm', 1, Reason.DONE)]
     assert rig.actuator.state is State.IDLE
+
+
+def test_every_joint_has_a_tolerance_of_its_own() -> None:
+    """2 cm are not 2 hundredths of a radian."""
+    tracker = Arrival(GOAL, (0.02, 0.002), 0.01).tracker()
+    tracker.take(JointSample((1.015, -0.495)))
+    assert not tracker.done
+    tracker.take(JointSample((1.015, -0.499)))
+    assert tracker.done
 
 
 def test_a_trajectory_that_ends_where_it_begins_has_not_arrived_at_once() -> None:

@@ -28,7 +28,7 @@ def way(*times: float, growing: bool = True, left: float | None = None) -> Motio
     """Return a motion to 1 rad at the last of these times; left: s of it that are left."""
     trajectory = Trajectory(tuple(Waypoint(time, (time / times[-1],)) for time in times))
     left = times[-1] if left is None else left
-    return Motion(trajectory, left + 5.0, Arrival((1.0,), 0.02, 0.01), once=True, settles=True,
+    return Motion(trajectory, left + 5.0, Arrival((1.0,), (0.02,), 0.01), once=True, settles=True,
                   earliest=left, growing=growing)
 
 

@@ -18,7 +18,7 @@ class Bench:
     """A hold of one joint, told what is measured."""
 
     def __init__(self, settings: HoldSettings = ARM) -> None:
-        self.hold = Hold(settings, 1)
+        self.hold = Hold([settings])
         self.now = 0.0
 
     def measure(self, now: float, position: float, velocity: float = 0.0) -> None:
@@ -235,3 +235,13 @@ def test_a_neighbour_is_left_where_it_is() -> None:
     assert bench.hold.idle(1.0) == (0.5,)
     bench.measure(2.0, 0.2)
     assert bench.hold.idle(2.0) == (0.2,)
+
+
+def test_each_joint_is_held_by_its_own_measure() -> None:
+    """2 mm/s are rest for an elbow (rad/s), and motion for a rail (m/s)."""
+    hold = Hold([ARM, HoldSettings(tolerance=0.002, standing=0.001, fastest=0.1)])
+    hold.tell((1.0, 1.0), due=0.0)
+    positions = (1.01, 1.01)
+    hold.observe(positions, JointReading(positions, (0.002, 0.002), positions, 0.002, 0.6))
+    assert hold.behind(0.6) == (pytest.approx(0.1), 0.0), 'the rail is slower'
+    assert hold.stop(1, 0.6) == (1.0, 1.01), 'the elbow is there, the rail goes on'

@@ -54,6 +54,13 @@ def test_joints_come_in_the_order_of_the_resource() -> None:
     assert ear.samples == [JointSample((1.0, 2.0, 3.0), 0.7)]
 
 
+def test_speeds_of_joints_of_both_kinds_are_put_in_proportion() -> None:
+    """2 mm/s of a rail are as far from rest as 0.02 rad/s of an elbow."""
+    ear = Ear('rail', 'elbow', weights=(10.0, 1.0))
+    ear.hear(1.0, ['rail', 'elbow'], [0.1, 0.2], [-0.005, 0.02])
+    assert ear.samples == [JointSample((0.1, 0.2), pytest.approx(0.05))]
+
+
 def test_joints_may_be_spread_over_messages() -> None:
     """A reading is complete when each was heard anew, with the fastest of what was heard."""
     ear = Ear('a', 'b')

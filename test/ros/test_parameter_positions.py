@@ -166,6 +166,12 @@ def test_a_mistake_is_told_once_with_its_parameter(
     assert all(each in error for each in says), error
 
 
+def test_an_arm_on_a_rail_is_judged_by_joint() -> None:
+    arm = config('arm', prismatic_joints=['elbow'], prismatic_max_speed=0.25)
+    assert arm.paces == ((1.0, 0.02, 0.02), (0.25, 0.002, 0.002))
+    assert config('arm').paces == ((1.0, 0.02, 0.02),) * 2
+
+
 @pytest.mark.parametrize('changes', [
     {}, {'open_position': 0.0, 'closed_position': 1.0},
     {'open_position': 0.04, 'closed_position': 0.01, 'scale': 1.0 / 0.03, 'offset': -1.0 / 3.0,

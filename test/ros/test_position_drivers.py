@@ -42,7 +42,7 @@ class Rig:
         prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
         states = JointStates(node, f'{prefix}/states')
         joints = Joints(
-            names, HOLD, TICK, time.monotonic, lambda: states.problem(self._group))
+            names, (HOLD,) * len(names), TICK, time.monotonic, lambda: states.problem(self._group))
         self.appeared = 0
         self.driver = make(
             f'{prefix}/command', joints, driver_node='', on_appear=self._on_appear)
@@ -64,6 +64,12 @@ class Rig:
     def positions(self) -> tuple[float, ...]:
         assert self._group.reading is not None
         return self._group.reading.positions
+
+    def is_at(self, *positions: float) -> bool:
+        """Tell whether the joints are seen to stand there."""
+        reading = self._group.reading
+        return (reading is not None and reading.positions == pytest.approx(positions)
+                and reading.speed < HOLD.standing)
 
     def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
         """Act at every tick until the joints were told something, and return it."""
@@ -209,6 +215,8 @@ def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
     first = [one.end[0] for one in told]
     assert first == sorted(first) and len(first) > 4 and first[0] < 0.8
     assert all(one.what['velocities'] in ([1.0, 1.0], [0.0, 0.0]) for one in told)
+    # A joint that is not seen to stand yet is held where it is measured.
+    wait_until(lambda: rig.is_at(1.0, 0.0), 'arrival')
     stop = rig.repeat(lambda: rig.driver.stop(2), lambda told: told.kind == 'state')
     assert stop.end == [1.0, 0.0] and stop.what['velocities'] == [0.0, 0.0]
 
@@ -259,7 +267,7 @@ def test_a_servo_is_led_and_stops_as_configured(
 def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None:
     """Its first number would be a motion; and there is no last one to repeat."""
     positions = Positions(
-        'pan', Joints(('pan',), HOLD, TICK, time.monotonic), stop='last')
+        'pan', Joints(('pan',), (HOLD,), TICK, time.monotonic), stop='last')
     assert positions.stopping(1) is None and positions.path_problem() == ''
     assert positions.moving(way(1.0), 2) == (1.0,)
     assert positions.stopping(3) == (1.0,)
@@ -277,7 +285,8 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
                              drivers[resource].observe(reading))
         drivers[resource] = FloatArrayPositionDriver(
             array, resource, index,
-            Joints(joints, HOLD, TICK, time.monotonic, lambda group=group: states.problem(group)),
+            Joints(joints, (HOLD,) * len(joints), TICK, time.monotonic,
+                   lambda group=group: states.problem(group)),
             scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
             on_appear=lambda: None)
     simulated: SimulatedJoints = programs.add(SimulatedJoints(
@@ -307,7 +316,7 @@ def test_an_array_goes_out_when_something_was_noted_and_all_are_known(
     monkeypatch.setattr(
         array._output, 'publish', lambda message: sent.append(list(message.data)))
     drivers = [FloatArrayPositionDriver(
-        array, name, index, Joints((name,), HOLD, TICK, time.monotonic),
+        array, name, index, Joints((name,), (HOLD,), TICK, time.monotonic),
         scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
         on_appear=lambda: None) for index, name in enumerate(NAMES)]
     drivers[0].send(way(1.0), 1)
@@ -351,7 +360,7 @@ def test_a_led_way_goes_on_as_if_all_of_it_had_been_known() -> None:
 def test_a_led_joint_goes_on_in_the_coordinates_that_it_began_in() -> None:
     """It has wrapped round on the way."""
     now = [10.0]
-    positions = Positions('arm', Joints(('a',), HOLD, TICK, lambda: now[0]))
+    positions = Positions('arm', Joints(('a',), (HOLD,), TICK, lambda: now[0]))
     positions.observe((3.0,), JointReading((3.0,), (0.0,), (3.0,), 0.0, 10.0))
     positions.moving(way(3.4, time=0.4), 1)
     now[0] = 10.3
@@ -364,7 +373,7 @@ def test_a_led_joint_goes_on_in_the_coordinates_that_it_began_in() -> None:
 
 def test_a_continuous_joint_is_commanded_as_it_is_measured() -> None:
     """Clients count on; the robot jumped by a turn, and must not turn back all the way."""
-    positions = Positions('arm', Joints(('a', 'b'), HOLD, TICK, time.monotonic))
+    positions = Positions('arm', Joints(('a', 'b'), (HOLD, HOLD), TICK, time.monotonic))
     counted, published = (3.3, 0.5), (3.3 - math.tau, 0.5)
     positions.observe(published, JointReading(
         counted, (0.0, 0.0), published, 0.0, time.monotonic()))

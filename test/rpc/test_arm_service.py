@@ -37,7 +37,22 @@ def properties(**own: Any) -> ArmProperties:
     return ArmProperties(**{
         'joints': NAMES, 'joint_limits': ((0.0, 0.5), (-3.0, 3.0)), 'max_joint_speed': FASTEST,
         'tolerance': 0.02, 'standing': 0.02, 'max_move_duration': 30.0, 'has_feedback': True,
-        'prismatic': ('lift',), **own})
+        'prismatic': ('lift',), 'prismatic_max_speed': FASTEST, **own})
+
+
+def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
+    """In m/s and m: a hundredth of a radian is little, 10 mm are much."""
+    bench = serve(start, 'arm', properties(
+        prismatic_max_speed=0.05, prismatic_tolerance=0.001), here=HERE)
+    call = begin(bench, 'arm', 'MoveToJointPositions', positions=positions(300.0, 10.0))
+    [point] = way_of(bench, 'arm').points
+    assert point.time == pytest.approx(1.5 * 0.1 / 0.05), 'the lift takes longest'
+    bench.clock.advance(point.time)
+    bench.gate.measured('arm', JointSample((0.298, math.radians(9.0))))
+    bench.settle()
+    assert bench.state('arm') is State.MOVING
+    bench.gate.measured('arm', JointSample((0.2995, math.radians(9.0))))
+    assert call.code() is Code.OK
 
 
 @pytest.fixture

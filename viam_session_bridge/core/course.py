@@ -54,7 +54,8 @@ class JointSample:
     """
     Measured joints of a resource, in its order: positions (rad or m), the fastest joint's speed.
 
-    speed: rad/s or m/s, not negative.
+    speed: rad/s or m/s, not negative; where joints of both kinds are together, that of a prismatic
+    one is put in proportion, so that all stand below the same speed.
     """
 
     positions: tuple[float, ...] = ()
@@ -121,14 +122,14 @@ class Course:
 @dataclass(frozen=True)
 class Arrival:
     """
-    A goal that is reached when every joint is within tolerance of its target, and stands.
+    A goal that is reached when every joint is within its tolerance of its target, and stands.
 
-    targets: rad or m, in the resource's order of joints. standing: the speed below which it
-    stands.
+    targets, tolerances: rad or m, in the resource's order of joints. standing: the speed below
+    which it stands.
     """
 
     targets: tuple[float, ...]
-    tolerance: float
+    tolerances: tuple[float, ...]
     standing: float
 
     def within(self, limits: Limits) -> 'Arrival':
@@ -154,8 +155,8 @@ class ArrivalTracker:
         goal = self._arrival
         self.done = (
             len(sample.positions) == len(goal.targets) and sample.speed <= goal.standing
-            and all(abs(position - target) <= goal.tolerance for position, target in zip(
-                sample.positions, goal.targets, strict=True)))
+            and all(abs(position - target) <= tolerance for position, target, tolerance in zip(
+                sample.positions, goal.targets, goal.tolerances, strict=True)))
 
     def wish(self) -> Setpoint | None:
         """Return nothing new: the goal was sent once."""

@@ -23,6 +23,7 @@ its grip. It keeps that, as long as nobody moved it since it came to stand. One 
 others left it, or a bridge before this one, is told nothing: its grip is not known here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 import threading
@@ -67,15 +68,14 @@ class Hold:
     """
     What the joints of one resource were told last, and what a stop tells them.
 
-    Positions are in the coordinates of the command. observe is called by the executor's thread,
-    everything else by the pump's.
+    settings: of each joint. Positions are in the coordinates of the command. observe is called by
+    the executor's thread, everything else by the pump's.
     """
 
-    def __init__(self, settings: HoldSettings, joints: int) -> None:
-        self._settings = settings
+    def __init__(self, settings: Sequence[HoldSettings]) -> None:
         # Guards the joints: the executor observes them while the pump tells them.
         self._lock = threading.Lock()
-        self._joints = [_Held(settings) for _ in range(joints)]
+        self._joints = [_Held(each) for each in settings]
         self._epoch: int | None = None
         self._began = -math.inf
 
@@ -129,9 +129,9 @@ class Hold:
         The age counts from where the feedback became stale.
         """
         with self._lock:
-            distance = max(joint.distance for joint in self._joints)
-            age = max(now - joint.at for joint in self._joints) - self._settings.patience
-        return distance / self._settings.fastest, max(0.0, age)
+            way = max(joint.way for joint in self._joints)
+            age = max(joint.overdue(now) for joint in self._joints)
+        return way, max(0.0, age)
 
 
 class _Held:
@@ -157,6 +157,15 @@ class _Held:
         if self.told is None or math.isnan(self._position):
             return 0.0
         return abs(self._position - self.told)
+
+    @property
+    def way(self) -> float:
+        """Return how long (s) it takes at full speed to what it was told."""
+        return self.distance / self._settings.fastest
+
+    def overdue(self, now: float) -> float:
+        """Return for how long (s) its feedback has been stale; negative where it is not."""
+        return now - self.at - self._settings.patience
 
     def tell(self, position: float, due: float) -> None:
         """Note what it is told."""

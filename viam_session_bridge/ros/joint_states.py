@@ -31,8 +31,8 @@ class JointReading:
 
     positions (rad or m) and velocities (rad/s or m/s, signed, NaN where unknown) are scaled, and
     go on counting beyond a turn where a joint is continuous; raw are the positions as they were
-    published. speed: the fastest of all that was heard since the reading before. at: when it was
-    received (s, steady clock).
+    published. speed: the fastest of all that was heard since the reading before, by its weight.
+    at: when it was received (s, steady clock).
     """
 
     positions: tuple[float, ...]
@@ -66,10 +66,10 @@ class JointStates:
 
     def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
               scale: float = 1.0, continuous: Sequence[str] = (),
-              patience: float = 0.5) -> 'JointGroup':
+              patience: float = 0.5, weights: Sequence[float] = ()) -> 'JointGroup':
         """Hand every complete reading of some joints to a callable, on the executor's thread."""
         group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
-                           patience=patience, clock=self._clock)
+                           patience=patience, weights=weights, clock=self._clock)
         self._groups.append(group)
         return group
 
@@ -107,17 +107,21 @@ class JointGroup:
 
     scale: factor from what is published to the resource. continuous: joints whose position jumps
     by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
+    weights: by how much the speed of each counts beside the others'; 1 for all where none are
+    given.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
                  take: Callable[[JointReading], None], *, scale: float = 1.0,
                  continuous: Sequence[str] = (), patience: float = 0.5,
+                 weights: Sequence[float] = (),
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.resource = resource
         self.joints = tuple(joints)
         self.patience = patience
         self._take = take
         self._clock = clock
+        self._weights = tuple(weights) or (1.0,) * len(self.joints)
         self._watched = {joint: _Joint(scale, joint in continuous) for joint in joints}
         # Replaced as a whole: the pump reads it while the executor's thread goes on.
         self.reading: JointReading | None = None
@@ -148,7 +152,9 @@ class JointGroup:
             return
         self.reading = JointReading(
             tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
-            tuple(joint.raw for joint in joints), _largest([one.fastest for one in joints]), at)
+            tuple(joint.raw for joint in joints), _largest([
+                one.fastest * weight for one, weight in zip(
+                    joints, self._weights, strict=True)]), at)
         for joint in joints:
             joint.renewed = False
         self._take(self.reading)

@@ -69,6 +69,11 @@ class PositionedConfig(
         """Return the speed below which its joints are at rest, rad/s or m/s."""
         raise NotImplementedError
 
+    @property
+    def paces(self) -> tuple[tuple[float, float, float], ...]:
+        """Return of each joint: how fast it may be, how near is there, below what it rests."""
+        return ((self.fastest, self.near, self.slowest),) * len(self.names)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeveralJointsConfig(PositionedConfig):
@@ -101,7 +106,7 @@ class ArmConfig(SeveralJointsConfig):
     joint_states_topic: str = field(metadata=described(
         _STATES, form=Form.FEEDBACK_TOPIC, message=_STATE))
     max_joint_speed: float = field(metadata=described(
-        'Fastest that any joint may be asked to go', unit='rad/s (m/s for a prismatic one)',
+        'Fastest that any joint may be asked to go', unit='rad/s',
         low=0.0, high=100.0, low_excluded=True, mutable=True))
     joint_minimums: tuple[float, ...] = field(default=(), metadata=described(
         'Lowest position of each joint that is accepted', unit='rad (m)', low=-1e4, high=1e4,
@@ -112,18 +117,30 @@ class ArmConfig(SeveralJointsConfig):
     continuous_joints: tuple[str, ...] = field(default=(), metadata=described(
         'Those of the joints whose measured position jumps by a turn when they pass the end of '
         'one; clients see it go on'))
-    prismatic_joints: tuple[str, ...] = field(default=(), metadata=described(
-        'Those of the joints that are m; clients see them in mm'))
     tolerance: float = field(default=0.02, metadata=described(
-        'How near to its goal a joint has arrived', unit='rad (m)', low=0.0, high=1.0,
+        'How near to its goal a joint has arrived', unit='rad', low=0.0, high=1.0,
         low_excluded=True))
     rest_speed: float = field(default=0.02, metadata=described(
-        'Measured speed below which a joint is at rest', unit='rad/s (m/s)', low=0.0, high=10.0,
+        'Measured speed below which a joint is at rest', unit='rad/s', low=0.0, high=10.0,
         low_excluded=True))
+    prismatic_joints: tuple[str, ...] = field(default=(), metadata=described(
+        'Those of the joints that are m; clients see them in mm. They have limits of their own'))
+    prismatic_max_speed: float = field(default=0.1, metadata=described(
+        'Fastest that a prismatic joint may be asked to go', unit='m/s', low=0.0, high=100.0,
+        low_excluded=True, mutable=True))
+    prismatic_tolerance: float = field(default=0.002, metadata=described(
+        'How near to its goal a prismatic joint has arrived', unit='m', low=0.0, high=1.0,
+        low_excluded=True))
+    prismatic_rest_speed: float = field(default=0.002, metadata=described(
+        'Measured speed below which a prismatic joint is at rest', unit='m/s', low=0.0,
+        high=10.0, low_excluded=True))
     pose_topic: str = field(default='', metadata=described(
         'geometry_msgs/msg/PoseStamped that shows where the tip is, for GetEndPosition',
         form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/PoseStamped',
         empty='GetEndPosition is not answered'))
+    pose_tolerance: float = field(default=0.005, metadata=described(
+        'How near to the pose of a goal the tip has arrived; its direction is within tolerance',
+        unit='m', low=0.0, high=1.0, low_excluded=True))
     pose_goal_topic: str = field(default='', metadata=described(
         'Topic of a node that moves the tip to a geometry_msgs/msg/PoseStamped, for '
         'MoveToPosition (needs pose_topic). A stop sends it the measured pose, besides holding '
@@ -145,6 +162,15 @@ class ArmConfig(SeveralJointsConfig):
     def slowest(self) -> float:
         """Return the speed below which its joints are at rest."""
         return self.rest_speed
+
+    @property
+    def paces(self) -> tuple[tuple[float, float, float], ...]:
+        """Return of each joint: how fast it may be, how near is there, below what it rests."""
+        prismatic = (
+            self.prismatic_max_speed, self.prismatic_tolerance, self.prismatic_rest_speed)
+        return tuple(prismatic if name in self.prismatic_joints
+                     else (self.max_joint_speed, self.tolerance, self.rest_speed)
+                     for name in self.joints)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,9 @@ class PositionEquipment:
             config.name, config.names, take,
             scale=config.scale_of_joints,
             continuous=config.continuous_joints if isinstance(config, ArmConfig) else (),
-            patience=config.feedback_timeout)
+            patience=config.feedback_timeout,
+            # All rest below the same speed then; see assembly.
+            weights=[config.slowest / slowest for _, _, slowest in config.paces])
         self._groups[config.name] = states, group
 
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:
@@ -120,9 +122,10 @@ class PositionEquipment:
         seen = bool(config.joint_states_topic)
         return Joints(
             config.names,
-            HoldSettings(
-                config.near, config.slowest, config.fastest, config.feedback_timeout,
-                grips=isinstance(config, GripperConfig)),
+            tuple(HoldSettings(
+                near, slowest, fastest, config.feedback_timeout,
+                grips=isinstance(config, GripperConfig))
+                for fastest, near, slowest in config.paces),
             1.0 / config.command_rate, self._supervision.now,
             functools.partial(self._problem, config.name) if seen else None)
 

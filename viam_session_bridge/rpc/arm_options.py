@@ -11,15 +11,15 @@ from viam_session_bridge.core.setpoints import require_finite
 from viam_session_bridge.rpc.trajectories import Joints, Pace
 
 
-def pace_of(joints: Joints, fastest: float, options: Any) -> Pace:
+def pace_of(joints: Joints, fastest: Sequence[float], options: Any) -> Pace:
     """
     Return how fast each joint may go: the strictest of what is configured and what is asked for.
 
-    options: a MoveOptions message, or None. As in Viam's Go client, 0 is no limit. Raises
-    InvalidCommand.
+    fastest: of each joint, rad/s or m/s. options: a MoveOptions message, or None. As in Viam's Go
+    client, 0 is no limit. Raises InvalidCommand.
     """
     count = len(joints.names)
-    speeds, accelerations = [fastest] * count, [math.inf] * count
+    speeds, accelerations = list(fastest), [math.inf] * count
     if options is not None:
         _tighten(speeds, joints, 'max_vel_degs_per_sec',
                  [options.max_vel_degs_per_sec] * count)

@@ -31,8 +31,7 @@ from viam_session_bridge.rpc.urdf import Counting
 # More positions at once than this are refused.
 MOST_STATIONS = 1000
 
-# A pose is reached when the tip is so near (m), for so long (s); looked at in this period (s).
-POSE_NEAR = 0.005
+# A pose is reached when the tip is there for so long (s); looked at in this period (s).
 POSE_DWELL = 0.2
 POSE_PERIOD = 0.05
 
@@ -43,12 +42,13 @@ class ArmProperties:
     What the service must know of an arm.
 
     joints: from base to tip. joint_limits: (lowest, highest) of each, rad or m; empty is not
-    checked. max_joint_speed: rad/s or m/s. tolerance (rad or m): a goal is reached when all joints
-    are so near, and slower than standing (rad/s or m/s). max_move_duration: the longest move that
-    is accepted, s. description: the URDF, empty while none has arrived. pose: where the tip is,
-    None while it is not known. Both are None where nothing is configured. takes_poses: its driver
-    can be sent to a pose. prismatic: those of the joints that are m. joint_scale: from
-    a measured joint to its position. commands: those of DoCommand.
+    checked. max_joint_speed: rad/s. tolerance (rad): a goal is reached when all joints are so
+    near, and slower than standing (rad/s). max_move_duration: the longest move that is accepted,
+    s. description: the URDF, empty while none has arrived. pose: where the tip is, None while it
+    is not known. Both are None where nothing is configured. takes_poses: its driver can be sent to
+    a pose. prismatic: those of the joints that are m, for which prismatic_max_speed (m/s) and
+    prismatic_tolerance (m) count. pose_tolerance: a tip that is so near (m) to a pose is there.
+    joint_scale: from a measured joint to its position. commands: those of DoCommand.
     """
 
     joints: tuple[str, ...]
@@ -62,6 +62,9 @@ class ArmProperties:
     pose: Callable[[], PoseGoal | None] | None = None
     takes_poses: bool = False
     prismatic: tuple[str, ...] = ()
+    prismatic_max_speed: float = 0.1
+    prismatic_tolerance: float = 0.002
+    pose_tolerance: float = 0.005
     joint_scale: float = 1.0
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
@@ -76,6 +79,18 @@ class ArmProperties:
         return Joints(self.joints, tuple(
             MM if name in self.prismatic else math.radians(1.0) for name in self.joints),
             self.joint_limits)
+
+    @property
+    def speeds(self) -> tuple[float, ...]:
+        """Return how fast each joint may go, rad/s or m/s."""
+        return tuple(self.prismatic_max_speed if name in self.prismatic else self.max_joint_speed
+                     for name in self.joints)
+
+    @property
+    def tolerances(self) -> tuple[float, ...]:
+        """Return how near to its goal each joint is there, rad or m."""
+        return tuple(self.prismatic_tolerance if name in self.prismatic else self.tolerance
+                     for name in self.joints)
 
 
 class ArmService(JointService):
@@ -222,7 +237,7 @@ class ArmService(JointService):
                     call: Call) -> None:
         own = self.properties[request.name]
         options = getattr(request, 'options', None)
-        pace = pace_of(own.joints_on_the_wire, own.max_joint_speed, options)
+        pace = pace_of(own.joints_on_the_wire, own.speeds, options)
         sample = self._measured(request.name, 'moving')
         await call.move(request.name, self._goal(request.name, timed(
             sample.positions, stations, pace, own.max_move_duration, field_name)))
@@ -255,7 +270,7 @@ class ArmService(JointService):
             pose = own.pose() if own.pose is not None else None
             now = self._gate.now()
             along, turn = (math.inf, math.inf) if pose is None else poses.distance(pose, goal)
-            if along > POSE_NEAR or turn > own.tolerance:
+            if along > own.pose_tolerance or turn > own.tolerance:
                 since = math.inf
                 continue
             since = min(since, now)

@@ -33,13 +33,13 @@ class Arm(Protocol):
         ...
 
     @property
-    def max_joint_speed(self) -> float:
-        """Return the fastest a joint may go, rad/s or m/s."""
+    def speeds(self) -> tuple[float, ...]:
+        """Return the fastest each joint may go, rad/s or m/s."""
         ...
 
     @property
-    def tolerance(self) -> float:
-        """Return how near counts as there, rad or m."""
+    def tolerances(self) -> tuple[float, ...]:
+        """Return how near counts as there for each joint, rad or m."""
         ...
 
     @property
@@ -102,12 +102,13 @@ class StreamedTrajectory:
         arm = self._open_arm(self._name)
         joints = arm.joints_on_the_wire
         for index, (wanted, found) in enumerate(zip(first.positions, here, strict=True)):
-            if abs(wanted - found) > arm.tolerance:
+            tolerance = arm.tolerances[index]
+            if abs(wanted - found) > tolerance:
                 scale = joints.scales[index]
                 raise InvalidCommand(
                     f'points[0].positions[{index}]: {wanted / scale:g}, but joint '
                     f'{joints.names[index]} is at {found / scale:g}; a trajectory begins where '
-                    f'the arm is, within {arm.tolerance / scale:g}')
+                    f'the arm is, within {tolerance / scale:g}')
 
     async def _next(self) -> Any:
         """Return the next message, or None after the last."""
@@ -171,9 +172,10 @@ def _require_way(field: str, last: Waypoint, time: float, positions: tuple[float
 
 
 def _require_speed(field: str, speed: float, index: int, arm: Arm) -> None:
-    if abs(speed) > arm.max_joint_speed * ROUNDING:
+    fastest = arm.speeds[index]
+    if abs(speed) > fastest * ROUNDING:
         joints = arm.joints_on_the_wire
         scale = joints.scales[index]
         raise InvalidCommand(
             f'{field}: joint {joints.names[index]} would go at {abs(speed) / scale:.6g} a second; '
-            f'it may go at {arm.max_joint_speed / scale:.6g}')
+            f'it may go at {fastest / scale:.6g}')

@@ -57,6 +57,11 @@ class GripperProperties:
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
     @property
+    def tolerances(self) -> tuple[float, ...]:
+        """Return how near to its goal each joint is there."""
+        return (self.tolerance,) * len(self.joints)
+
+    @property
     def counting(self) -> Counting:
         """Return how clients count the joints of the URDF."""
         return Counting(self.joint_scale)

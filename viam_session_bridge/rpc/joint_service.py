@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the services of components with joints have in common: where they are, and goals."""
 
+import math
 from typing import Any
 
 import grpc
@@ -21,7 +22,7 @@ from viam_session_bridge.rpc.status import CallError, unimplemented
 
 class JointService(ComponentService):
     """
-    Serves components whose properties tell joints, has_feedback, tolerance and standing.
+    Serves components whose properties tell joints, has_feedback, tolerances and standing.
 
     GetKinematics needs their description and counting as well.
     """
@@ -79,8 +80,8 @@ class JointService(ComponentService):
         own, end, left = self.properties[name], trajectory.end, trajectory.end.time - passed
         if not own.has_feedback:
             return Motion(trajectory, left, once=True, settles=True, monitored=monitored)
-        tolerance = float('inf') if anywhere else own.tolerance
+        tolerances = (math.inf,) * len(end.positions) if anywhere else own.tolerances
         return Motion(
             trajectory, left * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN,
-            Arrival(end.positions, tolerance, own.standing), once=True, settles=True,
+            Arrival(end.positions, tolerances, own.standing), once=True, settles=True,
             earliest=left, monitored=monitored)

@@ -44,9 +44,9 @@ class ServoProperties:
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
     @property
-    def tolerance(self) -> float:
+    def tolerances(self) -> tuple[float, ...]:
         """Return how near counts as there, rad."""
-        return math.radians(self.tolerance_deg)
+        return (math.radians(self.tolerance_deg),)
 
 
 class ServoService(JointService):

@@ -30,13 +30,13 @@ class Joints:
     """
     The joints of a resource, for its driver.
 
-    names: in the resource's order. hold: how their stop behaves. period: seconds between two
+    names: in the resource's order. hold: how the stop of each behaves. period: seconds between two
     ticks. clock: steady, in seconds. feedback_problem: says why there is no fresh measurement;
     None where there is no feedback at all.
     """
 
     names: tuple[str, ...]
-    hold: HoldSettings
+    hold: tuple[HoldSettings, ...]
     period: float
     clock: Callable[[], float]
     feedback_problem: Callable[[], str] | None = None
@@ -55,7 +55,7 @@ class Positions:
         self._resource = resource
         self._joints = joints
         self._stop = stop
-        self._hold = Hold(joints.hold, len(joints.names))
+        self._hold = Hold(joints.hold)
         self._lead: Lead | None = None
         self._led: Setpoint | None = None
         self._told: tuple[float, ...] | None = None
