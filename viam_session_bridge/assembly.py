@@ -11,6 +11,7 @@ from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimits
 from viam_session_bridge.ros.parameter_components import PositionedConfig
+from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     BridgeConfig,
@@ -63,7 +64,7 @@ def resource_of(config: ResourceConfig) -> Resource:
 
 
 def _rest_of(config: ResourceConfig) -> RestSettings:
-    if isinstance(config, BaseConfig):
+    if isinstance(config, VelocityFeedbackTable):
         return RestSettings(
             config.rest_linear, config.rest_angular, config.rest_dwell, config.feedback_timeout)
     if isinstance(config, MotorConfig):

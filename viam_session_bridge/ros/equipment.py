@@ -18,6 +18,7 @@ from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFee
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
 from viam_session_bridge.ros.parameter_components import PositionedConfig
+from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 from viam_session_bridge.ros.parameters import (
     BaseConfig,
     ButtonConfig,
@@ -39,7 +40,7 @@ class Equipment:
     def __init__(self, node: Node, supervision: Supervision) -> None:
         self._node = node
         self._supervision = supervision
-        self._base_feedback: list[OdometryFeedback | VelocityFeedback] = []
+        self._velocities: list[OdometryFeedback | VelocityFeedback] = []
         self._arrays: dict[str, FloatArray] = {}
         self._joint_states: dict[str, JointStates] = {}
         self._services = PassServices(node)
@@ -105,8 +106,8 @@ class Equipment:
         def take(sample: Any) -> None:
             self._supervision.measured(config.name, sample)
 
-        if isinstance(config, BaseConfig):
-            self._listen_to_base(config, take)
+        if isinstance(config, VelocityFeedbackTable):
+            self._listen_to_velocity(config, take)
         if isinstance(config, MotorConfig) and config.joint_states_topic:
             self._states(config.joint_states_topic).watch(
                 config.name, (config.joint,), lambda reading: take(reading.sample),
@@ -115,14 +116,15 @@ class Equipment:
         if isinstance(config, PositionedConfig):
             self._positions.listen(config)
 
-    def _listen_to_base(self, config: BaseConfig, take: Callable[[BaseSample], None]) -> None:
+    def _listen_to_velocity(self, config: VelocityFeedbackTable,
+                            take: Callable[[BaseSample], None]) -> None:
         both = Both(take)
         paired = config.odometry_topic and config.velocity_topic
         if config.odometry_topic:
-            self._base_feedback.append(OdometryFeedback(
+            self._velocities.append(OdometryFeedback(
                 self._node, config.odometry_topic, both.pose if paired else take))
         if config.velocity_topic:
-            self._base_feedback.append(VelocityFeedback(
+            self._velocities.append(VelocityFeedback(
                 self._node, config.velocity_topic, both.velocity if paired else take))
 
 

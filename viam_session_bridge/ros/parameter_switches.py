@@ -12,6 +12,7 @@ from viam_session_bridge.ros.parameter_blocks import BlockConfig
 from viam_session_bridge.ros.parameter_outputs import LARGEST, ServiceTable
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, Form
+from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 
 _CALL_TIMEOUT = described(
     'How long the answer of the service may take', unit='s', low=0.05, high=20.0)
@@ -151,7 +152,7 @@ class GenericTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenericConfig(ResourceConfig):
+class GenericConfig(VelocityFeedbackTable, ResourceConfig):
     """A generic component: what DoCommand calls, and what stops it."""
 
     DRIVERS = {'commands': GenericTable}

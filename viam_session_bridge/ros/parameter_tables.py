@@ -25,6 +25,7 @@ from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_servo import ServoConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
 from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
+from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class TwistStampedTable(TwistTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseConfig(TwistStampedTable, ResourceConfig):
+class BaseConfig(VelocityFeedbackTable, TwistStampedTable, ResourceConfig):
     """A mobile base."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = {
@@ -141,24 +142,6 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
         'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
         'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
         empty='no feedback: stops are not verified, moves are timed'))
-    velocity_topic: str = field(default='', metadata=described(
-        'geometry_msgs/msg/TwistStamped that shows how fast the base really is, such as from an '
-        'IMU or the wheels, for rest only. With odometry as well, both must show rest: for '
-        'controllers whose odometry is what they were commanded (open_loop)',
-        form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/TwistStamped',
-        empty='odometry_topic shows it'))
-    rest_linear: float = field(default=0.02, metadata=described(
-        'Measured speed below which the base is at rest', unit='m/s', low=0.0, high=1.0,
-        low_excluded=True))
-    rest_angular: float = field(default=0.05, metadata=described(
-        'Measured turning speed below which the base is at rest', unit='rad/s', low=0.0,
-        high=1.0, low_excluded=True))
-    rest_dwell: float = field(default=0.3, metadata=described(
-        'How long the base must be at rest before a stop counts as done. Shorter than '
-        'stop_timeout', unit='s', low=0.0, high=10.0))
-    feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which odometry and velocity no longer say anything', unit='s', low=0.05,
-        high=10.0))
     width_meters: float = field(default=0.0, metadata=described(
         'Distance between the wheels, for GetProperties; 0 is unknown', unit='m', low=0.0,
         high=100.0))
@@ -171,11 +154,6 @@ class BaseConfig(TwistStampedTable, ResourceConfig):
     size_meters: tuple[float, ...] = field(default=(), metadata=described(
         'Length (x), width (y) and height (z) of the box that GetGeometries answers', unit='m',
         low=0.0, high=100.0, low_excluded=True, length=3, empty='no geometry'))
-
-    @property
-    def feedback_topic(self) -> str:
-        """Return the topic that shows how fast the base is."""
-        return self.velocity_topic or self.odometry_topic
 
 
 APIS: Mapping[str, type[ResourceConfig]] = {
