@@ -177,6 +177,24 @@ def test_velocities_are_told_and_the_last_known_point_is_one_of_rest(robot: Robo
         pytest.approx((math.radians(SPEED),)), (0.0,)], 'it goes on without braking'
 
 
+def test_many_points_are_told_in_pieces(robot: Robot) -> None:
+    """The pump makes the message: meanwhile it stops nobody."""
+    points = [point(each / 100.0, each / 100.0) for each in range(1201)]
+    robot.stream.send(batch(*points)).end()
+    assert robot.stream.acknowledged()
+    robot.until(lambda: robot.told)
+    for _ in range(40):
+        robot.go(0.5)
+        if robot.stream.call.done():
+            break
+    assert robot.stream.call.code() is Code.OK
+    assert math.degrees(robot.at[0]) == pytest.approx(12.0, abs=0.6)
+    sizes = [len(each.setpoint.points) for each in robot.told]
+    assert max(sizes) == 500 and len(sizes) == 3
+    ends = [each.setpoint.end.time for each in robot.told]
+    assert ends == sorted(ends) and ends[-1] == 12.0
+
+
 def test_a_fault_in_the_stream_stops_the_arm(robot: Robot) -> None:
     robot.set_out(1.0)
     robot.go(0.2)
