@@ -1,0 +1,65 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A trajectory streamed to an arm that is led: no step is larger than its speed allows."""
+
+import time
+from typing import Any
+
+import pytest
+
+from processes import Client, Programs, settings, wait_until
+from simulated_joints import SimulatedJoints
+
+RATE, SPEED = 50.0, 10.0  # Hz; degrees a second, as the client asks for
+DEGREE = 0.0174533
+ARM: dict[str, Any] = {
+    'api': 'arm', 'driver': 'joint_state', 'topic': 'command', 'joints': ['shoulder'],
+    'joint_states_topic': 'joint_states', 'stop': 'hold', 'command_rate': RATE,
+    'max_joint_speed': 1.0, 'accept_no_timeout': True}
+
+
+def streaming(client: Client, start: float, seconds: float, period: float) -> int:
+    """Begin to stream a way from some degrees on: half a second a batch, a batch a period (s)."""
+    batches = [[[at / 10.0, start + SPEED * at / 10.0] for at in range(first, first + 5)]
+               for first in range(0, round(seconds * 10.0), 5)]
+    return client.begin('stream', arm='arm', batches=batches, period=period)
+
+
+def told(joints: SimulatedJoints, since: float) -> list[float]:
+    return [one.end[0] / DEGREE for one in joints.since(since, 'state')]
+
+
+def steps(degrees: list[float]) -> list[float]:
+    return [after - before for before, after in zip(degrees, degrees[1:], strict=False)]
+
+
+def test_it_is_led_while_it_comes(programs: Programs) -> None:
+    bridge = programs.bridge(settings({'arm': ARM}))
+    joints = programs.add(SimulatedJoints(
+        bridge.topic('command'), 'shoulder', type='state', speed=1.0,
+        joint_states=bridge.topic('joint_states')))
+    bridge.wait_drivers('arm')
+    client = programs.client(bridge.address)
+    wait_until(lambda: client.ask(
+        'call', component='arm', name='arm', method='move_to_joint_positions',
+        arguments=[{'JointPositions': {'values': [0.0]}}])['ok'], 'the arm can be used')
+    since = time.monotonic()
+    assert client.answer(streaming(client, 0.0, 2.0, period=0.4))['value'] == 4
+    there = told(joints, since)
+    assert there[-1] == pytest.approx(19.0)
+    # A tick may come late, and then makes up for it; a jump to a point would be 10 times as far.
+    assert 0.0 <= min(steps(there)) and max(steps(there)) < 4.0 * SPEED / RATE
+    # Now each batch comes when the arm has stood for a while: it is late, and not faster.
+    since = time.monotonic()
+    assert client.answer(streaming(client, 19.0, 1.5, period=1.2))['value'] == 3
+    there = told(joints, since)
+    assert there[-1] == pytest.approx(33.0)
+    assert 0.0 <= min(steps(there)) and max(steps(there)) < 4.0 * SPEED / RATE
+    assert time.monotonic() - since > 2.4 + 0.5
+    # The end of the client is the end of the way.
+    streaming(client, 33.0, 30.0, period=0.4)
+    wait_until(lambda: told(joints, since)[-1] > 38.0, 'motion')
+    killed = client.kill()
+    bridge.wait_logged('arm: stopping, the (call|connection)')
+    wait_until(lambda: time.monotonic() - killed > 1.0, 'a second')
+    assert told(joints, since)[-1] < 38.0 + 1.0 * SPEED
