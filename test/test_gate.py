@@ -175,6 +175,8 @@ def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Rando
     def drive() -> None:
         while not done.is_set():
             issued.append(gate.command('left', AHEAD, ann))
+            # Or the others would seldom get the lock.
+            time.sleep(0.0)
 
     def pump() -> None:
         while not done.is_set():

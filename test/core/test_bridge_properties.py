@@ -32,7 +32,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.rivals import MEMORY as RIVAL_MEMORY
-from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stopping import CONTEST_MEMORY
@@ -264,8 +264,11 @@ class Neighbourhoods(RuleBasedStateMachine):
         try:
             self.supervisor.beat(self.session, Caller(self.session), self.now)
         except BridgeError:
+            # What the old one moved ends before the new one moves anything.
+            self.poll()
             self.session = self.supervisor.start_session(Caller(), '', self.now).id
-            self.deadline = -math.inf
+            # Its window begins with its first beat or command.
+            self.deadline = self.now + FIRST_BEAT_PATIENCE
         else:
             self.deadline = self.now + WINDOW
 
