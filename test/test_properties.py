@@ -25,7 +25,9 @@ EACH: dict[str, dict[str, Any]] = {
     'motor': {**COMMON, 'driver': 'joint_state', 'joint': 'wheel', 'max_speed': 3.0},
     'arm': {**COMMON, 'driver': 'joint_trajectory', 'joints': ['a', 'b'], 'max_joint_speed': 1.5,
             'joint_states_topic': 's', 'joint_minimums': [-1.0, -2.0],
-            'joint_maximums': [1.0, 2.0], 'rest_speed': 0.03, 'tolerance': 0.04},
+            'joint_maximums': [1.0, 2.0], 'rest_speed': 0.03, 'tolerance': 0.04,
+            'prismatic_joints': ['b'], 'prismatic_max_speed': 0.2, 'prismatic_tolerance': 0.003,
+            'pose_tolerance': 0.006},
     'gantry': {**COMMON, 'driver': 'float', 'stop': 'hold', 'joints': ['x'], 'lengths_m': [0.5],
                'joint_states_topic': 's', 'max_speed': 0.2},
     'gripper': {**COMMON, 'driver': 'float', 'stop': 'last', 'joints': ['finger'],
@@ -66,7 +68,8 @@ def test_what_an_arm_says() -> None:
     arm = properties_of(configured('arm'), Senses())
     assert arm.joint_limits == ((-1.0, 1.0), (-2.0, 2.0)) and arm.max_joint_speed == 1.5
     assert (arm.standing, arm.tolerance, arm.has_feedback) == (0.03, 0.04, True)
-    assert arm.pose is None and not arm.takes_poses
+    assert (arm.speeds, arm.tolerances) == ((1.5, 0.2), (0.04, 0.003))
+    assert arm.pose is None and not arm.takes_poses and arm.pose_tolerance == 0.006
     settings = resource_of(configured('arm')).actuator
     assert settings.rest == RestSettings(0.03, dwell=0.3, patience=0.5) and not settings.leads
 

@@ -259,6 +259,21 @@ def test_move_to_position_ends_when_the_tip_is_seen_there(tipped: Any, tip: Tip)
     assert tipped.state('arm') is State.IDLE
 
 
+@pytest.mark.parametrize(('tolerance', 'there'), [(0.005, False), (0.02, True)])
+def test_how_near_to_a_pose_is_there(start: Callable[..., Any], tip: Tip, tolerance: float,
+                                     there: bool) -> None:
+    bench = serve(start, 'arm', properties(
+        pose=tip, takes_poses=True, pose_tolerance=tolerance), here=HERE)
+    call = begin(bench, 'arm', 'MoveToPosition', to=proto.common.Pose(x=310.0, z=500.0, o_z=1.0))
+    assert isinstance(bench.told('arm'), PoseGoal)
+    for _ in range(3):
+        seen = tip.looks + 2
+        bench.until(lambda seen=seen: tip.looks >= seen or call.done())
+        bench.clock.advance(0.3)
+        bench.gate.measured('arm', JointSample(HERE))
+    assert call.done() == there, 'the tip is 10 mm away'
+
+
 def test_a_pose_that_is_never_reached_is_given_up(tipped: Any) -> None:
     call = begin(tipped, 'arm', 'MoveToPosition', to=proto.common.Pose(x=900.0, o_z=1.0))
     tipped.clock.advance(30.1)
