@@ -44,8 +44,7 @@ def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> N
     points = way_of(bench, 'arm').points
     assert [each.time for each in points] == pytest.approx([0.5, 1.0, 1.5])
     assert points[0].positions == pytest.approx((math.radians(10.0), 0.0))
-    assert points[0].velocities == pytest.approx((math.radians(10.0), 0.0))
-    assert points[2].velocities is None, 'left to the controller'
+    assert all(each.velocities is None for each in points), 'a curve may leave the limits'
     assert bench.gate.accepted[-1][2].session == session
     drive(bench, 'arm', stream.call, HERE)
     assert list(stream.call) == [] and stream.call.code() is Code.OK

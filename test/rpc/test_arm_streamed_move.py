@@ -160,21 +160,23 @@ def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:
     assert robot.bench.told('arm') is None
 
 
-def test_velocities_are_told_and_the_last_known_point_is_one_of_rest(robot: Robot) -> None:
+def test_velocities_bend_no_way_out_of_the_limits(robot: Robot) -> None:
+    """Each of these points is allowed; the cubic through them goes to 136 degrees."""
     robot.stream.send(batch(
-        point(0.0, 0.0, velocities=(0.0,)), point(0.5, 10.0, velocities=(SPEED,)),
-        point(1.0, 20.0, velocities=(SPEED,))))
+        point(0.0, 0.0, velocities=(0.0,)), point(2.0, 50.0, velocities=(57.0,)),
+        point(8.0, 50.0, velocities=(-57.0,)))).end()
     assert robot.stream.acknowledged()
-    robot.bench.clock.advance(0.31)
     robot.until(lambda: robot.told)
-    assert [each.velocities for each in robot.told[-1].setpoint.points] == [
-        pytest.approx((math.radians(SPEED),)), (0.0,)]
-    robot.stream.send(batch(point(1.5, 25.0, velocities=(0.0,))))
-    assert robot.stream.acknowledged()
+    assert robot.way == approximately((2.0, 50.0), (8.0, 50.0))
+    assert all(each.velocities is None for each in robot.told[-1].setpoint.points)
+
+
+def test_a_client_may_take_its_time_to_say_that_it_was_all(robot: Robot) -> None:
+    robot.set_out(0.5)
+    robot.go(4.0)
+    robot.stream.end()
     robot.go(0.5)
-    robot.until(lambda: len(robot.told) == 2)
-    assert [each.velocities for each in robot.told[-1].setpoint.points[-2:]] == [
-        pytest.approx((math.radians(SPEED),)), (0.0,)], 'it goes on without braking'
+    assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
 
 
 def test_many_points_are_told_in_pieces(robot: Robot) -> None:

@@ -171,7 +171,7 @@ class StreamedMove:
         if not ahead:
             # It stands there since.
             self._paused += passed - end.time
-            ahead = [Waypoint(passed, end.positions, (0.0,) * len(end.positions))]
+            ahead = [Waypoint(passed, end.positions)]
         self._take(ahead)
         self._go_on(passed)
 
@@ -184,9 +184,7 @@ class StreamedMove:
         count = max(1, MOST_TOLD - len(ahead))
         taken, self._coming = self._coming[:count], self._coming[count:]
         self._told = ahead + [replace(point, time=point.time + self._paused) for point in taken]
-        end = self._told[-1]
-        still = None if end.velocities is None else (0.0,) * len(end.velocities)
-        self._trajectory = Trajectory((*self._told[:-1], replace(end, velocities=still)))
+        self._trajectory = Trajectory(tuple(self._told))
 
     def _go_on(self, passed: float) -> None:
         if self._epoch is None or not self._call.gate.go_on(

@@ -77,7 +77,8 @@ class JointService(ComponentService):
         anywhere: it is over, too, when the joints come to stand short of the goal. passed: so much
         of it (s) is over already.
         """
-        own, end, left = self.properties[name], trajectory.end, trajectory.end.time - passed
+        own, end, left = (
+            self.properties[name], trajectory.end, max(0.0, trajectory.end.time - passed))
         if not own.has_feedback:
             return Motion(trajectory, left, once=True, settles=True, monitored=monitored)
         tolerances = (math.inf,) * len(end.positions) if anywhere else own.tolerances
