@@ -90,6 +90,22 @@ def test_a_rail_may_be_part_of_the_arm() -> None:
     assert kinds == ['prismatic', 'fixed', 'revolute', 'continuous']
 
 
+@pytest.mark.parametrize(('link', 'name'), [
+    ('upper', 'lift'), ('upper', 'turn'), ('shoulder', 'mount'), ('base', 'world')])
+def test_no_link_is_called_like_a_joint_or_the_world(link: str, name: str) -> None:
+    """Viam's clients keep both under one name, and drop a link called world."""
+    robot = ElementTree.fromstring(chain(
+        ROBOT.replace(f'link="{link}"', f'link="{name}"')
+        .replace(f'<link name="{link}"', f'<link name="{name}"'), ('rail', 'lift', 'turn')))
+    links = [each.get('name') for each in robot.findall('link')]
+    joints = robot.findall('joint')
+    assert f'{name}_link' in links and 'world' not in links and len(set(links)) == 5
+    assert not {*links} & {joint.get('name') for joint in joints}
+    ends = [[end.get('link') for part in ('parent', 'child') for end in joint.findall(part)]
+            for joint in joints]
+    assert ends == [list(pair) for pair in zip(links, links[1:], strict=False)]
+
+
 def test_a_gripper_begins_where_it_is_mounted() -> None:
     robot = ElementTree.fromstring(chain(ROBOT, ('finger',), mounted=True))
     assert [link.get('name') for link in robot.findall('link')] == ['hand', 'fingertip']

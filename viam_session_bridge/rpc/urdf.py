@@ -9,13 +9,14 @@ wheels, cameras, meshes and other arms besides, and any of them makes these clie
 wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 import math
 from xml.etree import ElementTree
 
 _MOVING = ('revolute', 'continuous', 'prismatic')
+_WORLD = 'world'  # Viam's clients drop a link of this name
 
 
 class NoChain(ValueError):
@@ -74,10 +75,12 @@ def chain(description: str, joints: tuple[str, ...], counting: Counting = AS_IT_
             + ', '.join(found))
     kept = ElementTree.Element('robot', {'name': robot.get('name') or 'robot'})
     links = {link.get('name', ''): link for link in robot.findall('link')}
-    for name in dict.fromkeys(end for joint in way for end in _ends(named[joint])):
-        kept.append(_link(name, links.get(name)))
+    called = _called(
+        dict.fromkeys(end for joint in way for end in _ends(named[joint])), way)
+    for name, own in called.items():
+        kept.append(_link(own, links.get(name)))
     for name in way:
-        kept.append(_joint(named[name], name in joints))
+        kept.append(_joint(named[name], name in joints, called))
         if name in joints:
             _recount(kept[-1], joints.index(name), counting)
     return ElementTree.tostring(kept, encoding='unicode')
@@ -103,6 +106,23 @@ def _ends(joint: ElementTree.Element) -> tuple[str, str]:
     return parent.get('link', ''), child.get('link', '')
 
 
+def _called(links: Iterable[str], joints: Sequence[str]) -> dict[str, str]:
+    """
+    Return what each of these links is called in the answer.
+
+    Viam's clients keep links and joints under one name: of a link called like a joint they lose
+    where the next joint is, without a word.
+    """
+    called = {link: link for link in links}
+    taken = {*joints, *called, _WORLD}
+    for link in called:
+        if link in joints or link == _WORLD:
+            while called[link] in taken:
+                called[link] += '_link'
+            taken.add(called[link])
+    return called
+
+
 def _link(name: str, link: ElementTree.Element | None) -> ElementTree.Element:
     kept = ElementTree.Element('link', {'name': name})
     for collision in () if link is None else link.findall('collision'):
@@ -111,7 +131,8 @@ def _link(name: str, link: ElementTree.Element | None) -> ElementTree.Element:
     return kept
 
 
-def _joint(joint: ElementTree.Element, moves: bool) -> ElementTree.Element:
+def _joint(joint: ElementTree.Element, moves: bool,
+           called: dict[str, str]) -> ElementTree.Element:
     kind = joint.get('type', '')
     if moves and kind not in _MOVING:
         raise NoChain(
@@ -123,7 +144,8 @@ def _joint(joint: ElementTree.Element, moves: bool) -> ElementTree.Element:
     given = {} if origin is None else origin.attrib
     ElementTree.SubElement(kept, 'origin', {
         'xyz': given.get('xyz') or '0 0 0', 'rpy': given.get('rpy') or '0 0 0'})
-    kept.extend(part for part in (joint.find('parent'), joint.find('child')) if part is not None)
+    for part, link in zip(('parent', 'child'), _ends(joint), strict=True):
+        ElementTree.SubElement(kept, part, {'link': called[link]})
     if moves:
         axis = joint.find('axis')
         ElementTree.SubElement(
