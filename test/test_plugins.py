@@ -31,6 +31,17 @@ class Table:
     pass
 """
 
+COMPLETE = f"""
+from dataclasses import field
+from viam_session_bridge.ros.parameter_spec import described
+{TABLE}
+class Driver:
+    APIS = ('base',)
+    TABLE = Table
+    send = stop = path_problem = lambda self: None
+"""
+FIELD = "max_linear_speed: float = field(default=1.0, metadata=described('Speed', low=0, high=1))"
+
 
 @pytest.fixture
 def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -101,7 +112,12 @@ def test_a_driver_that_nobody_brings_is_unknown() -> None:
     ('class Driver: APIS = ("motor",)', "for api 'motor' only"),
     ('class Driver: APIS = ("base",)', 'TABLE is no @dataclass'),
     (f'{TABLE.replace("frozen=True, ", "")}\nclass Driver:\n'
-     '    APIS = ("base",)\n    TABLE = Table', 'TABLE is no @dataclass(frozen=True')])
+     '    APIS = ("base",)\n    TABLE = Table', 'TABLE is no @dataclass(frozen=True'),
+    (f'{TABLE}\nclass Driver:\n    APIS = ("base",)\n    TABLE = Table\n    stop = None\n'
+     '    def send(self, setpoint, epoch): pass', 'no method stop and no path_problem'),
+    (f'{COMPLETE.replace("pass", "gain: float = 1.0", 1)}', 'says of gain no described(...)'),
+    (f'{COMPLETE.replace("pass", FIELD, 1)}',
+     'TABLE has max_linear_speed, which is a parameter of every base')])
 def test_a_driver_that_does_not_fit_is_refused_with_the_reason(
         bring: Any, text: str, says: str) -> None:
     """And with who brings it."""

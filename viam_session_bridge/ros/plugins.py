@@ -71,6 +71,10 @@ class PluginDriver(Driver, Protocol):
         ...
 
 
+# What every driver can do.
+_METHODS = ('send', 'stop', 'path_problem')
+
+
 class Unusable(Exception):
     """A driver that was asked for cannot be used; the text says why."""
 
@@ -112,6 +116,22 @@ def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
             and all(each.kw_only for each in dataclasses.fields(own))):
         raise Unusable(
             f'brought by {origin}, whose TABLE is no @dataclass(frozen=True, kw_only=True)')
+    # Before anything moves: without a stop, nobody would find out until one is needed.
+    missing = [name for name in _METHODS if not callable(getattr(plugin, name, None))]
+    if missing:
+        raise Unusable(f'brought by {origin}, which has no method {" and no ".join(missing)}')
+    names = {each.name for each in dataclasses.fields(own)}
+    vague = sorted(each.name for each in dataclasses.fields(own) if not each.metadata)
+    if vague:
+        raise Unusable(
+            f'brought by {origin}, whose TABLE says of {", ".join(vague)} no described(...)')
+    # Those of its other drivers do not count beside this one.
+    others = {each.name for one in table.DRIVERS.values() for each in dataclasses.fields(one)}
+    taken = sorted(names & ({each.name for each in dataclasses.fields(table)} - others))
+    if taken:
+        raise Unusable(
+            f'brought by {origin}, whose TABLE has {", ".join(taken)}, which is a parameter of '
+            f'every {api}')
     made: Any = type(f'{table.__name__}With{plugin.__name__}', (own, table), {
         '__doc__': table.__doc__, '__module__': own.__module__,
         'DRIVERS': {**table.DRIVERS, driver: own},
