@@ -23,12 +23,16 @@ PATIENCE = 1.0
 
 
 def serve(start: Callable[..., Any], api: str, properties: Any, *,
-          here: tuple[float, ...] | None = None, **how: Any) -> Any:
-    """Serve a component named as its API, and a base beside it; here: where it is measured."""
+          here: tuple[float, ...] | None = None, prepares: bool = False, **how: Any) -> Any:
+    """
+    Serve a component named as its API, and a base beside it.
+
+    here: where it is measured. prepares: its driver has to get ready before it moves.
+    """
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
     bench = start(
         others=(Resource(api, api, JointLimits(),
-                         ActuatorSettings(stop_hold=0.2, rest=rest)),),
+                         ActuatorSettings(stop_hold=0.2, rest=rest, prepares=prepares)),),
         properties={api: properties}, **how)
     if here is not None:
         bench.gate.measured(api, JointSample(here))

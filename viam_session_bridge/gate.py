@@ -121,6 +121,11 @@ class Gate:
             self._wake_locked()
             return goes_on
 
+    def set_out(self, name: str, epoch: int) -> float | None:
+        """Return when the driver was first told of this epoch's motion (s); None before."""
+        with self._lock:
+            return self._supervisor.set_out(name, epoch)
+
     def turn(self, name: str) -> int:
         """Return the place in line of a command that begins to form. Raises UnknownResource."""
         with self._lock:

@@ -19,7 +19,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
-from viam_session_bridge.core.setpoints import JointLimits, Trajectory, Waypoint
+from viam_session_bridge.core.setpoints import JointLimits, Press, Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor
 
@@ -210,3 +210,19 @@ def test_a_growing_motion_without_arrival_is_over_at_its_time() -> None:
     assert not math.isinf(world.poll())
     world.run(1.1, position=0.0)
     assert [each.reason for each in world.ended] == [Reason.DONE]
+
+
+@pytest.mark.parametrize('told', [True, False])
+def test_an_event_is_done_once_it_was_told_and_never_before(told: bool) -> None:
+    """Whatever takes its place between the poll that told it and the next."""
+    world = World()
+    push = Motion(Press(), 30.0, once=True, momentary=True, settles=True)
+    first = world.supervisor.command('arm', push, world.caller, world.now)
+    if told:
+        world.poll()
+        assert [output.setpoint for output in world.told] == [Press()] and not world.ended
+    world.supervisor.command('arm', push, world.caller, world.now)
+    world.run(0.3, position=0.0)
+    [end] = [each for each in world.ended if each.epoch == first]
+    assert end.reason is (Reason.DONE if told else Reason.SUPERSEDED)
+    assert len(world.told) == (2 if told else 1)

@@ -119,7 +119,7 @@ def test_it_sets_out_while_the_rest_still_comes_and_is_told_as_late_as_possible(
     robot.send(2.5, 3.0)
     robot.go(0.7)
     assert len(robot.told) == 1, 'being told anew costs a jerk'
-    # It would brake from 1.0 on.
+    # Its last stretch begins at 1.0.
     robot.go(0.2)
     robot.until(lambda: len(robot.told) == 2)
     first, second = robot.told
@@ -259,3 +259,27 @@ def test_a_lease_lasts_as_long_as_more_comes(start: Callable[..., Any]) -> None:
         robot.send(each * 1.0)
         robot.go(0.9)
     assert robot.bench.state('arm') is State.MOVING
+
+
+def test_its_time_begins_when_the_driver_is_told(start: Callable[..., Any]) -> None:
+    """A lock that has to be released holds it up: no point may be passed over meanwhile."""
+    robot = Robot(serving(start, prepares=True))
+    robot.send(0.0, 0.2, 0.4, 0.6)
+    robot.bench.clock.advance(0.31)
+    robot.bench.gate.measured('arm', JointSample(HERE))
+    robot.until(lambda: robot.told and robot.told[-1].prepare)
+    robot.send(0.8, 1.0)
+    epoch = robot.told[-1].epoch
+    robot.bench.clock.advance(0.45)
+    robot.bench.gate.measured('arm', JointSample(HERE))
+    time.sleep(20 * PERIOD)
+    assert all(output.prepare for output in robot.told)
+    robot.bench.gate.prepared('arm', epoch, '')
+    robot.until(lambda: not robot.told[-1].prepare)
+    robot.began = robot.bench.clock()
+    assert robot.way == approximately((0.2, 4.0), (0.4, 8.0), (0.6, 12.0))
+    robot.go(0.1)
+    time.sleep(20 * PERIOD)
+    assert robot.way[0] == pytest.approx((0.2, 4.0)), 'the arm has not been there'
+    robot.go(0.3)
+    robot.until(lambda: robot.way[-1] == pytest.approx((1.0, 20.0)))

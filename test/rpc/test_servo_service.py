@@ -74,7 +74,8 @@ def test_angles_out_of_range_are_refused(bench: Any, angle: int) -> None:
     assert not bench.gate.accepted
 
 
-@pytest.mark.parametrize(('joint', 'shown'), [(-90.4, 0), (-89.6, 0), (89.9, 180)])
+@pytest.mark.parametrize(('joint', 'shown'), [
+    (-90.4, 0), (-90.9, 0), (-89.6, 0), (89.9, 180)])
 def test_measured_angles_are_rounded(bench: Any, joint: float, shown: int) -> None:
     bench.gate.measured('servo', JointSample((math.radians(joint),)))
     assert bench.client().servo.GetPosition(name='servo').position_deg == shown

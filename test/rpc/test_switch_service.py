@@ -204,3 +204,43 @@ def test_a_push_that_is_refused_is_an_error(serve: Any) -> None:
     bench.gate.motion_answered('button', epoch, 'no paper')
     assert call.code() is Code.ABORTED and 'no paper' in call.details()
     assert bench.state('button') is State.IDLE
+
+
+def test_many_pushes_at_once_are_each_made_or_refused(serve: Any) -> None:
+    """Outputs keep a distance, so that one may overtake another before it is told."""
+    bench = serve(ButtonProperties())
+    client = bench.client()
+    calls = [client.button.Push.start(name='button') for _ in range(10)]
+    bench.until(lambda: len(bench.gate.accepted) == 10)
+    for _ in range(5):
+        bench.clock.advance(0.02)
+        bench.settle()
+    codes = [call.code() for call in calls]
+    pushed = [output for output in bench.outputs if output.setpoint == Press()]
+    assert set(codes) <= {Code.OK, Code.ABORTED} and Code.OK in codes
+    assert codes.count(Code.OK) == len(pushed)
+
+
+def test_a_push_that_was_overtaken_before_its_answer_is_no_success(serve: Any) -> None:
+    bench = serve(ButtonProperties(answered=True))
+    first, _ = begin(bench, 'button', 'Push')
+    bench.clock.advance(0.02)
+    second, epoch = begin(bench, 'button', 'Push')
+    bench.gate.motion_answered('button', epoch, '')
+    assert (first.code(), second.code()) == (Code.ABORTED, Code.OK)
+    assert Reason.SUPERSEDED.value in first.details()
+
+
+def test_a_position_that_a_stop_overtook_is_not_claimed(serve: Any) -> None:
+    """Its driver may have set it, or may set it later, or never."""
+    bench = serve(LEFT_ANSWERED)
+    choose(bench, 2)
+    bench.clock.advance(0.02)
+    call, epoch = begin(bench, 'switch', 'SetPosition', position=1)
+    bench.client().robot.StopAll()
+    call.code()
+    for problem in (None, 'the relay is stuck'):
+        if problem is not None:
+            bench.gate.motion_answered('switch', epoch, problem)
+        code, _ = bench.client().switch.GetPosition.refused(name='switch')
+        assert code is Code.FAILED_PRECONDITION

@@ -105,6 +105,11 @@ class Actuator:
         return self._progress.motion
 
     @property
+    def set_out(self) -> float | None:
+        """Return when the driver was first told of the motion (s); None before."""
+        return self._progress.set_out
+
+    @property
     def wish(self) -> Setpoint | None:
         """Return what the driver is told now; None for a stop or nothing."""
         return self._progress.wish
@@ -400,7 +405,10 @@ class Actuator:
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
-            self.ended.append(Ended(self.name, self.epoch, reason, detail))
+            # What ends it comes between the poll that told it and the one that notes the end.
+            done = self._progress.is_done_by_telling
+            self.ended.append(Ended(
+                self.name, self.epoch, Reason.DONE if done else reason, '' if done else detail))
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
             self._end_finishing(reason)

@@ -33,11 +33,15 @@ class Progress:
         self._unanswered: int | None = None
         self._ends_at = math.inf
         self._arrives_at = math.inf
+        # When the driver was told first (s), and whether there is no more to tell it.
+        self.set_out: float | None = None
+        self._is_told = False
 
     def begin(self, motion: Motion, epoch: int, now: float) -> None:
         """Begin a motion."""
         self._judge_by(motion, now)
         self._arrives_at = math.inf
+        self.set_out, self._is_told = None, False
         self._unanswered = epoch if motion.answered else None
 
     def go_on(self, motion: Motion, now: float) -> None:
@@ -70,14 +74,22 @@ class Progress:
 
     def told_first(self, now: float) -> None:
         """Note that the driver has been told for the first time."""
+        self.set_out = now
         if self.motion is not None:
             self._arrives_at = now + self.motion.earliest
 
     def told(self, now: float) -> None:
         """Note that the driver has been told all there is to tell."""
+        self._is_told = True
         # A momentary one ends with the next poll, which comes at once.
         if self.motion is not None and self.motion.momentary and self._unanswered is None:
             self._ends_at = now
+
+    @property
+    def is_done_by_telling(self) -> bool:
+        """Tell whether it was done as soon as the driver was told, and that has been."""
+        return (self.motion is not None and self.motion.momentary and self._is_told
+                and self._unanswered is None)
 
     def awaits(self, epoch: int) -> bool:
         """Tell whether the driver has not answered yet what it was told in this epoch."""

@@ -166,6 +166,11 @@ class Supervisor(Fleet):
         self._due = min(self._due, now)
         return True
 
+    def set_out(self, name: str, epoch: int) -> float | None:
+        """Return when the driver was first told of this epoch's motion (s); None before."""
+        actuator = self._actuator(name)
+        return actuator.set_out if actuator.epoch == epoch else None
+
     def cancel(self, name: str, epoch: int, now: float) -> bool:
         """End the motion of one epoch, if it is still the current one; tells whether it was."""
         actuator = self._actuator(name)

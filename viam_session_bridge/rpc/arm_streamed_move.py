@@ -3,10 +3,10 @@
 """
 The move along a trajectory that still comes: when the arm sets out, and when it is told more.
 
-What an arm is told ends at rest, so that one whose client falls silent comes to rest at the last
-point that is known. It is told more just before it would brake for that, not sooner: each time, a
-controller begins a little behind where it had the joints. A client that sends too late finds the
-arm at rest, and the rest of its trajectory is so much later.
+An arm whose client falls silent comes to rest at the last point that is known. It is told more
+just before it begins the last stretch that it knows, not sooner: each time, a controller begins a
+little behind where it had the joints. A client that sends too late finds the arm at rest, and the
+rest of its trajectory is so much later.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from viam_session_bridge.rpc.calls import Call
 # What comes within this time (s) of the first point is gathered before the arm sets out.
 GATHER = 0.3
 
-# So long (s) before it would brake it is told more, where more has come; it is looked at in this
+# So long (s) before its last stretch it is told more, where more has come; it is looked at in this
 # period (s).
 LEAD = 0.15
 PERIOD = 0.05
 
-# So many points the driver is told at once: making a message of more takes longer (7 ms for these)
-# than the stops of others should have to wait.
+# So many points the driver is told at once: the stops of others should not have to wait while a
+# message of more is made.
 MOST_TOLD = 500
 
 # More points than this ahead of the arm are refused.
@@ -61,12 +61,12 @@ class StreamedMove:
         self._came_at = math.inf
         self._is_whole = False
         self._task: asyncio.Task[Ended] | None = None
-        # None until the gate has accepted it. What the driver was told then, and since: times are
-        # those of the driver, which run on while the arm stands and waits.
+        # None until the gate has accepted it, and when it has ended.
         self._epoch: int | None = None
-        self._began = math.inf
-        self._told: list[Waypoint] = []
-        self._trajectory: Trajectory | None = None
+        # What the driver was told. Times are the driver's: they count from when it was first told,
+        # which a guard or a lock may hold up, and run on while the arm stands and waits.
+        self._began: float | None = None
+        self._way: Trajectory | None = None
         self._paused = 0.0
         self._grows = True
 
@@ -83,7 +83,7 @@ class StreamedMove:
             self._came_at = self._now
         self._coming += coming
         ahead = len(self._coming) + len(self._told)
-        if self._epoch is not None:
+        if self._began is not None:
             ahead -= self._behind(self._now - self._began)
         if ahead > MOST_POINTS:
             raise InvalidCommand(
@@ -144,34 +144,45 @@ class StreamedMove:
         if self._task is None:
             if self._coming and (self._is_whole or self._now - self._came_at >= GATHER):
                 self._set_out()
-        elif self._epoch is not None and not self._is_over:
-            passed = self._now - self._began
-            if self._coming and passed >= self._brakes_at - LEAD:
+        elif (passed := self._under_way()) is not None:
+            if self._coming and passed >= self._last_stretch_at - LEAD:
                 self._tell_more(passed)
             elif self._is_whole and self._grows and not self._coming:
                 self._go_on(passed)
 
     @property
-    def _brakes_at(self) -> float:
+    def _last_stretch_at(self) -> float:
         """Return when the arm begins its way to the last point that it was told."""
         return self._told[-2].time if len(self._told) > 1 else 0.0
+
+    @property
+    def _told(self) -> tuple[Waypoint, ...]:
+        return () if self._way is None else self._way.points
 
     def _set_out(self) -> None:
         if self._first is not None:
             self._require_start(self._first)
-        self._take([])
+        self._take(())
         self._task = asyncio.ensure_future(
             self._call.move(self._name, self._motion(0.0), self._accepted, self._turn))
 
     def _accepted(self, epoch: int) -> None:
-        self._epoch, self._began = epoch, self._now
+        self._epoch = epoch
+
+    def _under_way(self) -> float | None:
+        """Return for how long (s) the driver has been told; None before, and after the end."""
+        if self._epoch is None or self._is_over:
+            return None
+        if self._began is None:
+            self._began = self._call.gate.set_out(self._name, self._epoch)
+        return None if self._began is None else self._now - self._began
 
     def _tell_more(self, passed: float) -> None:
         end, ahead = self._told[-1], self._told[self._behind(passed):]
         if not ahead:
             # It stands there since.
             self._paused += passed - end.time
-            ahead = [Waypoint(passed, end.positions)]
+            ahead = (Waypoint(passed, end.positions),)
         self._take(ahead)
         self._go_on(passed)
 
@@ -179,12 +190,12 @@ class StreamedMove:
         """Return how many of the points that the driver was told have passed by then (s)."""
         return bisect_right(self._told, passed, key=lambda point: point.time)
 
-    def _take(self, ahead: list[Waypoint]) -> None:
+    def _take(self, ahead: tuple[Waypoint, ...]) -> None:
         """Make what has come the rest of the way, behind the points that are ahead."""
         count = max(1, MOST_TOLD - len(ahead))
         taken, self._coming = self._coming[:count], self._coming[count:]
-        self._told = ahead + [replace(point, time=point.time + self._paused) for point in taken]
-        self._trajectory = Trajectory(tuple(self._told))
+        self._way = Trajectory(ahead + tuple(
+            replace(point, time=point.time + self._paused) for point in taken))
 
     def _go_on(self, passed: float) -> None:
         if self._epoch is None or not self._call.gate.go_on(
@@ -193,7 +204,7 @@ class StreamedMove:
             self._epoch = None
 
     def _motion(self, passed: float) -> Motion:
-        if self._trajectory is None:
+        if self._way is None:
             raise RuntimeError('there is no way to go yet')
         self._grows = not (self._is_whole and not self._coming)
-        return replace(self._goal(self._trajectory, passed), growing=self._grows)
+        return replace(self._goal(self._way, passed), growing=self._grows)

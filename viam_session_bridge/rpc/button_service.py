@@ -8,11 +8,13 @@ from typing import Any
 
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Press
+from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
 from viam_session_bridge.rpc.methods import tells
+from viam_session_bridge.rpc.status import MoveAborted
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,15 @@ class ButtonService(ComponentService):
 
     @tells(Press)
     async def Push(self, request: Any, call: Call) -> Any:
-        """Push it; answers when the driver was told, or has answered where it can."""
+        """
+        Push it; answers when the driver was told, or has answered where it can.
+
+        A push that something else overtook is an error: nobody may take it for one that was made.
+        """
         self._resource(request.name)
-        await call.move(request.name, Motion(
+        ended = await call.move(request.name, Motion(
             Press(), ANSWER_PATIENCE, once=True, momentary=True, settles=True,
             answered=self.properties[request.name].answered))
+        if ended.reason is not Reason.DONE:
+            raise MoveAborted(request.name, ended.reason, ended.detail)
         return proto.button.PushResponse()

@@ -72,8 +72,10 @@ class ServoService(JointService):
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured angle, in whole degrees."""
         sample = self._measured(request.name, 'GetPosition')
-        offset = self.properties[request.name].offset_deg
-        angle = round(math.degrees(sample.positions[0]) - offset)
+        own = self.properties[request.name]
+        measured = math.degrees(sample.positions[0]) - own.offset_deg
+        # A servo that has arrived at 0 may stand a little below, which Viam cannot say.
+        angle = round(max(0.0, measured) if measured >= -own.tolerance_deg else measured)
         if not 0 <= angle < 2**32:
             raise CallError(
                 grpc.StatusCode.FAILED_PRECONDITION,

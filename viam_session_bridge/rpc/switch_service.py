@@ -73,7 +73,11 @@ class SwitchService(ComponentService):
             # Until it is known to have worked, the position is not known.
             ended = await call.move(
                 request.name, motion, lambda epoch: self._set.pop(request.name, None))
-            if ended.reason not in (Reason.DONE, Reason.STOPPED):
+            # One that has a safe position was told that by the stop; any other may have been set,
+            # or not.
+            known = ended.reason is Reason.DONE or (
+                ended.reason is Reason.STOPPED and own.safe_position is not None)
+            if not known:
                 return proto.switch.SetPositionResponse()
         else:
             await call.command(request.name, motion)
