@@ -83,7 +83,7 @@ def test_what_others_say() -> None:
     assert gripper.prismatic and not gripper.has_feedback and gripper.standing == 0.003
     servo = properties_of(configured('servo'), Senses())
     assert servo.offset_deg == -90.0 and servo.standing == 0.01
-    assert configured('servo').fastest == pytest.approx(math.pi / 2)
+    assert configured('servo').pace.fastest == pytest.approx(math.pi / 2)
     base = properties_of(configured('base'), Senses())
     assert not base.has_odometry
     assert resource_of(configured('base')).actuator.rest is not None

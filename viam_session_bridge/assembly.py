@@ -72,7 +72,7 @@ def _rest_of(config: ResourceConfig) -> RestSettings:
             config.rest_speed, dwell=config.rest_dwell, patience=config.feedback_timeout)
     if isinstance(config, PositionedConfig):
         return RestSettings(
-            config.slowest, dwell=config.rest_dwell, patience=config.feedback_timeout)
+            config.pace.slowest, dwell=config.rest_dwell, patience=config.feedback_timeout)
     raise _unknown(config)
 
 

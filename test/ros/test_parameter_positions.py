@@ -73,9 +73,9 @@ def test_all_of_them_beside_each_other() -> None:
     assert verdict.config is not None, verdict.errors
     arm, gantry, hand, pan, _ = verdict.config.resources
     assert isinstance(arm, ArmConfig) and arm.names == ('shoulder', 'elbow') and not arm.leads
-    assert isinstance(gantry, GantryConfig) and gantry.leads and gantry.near == 0.002
-    assert isinstance(hand, GripperConfig) and hand.fastest == 1.0 and not hand.feedback_topic
-    assert isinstance(pan, ServoConfig) and pan.fastest == pytest.approx(1.0472, abs=1e-4)
+    assert isinstance(gantry, GantryConfig) and gantry.leads and gantry.pace.near == 0.002
+    assert isinstance(hand, GripperConfig) and hand.pace.fastest == 1.0 and not hand.feedback_topic
+    assert isinstance(pan, ServoConfig) and pan.pace.fastest == pytest.approx(1.0472, abs=1e-4)
 
 
 @pytest.mark.parametrize(('name', 'changes'), [
@@ -145,6 +145,17 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
      'hand.joint_states_topic', ['nothing', 'which a stop holds']),
     ('pan', {'message': 'int16', 'stop_number': 40000.0}, 'pan.stop_number',
      ['40000', 'from -32768 to 32767']),
+    ('pan', {'stop_number': 9000.0, 'minimum': -5000.0, 'maximum': 5000.0}, 'pan.stop_number',
+     ['9000', 'pan.minimum (-5000)', 'pan.maximum (5000)']),
+    ('pan', {'scale': 600.0, 'offset': 1500.0, 'minimum': 1000.0, 'maximum': 4000.0,
+             'offset_deg': -90.0}, 'pan.minimum_deg', ['0, which is the number 557.5',
+                                                       'pan.minimum (1000)']),
+    ('gantry', {'maximum': 0.7, 'lengths_m': [0.5, 1.0]}, 'gantry.lengths_m',
+     ['1, which is the number 1', 'gantry.maximum (0.7)']),
+    ('gantry', {'minimum': -0.3, 'offsets_m': [-0.4, 0.0]}, 'gantry.offsets_m', ['-0.4']),
+    ('arm', {'driver': 'float_array', 'stop': 'hold', 'maximum': 0.5, 'joint_minimums': [0.0, 0.0],
+             'joint_maximums': [0.4, 1.0]}, 'arm.joint_maximums', ['1, which is the number 1']),
+    ('hand', {'maximum': 0.9}, 'hand.open_position', ['1, which is the number 1']),
     ('pan', {'scale': 0.0}, 'pan.scale', ['0', 'another number']),
     ('pan', {'joint_scale': 0.0}, 'pan.joint_scale', ['0']),
     ('pan', {'minimum_deg': 90.0, 'maximum_deg': 45.0}, 'pan.minimum_deg',

@@ -42,7 +42,7 @@ _Line = tuple[int, str]
 _UNASKED = frozenset({
     Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
     Reason.LATE_DRIVER, Reason.LATE_MOTION, Reason.NO_GUARD, Reason.BRIDGE_SILENT,
-    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE})
+    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE, Reason.NOT_READY})
 
 
 class Logger(Protocol):

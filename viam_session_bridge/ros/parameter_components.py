@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from viam_session_bridge.ros.parameter_positions import (
     FloatArrayPositionTable,
@@ -26,6 +26,19 @@ _STATE = 'sensor_msgs/msg/JointState'
 _STATES = ('sensor_msgs/msg/JointState that shows where the joints are. They may come in any '
            'order, and in several messages')
 _BLIND = 'no feedback: stops are not verified, moves are timed, there is no position'
+
+
+class JointPace(NamedTuple):
+    """
+    By what a joint is measured, rad/s and rad, or m/s and m.
+
+    fastest: how fast it may be. near: how near to its goal it is there. slowest: the speed below
+    which it is at rest.
+    """
+
+    fastest: float
+    near: float
+    slowest: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +68,14 @@ class PositionedConfig(
         raise NotImplementedError
 
     @property
-    def fastest(self) -> float:
-        """Return how fast its joints may be, rad/s or m/s."""
+    def pace(self) -> JointPace:
+        """Return the measures of its joints."""
         raise NotImplementedError
 
     @property
-    def near(self) -> float:
-        """Return how near counts as there, rad or m."""
-        raise NotImplementedError
-
-    @property
-    def slowest(self) -> float:
-        """Return the speed below which its joints are at rest, rad/s or m/s."""
-        raise NotImplementedError
-
-    @property
-    def paces(self) -> tuple[tuple[float, float, float], ...]:
-        """Return of each joint: how fast it may be, how near is there, below what it rests."""
-        return ((self.fastest, self.near, self.slowest),) * len(self.names)
+    def paces(self) -> tuple[JointPace, ...]:
+        """Return the measures of each joint, in their order."""
+        return (self.pace,) * len(self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,27 +152,16 @@ class ArmConfig(SeveralJointsConfig):
         'Frame of both poses: other measured ones are ignored', form=Form.FRAME))
 
     @property
-    def fastest(self) -> float:
-        """Return how fast its joints may be."""
-        return self.max_joint_speed
+    def pace(self) -> JointPace:
+        """Return the measures of its joints."""
+        return JointPace(self.max_joint_speed, self.tolerance, self.rest_speed)
 
     @property
-    def near(self) -> float:
-        """Return how near counts as there."""
-        return self.tolerance
-
-    @property
-    def slowest(self) -> float:
-        """Return the speed below which its joints are at rest."""
-        return self.rest_speed
-
-    @property
-    def paces(self) -> tuple[tuple[float, float, float], ...]:
-        """Return of each joint: how fast it may be, how near is there, below what it rests."""
-        prismatic = (
+    def paces(self) -> tuple[JointPace, ...]:
+        """Return the measures of each joint, in their order."""
+        prismatic = JointPace(
             self.prismatic_max_speed, self.prismatic_tolerance, self.prismatic_rest_speed)
-        return tuple(prismatic if name in self.prismatic_joints
-                     else (self.max_joint_speed, self.tolerance, self.rest_speed)
+        return tuple(prismatic if name in self.prismatic_joints else self.pace
                      for name in self.joints)
 
 
@@ -199,19 +191,9 @@ class GantryConfig(SeveralJointsConfig):
         low_excluded=True))
 
     @property
-    def fastest(self) -> float:
-        """Return how fast its axes may be."""
-        return self.max_speed
-
-    @property
-    def near(self) -> float:
-        """Return how near counts as there."""
-        return self.tolerance
-
-    @property
-    def slowest(self) -> float:
-        """Return the speed below which its axes are at rest."""
-        return self.rest_speed
+    def pace(self) -> JointPace:
+        """Return the measures of its joints."""
+        return JointPace(self.max_speed, self.tolerance, self.rest_speed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,16 +218,6 @@ class GripperConfig(SeveralJointsConfig):
         low_excluded=True))
 
     @property
-    def fastest(self) -> float:
-        """Return how fast its joints may be."""
-        return self.max_speed
-
-    @property
-    def near(self) -> float:
-        """Return how near counts as there."""
-        return self.tolerance
-
-    @property
-    def slowest(self) -> float:
-        """Return the speed below which its joints are at rest."""
-        return self.rest_speed
+    def pace(self) -> JointPace:
+        """Return the measures of its joints."""
+        return JointPace(self.max_speed, self.tolerance, self.rest_speed)

@@ -66,7 +66,9 @@ class HoldingTable:
     value: bool = field(metadata=described(
         'What stops. Drivers differ: false switches motors off, true pauses a servo'))
     release: bool = field(metadata=described(
-        'What lets the robot move again; sent before the next motion'))
+        'What lets the robot move again; sent before the next motion, which begins when that was '
+        'answered. A service must answer it within 0.5 s, whatever call_timeout is, or that '
+        'motion ends before it has begun'))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+import math
 from typing import Any
 
 from viam_session_bridge.ros.parameter_blocks import Block
@@ -38,6 +40,7 @@ def check_positions(block: Block, errors: list[str], warnings: list[str]) -> Non
     check.stop()
     check.number()
     check.boolean()
+    check.reach()
     check.joints()
     check.limits()
     check.angles()
@@ -111,6 +114,45 @@ class _Check:
                         f'0 and 1, either way round, after {self._block.full("scale")} and '
                         f'{self._block.full("offset")}, because {self._block.full("message")} '
                         "is 'bool'")
+
+    def reach(self) -> None:
+        """Check that no position that is accepted, nor a stop, is a number that would be cut."""
+        given = [self[each] for each in ('scale', 'offset', 'minimum', 'maximum')]
+        if self['driver'] not in ('float', 'float_array') or self._is_bool or None in given:
+            return
+        scale, offset, low, high = given
+        if low >= high or scale == 0.0:
+            return
+        # What is cut by less than the tolerance arrives all the same: scales are rounded numbers.
+        near = math.radians(self['tolerance_deg'] or 0.0) or self['tolerance'] or 0.0
+        cut = EXACT + abs(scale) * near
+        for short, shown, position in self._farthest():
+            number = offset + scale * position
+            if not low - cut <= number <= high + cut:
+                self._wrong(short, f'{shown:g}, which is the number {number:g}',
+                            f'what lies within {self._block.full("minimum")} ({low:g}) and '
+                            f'{self._block.full("maximum")} ({high:g})')
+        number = self['stop_number']
+        if self['stop'] == 'number' and number not in (None, UNSET) and not low <= number <= high:
+            self._wrong('stop_number', f'{number:g}',
+                        f'a number from {self._block.full("minimum")} ({low:g}) to '
+                        f'{self._block.full("maximum")} ({high:g})')
+
+    def _farthest(self) -> Iterator[tuple[str, float, float]]:
+        """Return the ends of what is accepted: parameter, what it says, position (rad or m)."""
+        for short in ('minimum_deg', 'maximum_deg'):
+            if None not in (self[short], self['offset_deg']):
+                yield short, self[short], math.radians(self[short] + self['offset_deg'])
+        for short in ('open_position', 'closed_position'):
+            if self[short] is not None:
+                yield short, self[short], self[short]
+        for short in ('joint_minimums', 'joint_maximums'):
+            yield from ((short, each, each) for each in self[short] or ())
+        lengths = self['lengths_m'] or ()
+        zeros = self['offsets_m'] or (0.0,) * len(lengths)
+        for zero, length in zip(zeros, lengths, strict=False):
+            yield 'offsets_m', zero, zero
+            yield 'lengths_m', length, zero + length
 
     def number(self) -> None:
         """Check that different positions are different numbers."""

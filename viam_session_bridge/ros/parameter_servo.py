@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 import math
 
-from viam_session_bridge.ros.parameter_components import PositionedConfig
+from viam_session_bridge.ros.parameter_components import JointPace, PositionedConfig
 from viam_session_bridge.ros.parameter_spec import described
 
 
@@ -40,16 +40,8 @@ class ServoConfig(PositionedConfig):
         return (self.joint,)
 
     @property
-    def fastest(self) -> float:
-        """Return how fast it may be, rad/s."""
-        return math.radians(self.max_speed_deg_s)
-
-    @property
-    def near(self) -> float:
-        """Return how near counts as there, rad."""
-        return math.radians(self.tolerance_deg)
-
-    @property
-    def slowest(self) -> float:
-        """Return the speed below which it is at rest."""
-        return self.rest_speed
+    def pace(self) -> JointPace:
+        """Return the measures of its joints."""
+        return JointPace(
+            math.radians(self.max_speed_deg_s), math.radians(self.tolerance_deg),
+            self.rest_speed)

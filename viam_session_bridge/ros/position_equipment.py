@@ -89,7 +89,7 @@ class PositionEquipment:
             continuous=config.continuous_joints if isinstance(config, ArmConfig) else (),
             patience=config.feedback_timeout,
             # All rest below the same speed then; see assembly.
-            weights=[config.slowest / slowest for _, _, slowest in config.paces])
+            weights=[config.pace.slowest / each.slowest for each in config.paces])
         self._groups[config.name] = states, group
 
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:
@@ -106,7 +106,7 @@ class PositionEquipment:
                 self._node, config.name, config.topic, joints, stop=config.stop,
                 with_velocities=config.with_velocities, **common)
         scaling = Scaling(
-            'position', config.fastest, config.stop_number, config.scale, config.offset,
+            'position', config.pace.fastest, config.stop_number, config.scale, config.offset,
             config.minimum, config.maximum)
         if config.driver == 'float_array':
             return FloatArrayPositionDriver(
@@ -123,9 +123,8 @@ class PositionEquipment:
         return Joints(
             config.names,
             tuple(HoldSettings(
-                near, slowest, fastest, config.feedback_timeout,
-                grips=isinstance(config, GripperConfig))
-                for fastest, near, slowest in config.paces),
+                each.near, each.slowest, each.fastest, config.feedback_timeout,
+                grips=isinstance(config, GripperConfig)) for each in config.paces),
             1.0 / config.command_rate, self._supervision.now,
             functools.partial(self._problem, config.name) if seen else None)
 
