@@ -23,16 +23,17 @@ PATIENCE = 1.0
 
 
 def serve(start: Callable[..., Any], api: str, properties: Any, *,
-          here: tuple[float, ...] | None = None, prepares: bool = False, **how: Any) -> Any:
+          here: tuple[float, ...] | None = None, ready_timeout: float | None = None,
+          **how: Any) -> Any:
     """
     Serve a component named as its API, and a base beside it.
 
-    here: where it is measured. prepares: its driver has to get ready before it moves.
+    here: where it is measured. ready_timeout (s): its driver has to get ready before it moves.
     """
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
+    actuator = ActuatorSettings(stop_hold=0.2, rest=rest, ready_timeout=ready_timeout)
     bench = start(
-        others=(Resource(api, api, JointLimits(),
-                         ActuatorSettings(stop_hold=0.2, rest=rest, prepares=prepares)),),
+        others=(Resource(api, api, JointLimits(), actuator),),
         properties={api: properties}, **how)
     if here is not None:
         bench.gate.measured(api, JointSample(here))

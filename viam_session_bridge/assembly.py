@@ -59,7 +59,7 @@ def resource_of(config: ResourceConfig) -> Resource:
         command_rate=config.command_rate, stop_hold=config.stop_hold,
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
-        acknowledged=config.acknowledged, prepares=config.prepares, leads=config.leads,
+        acknowledged=config.acknowledged, ready_timeout=config.ready_timeout, leads=config.leads,
         require_path=config.require_stop_path, stop_on_start=config.stop_on_start))
 
 

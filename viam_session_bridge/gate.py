@@ -9,6 +9,7 @@ lock: the supervisor decides, the caller acts afterwards. What changes a wish wa
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+import functools
 import math
 import threading
 import time
@@ -39,15 +40,15 @@ class Polled:
     """What the pump does next: drive the outputs, then release the calls that waited."""
 
     outputs: Outputs
-    waiters: tuple[tuple[Callable[[Ended], None], Ended], ...] = ()
+    waiters: tuple[Callable[[], None], ...] = ()
     errands: tuple[Errand, ...] = ()
 
     def release(self) -> None:
-        """Tell those who waited how their motion ended; one that raises keeps nobody waiting."""
+        """Tell those who waited what came of it; one that raises keeps nobody waiting."""
         problems: list[Exception] = []
-        for waiter, ended in self.waiters:
+        for waiter in self.waiters:
             try:
-                waiter(ended)
+                waiter()
             except Exception as problem:
                 problems.append(problem)
         if problems:
@@ -65,6 +66,7 @@ class Gate:
         self._lock = threading.Condition(threading.Lock())
         self._woken = False
         self._waiters: dict[int, Callable[[Ended], None]] = {}
+        self._held_back: dict[int, Callable[[Ended | None], None]] = {}
         self._errands: list[Errand] = []
 
     # ---- sessions -------------------------------------------------------------------------------
@@ -104,15 +106,36 @@ class Gate:
         and that StopOutstanding may have stopped what has to end first.
         """
         with self._lock:
-            try:
-                epoch = self._supervisor.command(name, motion, caller, self.now(), turn)
-            except StopOutstanding:
-                self._wake_locked()
-                raise
+            epoch = self._command_locked(name, motion, caller, turn)
             if on_end is not None:
                 self._waiters[epoch] = on_end
-            self._wake_locked()
             return epoch
+
+    def begin(self, name: str, motion: Motion, caller: Caller,
+              on_begun: Callable[[Ended | None], None],
+              turn: int | None = None) -> tuple[int, bool]:
+        """
+        Command what holds until something ends it; returns its epoch, and whether it has to wait.
+
+        Where the guard or the driver has to get ready first, on_begun is called once, on the
+        pump's thread: with None after the driver was told, or with the end that came before.
+        """
+        with self._lock:
+            epoch = self._command_locked(name, motion, caller, turn)
+            waits = self._supervisor.is_held_back(name)
+            if waits:
+                self._held_back[epoch] = on_begun
+            return epoch, waits
+
+    def _command_locked(self, name: str, motion: Motion, caller: Caller,
+                        turn: int | None) -> int:
+        try:
+            epoch = self._supervisor.command(name, motion, caller, self.now(), turn)
+        except StopOutstanding:
+            self._wake_locked()
+            raise
+        self._wake_locked()
+        return epoch
 
     def go_on(self, name: str, epoch: int, motion: Motion) -> bool:
         """Replace what is left of the motion of this epoch if it still runs; tells whether."""
@@ -337,11 +360,23 @@ class Gate:
         with self._lock:
             self._woken = False
             outputs = self._supervisor.poll(self.now())
-            waiters = tuple(
-                (self._waiters.pop(ended.epoch), ended)
-                for ended in outputs.ended if ended.epoch in self._waiters)
+            waiters = self._released_locked(outputs)
             errands, self._errands = tuple(self._errands), []
             return Polled(outputs, waiters, errands)
+
+    def _released_locked(self, outputs: Outputs) -> tuple[Callable[[], None], ...]:
+        """Return those who wait for what these outputs say."""
+        waiters: list[Callable[[], None]] = []
+        for ended in outputs.ended:
+            for waiting in (self._waiters, self._held_back):
+                if ended.epoch in waiting:
+                    waiters.append(functools.partial(waiting.pop(ended.epoch), ended))
+        if self._held_back:
+            waiters += [
+                functools.partial(self._held_back.pop(output.epoch), None)
+                for output in outputs.outputs
+                if output.epoch in self._held_back and not output.prepare]
+        return tuple(waiters)
 
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""

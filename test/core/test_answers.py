@@ -14,12 +14,14 @@ from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.parting import PARTING
-from viam_session_bridge.core.readiness import READY_PATIENCE
 from viam_session_bridge.core.setpoints import Call, PoseGoal, Press, Velocity
 from viam_session_bridge.core.states import Reason, State
 
 DOCK = Motion(Call('dock'), once=True, answered=True)
 UNDOCK = Motion(Call('undock'), once=True, answered=True)
+# How long (s) a driver may take to get ready.
+READY = 0.5
+
 PUSH = Motion(Press(), duration=5.0, once=True, momentary=True, settles=True, answered=True)
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 
@@ -27,9 +29,9 @@ AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 class Rig:
     """One actuator and what its driver was told."""
 
-    def __init__(self, prepares: bool = False, acknowledged: bool = False) -> None:
+    def __init__(self, ready_timeout: float | None = None, acknowledged: bool = False) -> None:
         self.actuator = Actuator('base', ActuatorSettings(
-            prepares=prepares, acknowledged=acknowledged))
+            ready_timeout=ready_timeout, acknowledged=acknowledged))
         self.actuator.path_problem = ''
         self.now = 100.0
         self.epoch = 0
@@ -158,7 +160,7 @@ def test_a_call_waits_for_a_stop_that_was_not_said_yet() -> None:
 
 def test_what_a_call_began_is_ended_by_its_stop_outputs_before_motion() -> None:
     """They answer later, and what they hold is released then."""
-    rig = Rig(prepares=True, acknowledged=True)
+    rig = Rig(ready_timeout=READY, acknowledged=True)
     rig.actuator.prepared(rig.command(DOCK), '', rig.now)
     rig.poll()
     with pytest.raises(StopOutstanding):
@@ -186,11 +188,11 @@ def test_the_same_call_again_stops_nothing() -> None:
 
 def test_nothing_moves_before_the_driver_is_ready() -> None:
     """A lock that its predecessor may have left is released first; then motion, at once."""
-    rig = Rig(prepares=True)
+    rig = Rig(ready_timeout=READY)
     epoch = rig.command(AHEAD)
     first = rig.poll()
     assert first is not None and first.prepare and first.setpoint == AHEAD.setpoint
-    assert rig.poll(READY_PATIENCE / 2) is None
+    assert rig.poll(READY / 2) is None
     rig.actuator.prepared(epoch, '', rig.now)
     output = rig.poll()
     assert output is not None and not output.prepare and output.first
@@ -204,7 +206,7 @@ def test_nothing_moves_before_the_driver_is_ready() -> None:
 
 def test_every_stop_has_to_be_released_anew() -> None:
     """The stop engaged the lock again."""
-    rig = Rig(prepares=True)
+    rig = Rig(ready_timeout=READY)
     rig.actuator.prepared(rig.command(AHEAD), '', rig.now)
     rig.stop()
     rig.rest()
@@ -216,15 +218,15 @@ def test_every_stop_has_to_be_released_anew() -> None:
 @pytest.mark.parametrize('problem', ['jammed', ''])
 def test_a_driver_that_does_not_get_ready_is_stopped(problem: str) -> None:
     """Whether it says so, or says nothing for half a second."""
-    rig = Rig(prepares=True)
+    rig = Rig(ready_timeout=READY)
     epoch = rig.command(AHEAD)
     rig.poll()
     if problem:
         rig.actuator.prepared(epoch, problem, rig.now)
         stop = rig.poll()
     else:
-        assert rig.actuator.wake_at() == rig.now + READY_PATIENCE
-        stop = rig.poll(READY_PATIENCE)
+        assert rig.actuator.wake_at() == rig.now + READY
+        stop = rig.poll(READY)
     assert stop is not None and stop.setpoint is None
     assert [ended.reason for ended in rig.ended] == [Reason.NOT_READY]
     assert problem in rig.ended[0].detail
@@ -234,9 +236,70 @@ def test_a_driver_that_does_not_get_ready_is_stopped(problem: str) -> None:
     assert later is not None and later.setpoint is None
 
 
+def test_newer_commands_wait_for_the_same_answer() -> None:
+    """A client that repeats itself faster than the driver gets ready moves all the same."""
+    rig = Rig(ready_timeout=READY)
+    asked = rig.command(AHEAD)
+    assert rig.poll() is not None
+    faster = Motion(Velocity((0.7, 0.0, 0.0)))
+    for _ in range(3):
+        rig.command(faster)
+        assert rig.poll(0.1) is None
+    assert rig.actuator.is_held_back
+    rig.actuator.prepared(asked, '', rig.now)
+    output = rig.poll()
+    assert output is not None and output.setpoint == faster.setpoint and output.first
+    assert not rig.actuator.is_held_back
+
+
+def test_newer_commands_do_not_prolong_the_wait() -> None:
+    """It counts from when the driver was asked; who commanded last hears of the end."""
+    rig = Rig(ready_timeout=READY)
+    rig.command(AHEAD)
+    rig.poll()
+    rig.poll(0.4)
+    last = rig.command(AHEAD)
+    assert rig.actuator.wake_at() == pytest.approx(rig.now + 0.1)
+    stop = rig.poll(0.1)
+    assert stop is not None and stop.setpoint is None
+    assert [(ended.epoch, ended.reason) for ended in rig.ended][-1] == (last, Reason.NOT_READY)
+
+
+def test_an_answer_from_before_a_stop_lets_nothing_move() -> None:
+    """The stop has engaged again what the answer speaks of as released."""
+    rig = Rig(ready_timeout=READY)
+    asked = rig.command(AHEAD)
+    rig.poll()
+    rig.stop()
+    rig.poll(0.05)
+    again = rig.command(AHEAD)
+    output = rig.poll(0.05)
+    assert output is not None and output.prepare and output.epoch == again
+    rig.actuator.prepared(asked, '', rig.now)
+    assert rig.poll(0.05) is None
+    rig.actuator.prepared(again, '', rig.now)
+    output = rig.poll()
+    assert output is not None and output.setpoint == AHEAD.setpoint and not output.prepare
+
+
+def test_a_timed_move_counts_from_its_first_output() -> None:
+    """What getting ready took is not taken from it."""
+    rig = Rig(ready_timeout=READY)
+    epoch = rig.command(Motion(AHEAD.setpoint, 0.3))
+    rig.poll()
+    rig.poll(0.25)
+    rig.actuator.prepared(epoch, '', rig.now)
+    output = rig.poll()
+    assert output is not None and output.setpoint == AHEAD.setpoint
+    rig.poll(0.25)
+    assert rig.actuator.state is State.MOVING
+    rig.poll(0.05)
+    assert [ended.reason for ended in rig.ended] == [Reason.DONE]
+
+
 def test_a_goal_that_waits_for_its_driver_is_still_sent_once() -> None:
     """The preparation is not the one output of a goal."""
-    rig = Rig(prepares=True)
+    rig = Rig(ready_timeout=READY)
     goal = Motion(PoseGoal((1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)), 5.0, once=True)
     epoch = rig.command(goal)
     assert rig.poll() is not None

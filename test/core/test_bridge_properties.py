@@ -52,7 +52,7 @@ COMMON = {'command_rate': 16.0, 'stop_hold': 0.75, 'stop_timeout': 3.0 + TICK}
 RESOURCES = {
     'plain': ActuatorSettings(**COMMON),
     'first': ActuatorSettings(**COMMON, stop_on_start=True),
-    'locked': ActuatorSettings(**COMMON, prepares=True),
+    'locked': ActuatorSettings(**COMMON, ready_timeout=0.5),
     'seeing': ActuatorSettings(**COMMON, rest=RestSettings(dwell=0.25, patience=0.5)),
 }
 NAMES = st.sampled_from(sorted(RESOURCES))

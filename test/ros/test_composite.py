@@ -78,7 +78,8 @@ class Rig:
             stop_timeout=stop_timeout)
         self.gate: Gate = make_gate([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
             ActuatorSettings(stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
-                             acknowledged=config.acknowledged, prepares=config.prepares)))],
+                             acknowledged=config.acknowledged,
+                             ready_timeout=config.ready_timeout)))],
             Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
         self.recorder = Recorder()
         services = PassServices(node)

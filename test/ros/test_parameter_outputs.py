@@ -76,17 +76,17 @@ def test_blocks_become_instances_of_their_kind_in_the_order_of_the_list() -> Non
                       release=True))
     assert base.commands == (
         CommandConfig(name='dock', kind='trigger', service='dock', moves=True),)
-    assert base.acknowledged and base.prepares
+    assert base.acknowledged and base.ready_timeout == 1.5
 
 
 def test_what_a_resource_must_wait_for_follows_from_its_outputs() -> None:
     """A lock is a message: nobody answers it; a cancel leaves nothing to release."""
     lock = resource(**{'base.stop_outputs': ['lock']} | without('nav', 'power'))
-    assert lock.prepares and not lock.acknowledged
+    assert lock.ready_timeout == 0.5 and not lock.acknowledged
     nav = resource(**{'base.stop_outputs': ['nav']} | without('lock', 'power'))
-    assert nav.acknowledged and not nav.prepares
+    assert nav.acknowledged and nav.ready_timeout is None
     plain = resource(**{'base.stop_outputs': None} | without('nav', 'lock', 'power'))
-    assert not plain.acknowledged and not plain.prepares
+    assert not plain.acknowledged and plain.ready_timeout is None
 
 
 def without(*blocks: str) -> dict[str, None]:

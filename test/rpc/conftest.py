@@ -94,6 +94,12 @@ class RecordingGate(Gate):
         self.accepted.append((name, motion, caller))
         return epoch
 
+    def begin(self, name: str, motion: Motion, caller: Caller, on_begun: Any,
+              turn: int | None = None) -> tuple[int, bool]:
+        accepted = super().begin(name, motion, caller, on_begun, turn)
+        self.accepted.append((name, motion, caller))
+        return accepted
+
 
 class Method:
     """One method of a service, with its request spelled as keyword arguments."""

@@ -263,7 +263,7 @@ def test_a_lease_lasts_as_long_as_more_comes(start: Callable[..., Any]) -> None:
 
 def test_its_time_begins_when_the_driver_is_told(start: Callable[..., Any]) -> None:
     """A lock that has to be released holds it up: no point may be passed over meanwhile."""
-    robot = Robot(serving(start, prepares=True))
+    robot = Robot(serving(start, ready_timeout=1.0))
     robot.send(0.0, 0.2, 0.4, 0.6)
     robot.bench.clock.advance(0.31)
     robot.bench.gate.measured('arm', JointSample(HERE))

@@ -56,6 +56,15 @@ def seen(start: Callable[..., Any]) -> Any:
     return bench
 
 
+@pytest.fixture
+def held(start: Callable[..., Any]) -> Any:
+    """Return a bridge whose motor has to get ready before it moves, within 3 s."""
+    actuator = ActuatorSettings(stop_hold=0.2, ready_timeout=3.0)
+    return start(
+        others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
+        properties={'motor': MotorProperties()})
+
+
 def told(bench: Any) -> Any:
     """Let the pump pass; return what the motor was told last."""
     bench.clock.advance(0.05)
@@ -315,3 +324,58 @@ def test_a_motor_that_turns_one_way_is_not_asked_for_the_other(
 def test_a_base_is_no_motor(blind: Any) -> None:
     code, text = blind.client().motor.SetPower.refused(name='base', power_pct=0.5)
     assert code is Code.NOT_FOUND and 'not a motor' in text
+
+
+# --- Getting ready
+
+
+def ask(bench: Any) -> tuple[Any, int]:
+    """Begin to turn; returns the call, and the epoch in which its driver was asked."""
+    call = bench.client().motor.SetPower.start(name='motor', power_pct=0.5)
+    bench.until(lambda: any(output.resource == 'motor' for output in bench.outputs))
+    asked = bench.outputs[-1]
+    assert asked.prepare and not call.done()
+    return call, asked.epoch
+
+
+def test_a_command_is_answered_when_its_driver_was_told(held: Any) -> None:
+    """OK says that the motor turns, not that it may do so one day."""
+    call, epoch = ask(held)
+    held.clock.advance(2.0)
+    held.settle()
+    assert not call.done()
+    held.gate.prepared('motor', epoch, '')
+    assert call.result() == proto.motor.SetPowerResponse()
+    assert held.told('motor') == Power(0.5)
+
+
+@pytest.mark.parametrize('says', ['jammed', ''])
+def test_who_commands_what_does_not_get_ready_is_told_so(held: Any, says: str) -> None:
+    """Whether its driver says why, or says nothing."""
+    call, epoch = ask(held)
+    if says:
+        held.gate.prepared('motor', epoch, says)
+    else:
+        held.clock.advance(3.0)
+    assert call.code() is Code.ABORTED
+    assert 'did not get ready' in call.details() and says in call.details()
+
+
+def test_commands_that_wait_are_answered_by_what_ends_them(held: Any) -> None:
+    """A newer command, and a Stop, are what somebody wished."""
+    first, _ = ask(held)
+    second = held.client().motor.SetPower.start(name='motor', power_pct=0.7)
+    assert first.code() is Code.OK
+    assert not second.done()
+    held.client().motor.Stop(name='motor')
+    assert second.code() is Code.OK
+    assert held.told('motor') is None
+
+
+def test_a_command_that_waits_ends_with_its_call(held: Any) -> None:
+    """Who no longer waits for the answer does not set the motor in motion later."""
+    call, epoch = ask(held)
+    call.cancel()
+    held.until(lambda: held.state('motor') is State.STOPPING)
+    held.gate.prepared('motor', epoch, '')
+    assert told(held) is None

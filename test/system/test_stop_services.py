@@ -141,6 +141,41 @@ def test_motion_begins_when_everything_is_released(
     wait_idle(client)
 
 
+def test_a_slow_release_is_waited_for(
+        bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
+    """Also by a client that repeats itself meanwhile; each is answered when the base was told."""
+    begin(client)
+    power = bridge.topic(NAMES[1])
+    servers.order('say', name=power, delay=0.7)
+    since = time.monotonic()
+    commands = []
+    for _ in range(4):
+        commands.append(client.begin('set_power', base=RICH, linear=1.0))
+        time.sleep(0.1)
+    motion = driver.wait_motion(bridge.topic(f'{RICH}/cmd_vel'), since)
+    answers = [client.answer(one) for one in commands]
+    assert all(answer['ok'] for answer in answers), answers
+    servers.order('say', name=power)
+    assert servers.wait_called(power, since).at < motion.at
+    assert [one.data for one in servers.called(power, since)] == [True]
+    client.do('stop', base=RICH)
+    wait_idle(client)
+
+
+def test_who_commands_what_is_not_released_is_told_so(
+        bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
+    """The base is not reported to move when it never will."""
+    begin(client)
+    power = bridge.topic(NAMES[1])
+    servers.order('say', name=power, mode='no')
+    since = time.monotonic()
+    answer = client.ask('set_power', base=RICH, linear=1.0)
+    assert answer['code'] == 'ABORTED' and f'{power} says no' in answer['text']
+    servers.order('say', name=power)
+    driver.check_no_motion(bridge.topic(f'{RICH}/cmd_vel'), since)
+    wait_idle(client)
+
+
 def test_frozen_services_delay_nobody_and_fail_the_stop(
         programs: Programs, bridge: Bridge, servers: Servers, driver: Driver, client: Client,
         observer: Observer) -> None:

@@ -45,8 +45,9 @@ class ActuatorSettings:
 
     command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
     is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
-    acknowledged: the driver reports the outcome of each stop. prepares: it has to get ready before
-    the first motion after a stop. leads: it leads joints along a trajectory, told at every tick.
+    acknowledged: the driver reports the outcome of each stop. ready_timeout (s): how long it may
+    take to get ready before the first motion after a stop; None where there is nothing to get
+    ready. leads: it leads joints along a trajectory, told at every tick.
     require_path: refuse motion while no stop could arrive. stop_on_start: a bridge
     that starts stops it before it takes commands.
     """
@@ -56,7 +57,7 @@ class ActuatorSettings:
     stop_timeout: float = 5.0
     rest: RestSettings | None = None
     acknowledged: bool = False
-    prepares: bool = False
+    ready_timeout: float | None = None
     leads: bool = False
     require_path: bool = True
     stop_on_start: bool = False
@@ -76,7 +77,7 @@ class Actuator:
         self.feedback_problem = ''
         self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
-        self.readiness = Readiness(settings.prepares)
+        self.readiness = Readiness(settings.ready_timeout)
         self._progress = Progress(self.rest)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
@@ -217,10 +218,10 @@ class Actuator:
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
         """Take what the driver says about getting ready; an empty problem lets the motion go."""
-        if self.state is not State.MOVING or epoch != self.epoch or not self.readiness.awaited:
+        if self.state is not State.MOVING or not self.readiness.is_answered_by(epoch):
             return
         if problem:
-            self.stop(Reason.NOT_READY, epoch, now, problem)
+            self.stop(Reason.NOT_READY, self.epoch, now, problem)
             return
         self.readiness.ready()
         self._first = True
@@ -296,14 +297,13 @@ class Actuator:
             self._judge_motion(now)
         if self.state in (State.STOPPING, State.UNCONFIRMED):
             self._judge_stop(now)
-        if now < self._next_output or self.readiness.uncovered:
+        if now < self._next_output or self._waits:
             return None
         due = self._next_output
         output = Output(
             self.name, self.epoch, self.wish, due, self._first, self.readiness.awaited)
         if output.prepare:
-            self.readiness.asked(now)
-            self._next_output = math.inf
+            self.readiness.asked(self.epoch, now)
             return output
         motion = self.motion
         if self._first and motion is None:
@@ -326,11 +326,21 @@ class Actuator:
         if self.state is State.IDLE:
             return math.inf
         wake = min(self._progress.wake_at(), self.readiness.wake_at)
-        if not self.readiness.uncovered:
+        if not self._waits:
             wake = min(wake, self._next_output)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
         return wake
+
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether its motion waits for the guard, or for the driver to get ready."""
+        return self.state is State.MOVING and self.readiness.holds_back
+
+    @property
+    def _waits(self) -> bool:
+        """Tell whether nothing goes out until the guard, or the driver, has answered."""
+        return self.readiness.uncovered or self.readiness.is_asked
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Hand over what ended and changed since the last call."""

@@ -132,6 +132,10 @@ class Fleet:
         self._touch(name)
         self._due = min(self._due, now)
 
+    def is_held_back(self, name: str) -> bool:
+        """Tell whether a motion waits for the guard, or for its driver to get ready."""
+        return self._actuator(name).is_held_back
+
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:

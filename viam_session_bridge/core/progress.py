@@ -77,6 +77,9 @@ class Progress:
         self.set_out = now
         if self.motion is not None:
             self._arrives_at = now + self.motion.earliest
+            # Getting ready takes nothing from a timed move.
+            if self.motion.duration is not None:
+                self._ends_at = now + self.motion.duration
 
     def told(self, now: float) -> None:
         """Note that the driver has been told all there is to tell."""

@@ -10,32 +10,33 @@ service that answers later. Nothing moves before it has.
 
 import math
 
-# A driver that does not get ready within this time (s) is stopped again, and the move ends.
-READY_PATIENCE = 0.5
-
 
 class Readiness:
-    """One driver's. prepares: whether it has anything to get ready at all. Times are seconds."""
+    """
+    One driver's. Times are seconds.
 
-    def __init__(self, prepares: bool) -> None:
-        self._prepares = prepares
+    patience: how long it may take to get ready, before it is stopped again and the move ends;
+    None for one that has nothing to get ready.
+    """
+
+    def __init__(self, patience: float | None) -> None:
+        self._patience = patience
         # Whoever ran before us may have left a lock behind.
-        self._needed = prepares
+        self._needed = patience is not None
         self.fails_at = math.inf
         self.awaited = False
+        self._asked_in: int | None = None
         # Until when the guard may take to answer; it comes first.
         self.covered_by = math.inf
 
     def stopped(self) -> None:
         """Note that a stop was begun: what it engages must be released before motion."""
-        self._needed = self._prepares
-        self.fails_at = math.inf
-        self.awaited = False
+        self._needed = self._patience is not None
+        self._done()
         self.covered_by = math.inf
 
     def begin(self) -> None:
-        """Begin a motion; awaited tells whether it has to wait."""
-        self.fails_at = math.inf
+        """Begin a motion; awaited tells whether it has to wait. One answer serves them all."""
         self.awaited = self._needed
 
     def await_cover(self, until: float) -> None:
@@ -56,12 +57,31 @@ class Readiness:
         """Note that the guard knows."""
         self.covered_by = math.inf
 
-    def asked(self, now: float) -> None:
-        """Note that the driver was asked to get ready."""
-        self.fails_at = now + READY_PATIENCE
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether the driver was asked to get ready, and has not answered."""
+        return self._asked_in is not None
+
+    @property
+    def holds_back(self) -> bool:
+        """Tell whether motion has to wait for the guard or the driver."""
+        return self.uncovered or self.awaited
+
+    def asked(self, epoch: int, now: float) -> None:
+        """Note that the driver was asked to get ready, in this epoch."""
+        self._asked_in = epoch
+        self.fails_at = math.inf if self._patience is None else now + self._patience
+
+    def is_answered_by(self, epoch: int) -> bool:
+        """Tell whether an answer about this epoch is the one that is waited for."""
+        return self._asked_in == epoch
 
     def ready(self) -> None:
         """Note that the driver is ready: motion may go out."""
         self._needed = False
+        self._done()
+
+    def _done(self) -> None:
+        self._asked_in = None
         self.fails_at = math.inf
         self.awaited = False

@@ -67,8 +67,8 @@ class HoldingTable:
         'What stops. Drivers differ: false switches motors off, true pauses a servo'))
     release: bool = field(metadata=described(
         'What lets the robot move again; sent before the next motion, which begins when that was '
-        'answered. A service must answer it within 0.5 s, whatever call_timeout is, or that '
-        'motion ends before it has begun'))
+        'answered. Where a service has not answered within call_timeout, or says no, that motion '
+        'ends before it has begun, and the call that asked for it is told so'))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,9 @@ from viam_session_bridge.ros.parameter_escalations import Escalation
 from viam_session_bridge.ros.parameter_outputs import CommandConfig, StopOutput
 from viam_session_bridge.ros.parameter_spec import described, Form
 
+# Releasing may take so much longer (s) than its services: they say better what was wrong.
+RELEASE_MARGIN = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceConfig:
@@ -67,9 +70,10 @@ class ResourceConfig:
         return any(output.ACKNOWLEDGED for output in self.stop_outputs)
 
     @property
-    def prepares(self) -> bool:
-        """Tell whether something must be released before the next motion."""
-        return any(output.PREPARES for output in self.stop_outputs)
+    def ready_timeout(self) -> float | None:
+        """Return how long (s) releasing may take before a motion; None: there is nothing to."""
+        return max((RELEASE_MARGIN + getattr(output, 'call_timeout', 0.0)
+                    for output in self.stop_outputs if output.PREPARES), default=None)
 
     @property
     def leads(self) -> bool:

@@ -9,7 +9,7 @@ Reads viam-sid on safety-monitored methods only, so that a malformed one can nev
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 
@@ -77,8 +77,20 @@ class Call:
     crowding: str = ''
 
     async def command(self, name: str, motion: Motion) -> None:
-        """Set a wish that holds until something ends it. Raises a BridgeError."""
-        await self._accepted(name, motion, None)
+        """
+        Set a wish that holds until something ends it; answers when its driver was told.
+
+        Raises a BridgeError, or MoveAborted when the driver, or the guard, did not get ready.
+        """
+        begun: _Waiter[Ended | None] = _Waiter()
+        epoch, waits = await self._accepted(
+            name, motion, lambda caller, turn: self.gate.begin(
+                name, motion, caller, begun.tell, turn))
+        if not waits:
+            return
+        ended = await self._waited(name, epoch, begun.future)
+        if ended is not None and ended.reason not in WISHED:
+            raise MoveAborted(name, ended.reason, ended.detail)
 
     async def move(self, name: str, motion: Motion,
                    accepted: Callable[[int], object] | None = None,
@@ -92,35 +104,36 @@ class Call:
         from when the caller began to say what it wants, where that takes time.
         """
         if self._stops(name, motion):
-            epoch = await self._accepted(name, motion, None, turn)
+            epoch = await self._accepted(
+                name, motion, lambda caller, turn: self.gate.command(
+                    name, motion, caller, turn=turn), turn)
             return Ended(name, epoch, Reason.STOPPED)
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[Ended] = loop.create_future()
-
-        def on_end(end: Ended) -> None:
-            try:
-                loop.call_soon_threadsafe(_settle, ended, end)
-            except RuntimeError:
-                pass  # the loop is closed: nobody waits any more, and the pump must go on
-
-        epoch = await self._accepted(name, motion, on_end, turn)
-        try:
-            if accepted is not None:
-                accepted(epoch)
-            if self.announce is not None:
-                await self.announce()
-            # Cancelled, but over already by a Stop or a newer command: its end is on the way.
-            if not await self._first(ended) and not self.gate.cancel(name, epoch):
-                await asyncio.wait({ended})
-        except asyncio.CancelledError:
-            self.gate.cancel(name, epoch)
-            raise
-        if not ended.done():
-            raise _cancelled(name)
-        end = ended.result()
+        ended: _Waiter[Ended] = _Waiter()
+        epoch = await self._accepted(
+            name, motion, lambda caller, turn: self.gate.command(
+                name, motion, caller, ended.tell, turn), turn)
+        if accepted is not None:
+            accepted(epoch)
+        end = await self._waited(name, epoch, ended.future)
         if end.reason not in WISHED:
             raise MoveAborted(name, end.reason, end.detail)
         return end
+
+    async def _waited(self, name: str, epoch: int,
+                      future: 'asyncio.Future[_Result]') -> _Result:
+        """Return what came of a motion; the caller's cancellation, in any way, ends it."""
+        try:
+            if self.announce is not None:
+                await self.announce()
+            # Cancelled, but over already by a Stop or a newer command: its end is on the way.
+            if not await self._first(future) and not self.gate.cancel(name, epoch):
+                await asyncio.wait({future})
+        except asyncio.CancelledError:
+            self.gate.cancel(name, epoch)
+            raise
+        if not future.done():
+            raise _cancelled(name)
+        return future.result()
 
     async def errand(self, name: str, call: DriverCall) -> tuple[str, str]:
         """
@@ -130,18 +143,11 @@ class Call:
         CancelOperation or the call's deadline came first.
         """
         self.require_in_time()
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[tuple[str, str]] = loop.create_future()
-
-        def on_answer(problem: str, detail: str) -> None:
-            try:
-                loop.call_soon_threadsafe(_settle, answered, (problem, detail))
-            except RuntimeError:
-                pass  # the loop is closed: nobody waits any more, and the driver must go on
-
-        self.gate.errand(name, call, on_answer)
+        answered: _Waiter[tuple[str, str]] = _Waiter()
+        self.gate.errand(
+            name, call, lambda problem, detail: answered.tell((problem, detail)))
         try:
-            return await asyncio.wait_for(self.awaited(answered), ERRAND_PATIENCE)
+            return await asyncio.wait_for(self.awaited(answered.future), ERRAND_PATIENCE)
         except asyncio.TimeoutError:
             return f'its driver has not answered within {ERRAND_PATIENCE:g} s', ''
 
@@ -176,9 +182,10 @@ class Call:
             cancelled.cancel()
         return ended.done()
 
-    async def _accepted(self, name: str, motion: Motion, on_end: Any,
-                        turn: int | None = None) -> int:
-        """Command, waiting a moment for what may pass by itself; each try decides anew."""
+    async def _accepted(self, name: str, motion: Motion,
+                        give: Callable[[Caller, int | None], _Result],
+                        turn: int | None = None) -> _Result:
+        """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
         stops = self._stops(name, motion)
         if self.crowding and not stops:
             raise crowded(self.crowding)
@@ -191,9 +198,9 @@ class Call:
             if not stops:
                 self.require_in_time()
             try:
-                epoch = self.gate.command(name, motion, self._claimant(motion), on_end, turn)
+                accepted = give(self._claimant(motion), turn)
                 self.watch()
-                return epoch
+                return accepted
             except NotYet as problem:
                 turn, refusal = problem.turn, problem
             await self._pause(name)
@@ -221,6 +228,20 @@ def _cancelled(name: str) -> CallError:
     return CallError(grpc.StatusCode.CANCELLED, f'{name}: the operation was cancelled')
 
 
-def _settle(future: 'asyncio.Future[_Result]', result: _Result) -> None:
-    if not future.done():
-        future.set_result(result)
+class _Waiter(Generic[_Result]):
+    """Waits on the event loop for what another thread tells."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[_Result] = self._loop.create_future()
+
+    def tell(self, result: _Result) -> None:
+        """Tell it, on any thread; must be called once."""
+        try:
+            self._loop.call_soon_threadsafe(self._settle, result)
+        except RuntimeError:
+            pass  # the loop is closed: nobody waits any more, and who tells must go on
+
+    def _settle(self, result: _Result) -> None:
+        if not self.future.done():
+            self.future.set_result(result)

@@ -28,9 +28,6 @@ PATIENCE = 0.95
 # Without a stop for so long (s), the next one is not the same any more.
 GAP = 1.5
 
-# A release that has not answered by now (s) is too late: the core does not wait longer.
-RELEASE_LIMIT = 0.5
-
 
 class StopClock:
     """How long a stop has lasted, over its epochs, until one of them was answered."""
@@ -163,7 +160,7 @@ class CallingStop:
         if not self._caller.ready:
             self._prepared(epoch, f'{self._caller.where} is not served')
             return
-        self._caller.call(self._release, RELEASE_LIMIT, self._release_answer(epoch))
+        self._caller.call(self._release, self._call_timeout, self._release_answer(epoch))
 
     def _count_motion(self) -> None:
         with self._lock:
