@@ -225,6 +225,23 @@ def test_a_streamed_way_is_gone_while_it_comes(client: Client, robot: Robot) -> 
         told, told[1:], strict=False)), 'nothing but more of the way'
 
 
+def test_a_way_that_comes_in_small_pieces_is_gone_to_its_corners(
+        client: Client, robot: Robot) -> None:
+    """There and back in real time, ten pieces a second: it is told more at the corner, too."""
+    here = order(client, 'arm', 'get_joint_positions')['values']
+    way = [[time, here[0] + 10.0 - abs(10.0 - 10.0 * time), *here[1:]]
+           for time in (number / 20 for number in range(41))]
+    since = time.monotonic()
+    stream = client.begin('stream', arm='arm', batches=[
+        way[first:first + 2] for first in range(0, len(way), 2)], period=0.1)
+    highest = here[0]
+    while not client.answered(stream):
+        highest = max(highest, order(client, 'arm', 'get_joint_positions')['values'][0])
+    assert client.answer(stream)['ok'], client.answer(stream)
+    assert highest == pytest.approx(here[0] + 10.0, abs=1.0), 'it cut the corner'
+    assert len(robot.arm.since(since)) > 5, 'it was to be told often'
+
+
 def test_the_end_of_a_client_that_streams_stops_the_arm(
         programs: Programs, client: Client, robot: Robot) -> None:
     """Where it is, not where it was told to go last."""

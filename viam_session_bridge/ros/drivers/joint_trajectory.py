@@ -10,7 +10,6 @@ sooner would jerk the joints back to where they were one message ago.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 import math
 
 from builtin_interfaces.msg import Duration
@@ -18,6 +17,7 @@ from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
+from viam_session_bridge.ros.drivers.following import Following
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.positions import Joints, Positions
 from viam_session_bridge.ros.joint_states import JointReading
@@ -35,6 +35,11 @@ class JointTrajectoryDriver:
         self._names = list(joints.names)
         self._hold_time = hold_time
         self._positions = Positions(resource, joints)
+        self._joints = joints
+        self._following: Following | None = None
+        self._epoch: int | None = None
+        # Replaced as a whole by the executor's thread.
+        self._reading: JointReading | None = None
         self._output = OutputTopic(
             node, resource, JointTrajectory, topic, driver_node=driver_node, on_appear=on_appear,
             choice=f'another {resource}.driver')
@@ -48,16 +53,29 @@ class JointTrajectoryDriver:
         """Take a measurement; called by the executor's thread."""
         # As published: a controller compares its commands with what its joints publish.
         self._positions.observe(reading.raw, reading)
+        if reading.is_known:
+            self._reading = reading
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a trajectory, or what is left of it where it goes on as another."""
-        trajectory = self._positions.trajectory(setpoint)
-        since = self._positions.since(epoch)
-        points = _ahead(trajectory, self._hold_time) if since == 0.0 else _left(
-            trajectory, since, self._hold_time)
-        self._positions.sent(trajectory)
+        trajectory, now, seen = self._positions.checked(setpoint), self._joints.clock(), self._seen
+        if self._following is None or epoch != self._epoch:
+            self._epoch = epoch
+            trajectory = _ahead(trajectory, self._hold_time)
+            self._following = Following(self._joints.hold, trajectory, now, seen)
+        else:
+            trajectory = self._following.go_on(trajectory, now, seen)
+        told = self._positions.handed_over(trajectory, self._following.ends_at)
         self._output.publish(JointTrajectory(
-            joint_names=self._names, points=[_point(one) for one in points]))
+            joint_names=self._names, points=[_point(one) for one in _resting(told)]))
+
+    @property
+    def _seen(self) -> JointReading | None:
+        """Return where the joints are, as far as that is known of late."""
+        reading, oldest = self._reading, min(each.patience for each in self._joints.hold)
+        if reading is None or self._joints.clock() - reading.at >= oldest:
+            return None
+        return reading
 
     def stop(self, epoch: int) -> None:
         """Publish where every joint is to hold. Raises Unmeasured when nobody knows where."""
@@ -73,32 +91,20 @@ class JointTrajectoryDriver:
         return self._output.path_problem() or self._positions.path_problem()
 
 
-def _ahead(trajectory: Trajectory, least: float) -> list[Waypoint]:
+def _ahead(trajectory: Trajectory, least: float) -> Trajectory:
     """
-    Return the points that lie ahead, the last of them at rest.
+    Return the points that lie ahead.
 
     A point at time 0 is where the joints are: the controller begins there by itself, and one that
     is not quite there would be jerked to it.
     """
-    ahead = [point for point in trajectory.points if point.time > 0.0]
-    return _resting(ahead or [Waypoint(least, trajectory.end.positions)])
+    ahead = tuple(point for point in trajectory.points if point.time > 0.0)
+    return Trajectory(ahead or (Waypoint(least, trajectory.end.positions),))
 
 
-def _left(trajectory: Trajectory, since: float, least: float) -> list[Waypoint]:
-    """
-    Return the points that lie ahead of a trajectory that began so long (s) ago.
-
-    The controller begins anew where the joints are, a little behind where it had them. From there
-    to a point that is due at once they would have to go faster than they may.
-    """
-    ahead = [replace(point, time=point.time - since) for point in trajectory.points]
-    return _resting([point for point in ahead if point.time >= least]
-                    or [replace(ahead[-1], time=least)])
-
-
-def _resting(ahead: list[Waypoint]) -> list[Waypoint]:
-    """Return these points as a controller takes them: at rest at the last."""
-    last = ahead[-1]
+def _resting(trajectory: Trajectory) -> list[Waypoint]:
+    """Return the points as a controller takes them: at rest at the last."""
+    ahead, last = list(trajectory.points), trajectory.end
     if last.velocities is not None and any(last.velocities):
         ahead[-1] = Waypoint(last.time, last.positions, (0.0,) * len(last.positions))
     # All points or none: a controller rejects a mixture.

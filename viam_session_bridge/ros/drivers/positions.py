@@ -10,7 +10,6 @@ where they should be by the next one. When the bridge dies, they stay where they
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-import math
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
 from viam_session_bridge.ros.hold import Hold, HoldSettings
@@ -59,9 +58,6 @@ class Positions:
         self._lead: Lead | None = None
         self._led: Setpoint | None = None
         self._told: tuple[float, ...] | None = None
-        # The trajectory that was handed over last: its epoch, and when (s) it began.
-        self._epoch: int | None = None
-        self._began = -math.inf
         # How far (whole turns) the coordinates of the command are from those of clients, which go
         # on counting where a continuous joint jumps. Replaced as a whole by the executor's thread.
         self._shift = self._led_shift = (0.0,) * len(joints.names)
@@ -73,36 +69,32 @@ class Positions:
             self._shift = tuple(
                 own - theirs for own, theirs in zip(positions, reading.positions, strict=True))
 
-    def trajectory(self, setpoint: Setpoint) -> Trajectory:
-        """Return the setpoint in the coordinates of the command. Raises TypeError."""
-        return _shifted(self._checked(setpoint), self._shift)
+    def handed_over(self, trajectory: Trajectory, ends_at: float) -> Trajectory:
+        """
+        Note that a trajectory is handed over as a whole, and when (s) the joints will be there.
 
-    def since(self, epoch: int) -> float:
-        """Return how long (s) this epoch's trajectory has been under way; 0 for a new one."""
-        now = self._joints.clock()
-        if epoch != self._epoch:
-            self._epoch, self._began = epoch, now
-        return now - self._began
-
-    def sent(self, trajectory: Trajectory) -> None:
-        """Note that the trajectory of the epoch that is under way was handed over as a whole."""
-        self._told = trajectory.end.positions
-        self._hold.tell(self._told, self._began + trajectory.end.time)
+        Returns it in the coordinates of the command.
+        """
+        shifted = _shifted(trajectory, self._shift)
+        self._told = shifted.end.positions
+        self._hold.tell(self._told, ends_at)
+        return shifted
 
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
         """Return where the joints are told to be now. Raises TypeError."""
         now = self._joints.clock()
         if not self._leads:
-            self._told = self.trajectory(setpoint).end.positions
+            self._told = _shifted(self.checked(setpoint), self._shift).end.positions
             self._hold.tell(self._told, now)
             return self._told
         if self._lead is None or self._lead.epoch != epoch:
-            self._lead = Lead(epoch, self.trajectory(setpoint), self._hold.present(now), now)
+            self._lead = Lead(
+                epoch, _shifted(self.checked(setpoint), self._shift), self._hold.present(now), now)
             self._led, self._led_shift = setpoint, self._shift
         elif self._led is not setpoint:
             # In the coordinates that it began in: a joint that has wrapped round must not be led
             # back by a turn.
-            self._lead.go_on(_shifted(self._checked(setpoint), self._led_shift), now)
+            self._lead.go_on(_shifted(self.checked(setpoint), self._led_shift), now)
             self._led = setpoint
         # What is told now holds until the next tick; half of one more, because ticks may come
         # early, and the last of them must be the end.
@@ -139,7 +131,8 @@ class Positions:
         way, age = self._hold.behind(self._joints.clock())
         return max(least, way) + min(age, MOST_PATIENCE)
 
-    def _checked(self, setpoint: Setpoint) -> Trajectory:
+    def checked(self, setpoint: Setpoint) -> Trajectory:
+        """Return a setpoint that is a trajectory of these joints. Raises TypeError."""
         joints = len(self._joints.names)
         if not isinstance(setpoint, Trajectory) or len(setpoint.end.positions) != joints:
             raise TypeError(f'{self._resource}: {joints} joint(s) cannot do {setpoint}')

@@ -1,0 +1,216 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What is left of a trajectory that a controller follows: no corner cut, no joint too fast.
+
+The controller is simulated with numbers for time: told anew, it begins where its joints are, which
+follow what it was told with a lag.
+"""
+
+from collections.abc import Sequence
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import pytest
+
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.ros.drivers.following import CATCH_UP, Following
+from viam_session_bridge.ros.hold import HoldSettings
+from viam_session_bridge.ros.joint_states import JointReading
+
+STEP = 0.005  # s
+BEGAN = 50.0
+
+JOINT = HoldSettings(tolerance=0.01, standing=0.02, fastest=1.0)
+
+
+def seen(at: float, positions: tuple[float, ...], speeds: tuple[float, ...]) -> JointReading:
+    """Return a reading."""
+    return JointReading(positions, speeds, positions, 0.0, at)
+
+
+class Controller:
+    """Joints behind a controller, at rest at first; lag (s) is how late they do what it wants."""
+
+    def __init__(self, here: tuple[float, ...], lag: float) -> None:
+        self.readings = [seen(BEGAN, here, (0.0,) * len(here))]
+        self.fastest = 0.0
+        self._points = [(BEGAN, here)]
+        self._wanted = [here] * (1 + round(lag / STEP))
+
+    @property
+    def here(self) -> tuple[float, ...]:
+        """Return where the joints are."""
+        return self.readings[-1].positions
+
+    def tell(self, now: float, trajectory: Trajectory) -> None:
+        """Begin anew where the joints are."""
+        self._points = [(now, self.here), *(
+            (now + point.time, point.positions) for point in trajectory.points)]
+        for (since, a), (due, b) in zip(self._points, self._points[1:], strict=False):
+            assert due > since, 'a controller rejects times that do not rise'
+            self.fastest = max(self.fastest, *(
+                abs(y - x) / (due - since) for x, y in zip(a, b, strict=True)))
+        self._wanted = [self.here] * len(self._wanted)
+
+    def run(self, now: float) -> None:
+        """Go on to an instant (s)."""
+        wanted = self._points[-1][1]
+        for (since, a), (due, b) in zip(self._points, self._points[1:], strict=False):
+            if since <= now < due:
+                share = (now - since) / (due - since)
+                wanted = tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))
+        self._wanted = [*self._wanted[1:], wanted]
+        before, here = self.here, self._wanted[0]
+        self.readings.append(seen(now, here, tuple(
+            (b - a) / STEP for a, b in zip(before, here, strict=True))))
+
+
+def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Controller:
+    """
+    Tell a way that comes in real time, from 0.3 s before the joints set out.
+
+    It is told more 0.15 s before the end of what it knows. The first point is where the joints
+    are. age: so old (s) is what is seen of them.
+    """
+    controller, count = Controller(points[0].positions, lag), 1
+    following: Following | None = None
+    now, patience = BEGAN, 5.0 * points[-1].time + 5.0
+    while (now - BEGAN < points[-1].time
+           or math.dist(controller.here, points[-1].positions) > 1e-9):
+        elapsed = now - BEGAN
+        assert elapsed < patience, 'it does not arrive'
+        latest = controller.readings[max(0, len(controller.readings) - 1 - round(age / STEP))]
+        if count < len(points) and elapsed >= points[count - 1].time - 0.15:
+            ahead = min(count - 1, sum(point.time <= elapsed for point in points))
+            count = max(count + 1, sum(point.time <= elapsed + 0.3 for point in points))
+            if following is None:
+                known = Trajectory(tuple(points[1:count]))
+                following = Following([JOINT] * len(controller.here), known, now, latest)
+                controller.tell(now, known)
+            else:
+                controller.tell(now, following.go_on(
+                    Trajectory(tuple(points[ahead:count])), now, latest))
+        now += STEP
+        controller.run(now)
+    return controller
+
+
+def peak_to_and_fro(height: float, every: float) -> list[Waypoint]:
+    """Return a way of one joint up and down again at 1 rad/s, with a point in so many seconds."""
+    return [Waypoint(every * index, (min(every * index, 2 * height - every * index),))
+            for index in range(1 + round(2 * height / every))]
+
+
+@pytest.mark.parametrize('lag', [0.0, 0.02, 0.05, 0.1])
+@pytest.mark.parametrize('age', [0.0, 0.05])
+@pytest.mark.parametrize('height', [0.4, 0.46, 0.5, 0.54, 0.6])
+def test_no_corner_is_cut(height: float, lag: float, age: float) -> None:
+    """The joint gets to where it turns round, whenever it is told more."""
+    controller = follow(peak_to_and_fro(height, 0.02), lag=lag, age=age)
+    highest = max(one.positions[0] for one in controller.readings)
+    assert highest == pytest.approx(height, abs=JOINT.tolerance + STEP)
+    assert controller.fastest <= 1.0 + 1e-9
+
+
+def test_who_is_not_behind_is_told_as_it_was_asked() -> None:
+    """Nothing is added to a way that is followed at once."""
+    points = peak_to_and_fro(0.5, 0.1)
+    following = Following(
+        [JOINT], Trajectory(tuple(points[1:4])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 0.25
+    told = following.go_on(Trajectory(tuple(points[3:])), now, seen(now, (0.25,), (1.0,)))
+    assert [point.time for point in told.points] == pytest.approx(
+        [point.time - 0.25 for point in points[3:]])
+    assert [point.positions for point in told.points] == [one.positions for one in points[3:]]
+
+
+def test_who_is_behind_makes_up_for_it() -> None:
+    """A tenth faster than was asked for, no faster than it may; and then it is in time again."""
+    points = [Waypoint(0.1 * index, (0.05 * index,)) for index in range(31)]
+    following = Following(
+        [JOINT], Trajectory(tuple(points[1:4])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 0.3
+    told = following.go_on(Trajectory(tuple(points[4:])), now, seen(now, (0.1,), (0.5,)))
+    assert told.points[0].positions == points[3].positions, 'it has not been there'
+    places = [(0.0, (0.1,)), *((point.time, point.positions) for point in told.points)]
+    for (since, (a,)), (due, (b,)) in zip(places, places[1:], strict=False):
+        assert b - a <= 0.5 * CATCH_UP * (due - since) + 1e-9
+    assert told.points[0].time == pytest.approx(0.1 / CATCH_UP)
+    assert told.end.time == pytest.approx(2.7), 'in time again'
+
+
+@pytest.mark.parametrize(('speed', 'turns'), [(1.0, True), (-1.0, False)])
+def test_where_a_joint_is_on_its_way_there_and_back_its_speed_tells(
+        speed: float, turns: bool) -> None:
+    """Short of the corner it is told of it; behind it, it is not sent back."""
+    points = peak_to_and_fro(0.3, 0.05)
+    following = Following(
+        [JOINT], Trajectory(tuple(points[1:11])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 0.4
+    told = following.go_on(Trajectory(tuple(points[8:])), now, seen(now, (0.22,), (speed,)))
+    assert (max(point.positions[0] for point in told.points) == pytest.approx(0.3)) is turns
+
+
+def test_where_nothing_is_seen_it_goes_on_as_it_was_told() -> None:
+    """What it has been told to have passed is not told again."""
+    points = peak_to_and_fro(0.5, 0.1)
+    following = Following([JOINT], Trajectory(tuple(points[1:6])), BEGAN, None)
+    told = following.go_on(Trajectory(tuple(points[5:])), BEGAN + 0.45, None)
+    assert [point.positions for point in told.points] == [one.positions for one in points[5:]]
+    assert told.points[0].time == pytest.approx(0.05)
+
+
+def test_after_a_rest_it_goes_on_where_it_stands() -> None:
+    """A client that was too late finds the joint at the last point it knew, and moves at once."""
+    following = Following(
+        [JOINT], Trajectory((Waypoint(0.5, (0.5,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 2.0
+    told = following.go_on(
+        Trajectory((Waypoint(2.0, (0.5,)), Waypoint(2.2, (0.3,)))), now, seen(now, (0.5,), (0.0,)))
+    assert told.points[-1].positions == (0.3,)
+    assert told.points[-1].time == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_joint_far_from_its_way_is_not_hurried() -> None:
+    """Somebody holds it: it gets as long as it needs from where it is seen."""
+    following = Following(
+        [JOINT], Trajectory((Waypoint(2.0, (1.0,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 1.9
+    told = following.go_on(
+        Trajectory((Waypoint(2.0, (1.0,)), Waypoint(3.0, (1.2,)))), now, seen(now, (0.0,), (0.0,)))
+    assert told.points[0].positions == (1.0,) and told.points[0].time >= 1.0
+
+
+JOINTS = st.integers(1, 3)
+
+
+@st.composite
+def ways(draw: st.DrawFn) -> list[Waypoint]:
+    """Draw a way at no more than 1 rad/s, with pauses and corners."""
+    here = (0.0,) * draw(JOINTS)
+    points = [Waypoint(0.0, here)]
+    for _ in range(draw(st.integers(4, 25))):
+        duration = draw(st.sampled_from([0.01, 0.05, 0.1, 0.4]))
+        speed = draw(st.sampled_from([0.0, 0.3, 1.0]))
+        here = tuple(at + speed * duration * draw(st.sampled_from([-1.0, 0.0, 1.0]))
+                     for at in here)
+        points.append(Waypoint(points[-1].time + duration, here))
+    return points
+
+
+@given(ways(), st.sampled_from([0.0, 0.02, 0.1]))
+@settings(max_examples=150, deadline=None)
+def test_any_way_is_followed_through_all_its_points(points: list[Waypoint], lag: float) -> None:
+    """In order, near every one of them, and never too fast."""
+    controller = follow(points, lag=lag)
+    assert controller.fastest <= 1.0 + 1e-6
+    places = [one.positions for one in controller.readings]
+    since = 0
+    for point in points:
+        near = [index for index in range(since, len(places))
+                if max(abs(a - b) for a, b in zip(places[index], point.positions, strict=True))
+                <= JOINT.tolerance + STEP]
+        assert near, f'it never came to {point}'
+        since = near[0]

@@ -1,0 +1,159 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A trajectory that a controller follows by itself, and what is left of it when it goes on.
+
+A controller that is told anew begins where the joints are, a little behind where it had them. From
+there it must neither hurry nor cut a corner that the joints have not come to: what lies on a short
+cut is not known to be free. So the times of the rest are moved back by as much as the joints are
+behind, and they make up for it on the way, a little faster than was asked for and never faster
+than they may. Points behind where it had the joints are left out where the way is as good as
+straight: some controllers can be set to begin there, and would turn back for them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+import math
+
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.ros.hold import HoldSettings
+from viam_session_bridge.ros.joint_states import JointReading
+
+# So far (s) behind what it was told a controller is looked for.
+MOST_LAG = 0.3
+
+# Joints that are behind make up for it so many times as fast as was asked for.
+CATCH_UP = 1.1
+
+# Points are so far (s) apart at least.
+LEAST_APART = 1e-4
+
+
+class Following:
+    """
+    One trajectory under way, in straight lines from point to point.
+
+    Times of its points count from when it began (s); instants are those of the clock by which
+    joints are read. joints: how fast each may go, and how near is near enough. seen: where they
+    begin; None where that is not known.
+    """
+
+    def __init__(self, joints: Sequence[HoldSettings], trajectory: Trajectory, began: float,
+                 seen: JointReading | None) -> None:
+        self._joints = tuple(joints)
+        self._began = began
+        ahead = [point for point in trajectory.points if point.time > 0.0]
+        here = trajectory.points[0].positions if seen is None else seen.positions
+        self._points = [Waypoint(0.0, here), *ahead]
+        # Where on its way (s) it was to be at which instant, as it was told last; both rise.
+        self._marks = [(began + point.time, point.time) for point in self._points]
+
+    @property
+    def ends_at(self) -> float:
+        """Return the instant at which it is at its end, as it was told last."""
+        return self._marks[-1][0]
+
+    def go_on(self, trajectory: Trajectory, now: float, seen: JointReading | None) -> Trajectory:
+        """
+        Go on as another trajectory, from its first point on; returns what to tell from now on.
+
+        seen: the joints, lately; None where nothing is known. The times that are returned count
+        from now, and the last point is the last of the trajectory.
+        """
+        first = trajectory.points[0]
+        self._points = [
+            *(point for point in self._points if point.time < first.time), *trajectory.points]
+        passed = to_have_passed = self._way_at(now)
+        if seen is not None:
+            passed -= self._way_at(seen.at) - self._way_of(seen)
+        here, since = self._place(passed), passed
+        ahead = self._ahead(passed, to_have_passed)
+        self._points = [Waypoint(passed, here), *ahead]
+        self._marks = [(now, passed)]
+        told: list[Waypoint] = []
+        for point in ahead:
+            least = self._least(here, point.positions)
+            if not told and seen is not None:
+                least = max(least, self._least(seen.positions, point.positions))
+            # A pause is over when it was to be over.
+            usual = (point.time - since) / CATCH_UP if least else 0.0
+            due = max(self._marks[-1][0] + max(usual, least, LEAST_APART),
+                      self._began + point.time)
+            self._marks.append((due, point.time))
+            told.append(replace(point, time=due - now))
+            here, since = point.positions, point.time
+        return Trajectory(tuple(told))
+
+    def _ahead(self, passed: float, to_have_passed: float) -> list[Waypoint]:
+        """Return the points that lie ahead: at these times of the way (s) it is, and was to be."""
+        ahead = [point for point in self._points if point.time > passed] or [self._points[-1]]
+        late = [point for point in ahead if point.time <= to_have_passed]
+        rest = ahead[len(late):]
+        if late and rest:
+            here, there = self._place(passed), rest[0].positions
+            if all(self._is_near(point.positions, here, there) for point in late):
+                return rest
+        return ahead
+
+    def _is_near(self, place: Sequence[float], a: Sequence[float], b: Sequence[float]) -> bool:
+        """Tell whether a place is near enough to the straight line from a to b."""
+        share = _nearest(a, b, place)
+        return all(abs(x + (y - x) * share - at) <= joint.tolerance
+                   for x, y, at, joint in zip(a, b, place, self._joints, strict=True))
+
+    def _least(self, here: Sequence[float], there: Sequence[float]) -> float:
+        """Return how long (s) it takes from one place to another at full speed."""
+        return max(abs(b - a) / joint.fastest
+                   for a, b, joint in zip(here, there, self._joints, strict=True))
+
+    def _way_at(self, instant: float) -> float:
+        """Return where on its way (s) it was to be at an instant."""
+        index = bisect_right(self._marks, instant, key=lambda mark: mark[0])
+        if index == 0:
+            return self._marks[0][1]
+        began, before = self._marks[index - 1]
+        if index == len(self._marks):
+            return before + instant - began
+        due, after = self._marks[index]
+        return before + (after - before) * (instant - began) / (due - began)
+
+    def _way_of(self, seen: JointReading) -> float:
+        """Return where on its way (s) the joints were seen: where it is nearest, at the latest."""
+        latest = self._way_at(seen.at)
+        earliest = self._way_at(seen.at - MOST_LAG)
+        best, found = (True, math.inf), latest
+        for before, after in zip(self._points, self._points[1:], strict=False):
+            start, end = max(before.time, earliest), min(after.time, latest)
+            if start > end:
+                continue
+            a, b = self._place(start), self._place(end)
+            share = _nearest(a, b, seen.positions)
+            way = tuple(y - x for x, y in zip(a, b, strict=True))
+            near = tuple(x + part * share for x, part in zip(a, way, strict=True))
+            # Of a way there and back, the one that it goes along.
+            opposes = sum(part * speed for part, speed in zip(way, seen.velocities, strict=True)
+                          if not math.isnan(speed)) < 0.0
+            key = opposes, math.dist(near, seen.positions)
+            if key <= best:
+                best, found = key, start + (end - start) * share
+        return found
+
+    def _place(self, time: float) -> tuple[float, ...]:
+        """Return where the joints are to be at a time of the way (s), in straight lines."""
+        index = bisect_right(self._points, time, key=lambda point: point.time)
+        if index in (0, len(self._points)):
+            return self._points[max(0, index - 1)].positions
+        before, after = self._points[index - 1], self._points[index]
+        share = (time - before.time) / (after.time - before.time)
+        return tuple(a + (b - a) * share for a, b in zip(
+            before.positions, after.positions, strict=True))
+
+
+def _nearest(a: Sequence[float], b: Sequence[float], at: Sequence[float]) -> float:
+    """Return the share (0 to 1) of the line from a to b that is nearest to a place."""
+    length = sum((y - x) ** 2 for x, y in zip(a, b, strict=True))
+    if length == 0.0:
+        return 1.0
+    along = sum((z - x) * (y - x) for x, y, z in zip(a, b, at, strict=True))
+    return min(1.0, max(0.0, along / length))
