@@ -116,6 +116,8 @@ def test_a_driver_that_nobody_brings_is_unknown() -> None:
     (f'{TABLE}\nclass Driver:\n    APIS = ("base",)\n    TABLE = Table\n    stop = None\n'
      '    def send(self, setpoint, epoch): pass', 'no method stop and no path_problem'),
     (f'{COMPLETE.replace("pass", "gain: float = 1.0", 1)}', 'says of gain no described(...)'),
+    (COMPLETE.replace('pass', 'names: list = field(metadata=described("Names"))', 1),
+     "TABLE has a type that no parameter has: KeyError: <class 'list'>; a field is bool, int"),
     (f'{COMPLETE.replace("pass", FIELD, 1)}',
      'TABLE has max_linear_speed, which is a parameter of every base')])
 def test_a_driver_that_does_not_fit_is_refused_with_the_reason(
@@ -133,6 +135,16 @@ def test_two_that_bring_the_same_name_are_one_mistake(bring: Any) -> None:
         bring(f'wheels = {package}_wheels:Driver', f'{package}_wheels', TABLE, package)
     [error] = errors()
     assert 'brought by one (one_wheels:Driver) and by other (other_wheels:Driver)' in error
+
+
+def test_one_with_the_name_of_ours_is_warned_of(bring: Any) -> None:
+    """Ours is used: a package that is installed changes no robot that did not ask for it."""
+    bring('twist = odd_wheels:Driver', 'odd_wheels', COMPLETE)
+    verdict = judge({**{name: value for name, value in BASE.items() if 'wheel_' not in name},
+                     'base.driver': 'twist'}, AROUND)
+    assert verdict.config is not None, verdict.errors
+    [warning] = verdict.config.warnings
+    assert "base.driver is 'twist'" in warning and 'brought (odd_wheels:Driver)' in warning
 
 
 @pytest.mark.parametrize('name', ['setup.py', 'wheels_driver/__init__.py', 'wheels.yaml'])

@@ -57,6 +57,7 @@ from viam_session_bridge.ros.parameters import (
     NODE_NAME,
     read,
 )
+from viam_session_bridge.ros.plugins import Unusable
 from viam_session_bridge.ros.ports import AdoptingDriver
 from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
 from viam_session_bridge.ros.pump import Pump
@@ -294,7 +295,11 @@ def _main(argv: Sequence[str] | None) -> int:
         except Exception as problem:  # rclpy raises many kinds here
             print(explain_startup_error(problem, args), file=sys.stderr)
             return EXIT_MISCONFIGURED
-        guard = Guard(node, around)
+        try:
+            guard = Guard(node, around)
+        except Unusable as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_MISCONFIGURED
         status = guard.run()
         if guard.stuck:
             leave_at_once(status)

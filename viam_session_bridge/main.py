@@ -60,6 +60,7 @@ from viam_session_bridge.ros.parameters import (
     read,
     watch,
 )
+from viam_session_bridge.ros.plugins import Unusable
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.pump import Pump
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
@@ -260,7 +261,11 @@ def _main(argv: Sequence[str] | None) -> int:
         except ConfigurationError as problem:
             print(problem, file=sys.stderr)
             return EXIT_MISCONFIGURED
-        bridge = Bridge(node, config)
+        try:
+            bridge = Bridge(node, config)
+        except Unusable as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_MISCONFIGURED
         status = bridge.run()
         if bridge.stuck:
             leave_at_once(status)

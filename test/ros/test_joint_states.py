@@ -122,6 +122,15 @@ def test_without_stamps_receipt_counts() -> None:
     assert [sample.speed for sample in ear.samples[1:]] == [2.0]
 
 
+@pytest.mark.parametrize('velocity', [NAN, math.inf, -math.inf])
+def test_a_velocity_that_is_no_number_is_made_from_the_positions(velocity: float) -> None:
+    """As where there is none."""
+    ear = Ear()
+    for number in range(3):
+        ear.hear(1.0 + number, ['wheel'], [2.0 * number], [velocity])
+    assert [sample.speed for sample in ear.samples[1:]] == [2.0, 2.0]
+
+
 @pytest.mark.parametrize('positions', [[], [NAN], [math.inf]])
 def test_without_position_nothing_is_known(positions: list[float]) -> None:
     """A velocity alone would steer no move."""

@@ -90,6 +90,7 @@ def test_buttons_and_generic_components_are_short() -> None:
     (LASER, {'labels': ['off', 'off']}, 'laser.labels', ['each once']),
     (LASER, {'numbers': [0.0]}, 'laser.numbers', ['1 numbers', '2 numbers, one for each of']),
     (LASER, {'numbers': []}, 'laser.numbers', ['numbers']),
+    (LASER, {'numbers': [1.0, 1.0]}, 'laser.numbers', ['[1.0, 1.0]', 'each number once']),
     (LASER, {'numbers': [0.0, float('nan')]}, 'laser.numbers', ['nan']),
     (LASER, {'message': 'int16', 'numbers': [0.0, 0.5]}, 'laser.numbers',
      ['0.5', 'whole numbers from -32768 to 32767']),

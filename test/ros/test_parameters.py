@@ -421,6 +421,28 @@ def test_odometry_is_not_the_command_topic(errors_of: Callable[..., list[str]]) 
     assert error.startswith('base.odometry_topic: found') and 'base.topic' in error
 
 
+@pytest.mark.parametrize(('changes', 'name', 'says'), [
+    ({'estop.topic': '/cmd_vel'}, 'estop.topic', ['like base.topic', 'not one that commands it']),
+    ({'base.topic': 'viam_session_bridge/pulse'}, 'base.topic', ['bridge and guard']),
+    ({'base.topic': 'viam_session_bridge/guard'}, 'base.topic', ['bridge and guard']),
+    ({'base.odometry_topic': 'odom', 'estop.topic': 'odom'}, 'estop.topic',
+     ['like base.odometry_topic with nav_msgs/msg/Odometry', 'a topic of std_msgs/msg/Bool'])])
+def test_a_topic_has_one_meaning(
+        errors_of: Callable[..., list[str]], changes: dict[str, Any], name: str,
+        says: list[str]) -> None:
+    """Neither the emergency stop nor what bridge and guard say shares one with commands."""
+    [error] = errors_of(changes)
+    assert error.startswith(f'{name}: found') and all(each in error for each in says), error
+
+
+def test_a_resource_of_which_nothing_is_said_is_one_mistake(
+        errors_of: Callable[..., list[str]]) -> None:
+    """It is not known what it was to be, so nothing is said of what such a one needs."""
+    [error] = errors_of({'resources': ['base', 'arm']})
+    assert error.startswith("resources: found 'arm', of which nothing is said")
+    assert 'arm.driver' in error
+
+
 @pytest.mark.parametrize('host', ['127.0.0.1', '127.8.9.1', '::1', 'localhost'])
 def test_loopback_needs_no_permission(make_node: MakeNode, host: str) -> None:
     """Nobody but this machine reaches it."""
@@ -715,6 +737,8 @@ def test_motors_may_share_an_array(make_node: MakeNode) -> None:
     (_array(0, 0), ['m1.index: found 0, like m0.index', '/motor/command']),
     (_array(0, 2), ['m1.index: found 2', 'at most 1', '2 resources']),
     (_array(1), ['m0.index: found 1', 'at most 0']),
+    (_array(0, 1, **{'m1.command': 'effort', 'm1.stop': 'zero'}),
+     ["m0.command: found 'velocity'", "m1.command is 'effort'", 'a topic of its own']),
     (_array(0, 0, **{'m1.driver': 'float', 'm1.index': None}),
      ['m1.topic: found', 'm0.topic', 'no other resource']),
     (_array(0, 0, **{'m0.driver': 'float', 'm0.index': None}),

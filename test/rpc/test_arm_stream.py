@@ -92,12 +92,6 @@ def test_what_is_out_of_order_is_named_and_moves_nothing(
     assert bench.told('arm') == 'nothing' and not bench.gate.accepted
 
 
-def test_too_many_points_are_refused(bench: Any) -> None:
-    many = [point(index * 1e-4, 0.0, 0.0) for index in range(10_002)]
-    code, text = Stream(bench).send(init(), batch(*many)).refused()
-    assert code is Code.INVALID_ARGUMENT and '10001 are ahead of the arm; at most 10000' in text
-
-
 def test_an_unknown_arm_and_one_without_feedback(
         start: Callable[..., Any], bench: Any) -> None:
     code, text = Stream(bench).send(init('leg')).refused()

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 import math
+import threading
 import time
 from typing import Any
 
@@ -195,6 +196,31 @@ def test_many_points_are_told_in_pieces(robot: Robot) -> None:
     assert max(sizes) == 500 and len(sizes) == 3
     ends = [each.setpoint.end.time for each in robot.told]
     assert ends == sorted(ends) and ends[-1] == 12.0
+
+
+def test_a_client_that_is_far_ahead_waits(
+        robot: Robot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what it says next is read before the arm has come nearer; nothing is refused."""
+    monkeypatch.setattr(arm_streamed_move, 'MOST_POINTS', 50)
+    points = [point(each / 20.0, each / 20.0) for each in range(81)]
+    robot.stream.send(batch(*points[:61]), batch(*points[61:])).end()
+    assert robot.stream.acknowledged()
+    acknowledged = threading.Thread(target=robot.stream.acknowledged)
+    acknowledged.start()
+    robot.bench.clock.advance(0.31)
+    robot.measure()
+    robot.until(lambda: robot.told)
+    robot.go(0.4)
+    assert acknowledged.is_alive() and robot.told[-1].setpoint.end.time == 3.0
+    robot.go(5.0)
+    acknowledged.join(timeout=10.0)
+    assert not acknowledged.is_alive()
+    for _ in range(20):
+        robot.go(0.5)
+        if robot.stream.call.done():
+            break
+    assert robot.stream.call.code() is Code.OK
+    assert math.degrees(robot.at[0]) == pytest.approx(4.0, abs=0.6)
 
 
 def test_a_fault_in_the_stream_stops_the_arm(robot: Robot) -> None:

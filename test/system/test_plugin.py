@@ -13,9 +13,25 @@ import time
 import pytest
 import yaml
 
-from processes import Bridge, Client, MARGIN, Motors, Programs, TEST, wait_until
+from processes import Bridge, Client, MARGIN, Motors, Programs, settings, TEST, wait_until
 
 EXAMPLE = TEST.parent / 'examples' / 'driver'
+
+BOARD = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    pass
+
+class Driver:
+    APIS = ('base',)
+    TABLE = Table
+    send = stop = path_problem = lambda self: None
+
+    def __init__(self, config, tools):
+        raise ValueError('no motor board at 0x40')
+"""
 
 
 @pytest.fixture(scope='module')
@@ -49,6 +65,25 @@ def wheels(shared: Programs, bridge: Bridge) -> Motors:
     wheels = shared.motors(bridge.topic('wheels/commands'), 'left', 'right', type='array')
     bridge.wait_drivers('base')
     return wheels
+
+
+def test_one_that_cannot_be_made_ends_the_start_with_the_reason(
+        programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the bridge and of the guard; no traceback, because the board is missing, not a line."""
+    info = tmp_path / 'brought-1.0.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n')
+    (info / 'entry_points.txt').write_text(
+        '[viam_session_bridge.drivers]\nboard = board:Driver\n')
+    (tmp_path / 'board.py').write_text(BOARD)
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join([
+        str(tmp_path), str(TEST.parent), os.environ.get('PYTHONPATH', '')]).rstrip(os.pathsep))
+    bridge = programs.bridge(settings({'base': {
+        'driver': 'board', 'receiver_timeout': 0.5}}), ready=False)
+    for one in (bridge, programs.guard(bridge, ready=False)):
+        assert one.ended() == 2, one.text
+        assert one.log[-1] == (
+            "base.driver: 'board' could not be made: ValueError: no motor board at 0x40")
 
 
 def test_it_drives_and_stops(

@@ -27,7 +27,7 @@ from viam_session_bridge.ros.parameters import (
     ResourceConfig,
     SwitchConfig,
 )
-from viam_session_bridge.ros.plugins import Tools
+from viam_session_bridge.ros.plugins import made, Tools
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.position_equipment import PositionEquipment
 from viam_session_bridge.ros.senses import Senses
@@ -51,7 +51,7 @@ class Equipment:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
         fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
         if config.driver in config.PLUGINS and not isinstance(config, PositionedConfig):
-            return fittings.fitted(config.PLUGINS[config.driver](config, Tools(
+            return fittings.fitted(made(config, Tools(
                 self._node, config.name, config.driver_node, on_appear, self._supervision.now)))
         if isinstance(config, (SwitchConfig, ButtonConfig, GenericConfig)):
             return fittings.fitted(self._still.driver(config, fittings.answers.part, on_appear))

@@ -191,7 +191,7 @@ class _Joint:
             for values in (message.position, message.velocity))
         self.position = self._unwrapped(raw)
         self.velocity = velocity * self._scale
-        if math.isnan(velocity) and elapsed > 0.0:
+        if not math.isfinite(velocity) and elapsed > 0.0:
             self.velocity = (self.position - before) / elapsed
         speed = abs(self.velocity)
         self.fastest = _largest([self.fastest, speed]) if self.renewed else speed

@@ -25,12 +25,12 @@ from viam_session_bridge.ros.parameter_rules import (
     check_grpc,
     check_resource,
     check_sessions,
-    check_topics,
     Surroundings,
 )
 from viam_session_bridge.ros.parameter_spec import Entry, Kind, Spec
 from viam_session_bridge.ros.parameter_switch_rules import check_switch
 from viam_session_bridge.ros.parameter_tables import APIS, BridgeConfig, GLOBAL_BLOCKS
+from viam_session_bridge.ros.parameter_topic_rules import check_topics
 from viam_session_bridge.ros.parameter_unknown import unknown_names
 from viam_session_bridge.ros.parameter_values import Mistake
 
@@ -63,7 +63,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     errors, warnings = filling.errors, list[str]()
     shared = {name: Block(name, table) for name, table in GLOBAL_BLOCKS.items()}
     resources = {
-        name: Block(name, _table(name, found, errors))
+        name: Block(name, _table(name, found, errors, warnings))
         for name in _resource_names(filling, around)}
     for block in (*shared.values(), *resources.values()):
         filling.fill(block)
@@ -84,7 +84,7 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
         check_positions(block, errors, warnings)
         check_outputs(block, errors, warnings)
         check_switch(block, errors, warnings)
-    check_topics(list(resources.values()), around, errors, warnings)
+    check_topics(list(resources.values()), shared['estop'], around, errors, warnings)
     check_services(list(resources.values()), around, errors, warnings)
     if errors:
         return Verdict(errors=errors, values=values)
@@ -104,18 +104,33 @@ def _resource_names(filling: Filling, around: Surroundings) -> list[str]:
             'a list with at least one name, such as [base]. If the parameter file has one, check '
             f'that its top-level key matches the name of this node: {around.node_name!r} '
             "(or '/**' for any node)")))
-    return filling.usable(
+    usable = filling.usable(
         RESOURCES.name, names, RESERVED,
         ', '.join(sorted(RESERVED)) + ', which mean something else')
+    described = {name.partition('.')[0] for name in filling.found if '.' in name}
+    for name in usable:
+        if name not in described:
+            filling.errors.append(str(Mistake(
+                RESOURCES.name, f'{name!r}, of which nothing is said',
+                f'names that each have a block beside this parameter, with {name}.api, '
+                f'{name}.driver and what they need')))
+    return [name for name in usable if name in described]
 
 
-def _table(name: str, found: Mapping[str, Any], errors: list[str]) -> type[ResourceConfig]:
+def _table(name: str, found: Mapping[str, Any], errors: list[str],
+           warnings: list[str]) -> type[ResourceConfig]:
     """Return the table of a resource; one without parameters of its own if nobody knows it."""
     api, driver = found.get(f'{name}.api', next(iter(APIS))), found.get(f'{name}.driver')
     if not isinstance(api, str) or api not in APIS:
         return ResourceConfig
     table = APIS[api]
-    if not isinstance(driver, str) or driver in table.DRIVERS:
+    if not isinstance(driver, str):
+        return table
+    if driver in table.DRIVERS:
+        if origin := plugins.hidden_by(table, driver):
+            warnings.append(
+                f'{name}.driver is {driver!r}: the one of this package is used, not that of '
+                f'{origin}.')
         return table
     try:
         return plugins.with_driver(table, api, driver) or table

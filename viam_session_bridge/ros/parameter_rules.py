@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
+from viam_session_bridge.ros.parameter_values import is_loopback, Mistake
 
 # A receiver that hears fewer commands than this per timeout stops and starts with every delay.
 COMMANDS_PER_TIMEOUT = 3
-
-# The driver whose resources may publish on one topic, because they do it together.
-SHARED_DRIVER = 'float_array'
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,9 @@ def check_resource(block: Block, guarded: bool, errors: list[str], warnings: lis
             f'{rate:g} Hz repeats a stop fewer than {COMMANDS_PER_TIMEOUT} times; a stop that '
             'is lost on the way may have no successor.')
     dwell = values.get('rest_dwell')
-    watched = _topics([block], Form.FEEDBACK_TOPIC)
+    watched = any(
+        entry.spec.form is Form.FEEDBACK_TOPIC and values.get(entry.name)
+        for entry in block.entries)
     if watched and dwell is not None and end is not None and dwell >= end:
         errors.append(str(Mistake(
             block.full('rest_dwell'), f'{dwell:g}',
@@ -139,105 +138,3 @@ def _check_receiver(block: Block, guarded: bool, errors: list[str],
             f'0, or at least {COMMANDS_PER_TIMEOUT} / {block.full("command_rate")} = '
             f'{COMMANDS_PER_TIMEOUT / rate:g} s, or a higher {block.full("command_rate")}: the '
             f'receiver would stop between two commands')))
-
-
-def check_topics(blocks: list[Block], around: Surroundings, errors: list[str],
-                 warnings: list[str]) -> None:
-    """Refuse two uses of one topic, which only show after remapping and namespace."""
-    outputs: dict[str, str] = {}
-    arrays: dict[str, list[Block]] = {}
-    blocks = [member for block in blocks for member in block.commanding()]
-    owned = [(block, *found) for block in blocks
-             for found in _topics([block], Form.OUTPUT_TOPIC)]
-    for block, name, topic in owned:
-        resolved = _resolve(name, topic, around, errors)
-        shares = resolved is not None and block.values.get('driver') == SHARED_DRIVER
-        if resolved is not None and shares and (resolved in arrays or resolved not in outputs):
-            arrays.setdefault(resolved, []).append(block)
-            outputs.setdefault(resolved, name)
-        elif resolved in outputs:
-            errors.append(str(Mistake(
-                name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
-                'a topic that no other resource publishes on')))
-        elif resolved is not None:
-            outputs[resolved] = name
-    for resolved, members in arrays.items():
-        _check_indices(resolved, members, errors)
-        _check_grippers(members, errors)
-    for name, topic in _topics(blocks, Form.FEEDBACK_TOPIC):
-        resolved = _resolve(name, topic, around, errors)
-        if resolved in outputs:
-            errors.append(str(Mistake(
-                name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
-                'a topic that the robot publishes, not one that commands it')))
-    both = [*_topics(blocks, Form.OUTPUT_TOPIC), *_topics(blocks, Form.FEEDBACK_TOPIC)]
-    for name, topic in both:
-        if topic.startswith('/') and around.namespace != '/':
-            warnings.append(
-                f'{name} is {topic!r}: an absolute name ignores the namespace '
-                f'{around.namespace!r} of this node.')
-
-
-def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
-    """Each place of an array belongs to one resource: a controller refuses any other length."""
-    owners: dict[int, Block] = {}
-    widths = {block.name: len(block.values.get('joints') or (1,)) for block in members}
-    places = sum(widths.values())
-    for block in members:
-        index = block.values.get('index')
-        if index is None:
-            continue
-        taken = [each for each in range(index, index + widths[block.name]) if each in owners]
-        if taken:
-            errors.append(str(Mistake(
-                block.full('index'), f'{index}, like {owners[taken[0]].full("index")}',
-                f'an index of its own in {topic}')))
-        elif index + widths[block.name] > places:
-            errors.append(str(Mistake(
-                block.full('index'), f'{index}',
-                f'at most {places - widths[block.name]}: {topic} is shared by {len(members)} '
-                'resources, and an array has a number for each index from 0')))
-        for place in range(index, index + widths[block.name]):
-            owners.setdefault(place, block)
-    # A controller of ros2_control has one kind of command for all its joints.
-    moving = [block for block in members if 'command' in block.values]
-    for block in members if moving else []:
-        if 'command' not in block.values:
-            errors.append(str(Mistake(
-                block.full('topic'), f'{topic!r} with positions, where '
-                f'{moving[0].full("command")} is {moving[0].values["command"]!r}',
-                'an array with numbers of one kind')))
-
-
-def _check_grippers(members: list[Block], errors: list[str]) -> None:
-    """
-    Refuse grippers that share an array.
-
-    A grip is a number that was told and not reached. A guard, or a bridge that was started again,
-    never told it, and would let go with the first number that it tells a neighbour.
-    """
-    if len(members) < 2:
-        return
-    for block in members:
-        if block.values.get('api') == 'gripper':
-            neighbour = next(each for each in members if each is not block)
-            errors.append(str(Mistake(
-                block.full('topic'), f'{block.values["topic"]!r}, like {neighbour.full("topic")}',
-                'a topic of its own: a process that never told this gripper anything, such as '
-                'the guard, cannot repeat its grip when it tells its neighbours to stop')))
-
-
-def _topics(blocks: list[Block], form: Form) -> list[tuple[str, str]]:
-    return [
-        (block.full(entry.name), block.values[entry.name])
-        for block in blocks for entry in block.entries
-        if entry.spec.form is form and block.values.get(entry.name)]
-
-
-def _resolve(name: str, topic: str, around: Surroundings, errors: list[str]) -> str | None:
-    try:
-        return around.resolve(topic)
-    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
-        problem = first_line(error).split(', at /')[0]
-        errors.append(str(Mistake(name, f'{topic!r} ({problem})', 'a ROS topic name')))
-        return None

@@ -39,6 +39,9 @@ _KIND_OF_HINT: dict[Any, Kind] = {
 }
 
 
+KINDS = 'bool, int, float, str, tuple[float, ...] or tuple[str, ...]'
+
+
 class Form(enum.Enum):
     """What a string means; the value is how messages and documents call it."""
 

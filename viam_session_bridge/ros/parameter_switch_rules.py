@@ -42,6 +42,10 @@ def _check_numbers(block: Block, errors: list[str]) -> None:
         errors.append(str(Mistake(
             block.full('numbers'), f'{len(numbers)} numbers',
             f'{len(labels)} numbers, one for each of {block.full("labels")}')))
+    if len(set(numbers)) < len(numbers):
+        errors.append(str(Mistake(
+            block.full('numbers'), f'{list(numbers)!r}',
+            'each number once, or two positions would be the same')))
     message = block.values.get('message')
     least, most = RANGES.get(message or '', (None, None))
     for number in numbers:

@@ -21,6 +21,7 @@ from rclpy.node import Node
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_spec import entries, KINDS
 from viam_session_bridge.ros.ports import Driver
 
 GROUP = 'viam_session_bridge.drivers'
@@ -104,6 +105,23 @@ def with_driver(table: type[ResourceConfig], api: str, driver: str) -> type[Reso
     return _tables[key]
 
 
+def made(config: ResourceConfig, tools: Tools) -> Any:
+    """Return the driver of a resource that another package brings. Raises Unusable."""
+    try:
+        return config.PLUGINS[config.driver](config, tools)
+    except Exception as problem:  # noqa: B902  any code may run here
+        raise Unusable(
+            f'{config.name}.driver: {config.driver!r} could not be made: '
+            f'{type(problem).__name__}: {problem}') from problem
+
+
+def hidden_by(table: type[ResourceConfig], driver: str) -> str:
+    """Return who brings a driver that has the name of one of our own; empty if nobody does."""
+    found = {f'{each.dist.name if each.dist else "?"} ({each.value})'
+             for each in entry_points(group=GROUP) if each.name == driver}
+    return ' and '.join(sorted(found)) if driver in table.DRIVERS else ''
+
+
 def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
               origin: str) -> type[ResourceConfig]:
     apis, own = getattr(plugin, 'APIS', None), getattr(plugin, 'TABLE', None)
@@ -125,6 +143,12 @@ def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
     if vague:
         raise Unusable(
             f'brought by {origin}, whose TABLE says of {", ".join(vague)} no described(...)')
+    try:
+        entries(own)
+    except Exception as problem:  # noqa: B902  annotations may be anything
+        raise Unusable(
+            f'brought by {origin}, whose TABLE has a type that no parameter has: '
+            f'{type(problem).__name__}: {problem}; a field is {KINDS}') from problem
     # Those of its other drivers do not count beside this one.
     others = {each.name for one in table.DRIVERS.values() for each in dataclasses.fields(one)}
     taken = sorted(names & ({each.name for each in dataclasses.fields(table)} - others))

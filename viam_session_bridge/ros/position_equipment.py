@@ -24,7 +24,7 @@ from viam_session_bridge.ros.parameter_components import (
     PositionedConfig,
     SeveralJointsConfig,
 )
-from viam_session_bridge.ros.plugins import Tools
+from viam_session_bridge.ros.plugins import made, Tools
 from viam_session_bridge.ros.ports import Driver, Supervision
 from viam_session_bridge.ros.senses import Description, PoseFeedback, Senses
 
@@ -95,7 +95,7 @@ class PositionEquipment:
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:
         joints = self._joints(config)
         if config.driver in config.PLUGINS:
-            return _observing(config.PLUGINS[config.driver](config, Tools(
+            return _observing(made(config, Tools(
                 self._node, config.name, clock=self._supervision.now, joints=joints, **common)))
         if config.driver == 'joint_trajectory':
             return JointTrajectoryDriver(

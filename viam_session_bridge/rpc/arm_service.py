@@ -149,7 +149,7 @@ class ArmService(JointService):
             lambda first: stream.require_start(first, self._measured(
                 name, 'MoveThroughJointPositionsStreamed').positions), stream.turn)
         try:
-            while (points := await move.meanwhile(stream.batch())) is not None:
+            while (points := await move.meanwhile(stream.batch)) is not None:
                 move.add(points)
                 reply = proto.arm.MoveThroughJointPositionsStreamedResponse()
                 # protobuf 3.20 does not know the class of a message inside a message by its name.

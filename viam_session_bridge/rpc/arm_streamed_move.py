@@ -34,7 +34,7 @@ PERIOD = 0.05
 # message of more is made.
 MOST_TOLD = 500
 
-# More points than this ahead of the arm are refused.
+# With more points than this ahead of the arm, a client's next message waits in its socket.
 MOST_POINTS = 10_000
 
 _Result = TypeVar('_Result')
@@ -75,25 +75,24 @@ class StreamedMove:
         return self._call.gate.now()
 
     def add(self, points: Sequence[Waypoint]) -> None:
-        """Append points. Raises InvalidCommand when too many are ahead of the arm."""
+        """Append points."""
         coming = list(points)
         if self._first is None and coming:
             self._first = coming.pop(0)
         if coming and math.isinf(self._came_at):
             self._came_at = self._now
         self._coming += coming
-        ahead = len(self._coming) + len(self._told)
-        if self._began is not None:
-            ahead -= self._behind(self._now - self._began)
-        if ahead > MOST_POINTS:
-            raise InvalidCommand(
-                f'points: {ahead} are ahead of the arm; at most {MOST_POINTS} points are accepted '
-                'ahead, others as it goes')
         self._advance()
 
-    async def meanwhile(self, message: Awaitable[_Result]) -> _Result | None:
-        """Go on until a message is there, and return it; None when the move is over before."""
-        coming = asyncio.ensure_future(message)
+    async def meanwhile(self, receive: Callable[[], Awaitable[_Result]]) -> _Result | None:
+        """
+        Go on until a message is there, and return it; None when the move is over before.
+
+        It is received when few enough points are ahead of the arm.
+        """
+        while self._ahead > MOST_POINTS and not self._is_over:
+            await self._pause()
+        coming = asyncio.ensure_future(receive())
         try:
             while not coming.done():
                 if self._is_over:
@@ -129,6 +128,12 @@ class StreamedMove:
                 self._task.exception()  # it was told already, or nobody listens any more
 
     @property
+    def _ahead(self) -> int:
+        """Return how many points the arm has not come to."""
+        passed = 0 if self._began is None else self._behind(self._now - self._began)
+        return len(self._coming) + len(self._told) - passed
+
+    @property
     def _is_over(self) -> bool:
         return self._task is not None and self._task.done()
 
@@ -138,6 +143,8 @@ class StreamedMove:
             tasks.add(self._task)
         if tasks:
             await asyncio.wait(tasks, timeout=PERIOD, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(PERIOD)
         self._advance()
 
     def _advance(self) -> None:
