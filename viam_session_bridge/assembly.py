@@ -64,6 +64,9 @@ def resource_of(config: ResourceConfig) -> Resource:
 
 
 def _rest_of(config: ResourceConfig) -> RestSettings:
+    if isinstance(config, GenericConfig) and config.joint_states_topic:
+        return RestSettings(
+            config.rest_speed, dwell=config.rest_dwell, patience=config.feedback_timeout)
     if isinstance(config, VelocityFeedbackTable):
         return RestSettings(
             config.rest_linear, config.rest_angular, config.rest_dwell, config.feedback_timeout)

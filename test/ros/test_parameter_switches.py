@@ -106,7 +106,14 @@ def test_buttons_and_generic_components_are_short() -> None:
     (BELL, {'topic': 'ring'}, 'bell.topic', ["driver 'service' does not have"]),
     (HELPER, {'lights.moves': True, 'accept_no_timeout': True}, 'helper.stop_outputs',
      ['nothing', 'lights']),
-    (HELPER, {'topic': 'x'}, 'helper.topic', ['unknown'])])
+    (HELPER, {'topic': 'x'}, 'helper.topic', ['unknown']),
+    (HELPER, {'joint_states_topic': 'joint_states'}, 'helper.joints',
+     ['nothing', 'helper.joint_states_topic', 'each once']),
+    (HELPER, {'joint_states_topic': 'joint_states', 'joints': ['lift', 'lift']}, 'helper.joints',
+     ["['lift', 'lift']", 'each once']),
+    (HELPER, {'joints': ['lift']}, 'helper.joints', ["['lift']", 'only together with']),
+    (HELPER, {'joint_states_topic': 'joint_states', 'joints': ['lift'], 'odometry_topic': 'odom'},
+     'helper.joint_states_topic', ['helper.odometry_topic', 'one of them'])])
 def test_a_mistake_is_named(
         values: dict[str, Any], changes: dict[str, Any], name: str, says: list[str]) -> None:
     """The first mistake with the full name of its parameter; some have consequences."""

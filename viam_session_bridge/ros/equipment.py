@@ -113,6 +113,10 @@ class Equipment:
                 config.name, (config.joint,), lambda reading: take(reading.sample),
                 scale=config.joint_scale, patience=config.feedback_timeout,
                 continuous=(config.joint,) if config.continuous else ())
+        if isinstance(config, GenericConfig) and config.joint_states_topic:
+            self._states(config.joint_states_topic).watch(
+                config.name, config.joints, lambda reading: take(reading.sample),
+                patience=config.feedback_timeout)
         if isinstance(config, PositionedConfig):
             self._positions.listen(config)
 

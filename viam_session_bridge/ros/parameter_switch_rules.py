@@ -14,9 +14,8 @@ LEAST_POSITIONS = 2
 
 def check_switch(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check the positions of a switch; others pass."""
-    if block.table is GenericConfig and not block.values.get('commands', True):
-        warnings.append(f'{block.name} has no {block.full("commands")}: clients can do nothing '
-                        'with it.')
+    if block.table is GenericConfig:
+        _check_generic(block, errors, warnings)
     if block.table is not SwitchConfig:
         return
     name = 'positions' if block.values.get('driver') == 'service' else 'labels'
@@ -34,6 +33,28 @@ def check_switch(block: Block, errors: list[str], warnings: list[str]) -> None:
             f"one of {block.full(name)} ({', '.join(labels)}), or '' (none)")))
     if name == 'labels' and block.values.get('numbers') is not None:
         _check_numbers(block, errors)
+
+
+def _check_generic(block: Block, errors: list[str], warnings: list[str]) -> None:
+    if not block.values.get('commands', True):
+        warnings.append(f'{block.name} has no {block.full("commands")}: clients can do nothing '
+                        'with it.')
+    states, joints = (block.values.get(name) for name in ('joint_states_topic', 'joints'))
+    if states and joints is not None and (
+            not joints or not all(joints) or len(set(joints)) < len(joints)):
+        errors.append(str(Mistake(
+            block.full('joints'), f'{list(joints)!r}' if joints else 'nothing',
+            f'the names of joints in the messages of {block.full("joint_states_topic")}, each '
+            'once')))
+    if joints and states == '':
+        errors.append(str(Mistake(
+            block.full('joints'), f'{list(joints)!r}',
+            f'joints only together with {block.full("joint_states_topic")}')))
+    for name in ('odometry_topic', 'velocity_topic'):
+        if states and block.values.get(name):
+            errors.append(str(Mistake(
+                block.full('joint_states_topic'), repr(states),
+                f'no such line beside {block.full(name)}: one of them shows rest')))
 
 
 def _check_numbers(block: Block, errors: list[str]) -> None:

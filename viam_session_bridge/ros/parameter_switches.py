@@ -160,3 +160,19 @@ class GenericConfig(VelocityFeedbackTable, ResourceConfig):
 
     driver: str = field(default='commands', metadata=described(
         'How the resource is moved and stopped: by its commands and stop outputs'))
+    joint_states_topic: str = field(default='', metadata=described(
+        'sensor_msgs/msg/JointState that shows whether its joints are at rest, instead of '
+        'odometry or a velocity. Without velocities the positions are differentiated',
+        form=Form.FEEDBACK_TOPIC, message='sensor_msgs/msg/JointState',
+        empty='odometry_topic or velocity_topic shows it, or nothing'))
+    joints: tuple[str, ...] = field(default=(), metadata=described(
+        'Names of the joints that are all at rest when a stop is done',
+        empty='only without joint_states_topic'))
+    rest_speed: float = field(default=0.05, metadata=described(
+        'Measured speed of a joint below which it is at rest', unit='rad/s or m/s', low=0.0,
+        high=10.0, low_excluded=True))
+
+    @property
+    def feedback_topic(self) -> str:
+        """Return the topic that shows whether it is at rest."""
+        return self.joint_states_topic or super().feedback_topic

@@ -32,7 +32,7 @@ class VelocityFeedbackTable:
         'How long the robot must be at rest before a stop counts as done. Shorter than '
         'stop_timeout', unit='s', low=0.0, high=10.0))
     feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which odometry and velocity no longer say anything', unit='s', low=0.05,
+        'Age after which feedback no longer says anything', unit='s', low=0.05,
         high=10.0))
 
     @property
