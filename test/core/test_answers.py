@@ -282,7 +282,7 @@ def test_an_answer_from_before_a_stop_lets_nothing_move() -> None:
     assert output is not None and output.setpoint == AHEAD.setpoint and not output.prepare
 
 
-def test_a_timed_move_counts_from_its_first_output() -> None:
+def test_a_timed_move_counts_from_when_it_may_set_out() -> None:
     """What getting ready took is not taken from it."""
     rig = Rig(ready_timeout=READY)
     epoch = rig.command(Motion(AHEAD.setpoint, 0.3))

@@ -240,10 +240,24 @@ def test_a_client_that_leaves_stops_the_arm(robot: Robot) -> None:
     robot.bench.until_stopped('arm')
 
 
-def test_a_stop_ends_the_stream_at_once_and_as_wished(robot: Robot) -> None:
+def test_a_stop_ends_the_stream_at_once_as_wished(robot: Robot) -> None:
+    """The client had said all."""
     robot.set_out(1.0)
+    robot.stream.end()
+    robot.go(0.1)
     robot.bench.client().arm.Stop(name='arm')
     assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
+    robot.bench.until_stopped('arm')
+
+
+def test_a_stop_tells_a_client_that_had_more_to_say(robot: Robot) -> None:
+    """OK would say that the arm has gone a way of which it does not even know the end."""
+    robot.set_out(1.0)
+    robot.bench.client().arm.Stop(name='arm')
+    with pytest.raises(grpc.RpcError):
+        next(robot.stream.call)
+    assert robot.stream.call.code() is Code.ABORTED
+    assert 'a client asked for a stop' in robot.stream.call.details()
     robot.bench.until_stopped('arm')
     told = len(robot.told)
     robot.stream.send(batch(point(2.0, 40.0)))

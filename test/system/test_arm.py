@@ -9,6 +9,7 @@ whoever is gone: only holds that arrive, and are accepted, stop them.
 
 from collections.abc import Iterator
 from functools import partial
+import signal
 from statistics import median
 import time
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from ownership import Ownership, Part, Sign
+from observer import Observer
+from ownership import Ownership, Part, Sign, WINDOW
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
 from servers import Servers, serving
 from simulated_joints import SimulatedJoints, Told
@@ -249,6 +251,54 @@ def test_the_end_of_a_client_that_streams_stops_the_arm(
     streaming(victim, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     stopped(robot, victim.kill(), 0.0)
+
+
+def test_a_client_that_freezes_while_it_streams_moves_nothing_any_more(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """The arm rests at the last point that came; what comes after the window is of a dead call."""
+    victim = programs.client(robot.bridge.address)
+    streaming(victim, 30.0)
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
+    frozen = victim.freeze()
+    hold = robot.arm.wait_told('a hold', is_hold, frozen + 1.0)
+    assert hold.at - frozen <= WINDOW + MARGIN
+    here = order(client, 'arm', 'get_joint_positions')['values'][0]
+    thawed = victim.signal(signal.SIGCONT)
+    stopped(robot, frozen + 1.0, WINDOW)
+    assert not [told for told in robot.arm.since(thawed) if is_goal(told)]
+    assert order(client, 'arm', 'get_joint_positions')['values'][0] == pytest.approx(here, abs=0.5)
+
+
+def test_the_emergency_stop_ends_a_stream(
+        client: Client, robot: Robot, observer: Observer) -> None:
+    """Its client is told, and nothing more of it moves the arm, after a reset either."""
+    stream = streaming(client, 30.0)
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
+    pressed = time.monotonic()
+    assert observer.trigger(robot.bridge, 'estop').success
+    stopped(robot, pressed, 0.0)
+    answer = client.answer(stream)
+    assert answer['code'] == 'ABORTED' and 'emergency stop' in answer['text'], answer
+    wait_until(lambda: observer.trigger(robot.bridge, 'reset').success, 'a reset')
+    reset = time.monotonic()
+    wait_until(lambda: time.monotonic() - reset > 1.0, 'the client had more to say')
+    assert not robot.arm.since(reset)
+
+
+def test_who_takes_the_arm_over_ends_a_stream(
+        programs: Programs, client: Client, robot: Robot) -> None:
+    """And keeps it when the client that streamed dies."""
+    victim = programs.client(robot.bridge.address)
+    stream = streaming(victim, 30.0)
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
+    move, goal = going(client, robot, 40.0, 20.0, 0.0)
+    answer = victim.answer(stream)
+    assert answer['code'] == 'ABORTED' and 'another command took its place' in answer['text']
+    victim.kill()
+    assert client.answer(move)['ok']
+    assert [told for told in robot.arm.since(goal.at) if told.kind == 'trajectory'] == [goal]
+    assert order(client, 'arm', 'get_joint_positions')['values'] == pytest.approx(
+        [40.0, 20.0, 0.0], abs=1.2)
 
 
 def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:

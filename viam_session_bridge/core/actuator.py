@@ -224,6 +224,7 @@ class Actuator:
             self.stop(Reason.NOT_READY, self.epoch, now, problem)
             return
         self.readiness.ready()
+        self._progress.may_set_out(now)
         self._first = True
         self._next_output = now
 

@@ -72,14 +72,16 @@ class Progress:
         self._tracker.take(sample)
         return self._tracker.done
 
+    def may_set_out(self, now: float) -> None:
+        """Note that it had to wait until now: that takes nothing from a timed move."""
+        if self.motion is not None and self.motion.duration is not None:
+            self._ends_at = now + self.motion.duration
+
     def told_first(self, now: float) -> None:
         """Note that the driver has been told for the first time."""
         self.set_out = now
         if self.motion is not None:
             self._arrives_at = now + self.motion.earliest
-            # Getting ready takes nothing from a timed move.
-            if self.motion.duration is not None:
-                self._ends_at = now + self.motion.duration
 
     def told(self, now: float) -> None:
         """Note that the driver has been told all there is to tell."""

@@ -21,6 +21,7 @@ from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.status import MoveAborted
 
 # What comes within this time (s) of the first point is gathered before the arm sets out.
 GATHER = 0.3
@@ -60,6 +61,7 @@ class StreamedMove:
         self._coming: list[Waypoint] = []
         self._came_at = math.inf
         self._is_whole = False
+        self._is_cut_short = False
         self._task: asyncio.Task[Ended] | None = None
         # None until the gate has accepted it, and when it has ended.
         self._epoch: int | None = None
@@ -96,6 +98,7 @@ class StreamedMove:
         try:
             while not coming.done():
                 if self._is_over:
+                    self._is_cut_short = True
                     return None
                 await self._pause(coming)
             return coming.result()
@@ -106,7 +109,8 @@ class StreamedMove:
         """
         Go to the last point that has come, unless it is over; answers when it is there.
 
-        Raises InvalidCommand when there is no way to go, MoveAborted, or what else refused it.
+        Raises InvalidCommand when there is no way to go, MoveAborted, or what else refused it. A
+        Stop or a newer command ends it as wished, but for a client that had more to say.
         """
         self._is_whole = True
         if self._task is None and not self._coming:
@@ -117,7 +121,9 @@ class StreamedMove:
         while not self._is_over:
             await self._pause()
         if self._task is not None:
-            await self._task
+            end = await self._task
+            if self._is_cut_short:
+                raise MoveAborted(self._name, end.reason, end.detail)
 
     async def abandon(self) -> None:
         """End it, if it is not over."""
