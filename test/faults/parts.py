@@ -17,6 +17,7 @@ from pathlib import Path
 import re
 import select
 import socket
+import subprocess
 import threading
 import time
 from typing import Any, NamedTuple
@@ -180,6 +181,15 @@ class FaultyBridge(Bridge):
     def read_log(self) -> None:
         """Read its output again."""
         self._reading.set()
+
+    def ended(self, patience: float = PATIENCE) -> int:
+        """Wait for its end, and read what was left unread before the pipe is closed."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return super().ended(0.0)
+        self.read_log()
+        return super().ended(patience)
 
 
 class SickBridge(FaultyBridge):
