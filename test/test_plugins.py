@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from viam_session_bridge.ros import plugins
 from viam_session_bridge.ros.parameter_judgement import judge
 from viam_session_bridge.ros.parameter_rules import Surroundings
 from viam_session_bridge.ros.parameters import BaseConfig
@@ -145,6 +146,19 @@ def test_one_with_the_name_of_ours_is_warned_of(bring: Any) -> None:
     assert verdict.config is not None, verdict.errors
     [warning] = verdict.config.warnings
     assert "base.driver is 'twist'" in warning and 'brought (odd_wheels:Driver)' in warning
+
+
+def test_the_disk_is_searched_once_for_all_resources(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change at run time is judged by the thread that hears the robot."""
+    searched: list[str] = []
+    monkeypatch.setattr(plugins, 'entry_points', lambda group: searched.append(group) or ())
+    found: dict[str, Any] = {'resources': [f'base{number}' for number in range(20)]}
+    for name in found['resources']:
+        found |= {
+            f'{name}.driver': 'twist', f'{name}.topic': name, f'{name}.receiver_timeout': 0.5}
+    assert judge(found, AROUND).config is not None
+    assert searched == [plugins.GROUP]
 
 
 @pytest.mark.parametrize('name', ['setup.py', 'wheels_driver/__init__.py', 'wheels.yaml'])

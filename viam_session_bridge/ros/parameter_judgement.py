@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from viam_session_bridge.ros import plugins
@@ -62,9 +63,10 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     filling = Filling(found)
     errors, warnings = filling.errors, list[str]()
     shared = {name: Block(name, table) for name, table in GLOBAL_BLOCKS.items()}
+    names = _resource_names(filling, around)
+    brought = plugins.brought() if names else {}
     resources = {
-        name: Block(name, _table(name, found, errors, warnings))
-        for name in _resource_names(filling, around)}
+        name: Block(name, _table(name, found, brought, errors, warnings)) for name in names}
     for block in (*shared.values(), *resources.values()):
         filling.fill(block)
     filling.known.update(_STANDARD)
@@ -117,8 +119,8 @@ def _resource_names(filling: Filling, around: Surroundings) -> list[str]:
     return [name for name in usable if name in described]
 
 
-def _table(name: str, found: Mapping[str, Any], errors: list[str],
-           warnings: list[str]) -> type[ResourceConfig]:
+def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[EntryPoint]],
+           errors: list[str], warnings: list[str]) -> type[ResourceConfig]:
     """Return the table of a resource; one without parameters of its own if nobody knows it."""
     api, driver = found.get(f'{name}.api', next(iter(APIS))), found.get(f'{name}.driver')
     if not isinstance(api, str) or api not in APIS:
@@ -127,13 +129,15 @@ def _table(name: str, found: Mapping[str, Any], errors: list[str],
     if not isinstance(driver, str):
         return table
     if driver in table.DRIVERS:
-        if origin := plugins.hidden_by(table, driver):
+        if driver in brought:
             warnings.append(
                 f'{name}.driver is {driver!r}: the one of this package is used, not that of '
-                f'{origin}.')
+                f'{" and ".join(plugins.origins_of(brought[driver]))}.')
+        return table
+    if driver not in brought:
         return table
     try:
-        return plugins.with_driver(table, api, driver) or table
+        return plugins.with_driver(table, api, driver, brought[driver])
     except plugins.Unusable as problem:
         errors.append(str(Mistake(
             f'{name}.driver', f'{driver!r}, {problem}',

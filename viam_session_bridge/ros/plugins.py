@@ -10,10 +10,10 @@ is loaded that no resource asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 import dataclasses
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, EntryPoint
 from typing import Any, ClassVar, Protocol
 
 from rclpy.node import Node
@@ -80,16 +80,27 @@ class Unusable(Exception):
     """A driver that was asked for cannot be used; the text says why."""
 
 
-def with_driver(table: type[ResourceConfig], api: str, driver: str) -> type[ResourceConfig] | None:
-    """
-    Return the table of an API with a driver of another package added; None if nobody brings it.
+def brought() -> dict[str, list[EntryPoint]]:
+    """Return what other packages bring, by the names of drivers; it takes a search on the disk."""
+    found: dict[str, list[EntryPoint]] = {}
+    for each in entry_points(group=GROUP):
+        found.setdefault(each.name, []).append(each)
+    return found
 
-    Raises Unusable.
+
+def origins_of(found: Sequence[EntryPoint]) -> list[str]:
+    """Return who brings these, as a sentence names them."""
+    return sorted({f'{each.dist.name if each.dist else "?"} ({each.value})' for each in found})
+
+
+def with_driver(table: type[ResourceConfig], api: str, driver: str,
+                found: Sequence[EntryPoint]) -> type[ResourceConfig]:
     """
-    found = [each for each in entry_points(group=GROUP) if each.name == driver]
-    if not found:
-        return None
-    origins = sorted({f'{each.dist.name if each.dist else "?"} ({each.value})' for each in found})
+    Return the table of an API with a driver of another package added.
+
+    found: who brings one of this name; at least one. Raises Unusable.
+    """
+    origins = origins_of(found)
     if len(origins) > 1:
         raise Unusable(f'brought by {" and by ".join(origins)}')
     try:
@@ -113,13 +124,6 @@ def made(config: ResourceConfig, tools: Tools) -> Any:
         raise Unusable(
             f'{config.name}.driver: {config.driver!r} could not be made: '
             f'{type(problem).__name__}: {problem}') from problem
-
-
-def hidden_by(table: type[ResourceConfig], driver: str) -> str:
-    """Return who brings a driver that has the name of one of our own; empty if nobody does."""
-    found = {f'{each.dist.name if each.dist else "?"} ({each.value})'
-             for each in entry_points(group=GROUP) if each.name == driver}
-    return ' and '.join(sorted(found)) if driver in table.DRIVERS else ''
 
 
 def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
