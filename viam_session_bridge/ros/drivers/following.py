@@ -87,7 +87,9 @@ class Following:
 
     def _ahead(self, passed: float, to_have_passed: float) -> list[Waypoint]:
         """Return the points that lie ahead: at these times of the way (s) it is, and was to be."""
-        ahead = [point for point in self._points if point.time > passed] or [self._points[-1]]
+        # Where everything is behind it, the end of the way is due at once.
+        ahead = [point for point in self._points if point.time > passed] or [
+            replace(self._points[-1], time=passed + LEAST_APART)]
         late = [point for point in ahead if point.time <= to_have_passed]
         rest = ahead[len(late):]
         if late and rest:
@@ -119,7 +121,12 @@ class Following:
         return before + (after - before) * (instant - began) / (due - began)
 
     def _way_of(self, seen: JointReading) -> float:
-        """Return where on its way (s) the joints were seen: where it is nearest, at the latest."""
+        """
+        Return where on its way (s) the joints were seen: where it is nearest, at the latest.
+
+        Of a detour within the lag, back to where the joints stand, nobody can tell whether they
+        have made it; it counts as made.
+        """
         latest = self._way_at(seen.at)
         earliest = self._way_at(seen.at - MOST_LAG)
         best, found = (True, math.inf), latest
