@@ -297,6 +297,41 @@ def test_a_timed_move_counts_from_when_it_may_set_out() -> None:
     assert [ended.reason for ended in rig.ended] == [Reason.DONE]
 
 
+@pytest.mark.parametrize('settles', [False, True])
+def test_a_move_that_is_shorter_than_the_wait_is_made_all_the_same(settles: bool) -> None:
+    """It is not done before its driver has heard of it."""
+    rig = Rig(ready_timeout=READY)
+    epoch = rig.command(Motion(AHEAD.setpoint, 0.1, settles=settles))
+    rig.poll()
+    assert rig.poll(0.3) is None
+    assert rig.actuator.state is State.MOVING and not rig.ended
+    assert rig.actuator.wake_at() == pytest.approx(rig.now + 0.2)
+    rig.actuator.prepared(epoch, '', rig.now)
+    output = rig.poll()
+    assert output is not None and output.setpoint == AHEAD.setpoint
+    rig.poll(0.1)
+    assert [ended.reason for ended in rig.ended] == [Reason.DONE]
+
+
+def test_a_goal_that_is_reached_before_its_driver_is_ready_leaves_nothing_released() -> None:
+    """The tip is there already: the call is done, and what is being released is engaged again."""
+    rig = Rig(ready_timeout=READY)
+    goal = Motion(PoseGoal((1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)), 5.0, once=True, settles=True,
+                  momentary=True, answered=True)
+    epoch = rig.command(goal)
+    rig.poll()
+    rig.actuator.motion_answered(epoch, '', '', rig.now)
+    stop = rig.poll(0.05)
+    assert stop is not None and stop.setpoint is None
+    assert [ended.reason for ended in rig.ended] == [Reason.DONE]
+    rig.actuator.prepared(epoch, '', rig.now)
+    rig.rest()
+    # Nothing is left of the wait.
+    rig.command(AHEAD)
+    output = rig.poll(10.0)
+    assert output is not None and output.prepare
+
+
 def test_a_goal_that_waits_for_its_driver_is_still_sent_once() -> None:
     """The preparation is not the one output of a goal."""
     rig = Rig(ready_timeout=READY)

@@ -301,6 +301,25 @@ def test_the_first_motion_waits_until_the_guard_has_heard_of_it() -> None:
     assert [one.setpoint for one in world.outputs()] == [AHEAD]
 
 
+@pytest.mark.parametrize('settles', [False, True])
+def test_a_move_that_is_shorter_than_the_wait_for_the_guard_is_made(settles: bool) -> None:
+    world = World(required=True)
+    world.echo()
+    began = world.now
+    world.supervisor.command(
+        'left', Motion(AHEAD, 0.05, settles=settles), Caller(), world.now)
+    world.poll()
+    world.run(began + 0.15)
+    assert world.state() is MOVING and not world.outputs()
+    world.echo()
+    world.poll()
+    assert [one.setpoint for one in world.outputs()] == [AHEAD]
+    world.run(began + 0.19)
+    assert world.state() is MOVING
+    world.run(began + 0.21)
+    assert world.state() is (IDLE if settles else STOPPING)
+
+
 def test_only_the_first_motion_waits() -> None:
     """What the guard knows to stand may be commanded anew without a delay."""
     world = World(required=True)

@@ -43,10 +43,12 @@ class Rig:
     """A base that moves at the word of one caller; the first session is called s1."""
 
     def __init__(self, unsupervised: UnsupervisedPolicy = CONNECTION,
-                 stop_on_disconnect: bool = True) -> None:
+                 stop_on_disconnect: bool = True,
+                 ready_timeout: float | None = None) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', 'base', VelocityLimits(1.0, 1.0), ActuatorSettings())],
+            [Resource('base', 'base', VelocityLimits(1.0, 1.0),
+                      ActuatorSettings(ready_timeout=ready_timeout))],
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect, unsupervised),
             lambda: f's{next(numbers)}')
         self.supervisor.path('base', '', 0.0)
@@ -209,6 +211,18 @@ def test_lease_an_open_blocking_call_holds_its_move(duration: float) -> None:
     assert rig.run(100.0 + duration) == []
     assert rig.moves
     assert rig.poll(100.0 + duration) == [Reason.DONE]
+
+
+def test_lease_a_move_that_had_to_wait_is_held_to_its_end() -> None:
+    """What getting ready took is not taken from the lease of its call."""
+    rig = Rig(LEASE, ready_timeout=5.0)
+    epoch = rig.supervisor.command(
+        'base', Motion(AHEAD.setpoint, 3.0), Caller(socket=7), 100.0)
+    assert rig.poll(100.0) == [] and rig.run(102.5) == []
+    rig.supervisor.prepared('base', epoch, '', 102.5)
+    rig.poll(102.5)
+    assert rig.run(105.5) == [] and rig.moves
+    assert rig.poll(105.5) == [Reason.DONE]
 
 
 def test_allow_nobody_stops_it() -> None:

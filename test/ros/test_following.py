@@ -156,6 +156,49 @@ def test_where_a_joint_is_on_its_way_there_and_back_its_speed_tells(
     assert (max(point.positions[0] for point in told.points) == pytest.approx(0.3)) is turns
 
 
+def corner(*times: float) -> Trajectory:
+    """Return the way of two joints to (1.5, 0) at 1.5 s, and on with the other one."""
+    return Trajectory(tuple(
+        Waypoint(time, (min(time, 1.5), max(0.0, time - 1.5))) for time in times))
+
+
+def test_a_controller_that_was_slowed_down_is_not_sent_across_the_corner() -> None:
+    """However far behind: it is where it is seen."""
+    following = Following([JOINT] * 2, corner(0.5, 1.0, 1.5, 2.0, 2.5), BEGAN,
+                          seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
+    now = BEGAN + 1.9
+    told = following.go_on(corner(2.5, 3.0), now, seen(now, (0.95, 0.0), (0.5, 0.0)))
+    assert [point.positions for point in told.points][:3] == [
+        (1.0, 0.0), (1.5, 0.0), (1.5, 0.5)]
+
+
+@pytest.mark.parametrize('noise', [-1e-3, 0.0, 1e-3])
+def test_the_noise_of_a_joint_that_stands_says_nothing(noise: float) -> None:
+    """A way with a pause in which nothing opposes anything."""
+    points = [Waypoint(0.2, (0.2, 0.0)), Waypoint(0.3, (0.2, 0.0)), Waypoint(0.6, (0.2, 0.3))]
+    following = Following([JOINT] * 2, Trajectory(tuple(points)), BEGAN,
+                          seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
+    now = BEGAN + 0.31
+    told = following.go_on(
+        Trajectory((*points[2:], Waypoint(1.0, (0.2, 0.6)))), now,
+        seen(now, (0.05, 0.0), (noise, noise)))
+    assert told.points[0].positions == (0.2, 0.0)
+
+
+def test_nothing_that_was_not_told_counts_as_passed() -> None:
+    """The joints stand since; the pump is late, and what came in is dense."""
+    following = Following(
+        [JOINT] * 2, Trajectory((Waypoint(0.5, (0.5, 0.0)),)), BEGAN,
+        seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
+    rest = [Waypoint(2.0, (0.5, 0.0)), *(
+        Waypoint(2.0 + 0.01 * step, (0.5 + 0.01 * min(step, 5), 0.01 * max(0, step - 5)))
+        for step in range(1, 20))]
+    now = BEGAN + 2.06
+    told = following.go_on(
+        Trajectory(tuple(rest)), now, seen(now - 0.02, (0.5, 0.0), (0.0, 0.0)))
+    assert (pytest.approx(0.55), 0.0) in [point.positions for point in told.points]
+
+
 def test_where_nothing_is_seen_it_goes_on_as_it_was_told() -> None:
     """What it has been told to have passed is not told again."""
     points = peak_to_and_fro(0.5, 0.1)

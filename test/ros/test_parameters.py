@@ -425,6 +425,8 @@ def test_odometry_is_not_the_command_topic(errors_of: Callable[..., list[str]]) 
     ({'estop.topic': '/cmd_vel'}, 'estop.topic', ['like base.topic', 'not one that commands it']),
     ({'base.topic': 'viam_session_bridge/pulse'}, 'base.topic', ['bridge and guard']),
     ({'base.topic': 'viam_session_bridge/guard'}, 'base.topic', ['bridge and guard']),
+    ({'base.odometry_topic': 'viam_session_bridge/pulse'}, 'base.odometry_topic',
+     ['bridge and guard']),
     ({'base.odometry_topic': 'odom', 'estop.topic': 'odom'}, 'estop.topic',
      ['like base.odometry_topic with nav_msgs/msg/Odometry', 'a topic of std_msgs/msg/Bool'])])
 def test_a_topic_has_one_meaning(
@@ -737,6 +739,7 @@ def test_motors_may_share_an_array(make_node: MakeNode) -> None:
     (_array(0, 0), ['m1.index: found 0, like m0.index', '/motor/command']),
     (_array(0, 2), ['m1.index: found 2', 'at most 1', '2 resources']),
     (_array(1), ['m0.index: found 1', 'at most 0']),
+    (_array(0, **{'m0.topic': 'viam_session_bridge/guard'}), ['m0.topic', 'bridge and guard']),
     (_array(0, 1, **{'m1.command': 'effort', 'm1.stop': 'zero'}),
      ["m0.command: found 'velocity'", "m1.command is 'effort'", 'a topic of its own']),
     (_array(0, 0, **{'m1.driver': 'float', 'm1.index': None}),

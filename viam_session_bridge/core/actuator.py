@@ -209,7 +209,7 @@ class Actuator:
         if motion is None or not self._progress.awaits(epoch):
             return
         if motion.settles and (problem or motion.momentary):
-            self._settle(Reason.REFUSED if problem else Reason.DONE, problem or detail)
+            self._settle(Reason.REFUSED if problem else Reason.DONE, now, problem or detail)
         elif problem:
             self.stop(Reason.REFUSED, epoch, now, problem)
         else:
@@ -224,9 +224,19 @@ class Actuator:
             self.stop(Reason.NOT_READY, self.epoch, now, problem)
             return
         self.readiness.ready()
-        self._progress.may_set_out(now)
         self._first = True
         self._next_output = now
+        self._let_go(now)
+
+    def covered(self, now: float) -> None:
+        """Note that the guard knows of the motion."""
+        self.readiness.covered()
+        self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        """Let the time of the motion count once nothing holds it back any more."""
+        if not self.readiness.holds_back:
+            self._progress.may_set_out(now)
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
@@ -326,7 +336,9 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = min(self._progress.wake_at(), self.readiness.wake_at)
+        wake = self.readiness.wake_at
+        if not self.readiness.holds_back:
+            wake = min(wake, self._progress.wake_at())
         if not self._waits:
             wake = min(wake, self._next_output)
         if self.state is State.STOPPING:
@@ -354,7 +366,7 @@ class Actuator:
             self.stop(Reason.NO_GUARD, self.epoch, now, 'it did not answer in time')
         elif now >= self.readiness.fails_at:
             self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
-        else:
+        elif not self.readiness.holds_back:
             over = self._progress.verdict(now)
             if over is Reason.DONE:
                 self._finish(now)
@@ -365,7 +377,7 @@ class Actuator:
         epoch = self.epoch
         motion = self.motion
         if motion is not None and motion.settles:
-            self._settle(Reason.DONE)
+            self._settle(Reason.DONE, now)
             return
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
@@ -374,7 +386,13 @@ class Actuator:
         else:
             self._finishing = epoch
 
-    def _settle(self, reason: Reason, detail: str = '') -> None:
+    def _settle(self, reason: Reason, now: float, detail: str = '') -> None:
+        if self.readiness.holds_back:
+            # What is being released must be engaged again.
+            if reason is Reason.DONE:
+                self.ended.append(Ended(self.name, self.epoch, reason, detail))
+            self.stop(reason, self.epoch, now, detail)
+            return
         self.ended.append(Ended(self.name, self.epoch, reason, detail))
         verified = self._progress.is_steered
         self._to(State.IDLE, reason, self.claim, verified=verified)

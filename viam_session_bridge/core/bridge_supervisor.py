@@ -67,9 +67,9 @@ class BridgeSupervisor(Supervisor):
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
             self._stall(now)
         for name in tuple(self._rounds.active):
-            readiness = self._actuators[name].readiness
-            if readiness.uncovered and self._standing.covered(name, now):
-                readiness.covered()
+            actuator = self._actuators[name]
+            if actuator.readiness.uncovered and self._standing.covered(name, now):
+                actuator.covered(now)
                 self._touch(name)
                 self._due = min(self._due, now)
         return self._due < before

@@ -252,6 +252,16 @@ class Supervisor(Fleet):
                 for name in self._rounds.active))
         return self._watched
 
+    def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
+        """Take what a driver says about getting ready; a lease of a finite move counts anew."""
+        actuator = self._actuator(name)
+        held_back = actuator.is_held_back
+        super().prepared(name, epoch, problem, now)
+        motion, claim = actuator.motion, actuator.claim
+        if held_back and not actuator.is_held_back and motion is not None and claim is not None:
+            if motion.duration is not None:
+                actuator.claim = self._presence.prolonged(claim, motion, now)
+
     # ---- changes at run time --------------------------------------------------------------------
 
     def configure(self, policy: Policy, limits: Mapping[str, Limits]) -> None:

@@ -14,9 +14,9 @@ LEAST_POSITIONS = 2
 
 def check_switch(block: Block, errors: list[str], warnings: list[str]) -> None:
     """Check the positions of a switch; others pass."""
-    if block.table is GenericConfig:
+    if issubclass(block.table, GenericConfig):
         _check_generic(block, errors, warnings)
-    if block.table is not SwitchConfig:
+    if not issubclass(block.table, SwitchConfig):
         return
     name = 'positions' if block.values.get('driver') == 'service' else 'labels'
     labels = block.values.get(name)

@@ -39,13 +39,12 @@ def check_topics(resources: list[Block], shared: Block, around: Surroundings, er
     for block, name, topic, _ in _uses(blocks, Form.OUTPUT_TOPIC):
         resolved = _resolve(name, topic, around, errors)
         shares = resolved is not None and block.values.get('driver') == SHARED_DRIVER
-        if resolved is not None and shares and (resolved in arrays or resolved not in outputs):
+        if resolved in own:
+            errors.append(_own(name, topic, resolved))
+        elif resolved is not None and shares and (
+                resolved in arrays or resolved not in outputs):
             arrays.setdefault(resolved, []).append(block)
             outputs.setdefault(resolved, name)
-        elif resolved in own:
-            errors.append(str(Mistake(
-                name, f'{topic!r}, which resolves to {resolved!r}',
-                'a topic that bridge and guard do not talk to each other on')))
         elif resolved in outputs:
             errors.append(str(Mistake(
                 name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
@@ -55,7 +54,7 @@ def check_topics(resources: list[Block], shared: Block, around: Surroundings, er
     for resolved, members in arrays.items():
         _check_indices(resolved, members, errors)
         _check_grippers(members, errors)
-    _check_inputs(_uses([*blocks, shared], Form.FEEDBACK_TOPIC), outputs, around, errors)
+    _check_inputs(_uses([*blocks, shared], Form.FEEDBACK_TOPIC), outputs, own, around, errors)
     for _, name, topic, _ in (
             *_uses(blocks, Form.OUTPUT_TOPIC), *_uses(blocks, Form.FEEDBACK_TOPIC)):
         if topic.startswith('/') and around.namespace != '/':
@@ -64,8 +63,14 @@ def check_topics(resources: list[Block], shared: Block, around: Surroundings, er
                 f'{around.namespace!r} of this node.')
 
 
-def _check_inputs(uses: list[_Use], outputs: dict[str, str], around: Surroundings,
-                  errors: list[str]) -> None:
+def _own(name: str, topic: str, resolved: str | None) -> str:
+    return str(Mistake(
+        name, f'{topic!r}, which resolves to {resolved!r}',
+        'a topic that bridge and guard do not talk to each other on'))
+
+
+def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
+                  around: Surroundings, errors: list[str]) -> None:
     """Refuse to hear oneself, and to hear two types of messages on one topic."""
     heard: dict[str, _Use] = {}
     for use in uses:
@@ -74,7 +79,9 @@ def _check_inputs(uses: list[_Use], outputs: dict[str, str], around: Surrounding
             continue
         other = heard.setdefault(resolved, use)
         where = f'{use.topic!r}, which resolves to {resolved!r} like '
-        if resolved in outputs:
+        if resolved in own:
+            errors.append(_own(use.name, use.topic, resolved))
+        elif resolved in outputs:
             errors.append(str(Mistake(
                 use.name, where + outputs[resolved],
                 'a topic that the robot publishes, not one that commands it')))

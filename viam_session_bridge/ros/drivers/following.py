@@ -29,6 +29,9 @@ CATCH_UP = 1.1
 # Points are so far (s) apart at least.
 LEAST_APART = 1e-4
 
+# Of a joint without a tolerance, this (rad or m) is near.
+_LEAST_TOLERANCE = 1e-4
+
 
 class Following:
     """
@@ -62,11 +65,14 @@ class Following:
         from now, and the last point is the last of the trajectory.
         """
         first = trajectory.points[0]
+        # Of what it was not told it cannot have passed anything.
+        told_until = max(self._marks[-1][1], first.time)
         self._points = [
             *(point for point in self._points if point.time < first.time), *trajectory.points]
-        passed = to_have_passed = self._way_at(now)
+        passed = to_have_passed = min(self._way_at(now), told_until)
         if seen is not None:
-            passed -= self._way_at(seen.at) - self._way_of(seen)
+            latest = min(self._way_at(seen.at), told_until)
+            passed -= latest - self._way_of(seen, latest)
         here, since = self._place(passed), passed
         ahead = self._ahead(passed, to_have_passed)
         self._points = [Waypoint(passed, here), *ahead]
@@ -120,31 +126,45 @@ class Following:
         due, after = self._marks[index]
         return before + (after - before) * (instant - began) / (due - began)
 
-    def _way_of(self, seen: JointReading) -> float:
+    def _way_of(self, seen: JointReading, latest: float) -> float:
         """
         Return where on its way (s) the joints were seen: where it is nearest, at the latest.
 
-        Of a detour within the lag, back to where the joints stand, nobody can tell whether they
-        have made it; it counts as made.
+        It is looked for where they may be, and everywhere where they are not: a controller may
+        have slowed its trajectory down. Of a detour within the lag, back to where the joints
+        stand, nobody can tell whether they have made it; it counts as made.
         """
-        latest = self._way_at(seen.at)
-        earliest = self._way_at(seen.at - MOST_LAG)
-        best, found = (True, math.inf), latest
+        lately = self._nearest_to(seen, self._way_at(seen.at - MOST_LAG), latest)
+        if lately is not None and lately[0] <= 1.0:
+            return lately[1]
+        anywhere = self._nearest_to(seen, self._points[0].time, latest)
+        return latest if anywhere is None else anywhere[1]
+
+    def _nearest_to(self, seen: JointReading, earliest: float,
+                    latest: float) -> tuple[float, float] | None:
+        """Return how near (in tolerances) the way comes to the joints between two times, where."""
+        speeds = [0.0 if math.isnan(speed) or abs(speed) <= joint.standing else speed
+                  for speed, joint in zip(seen.velocities, self._joints, strict=True)]
+        found: list[tuple[float, bool, float]] = []
         for before, after in zip(self._points, self._points[1:], strict=False):
             start, end = max(before.time, earliest), min(after.time, latest)
             if start > end:
                 continue
             a, b = self._place(start), self._place(end)
             share = _nearest(a, b, seen.positions)
-            way = tuple(y - x for x, y in zip(a, b, strict=True))
-            near = tuple(x + part * share for x, part in zip(a, way, strict=True))
-            # Of a way there and back, the one that it goes along.
-            opposes = sum(part * speed for part, speed in zip(way, seen.velocities, strict=True)
-                          if not math.isnan(speed)) < 0.0
-            key = opposes, math.dist(near, seen.positions)
-            if key <= best:
-                best, found = key, start + (end - start) * share
-        return found
+            away = math.hypot(*(
+                (x + (y - x) * share - at) / max(joint.tolerance, _LEAST_TOLERANCE)
+                for x, y, at, joint in zip(a, b, seen.positions, self._joints, strict=True)))
+            opposes = sum(
+                (y - x) * speed for x, y, speed in zip(a, b, speeds, strict=True)) < 0.0
+            found.append((away, opposes, start + (end - start) * share))
+        if not found:
+            return None
+        # Of a way there and back, which is as near twice, the one that the joints go along.
+        nearest = min(away for away, _, _ in found)
+        near = [one for one in found if one[0] <= nearest + 1.0]
+        best = min(near, key=lambda one: (one[1], one[0], -one[2]))
+        return best[0], best[2]
 
     def _place(self, time: float) -> tuple[float, ...]:
         """Return where the joints are to be at a time of the way (s), in straight lines."""
