@@ -306,7 +306,7 @@ def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig:
     servers.order('serve', kind='trigger', name=service)
     servers.order('say', name=service, mode='no')
     one = rig(commands=(dock(service),))
-    wait_until(lambda: 'not served' not in one.run('dock')[0], 'its service')
+    wait_until(lambda: 'says no' in one.run('dock')[0], 'its service')
     one.command(Motion(Call('dock'), once=True, answered=True))
     [ended] = wait_until(lambda: one.ended, 'the answer')
     assert ended.reason is Reason.REFUSED
@@ -321,7 +321,7 @@ def test_a_command_that_hung_and_wakes_after_the_stop_is_stopped_again(
     with serving('hung') as hung:
         hung.order('serve', kind='trigger', name=service)
         one = rig(commands=(dock(service, call_timeout=0.5),))
-        wait_until(lambda: 'not served' not in one.run('dock')[0], 'its service')
+        wait_until(lambda: one.run('dock')[0] == '', 'its service')
         hung.freeze()
         one.command(Motion(Call('dock'), once=True, answered=True))
         [ended] = wait_until(lambda: one.ended, 'the end')

@@ -223,12 +223,12 @@ def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
         node, 'arm', topic, joints, stop='hold', with_velocities=True, **common), 'state')
     rig.wait_ready()
     since = time.monotonic()
-    rig.repeat(lambda: rig.driver.send(way(1.0, 0.0, time=0.5), 1),
+    rig.repeat(lambda: rig.driver.send(way(1.0, 0.0, time=2.0), 1),
                lambda told: told.end == [1.0, 0.0])
     told = rig.joints.since(since)
     first = [one.end[0] for one in told]
     assert first == sorted(first) and len(first) > 4 and first[0] < 0.8
-    assert all(one.what['velocities'] in ([1.0, 1.0], [0.0, 0.0]) for one in told)
+    assert all(one.what['velocities'] in ([0.25, 0.25], [0.0, 0.0]) for one in told)
     # A joint that is not seen to stand yet is held where it is measured.
     wait_until(lambda: rig.is_at(1.0, 0.0), 'arrival')
     stop = rig.repeat(lambda: rig.driver.stop(2), lambda told: told.kind == 'state')
@@ -264,9 +264,9 @@ def test_a_servo_is_led_and_stops_as_configured(
               'int16', scale=600.0, offset=1500.0)
     rig.wait_ready()
     begun = time.monotonic()
-    rig.repeat(lambda: rig.driver.send(way(1.0, time=2.0), 1), lambda told: told.end[0] > 1700)
+    rig.repeat(lambda: rig.driver.send(way(1.0, time=4.0), 1), lambda told: told.end[0] > 1700)
     told = [one.end[0] for one in rig.joints.since(begun)]
-    assert told == sorted(told) and told[0] < 1600
+    assert told == sorted(told) and told[0] < 1700
     since = time.monotonic()
     rig.repeat(lambda: rig.driver.stop(2), lambda one: True)
     stops = [one.end[0] for one in rig.joints.since(since)]
