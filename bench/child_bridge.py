@@ -25,7 +25,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.gate import Polled
+from viam_session_bridge.core.waiters import Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits

@@ -7,9 +7,8 @@ RPC handlers, ROS callbacks and the pump all come through here. Nothing slow hap
 lock: the supervisor decides, the caller acts afterwards. What changes a wish wakes the pump.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-import functools
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 import math
 import threading
 import time
@@ -17,7 +16,7 @@ import time
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import StopOutstanding
-from viam_session_bridge.core.events import Ended, Errand, Outputs
+from viam_session_bridge.core.events import Ended, Errand, Output
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
@@ -25,6 +24,7 @@ from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
+from viam_session_bridge.core.waiters import Polled, Waiters
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
@@ -33,26 +33,6 @@ _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
 def steady_now() -> float:
     """Return seconds on the steady clock of all deadlines; it counts suspended time too."""
     return time.clock_gettime(_CLOCK_ID)
-
-
-@dataclass(frozen=True)
-class Polled:
-    """What the pump does next: drive the outputs, then release the calls that waited."""
-
-    outputs: Outputs
-    waiters: tuple[Callable[[], None], ...] = ()
-    errands: tuple[Errand, ...] = ()
-
-    def release(self) -> None:
-        """Tell those who waited what came of it; one that raises keeps nobody waiting."""
-        problems: list[Exception] = []
-        for waiter in self.waiters:
-            try:
-                waiter()
-            except Exception as problem:
-                problems.append(problem)
-        if problems:
-            raise problems[-1]
 
 
 class Gate:
@@ -65,9 +45,7 @@ class Gate:
         # pump; never held while publishing, logging or calling back.
         self._lock = threading.Condition(threading.Lock())
         self._woken = False
-        self._waiters: dict[int, Callable[[Ended], None]] = {}
-        self._held_back: dict[int, Callable[[Ended | None], None]] = {}
-        self._errands: list[Errand] = []
+        self._waiters = Waiters()
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -108,7 +86,7 @@ class Gate:
         with self._lock:
             epoch = self._command_locked(name, motion, caller, turn)
             if on_end is not None:
-                self._waiters[epoch] = on_end
+                self._waiters.for_end(epoch, on_end)
             return epoch
 
     def begin(self, name: str, motion: Motion, caller: Caller,
@@ -124,7 +102,7 @@ class Gate:
             epoch = self._command_locked(name, motion, caller, turn)
             waits = self._supervisor.is_held_back(name)
             if waits:
-                self._held_back[epoch] = on_begun
+                self._waiters.for_begin(epoch, on_begun)
             return epoch, waits
 
     def _command_locked(self, name: str, motion: Motion, caller: Caller,
@@ -163,7 +141,7 @@ class Gate:
         """
         with self._lock:
             self._supervisor.resource(name)
-            self._errands.append(Errand(name, call, on_answer))
+            self._waiters.errand(Errand(name, call, on_answer))
             self._wake_locked()
 
     def stop(self, name: str) -> None:
@@ -359,24 +337,7 @@ class Gate:
         """Advance to now and return what is to be done."""
         with self._lock:
             self._woken = False
-            outputs = self._supervisor.poll(self.now())
-            waiters = self._released_locked(outputs)
-            errands, self._errands = tuple(self._errands), []
-            return Polled(outputs, waiters, errands)
-
-    def _released_locked(self, outputs: Outputs) -> tuple[Callable[[], None], ...]:
-        """Return those who wait for what these outputs say."""
-        waiters: list[Callable[[], None]] = []
-        for ended in outputs.ended:
-            for waiting in (self._waiters, self._held_back):
-                if ended.epoch in waiting:
-                    waiters.append(functools.partial(waiting.pop(ended.epoch), ended))
-        if self._held_back:
-            waiters += [
-                functools.partial(self._held_back.pop(output.epoch), None)
-                for output in outputs.outputs
-                if output.epoch in self._held_back and not output.prepare]
-        return tuple(waiters)
+            return self._waiters.take(self._supervisor.poll(self.now()))
 
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""
@@ -387,10 +348,10 @@ class Gate:
                     return
                 self._lock.wait(None if math.isinf(left) else left)
 
-    def held_up(self, late: float) -> None:
-        """Stop every motion: the pump has not told what was decided so long (s) ago."""
+    def held_up(self, late: float, untold: Collection[Output]) -> None:
+        """Stop every motion: the pump has not told these, which were decided so long (s) ago."""
         with self._lock:
-            self._supervisor.held_up(late, self.now())
+            self._supervisor.held_up(late, self.now(), untold)
             self._wake_locked()
 
     def wake(self) -> None:

@@ -29,7 +29,8 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, Polled
+from viam_session_bridge.core.waiters import Polled
+from viam_session_bridge.gate import Gate
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump
 
@@ -407,31 +408,76 @@ def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: 
                > len(pulses), 'the pulse again')
 
 
-def test_motion_that_was_decided_before_a_freeze_is_never_told() -> None:
+@pytest.mark.parametrize('motion', [
+    FORWARD, replace(FORWARD, once=True, momentary=True, settles=True)], ids=['held', 'momentary'])
+def test_motion_that_was_decided_before_a_freeze_is_never_told(motion: Motion) -> None:
     """
     The pass stands still between its pulse and its motion, as SIGSTOP may have it.
 
     Whoever decides learns of it from the pump: between two passes it may be none, and what is told
     only once would be lost without a word.
     """
-    patience = 0.4
-    rules = replace(policy(), stall_limit=math.inf)
-    rig = Rig(make_gate(resources(), rules, identity=Identity('own', patience=patience)),
-              stale_after=patience / 2.0)
+    rig = freezing()
     ended: list[Ended] = []
-
-    def freeze(outputs: Outputs) -> None:
-        if outputs.pulse is not None and outputs.pulse.standing:
-            rig.pulse = lambda outputs: None
-            time.sleep(0.6 * patience)
-
-    rig.pulse = freeze
-    rig.command('a', on_end=ended.append)
+    rig.command('a', motion, on_end=ended.append)
     rig.start()
     wait_until(lambda: ended, 'the end of the motion')
     rig.pump.stop(5.0)
     assert ended[0].reason is Reason.STALLED
     assert set(rig.of('a')) == {None}
+
+
+def test_a_push_that_a_freeze_and_a_newer_one_ended_was_not_made() -> None:
+    """The newer one comes in the pass that found the freeze, before anybody knows of it."""
+    rig, push = freezing(), replace(FORWARD, once=True, momentary=True, settles=True)
+    ended: list[Ended] = []
+    tell = rig.pulse
+
+    def overtake(outputs: Outputs) -> None:
+        tell(outputs)
+        rig.pulse = lambda outputs: None
+        rig.command('a', push)
+
+    rig.pulse = overtake
+    rig.command('a', push, on_end=ended.append)
+    rig.pump._pass()
+    rig.pump._pass()
+    assert [one.reason for one in ended] == [Reason.STALLED]
+    assert set(rig.of('a')) == {None}
+
+
+def test_who_waits_for_a_motion_to_begin_is_not_told_that_it_did_when_a_freeze_kept_it() -> None:
+    """It was held back until its driver was ready, and then the freeze came."""
+    rig = freezing(ready_timeout=5.0)
+    rig.drivers['a'].prepare = lambda setpoint, epoch: rig.gate.prepared('a', epoch, '')
+    begun: list[Ended | None] = []
+    _, waits = rig.gate.begin('a', FORWARD, rig.caller, begun.append)
+    assert waits
+    rig.start()
+    wait_until(lambda: begun, 'the answer')
+    assert begun[0] is not None and begun[0].reason is Reason.STALLED
+    wait_until(lambda: rig.gate.states()['a'].value == 'idle', 'the end of the stop')
+    assert set(rig.of('a')) == {None} and len(begun) == 1
+    rig.pump.stop(5.0)
+
+
+def freezing(ready_timeout: float | None = None) -> Rig:
+    """Return a rig that stands still once, in the pass that would tell a motion."""
+    patience = 0.4
+    rig = Rig(
+        make_gate([
+            replace(one, actuator=replace(one.actuator, ready_timeout=ready_timeout))
+            for one in resources()],
+            replace(policy(), stall_limit=math.inf), identity=Identity('own', patience=patience)),
+        stale_after=patience / 2.0)
+
+    def freeze(outputs: Outputs) -> None:
+        if any(one.setpoint and not one.prepare for one in outputs.outputs):
+            rig.pulse = lambda outputs: None
+            time.sleep(0.6 * patience)
+
+    rig.pulse = freeze
+    return rig
 
 
 def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig) -> None:

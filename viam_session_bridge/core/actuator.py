@@ -8,7 +8,7 @@ is not done until it is seen: with feedback it is repeated until the robot rests
 for the hold, and an acknowledged output must have answered.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import functools
 import math
 
@@ -237,6 +237,15 @@ class Actuator:
         """Let the time of the motion count once nothing holds it back any more."""
         if not self.readiness.holds_back:
             self._progress.may_set_out(now)
+
+    def untold(self, epoch: int) -> None:
+        """Note that the driver was not told of this motion after all; what ends it comes next."""
+        if epoch == self.epoch:
+            self._progress.untold()
+        # It may have been ended since, as done by telling.
+        self.ended = [
+            replace(end, reason=Reason.STALLED)
+            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self.ended]
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""

@@ -90,6 +90,10 @@ class Progress:
         if self.motion is not None and self.motion.momentary and self._unanswered is None:
             self._ends_at = now
 
+    def untold(self) -> None:
+        """Take back that the driver has been told."""
+        self._is_told = False
+
     @property
     def is_done_by_telling(self) -> bool:
         """Tell whether it was done as soon as the driver was told, and that has been."""

@@ -27,6 +27,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import (
     Emergency,
     Ended,
+    Output,
     Outputs,
     Overslept,
     SessionEnded,
@@ -324,8 +325,14 @@ class Supervisor(Fleet):
         if late > (self._policy.stall_limit if moving else IDLE_STALL):
             self.held_up(late, now)
 
-    def held_up(self, late: float, now: float) -> None:
-        """Note that the pump came so late (s), in a pass or between two: a stall."""
+    def held_up(self, late: float, now: float, untold: Iterable[Output] = ()) -> None:
+        """
+        Note that the pump came so late (s), in a pass or between two: a stall.
+
+        untold: the motions of that pass that were too old to be handed to their drivers.
+        """
+        for output in untold:
+            self._actuators[output.resource].untold(output.epoch)
         self.backlog.thawed(late, now)
         self._due = self._polled_at = now
         self._events.append(Overslept(late))

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ROS room needs of the gate, and what the pump needs of a driver. Shapes only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from viam_session_bridge.core.course import Sample
-from viam_session_bridge.core.events import Errand, Outputs
+from viam_session_bridge.core.events import Errand, Output, Outputs
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import State
 
@@ -24,8 +24,8 @@ class Round(Protocol):
         """Return the commands that run beside motion."""
         ...
 
-    def release(self) -> None:
-        """Answer the calls whose motion ended."""
+    def release(self, untold: Collection[Output] = ()) -> None:
+        """Answer the calls whose motion began or ended; untold: what drivers were not told."""
         ...
 
 
@@ -44,8 +44,8 @@ class Supervision(Protocol):
         """Sleep until an instant (s) or a change."""
         ...
 
-    def held_up(self, late: float) -> None:
-        """Stop every motion: what was decided so long (s) ago has not been told."""
+    def held_up(self, late: float, untold: Collection[Output]) -> None:
+        """Stop every motion: these were decided so long (s) ago, and have not been told."""
         ...
 
     def wake(self) -> None:

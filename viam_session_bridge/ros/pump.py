@@ -125,13 +125,14 @@ class Pump:
         fault = _attempt(functools.partial(self._tell, outputs))
         if fault:
             faults[PROCESSES] = fault
-        for output in outputs.outputs:
-            if output.setpoint is None:
-                continue
+        motions = [output for output in outputs.outputs if output.setpoint is not None]
+        untold: Sequence[Output] = ()
+        for index, output in enumerate(motions):
             # After a freeze in the middle of a pass, its motion is old.
             late = self._supervision.now() - began
             if late > self._stale_after:
-                self._supervision.held_up(late)
+                untold = motions[index:]
+                self._supervision.held_up(late, untold)
                 break
             self._drive(output, faults)
         self._flush_all(faults)
@@ -139,7 +140,7 @@ class Pump:
             self._oblige(errand, faults)
         if polled.errands:
             self._flush_all(faults)
-        polled.release()
+        polled.release(untold)
         if outputs.outputs or outputs.events or faults:
             self._report(outputs, faults)
         return outputs.wake
