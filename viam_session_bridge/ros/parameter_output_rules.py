@@ -11,7 +11,7 @@ from viam_session_bridge.ros.parameter_joint_rules import RANGES
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_rules import moving_commands, Surroundings
 from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_values import first_line, Mistake
+from viam_session_bridge.ros.parameter_values import Mistake
 
 # What cancels the goals of an action, whatever its type.
 CANCEL_SERVICE = '/_action/cancel_goal'
@@ -80,7 +80,7 @@ def check_services(resources: list[Block], around: Surroundings, errors: list[st
                     warnings.append(
                         f'{name} is {text!r}: an absolute name ignores the namespace '
                         f'{around.namespace!r} of this node.')
-                resolved = _resolve(name, service, around, errors)
+                resolved = around.service(name, service, errors)
                 if resolved is not None:
                     use = _Use(resource, block, name, id(block) in stopping)
                     _check_use(use, uses.setdefault(resolved, []), text, resolved, errors)
@@ -111,12 +111,3 @@ def _services(block: Block) -> list[tuple[str, str, str]]:
          block.values[entry.name] + (CANCEL_SERVICE if entry.spec.form is Form.ACTION else ''))
         for entry in block.entries
         if entry.spec.form in (Form.SERVICE, Form.ACTION) and block.values.get(entry.name)]
-
-
-def _resolve(name: str, service: str, around: Surroundings, errors: list[str]) -> str | None:
-    try:
-        return around.resolve_service(service)
-    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
-        problem = first_line(error).split(', at /')[0]
-        errors.append(str(Mistake(name, f'{service!r} ({problem})', 'a ROS service name')))
-        return None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_values import is_loopback, Mistake
+from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
 
 # A receiver that hears fewer commands than this per timeout stops and starts with every delay.
 COMMANDS_PER_TIMEOUT = 3
@@ -28,6 +28,14 @@ class Surroundings:
     namespace: str
     resolve: Callable[[str], str]
     resolve_service: Callable[[str], str]
+
+    def topic(self, parameter: str, topic: str, errors: list[str]) -> str | None:
+        """Return the full name of a topic; None, and a mistake of its parameter, without one."""
+        return _resolved(self.resolve, 'topic', parameter, topic, errors)
+
+    def service(self, parameter: str, service: str, errors: list[str]) -> str | None:
+        """Return the full name of a service; None, and a mistake of its parameter, without one."""
+        return _resolved(self.resolve_service, 'service', parameter, service, errors)
 
 
 def check_grpc(block: Block, errors: list[str], warnings: list[str]) -> None:
@@ -138,3 +146,13 @@ def _check_receiver(block: Block, guarded: bool, errors: list[str],
             f'0, or at least {COMMANDS_PER_TIMEOUT} / {block.full("command_rate")} = '
             f'{COMMANDS_PER_TIMEOUT / rate:g} s, or a higher {block.full("command_rate")}: the '
             f'receiver would stop between two commands')))
+
+
+def _resolved(resolve: Callable[[str], str], kind: str, parameter: str, name: str,
+              errors: list[str]) -> str | None:
+    try:
+        return resolve(name)
+    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
+        problem = first_line(error).split(', at /')[0]
+        errors.append(str(Mistake(parameter, f'{name!r} ({problem})', f'a ROS {kind} name')))
+        return None

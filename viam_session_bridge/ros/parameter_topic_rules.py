@@ -9,7 +9,7 @@ from typing import NamedTuple
 from viam_session_bridge.ros.parameter_blocks import Block
 from viam_session_bridge.ros.parameter_rules import Surroundings
 from viam_session_bridge.ros.parameter_spec import Form, Spec
-from viam_session_bridge.ros.parameter_values import first_line, Mistake
+from viam_session_bridge.ros.parameter_values import Mistake
 from viam_session_bridge.ros.pulse import ECHO_TOPIC, PULSE_TOPIC
 
 # The driver whose resources may publish on one topic, because they do it together.
@@ -37,7 +37,7 @@ def check_topics(resources: list[Block], shared: Block, around: Surroundings, er
     blocks = [member for block in resources for member in block.commanding()]
     own = {around.resolve(topic) for topic in (PULSE_TOPIC, ECHO_TOPIC)}
     for block, name, topic, _ in _uses(blocks, Form.OUTPUT_TOPIC):
-        resolved = _resolve(name, topic, around, errors)
+        resolved = around.topic(name, topic, errors)
         shares = resolved is not None and block.values.get('driver') == SHARED_DRIVER
         if resolved in own:
             errors.append(_own(name, topic, resolved))
@@ -74,7 +74,7 @@ def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
     """Refuse to hear oneself, and to hear two types of messages on one topic."""
     heard: dict[str, _Use] = {}
     for use in uses:
-        resolved = _resolve(use.name, use.topic, around, errors)
+        resolved = around.topic(use.name, use.topic, errors)
         if resolved is None:
             continue
         other = heard.setdefault(resolved, use)
@@ -153,12 +153,3 @@ def _uses(blocks: list[Block], form: Form) -> list[_Use]:
         _Use(block, block.full(entry.name), block.values[entry.name], entry.spec)
         for block in blocks for entry in block.entries
         if entry.spec.form is form and block.values.get(entry.name)]
-
-
-def _resolve(name: str, topic: str, around: Surroundings, errors: list[str]) -> str | None:
-    try:
-        return around.resolve(topic)
-    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
-        problem = first_line(error).split(', at /')[0]
-        errors.append(str(Mistake(name, f'{topic!r} ({problem})', 'a ROS topic name')))
-        return None
