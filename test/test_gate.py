@@ -21,7 +21,7 @@ import weakref
 import pytest
 
 from viam_session_bridge.bridge_gate import make_gate
-from viam_session_bridge.core.actuator import LEAST_SPACING
+from viam_session_bridge.core.cadence import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource

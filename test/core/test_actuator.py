@@ -18,8 +18,8 @@ from viam_session_bridge.core.actuator import (
     Actuator,
     ActuatorSettings,
     LATE_DRIVER_MEMORY,
-    LEAST_SPACING,
 )
+from viam_session_bridge.core.cadence import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller, OpenClaim
 from viam_session_bridge.core.course import Along, BaseSample, Course
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding

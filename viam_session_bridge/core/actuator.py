@@ -8,12 +8,14 @@ is not done until it is seen: with feedback it is repeated until the robot rests
 for the hold, and an acknowledged output must have answered.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 import functools
 import math
 
+from viam_session_bridge.core.cadence import Cadence
 from viam_session_bridge.core.claims import Claim
 from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.endings import Endings
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
@@ -28,10 +30,6 @@ from viam_session_bridge.core.stopping import Stopping
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
 LATE_DRIVER_MEMORY = 30.0
-
-# A client that floods commands must not flood the driver: outputs of new commands keep this
-# distance (s). The first output after a change of state never waits.
-LEAST_SPACING = 0.01
 
 # Stops by a process that may have found the driver a moment ago, and that the driver may not hear
 # yet. With feedback they last until rest is seen.
@@ -81,17 +79,13 @@ class Actuator:
         self._progress = Progress(self.rest)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
-        self.ended: list[Ended] = []
-        self.changed: list[Changed] = []
-        self._period = 1.0 / settings.command_rate
-        self._next_output = math.inf
-        self._last_output = -math.inf
+        self.endings = Endings(name)
+        self._changed: list[Changed] = []
+        self._cadence = Cadence(1.0 / settings.command_rate)
         self._polled_at = -math.inf
         self._appeared_at = -math.inf
-        self._first = False
         self._stop_failure = ''
         self._rest_confirmed = True
-        self._finishing: int | None = None
         self._parting = Parting()
         self._sample: Sample | None = None
 
@@ -147,11 +141,10 @@ class Actuator:
         self._parting.begun(motion.setpoint)
         self.epoch = epoch
         self.claim = claim
-        self._first = True
         self._rest_confirmed = False
         self._progress.begin(motion, epoch, now)
         self.readiness.begin()
-        self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+        self._cadence.begin(now, fresh)
 
     def go_on(self, motion: Motion, claim: Claim, now: float) -> None:
         """Go on with what is left of the motion, as it is known now; it is MOVING."""
@@ -161,8 +154,8 @@ class Actuator:
         # What was told once is told again only where it is news: a controller that begins a
         # trajectory anew begins where the joints are, a little behind where it had them.
         news = told is None or told.setpoint is not motion.setpoint
-        if news and not self._first and motion.is_told_once(self.settings.leads):
-            self._next_output = max(now, self._last_output + LEAST_SPACING)
+        if news and not self._cadence.first and motion.is_told_once(self.settings.leads):
+            self._cadence.again(now)
 
     def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
@@ -176,13 +169,12 @@ class Actuator:
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        self._first = True
         self._stopping.begin(now, fresh)
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
         elif reason in _BY_NEWCOMERS and self.rest is None:
             self._stopping.for_late_driver(self._appeared_at)
-        self._next_output = now if fresh else max(now, self._last_output + LEAST_SPACING)
+        self._cadence.begin(now, fresh)
 
     def _part(self, wish: Setpoint, epoch: int, now: float) -> None:
         """Stop first what this wish would not end. Raises StopOutstanding meanwhile."""
@@ -213,7 +205,7 @@ class Actuator:
         elif problem:
             self.stop(Reason.REFUSED, epoch, now, problem)
         else:
-            self.ended.append(Ended(self.name, epoch, Reason.DONE, detail))
+            self.endings.add(epoch, Reason.DONE, detail)
             self._progress.answered(now)
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
@@ -224,8 +216,7 @@ class Actuator:
             self.stop(Reason.NOT_READY, self.epoch, now, problem)
             return
         self.readiness.ready()
-        self._first = True
-        self._next_output = now
+        self._cadence.begin(now, fresh=True)
         self._let_go(now)
 
     def covered(self, now: float) -> None:
@@ -243,16 +234,14 @@ class Actuator:
         if epoch == self.epoch:
             self._progress.untold()
         # It may have been ended since, as done by telling.
-        self.ended = [
-            replace(end, reason=Reason.STALLED)
-            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self.ended]
+        self.endings.untold(epoch)
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._appeared_at = now
         if self.state is State.MOVING or self._rest_confirmed:
             return
-        forgotten = self.rest is None and now - self._last_output >= LATE_DRIVER_MEMORY
+        forgotten = self.rest is None and now - self._cadence.last >= LATE_DRIVER_MEMORY
         if self.state is State.IDLE and forgotten:
             return
         self.stop(Reason.LATE_DRIVER, epoch, now)
@@ -277,18 +266,18 @@ class Actuator:
             return False
         self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
         self._stopping.end()
-        self._next_output = math.inf
+        self._cadence.end()
         return True
 
     def leave(self, detail: str) -> None:
         """Say nothing more: somebody else sees to the stop, and to drivers that appear."""
         if self.state is State.MOVING:
             return
-        self._end_finishing(self.reason)
+        self.endings.finish(self.reason)
         self._to(State.IDLE, self.reason, detail=detail)
         self._stopping.end()
         self._rest_confirmed = True
-        self._next_output = math.inf
+        self._cadence.end()
 
     def contested(self, text: str, now: float) -> None:
         """Note that others command the robot while it is being stopped; text says who."""
@@ -317,27 +306,21 @@ class Actuator:
             self._judge_motion(now)
         if self.state in (State.STOPPING, State.UNCONFIRMED):
             self._judge_stop(now)
-        if now < self._next_output or self._waits:
+        if now < self._cadence.due or self._waits:
             return None
-        due = self._next_output
-        output = Output(
-            self.name, self.epoch, self.wish, due, self._first, self.readiness.awaited)
+        output = Output(self.name, self.epoch, self.wish, self._cadence.due,
+                        self._cadence.first, self.readiness.awaited)
         if output.prepare:
             self.readiness.asked(self.epoch, now)
             return output
         motion = self.motion
-        if self._first and motion is None:
+        if output.first and motion is None:
             self._stopping.sent(now)
-        elif self._first:
+        elif output.first:
             self._progress.told_first(now)
-        self._first = False
-        self._last_output = now
-        # An even grid, but never a burst to catch up.
-        self._next_output = due + self._period
-        if self._next_output <= now:
-            self._next_output = now + self._period
-        if motion is not None and motion.is_told_once(self.settings.leads):
-            self._next_output = math.inf
+        once = motion is not None and motion.is_told_once(self.settings.leads)
+        self._cadence.told(now, once)
+        if once:
             self._progress.told(now)
         return output
 
@@ -349,7 +332,7 @@ class Actuator:
         if not self.readiness.holds_back:
             wake = min(wake, self._progress.wake_at())
         if not self._waits:
-            wake = min(wake, self._next_output)
+            wake = min(wake, self._cadence.due)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
         return wake
@@ -366,9 +349,8 @@ class Actuator:
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Hand over what ended and changed since the last call."""
-        notes = self.ended, self.changed
-        self.ended, self.changed = [], []
-        return notes
+        changed, self._changed = self._changed, []
+        return self.endings.take(), changed
 
     def _judge_motion(self, now: float) -> None:
         if now >= self.readiness.covered_by:
@@ -391,30 +373,30 @@ class Actuator:
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
         if self.rest is None:
-            self.ended.append(Ended(self.name, epoch, Reason.DONE))
+            self.endings.add(epoch, Reason.DONE)
         else:
-            self._finishing = epoch
+            self.endings.await_rest(epoch)
 
     def _settle(self, reason: Reason, now: float, detail: str = '') -> None:
         if self.readiness.holds_back:
             # What is being released must be engaged again.
             if reason is Reason.DONE:
-                self.ended.append(Ended(self.name, self.epoch, reason, detail))
+                self.endings.add(self.epoch, reason, detail)
             self.stop(reason, self.epoch, now, detail)
             return
-        self.ended.append(Ended(self.name, self.epoch, reason, detail))
+        self.endings.add(self.epoch, reason, detail)
         verified = self._progress.is_steered
         self._to(State.IDLE, reason, self.claim, verified=verified)
         self._rest_confirmed = verified
         self._progress.end()
         self.claim = None
-        self._next_output = math.inf
+        self._cadence.end()
 
     def _judge_stop(self, now: float) -> None:
         blind = self.rest is None
         seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
-            self._end_finishing(Reason.DONE)
+            self.endings.finish(Reason.DONE)
         yielded = ''
         if self.state is State.UNCONFIRMED:
             done = self._stopping.redeemed(now, seen, blind)
@@ -426,11 +408,11 @@ class Actuator:
             elif not done:
                 yielded = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.
-        if (done or yielded) and not self._first:
+        if (done or yielded) and not self._cadence.first:
             self._rest_confirmed = seen
             self._stopping.end()
-            self._next_output = math.inf
-            self._end_finishing(Reason.NOT_AT_REST)
+            self._cadence.end()
+            self.endings.finish(Reason.NOT_AT_REST)
             self._to(State.IDLE, self.reason,
                      verified=not yielded and (seen or self.settings.acknowledged),
                      detail=f'not verified: {yielded}' if yielded else '')
@@ -439,26 +421,21 @@ class Actuator:
         self._stop_failure = problem
         self._stopping.end()
         self._to(State.UNCONFIRMED, Reason.NOT_AT_REST, detail=problem)
-        self._end_finishing(Reason.NOT_AT_REST)
+        self.endings.finish(Reason.NOT_AT_REST)
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
             # What ends it comes between the poll that told it and the one that notes the end.
             done = self._progress.is_done_by_telling
-            self.ended.append(Ended(
-                self.name, self.epoch, Reason.DONE if done else reason, '' if done else detail))
+            self.endings.add(
+                self.epoch, Reason.DONE if done else reason, '' if done else detail)
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
-            self._end_finishing(reason)
-
-    def _end_finishing(self, reason: Reason) -> None:
-        if self._finishing is not None:
-            self.ended.append(Ended(self.name, self._finishing, reason))
-            self._finishing = None
+            self.endings.finish(reason)
 
     def _to(self, state: State, reason: Reason, claim: Claim | None = None,
             verified: bool = False, detail: str = '') -> None:
         if state is not self.state:
-            self.changed.append(
+            self._changed.append(
                 Changed(self.name, self.state, state, reason, claim, verified, detail))
         self.state = state

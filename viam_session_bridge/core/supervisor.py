@@ -26,7 +26,6 @@ from viam_session_bridge.core.errors import (
 )
 from viam_session_bridge.core.events import (
     Emergency,
-    Ended,
     Output,
     Outputs,
     Overslept,
@@ -113,7 +112,7 @@ class Supervisor(Fleet):
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
             epoch = self.stop(name, now)
-            actuator.ended.append(Ended(name, epoch, Reason.STOPPED))
+            actuator.endings.add(epoch, Reason.STOPPED)
             return epoch
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
