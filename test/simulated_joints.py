@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simulated joints in a process of their own, and what they were told (see programs/joints.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 import threading
 from typing import Any, NamedTuple
 
@@ -30,6 +31,17 @@ class Told(NamedTuple):
             return end
         numbers: list[float] = self.what.get('data') or self.what.get('positions') or []
         return numbers
+
+
+def furthest_leap(told: Sequence[Told], speed: float) -> float:
+    """
+    Return by how much a position lay further on than a way at this speed would have come.
+
+    In the units of what was told, of the first joint; from one message to the next, by when they
+    were sent: a machine that stands still for a moment makes a longer step, and no leap.
+    """
+    return max(after.end[0] - before.end[0] - speed * (after.what['sent'] - before.what['sent'])
+               for before, after in pairwise(told))
 
 
 class SimulatedJoints(Program):

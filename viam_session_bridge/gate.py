@@ -122,10 +122,10 @@ class Gate:
             self._wake_locked()
             return goes_on
 
-    def set_out(self, name: str, epoch: int) -> float | None:
-        """Return when the driver was first told of this epoch's motion (s); None before."""
+    def passed(self, name: str, epoch: int) -> float | None:
+        """Return how much of its way (s) a motion has made; see Supervisor.passed."""
         with self._lock:
-            return self._supervisor.set_out(name, epoch)
+            return self._supervisor.passed(name, epoch, self.now())
 
     def turn(self, name: str) -> int:
         """Return the place in line of a command that begins to form. Raises UnknownResource."""
@@ -272,6 +272,12 @@ class Gate:
         """Take what a driver says about getting ready; an empty problem lets motion go out."""
         with self._lock:
             self._supervisor.prepared(name, epoch, problem, self.now())
+            self._wake_locked()
+
+    def runs_late(self, name: str, epoch: int, late: float) -> None:
+        """Note that a driver will be so much (s) later at the end of a motion than it was told."""
+        with self._lock:
+            self._supervisor.runs_late(name, epoch, late)
             self._wake_locked()
 
     def watch_backlog(self) -> None:

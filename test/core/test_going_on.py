@@ -103,6 +103,35 @@ def test_the_driver_is_told_once_of_each_piece_of_news() -> None:
     assert len(world.told) == 2, 'that its end is known is no news to the driver'
 
 
+def test_a_driver_that_runs_late_is_waited_for() -> None:
+    """By as much as it says, and no more; what it says of another motion is nothing."""
+    world = World()
+    epoch = world.begin(way(1.0))
+    world.run(0.5, position=0.5)
+    assert world.supervisor.passed('arm', epoch, world.now) == pytest.approx(0.5)
+    assert world.supervisor.go_on('arm', epoch, way(1.0, 2.0, growing=False, left=1.5), world.now)
+    for late in (0.8, 0.3):
+        world.supervisor.runs_late('arm', epoch, late)
+        world.supervisor.runs_late('arm', epoch + 1, 100.0)
+        assert world.supervisor.passed('arm', epoch, world.now) == pytest.approx(0.5 - late)
+    assert world.supervisor.passed('arm', epoch + 1, world.now) is None
+    world.run(1.7, position=1.0)
+    assert not world.ended, 'it cannot be there yet'
+    world.run(0.2, position=1.0)
+    assert world.ended == [Ended('arm', epoch, Reason.DONE)]
+
+
+def test_the_time_limit_waits_for_a_late_driver_too() -> None:
+    world = World()
+    epoch = world.begin(way(1.0, growing=False))
+    world.supervisor.runs_late('arm', epoch, 2.0)
+    world.run(7.9, position=0.5)
+    assert not world.ended
+    world.run(0.2, position=0.5)
+    assert [each.reason for each in world.ended] == [Reason.TIME_LIMIT]
+    assert world.supervisor.passed('arm', epoch, world.now) is None
+
+
 def test_a_driver_that_leads_is_told_the_newest_at_every_tick() -> None:
     world = World(leads=True)
     epoch = world.begin(way(1.0))

@@ -75,8 +75,8 @@ def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Contr
     """
     Tell a way that comes in real time, from 0.3 s before the joints set out.
 
-    It is told more 0.15 s before the end of what it knows. The first point is where the joints
-    are. age: so old (s) is what is seen of them.
+    It is told more 0.15 s before it is at the end of what it knows, late as it is. The first point
+    is where the joints are. age: so old (s) is what is seen of them.
     """
     controller, count = Controller(points[0].positions, lag), 1
     following: Following | None = None
@@ -84,9 +84,10 @@ def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Contr
     while count < len(points) or not controller.is_done(now):
         elapsed = now - BEGAN
         assert elapsed < patience, 'it does not arrive'
+        passed = elapsed - (0.0 if following is None else following.late)
         latest = controller.readings[max(0, len(controller.readings) - 1 - round(age / STEP))]
-        if count < len(points) and elapsed >= points[count - 1].time - 0.15:
-            ahead = min(count - 1, sum(point.time <= elapsed for point in points))
+        if count < len(points) and passed >= points[count - 1].time - 0.15:
+            ahead = min(count - 1, sum(point.time <= passed for point in points))
             count = max(count + 1, sum(point.time <= elapsed + 0.3 for point in points))
             if following is None:
                 known = Trajectory(tuple(points[1:count]))
@@ -98,6 +99,17 @@ def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Contr
         now += STEP
         controller.run(now)
     return controller
+
+
+@pytest.mark.parametrize('lag', [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize('every', [0.05, 0.1])
+def test_small_pieces_do_not_make_it_later_and_later(every: float, lag: float) -> None:
+    """Each costs the lag, and is made up for until the next, which comes the later."""
+    points = [Waypoint(every * index, (0.3 * every * index,))
+              for index in range(round(20 / every))]
+    controller = follow(points, lag=lag)
+    late = controller.readings[-1].at - BEGAN - points[-1].time
+    assert late <= 12.0 * lag + 0.1
 
 
 def peak_to_and_fro(height: float, every: float) -> list[Waypoint]:

@@ -134,6 +134,19 @@ def test_it_sets_out_while_the_rest_still_comes_and_is_told_as_late_as_possible(
     assert math.degrees(robot.at[0]) == pytest.approx(60.0)
 
 
+def test_an_arm_that_is_late_is_told_the_later(robot: Robot) -> None:
+    """Its driver knows where it is: what it has not come to is still ahead of it."""
+    robot.set_out(0.5, 1.0)
+    robot.send(1.5)
+    robot.bench.gate.runs_late('arm', robot.told[0].epoch, 0.4)
+    robot.go(0.7)
+    assert len(robot.told) == 1
+    robot.send(2.0)
+    robot.go(0.1)
+    robot.until(lambda: len(robot.told) == 2)
+    assert robot.way == approximately((0.5, 10.0), (1.0, 20.0), (1.5, 30.0), (2.0, 40.0))
+
+
 def test_it_waits_at_the_last_point_and_goes_on_from_there(robot: Robot) -> None:
     robot.set_out(0.5)
     robot.go(2.0)

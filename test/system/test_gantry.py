@@ -15,7 +15,7 @@ import yaml
 
 from ownership import led, Ownership, Part
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
-from simulated_joints import SimulatedJoints
+from simulated_joints import furthest_leap, SimulatedJoints
 
 FILE = TEST.parent / 'config' / 'gantry.yaml'
 
@@ -79,7 +79,7 @@ def test_a_move_is_led_and_arrives(
     told = robot[1].since(since)
     xs = [one.end[0] for one in told]
     assert xs == sorted(xs) and xs[-1] == pytest.approx(0.1)
-    assert len(xs) > 20 and max(b - a for a, b in zip(xs, xs[1:], strict=False)) < 0.02
+    assert len(xs) > 20 and furthest_leap(told, 0.1) < 0.01
 
 
 def test_home_is_where_it_was_configured(client: Client) -> None:

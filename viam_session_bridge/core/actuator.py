@@ -100,14 +100,13 @@ class Actuator:
         return self._progress.motion
 
     @property
-    def set_out(self) -> float | None:
-        """Return when the driver was first told of the motion (s); None before."""
-        return self._progress.set_out
-
-    @property
     def wish(self) -> Setpoint | None:
         """Return what the driver is told now; None for a stop or nothing."""
         return self._progress.wish
+
+    def passed(self, now: float) -> float | None:
+        """Return how much of the way (s) its driver has made; None before it was told."""
+        return self._progress.passed(now)
 
     def sample(self, now: float) -> Sample | None:
         """Return the newest measurement; None where it is unknown or stale."""
@@ -218,6 +217,11 @@ class Actuator:
         self.readiness.ready()
         self._cadence.begin(now, fresh=True)
         self._let_go(now)
+
+    def runs_late(self, epoch: int, late: float) -> None:
+        """Note that the driver will be so much (s) later at the end than it was told."""
+        if epoch == self.epoch and self.state is State.MOVING:
+            self._progress.runs_late(late)
 
     def covered(self, now: float) -> None:
         """Note that the guard knows of the motion."""

@@ -33,15 +33,17 @@ class Progress:
         self._unanswered: int | None = None
         self._ends_at = math.inf
         self._arrives_at = math.inf
-        # When the driver was told first (s), and whether there is no more to tell it.
-        self.set_out: float | None = None
+        # When the driver was told first (s), by how much (s) it is late since, and whether there
+        # is no more to tell it.
+        self._set_out: float | None = None
+        self._late = 0.0
         self._is_told = False
 
     def begin(self, motion: Motion, epoch: int, now: float) -> None:
         """Begin a motion."""
         self._judge_by(motion, now)
         self._arrives_at = math.inf
-        self.set_out, self._is_told = None, False
+        self._set_out, self._late, self._is_told = None, 0.0, False
         self._unanswered = epoch if motion.answered else None
 
     def go_on(self, motion: Motion, now: float) -> None:
@@ -53,6 +55,16 @@ class Progress:
         self.motion = motion
         self._tracker = motion.course.tracker() if motion.course else None
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
+
+    def passed(self, now: float) -> float | None:
+        """Return how much of the way (s) its driver has made; None before it was told."""
+        return None if self._set_out is None else now - self._set_out - self._late
+
+    def runs_late(self, late: float) -> None:
+        """Note that its driver will be so much (s) later at the end than it was told."""
+        later, self._late = late - self._late, late
+        self._ends_at += later
+        self._arrives_at += later
 
     @property
     def wish(self) -> Setpoint | None:
@@ -79,7 +91,7 @@ class Progress:
 
     def told_first(self, now: float) -> None:
         """Note that the driver has been told for the first time."""
-        self.set_out = now
+        self._set_out = now
         if self.motion is not None:
             self._arrives_at = now + self.motion.earliest
 

@@ -166,10 +166,14 @@ class Supervisor(Fleet):
         self._due = min(self._due, now)
         return True
 
-    def set_out(self, name: str, epoch: int) -> float | None:
-        """Return when the driver was first told of this epoch's motion (s); None before."""
+    def passed(self, name: str, epoch: int, now: float) -> float | None:
+        """
+        Return how much of its way (s) this epoch's motion has made; None before and after it.
+
+        Counted from when its driver was first told, less what the driver is late.
+        """
         actuator = self._actuator(name)
-        return actuator.set_out if actuator.epoch == epoch else None
+        return actuator.passed(now) if actuator.epoch == epoch else None
 
     def cancel(self, name: str, epoch: int, now: float) -> bool:
         """End the motion of one epoch, if it is still the current one; tells whether it was."""

@@ -92,6 +92,10 @@ class Supervision(Protocol):
         """Take what a driver says about getting ready."""
         ...
 
+    def runs_late(self, name: str, epoch: int, late: float) -> None:
+        """Record that a driver will be so much (s) later at the end than it was told."""
+        ...
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         ...

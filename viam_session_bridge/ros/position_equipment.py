@@ -100,7 +100,7 @@ class PositionEquipment:
         if config.driver == 'joint_trajectory':
             return JointTrajectoryDriver(
                 self._node, config.name, config.topic, joints, hold_time=config.hold_time,
-                **common)
+                on_late=functools.partial(self._supervision.runs_late, config.name), **common)
         if config.driver == 'joint_state':
             return JointStateDriver(
                 self._node, config.name, config.topic, joints, stop=config.stop,

@@ -65,9 +65,10 @@ class StreamedMove:
         self._task: asyncio.Task[Ended] | None = None
         # None until the gate has accepted it, and when it has ended.
         self._epoch: int | None = None
-        # What the driver was told. Times are the driver's: they count from when it was first told,
-        # which a guard or a lock may hold up, and run on while the arm stands and waits.
-        self._began: float | None = None
+        # What the driver was told, and how much of it the arm has made. Times are the driver's:
+        # they count from when it was first told, which a guard or a lock may hold up, stand while
+        # it is late, and run on while the arm stands and waits.
+        self._passed = 0.0
         self._way: Trajectory | None = None
         self._paused = 0.0
         self._grows = True
@@ -136,8 +137,7 @@ class StreamedMove:
     @property
     def _ahead(self) -> int:
         """Return how many points the arm has not come to."""
-        passed = 0 if self._began is None else self._behind(self._now - self._began)
-        return len(self._coming) + len(self._told) - passed
+        return len(self._coming) + len(self._told) - self._behind(self._passed)
 
     @property
     def _is_over(self) -> bool:
@@ -183,12 +183,12 @@ class StreamedMove:
         self._epoch = epoch
 
     def _under_way(self) -> float | None:
-        """Return for how long (s) the driver has been told; None before, and after the end."""
+        """Return how much of the way (s) the arm has made; None before, and after the end."""
         if self._epoch is None or self._is_over:
             return None
-        if self._began is None:
-            self._began = self._call.gate.set_out(self._name, self._epoch)
-        return None if self._began is None else self._now - self._began
+        passed = self._call.gate.passed(self._name, self._epoch)
+        self._passed = passed or 0.0
+        return passed
 
     def _tell_more(self, passed: float) -> None:
         end, ahead = self._told[-1], self._told[self._behind(passed):]
@@ -220,8 +220,4 @@ class StreamedMove:
         if self._way is None:
             raise RuntimeError('there is no way to go yet')
         self._grows = not (self._is_whole and not self._coming)
-        motion = replace(self._goal(self._way, passed), growing=self._grows)
-        if self._grows or motion.duration is None:
-            return motion
-        # Being told in pieces has made the arm late: at half of its speed, it still arrives.
-        return replace(motion, duration=motion.duration + passed)
+        return replace(self._goal(self._way, passed), growing=self._grows)

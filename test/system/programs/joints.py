@@ -12,7 +12,7 @@ are published at 50 Hz. An --obstacle is a position below which no joint gets.
 
 Standard output is one JSON object a line with what was heard; the input takes {"publish": false}
 to fall silent, and its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
-only "sent", when the sender published a trajectory, is of its wall clock.
+only "sent", when the sender published, is of its wall clock.
 """
 
 import argparse
@@ -110,13 +110,13 @@ class Joints:
             PERIOD, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _hear(self, message: Any, info: Any) -> None:
-        at = time.monotonic()
+        at, sent = time.monotonic(), info['source_timestamp'] * 1e-9
         if isinstance(message, JointTrajectory):
-            self._hear_trajectory(message, at, info['source_timestamp'] * 1e-9)
+            self._hear_trajectory(message, at, sent)
             return
         if isinstance(message, JointState):
-            say(event='state', at=at, names=list(message.name), positions=list(message.position),
-                velocities=list(message.velocity))
+            say(event='state', at=at, sent=sent, names=list(message.name),
+                positions=list(message.position), velocities=list(message.velocity))
             if not message.position:
                 self._go(list(self._positions), at)
                 return
@@ -124,7 +124,7 @@ class Joints:
         else:
             numbers = ([message.data] if not hasattr(message.data, '__len__')
                        else list(message.data))
-            say(event='numbers', at=at, data=numbers)
+            say(event='numbers', at=at, sent=sent, data=numbers)
             if self._options.type == 'array' and len(numbers) != len(self._joints):
                 say(event='rejected', at=at, reason='sizes do not match')
                 return

@@ -57,6 +57,11 @@ class Following:
         """Return the instant at which it is at its end, as it was told last."""
         return self._marks[-1][0]
 
+    @property
+    def late(self) -> float:
+        """Return how much later (s) than asked for it is at its end, as it was told last."""
+        return self._marks[-1][0] - self._began - self._marks[-1][1]
+
     def go_on(self, trajectory: Trajectory, now: float, seen: JointReading | None) -> Trajectory:
         """
         Go on as another trajectory, from its first point on; returns what to tell from now on.

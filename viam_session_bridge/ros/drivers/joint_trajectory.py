@@ -28,12 +28,15 @@ class JointTrajectoryDriver:
     Publishes trajectories as a whole; the controller follows them by itself.
 
     hold_time: how long (s) the controller may take to come to rest where a stop holds the joints.
+    on_late: told the epoch, and how much later (s) than asked for it will be at the end.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, joints: Joints, *,
-                 hold_time: float, driver_node: str, on_appear: Callable[[], None]) -> None:
+                 hold_time: float, on_late: Callable[[int, float], None], driver_node: str,
+                 on_appear: Callable[[], None]) -> None:
         self._names = list(joints.names)
         self._hold_time = hold_time
+        self._on_late = on_late
         self._positions = Positions(resource, joints)
         self._joints = joints
         self._following: Following | None = None
@@ -65,6 +68,7 @@ class JointTrajectoryDriver:
             self._following = Following(self._joints.hold, trajectory, now, seen)
         else:
             trajectory = self._following.go_on(trajectory, now, seen)
+            self._on_late(epoch, self._following.late)
         told = self._positions.handed_over(trajectory, self._following.ends_at)
         self._output.publish(JointTrajectory(
             joint_names=self._names, points=[_point(one) for one in _resting(told)]))
