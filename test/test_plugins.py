@@ -130,6 +130,15 @@ def test_a_driver_that_does_not_fit_is_refused_with_the_reason(
     assert says in error
 
 
+def test_a_generic_component_with_it_is_judged_as_any_other(bring: Any) -> None:
+    """Its table is another then, with the same rules."""
+    bring('arms = odd_arms:Driver', 'odd_arms', COMPLETE.replace("('base',)", "('generic',)"))
+    [error] = judge({
+        'resources': ['helper'], 'helper.api': 'generic', 'helper.driver': 'arms',
+        'helper.accept_no_timeout': True, 'helper.joints': ['a']}, AROUND).errors
+    assert error.startswith("helper.joints: found ['a']; accepted: joints only together with")
+
+
 def test_two_that_bring_the_same_name_are_one_mistake(bring: Any) -> None:
     """Nobody can tell which is meant."""
     for package in ('one', 'other'):
