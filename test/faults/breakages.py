@@ -11,7 +11,6 @@ product fails when it is applied.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
-import math
 import threading
 import time
 from typing import Any
@@ -166,7 +165,7 @@ def no_repeat() -> None:
         def poll_once(self: Any, now: float) -> Any:
             output = poll(self, now)
             if output is not None and output.setpoint is None:
-                self._next_output = math.inf
+                self._cadence.end()
             return output
         return poll_once
     _replace(_part('core.actuator', 'Actuator'), 'poll', make)
@@ -189,7 +188,8 @@ def stall_forgiven() -> None:
     def stop(old: Any) -> Any:
         def keep(self: Any, name: str, now: float, reason: Any = None) -> Any:
             actuator = self._actuators[name]
-            if reason is stalled:
+            # The guard reports that it fired: a stall again, of what was stopped already.
+            if reason is stalled and actuator.motion is not None:
                 kept[name] = now + 0.3, actuator.motion, actuator.claim
             return old(self, name, now) if reason is None else old(self, name, now, reason)
         return keep
