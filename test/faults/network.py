@@ -15,6 +15,9 @@ import subprocess
 # Where each place is, by the cable that leads there from the bridge (RFC 5737).
 CABLES = {'robot': ('198.51.100.1', '198.51.100.2'), 'client': ('203.0.113.1', '203.0.113.2')}
 
+# Of the two ends of a cable, which sees no other one.
+_MACS = ('02:00:00:00:00:01', '02:00:00:00:00:02')
+
 _numbers = count(1)
 
 
@@ -61,11 +64,17 @@ class Network:
 
     def _lay(self, place: str, here: str, there: str) -> None:
         bridge, name = self._names['bridge'], self._names[place]
-        _ip('-n', bridge, 'link', 'add', place, 'type', 'veth', 'peer', 'name', 'cable',
-            'netns', name)
+        _ip('-n', bridge, 'link', 'add', place, 'address', _MACS[0], 'type', 'veth',
+            'peer', 'name', 'cable', 'address', _MACS[1], 'netns', name)
         for space, device, address in ((bridge, place, here), (name, 'cable', there)):
             _ip('-n', space, 'address', 'add', f'{address}/30', 'dev', device)
             _ip('-n', space, 'link', 'set', device, 'up')
+        # Known for ever: who looked for a neighbour while the cable was out asks for it again once
+        # a second only, and what is sent meanwhile waits in the kernel.
+        for space, device, address, mac in (
+                (bridge, place, there, _MACS[1]), (name, 'cable', here, _MACS[0])):
+            _ip('-n', space, 'neigh', 'replace', address, 'lladdr', mac, 'dev', device,
+                'nud', 'permanent')
         _ip('-n', name, 'route', 'add', 'default', 'dev', 'cable')
         if place == 'robot':
             # DDS finds its peers by multicast.
