@@ -38,6 +38,7 @@ class Robot:
         self.stream = Stream(bench, **how).send(init())
         self.began = math.inf
         self.at = HERE
+        self.share = 1.0  # of the speed that it is asked for
         self.sent = 0
 
     def send(self, *times: float) -> None:
@@ -72,7 +73,8 @@ class Robot:
             assert isinstance(output.setpoint, Trajectory)
             if math.isinf(self.began):
                 self.began = self.bench.clock()
-            self.at = place(output.setpoint, HERE, self.bench.clock() - self.began)
+            self.at = place(
+                output.setpoint, HERE, self.share * (self.bench.clock() - self.began))
         speed = abs(self.at[0] - before[0]) / STEP
         self.bench.gate.measured('arm', JointSample(self.at, speed))
         self.bench.settle()
@@ -162,6 +164,22 @@ def test_it_waits_at_the_last_point_and_goes_on_from_there(robot: Robot) -> None
     robot.until(robot.stream.call.done)
     assert robot.stream.call.code() is Code.OK
     assert math.degrees(robot.at[0]) == pytest.approx(20.0)
+
+
+def test_an_arm_at_half_of_its_speed_arrives(robot: Robot) -> None:
+    """However short the last piece is that it was told."""
+    robot.share = 0.5
+    robot.set_out(0.5)
+    for each in range(2, 21):
+        robot.send(0.5 * each)
+        robot.go(0.5)
+    robot.stream.end()
+    for _ in range(30):
+        robot.go(0.5)
+        if robot.stream.call.done():
+            break
+    assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
+    assert math.degrees(robot.at[0]) == pytest.approx(200.0, abs=0.6)
 
 
 def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:

@@ -220,4 +220,9 @@ class StreamedMove:
         if self._way is None:
             raise RuntimeError('there is no way to go yet')
         self._grows = not (self._is_whole and not self._coming)
-        return replace(self._goal(self._way, passed), growing=self._grows)
+        motion = replace(self._goal(self._way, passed), growing=self._grows)
+        if self._grows or motion.duration is None:
+            return motion
+        # An arm slower than was asked for, by no fault that its driver knows of, has been so all
+        # along the way: at half of its speed, it still arrives.
+        return replace(motion, duration=motion.duration + max(0.0, passed))
