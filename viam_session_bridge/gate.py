@@ -115,10 +115,10 @@ class Gate:
         self._wake_locked()
         return epoch
 
-    def go_on(self, name: str, epoch: int, motion: Motion) -> bool:
-        """Replace what is left of the motion of this epoch if it still runs; tells whether."""
+    def go_on(self, name: str, epoch: int, motion: Motion, passed: float) -> bool:
+        """Replace what was left of a motion after so much of its way (s); see Supervisor.go_on."""
         with self._lock:
-            goes_on = self._supervisor.go_on(name, epoch, motion, self.now())
+            goes_on = self._supervisor.go_on(name, epoch, motion, self.now(), passed)
             self._wake_locked()
             return goes_on
 
@@ -277,7 +277,7 @@ class Gate:
     def runs_late(self, name: str, epoch: int, late: float) -> None:
         """Note that a driver will be so much (s) later at the end of a motion than it was told."""
         with self._lock:
-            self._supervisor.runs_late(name, epoch, late)
+            self._supervisor.runs_late(name, epoch, late, self.now())
             self._wake_locked()
 
     def watch_backlog(self) -> None:

@@ -11,7 +11,7 @@ import math
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.course import Arrival, JointSample
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.fleet import Resource
@@ -35,11 +35,13 @@ def way(*times: float, growing: bool = True, left: float | None = None) -> Motio
 class World:
     """A supervisor of one arm, and somebody who moves it."""
 
-    def __init__(self, leads: bool = False) -> None:
+    def __init__(self, leads: bool = False,
+                 unsupervised: UnsupervisedPolicy = UnsupervisedPolicy.CONNECTION) -> None:
         self.supervisor = Supervisor(
             [Resource('arm', 'arm', JointLimits(), ActuatorSettings(
                 rest=RestSettings(patience=1.0), leads=leads))],
-            Policy(SessionSettings(2.0), stop_on_disconnect=False, stall_limit=0.5), lambda: 's')
+            Policy(SessionSettings(2.0), stop_on_disconnect=False, unsupervised=unsupervised,
+                   stall_limit=0.5), lambda: 's')
         self.supervisor.path('arm', '', 100.0)
         self.caller = Caller(self.supervisor.start_session(Caller(), '', 100.0).id)
         self.now = 100.0
@@ -111,8 +113,8 @@ def test_a_driver_that_runs_late_is_waited_for() -> None:
     assert world.supervisor.passed('arm', epoch, world.now) == pytest.approx(0.5)
     assert world.supervisor.go_on('arm', epoch, way(1.0, 2.0, growing=False, left=1.5), world.now)
     for late in (0.8, 0.3):
-        world.supervisor.runs_late('arm', epoch, late)
-        world.supervisor.runs_late('arm', epoch + 1, 100.0)
+        world.supervisor.runs_late('arm', epoch, late, world.now)
+        world.supervisor.runs_late('arm', epoch + 1, 100.0, world.now)
         assert world.supervisor.passed('arm', epoch, world.now) == pytest.approx(0.5 - late)
     assert world.supervisor.passed('arm', epoch + 1, world.now) is None
     world.run(1.7, position=1.0)
@@ -124,12 +126,41 @@ def test_a_driver_that_runs_late_is_waited_for() -> None:
 def test_the_time_limit_waits_for_a_late_driver_too() -> None:
     world = World()
     epoch = world.begin(way(1.0, growing=False))
-    world.supervisor.runs_late('arm', epoch, 2.0)
+    world.supervisor.runs_late('arm', epoch, 2.0, world.now)
     world.run(7.9, position=0.5)
     assert not world.ended
     world.run(0.2, position=0.5)
     assert [each.reason for each in world.ended] == [Reason.TIME_LIMIT]
     assert world.supervisor.passed('arm', epoch, world.now) is None
+
+
+def test_what_the_driver_says_while_the_rest_is_made_is_not_lost() -> None:
+    """Between the reading of what has passed and the word of what is left, it says how late."""
+    world = World()
+    epoch = world.begin(way(1.0))
+    world.run(0.5, position=0.5)
+    passed = world.supervisor.passed('arm', epoch, world.now)
+    assert passed is not None
+    world.supervisor.runs_late('arm', epoch, 0.8, world.now)
+    world.run(0.1, position=0.5)
+    rest = way(1.0, 2.0, growing=False, left=2.0 - passed)
+    assert world.supervisor.go_on('arm', epoch, rest, world.now, passed)
+    world.run(2.1, position=1.0)
+    assert not world.ended, 'it is there 2.8 s after it set out'
+    world.run(0.3, position=1.0)
+    assert world.ended == [Ended('arm', epoch, Reason.DONE)]
+
+
+def test_a_lease_lasts_as_much_longer_as_the_driver_is_late() -> None:
+    """Its call is open, and the move ends by itself."""
+    world = World(unsupervised=UnsupervisedPolicy.LEASE)
+    world.caller = Caller()
+    epoch = world.begin(way(1.0, growing=False))
+    world.supervisor.runs_late('arm', epoch, 9.0, world.now)
+    world.run(14.9, position=0.5)
+    assert world.state is State.MOVING, 'the lease of 8 s ended it'
+    world.run(0.2, position=0.5)
+    assert [each.reason for each in world.ended] == [Reason.TIME_LIMIT]
 
 
 def test_a_driver_that_leads_is_told_the_newest_at_every_tick() -> None:

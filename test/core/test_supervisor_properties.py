@@ -95,6 +95,7 @@ class Wish:
     session: str = ''
     socket: int = 0
     lease_until: float = math.inf
+    late: float = 0.0
 
 
 class Histories(RuleBasedStateMachine):
@@ -334,6 +335,19 @@ class Histories(RuleBasedStateMachine):
         assert self.supervisor.cancel(name, epoch, self.now) is ran
         if ran:
             self.forget(name)
+
+    @rule(name=NAMES, back=st.integers(0, 2), late=st.sampled_from([0.0, 0.5, 2.0]))
+    def runs_late(self, name: str, back: int, late: float) -> None:
+        """Only what runs is waited for, by as much as its driver says last."""
+        wish = self.wishes[name]
+        epoch = [*sorted(self.epochs)[-1 - back:][:1], 1][0]
+        self.supervisor.runs_late(name, epoch, late, self.now)
+        self.asked = min(self.asked, self.now)
+        if wish is None or wish.epoch != epoch:
+            return
+        wish.ends_at, wish.late = wish.ends_at + late - wish.late, late
+        if wish.holder == 'lease' and self.now < wish.ends_at < math.inf:
+            wish.lease_until = max(wish.lease_until, wish.ends_at + WINDOW)
 
     @rule(name=NAMES, back=st.integers(0, 2), speed=st.sampled_from([0.25, -0.5]),
           duration=st.sampled_from([None, 0.5 + TICK, 3.0 + TICK]))

@@ -231,6 +231,24 @@ def test_after_a_rest_it_goes_on_where_it_stands() -> None:
     assert told.points[-1].time == pytest.approx(0.2, abs=0.01)
 
 
+def test_what_was_late_before_a_rest_makes_nothing_faster_after_it() -> None:
+    """It is over; a client that sends late makes the joints late, not fast."""
+    following = Following(
+        [JOINT], Trajectory((Waypoint(1.0, (0.1,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
+    now = BEGAN + 0.9
+    following.go_on(Trajectory((Waypoint(1.0, (0.1,)), Waypoint(1.5, (0.15,)))), now,
+                    seen(now, (0.05,), (0.1,)))
+    late = following.late
+    assert late > 0.3
+    now = BEGAN + 5.0
+    rest = [Waypoint(5.0 - late, (0.15,)), *(
+        Waypoint(5.0 - late + step, (0.15 + 0.1 * step,)) for step in range(1, 6))]
+    told = following.go_on(Trajectory(tuple(rest)), now, seen(now, (0.15,), (0.0,)))
+    assert [point.time for point in told.points[-5:]] == [
+        pytest.approx(step, abs=0.01) for step in range(1, 6)]
+    assert following.late == pytest.approx(late, abs=0.01)
+
+
 def test_a_way_that_is_all_behind_leads_to_its_end_and_on_from_there() -> None:
     """At the speed that the joint may have; what comes later begins there."""
     following = Following(

@@ -145,11 +145,14 @@ class Actuator:
         self.readiness.begin()
         self._cadence.begin(now, fresh)
 
-    def go_on(self, motion: Motion, claim: Claim, now: float) -> None:
+    def time_left(self, now: float) -> float:
+        """Return how long (s) its motion may still take; 0 where time does not end it."""
+        return self._progress.time_left(now)
+
+    def go_on(self, motion: Motion, passed: float | None, now: float) -> None:
         """Go on with what is left of the motion, as it is known now; it is MOVING."""
         told = self.motion
-        self.claim = claim
-        self._progress.go_on(motion, now)
+        self._progress.go_on(motion, passed, now)
         # What was told once is told again only where it is news: a controller that begins a
         # trajectory anew begins where the joints are, a little behind where it had them.
         news = told is None or told.setpoint is not motion.setpoint

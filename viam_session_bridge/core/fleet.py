@@ -122,10 +122,11 @@ class Fleet:
         self._touch(name)
         self._due = min(self._due, now)
 
-    def runs_late(self, name: str, epoch: int, late: float) -> None:
+    def runs_late(self, name: str, epoch: int, late: float, now: float) -> None:
         """Note that a driver will be so much (s) later at the end of a motion than it was told."""
         self._actuator(name).runs_late(epoch, late)
         self._touch(name)
+        self._due = min(self._due, now)
 
     def moved_late(self, name: str, now: float) -> None:
         """Stop what may have begun to move only after it was told to stop: nobody owns that."""

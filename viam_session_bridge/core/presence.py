@@ -5,8 +5,8 @@ Who may hold a motion, and whether they are still there.
 
 Presence is positive evidence. A claim that rests on a connection holds only while a look at the
 open sockets, taken after the command, lists that very socket; when nobody looks any more, nobody
-is
-present. What does not belong here: who owns what (supervisor.py), how sockets are looked at (rpc).
+is present. What does not belong here: who owns what (supervisor.py), and how sockets are looked
+at (rpc).
 """
 
 from collections.abc import Collection
@@ -122,21 +122,21 @@ class Presence:
                 'reject); start a session and send its id as viam-sid')
         # Python sends its command without the id when its first heartbeat failed.
         if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
-            return LeaseClaim(self._lease(motion, now), caller.peer)
+            return LeaseClaim(self._lease(motion.duration or 0.0, now), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()
         return self._by_connection(name, caller, now)
 
-    def prolonged(self, claim: Claim, motion: Motion, now: float) -> Claim:
-        """Return the claim of a motion that goes on as this one."""
+    def prolonged(self, claim: Claim, left: float, now: float) -> Claim:
+        """Return the claim of a motion that may take so long (s) from now on."""
         if not isinstance(claim, LeaseClaim):
             return claim
-        return replace(claim, until=max(claim.until, self._lease(motion, now)))
+        return replace(claim, until=max(claim.until, self._lease(left, now)))
 
-    def _lease(self, motion: Motion, now: float) -> float:
+    def _lease(self, left: float, now: float) -> float:
         """Return until when (s) a motion may be held by its call alone."""
         # A move may last longer than a window: its call is open, and it ends by itself.
-        return now + self.policy.sessions.heartbeat_window + (motion.duration or 0.0)
+        return now + self.policy.sessions.heartbeat_window + left
 
     @staticmethod
     def _by_connection(name: str, caller: Caller, now: float) -> Claim:

@@ -46,10 +46,14 @@ class Progress:
         self._set_out, self._late, self._is_told = None, 0.0, False
         self._unanswered = epoch if motion.answered else None
 
-    def go_on(self, motion: Motion, now: float) -> None:
-        """Judge by the rest of the way, as it is known now."""
-        self._judge_by(motion, now)
-        self._arrives_at = now + motion.earliest
+    def go_on(self, motion: Motion, passed: float | None, now: float) -> None:
+        """Judge by the rest of the way, as it is known now; passed: see Supervisor.go_on."""
+        really = self.passed(now)
+        # What was left then is not what is left now: time has gone on, or the driver has said
+        # meanwhile how late it is.
+        since = now if passed is None or really is None else now + passed - really
+        self._judge_by(motion, since)
+        self._arrives_at = since + motion.earliest
 
     def _judge_by(self, motion: Motion, now: float) -> None:
         self.motion = motion
@@ -59,6 +63,10 @@ class Progress:
     def passed(self, now: float) -> float | None:
         """Return how much of the way (s) its driver has made; None before it was told."""
         return None if self._set_out is None else now - self._set_out - self._late
+
+    def time_left(self, now: float) -> float:
+        """Return how long (s) the motion may still take; 0 where time does not end it."""
+        return 0.0 if math.isinf(self._ends_at) else max(0.0, self._ends_at - now)
 
     def runs_late(self, late: float) -> None:
         """Note that its driver will be so much (s) later at the end than it was told."""

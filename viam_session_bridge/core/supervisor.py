@@ -144,12 +144,13 @@ class Supervisor(Fleet):
             self._events.append(TakenOver(name, before, claim))
         return actuator.epoch
 
-    def go_on(self, name: str, epoch: int, motion: Motion, now: float) -> bool:
+    def go_on(self, name: str, epoch: int, motion: Motion, now: float,
+              passed: float | None = None) -> bool:
         """
         Replace what is left of the motion of one epoch, if it is still the current one.
 
-        motion: as it is known now (see Motion). Tells whether it goes on. It renews no session:
-        who began it holds it, or it has ended.
+        motion: what is left (see Motion) when so much of the way (s) had passed; by default, now.
+        Tells whether it goes on. It renews no session: who began it holds it, or it has ended.
         """
         actuator = self._actuator(name)
         self._fence(now)
@@ -161,7 +162,8 @@ class Supervisor(Fleet):
             self.stop(name, now, absence)
             return False
         motion = motion.within(self._resources[name].limits)
-        actuator.go_on(motion, self._presence.prolonged(claim, motion, now), now)
+        actuator.go_on(motion, passed, now)
+        self._prolong(actuator, now)
         self._touch(name)
         self._due = min(self._due, now)
         return True
@@ -261,10 +263,21 @@ class Supervisor(Fleet):
         actuator = self._actuator(name)
         held_back = actuator.is_held_back
         super().prepared(name, epoch, problem, now)
-        motion, claim = actuator.motion, actuator.claim
-        if held_back and not actuator.is_held_back and motion is not None and claim is not None:
-            if motion.duration is not None:
-                actuator.claim = self._presence.prolonged(claim, motion, now)
+        motion = actuator.motion
+        if held_back and not actuator.is_held_back and motion and motion.duration is not None:
+            self._prolong(actuator, now)
+
+    def runs_late(self, name: str, epoch: int, late: float, now: float) -> None:
+        """Note how late a driver will be; a lease of the motion lasts as much longer."""
+        super().runs_late(name, epoch, late, now)
+        actuator = self._actuator(name)
+        if actuator.epoch == epoch and actuator.time_left(now):
+            self._prolong(actuator, now)
+
+    def _prolong(self, actuator: Actuator, now: float) -> None:
+        if actuator.claim is not None:
+            actuator.claim = self._presence.prolonged(
+                actuator.claim, actuator.time_left(now), now)
 
     # ---- changes at run time --------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ class StreamedMove:
 
     def _go_on(self, passed: float) -> None:
         if self._epoch is None or not self._call.gate.go_on(
-                self._name, self._epoch, self._motion(passed)):
+                self._name, self._epoch, self._motion(passed), passed):
             # Its end is on the way.
             self._epoch = None
 

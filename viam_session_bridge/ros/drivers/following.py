@@ -46,6 +46,8 @@ class Following:
                  seen: JointReading | None) -> None:
         self._joints = tuple(joints)
         self._began = began
+        # By how much (s) it may be late for good: what it was late when it had to wait for more.
+        self._forgiven = 0.0
         ahead = [point for point in trajectory.points if point.time > 0.0]
         here = trajectory.points[0].positions if seen is None else seen.positions
         self._points = [Waypoint(0.0, here), *ahead]
@@ -70,6 +72,9 @@ class Following:
         from now, and the last point is the last of the trajectory.
         """
         first = trajectory.points[0]
+        if now >= self.ends_at:
+            # It stands and has waited for more: what comes now must not be faster for that.
+            self._forgiven = self.late
         # Of what it was not told it cannot have passed anything.
         told_until = max(self._marks[-1][1], first.time)
         self._points = [
@@ -90,7 +95,7 @@ class Following:
             # A pause is over when it was to be over.
             usual = (point.time - since) / CATCH_UP if least else 0.0
             due = max(self._marks[-1][0] + max(usual, least, LEAST_APART),
-                      self._began + point.time)
+                      self._began + self._forgiven + point.time)
             self._marks.append((due, point.time))
             told.append(replace(point, time=due - now))
             here, since = point.positions, point.time
