@@ -9,7 +9,8 @@ Who may import whom. The floor plan of the package, as data.
                 main wires
     ros  -> core                      guard: a process of its own, with the drivers of ros
     process, dds: what main and guard share; import nothing of ours
-    gate -> core; bridge_gate -> gate, core: what only a bridge hears
+    door -> core; gate -> door, core: what callers ask for; bridge_gate -> gate, core: what only
+                a bridge hears
     core -> the standard library, without clocks, threads and I/O
 
 `rpc` and `ros` never see each other: motion passes through the gate, or not at all.
@@ -30,8 +31,9 @@ SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 OWN = {
     '__init__': set(),
     'core': set(),
-    'gate': {'core'},
-    'bridge_gate': {'core', 'gate'},
+    'door': {'core'},
+    'gate': {'core', 'door'},
+    'bridge_gate': {'core', 'door', 'gate'},
     'rpc': {'core', 'gate'},
     'ros': {'core'},
     'guard': {'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'ros', 'vitals'},
@@ -42,8 +44,8 @@ OWN = {
     'properties': {'rpc', 'ros'},
     'vitals': set(),
     'main': {
-        'assembly', 'bridge_gate', 'core', 'dds', 'gate', 'outlets', 'process', 'properties',
-        'rpc', 'ros', 'vitals', '__init__'},
+        'assembly', 'bridge_gate', 'core', 'dds', 'door', 'gate', 'outlets', 'process',
+        'properties', 'rpc', 'ros', 'vitals', '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),
@@ -168,7 +170,8 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('gate', 'from viam_session_bridge.rpc import server'),
     ('gate', 'import rclpy'),
     ('gate', 'from .main import main'),
-    ('core.sessions', 'from viam_session_bridge.gate import steady_now'),
+    ('core.sessions', 'from viam_session_bridge.door import steady_now'),
+    ('door', 'from viam_session_bridge.gate import Gate'),
     ('core.sessions', 'from viam_session_bridge import __version__'),
     ('core.sessions', 'import time'),
     ('core.sessions', 'from time import monotonic'),
@@ -195,7 +198,7 @@ def test_a_violation_is_found(module: str, source: str) -> None:
     ('core.supervisor', 'from viam_session_bridge.core.sessions import Session\nimport math'),
     ('core.supervisor', 'from .sessions import Session\nfrom . import errors'),
     ('core.supervisor', 'from __future__ import annotations\nfrom collections.abc import Mapping'),
-    ('gate', 'import threading\nimport time\nfrom .core.supervisor import Supervisor'),
+    ('door', 'import threading\nimport time\nfrom .core.supervisor import Supervisor'),
     ('rpc.server', 'import asyncio\nimport grpc.aio\nfrom ..gate import G\nfrom ..core import x'),
     ('ros.pump', 'import rclpy.node\nfrom std_srvs.srv import Trigger\nfrom ..core import motion'),
     ('main', 'from .gate import G\nfrom .ros.node import N\nfrom .rpc import x\nimport rclpy'),

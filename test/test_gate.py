@@ -33,7 +33,8 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, steady_now
+from viam_session_bridge.door import steady_now
+from viam_session_bridge.gate import Gate
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 ZERO = Motion(Velocity())

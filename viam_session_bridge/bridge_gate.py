@@ -10,7 +10,8 @@ from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.gate import Gate, steady_now
+from viam_session_bridge.door import steady_now
+from viam_session_bridge.gate import Gate
 
 
 class BridgeGate(Gate):

@@ -33,7 +33,7 @@ from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
-from viam_session_bridge.gate import steady_now
+from viam_session_bridge.door import steady_now
 from viam_session_bridge.outlets import outlets
 from viam_session_bridge.process import (
     EXIT_FAILED,

@@ -33,7 +33,8 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.gate import Gate, steady_now
+from viam_session_bridge.door import steady_now
+from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
