@@ -198,7 +198,10 @@ def stall_forgiven() -> None:
         def revive(self: Any, now: float) -> Any:
             for name in [name for name, (at, _, _) in kept.items() if now >= at]:
                 _, motion, claim = kept.pop(name)
-                self._actuators[name].command(motion, claim, self._next_epoch(), now)
+                # As if it had just been commanded: nobody looked at the connections meanwhile, and
+                # an old claim would end by that.
+                self._actuators[name].command(
+                    motion, replace(claim, since=now), self._next_epoch(), now)
                 self._touch(name)
             return old(self, now)
         return revive
