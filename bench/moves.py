@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings  # noqa: E402
 from viam_session_bridge.core.claims import OpenClaim  # noqa: E402
-from viam_session_bridge.core.course import Along, BaseSample, Course  # noqa: E402
+from viam_session_bridge.core.course import Along, Course  # noqa: E402
 from viam_session_bridge.core.events import Ended  # noqa: E402
 from viam_session_bridge.core.motion import Motion  # noqa: E402
-from viam_session_bridge.core.rest import RestSettings  # noqa: E402
+from viam_session_bridge.core.rest import BaseSample, RestSettings  # noqa: E402
 
 MOVES, SEED = 100, 1
 STEP = 0.002  # s, of the model
@@ -75,8 +75,8 @@ class Base:
             return None
         _, place, speed = arrived
         if self.along is Along.PATH:
-            return BaseSample(x=place, speed=abs(speed))
-        return BaseSample(yaw=math.remainder(place, math.tau), turn_rate=abs(speed))
+            return BaseSample(x=place, linear=(abs(speed), 0.0, 0.0))
+        return BaseSample(yaw=math.remainder(place, math.tau), angular=(0.0, 0.0, abs(speed)))
 
 
 def run(base: Base, course: Course, steered: bool) -> float:

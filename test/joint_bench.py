@@ -12,8 +12,7 @@ import time
 from typing import Any
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.course import JointSample
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import JointSample, RestSettings
 from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
 from viam_session_bridge.core.supervisor import Resource
 
@@ -78,7 +77,7 @@ def drive(bench: Any, api: str, call: Any, here: tuple[float, ...],
             here = tuple(max(at, blocked_at) for at in here)
         speed = max(abs(a - b) for a, b in zip(before, here, strict=True)) / STEP
         bench.clock.advance(STEP)
-        bench.gate.measured(api, JointSample(here, speed))
+        bench.gate.measured(api, JointSample(here, (speed,) * len(here)))
         bench.settle()
     return here
 
@@ -140,4 +139,4 @@ class Hardware:
             here = tuple(max(at, self._blocked_at.get(name, at)) for at in here)
         speed = max(abs(a - b) for a, b in zip(self._here[name], here, strict=True)) / 0.01
         self._here[name] = here
-        self._bench.gate.measured(name, JointSample(here, speed))
+        self._bench.gate.measured(name, JointSample(here, (speed,) * len(here)))

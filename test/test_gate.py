@@ -23,12 +23,12 @@ import pytest
 from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.cadence import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import BaseSample
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -290,7 +290,7 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
         gate.sessions,
         lambda: gate.look(gate.now(), frozenset([1, 2])),
         gate.watched_sockets,
-        lambda: gate.measured('left', BaseSample(speed=0.1)),
+        lambda: gate.measured('left', BaseSample(linear=(0.1, 0.0, 0.0))),
         lambda: gate.path('right', ''),
         lambda: gate.driver_appeared('left'),
         lambda: gate.is_moving('left'),

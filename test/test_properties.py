@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.assembly import limits_of, resource_of
-from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.parameter_judgement import judge
 from viam_session_bridge.ros.parameter_rules import Surroundings
@@ -67,11 +66,12 @@ def test_what_an_arm_says() -> None:
     """Limits joint by joint; without a description it says so by an empty text."""
     arm = properties_of(configured('arm'), Senses())
     assert arm.joint_limits == ((-1.0, 1.0), (-2.0, 2.0)) and arm.max_joint_speed == 1.5
-    assert (arm.standing, arm.tolerance, arm.has_feedback) == (0.03, 0.04, True)
+    assert (arm.tolerance, arm.has_feedback) == (0.04, True)
     assert (arm.speeds, arm.tolerances) == ((1.5, 0.2), (0.04, 0.003))
     assert arm.pose is None and not arm.takes_poses and arm.pose_tolerance == 0.006
     settings = resource_of(configured('arm')).actuator
-    assert settings.rest == RestSettings(0.03, dwell=0.3, patience=0.5) and not settings.leads
+    assert settings.rest is not None and not settings.leads
+    assert [tuple(one) for one in settings.rest.joints] == [('a', 'rad', 0.03), ('b', 'm', 0.002)]
 
 
 def test_what_others_say() -> None:
@@ -80,9 +80,9 @@ def test_what_others_say() -> None:
     assert gantry.offsets_m == (0.0,) and gantry.home_m == () and gantry.has_feedback
     assert resource_of(configured('gantry')).actuator.leads
     gripper = properties_of(configured('gripper'), Senses())
-    assert gripper.prismatic and not gripper.has_feedback and gripper.standing == 0.003
+    assert gripper.prismatic and not gripper.has_feedback
     servo = properties_of(configured('servo'), Senses())
-    assert servo.offset_deg == -90.0 and servo.standing == 0.01
+    assert servo.offset_deg == -90.0 and servo.max_move_duration == 120.0
     assert configured('servo').pace.fastest == pytest.approx(math.pi / 2)
     base = properties_of(configured('base'), Senses())
     assert not base.has_odometry

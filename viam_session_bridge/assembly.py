@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the parameters mean for the core: settings in, its objects out. Starts nothing."""
 
+from dataclasses import replace
+from typing import Any
+
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import UnsupervisedPolicy
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import JointRest, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimits
 from viam_session_bridge.ros.parameter_components import PositionedConfig
@@ -59,24 +62,41 @@ def resource_of(config: ResourceConfig) -> Resource:
         command_rate=config.command_rate, stop_hold=config.stop_hold,
         stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
+        move_start_timeout=getattr(config, 'move_start_timeout', 0.0),
         acknowledged=config.acknowledged, ready_timeout=config.ready_timeout, leads=config.leads,
         require_path=config.require_stop_path, stop_on_start=config.stop_on_start))
 
 
-def _rest_of(config: ResourceConfig) -> RestSettings:
+def _rest_of(config: Any) -> RestSettings:
+    settings = RestSettings(
+        dwell=config.rest_dwell, patience=config.feedback_timeout,
+        by_positions=config.rest_by == 'positions', source=config.feedback_topic)
+    joints = _joints_of(config)
+    if joints:
+        return replace(settings, joints=joints)
+    if not isinstance(config, VelocityFeedbackTable):
+        raise _unknown(config)
+    settings = replace(
+        settings, linear=config.rest_linear, angular=config.rest_angular,
+        pose_noise=config.pose_noise, heading_noise=config.heading_noise,
+        pose_source=config.odometry_topic)
+    if isinstance(config, BaseConfig):
+        settings = replace(
+            settings, fastest_linear=config.max_linear_speed,
+            fastest_angular=config.max_angular_speed)
+    return settings
+
+
+def _joints_of(config: Any) -> tuple[JointRest, ...]:
+    """Return the joints that are measured; none where a whole robot is."""
     if isinstance(config, GenericConfig) and config.joint_states_topic:
-        return RestSettings(
-            config.rest_speed, dwell=config.rest_dwell, patience=config.feedback_timeout)
-    if isinstance(config, VelocityFeedbackTable):
-        return RestSettings(
-            config.rest_linear, config.rest_angular, config.rest_dwell, config.feedback_timeout)
+        return tuple(JointRest(name, 'rad or m', config.rest_speed) for name in config.joints)
     if isinstance(config, MotorConfig):
-        return RestSettings(
-            config.rest_speed, dwell=config.rest_dwell, patience=config.feedback_timeout)
+        return (JointRest(config.joint, 'rad', config.rest_speed),)
     if isinstance(config, PositionedConfig):
-        return RestSettings(
-            config.pace.slowest, dwell=config.rest_dwell, patience=config.feedback_timeout)
-    raise _unknown(config)
+        return tuple(JointRest(name, unit, pace.slowest) for name, unit, pace in zip(
+            config.names, config.units, config.paces, strict=True))
+    return ()
 
 
 def _unknown(config: ResourceConfig) -> TypeError:

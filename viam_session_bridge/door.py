@@ -13,9 +13,9 @@ import math
 import threading
 import time
 
-from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.events import Output
 from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.rest import Sample
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
@@ -134,6 +134,11 @@ class Door:
         """Say why feedback cannot arrive; empty when it may."""
         with self._lock:
             return self._supervisor.feedback_problem(name)
+
+    def contradiction(self, name: str) -> str:
+        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        with self._lock:
+            return self._supervisor.contradiction(name, self.now())
 
     def wish(self, name: str) -> Setpoint | None:
         """Return what the driver of a resource is told now; None for a stop or nothing."""

@@ -44,20 +44,22 @@ def _base(config: BaseConfig, senses: Senses) -> BaseProperties:
     return BaseProperties(
         config.width_meters, config.turning_radius_meters, config.wheel_circumference_meters,
         config.size_meters, config.max_move_duration, config.linear_deceleration,
-        config.angular_deceleration, bool(config.odometry_topic), commands=_commands(config))
+        config.angular_deceleration, bool(config.odometry_topic),
+        allow_timed_moves=config.allow_timed_moves, commands=_commands(config))
 
 
 def _motor(config: MotorConfig, senses: Senses) -> MotorProperties:
     return MotorProperties(
         config.max_move_duration, config.deceleration, one_way=config.message == 'bool',
-        has_speed=not config.takes_effort, commands=_commands(config))
+        has_speed=not config.takes_effort, allow_timed_moves=config.allow_timed_moves,
+        commands=_commands(config))
 
 
 def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
     return ArmProperties(
         config.joints,
         tuple(zip(config.joint_minimums, config.joint_maximums, strict=True)),
-        config.max_joint_speed, config.tolerance, config.rest_speed, config.max_move_duration,
+        config.max_joint_speed, config.tolerance, config.max_move_duration,
         prismatic_max_speed=config.prismatic_max_speed,
         prismatic_tolerance=config.prismatic_tolerance, pose_tolerance=config.pose_tolerance,
         has_feedback=True, description=senses.description, pose=senses.pose,
@@ -68,15 +70,15 @@ def _arm(config: ArmConfig, senses: Senses) -> ArmProperties:
 def _gantry(config: GantryConfig, senses: Senses) -> GantryProperties:
     return GantryProperties(
         config.joints, config.lengths_m, config.offsets_m or (0.0,) * len(config.joints),
-        config.max_speed, config.tolerance, config.rest_speed, config.max_move_duration,
-        config.home_m, has_feedback=True, description=senses.description,
-        joint_scale=config.scale_of_joints, commands=_commands(config))
+        config.max_speed, config.tolerance, config.max_move_duration, config.home_m,
+        has_feedback=True, description=senses.description, joint_scale=config.scale_of_joints,
+        commands=_commands(config))
 
 
 def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
     return GripperProperties(
         config.open_position, config.closed_position, config.max_speed, config.tolerance,
-        config.rest_speed, config.max_move_duration, bool(config.feedback_topic), config.joints,
+        config.max_move_duration, bool(config.feedback_topic), config.joints,
         config.prismatic, between=config.driver != 'float' or config.message != 'bool',
         description=senses.description, joint_scale=config.scale_of_joints,
         commands=_commands(config))
@@ -85,7 +87,7 @@ def _gripper(config: GripperConfig, senses: Senses) -> GripperProperties:
 def _servo(config: ServoConfig, senses: Senses) -> ServoProperties:
     return ServoProperties(
         config.minimum_deg, config.maximum_deg, config.max_speed_deg_s, config.tolerance_deg,
-        bool(config.feedback_topic), config.offset_deg, standing=config.rest_speed,
+        bool(config.feedback_topic), config.offset_deg, config.max_move_duration,
         commands=_commands(config))
 
 

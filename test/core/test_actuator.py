@@ -21,13 +21,13 @@ from viam_session_bridge.core.actuator import (
 )
 from viam_session_bridge.core.cadence import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller, OpenClaim
-from viam_session_bridge.core.course import Along, BaseSample, Course
+from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -41,6 +41,11 @@ ANN, BOB = Caller('ann', 1), Caller('bob', 2)
 BLIND = ActuatorSettings()
 SEEING = ActuatorSettings(rest=RestSettings())
 ANSWERING = ActuatorSettings(acknowledged=True)
+
+
+def twist(speed: float, turn_rate: float = 0.0) -> BaseSample:
+    """Return odometry of a base that stands where it is and reports these velocities."""
+    return BaseSample(linear=(speed, 0.0, 0.0), angular=(0.0, 0.0, turn_rate))
 
 
 # ---- the table ----------------------------------------------------------------------------------
@@ -95,7 +100,7 @@ class Rig:
                 self.supervisor.beat('ann', ANN, self.now)
             if rest is not None:
                 speed = 0.0 if rest else 0.4
-                self.supervisor.measured('base', BaseSample(speed=speed), self.now)
+                self.supervisor.measured('base', BaseSample(linear=(speed, 0.0, 0.0)), self.now)
             self.poll()
 
 
@@ -318,7 +323,7 @@ def follow(machine: Actuator, until: float, measured: Callable[[float], float] |
     last = -math.inf
     while (at := min(machine.wake_at(), sample_at)) <= until:
         if measured is not None and machine.rest is not None and at == sample_at:
-            machine.rest.sample(measured(at), 0.0, at)
+            machine.measured(twist(measured(at), 0.0), at)
             sample_at += 0.05
         # A machine that asks for the same instant again is for another test to find.
         at = max(at, last + 1e-3) if at <= last else at
@@ -460,7 +465,7 @@ def test_with_feedback_zeros_are_repeated_until_rest_is_seen() -> None:
     halt(machine, 2, 101.0)
     told = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
     assert machine.state is IDLE
-    assert 103.3 <= told[-1][0] <= 103.5
+    assert 103.29 <= told[-1][0] <= 103.5
     changed = machine.take_notes()[1][-1]
     assert (changed.after, changed.verified) == (IDLE, True)
 
@@ -481,22 +486,22 @@ def test_rest_before_the_stop_proves_nothing() -> None:
     assert machine.rest is not None
     go(machine, 1, 100.0)
     for i in range(101):
-        machine.rest.sample(0.0, 0.0, 100.0 + i / 100)
+        machine.measured(twist(0.0, 0.0), 100.0 + i / 100)
     halt(machine, 2, 101.0)
     machine.poll(101.29)
     assert machine.state is STOPPING
     for at in (101.1, 101.2, 101.29):
-        machine.rest.sample(0.0, 0.0, at)
+        machine.measured(twist(0.0, 0.0), at)
     machine.poll(101.295)
     assert machine.state is STOPPING
-    machine.rest.sample(0.0, 0.0, 101.45)
+    machine.measured(twist(0.0, 0.0), 101.45)
     machine.poll(101.45)
     assert machine.state is IDLE
 
 
 @pytest.mark.parametrize(
     ('speed', 'turn_rate'),
-    [(0.03, 0.0), (-0.03, 0.0), (0.0, 0.06), (0.0, -0.06), (math.nan, 0.0), (0.0, math.nan),
+    [(0.3, 0.0), (-0.3, 0.0), (0.0, 0.6), (0.0, -0.6), (math.nan, 0.0), (0.0, math.nan),
      (math.inf, 0.0), (0.0, -math.inf)])
 def test_one_sample_that_is_not_rest_begins_the_dwell_anew(speed: float, turn_rate: float) -> None:
     """Too fast, or not a number: what was seen before it no longer counts."""
@@ -505,13 +510,13 @@ def test_one_sample_that_is_not_rest_begins_the_dwell_anew(speed: float, turn_ra
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
     for at in (101.9, 102.0, 102.1):
-        machine.rest.sample(0.0, 0.0, at)
-    machine.rest.sample(speed, turn_rate, 102.15)
+        machine.measured(twist(0.0, 0.0), at)
+    machine.measured(twist(speed, turn_rate), 102.15)
     for at in (102.2, 102.3, 102.4):
-        machine.rest.sample(0.0, 0.0, at)
+        machine.measured(twist(0.0, 0.0), at)
     machine.poll(102.4)
     assert machine.state is STOPPING
-    machine.rest.sample(0.0, 0.0, 102.51)
+    machine.measured(twist(0.0, 0.0), 102.51)
     machine.poll(102.51)
     assert machine.state is IDLE
 
@@ -520,7 +525,7 @@ def test_the_thresholds_themselves_count_as_rest() -> None:
     """A robot is at rest at 0.02 m/s and 0.05 rad/s, not above."""
     machine = actuator(SEEING)
     assert machine.rest is not None
-    machine.rest.sample(-0.02, 0.05, 100.0)
+    machine.measured(twist(-0.02, 0.05), 100.0)
     assert not machine.is_moving(100.0)
 
 
@@ -530,11 +535,11 @@ def test_a_gap_in_the_feedback_begins_the_dwell_anew() -> None:
     assert machine.rest is not None
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    machine.rest.sample(0.0, 0.0, 101.1)
-    machine.rest.sample(0.0, 0.0, 102.0)
+    machine.measured(twist(0.0, 0.0), 101.1)
+    machine.measured(twist(0.0, 0.0), 102.0)
     machine.poll(102.0)
     assert machine.state is STOPPING
-    machine.rest.sample(0.0, 0.0, 102.31)
+    machine.measured(twist(0.0, 0.0), 102.31)
     machine.poll(102.31)
     assert machine.state is IDLE
 
@@ -546,7 +551,7 @@ def test_feedback_that_fell_silent_is_unknown_and_never_rest(last: float) -> Non
     assert machine.rest is not None
     go(machine, 1, 100.0)
     for at in (100.2, 100.5, 100.9):
-        machine.rest.sample(last, 0.0, at)
+        machine.measured(twist(last, 0.0), at)
     halt(machine, 2, 101.0)
     follow(machine, 105.999)
     assert machine.state is STOPPING
@@ -559,14 +564,14 @@ def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> Non
     machine = actuator(SEEING)
     assert machine.rest is not None
     assert not machine.is_moving(100.0)
-    machine.rest.sample(0.5, 0.0, 100.0)
+    machine.measured(twist(0.5, 0.0), 100.0)
     assert machine.is_moving(100.499)
     assert not machine.is_moving(100.5)
     go(machine, 1, 101.0)
     assert machine.is_moving(101.0)
-    machine.rest.sample(0.0, 0.0, 101.1)
+    machine.measured(twist(0.0, 0.0), 101.1)
     assert not machine.is_moving(101.2)
-    machine.rest.sample(math.nan, 0.0, 101.3)
+    machine.measured(twist(math.nan, 0.0), 101.3)
     assert machine.is_moving(101.3)
     blind = actuator(BLIND)
     assert not blind.is_moving(100.0)
@@ -717,7 +722,7 @@ def test_a_stop_sent_while_unconfirmed_is_really_sent() -> None:
     machine = failed()
     assert machine.rest is not None
     for at in (106.0, 106.1, 106.2, 106.3, 106.4):
-        machine.rest.sample(0.0, 0.0, at)
+        machine.measured(twist(0.0, 0.0), at)
     machine.stop(Reason.STOPPED, 3, 106.41)
     output = machine.poll(106.41)
     assert output is not None
@@ -1046,7 +1051,7 @@ def test_with_feedback_a_move_is_done_when_the_robot_rests() -> None:
     machine.poll(101.0)
     assert (machine.state, ends(machine)) == (STOPPING, [])
     for at in (101.2, 101.3, 101.4, 101.5, 101.6):
-        machine.rest.sample(0.0, 0.0, at)
+        machine.measured(twist(0.0, 0.0), at)
     machine.poll(101.6)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.DONE)])
     follow(machine, 103.0, lambda at: 0.0, now=101.7)
@@ -1112,11 +1117,21 @@ def steered(machine: Actuator, now: float = 100.0) -> None:
     machine.poll(now)
 
 
+def slow(seconds: float) -> BaseSample:
+    """Return odometry of a robot that drives at a tenth of the speed since so long (s)."""
+    return BaseSample(x=0.05 * seconds, linear=(0.05, 0.0, 0.0))
+
+
+def details(machine: Actuator) -> list[tuple[Reason, str]]:
+    """Return how motions ended, with the text for the client."""
+    return [(end.reason, end.detail) for end in machine.take_notes()[0]]
+
+
 def roll(machine: Actuator, begin: float, end: float) -> None:
     """Roll at half a metre a second since 100, with odometry and polls every 100 ms."""
     for i in range(1, round((end - begin) * 10) + 1):
         now = begin + i / 10
-        machine.measured(BaseSample(x=(now - 100.0) / 2, speed=0.5), now)
+        machine.measured(BaseSample(x=(now - 100.0) / 2, linear=(0.5, 0.0, 0.0)), now)
         machine.poll(now)
 
 
@@ -1124,9 +1139,9 @@ def test_a_steered_move_is_done_when_the_odometry_says_so() -> None:
     """It stops there, and its caller hears of it at rest."""
     machine = actuator(SEEING)
     steered(machine)
-    roll(machine, 100.0, 101.9)
+    roll(machine, 100.0, 101.8)
     assert machine.state is MOVING
-    roll(machine, 101.9, 102.2)
+    roll(machine, 101.8, 102.2)
     assert (machine.state, ends(machine)) == (STOPPING, [])
     for i in range(1, 11):
         machine.measured(BaseSample(x=1.1), 102.2 + i / 10)
@@ -1135,17 +1150,19 @@ def test_a_steered_move_is_done_when_the_odometry_says_so() -> None:
 
 
 def test_a_steered_move_has_a_time_limit() -> None:
-    """A robot that stands at a wall is not pushed for ever; the limit is exact."""
+    """A robot at a tenth of its speed is not stopped before; the limit is exact."""
     machine = actuator(SEEING)
     steered(machine)
     for i in range(1, 100):
-        machine.measured(BaseSample(), 100.0 + i / 10)
+        machine.measured(slow(i / 10), 100.0 + i / 10)
         machine.poll(100.0 + i / 10)
     assert machine.state is MOVING
-    machine.measured(BaseSample(), 109.999)
+    machine.measured(slow(9.9), 109.999)
     assert machine.wake_at() <= 110.0
     machine.poll(110.0)
-    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.TIME_LIMIT)])
+    assert (machine.state, details(machine)) == (STOPPING, [(
+        Reason.TIME_LIMIT,
+        'the feedback shows 0.495 m of 1 m after 10 s (max_move_duration)')])
 
 
 def test_a_steered_move_ends_when_its_feedback_falls_silent() -> None:
@@ -1164,6 +1181,6 @@ def test_a_steered_move_ends_when_its_feedback_is_not_a_number() -> None:
     """Unknown means stop."""
     machine = actuator(SEEING)
     steered(machine)
-    machine.measured(BaseSample(x=math.nan, speed=0.5), 100.1)
+    machine.measured(BaseSample(x=math.nan, linear=(0.5, 0.0, 0.0)), 100.1)
     machine.poll(100.1)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])

@@ -10,10 +10,10 @@ import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.claims import OpenClaim
-from viam_session_bridge.core.course import Arrival, JointSample
+from viam_session_bridge.core.course import Arrival
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import JointSample, RestSettings
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason, State
 
@@ -33,12 +33,12 @@ class Rig:
 
     def measure(self, positions: tuple[float, ...], speed: float = 0.0) -> None:
         """Take a sample now."""
-        self.actuator.measured(JointSample(positions, speed), self.now)
+        self.actuator.measured(JointSample(positions, (speed,) * len(positions)), self.now)
 
     def begin(self, earliest: float) -> None:
         """Command a move to the goal that takes 2 s and may take 5 s."""
         self.actuator.command(
-            Motion(Trajectory((Waypoint(2.0, GOAL),)), 5.0, Arrival(GOAL, (0.02, 0.02), 0.01),
+            Motion(Trajectory((Waypoint(2.0, GOAL),)), 5.0, Arrival(GOAL, (0.02, 0.02)),
                    once=True, settles=True, earliest=earliest), OpenClaim(), 1, self.now)
 
     def pass_time(self, seconds: float, positions: tuple[float, ...],
@@ -69,10 +69,11 @@ def test_it_has_arrived_when_all_joints_are_there_and_stand(earliest: float) -> 
 
 def test_every_joint_has_a_tolerance_of_its_own() -> None:
     """2 cm are not 2 hundredths of a radian."""
-    tracker = Arrival(GOAL, (0.02, 0.002), 0.01).tracker()
-    tracker.take(JointSample((1.015, -0.495)))
+    tracker = Arrival(GOAL, (0.02, 0.002)).tracker(
+        Trajectory((Waypoint(2.0, GOAL),)), RestSettings())
+    tracker.take(JointSample((1.015, -0.495)), 1.0, driven=True)
     assert not tracker.done
-    tracker.take(JointSample((1.015, -0.499)))
+    tracker.take(JointSample((1.015, -0.499)), 2.0, driven=True)
     assert tracker.done
 
 
@@ -94,9 +95,14 @@ def test_the_pump_is_woken_when_it_may_have_arrived() -> None:
     assert rig.actuator.wake_at() == pytest.approx(100.5)
 
 
-def test_what_never_arrives_is_stopped_at_its_time_limit() -> None:
+def test_a_slow_move_is_stopped_at_its_time_limit_and_not_before() -> None:
+    """At a fifth of its speed it makes progress; the text names limit, measured and requested."""
     rig = Rig()
     rig.begin(earliest=2.0)
-    rig.pass_time(5.2, (0.9, -0.5))
-    assert [end.reason for end in rig.ended] == [Reason.TIME_LIMIT]
+    for tenth in range(50):
+        rig.pass_time(0.1, (0.01 * tenth, -0.005 * tenth))
+    assert not rig.ended
+    rig.pass_time(0.2, (0.5, -0.25))
+    assert rig.ended == [Ended('arm', 1, Reason.TIME_LIMIT, (
+        'joint 0 is at 0.5 rad, its goal is 1 (tolerance 0.02) after 5 s (max_move_duration)'))]
     assert rig.actuator.state is State.STOPPING

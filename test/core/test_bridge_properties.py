@@ -21,7 +21,6 @@ import pytest
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.cover import MEMORY as GUARD_MEMORY
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import BridgeError, EmergencyStopped
@@ -30,7 +29,7 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.rivals import MEMORY as RIVAL_MEMORY
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
@@ -249,7 +248,7 @@ class Neighbourhoods(RuleBasedStateMachine):
             self.hear_estop(self.pressed)
         if self.drivers_live:
             self.prepare(True)
-        self.supervisor.measured('seeing', BaseSample(speed=self.speed), self.now)
+        self.supervisor.measured('seeing', BaseSample(linear=(self.speed, 0.0, 0.0)), self.now)
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 3.0]))
     def oversleep(self, seconds: float) -> None:

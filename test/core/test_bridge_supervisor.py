@@ -16,7 +16,6 @@ from viam_session_bridge.bridge_gate import BridgeGate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
     EmergencyStopped,
     JustStarted,
@@ -33,7 +32,7 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 

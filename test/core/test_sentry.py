@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.events import Changed, Notice, Output
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -86,7 +85,7 @@ class Guard(Process):
         """Let it run until then, while odometry shows that the last base moves."""
         while self.now < until:
             self.run(min(until, self.now + 0.02))
-            self.sentry.measured('seen', BaseSample(speed=0.2), self.now)
+            self.sentry.measured('seen', BaseSample(linear=(0.2, 0.0, 0.0)), self.now)
 
     def run(self, until: float) -> None:
         """Let it run on time until then."""
@@ -157,7 +156,9 @@ def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalati
     assert guard.states() == {'seen': UNCONFIRMED}
     failed = [one.detail for one in guard.events
               if isinstance(one, Changed) and one.after is UNCONFIRMED]
-    assert failed == ['no rest was seen, and there is no time left to wait for it']
+    [text] = failed
+    assert text.startswith('no rest was seen, and there is no time left to wait for it: ')
+    assert 'twist reports 0.2 m/s' in text
     # Also what a bridge leaves behind only then.
     guard.hear('seen', sender=HEIR)
     assert not guard.states()

@@ -15,7 +15,6 @@ import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller, SessionClaim, UnsupervisedPolicy
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
     NoStopPath,
     NotYet,
@@ -39,7 +38,7 @@ from viam_session_bridge.core.events import (
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -754,8 +753,8 @@ def test_every_end_of_a_session_is_told_also_when_its_place_was_needed() -> None
 def test_feedback_reaches_only_those_that_have_any() -> None:
     """A sample for a base without feedback is left out."""
     world = World()
-    world.supervisor.measured('left', BaseSample(speed=0.5), 100.0)
-    world.supervisor.measured('seen', BaseSample(speed=0.5), 100.0)
+    world.supervisor.measured('left', BaseSample(linear=(0.5, 0.0, 0.0)), 100.0)
+    world.supervisor.measured('seen', BaseSample(linear=(0.5, 0.0, 0.0)), 100.0)
     assert not world.supervisor.is_moving('left', 100.1)
     assert world.supervisor.is_moving('seen', 100.1)
 

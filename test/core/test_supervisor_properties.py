@@ -22,7 +22,6 @@ import pytest
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.backlog import LONGEST_ECHO
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.errors import (
     BridgeError,
     NoStopPath,
@@ -37,7 +36,7 @@ from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import LOOK_PATIENCE, Policy
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -552,7 +551,8 @@ class Histories(RuleBasedStateMachine):
                     self.look(0.0)
             if self.now >= sample_at and self.feedback_lives:
                 sample_at = self.now + 0.125
-                self.supervisor.measured('seeing', BaseSample(speed=self.speed), self.now)
+                self.supervisor.measured(
+                    'seeing', BaseSample(linear=(self.speed, 0.0, 0.0)), self.now)
             if self.unanswered and self.answers_live:
                 self.answer(True)
         self.poll()

@@ -12,9 +12,8 @@ import pytest
 from rclpy.node import Node
 
 from processes import Driver, Programs, wait_until
-from viam_session_bridge.core.course import BaseSample
-from viam_session_bridge.core.rest import RestSettings, RestWatch
-from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFeedback
+from viam_session_bridge.core.rest import BaseSample, RestSettings, RestWatch
+from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
 
 SETTINGS = RestSettings(dwell=0.2, patience=0.4)
 
@@ -31,7 +30,7 @@ class Listener:
         self.feedback = OdometryFeedback(node, self.topic, self._take)
 
     def _take(self, sample: BaseSample) -> None:
-        self.watch.sample(sample.speed, sample.turn_rate, time.monotonic())
+        self.watch.take(sample, time.monotonic())
         self.samples.append(sample)
 
     def at_rest(self, since: float) -> bool:
@@ -53,7 +52,7 @@ def robot(seen: Listener, shared: Programs) -> Driver:
     return shared.driver(odometry=seen.topic, odometry_mode='moving')
 
 
-def test_a_sample_is_pose_and_lengths_of_velocities(node: Node, listener: Listener) -> None:
+def test_a_sample_is_pose_and_velocities(node: Node, listener: Listener) -> None:
     """Metres, radians; a robot that slides sideways moves, too."""
     message = Odometry()
     message.header.stamp.sec = 1
@@ -70,7 +69,7 @@ def test_a_sample_is_pose_and_lengths_of_velocities(node: Node, listener: Listen
     (sample,) = wait_until(lambda: listener.samples, 'a sample')
     assert (sample.x, sample.y) == (1.5, -2.5)
     assert sample.yaw == pytest.approx(-2.0 * math.pi / 3.0)
-    assert (sample.speed, sample.turn_rate) == pytest.approx((7.0, 9.0))
+    assert (sample.linear, sample.angular) == ((-2.0, 3.0, 6.0), (1.0, 4.0, -8.0))
 
 
 def test_moving_is_seen_and_so_is_rest(seen: Listener, robot: Driver) -> None:
@@ -81,7 +80,7 @@ def test_moving_is_seen_and_so_is_rest(seen: Listener, robot: Driver) -> None:
     assert not seen.at_rest(since)
     robot.send(do='odometry', mode='rest')
     wait_until(lambda: seen.at_rest(since), 'rest')
-    assert seen.samples[-1].speed == 0.0
+    assert seen.samples[-1].linear == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize('mode', ['frozen', 'not_a_number', 'silent'])
@@ -101,7 +100,7 @@ def test_what_says_nothing_is_never_rest(seen: Listener, robot: Driver, mode: st
         return time.monotonic() >= end
     wait_until(over, 'the clock goes on')
     if mode == 'not_a_number':
-        assert math.isnan(seen.samples[-1].speed)
+        assert math.isnan(seen.samples[-1].linear[0])
     else:
         # One sample may have been on its way.
         assert len(seen.samples) <= count + 1
@@ -130,18 +129,14 @@ def test_a_velocity_is_evidence_of_rest_without_a_pose(node: Node) -> None:
     for stamp in (1, 1, 2):
         message.header.stamp.sec = stamp
         feedback._on_twist(message)
-    assert samples == [BaseSample(speed=5.0, turn_rate=0.5)] * 2
+    assert samples == [BaseSample(
+        linear=(3.0, -4.0, 0.0), angular=(0.0, 0.0, -0.5), has_pose=False)] * 2
 
 
-def test_with_both_rest_must_show_in_both() -> None:
-    """A sample is complete when each was heard anew; the pose is the odometry's."""
+def test_beside_a_velocity_odometry_does_not_show_rest(node: Node) -> None:
+    """Its pose and twist may be what was commanded; it steers moves all the same."""
     samples: list[BaseSample] = []
-    both = Both(samples.append)
-    both.velocity(BaseSample(speed=0.5))
-    both.velocity(BaseSample(speed=0.4, turn_rate=0.1))
-    assert not samples
-    both.pose(BaseSample(x=1.0, yaw=0.2, turn_rate=0.3))
-    both.pose(BaseSample(x=1.1))
-    assert samples == [BaseSample(x=1.0, yaw=0.2, speed=0.4, turn_rate=0.3)]
-    both.velocity(BaseSample(speed=math.nan))
-    assert len(samples) == 2 and not samples[1].is_finite
+    feedback = OdometryFeedback(
+        node, f'odom{next(_topics)}', samples.append, shows_rest=False)
+    feedback._on_odometry(Odometry())
+    assert samples == [BaseSample(shows_rest=False)]

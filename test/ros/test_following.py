@@ -26,7 +26,7 @@ JOINT = HoldSettings(tolerance=0.01, standing=0.02, fastest=1.0)
 
 def seen(at: float, positions: tuple[float, ...], speeds: tuple[float, ...]) -> JointReading:
     """Return a reading."""
-    return JointReading(positions, speeds, positions, 0.0, at)
+    return JointReading(positions, speeds, positions, at)
 
 
 class Controller:

@@ -23,7 +23,7 @@ class Bench:
 
     def measure(self, now: float, position: float, velocity: float = 0.0) -> None:
         self.now = now
-        reading = JointReading((position,), (velocity,), (position,), abs(velocity), now)
+        reading = JointReading((position,), (velocity,), (position,), now)
         self.hold.observe(reading.positions, reading)
 
     def stop(self, epoch: int = 1, now: float | None = None) -> float | None:
@@ -242,6 +242,6 @@ def test_each_joint_is_held_by_its_own_measure() -> None:
     hold = Hold([ARM, HoldSettings(tolerance=0.002, standing=0.001, fastest=0.1)])
     hold.tell((1.0, 1.0), due=0.0)
     positions = (1.01, 1.01)
-    hold.observe(positions, JointReading(positions, (0.002, 0.002), positions, 0.002, 0.6))
+    hold.observe(positions, JointReading(positions, (0.002, 0.002), positions, 0.6))
     assert hold.behind(0.6) == (pytest.approx(0.1), 0.0), 'the rail is slower'
     assert hold.stop(1, 0.6) == (1.0, 1.01), 'the elbow is there, the rail goes on'

@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from joint_bench import begin, drive, serve, way_of
-from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.rpc import proto
@@ -36,7 +36,7 @@ def properties(**own: Any) -> ArmProperties:
     """Return an arm that lifts (m) and turns (rad)."""
     return ArmProperties(**{
         'joints': NAMES, 'joint_limits': ((0.0, 0.5), (-3.0, 3.0)), 'max_joint_speed': FASTEST,
-        'tolerance': 0.02, 'standing': 0.02, 'max_move_duration': 30.0, 'has_feedback': True,
+        'tolerance': 0.02, 'max_move_duration': 30.0, 'has_feedback': True,
         'prismatic': ('lift',), 'prismatic_max_speed': FASTEST, **own})
 
 
@@ -51,7 +51,7 @@ def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
     bench.gate.measured('arm', JointSample((0.298, math.radians(9.0))))
     bench.settle()
     assert bench.state('arm') is State.MOVING
-    bench.gate.measured('arm', JointSample((0.2995, math.radians(9.0))))
+    stand(bench, (0.2995, math.radians(9.0)))
     assert call.code() is Code.OK
 
 
@@ -59,6 +59,14 @@ def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose arm stands at 200 mm and 0 degrees."""
     return serve(start, 'arm', properties(), here=HERE)
+
+
+def stand(bench: Any, here: tuple[float, ...]) -> None:
+    """Have joint states show for 0.5 s that the arm stands there."""
+    for _ in range(10):
+        bench.clock.advance(0.05)
+        bench.gate.measured('arm', JointSample(here))
+        bench.settle()
 
 
 def positions(*values: float) -> Any:
@@ -188,7 +196,8 @@ def test_an_arm_that_never_arrives_is_stopped(bench: Any) -> None:
         bench.clock.advance(0.5)
         bench.gate.measured('arm', JointSample(HERE))
         bench.settle()
-    assert call.code() is Code.ABORTED and Reason.TIME_LIMIT.value in call.details()
+    assert call.code() is Code.ABORTED and Reason.NOT_STARTED.value in call.details()
+    assert 'joint 0 is at 0.2 rad, its goal is 0.25' in call.details()
     assert bench.told('arm') is None
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from arm_streams import batch, init, point, Request, Stream
 from joint_bench import drive, serve, way_of
-from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
@@ -25,7 +25,7 @@ def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose arm stands at 0 and may go 1 rad/s for 10 s."""
     return serve(start, 'arm', ArmProperties(
         ('a', 'b'), joint_limits=((-2.0, 2.0), (-2.0, 2.0)), max_joint_speed=1.0, tolerance=0.02,
-        standing=0.02, max_move_duration=10.0, has_feedback=True), here=HERE)
+        max_move_duration=10.0, has_feedback=True), here=HERE)
 
 
 def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> None:

@@ -14,10 +14,10 @@ import pytest
 from arm_streams import batch, init, point, Stream
 from joint_bench import place, serve
 from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import Trajectory
-from viam_session_bridge.core.states import State
+from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.rpc import arm_streamed_move
 from viam_session_bridge.rpc.arm_service import ArmProperties
 
@@ -76,7 +76,7 @@ class Robot:
             self.at = place(
                 output.setpoint, HERE, self.share * (self.bench.clock() - self.began))
         speed = abs(self.at[0] - before[0]) / STEP
-        self.bench.gate.measured('arm', JointSample(self.at, speed))
+        self.bench.gate.measured('arm', JointSample(self.at, (speed,) * len(self.at)))
         self.bench.settle()
         # The stream looks at the clock ever so often.
         time.sleep(5 * PERIOD)
@@ -101,7 +101,7 @@ def approximately(*points: tuple[float, float]) -> list[Any]:
 
 def serving(start: Callable[..., Any], **how: Any) -> Any:
     return serve(start, 'arm', ArmProperties(
-        ('a',), max_joint_speed=1.0, tolerance=0.01, standing=0.01, max_move_duration=60.0,
+        ('a',), max_joint_speed=1.0, tolerance=0.01, max_move_duration=60.0,
         has_feedback=True), here=HERE, **how)
 
 
@@ -187,8 +187,9 @@ def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:
     robot.go(6.4)
     assert robot.bench.state('arm') is State.MOVING
     robot.go(0.3)
-    assert robot.stream.refused() == (
-        Code.ABORTED, 'arm: the move ended before it was done: it took too long')
+    code, text = robot.stream.refused()
+    assert code is Code.ABORTED and Reason.TIME_LIMIT.value in text
+    assert 'joint 0 is at 0.1745 rad, its goal is 0.1745' in text
     assert robot.bench.told('arm') is None
 
 

@@ -17,9 +17,8 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.course import BaseSample
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
@@ -590,7 +589,7 @@ class SteeredBase:
         self.x, self.yaw = self.x + speed * 0.05, self.yaw + rate * 0.05
         self._bench.clock.advance(0.05)
         self._bench.gate.measured('base', BaseSample(
-            x=self.x, yaw=self.yaw, speed=abs(speed), turn_rate=abs(rate)))
+            x=self.x, yaw=self.yaw, linear=(abs(speed), 0.0, 0.0), angular=(0.0, 0.0, abs(rate))))
         self._bench.settle()
 
     def run(self, until: Callable[[], Any]) -> None:

@@ -15,9 +15,8 @@ import pytest
 
 from viam_session_bridge.core import errors
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import JointSample, RestSettings
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State

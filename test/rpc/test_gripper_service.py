@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from joint_bench import begin, drive, serve, way_of
-from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc.gripper_service import GripperProperties
 
@@ -30,7 +30,7 @@ def properties(**own: Any) -> GripperProperties:
     """Return a gripper of two fingers that go 80 mm."""
     return GripperProperties(**{
         'open_position': OPEN, 'closed_position': CLOSED, 'max_speed': FASTEST,
-        'tolerance': 0.002, 'standing': 0.001, 'has_feedback': True, 'joints': ('left', 'right'),
+        'tolerance': 0.002, 'has_feedback': True, 'joints': ('left', 'right'),
         'prismatic': True, **own})
 
 

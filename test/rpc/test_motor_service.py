@@ -14,9 +14,8 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.rest import RestSettings
+from viam_session_bridge.core.rest import JointSample, RestSettings
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
 from viam_session_bridge.rpc import proto
@@ -86,7 +85,7 @@ def simulate(bench: Any, position: float, call: Any) -> float:
         speed = wish.value if isinstance(wish, Speed) else 0.0
         position += speed * 0.02
         bench.clock.advance(0.02)
-        bench.gate.measured('motor', JointSample((position,), abs(speed)))
+        bench.gate.measured('motor', JointSample((position,), (speed,)))
         bench.settle()
         if call.done():
             return position
@@ -225,7 +224,7 @@ def test_go_to_counts_from_where_it_was_decided(seen: Any) -> None:
     """A joint that is moving already has gone on when the first sample of the move arrives."""
     call = begin(seen, seen.client().motor.GoTo, rpm=60.0, position_revolutions=1.0)
     seen.clock.advance(0.1)
-    seen.gate.measured('motor', JointSample((1.5,), math.tau))
+    seen.gate.measured('motor', JointSample((1.5,), (math.tau,)))
     assert simulate(seen, 1.5, call) == pytest.approx(math.tau, abs=NEAR)
 
 

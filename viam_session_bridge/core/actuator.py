@@ -14,7 +14,6 @@ import math
 
 from viam_session_bridge.core.cadence import Cadence
 from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.endings import Endings
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
@@ -22,8 +21,8 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.parting import Parting
 from viam_session_bridge.core.progress import Progress
 from viam_session_bridge.core.readiness import Readiness
-from viam_session_bridge.core.rest import RestSettings, RestWatch
-from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.core.rest import RestSettings, RestWatch, Sample
+from viam_session_bridge.core.setpoints import Setpoint, Speed, Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stopping import Stopping
 
@@ -43,6 +42,8 @@ class ActuatorSettings:
 
     command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
     is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
+    move_start_timeout (s): how long a move whose progress is measured may take to begin; 0 is for
+    ever.
     acknowledged: the driver reports the outcome of each stop. ready_timeout (s): how long it may
     take to get ready before the first motion after a stop; None where there is nothing to get
     ready. leads: it leads joints along a trajectory, told at every tick.
@@ -54,6 +55,7 @@ class ActuatorSettings:
     stop_hold: float = 1.0
     stop_timeout: float = 5.0
     rest: RestSettings | None = None
+    move_start_timeout: float = 3.0
     acknowledged: bool = False
     ready_timeout: float | None = None
     leads: bool = False
@@ -76,7 +78,7 @@ class Actuator:
         self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.ready_timeout)
-        self._progress = Progress(self.rest)
+        self._progress = Progress(self.rest, settings.move_start_timeout)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.endings = Endings(name)
@@ -87,7 +89,11 @@ class Actuator:
         self._stop_failure = ''
         self._rest_confirmed = True
         self._parting = Parting()
+        # The newest that shows where it is, and when it arrived.
         self._sample: Sample | None = None
+        self._sample_at = -math.inf
+        # What was commanded when the stop began, m/s or rad/s; 0 where that is no speed.
+        self._last_speed = 0.0
 
     @property
     def has_path(self) -> bool:
@@ -110,7 +116,9 @@ class Actuator:
 
     def sample(self, now: float) -> Sample | None:
         """Return the newest measurement; None where it is unknown or stale."""
-        return None if self.rest is None or self.rest.moving(now) is None else self._sample
+        fresh = (self.rest is not None and self.rest.is_known(now)
+                 and now < self._sample_at + self.rest.settings.patience)
+        return self._sample if fresh else None
 
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
@@ -129,7 +137,7 @@ class Actuator:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
-        if motion.course and (self.rest is None or self.rest.moving(now) is None):
+        if motion.course and self.sample(now) is None:
             why = f' ({self.feedback_problem})' if self.feedback_problem else ''
             raise NoFeedback(
                 f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
@@ -165,8 +173,9 @@ class Actuator:
         self.readiness.stopped()
         fresh = self.state in (State.IDLE, State.MOVING)
         if fresh:
+            self._last_speed = _speed_of(self.wish)
             self._rest_confirmed = False
-            self._to(State.STOPPING, reason, self.claim)
+            self._to(State.STOPPING, reason, self.claim, detail=detail)
         self.reason = reason
         self.epoch = epoch
         self._progress.end()
@@ -297,9 +306,11 @@ class Actuator:
         if not sample.is_finite:
             self.rest.unknown()
             return False
-        self._sample = sample
-        self.rest.sample(sample.speed, sample.turn_rate, received_at)
-        return self._progress.take(sample)
+        if sample.has_pose:
+            self._sample, self._sample_at = sample, received_at
+        if sample.shows_rest:
+            self.rest.take(sample, received_at)
+        return self._progress.take(sample, received_at)
 
     def is_moving(self, now: float) -> bool:
         """Answer from feedback where it is known; else anything but IDLE counts as moving."""
@@ -366,10 +377,10 @@ class Actuator:
             self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
         elif not self.readiness.holds_back:
             over = self._progress.verdict(now)
-            if over is Reason.DONE:
+            if over is not None and over.reason is Reason.DONE:
                 self._finish(now)
             elif over is not None:
-                self.stop(over, self.epoch, now)
+                self.stop(over.reason, self.epoch, now, over.detail)
 
     def _finish(self, now: float) -> None:
         epoch = self.epoch
@@ -411,7 +422,7 @@ class Actuator:
             done = self._stopping.done(now, seen or blind)
             problem = self._stopping.problem(now, seen or blind)
             if problem:
-                self._fail(problem)
+                self._fail(self._explained(problem, now))
             elif not done:
                 yielded = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.
@@ -423,6 +434,17 @@ class Actuator:
             self._to(State.IDLE, self.reason,
                      verified=not yielded and (seen or self.settings.acknowledged),
                      detail=f'not verified: {yielded}' if yielded else '')
+
+    def _explained(self, problem: str, now: float) -> str:
+        """Add what is measured to why a stop has failed, and what it looks like."""
+        if self.rest is None or self._stopping.outstanding:
+            return problem
+        text, speed = f'{problem}: {self.rest.account(now)}', self.rest.speed(now)
+        if self._last_speed and speed and abs(speed - self._last_speed) < 0.25 * self._last_speed:
+            text += (f'; it still moves at the {self._last_speed:.3g} m/s or rad/s commanded '
+                     'before the stop: its receiver may be working through a queue of old '
+                     'commands (see command_rate, receiver_timeout), or does not obey stops')
+        return text
 
     def _fail(self, problem: str) -> None:
         self._stop_failure = problem
@@ -446,3 +468,10 @@ class Actuator:
             self._changed.append(
                 Changed(self.name, self.state, state, reason, claim, verified, detail))
         self.state = state
+
+
+def _speed_of(wish: Setpoint | None) -> float:
+    """Return the speed that a setpoint commands, m/s or rad/s; 0 where it is no speed."""
+    if isinstance(wish, Velocity):
+        return wish.speed
+    return abs(wish.value) if isinstance(wish, Speed) else 0.0

@@ -1,24 +1,32 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Moves by feedback: drive a distance, turn by an angle, slow down in time, know when it is done.
+Moves that are watched by feedback: how they slow down, when they are done, when they fail.
 
 Progress is counted along the path: the displacement along the heading for a drive, the unwrapped
 yaw for a turn. Both signs cancel, so that noise does not add up. Frames: odometry's own, REP 105.
+
+A move fails, and is stopped, when the feedback shows that it goes backwards, does not begin, makes
+no progress, passes its goal, or when its pose does not follow its velocity. A slow move does not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 import math
+from typing import NamedTuple
 
+from viam_session_bridge.core.rest import BaseSample, JointSample, RestSettings, Sample
 from viam_session_bridge.core.setpoints import (
     JointLimits,
     Limits,
     Setpoint,
     Speed,
+    Trajectory,
     Velocity,
     VelocityLimits,
 )
+from viam_session_bridge.core.states import Reason
 
 # The last stretch is driven at this share of the speed asked for, at least: a robot that creeps
 # ever slower would stand before it is there.
@@ -28,47 +36,17 @@ CREEP = 0.1
 # the speed that was measured.
 LOOK_AHEAD = 0.1
 
+# A move may be so far (m, rad) on the wrong side of its start, and a joint outside its way.
+MARGIN = 0.05
+ANGLE_MARGIN = math.radians(5.0)
 
-@dataclass(frozen=True)
-class BaseSample:
-    """
-    One odometry sample: pose x, y (m) and yaw (rad) in the odometry frame, body speed (m/s).
+# The rule of a move that makes no progress; see Progressing.
+STALL_PERIOD = 1.0
+STALL_NOISES = 3.0
+STALL_SHARE = 0.1
 
-    speed and turn_rate are the lengths of the measured linear (m/s) and angular (rad/s) velocity.
-    """
-
-    x: float = 0.0
-    y: float = 0.0
-    yaw: float = 0.0
-    speed: float = 0.0
-    turn_rate: float = 0.0
-
-    @property
-    def is_finite(self) -> bool:
-        """All numbers are finite; anything else says nothing."""
-        return all(map(math.isfinite, (self.x, self.y, self.yaw, self.speed, self.turn_rate)))
-
-
-@dataclass(frozen=True)
-class JointSample:
-    """
-    Measured joints of a resource, in its order: positions (rad or m), the fastest joint's speed.
-
-    speed: rad/s or m/s, not negative; where joints of both kinds are together, that of a prismatic
-    one is put in proportion, so that all stand below the same speed.
-    """
-
-    positions: tuple[float, ...] = ()
-    speed: float = 0.0
-    turn_rate: float = 0.0
-
-    @property
-    def is_finite(self) -> bool:
-        """All numbers are finite; anything else says nothing."""
-        return all(map(math.isfinite, (*self.positions, self.speed)))
-
-
-Sample = BaseSample | JointSample
+# No trajectory is shorter (s).
+SHORTEST = 0.1
 
 
 class Along(Enum):
@@ -77,6 +55,13 @@ class Along(Enum):
     PATH = 'path'
     YAW = 'yaw'
     JOINT = 'joint'
+
+
+class Failure(NamedTuple):
+    """Why a move must end before it is done; detail names what was measured and expected."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -114,9 +99,13 @@ class Course:
             return Velocity(angular=(0.0, 0.0, signed))
         return Speed(signed)
 
-    def tracker(self) -> 'Tracker':
+    def stopping_distance(self, speed: float) -> float:
+        """Return how far (m or rad) it goes on from this speed after a stop."""
+        return speed * LOOK_AHEAD + speed ** 2 / (2.0 * self.deceleration)
+
+    def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'Tracker':
         """Begin it."""
-        return Tracker(self)
+        return Tracker(self, rest)
 
 
 @dataclass(frozen=True)
@@ -124,65 +113,242 @@ class Arrival:
     """
     A goal that is reached when every joint is within its tolerance of its target, and stands.
 
-    targets, tolerances: rad or m, in the resource's order of joints. standing: the speed below
-    which it stands.
+    targets, tolerances: rad or m, in the resource's order of joints. An infinite tolerance: the
+    goal is reached wherever the joint stands, such as a gripper that closes on an object.
     """
 
     targets: tuple[float, ...]
     tolerances: tuple[float, ...]
-    standing: float
 
     def within(self, limits: Limits) -> 'Arrival':
         """Return itself: a goal is no faster than its trajectory."""
         return self
 
-    def tracker(self) -> 'ArrivalTracker':
-        """Begin it."""
-        return ArrivalTracker(self)
+    def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'ArrivalTracker':
+        """Begin it; the setpoint is the trajectory that leads to it."""
+        return ArrivalTracker(self, setpoint, rest)
 
 
-class ArrivalTracker:
-    """One goal under way."""
+class Progressing:
+    """
+    What both trackers remember: since when (s) the measured travel has not grown, and from where.
 
-    def __init__(self, arrival: Arrival) -> None:
+    The rule: over max(1 s, 3 times what the commanded speed needs for the noise), the travel is
+    less than the noise and less than a tenth of what was commanded. Before the first movement the
+    start timeout of the actuator counts instead.
+    """
+
+    def __init__(self) -> None:
+        self.has_moved = False
+        self.since = math.inf
+
+    def stalled(self, now: float, commanded: float, travelled: float) -> bool:
+        """Tell whether it is stuck; commanded, travelled: since ``since``, in noises."""
+        return (self.has_moved and now - self.since >= STALL_PERIOD and commanded >= STALL_NOISES
+                and travelled < min(1.0, STALL_SHARE * commanded))
+
+    def not_started(self, now: float, timeout: float) -> bool:
+        """Tell whether it should have moved by now; timeout (s): 0 is never."""
+        return not self.has_moved and 0.0 < timeout <= now - self.since
+
+
+class ArrivalTracker(Progressing):
+    """One goal on its way."""
+
+    def __init__(self, arrival: Arrival, setpoint: Setpoint, rest: RestSettings) -> None:
+        super().__init__()
         self._arrival = arrival
+        self._points = setpoint.points if isinstance(setpoint, Trajectory) else ()
+        self._rest = rest
+        self._start: tuple[float, ...] = ()
+        self._here: tuple[float, ...] = ()
+        self._from: tuple[float, ...] = ()
         self.done = False
+        # Noises a second: how fast the trajectory goes on average.
+        self._pace = 0.0
 
-    def take(self, sample: Sample) -> None:
-        """Compare a sample with the targets."""
-        if not isinstance(sample, JointSample):
-            return
+    def go_on(self, before: 'ArrivalTracker') -> None:
+        """Take over what another tracker of the same motion has measured."""
+        self.has_moved, self.since = before.has_moved, before.since
+        self._from = before._from
+
+    def take(self, sample: Sample, at: float, driven: bool) -> None:
+        """Compare a sample with the targets; driven: the driver was commanded."""
         goal = self._arrival
-        self.done = (
-            len(sample.positions) == len(goal.targets) and sample.speed <= goal.standing
-            and all(abs(position - target) <= tolerance for position, target, tolerance in zip(
-                sample.positions, goal.targets, goal.tolerances, strict=True)))
+        if not isinstance(sample, JointSample) or len(sample.positions) != len(goal.targets):
+            return
+        self._here = sample.positions
+        if not self._start:
+            self._start = self._here
+            self._pace = self._mean_pace()
+        if not driven:
+            return
+        if math.isinf(self.since):
+            self._renew(at)
+        if self._travelled > 1.0:
+            self.has_moved = True
+            self._renew(at)
+        self.done = all(abs(position - target) <= tolerance for position, target, tolerance in zip(
+            self._here, goal.targets, goal.tolerances, strict=True))
 
     def wish(self) -> Setpoint | None:
         """Return nothing new: the goal was sent once."""
         return None
 
+    def failure(self, now: float, passed: float, start_timeout: float) -> Failure | None:
+        """Say why it must end early; passed: how much (s) of the trajectory was commanded."""
+        if math.isinf(self.since):
+            return None
+        outside = self._outside()
+        if outside is not None:
+            return outside
+        if self.done or self._is_where_commanded(passed):
+            self._renew(now)
+        elif self.not_started(now, start_timeout):
+            return Failure(Reason.NOT_STARTED, (
+                f'{self.account()}; no joint has moved for {start_timeout:g} s '
+                '(move_start_timeout)'))
+        elif self.stalled(now, self._pace * (now - self.since), self._travelled):
+            return Failure(Reason.NO_PROGRESS, (
+                f'{self.account()}; no joint has moved for {now - self.since:.1f} s by more than '
+                'its rest_speed allows'))
+        return None
 
-class Tracker:
-    """One course under way."""
+    def account(self) -> str:
+        """Say how far the farthest joint is from its target."""
+        if not self._here:
+            return 'no position was measured'
+        goal = self._arrival
+        index = max(range(len(goal.targets)), key=lambda one: (
+            abs(self._here[one] - goal.targets[one]) / goal.tolerances[one]))
+        name, unit = self._name(index)
+        return (f'{name} is at {self._here[index]:.4g} {unit}, its goal is '
+                f'{goal.targets[index]:.4g} (tolerance {goal.tolerances[index]:g})')
 
-    def __init__(self, course: Course) -> None:
+    def _renew(self, at: float) -> None:
+        self.since, self._from = at, self._here
+
+    @property
+    def _travelled(self) -> float:
+        """Return how far any joint is from where it was at ``since``, in noises."""
+        return self._in_noises(self._here, self._from)
+
+    def _in_noises(self, one: Sequence[float], other: Sequence[float]) -> float:
+        return max((abs(a - b) / self._rest.joint_noise(index)
+                    for index, (a, b) in enumerate(zip(one, other, strict=True))), default=0.0)
+
+    def _mean_pace(self) -> float:
+        if not self._points:
+            return 0.0
+        stations = [self._start, *(point.positions for point in self._points)]
+        length = sum(self._in_noises(one, other)
+                     for one, other in zip(stations, stations[1:], strict=False))
+        return length / max(self._points[-1].time, SHORTEST)
+
+    def _is_where_commanded(self, passed: float) -> bool:
+        """Tell whether every joint is where the trajectory is by now: then it waits, or pauses."""
+        commanded = self._commanded(passed)
+        return all(
+            abs(here - there) <= tolerance + self._rest.joint_noise(index)
+            for index, (here, there, tolerance) in enumerate(zip(
+                self._here, commanded, self._arrival.tolerances, strict=True)))
+
+    def _commanded(self, passed: float) -> tuple[float, ...]:
+        time, before = 0.0, self._start
+        for point in self._points:
+            if passed < point.time:
+                share = (passed - time) / (point.time - time)
+                return tuple(a + (b - a) * share
+                             for a, b in zip(before, point.positions, strict=True))
+            time, before = point.time, point.positions
+        return self._arrival.targets
+
+    def _outside(self) -> Failure | None:
+        """Return a failure where a joint has left the range of its way by more than a margin."""
+        if not self._points:
+            return None
+        for index, here in enumerate(self._here):
+            name, unit = self._name(index)
+            way = (self._start[index], *(point.positions[index] for point in self._points))
+            margin = MARGIN if unit == 'm' else ANGLE_MARGIN
+            low, high, goal = min(way), max(way), self._arrival.targets[index]
+            if low - margin <= here <= high + margin:
+                continue
+            text = f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and {high:.4g}'
+            if (here < low) is (goal > self._start[index]):
+                return Failure(Reason.BACKWARDS, (
+                    f'{text}; {self._rest.source} moves against the command: check the sign of '
+                    'the joint'))
+            return Failure(Reason.OVERSHOT, text)
+        return None
+
+    def _name(self, index: int) -> tuple[str, str]:
+        joint = self._rest.joint(index)
+        return f'joint {joint.name}', joint.unit
+
+
+class Tracker(Progressing):
+    """One course on its way."""
+
+    def __init__(self, course: Course, rest: RestSettings) -> None:
+        super().__init__()
         self._course = course
+        self._rest = rest
         self._last: Sample | None = None
         if course.origin is not None:
             self._last = JointSample((course.origin,))
+        self._at = self._rate_at = math.nan
         self._progress = 0.0
+        # What the measured velocity (m/s or rad/s, signed) adds up to, and what was commanded.
+        self._rate = 0.0
+        self._integrated = 0.0
+        self._commanded = 0.0
+        # Progress and command at ``since``.
+        self._from = (0.0, 0.0)
+        # It may go backwards so far: a base that drives backwards when it is commanded forwards.
+        self._allowed: float | None = None
 
     @property
     def remaining(self) -> float:
         """Return what is left to do, m or rad; negative when it was overshot."""
         return abs(self._course.amount) - self._progress
 
-    def take(self, sample: Sample) -> None:
-        """Count the progress since the last sample."""
+    def take(self, sample: Sample, at: float, driven: bool = True) -> None:
+        """Count the progress since the last sample; driven: the driver was commanded."""
+        if sample.shows_rest:
+            self._take_rate(sample, at)
+        if not sample.has_pose:
+            return
         last, self._last = self._last, sample
-        if last is not None:
+        elapsed, self._at = at - self._at, at
+        if last is not None and not self._rest.is_jump(last, sample, elapsed):
             self._progress += math.copysign(1.0, self._course.amount) * self._step(last, sample)
+        if not driven:
+            return
+        if math.isinf(self.since):
+            self.since, self._from = at, (self._progress, self._commanded)
+        elif elapsed > 0.0:
+            self._commanded += self._speed() * elapsed
+        if abs(self._progress) > self._noise:
+            self.has_moved = True
+        if self._progress - self._from[0] > self._noise:
+            self.since, self._from = at, (self._progress, self._commanded)
+
+    def _take_rate(self, sample: Sample, at: float) -> None:
+        course = self._course
+        if isinstance(sample, BaseSample):
+            rate = sample.linear[0] if course.along is Along.PATH else sample.angular[2]
+        else:
+            rate = next(iter(sample.velocities), math.nan)
+        if math.isfinite(rate):
+            elapsed, self._rate_at = at - self._rate_at, at
+            self._rate = math.copysign(1.0, course.amount) * rate
+            if elapsed > 0.0:
+                self._integrated += self._rate * elapsed
+        if self._allowed is None:
+            backwards = max(0.0, -self._rate)
+            self._allowed = max(
+                self._margin, 2.0 * course.stopping_distance(backwards) if backwards else 0.0)
 
     def _step(self, last: Sample, sample: Sample) -> float:
         """Return the way from one sample to the next, signed."""
@@ -206,18 +372,73 @@ class Tracker:
         """Return the velocity to command now."""
         return self._course.velocity(self._speed())
 
+    def failure(self, now: float, passed: float, start_timeout: float) -> Failure | None:
+        """Say why it must end early."""
+        course, source = self._course, self._source
+        allowed = self._margin if self._allowed is None else self._allowed
+        if -self._progress > allowed:
+            return Failure(Reason.BACKWARDS, (
+                f'{source} shows {self._shown(self._progress)} of {self._whole}: it moves against '
+                'the command; check the sign'))
+        integrated, amount = self._integrated, abs(course.amount)
+        if (integrated > amount + course.stopping_distance(course.speed)
+                and self._progress < amount / 2.0):
+            return Failure(Reason.POSE_STANDS, (
+                f'the velocity on {self._rest.source} adds up to {self._shown(integrated)}, the '
+                f'pose shows {self._shown(self._progress)} of {self._whole}: the pose does not '
+                'move'))
+        if self.not_started(now, start_timeout):
+            return Failure(Reason.NOT_STARTED, (
+                f'{self.account()} after {start_timeout:g} s (move_start_timeout)'))
+        progress, commanded = self._from
+        if self.stalled(now, (self._commanded - commanded) / self._noise,
+                        (self._progress - progress) / self._noise):
+            return Failure(Reason.NO_PROGRESS, (
+                f'{self.account()}; {self._shown(self._progress - progress)} in the last '
+                f'{now - self.since:.1f} s, {self._shown(self._commanded - commanded)} were '
+                'commanded'))
+        return None
+
+    def account(self) -> str:
+        """Say how far it has come."""
+        return f'{self._source} shows {self._shown(self._progress)} of {self._whole}'
+
+    @property
+    def _source(self) -> str:
+        return self._rest.pose_source or self._rest.source
+
     @property
     def _ahead(self) -> float:
         if self._last is None:
             return self.remaining
-        turning = self._course.along is Along.YAW
-        return self.remaining - LOOK_AHEAD * (
-            self._last.turn_rate if turning else self._last.speed)
+        return self.remaining - LOOK_AHEAD * abs(self._rate)
 
     def _speed(self) -> float:
         course = self._course
         braking = math.sqrt(2.0 * course.deceleration * max(self._ahead, 0.0))
         return min(course.speed, max(braking, CREEP * course.speed))
+
+    @property
+    def _noise(self) -> float:
+        return {Along.PATH: self._rest.pose_noise, Along.YAW: self._rest.heading_noise,
+                Along.JOINT: self._rest.joint_noise(0)}[self._course.along]
+
+    @property
+    def _margin(self) -> float:
+        """Return how far (m or rad) it may be on the wrong side of its start."""
+        is_length = self._course.along is Along.PATH or (
+            self._course.along is Along.JOINT and self._rest.joint(0).unit == 'm')
+        return MARGIN if is_length else ANGLE_MARGIN
+
+    def _shown(self, value: float) -> str:
+        if self._course.along is Along.YAW:
+            return f'{math.degrees(value):.3g} degrees'
+        return f'{value:.3g} ' + ('m' if self._course.along is Along.PATH
+                                  else self._rest.joint(0).unit)
+
+    @property
+    def _whole(self) -> str:
+        return self._shown(abs(self._course.amount))
 
 
 def _wrapped(angle: float) -> float:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.errors import UnknownResource
 from viam_session_bridge.core.events import Ended, Event, Output
+from viam_session_bridge.core.rest import Sample
 from viam_session_bridge.core.rounds import Rounds
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
@@ -164,6 +164,11 @@ class Fleet:
     def feedback_problem(self, name: str) -> str:
         """Say why feedback cannot arrive; empty when it may."""
         return self._actuator(name).feedback_problem
+
+    def contradiction(self, name: str, now: float) -> str:
+        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        rest = self._actuator(name).rest
+        return '' if rest is None else rest.contradiction(now)
 
     def wish(self, name: str) -> Setpoint | None:
         """Return what the driver of a resource is told now; None for a stop or nothing."""

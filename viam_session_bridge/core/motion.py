@@ -45,6 +45,12 @@ class Motion:
         require_finite('earliest', self.earliest)
 
     @property
+    def is_timed(self) -> bool:
+        """Tell whether it is over after its duration, because no feedback shows where it is."""
+        return (self.duration is not None and self.course is None
+                and not (self.momentary or self.answered))
+
+    @property
     def is_stop(self) -> bool:
         """Tell whether it asks for a stop: a zero command does."""
         return self.setpoint.is_zero or self.duration == 0.0

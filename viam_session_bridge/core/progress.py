@@ -8,9 +8,9 @@ It judges, and changes no state; the actuator does what follows.
 
 import math
 
-from viam_session_bridge.core.course import ArrivalTracker, Sample, Tracker
+from viam_session_bridge.core.course import ArrivalTracker, Failure, Tracker
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import RestWatch
+from viam_session_bridge.core.rest import RestWatch, Sample
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.core.states import Reason
 
@@ -19,11 +19,17 @@ class Progress:
     """
     One actuator's: a motion, or none. Times are seconds on the supervisor's clock.
 
-    rest: what its feedback says about speed; None without feedback.
+    rest: what its feedback says about speed; None without feedback. start_timeout: how long a
+    move whose progress is measured may take to begin; 0 is for ever.
     """
 
-    def __init__(self, rest: RestWatch | None) -> None:
+    def __init__(self, rest: RestWatch | None, start_timeout: float) -> None:
         self._rest = rest
+        self._start_timeout = start_timeout
+        # The newest that shows where it is; a move counts from there.
+        self._newest: Sample | None = None
+        self._posed_at = -math.inf
+        self._judged_at = -math.inf
         self.end()
 
     def end(self) -> None:
@@ -41,6 +47,7 @@ class Progress:
 
     def begin(self, motion: Motion, epoch: int, now: float) -> None:
         """Begin a motion."""
+        self._tracker = None
         self._judge_by(motion, now)
         self._arrives_at = math.inf
         self._set_out, self._late, self._is_told = None, 0.0, False
@@ -56,8 +63,14 @@ class Progress:
         self._arrives_at = since + motion.earliest
 
     def _judge_by(self, motion: Motion, now: float) -> None:
+        before, self._tracker = self._tracker, None
         self.motion = motion
-        self._tracker = motion.course.tracker() if motion.course else None
+        if motion.course is not None and self._rest is not None:
+            self._tracker = motion.course.tracker(motion.setpoint, self._rest.settings)
+            if isinstance(before, ArrivalTracker) and isinstance(self._tracker, ArrivalTracker):
+                self._tracker.go_on(before)
+            if self._newest is not None:
+                self._tracker.take(self._newest, now, driven=False)
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
 
     def passed(self, now: float) -> float | None:
@@ -85,12 +98,19 @@ class Progress:
         """Tell whether feedback says when it is over."""
         return self._tracker is not None
 
-    def take(self, sample: Sample) -> bool:
-        """Take what was measured; tells whether it shows that the motion is done."""
+    def take(self, sample: Sample, received_at: float) -> bool:
+        """Take what was measured; tells whether it shows that the motion is over."""
+        if sample.has_pose:
+            self._newest, self._posed_at = sample, received_at
         if self._tracker is None:
             return False
-        self._tracker.take(sample)
-        return self._tracker.done
+        self._tracker.take(sample, received_at, self._set_out is not None)
+        return self._tracker.done or self._failure(received_at) is not None
+
+    def _failure(self, now: float) -> Failure | None:
+        if self._tracker is None or self._set_out is None:
+            return None
+        return self._tracker.failure(now, self.passed(now) or 0.0, self._start_timeout)
 
     def may_set_out(self, now: float) -> None:
         """Note that it had to wait until now: that takes nothing from a timed move."""
@@ -130,28 +150,52 @@ class Progress:
         if self.motion is not None and self.motion.momentary:
             self._ends_at = now
 
-    def verdict(self, now: float) -> Reason | None:
-        """Return why the motion is over; None while it is not."""
+    def verdict(self, now: float) -> Failure | None:
+        """Return why the motion is over, and details; None while it is not."""
+        self._judged_at = now
         over = now >= self._ends_at
         if self._tracker is None:
             if not over:
                 return None
-            return Reason.DONE if self._unanswered is None else Reason.TIME_LIMIT
-        if self._rest is None or self._rest.moving(now) is None:
-            return Reason.STALE_FEEDBACK
+            if self._unanswered is None:
+                return Failure(Reason.DONE, '')
+            return Failure(Reason.TIME_LIMIT, f'no answer within {self._limit}')
+        if now >= self._stale_at:
+            return Failure(Reason.STALE_FEEDBACK, self._rest.account(now) if self._rest else '')
         if self._has_arrived(now):
-            return Reason.DONE
-        return Reason.TIME_LIMIT if over else None
+            return Failure(Reason.DONE, '')
+        if over:
+            return Failure(Reason.TIME_LIMIT, (
+                f'{self._tracker.account()} after {self._limit} (max_move_duration)'))
+        return self._failure(now)
+
+    @property
+    def _limit(self) -> str:
+        duration = None if self.motion is None else self.motion.duration
+        return 'its time' if duration is None else f'{duration:.4g} s'
 
     def wake_at(self) -> float:
         """Return when it must be judged next, if nothing happens before."""
         if self._tracker is None or self._rest is None:
             return self._ends_at
-        arrives_at = self._arrives_at if self._may_arrive else math.inf
-        return min(self._ends_at, self._rest.stale_at, arrives_at)
+        # Once past, only the next sample can tell that it stands there.
+        arrives_at = (self._arrives_at if self._may_arrive and self._arrives_at > self._judged_at
+                      else math.inf)
+        return min(self._ends_at, self._stale_at, arrives_at)
+
+    @property
+    def _stale_at(self) -> float:
+        """Return when the feedback that the move is watched by says nothing any more."""
+        if self._rest is None:
+            return -math.inf
+        if not self._rest.has_measurement:
+            return -math.inf
+        return min(self._rest.stale_at, self._posed_at + self._rest.settings.patience)
 
     def _has_arrived(self, now: float) -> bool:
-        return self._may_arrive and now >= self._arrives_at
+        return (self._may_arrive and now >= self._arrives_at
+                and (isinstance(self._tracker, Tracker)
+                     or self._rest is not None and self._rest.stands(now)))
 
     @property
     def _may_arrive(self) -> bool:

@@ -1,69 +1,411 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Is the robot at rest? Judged from measured velocities, received on the steady clock.
+Is the robot at rest? Judged over a window of measured positions and velocities.
 
-Feedback that is stale, frozen or not a number is unknown, never rest.
+The rules. Times are seconds on the steady clock; the window is as long as ``dwell``.
+
+1. Positions decide. A pose or a joint that is displaced by more than its noise within the window
+   moves, whatever the velocities say.
+2. Velocities must agree. Their mean over the window is compared with the rest speed, so that one
+   noisy message is not motion. Velocities of joints may be twice as noisy, because hobby drivers
+   report one encoder step as a speed, and the positions decide. Where no position is measured,
+   the mean is taken over each third of the window: a robot that swings has a mean of zero.
+3. ``by_positions`` ignores velocities: some drivers publish the configured speed as the measured.
+4. A pose that jumps farther than any robot can move (a localization reset) starts the window
+   anew. It is neither rest nor motion.
+5. Feedback that is stale, frozen, shorter than the window, or not a number is unknown, never rest.
+6. Positions and velocities that disagree over two windows are a contradiction, which is reported.
+   Two, because they may disagree for a moment while a robot accelerates.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
+from typing import ClassVar, NamedTuple
+
+from viam_session_bridge.core.setpoints import Vector, ZERO
+
+# By how much the mean velocity of a joint whose position is measured may exceed its rest speed.
+NOISY_VELOCITIES = 2.0
+
+# A pose that moves by this (m, rad) plus what twice the fastest speed allows has jumped.
+JUMP = 0.25
+HEADING_JUMP = 0.5
+
+# The shortest window (s) over which anything is judged.
+SHORTEST_WINDOW = 0.1
+
+# Receipt times are rounded (s).
+_ROUNDING = 1e-6
+
+
+# Positions and velocities of the quantities of a sample, in order; None where not measured.
+Measured = tuple[tuple[float, ...] | None, ...]
+
+
+@dataclass(frozen=True)
+class BaseSample:
+    """
+    What is measured of a base: pose x, y (m) and yaw (rad) in the odometry frame, and velocities.
+
+    linear (m/s), angular (rad/s): of the body, in the base frame. has_pose: the pose is measured.
+    shows_rest: pose and velocities may be used to decide whether the base is at rest; those of an
+    open-loop controller, which publishes what was commanded, may not.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    yaw: float = 0.0
+    linear: Vector = ZERO
+    angular: Vector = ZERO
+    has_pose: bool = True
+    shows_rest: bool = True
+
+    @property
+    def is_finite(self) -> bool:
+        """All numbers are finite; anything else says nothing."""
+        return all(map(math.isfinite, (self.x, self.y, self.yaw, *self.linear, *self.angular)))
+
+    def measured(self) -> tuple[Measured, Measured]:
+        """Return pose and heading, and their velocities."""
+        places = ((self.x, self.y), (self.yaw,)) if self.has_pose else (None, None)
+        return places, (self.linear, self.angular)
+
+
+@dataclass(frozen=True)
+class JointSample:
+    """
+    What is measured of the joints of a resource, in its order: positions (rad or m).
+
+    velocities (rad/s or m/s): as they are reported; NaN, or no entry, where they are not.
+    """
+
+    positions: tuple[float, ...] = ()
+    velocities: tuple[float, ...] = ()
+    has_pose: ClassVar[bool] = True
+    shows_rest: ClassVar[bool] = True
+
+    @property
+    def is_finite(self) -> bool:
+        """All positions are finite, and no velocity is infinite; anything else says nothing."""
+        return all(map(math.isfinite, self.positions)) and not any(
+            map(math.isinf, self.velocities))
+
+    def measured(self) -> tuple[Measured, Measured]:
+        """Return the position of each joint, and its velocity."""
+        reported = dict(enumerate(self.velocities))
+        return (tuple((position,) for position in self.positions),
+                tuple((rate,) if math.isfinite(rate := reported.get(index, math.nan)) else None
+                      for index in range(len(self.positions))))
+
+
+Sample = BaseSample | JointSample
+
+
+class Quantity(NamedTuple):
+    """
+    One thing that is measured, and what is no motion of it.
+
+    position, rate: what texts call it and its velocity. unit: of the position. noise: displacement
+    within the window. rate_limit, lone_rate_limit: mean velocity where the position is measured,
+    and where it is not. parameters: what changes these numbers. wraps: it is an angle.
+    """
+
+    position: str
+    rate: str
+    unit: str
+    noise: float
+    rate_limit: float
+    lone_rate_limit: float
+    parameters: str
+    wraps: bool = False
+
+    def distance(self, one: Sequence[float], other: Sequence[float]) -> float:
+        """Return how far two positions are apart."""
+        if self.wraps:
+            return abs(math.remainder(one[0] - other[0], math.tau))
+        return math.dist(one, other)
+
+
+class JointRest(NamedTuple):
+    """A joint: its name, the unit of its position, and the speed (unit/s) below which it rests."""
+
+    name: str
+    unit: str
+    speed: float
 
 
 @dataclass(frozen=True)
 class RestSettings:
     """
-    What counts as rest: speeds below linear (m/s) and angular (rad/s) for dwell (s).
+    What counts as rest.
 
-    patience: seconds without a sample after which the feedback is unknown.
+    linear, angular: rest speeds of a base (m/s, rad/s); linear is also that of joints which
+    ``joints`` does not name. dwell (s): how long rest must last. patience (s): age after which
+    feedback is unknown. pose_noise (m), heading_noise (rad): displacements of a base within the
+    window that are no motion. joints: in the resource's order. by_positions: ignore velocities.
+    fastest_linear, fastest_angular: the base is not faster (m/s, rad/s). source, pose_source: the
+    topics that show rest and the pose, for texts; pose_source is empty where they are the same.
     """
 
     linear: float = 0.02
     angular: float = 0.05
     dwell: float = 0.3
     patience: float = 0.5
+    pose_noise: float = 0.005
+    heading_noise: float = math.radians(0.5)
+    joints: tuple[JointRest, ...] = ()
+    by_positions: bool = False
+    fastest_linear: float = 20.0
+    fastest_angular: float = 20.0
+    source: str = 'the feedback'
+    pose_source: str = ''
+
+    @property
+    def window(self) -> float:
+        """Return over how long (s) displacements and mean velocities are taken."""
+        return max(self.dwell, SHORTEST_WINDOW)
+
+    def quantities(self, sample: Sample) -> tuple[Quantity, ...]:
+        """Return how each quantity of such a sample is judged, in the sample's order."""
+        if not isinstance(sample, BaseSample):
+            return tuple(self._quantity(index) for index in range(len(sample.positions)))
+        return (
+            Quantity('pose', 'twist', 'm', self.pose_noise, self.linear, self.linear,
+                     'pose_noise, rest_linear'),
+            Quantity('heading', 'twist', 'rad', self.heading_noise, self.angular, self.angular,
+                     'heading_noise, rest_angular', wraps=True))
+
+    def is_jump(self, before: Sample | None, after: Sample, elapsed: float) -> bool:
+        """Tell whether no base can have moved from one pose to the other in the time (s)."""
+        if not (isinstance(before, BaseSample) and isinstance(after, BaseSample)
+                and before.has_pose and after.has_pose):
+            return False
+        distance = math.hypot(after.x - before.x, after.y - before.y)
+        turn = abs(math.remainder(after.yaw - before.yaw, math.tau))
+        return (distance > JUMP + 2.0 * self.fastest_linear * elapsed
+                or turn > HEADING_JUMP + 2.0 * self.fastest_angular * elapsed)
+
+    def joint(self, index: int) -> JointRest:
+        """Return what is known of a joint, by its place among the resource's."""
+        if index < len(self.joints):
+            return self.joints[index]
+        return JointRest(str(index), 'rad', self.linear)
+
+    def joint_noise(self, index: int) -> float:
+        """Return the displacement of a joint within the window that is no motion, rad or m."""
+        return self.joint(index).speed * self.window
+
+    def _quantity(self, index: int) -> Quantity:
+        name, unit, speed = self.joint(index)
+        return Quantity(
+            f'position of joint {name}', f'velocity of joint {name}', unit,
+            self.joint_noise(index), NOISY_VELOCITIES * speed, speed, 'rest_speed')
+
+
+class _Entry(NamedTuple):
+    """A sample: positions and velocities of each quantity, None where they are not measured."""
+
+    at: float
+    positions: tuple[tuple[float, ...] | None, ...]
+    rates: tuple[tuple[float, ...] | None, ...]
+
+
+class _Motion(NamedTuple):
+    """
+    How one quantity moved within a window.
+
+    displaced: the largest distance from where it is at the end; speed: the net one by time; both
+    None without positions. rate: the mean velocity; None without velocities.
+    """
+
+    quantity: Quantity
+    displaced: float | None
+    speed: float | None
+    rate: float | None
+
+    @property
+    def shown_by_position(self) -> bool:
+        return self.displaced is not None and self.displaced > self.quantity.noise
+
+    @property
+    def shown_by_rate(self) -> bool:
+        limit = (self.quantity.lone_rate_limit if self.displaced is None
+                 else self.quantity.rate_limit)
+        return self.rate is not None and self.rate > limit
+
+    @property
+    def exists(self) -> bool:
+        return self.shown_by_position or self.shown_by_rate
+
+    def __str__(self) -> str:
+        """Say what is measured."""
+        quantity, unit = self.quantity, f'{self.quantity.unit}/s'
+        if self.speed is None:
+            return f'{quantity.rate} reports {self.rate or 0.0:.3g} {unit}'
+        text = f'{quantity.position} moves at {self.speed:.3g} {unit}'
+        return text if self.rate is None else (
+            f'{text}, {quantity.rate} reports {self.rate:.3g} {unit}')
+
+    def contradicts(self, window: float) -> bool:
+        """Tell whether position and velocity over such a window (s) exclude each other."""
+        if self.displaced is None or self.rate is None:
+            return False
+        travel = self.rate * window
+        if self.shown_by_position and not self.shown_by_rate:
+            return travel < 0.25 * self.displaced
+        return (self.shown_by_rate and not self.shown_by_position
+                and self.displaced < 0.25 * travel)
 
 
 class RestWatch:
-    """Remembers since when the samples have shown rest, without a gap."""
+    """The newest feedback of one resource. It judges when it is asked, not at each sample."""
 
     def __init__(self, settings: RestSettings) -> None:
-        self._settings = settings
+        self.settings = settings
+        self._entries: deque[_Entry] = deque()
+        self._quantities: tuple[Quantity, ...] = ()
+        self._last: Sample | None = None
         self._last_at = -math.inf
-        self._moving: bool | None = None
-        self._rest_since: float | None = None
 
     def unknown(self) -> None:
         """Take a sample that says nothing."""
-        self._moving = None
-        self._rest_since = None
+        self._entries.clear()
 
-    def sample(self, speed: float, turn_rate: float, received_at: float) -> None:
-        """Take one measurement: m/s, rad/s, and when it arrived (s). NaN is no measurement."""
-        if not (math.isfinite(speed) and math.isfinite(turn_rate)):
+    def take(self, sample: Sample, received_at: float) -> None:
+        """Take one measurement, received at an instant (s). NaN is no measurement."""
+        if not sample.is_finite:
             self.unknown()
             return
-        if received_at >= self.stale_at:
-            self._rest_since = None
+        elapsed = received_at - self._last_at
+        if received_at >= self.stale_at or self.settings.is_jump(self._last, sample, elapsed):
+            self._entries.clear()
+        self._last = sample
+        positions, rates = sample.measured()
+        if self.settings.by_positions:
+            rates = (None,) * len(rates)
+        if len(self._quantities) != len(positions):
+            self._quantities = self.settings.quantities(sample)
+        self._entries.append(_Entry(received_at, positions, rates))
         self._last_at = received_at
-        self._moving = (
-            abs(speed) > self._settings.linear or abs(turn_rate) > self._settings.angular)
-        if self._moving:
-            self._rest_since = None
-        elif self._rest_since is None:
-            self._rest_since = received_at
+        oldest = received_at - 2.0 * self.settings.window
+        while len(self._entries) > 1 and self._entries[1].at <= oldest:
+            self._entries.popleft()
 
     @property
     def stale_at(self) -> float:
         """Return the instant (s) from which the newest sample says nothing any more."""
-        return self._last_at + self._settings.patience
+        return self._last_at + self.settings.patience
+
+    @property
+    def has_measurement(self) -> bool:
+        """Whether the newest sample, however old, is a measurement."""
+        return bool(self._entries)
+
+    def is_known(self, now: float) -> bool:
+        """Tell whether the newest sample is a measurement, and not stale."""
+        return self.has_measurement and now < self.stale_at
 
     def moving(self, now: float) -> bool | None:
-        """Tell what the feedback says now; None when it is unknown."""
-        return self._moving if now < self.stale_at else None
+        """Tell what the feedback says now, over half of the dwell; None when it is unknown."""
+        if not self.is_known(now):
+            return None
+        return any(one.exists for one in self._motions(self.settings.window / 2.0))
 
     def at_rest(self, since: float, now: float) -> bool:
         """Tell whether samples received after ``since`` (s) have shown rest for the dwell."""
-        if self._rest_since is None or self.moving(now) is not False:
-            return False
-        return self._last_at - max(self._rest_since, since) >= self._settings.dwell
+        return self._has_rested(self.settings.window, since, now)
+
+    def stands(self, now: float) -> bool:
+        """Tell whether rest was shown for half of the dwell: enough at the goal of a move."""
+        return self._has_rested(self.settings.window / 2.0, -math.inf, now)
+
+    def _has_rested(self, window: float, since: float, now: float) -> bool:
+        begin = self._begin(window, since) if self.is_known(now) else math.inf
+        return begin <= self._last_at - window + _ROUNDING and not any(
+            one.exists for one in self._motions(window, since=since))
+
+    def speed(self, now: float) -> float | None:
+        """Return how fast it moves (m/s, or rad/s of its fastest joint); None if unknown."""
+        if not self.is_known(now):
+            return None
+        return max(max(one.speed or 0.0, one.rate or 0.0)
+                   for one in self._motions(self.settings.window)
+                   if not one.quantity.wraps)
+
+    def contradiction(self, now: float) -> str:
+        """Say how positions and velocities disagree; empty where they do not."""
+        window = self.settings.window
+        if not self.is_known(now) or (
+                self._last_at - self._entries[0].at < 2.0 * window - _ROUNDING):
+            return ''
+        earlier = self._motions(window, self._last_at - window)
+        for one, before in zip(self._motions(window), earlier, strict=True):
+            if one.contradicts(window) and before.contradicts(window):
+                return (f'{self.settings.source} contradicts itself: {one} over {window:g} s '
+                        f'(see {one.quantity.parameters}, rest_by)')
+        return ''
+
+    def account(self, now: float) -> str:
+        """Say what is measured, for the text of a stop that was not confirmed."""
+        settings = self.settings
+        if math.isinf(self._last_at):
+            return f'nothing has arrived on {settings.source}'
+        if now >= self.stale_at:
+            return (f'nothing has arrived on {settings.source} for {now - self._last_at:.1f} s '
+                    f'(feedback_timeout {settings.patience:g} s)')
+        if not self._entries:
+            return f'the numbers on {settings.source} are not finite'
+        contradiction = self.contradiction(now)
+        if contradiction:
+            return contradiction
+        moving = [one for one in self._motions(settings.window) if one.exists]
+        if not moving:
+            return f'{settings.source} has not shown rest for {settings.window:g} s yet'
+        return f'on {settings.source}, ' + '; '.join(
+            f'{one} (see {one.quantity.parameters})' for one in moving)
+
+    # ---- the window -----------------------------------------------------------------------------
+
+    def _begin(self, window: float, since: float) -> float:
+        """Return when the window before the newest sample begins: at one sample, or before."""
+        return next((one.at for one in self._within(self._last_at, window, since)), math.inf)
+
+    def _within(self, end: float, window: float, since: float) -> list[_Entry]:
+        """Return the samples up to an instant (s) that span a window, as far as there are any."""
+        entries = [one for one in self._entries if since <= one.at <= end]
+        begins = [index for index, one in enumerate(entries)
+                  if one.at <= end - window + _ROUNDING]
+        return entries[begins[-1]:] if begins else entries
+
+    def _motions(self, window: float, end: float | None = None,
+                 since: float = -math.inf) -> list[_Motion]:
+        entries = self._within(self._last_at if end is None else end, window, since)
+        return [_motion(quantity, index, entries)
+                for index, quantity in enumerate(self._quantities)] if entries else []
+
+
+def _motion(quantity: Quantity, index: int, entries: Sequence[_Entry]) -> _Motion:
+    here = entries[-1].positions[index]
+    places = [(one.at, place) for one in entries if (place := one.positions[index]) is not None]
+    rates = [rate for one in entries if (rate := one.rates[index]) is not None]
+    displaced = speed = None
+    if here is not None:
+        displaced = max(quantity.distance(place, here) for _, place in places)
+        elapsed = entries[-1].at - places[0][0]
+        speed = quantity.distance(places[0][1], here) / elapsed if elapsed > 0.0 else 0.0
+    if not rates:
+        return _Motion(quantity, displaced, speed, None)
+    if displaced is not None:
+        return _Motion(quantity, displaced, speed, _mean(rates))
+    shares = min(3, len(rates))
+    bounds = [len(rates) * share // shares for share in range(shares + 1)]
+    return _Motion(quantity, None, None, max(
+        _mean(rates[first:end]) for first, end in zip(bounds, bounds[1:], strict=False)))
+
+
+def _mean(vectors: Sequence[tuple[float, ...]]) -> float:
+    """Return the length of the mean of some vectors."""
+    return math.hypot(*(sum(parts) for parts in zip(*vectors, strict=True))) / len(vectors)

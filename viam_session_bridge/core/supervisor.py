@@ -26,6 +26,7 @@ from viam_session_bridge.core.errors import (
 )
 from viam_session_bridge.core.events import (
     Emergency,
+    Notice,
     Output,
     Outputs,
     Overslept,
@@ -142,6 +143,10 @@ class Supervisor(Fleet):
         self._due = now if idle else min(self._due, now)
         if before is not None and not same_holder(before, claim):
             self._events.append(TakenOver(name, before, claim))
+        if motion.is_timed:
+            self._events.append(Notice(
+                f'{name}: this move is timed and takes {motion.duration:.4g} s, because no '
+                'feedback shows its progress'))
         return actuator.epoch
 
     def go_on(self, name: str, epoch: int, motion: Motion, now: float,

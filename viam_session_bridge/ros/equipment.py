@@ -7,14 +7,14 @@ from typing import Any
 
 from rclpy.node import Node
 
-from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.rest import BaseSample
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.drivers.twist import TwistDriver
-from viam_session_bridge.ros.feedback import Both, OdometryFeedback, VelocityFeedback
+from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
 from viam_session_bridge.ros.parameter_components import PositionedConfig
@@ -122,14 +122,12 @@ class Equipment:
 
     def _listen_to_velocity(self, config: VelocityFeedbackTable,
                             take: Callable[[BaseSample], None]) -> None:
-        both = Both(take)
-        paired = config.odometry_topic and config.velocity_topic
         if config.odometry_topic:
             self._velocities.append(OdometryFeedback(
-                self._node, config.odometry_topic, both.pose if paired else take))
+                self._node, config.odometry_topic, take,
+                shows_rest=not config.velocity_topic))
         if config.velocity_topic:
-            self._velocities.append(VelocityFeedback(
-                self._node, config.velocity_topic, both.velocity if paired else take))
+            self._velocities.append(VelocityFeedback(self._node, config.velocity_topic, take))
 
 
 def scaling_of(config: MotorConfig) -> Scaling:

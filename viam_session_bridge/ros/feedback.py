@@ -9,7 +9,6 @@ from elsewhere does.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 import math
 
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
@@ -17,7 +16,8 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.core.course import BaseSample
+from viam_session_bridge.core.rest import BaseSample
+from viam_session_bridge.core.setpoints import Vector
 
 FEEDBACK_QOS = QoSProfile(
     reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
@@ -25,10 +25,16 @@ FEEDBACK_QOS = QoSProfile(
 
 
 class OdometryFeedback:
-    """Hands every fresh sample to a callable, on the executor's thread."""
+    """
+    Hands every fresh sample to a callable, on the executor's thread.
 
-    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
+    shows_rest: false where a velocity from elsewhere shows it, and this only steers moves.
+    """
+
+    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None],
+                 shows_rest: bool = True) -> None:
         self._take = take
+        self._shows_rest = shows_rest
         self._is_new = _News()
         self._subscription = node.create_subscription(
             Odometry, topic, self._on_odometry, FEEDBACK_QOS)
@@ -37,14 +43,14 @@ class OdometryFeedback:
         if not self._is_new(message):
             return
         pose = message.pose.pose
-        speed, turn_rate = _lengths(message.twist.twist)
+        linear, angular = _vectors(message.twist.twist)
         self._take(BaseSample(
-            x=pose.position.x, y=pose.position.y, yaw=_yaw(pose.orientation), speed=speed,
-            turn_rate=turn_rate))
+            x=pose.position.x, y=pose.position.y, yaw=_yaw(pose.orientation), linear=linear,
+            angular=angular, shows_rest=self._shows_rest))
 
 
 class VelocityFeedback:
-    """Hands every fresh velocity to a callable, as a sample whose pose says nothing."""
+    """Hands every fresh velocity to a callable, as a sample without a pose."""
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
@@ -54,43 +60,8 @@ class VelocityFeedback:
 
     def _on_twist(self, message: TwistStamped) -> None:
         if self._is_new(message):
-            speed, turn_rate = _lengths(message.twist)
-            self._take(BaseSample(speed=speed, turn_rate=turn_rate))
-
-
-class Both:
-    """
-    Odometry and velocity as one: a sample is complete when both were heard anew.
-
-    The pose is the odometry's, the speeds are the larger ones.
-    """
-
-    def __init__(self, take: Callable[[BaseSample], None]) -> None:
-        self._take = take
-        self._pose: BaseSample | None = None
-        self._velocity: BaseSample | None = None
-
-    def pose(self, sample: BaseSample) -> None:
-        """Take odometry."""
-        self._pose = sample
-        self._complete()
-
-    def velocity(self, sample: BaseSample) -> None:
-        """Take a velocity."""
-        self._velocity = sample
-        self._complete()
-
-    def _complete(self) -> None:
-        if self._pose is None or self._velocity is None:
-            return
-        pose, velocity, self._pose, self._velocity = self._pose, self._velocity, None, None
-        # The sum tells what is not a number, which max() may pass over.
-        if not math.isfinite(velocity.speed + velocity.turn_rate):
-            self._take(replace(pose, speed=math.nan))
-            return
-        self._take(replace(
-            pose, speed=max(pose.speed, velocity.speed),
-            turn_rate=max(pose.turn_rate, velocity.turn_rate)))
+            linear, angular = _vectors(message.twist)
+            self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
 
 
 class _News:
@@ -106,11 +77,10 @@ class _News:
         return is_new
 
 
-def _lengths(twist: Twist) -> tuple[float, float]:
-    """Return the lengths of the linear (m/s) and the angular (rad/s) velocity."""
+def _vectors(twist: Twist) -> tuple[Vector, Vector]:
+    """Return the linear (m/s) and the angular (rad/s) velocity."""
     linear, angular = twist.linear, twist.angular
-    return (math.hypot(linear.x, linear.y, linear.z),
-            math.hypot(angular.x, angular.y, angular.z))
+    return (linear.x, linear.y, linear.z), (angular.x, angular.y, angular.z)
 
 
 def _yaw(orientation: Quaternion) -> float:

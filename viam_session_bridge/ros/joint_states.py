@@ -8,6 +8,7 @@ come in any order, and the joints of one resource may be spread over several mes
 complete when each of them was heard anew.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import math
@@ -16,12 +17,15 @@ import time
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from viam_session_bridge.core.course import JointSample
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.
 _MOST_NAMES = 12
+
+# Velocities that are not reported are estimated over so long (s).
+ESTIMATE_OVER = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,22 +33,22 @@ class JointReading:
     """
     All joints of a resource, in its order, each heard since the reading before.
 
-    positions (rad or m) and velocities (rad/s or m/s, signed, NaN where unknown) are scaled, and
-    go on counting beyond a turn where a joint is continuous; raw are the positions as they were
-    published. speed: the fastest of all that was heard since the reading before, by its weight.
-    at: when it was received (s, steady clock).
+    positions (rad or m) and velocities (rad/s or m/s, signed) are scaled, and go on counting
+    beyond a turn where a joint is continuous; raw are the positions as they were published.
+    velocities are estimated from positions where none is reported, and NaN where neither is known;
+    reported has NaN where none is reported. at: when it was received (s, steady clock).
     """
 
     positions: tuple[float, ...]
     velocities: tuple[float, ...]
     raw: tuple[float, ...]
-    speed: float
     at: float
+    reported: tuple[float, ...] = ()
 
     @property
     def sample(self) -> JointSample:
         """Return it as evidence for the gate."""
-        return JointSample(self.positions, self.speed)
+        return JointSample(self.positions, self.reported)
 
     @property
     def is_known(self) -> bool:
@@ -66,10 +70,10 @@ class JointStates:
 
     def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
               scale: float = 1.0, continuous: Sequence[str] = (),
-              patience: float = 0.5, weights: Sequence[float] = ()) -> 'JointGroup':
+              patience: float = 0.5) -> 'JointGroup':
         """Hand every complete reading of some joints to a callable, on the executor's thread."""
         group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
-                           patience=patience, weights=weights, clock=self._clock)
+                           patience=patience, clock=self._clock)
         self._groups.append(group)
         return group
 
@@ -107,21 +111,17 @@ class JointGroup:
 
     scale: factor from what is published to the resource. continuous: joints whose position jumps
     by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
-    weights: by how much the speed of each counts beside the others'; 1 for all where none are
-    given.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
                  take: Callable[[JointReading], None], *, scale: float = 1.0,
                  continuous: Sequence[str] = (), patience: float = 0.5,
-                 weights: Sequence[float] = (),
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.resource = resource
         self.joints = tuple(joints)
         self.patience = patience
         self._take = take
         self._clock = clock
-        self._weights = tuple(weights) or (1.0,) * len(self.joints)
         self._watched = {joint: _Joint(scale, joint in continuous) for joint in joints}
         # Replaced as a whole: the pump reads it while the executor's thread goes on.
         self.reading: JointReading | None = None
@@ -152,16 +152,14 @@ class JointGroup:
             return
         self.reading = JointReading(
             tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
-            tuple(joint.raw for joint in joints), _largest([
-                one.fastest * weight for one, weight in zip(
-                    joints, self._weights, strict=True)]), at)
+            tuple(joint.raw for joint in joints), at, tuple(joint.reported for joint in joints))
         for joint in joints:
             joint.renewed = False
         self._take(self.reading)
 
 
 class _Joint:
-    """What is known of one joint; differentiates where the velocity is missing."""
+    """What is known of one joint; estimates its velocity where it is not reported."""
 
     def __init__(self, scale: float, continuous: bool) -> None:
         self._scale = scale
@@ -169,11 +167,12 @@ class _Joint:
         # The last raw position that was a number, and what it was counted as.
         self._counted: tuple[float, float] | None = None
         self._stamp: float | None = None
-        self._at = -math.inf
+        # Time (s) and position of the newest samples, over which the velocity is estimated.
+        self._past: deque[tuple[float, float]] = deque()
         self.raw = math.nan
         self.position = math.nan
         self.velocity = math.nan
-        self.fastest = math.nan
+        self.reported = math.nan
         self.received_at = -math.inf
         self.renewed = False
 
@@ -182,22 +181,31 @@ class _Joint:
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         if stamp == self._stamp and stamp != 0.0:
             return False
-        # Without a stamp, the time of receipt must do.
-        at = stamp or received_at
-        elapsed, before = at - self._at, self.position
         # An array that is too short holds nothing about this joint.
         raw, velocity = (
             values[index] if index < len(values) else math.nan
             for values in (message.position, message.velocity))
         self.position = self._unwrapped(raw)
-        self.velocity = velocity * self._scale
-        if not math.isfinite(velocity) and elapsed > 0.0:
-            self.velocity = (self.position - before) / elapsed
-        speed = abs(self.velocity)
-        self.fastest = _largest([self.fastest, speed]) if self.renewed else speed
-        self._stamp, self._at, self.raw, self.received_at = stamp, at, raw, received_at
+        self.reported = velocity * self._scale if math.isfinite(velocity) else math.nan
+        # Without a stamp, the time of receipt must do.
+        estimated = self._estimated(stamp or received_at)
+        self.velocity = estimated if math.isnan(self.reported) else self.reported
+        self._stamp, self.raw, self.received_at = stamp, raw, received_at
         self.renewed = True
         return True
+
+    def _estimated(self, at: float) -> float:
+        """Return the mean velocity since ESTIMATE_OVER ago: one encoder step is no motion."""
+        past = self._past
+        if not math.isfinite(self.position) or (past and at <= past[-1][0]):
+            past.clear()
+        if not math.isfinite(self.position):
+            return math.nan
+        past.append((at, self.position))
+        while len(past) > 2 and past[1][0] <= at - ESTIMATE_OVER:
+            past.popleft()
+        elapsed = at - past[0][0]
+        return (self.position - past[0][1]) / elapsed if elapsed > 0.0 else math.nan
 
     def _unwrapped(self, raw: float) -> float:
         """Return the position, scaled; that of a continuous joint goes on where it was."""
@@ -209,8 +217,3 @@ class _Joint:
             position = counted + math.remainder(raw - last, math.tau) * self._scale
         self._counted = raw, position
         return position
-
-
-def _largest(values: list[float]) -> float:
-    """Return the largest; NaN where one is not known, which max() would tell by its order only."""
-    return math.nan if any(map(math.isnan, values)) else max(values)

@@ -42,7 +42,9 @@ _Line = tuple[int, str]
 _UNASKED = frozenset({
     Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
     Reason.LATE_DRIVER, Reason.LATE_MOTION, Reason.NO_GUARD, Reason.BRIDGE_SILENT,
-    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE, Reason.NOT_READY})
+    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE, Reason.NOT_READY, Reason.STALE_FEEDBACK,
+    Reason.TIME_LIMIT, Reason.BACKWARDS, Reason.NOT_STARTED, Reason.NO_PROGRESS, Reason.OVERSHOT,
+    Reason.POSE_STANDS})
 
 
 class Logger(Protocol):
@@ -186,6 +188,8 @@ class Journal:
             self._logger.info(f'{event.resource}: moving for {describe_claim(event.claim)}')
         elif event.after is State.STOPPING:
             line = f'{event.resource}: stopping, {event.reason.value}'
+            if event.detail:
+                line += f' ({event.detail})'
             if event.claim is not None:
                 line += f' [{describe_claim(event.claim)}]'
             if event.reason in _UNASKED:

@@ -56,6 +56,8 @@ class BridgeNode:
         self._beat = beat
         self._problems: dict[str, str] = {}
         self._unfed: dict[str, str] = {}
+        self._measured = [one.name for one in config.resources if one.feedback_topic]
+        self._contradictions: dict[str, str] = {}
         self._feedback = FeedbackPaths(node, config)
         # use_sim_time with a paused /clock must stop no watch of ours.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -65,8 +67,7 @@ class BridgeNode:
             for one in config.resources}
         for one in config.resources:
             self._equipment.listen(one)
-        self._neighbours = Neighbours(
-            node, supervision, [one.name for one in config.resources if one.feedback_topic])
+        self._neighbours = Neighbours(node, supervision, self._measured)
         self._escalations = Escalations(node, supervision, config.resources)
         self._emergency = (
             EmergencyInput(node, supervision, config.estop) if emergency else None)
@@ -136,6 +137,13 @@ class BridgeNode:
             else:
                 self._node.get_logger().info(f'{name}: feedback is published')
         self._unfed = problems
+        for name in self._measured:
+            text = self._supervision.contradiction(name)
+            if text and name not in self._contradictions:
+                self._node.get_logger().warning(f'{name}: {text}; it is not taken for rest')
+            self._contradictions.pop(name, None)
+            if text:
+                self._contradictions[name] = text
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -173,6 +181,8 @@ class BridgeNode:
         others = self._neighbours.of(name)
         if others:
             level, text = DiagnosticStatus.WARN, others
+        if name in self._contradictions:
+            level, text = DiagnosticStatus.WARN, self._contradictions[name]
         if name in self._unfed:
             level, text = DiagnosticStatus.WARN, f'no feedback: {self._unfed[name]}'
         if problem:

@@ -12,11 +12,11 @@ from viam_session_bridge.ros.parameter_positions import (
     FloatArrayPositionTable,
     FloatPositionTable,
     JointStateTable,
-    PositionFeedbackTable,
     TrajectoryTable,
 )
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, Form
+from viam_session_bridge.ros.parameter_velocity import MoveTable, RestTable
 
 _DRIVERS: Mapping[str, type] = {
     'joint_trajectory': TrajectoryTable, 'joint_state': JointStateTable,
@@ -43,7 +43,7 @@ class JointPace(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PositionedConfig(
-        PositionFeedbackTable, TrajectoryTable, JointStateTable, FloatPositionTable,
+        RestTable, MoveTable, TrajectoryTable, JointStateTable, FloatPositionTable,
         FloatArrayPositionTable, ResourceConfig):
     """What all of them have in common."""
 
@@ -51,6 +51,9 @@ class PositionedConfig(
 
     joint_states_topic: str = field(default='', metadata=described(
         _STATES, form=Form.FEEDBACK_TOPIC, message=_STATE, empty=_BLIND))
+    max_move_duration: float = field(default=120.0, metadata=described(
+        'Longest that a move may take, also one that is slower than commanded', unit='s', low=0.0,
+        high=3600.0, low_excluded=True, mutable=True))
 
     @property
     def feedback_topic(self) -> str:
@@ -66,6 +69,11 @@ class PositionedConfig(
     def names(self) -> tuple[str, ...]:
         """Return the names of its joints, in its order."""
         raise NotImplementedError
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Return the unit of the position of each joint: rad or m."""
+        return ('rad',) * len(self.names)
 
     @property
     def pace(self) -> JointPace:
@@ -85,9 +93,6 @@ class SeveralJointsConfig(PositionedConfig):
     joints: tuple[str, ...] = field(metadata=described(
         'Names of the joints, as the joint states have them: from base to tip, or in the order of '
         "the axes. Driver 'joint_trajectory' names every joint of its controller"))
-    max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest move that is accepted', unit='s', low=0.0, high=3600.0, low_excluded=True,
-        mutable=True))
     robot_description_topic: str = field(default='', metadata=described(
         'std_msgs/msg/String with the URDF, as robot_state_publisher publishes it, for '
         'GetKinematics', form=Form.FEEDBACK_TOPIC, message='std_msgs/msg/String',
@@ -157,6 +162,11 @@ class ArmConfig(SeveralJointsConfig):
         return JointPace(self.max_joint_speed, self.tolerance, self.rest_speed)
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """Return the unit of the position of each joint: rad or m."""
+        return tuple('m' if name in self.prismatic_joints else 'rad' for name in self.joints)
+
+    @property
     def paces(self) -> tuple[JointPace, ...]:
         """Return the measures of each joint, in their order."""
         prismatic = JointPace(
@@ -191,6 +201,11 @@ class GantryConfig(SeveralJointsConfig):
         low_excluded=True))
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """Return the unit of the position of each axis."""
+        return ('m',) * len(self.joints)
+
+    @property
     def pace(self) -> JointPace:
         """Return the measures of its joints."""
         return JointPace(self.max_speed, self.tolerance, self.rest_speed)
@@ -216,6 +231,11 @@ class GripperConfig(SeveralJointsConfig):
     rest_speed: float = field(metadata=described(
         'Measured speed below which a joint is at rest', unit='rad/s or m/s', low=0.0, high=10.0,
         low_excluded=True))
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Return the unit of the position of each joint: rad or m."""
+        return ('m' if self.prismatic else 'rad',) * len(self.joints)
 
     @property
     def pace(self) -> JointPace:

@@ -15,6 +15,7 @@ from typing import ClassVar
 from viam_session_bridge.core.setpoints import Power, Speed
 from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_spec import described, Form
+from viam_session_bridge.ros.parameter_velocity import MoveTable, RestTable
 
 LARGEST = 1e9
 
@@ -83,7 +84,7 @@ class JointVelocityTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JointFeedbackTable:
+class JointFeedbackTable(RestTable):
     """Parameters of feedback from joint states."""
 
     joint_states_topic: str = field(default='', metadata=described(
@@ -103,11 +104,6 @@ class JointFeedbackTable:
     rest_speed: float = field(default=0.05, metadata=described(
         'Measured speed below which the joint is at rest', unit='rad/s', low=0.0, high=10.0,
         low_excluded=True))
-    rest_dwell: float = field(default=0.3, metadata=described(
-        'How long the joint must be at rest before a stop counts as done. Shorter than '
-        'stop_timeout', unit='s', low=0.0, high=10.0))
-    feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which joint states no longer say anything', unit='s', low=0.05, high=10.0))
 
     @property
     def feedback_topic(self) -> str:
@@ -117,7 +113,8 @@ class JointFeedbackTable:
 
 @dataclass(frozen=True, kw_only=True)
 class MotorConfig(
-        JointFeedbackTable, FloatTable, FloatArrayTable, JointVelocityTable, ResourceConfig):
+        JointFeedbackTable, MoveTable, FloatTable, FloatArrayTable, JointVelocityTable,
+        ResourceConfig):
     """A motor."""
 
     DRIVERS = {
@@ -129,9 +126,12 @@ class MotorConfig(
     deceleration: float = field(default=10.0, metadata=described(
         'How the motor slows down towards the end of a GoFor or GoTo that is steered by joint '
         'states', unit='rad/s^2', low=0.0, high=1e6, low_excluded=True, mutable=True))
+    allow_timed_moves: bool = field(default=True, metadata=described(
+        'Accept a GoFor although no feedback shows its progress. It is timed then, and the log '
+        'says so'))
     max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest GoFor or GoTo that is accepted', unit='s', low=0.0, high=3600.0,
-        low_excluded=True, mutable=True))
+        'Longest that a GoFor or GoTo may take, also one that is slower than commanded',
+        unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
 
     @property
     def takes_effort(self) -> bool:

@@ -110,14 +110,3 @@ class FloatArrayPositionTable(PositionNumberTable):
         'this driver with the same topic share; the other joints follow. From 0 without a gap. '
         'Joints that are not moved are told where they are. A gripper shares its array with '
         'nobody', low=0, high=1000))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PositionFeedbackTable:
-    """Parameters of feedback on positions, beside its topic."""
-
-    rest_dwell: float = field(default=0.3, metadata=described(
-        'How long all joints must be at rest before a stop counts as done. Shorter than '
-        'stop_timeout', unit='s', low=0.0, high=10.0))
-    feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which joint states no longer say anything', unit='s', low=0.05, high=10.0))

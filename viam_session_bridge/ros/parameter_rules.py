@@ -102,6 +102,10 @@ def check_resource(block: Block, guarded: bool, errors: list[str], warnings: lis
         errors.append(str(Mistake(
             block.full('rest_dwell'), f'{dwell:g}',
             f'less than {block.full("stop_timeout")} ({end:g} s), or every stop would fail')))
+    if values.get('rest_by') == 'positions' and values.get('velocity_topic'):
+        errors.append(str(Mistake(
+            block.full('rest_by'), "'positions'",
+            f"'both': {block.full('velocity_topic')} is configured and has no positions")))
     if values.get('require_stop_path') is False:
         warnings.append(
             f'{block.full("require_stop_path")} is false: the robot may be commanded while '

@@ -25,7 +25,7 @@ from viam_session_bridge.ros.parameter_resource import ResourceConfig
 from viam_session_bridge.ros.parameter_servo import ServoConfig
 from viam_session_bridge.ros.parameter_spec import described, entries, Entry, Form
 from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
-from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
+from viam_session_bridge.ros.parameter_velocity import MoveTable, VelocityFeedbackTable
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class TwistStampedTable(TwistTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseConfig(VelocityFeedbackTable, TwistStampedTable, ResourceConfig):
+class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ResourceConfig):
     """A mobile base."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = {
@@ -135,9 +135,12 @@ class BaseConfig(VelocityFeedbackTable, TwistStampedTable, ResourceConfig):
     angular_deceleration: float = field(default=1.0, metadata=described(
         'How the base slows down towards the end of a Spin that is steered by odometry',
         unit='rad/s^2', low=0.0, high=100.0, low_excluded=True, mutable=True))
+    allow_timed_moves: bool = field(default=True, metadata=described(
+        'Accept MoveStraight and Spin although no odometry shows their progress. They are timed '
+        'then, and the log says so'))
     max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest MoveStraight or Spin that is accepted', unit='s', low=0.0, high=3600.0,
-        low_excluded=True, mutable=True))
+        'Longest that a MoveStraight or Spin may take, also one that is slower than commanded',
+        unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
     odometry_topic: str = field(default='', metadata=described(
         'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
         'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The table of feedback on how fast a whole robot is: odometry, or a velocity from elsewhere."""
+"""Tables of feedback: what shows rest and progress, of joints and of a whole robot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,33 @@ from viam_session_bridge.ros.parameter_spec import described, Form
 
 
 @dataclass(frozen=True, kw_only=True)
-class VelocityFeedbackTable:
+class RestTable:
+    """Parameters of every feedback that shows rest."""
+
+    rest_by: str = field(default='both', metadata=described(
+        "What must show rest: 'both' positions and velocities, where both are measured, or only "
+        "'positions', for drivers that publish a configured speed, or noise, as the velocity. "
+        'Positions that move are motion in either case', choices=('both', 'positions')))
+    rest_dwell: float = field(default=0.3, metadata=described(
+        'How long the resource must be at rest before a stop counts as done. Displacements and '
+        'mean velocities are taken over this time. Shorter than stop_timeout', unit='s', low=0.1,
+        high=10.0))
+    feedback_timeout: float = field(default=0.5, metadata=described(
+        'Age after which feedback no longer says anything', unit='s', low=0.05, high=10.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveTable:
+    """Parameters of moves that are watched by feedback."""
+
+    move_start_timeout: float = field(default=3.0, metadata=described(
+        'A move that has not begun after this time ends with an error, where feedback shows its '
+        'progress; 0 waits until max_move_duration, for arms behind a planner', unit='s', low=0.0,
+        high=600.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VelocityFeedbackTable(RestTable):
     """Parameters of feedback that shows whether the robot rests."""
 
     odometry_topic: str = field(default='', metadata=described(
@@ -18,22 +44,22 @@ class VelocityFeedbackTable:
         message='nav_msgs/msg/Odometry', empty='no feedback: stops are not verified'))
     velocity_topic: str = field(default='', metadata=described(
         'geometry_msgs/msg/TwistStamped that shows how fast the robot really is, such as from an '
-        'IMU or the wheels, for rest only. With odometry as well, both must show rest: for '
-        'controllers whose odometry is what they were commanded (open_loop)',
+        'IMU or the wheels. It alone shows rest then; odometry steers moves only. For controllers '
+        'whose odometry is what they were commanded (open_loop)',
         form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/TwistStamped',
         empty='odometry_topic shows it'))
     rest_linear: float = field(default=0.02, metadata=described(
-        'Measured speed below which the robot is at rest', unit='m/s', low=0.0, high=1.0,
+        'Mean measured speed below which the robot is at rest', unit='m/s', low=0.0, high=1.0,
         low_excluded=True))
     rest_angular: float = field(default=0.05, metadata=described(
-        'Measured turning speed below which the robot is at rest', unit='rad/s', low=0.0,
+        'Mean measured turning speed below which the robot is at rest', unit='rad/s', low=0.0,
         high=1.0, low_excluded=True))
-    rest_dwell: float = field(default=0.3, metadata=described(
-        'How long the robot must be at rest before a stop counts as done. Shorter than '
-        'stop_timeout', unit='s', low=0.0, high=10.0))
-    feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which feedback no longer says anything', unit='s', low=0.05,
-        high=10.0))
+    pose_noise: float = field(default=0.005, metadata=described(
+        'Displacement of the odometry pose within rest_dwell up to which the robot is at rest',
+        unit='m', low=0.0, high=1.0, low_excluded=True))
+    heading_noise: float = field(default=0.0087, metadata=described(
+        'Turn of the odometry pose within rest_dwell up to which the robot is at rest',
+        unit='rad', low=0.0, high=1.0, low_excluded=True))
 
     @property
     def feedback_topic(self) -> str:

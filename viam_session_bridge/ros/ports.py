@@ -5,8 +5,8 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
-from viam_session_bridge.core.course import Sample
 from viam_session_bridge.core.events import Errand, Output, Outputs
+from viam_session_bridge.core.rest import Sample
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import State
 
@@ -94,6 +94,10 @@ class Supervision(Protocol):
 
     def runs_late(self, name: str, epoch: int, late: float) -> None:
         """Record that a driver will be so much (s) later at the end than it was told."""
+        ...
+
+    def contradiction(self, name: str) -> str:
+        """Say how the feedback of a resource contradicts itself; empty where it does not."""
         ...
 
     def states(self) -> dict[str, State]:

@@ -87,9 +87,7 @@ class PositionEquipment:
             config.name, config.names, take,
             scale=config.scale_of_joints,
             continuous=config.continuous_joints if isinstance(config, ArmConfig) else (),
-            patience=config.feedback_timeout,
-            # All rest below the same speed then; see assembly.
-            weights=[config.pace.slowest / each.slowest for each in config.paces])
+            patience=config.feedback_timeout)
         self._groups[config.name] = states, group
 
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:

@@ -43,19 +43,18 @@ class ArmProperties:
 
     joints: from base to tip. joint_limits: (lowest, highest) of each, rad or m; empty is not
     checked. max_joint_speed: rad/s. tolerance (rad): a goal is reached when all joints are so
-    near, and slower than standing (rad/s). max_move_duration: the longest move that is accepted,
-    s. description: the URDF, empty while none has arrived. pose: where the tip is, None while it
-    is not known. Both are None where nothing is configured. takes_poses: its driver can be sent to
-    a pose. prismatic: those of the joints that are m, for which prismatic_max_speed (m/s) and
-    prismatic_tolerance (m) count. pose_tolerance: a tip that is so near (m) to a pose is there.
-    joint_scale: from a measured joint to its position. commands: those of DoCommand.
+    near, and at rest. max_move_duration: the longest that a move may take, s. description: the
+    URDF, empty while none has arrived. pose: where the tip is, None while it is not known. Both
+    are None where nothing is configured. takes_poses: its driver can be sent to a pose. prismatic:
+    those of the joints that are m, for which prismatic_max_speed (m/s) and prismatic_tolerance (m)
+    count. pose_tolerance: a tip that is so near (m) to a pose is there. joint_scale: from a
+    measured joint to its position. commands: those of DoCommand.
     """
 
     joints: tuple[str, ...]
     joint_limits: tuple[tuple[float, float], ...] = ()
     max_joint_speed: float = 1.0
     tolerance: float = 0.01
-    standing: float = 0.01
     max_move_duration: float = 120.0
     has_feedback: bool = False
     description: Callable[[], str] | None = None

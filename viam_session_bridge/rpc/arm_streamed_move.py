@@ -35,6 +35,11 @@ PERIOD = 0.05
 # message of more is made.
 MOST_TOLD = 500
 
+# A stream that brings nothing more ends the move after so many times what is left of the way that
+# is known, and so long (s).
+DRY_FACTOR = 3.0
+DRY_MARGIN = 5.0
+
 # With more points than this ahead of the arm, a client's next message waits in its socket.
 MOST_POINTS = 10_000
 
@@ -220,9 +225,8 @@ class StreamedMove:
         if self._way is None:
             raise RuntimeError('there is no way to go yet')
         self._grows = not (self._is_whole and not self._coming)
-        motion = replace(self._goal(self._way, passed), growing=self._grows)
-        if self._grows or motion.duration is None:
+        motion = self._goal(self._way, passed)
+        if not self._grows:
             return motion
-        # An arm slower than was asked for, by no fault that its driver knows of, has been so all
-        # along the way: at half of its speed, it still arrives.
-        return replace(motion, duration=motion.duration + max(0.0, passed))
+        limit = DRY_FACTOR * motion.earliest + DRY_MARGIN
+        return replace(motion, duration=limit, growing=True)

@@ -33,7 +33,8 @@ class BaseProperties:
     size: length (x), width (y), height (z) of its box, or empty. max_move_duration: the longest
     MoveStraight or Spin that is accepted, s. The decelerations (m/s2, rad/s2) shape the end of
     moves that are steered by odometry. has_odometry: the pose is measured, where anything is.
-    commands: those of DoCommand.
+    allow_timed_moves: moves whose progress nothing measures are accepted. commands: those of
+    DoCommand.
     """
 
     width: float = 0.0
@@ -44,6 +45,7 @@ class BaseProperties:
     linear_deceleration: float = 0.5
     angular_deceleration: float = 1.0
     has_odometry: bool = True
+    allow_timed_moves: bool = True
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
@@ -144,7 +146,10 @@ class BaseService(ComponentService):
         if course.speed == 0.0:
             return Motion(Velocity())
         own = self.properties[name]
-        return self._finite(name, course, own.max_move_duration, what, own.has_odometry)
+        return self._finite(
+            name, course, own.max_move_duration, what, measured='odometry_topic',
+            is_measured=own.has_odometry and self._resource(name).actuator.rest is not None,
+            allow_timed=own.allow_timed_moves)
 
 
 def _vector(request: Any, field: str) -> tuple[float, float, float]:

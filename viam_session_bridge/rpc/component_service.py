@@ -9,7 +9,7 @@ A service derives from ComponentService, names its API and messages, and adds it
 from typing import Any, ClassVar
 
 from viam_session_bridge.core.course import Course
-from viam_session_bridge.core.errors import InvalidCommand, UnknownResource
+from viam_session_bridge.core.errors import InvalidCommand, NoFeedback, UnknownResource
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
@@ -19,10 +19,6 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import do_command
 from viam_session_bridge.rpc.methods import needs, tells
-
-# A steered move may take this many times its duration at full speed, and so much longer (s).
-TIME_LIMIT_FACTOR = 3.0
-TIME_LIMIT_MARGIN = 5.0
 
 # A driver that answers gives up on its service long before (s).
 ANSWER_PATIENCE = 30.0
@@ -84,14 +80,15 @@ class ComponentService:
         problem = self._gate.feedback_problem(name)
         return f' ({problem})' if problem else ''
 
-    def _finite(self, name: str, course: Course, longest: float, what: str,
-                steerable: bool = True) -> Motion:
+    def _finite(self, name: str, course: Course, longest: float, what: str, *,
+                measured: str, is_measured: bool, allow_timed: bool) -> Motion:
         """
-        Return a course as a motion: steered where there is feedback, else timed.
+        Return a course as a motion: steered where its progress is measured, else timed.
 
-        steerable: the feedback, if there is any, tells the way and not only whether it rests.
-        Raises InvalidCommand when it would last longer than the longest (s) that is accepted; what
-        names the field and its value.
+        A steered move may take the longest duration (s), as slow as it is. measured: the parameter
+        of the feedback that shows progress. is_measured: it is there. Raises InvalidCommand when
+        the move would last longer than that at the speed given (what names the field and its
+        value), and NoFeedback when it would be timed and allow_timed is false.
         """
         duration = abs(course.amount) / course.speed
         if duration > longest:
@@ -99,6 +96,10 @@ class ComponentService:
                 f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
                 f'allows {longest:g} s')
         setpoint = course.velocity(course.speed)
-        if self._gate.resource(name).actuator.rest is None or not steerable:
-            return Motion(setpoint, duration)
-        return Motion(setpoint, duration * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN, course)
+        if is_measured:
+            return Motion(setpoint, longest, course)
+        if not allow_timed:
+            raise NoFeedback(
+                f'{name}: this move would be timed, because nothing measures its progress; '
+                f'configure {name}.{measured}, or set {name}.allow_timed_moves')
+        return Motion(setpoint, duration)

@@ -30,11 +30,11 @@ class GantryProperties:
     What the service must know of a gantry. All lists are in the order of joints, one an axis.
 
     lengths_m: how far each axis goes. offsets_m: where the joint of each is (m) at Viam's 0.
-    max_speed: m/s. tolerance (m): a goal is reached when all axes are so near, and slower than
-    standing (m/s). max_move_duration: the longest move that is accepted, s. home_m: where Home
-    goes, m from Viam's 0; empty when there is no home. description: the URDF, empty
-    while none has arrived; None where none is configured. joint_scale: from a measured joint
-    to its position. commands: those of DoCommand.
+    max_speed: m/s. tolerance (m): a goal is reached when all axes are so near, and at rest.
+    max_move_duration: the longest that a move may take, s. home_m: where Home goes, m from Viam's
+    0; empty when there is no home. description: the URDF, empty while none has arrived; None where
+    none is configured. joint_scale: from a measured joint to its position. commands: those of
+    DoCommand.
     """
 
     joints: tuple[str, ...]
@@ -42,7 +42,6 @@ class GantryProperties:
     offsets_m: tuple[float, ...]
     max_speed: float = 0.1
     tolerance: float = 0.002
-    standing: float = 0.002
     max_move_duration: float = 120.0
     home_m: tuple[float, ...] = ()
     has_feedback: bool = False

@@ -35,18 +35,17 @@ class GripperProperties:
     What the service must know of a gripper.
 
     open_position, closed_position: those of every joint, rad or m. max_speed: rad/s or m/s.
-    tolerance (rad or m): a position is reached when all joints are so near, and slower than
-    standing (rad/s or m/s). max_move_duration: the longest move that is accepted, s. prismatic:
-    its joints are m. between: it goes to positions between open and closed, too.
-    description: the URDF, empty while none has arrived; None where none is configured.
-    joint_scale: from a measured joint to its position. commands: those of DoCommand.
+    tolerance (rad or m): a position is reached when all joints are so near, and at rest.
+    max_move_duration: the longest that a move may take, s. prismatic: its joints are m. between:
+    it goes to positions between open and closed, too. description: the URDF, empty while none has
+    arrived; None where none is configured. joint_scale: from a measured joint to its position.
+    commands: those of DoCommand.
     """
 
     open_position: float
     closed_position: float
     max_speed: float
     tolerance: float = 0.01
-    standing: float = 0.01
     max_move_duration: float = 120.0
     has_feedback: bool = False
     joints: tuple[str, ...] = ('finger',)

@@ -7,22 +7,19 @@ from typing import Any
 
 import grpc
 
-from viam_session_bridge.core.course import Arrival, JointSample
+from viam_session_bridge.core.course import Arrival
 from viam_session_bridge.core.errors import NoFeedback
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.rpc import proto, urdf
-from viam_session_bridge.rpc.component_service import (
-    ComponentService,
-    TIME_LIMIT_FACTOR,
-    TIME_LIMIT_MARGIN,
-)
+from viam_session_bridge.rpc.component_service import ComponentService
 from viam_session_bridge.rpc.status import CallError, unimplemented
 
 
 class JointService(ComponentService):
     """
-    Serves components whose properties tell joints, has_feedback, tolerances and standing.
+    Serves components whose properties tell joints, has_feedback, tolerances and max_move_duration.
 
     GetKinematics needs their description and counting as well.
     """
@@ -75,7 +72,7 @@ class JointService(ComponentService):
         Return a trajectory as a motion: seen to arrive where there is feedback, else timed.
 
         anywhere: it is over, too, when the joints come to stand short of the goal. passed: so much
-        of it (s) is over already.
+        of it (s) is over already. A slow move may take max_move_duration beside that.
         """
         own, end, left = (
             self.properties[name], trajectory.end, max(0.0, trajectory.end.time - passed))
@@ -83,6 +80,5 @@ class JointService(ComponentService):
             return Motion(trajectory, left, once=True, settles=True, monitored=monitored)
         tolerances = (math.inf,) * len(end.positions) if anywhere else own.tolerances
         return Motion(
-            trajectory, left * TIME_LIMIT_FACTOR + TIME_LIMIT_MARGIN,
-            Arrival(end.positions, tolerances, own.standing), once=True, settles=True,
-            earliest=left, monitored=monitored)
+            trajectory, max(own.max_move_duration, left), Arrival(end.positions, tolerances),
+            once=True, settles=True, earliest=left, monitored=monitored)

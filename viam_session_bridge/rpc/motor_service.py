@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import math
 from typing import Any
 
-from viam_session_bridge.core.course import Along, Course, JointSample
+from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.rpc import proto
@@ -38,7 +39,8 @@ class MotorProperties:
     What the service must know of a motor.
 
     max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
-    moves that are steered by feedback slow down. one_way: its driver cannot turn it backwards.
+    moves that are steered by feedback slow down. allow_timed_moves: moves whose progress nothing
+    measures are accepted. one_way: its driver cannot turn it backwards.
     has_speed: its driver can be told a speed, not an effort only. commands: those of DoCommand.
     """
 
@@ -46,6 +48,7 @@ class MotorProperties:
     deceleration: float = 10.0
     one_way: bool = False
     has_speed: bool = True
+    allow_timed_moves: bool = True
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
@@ -182,7 +185,9 @@ class MotorService(ComponentService):
         fastest = limits.speed if isinstance(limits, JointLimits) else math.inf
         return self._finite(name, Course(
             Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
-            own.max_move_duration, what)
+            own.max_move_duration, what, measured='joint_states_topic',
+            is_measured=self._resource(name).actuator.rest is not None,
+            allow_timed=own.allow_timed_moves)
 
     def _require_speed(self, name: str, method: str) -> None:
         if not self.properties[name].has_speed:

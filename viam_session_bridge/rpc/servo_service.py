@@ -20,9 +20,6 @@ from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
-# No move of a servo takes longer (s).
-LONGEST = 600.0
-
 
 @dataclass(frozen=True)
 class ServoProperties:
@@ -30,8 +27,8 @@ class ServoProperties:
     What the service must know of a servo.
 
     minimum_deg, maximum_deg: the angles of Viam that are accepted. tolerance_deg: an angle is
-    reached when it is so near, and slower than standing (rad/s). offset_deg: where its joint is at
-    Viam's angle 0. commands: those of DoCommand.
+    reached when it is so near, and at rest. max_move_duration: the longest that a move may take,
+    s. offset_deg: where its joint is at Viam's angle 0. commands: those of DoCommand.
     """
 
     minimum_deg: float = 0.0
@@ -40,7 +37,7 @@ class ServoProperties:
     tolerance_deg: float = 1.0
     has_feedback: bool = False
     offset_deg: float = 0.0
-    standing: float = 0.02
+    max_move_duration: float = 120.0
     commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
     @property
@@ -93,7 +90,8 @@ class ServoService(JointService):
         pace = Pace((math.radians(own.max_speed_deg_s),))
         if own.has_feedback:
             here = self._measured(name, 'Move').positions
-            return self._goal(name, timed(here, [(goal,)], pace, LONGEST, 'angle_deg'))
+            return self._goal(name, timed(
+                here, [(goal,)], pace, own.max_move_duration, 'angle_deg'))
         # From wherever it is: the whole way.
         whole = (math.radians(own.maximum_deg - own.minimum_deg),)
         return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), (goal,)),)))

@@ -1,0 +1,248 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Moves watch their own progress: what ends them early, by which text, and what does not.
+
+A simulated base or joint follows the commands at once, and its feedback says what a test wants.
+"""
+
+from collections.abc import Callable
+import math
+
+import pytest
+
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
+from viam_session_bridge.core.claims import OpenClaim
+from viam_session_bridge.core.course import Along, Arrival, Course
+from viam_session_bridge.core.events import Ended
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.rest import BaseSample, JointRest, JointSample, RestSettings
+from viam_session_bridge.core.setpoints import Speed, Trajectory, Velocity, Waypoint
+from viam_session_bridge.core.states import Reason
+
+PERIOD = 0.02
+BASE = RestSettings(source='odom')
+JOINT = RestSettings(joints=(JointRest('elbow', 'rad', 0.02),), source='joint_states')
+
+
+class Drive:
+    """A base on a straight line; seen makes what odometry says of where it is and how fast."""
+
+    def __init__(self, seen: Callable[[float, float], BaseSample], *, speed_factor: float = 1.0,
+                 start_speed: float = 0.0) -> None:
+        self.actuator = Actuator('base', ActuatorSettings(rest=BASE))
+        self.actuator.path_problem = ''
+        self.seen = seen
+        self.factor = speed_factor
+        self.now = 100.0
+        self.place, self.speed = 0.0, start_speed
+        self.ended: list[Ended] = []
+
+    def run(self, amount: float, speed: float, seconds: float = 30.0) -> float:
+        """Command a move, let time pass until it has ended; returns how far the base drove."""
+        self.actuator.measured(self.seen(self.place, self.speed), self.now)
+        course = Course(Along.PATH, amount, speed, 0.5)
+        self.actuator.command(
+            Motion(course.velocity(speed), 120.0, course), OpenClaim(), 1, self.now)
+        end = self.now + seconds
+        while self.now < end and not self.ended:
+            output = self.actuator.poll(self.now)
+            if output is not None:
+                wish = output.setpoint
+                wanted = wish.linear[0] if isinstance(wish, Velocity) else 0.0
+                # It changes speed by 1 m/s2.
+                change = wanted * self.factor - self.speed
+                self.speed += math.copysign(min(abs(change), 0.05), change)
+            for _ in range(2):
+                self.now += PERIOD
+                self.place += self.speed * PERIOD
+                self.actuator.measured(self.seen(self.place, self.speed), self.now)
+            self.ended += self.actuator.take_notes()[0]
+        return self.place
+
+    @property
+    def end(self) -> Ended:
+        [end] = self.ended
+        return end
+
+
+def true(place: float, speed: float) -> BaseSample:
+    return BaseSample(x=place, linear=(speed, 0.0, 0.0))
+
+
+def reversed_sign(place: float, speed: float) -> BaseSample:
+    return BaseSample(x=-place, linear=(-speed, 0.0, 0.0))
+
+
+def frozen_pose(place: float, speed: float) -> BaseSample:
+    return BaseSample(linear=(speed, 0.0, 0.0))
+
+
+def test_a_drive_with_true_odometry_is_done() -> None:
+    drive = Drive(true)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize('amount', [1.0, -1.0])
+def test_odometry_that_moves_against_the_command_ends_the_move_within_5_cm(
+        amount: float) -> None:
+    """And what the base needs to stop; the text says what to check."""
+    drive = Drive(reversed_sign)
+    drive.run(amount, 0.5)
+    assert drive.end.reason is Reason.BACKWARDS
+    assert 'odom shows -0.05' in drive.end.detail and 'check the sign' in drive.end.detail
+    assert abs(drive.place) < 0.15
+
+
+def test_a_base_that_still_drives_backwards_may_turn_round() -> None:
+    """Its stopping distance is more than 5 cm."""
+    drive = Drive(true, start_speed=-0.4)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_pose_that_does_not_move_ends_the_move_soon_after_its_distance() -> None:
+    """300 mm at 200 mm/s, and the stopping distance of 60 mm."""
+    drive = Drive(frozen_pose)
+    drive.run(0.3, 0.2)
+    assert drive.end.reason is Reason.POSE_STANDS
+    assert 'the pose does not move' in drive.end.detail and 'odom' in drive.end.detail
+    assert 0.3 < drive.place < 0.42
+
+
+def test_a_base_that_does_not_begin_to_move_is_given_up_after_the_start_timeout() -> None:
+    drive = Drive(true, speed_factor=0.0)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.NOT_STARTED
+    assert drive.end.detail == 'odom shows 0 m of 1 m after 3 s (move_start_timeout)'
+    assert 102.9 < drive.now < 103.3
+
+
+def test_a_base_that_stops_on_its_way_is_given_up_after_a_second() -> None:
+    drive = Drive(true)
+    drive.seen = lambda place, speed: true(min(place, 0.5), speed if place < 0.5 else 0.0)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.NO_PROGRESS
+    assert 'odom shows 0.5 m of 1 m; ' in drive.end.detail
+
+
+def test_a_slow_base_goes_on_while_it_makes_progress() -> None:
+    """At a tenth of the speed: 20 s instead of 2 s."""
+    drive = Drive(true, speed_factor=0.11)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.DONE and drive.now > 115.0
+
+
+def test_a_localization_reset_is_no_progress() -> None:
+    """A jump by 3 m forwards in the middle of a move of 1 m."""
+    drive = Drive(true)
+    drive.seen = lambda place, speed: true(place + (3.0 if place > 0.5 else 0.0), speed)
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(1.0, abs=0.06)
+
+
+class Reach:
+    """An arm of one joint that is led to a goal: position tells where it is after so long (s)."""
+
+    def __init__(self, position: Callable[[float], float], points: tuple[Waypoint, ...], *,
+                 tolerance: float = 0.02, growing: bool = False, timeout: float = 3.0) -> None:
+        self.actuator = Actuator('arm', ActuatorSettings(rest=JOINT, move_start_timeout=timeout))
+        self.actuator.path_problem = ''
+        self.position = position
+        self.points = points
+        self.motion = Motion(
+            Trajectory(points), 120.0, Arrival(points[-1].positions, (tolerance,)), once=True,
+            settles=True, earliest=points[-1].time, growing=growing)
+        self.elapsed = 0.0
+
+    def run(self, seconds: float) -> list[Ended]:
+        """Command the move, let time pass until it has ended; returns how it did."""
+        ended: list[Ended] = []
+        self.measure()
+        self.actuator.command(self.motion, OpenClaim(), 1, 0.0)
+        while self.elapsed < seconds and not ended:
+            self.actuator.poll(self.elapsed)
+            self.elapsed += PERIOD
+            self.measure()
+            ended += self.actuator.take_notes()[0]
+        return ended
+
+    def measure(self) -> None:
+        self.actuator.measured(JointSample((self.position(self.elapsed),)), self.elapsed)
+
+
+TO_ONE = (Waypoint(1.0, (1.0,)),)
+
+
+def test_an_arm_at_a_tenth_of_its_speed_arrives() -> None:
+    """60 degrees behind a speed slider at 10 %: no limit but max_move_duration ends it."""
+    reach = Reach(lambda at: min(1.0, 0.1 * at), TO_ONE)
+    [end] = reach.run(20.0)
+    assert end.reason is Reason.DONE and reach.elapsed > 9.5
+
+
+def test_an_arm_that_moves_away_from_its_goal_is_stopped_within_5_degrees() -> None:
+    reach = Reach(lambda at: 0.0 - 0.5 * at, TO_ONE)
+    [end] = reach.run(20.0)
+    assert end.reason is Reason.BACKWARDS and reach.elapsed < 0.3
+    assert 'joint elbow is at -0.09 rad, its way lies between 0 and 1' in end.detail
+    assert 'check the sign' in end.detail
+
+
+def test_an_arm_that_passes_its_goal_is_stopped() -> None:
+    reach = Reach(lambda at: at, (Waypoint(0.5, (0.5,)),))
+    [end] = reach.run(20.0)
+    assert end.reason is Reason.OVERSHOT and reach.position(reach.elapsed) < 0.65
+    assert 'its way lies between 0 and 0.5' in end.detail
+
+
+def test_an_arm_that_is_stuck_is_given_up_and_its_joint_named() -> None:
+    reach = Reach(lambda at: min(0.5, at), TO_ONE)
+    [end] = reach.run(20.0)
+    assert end.reason is Reason.NO_PROGRESS and reach.elapsed < 2.0
+    assert end.detail.startswith('joint elbow is at 0.5 rad, its goal is 1 (tolerance 0.02); ')
+
+
+@pytest.mark.parametrize(('timeout', 'reason'), [(3.0, [Reason.NOT_STARTED]), (0.0, [])])
+def test_an_arm_that_does_not_begin_is_given_up_by_the_start_timeout_only(
+        timeout: float, reason: list[Reason]) -> None:
+    """0: for ever, since a planner may take its time."""
+    reach = Reach(lambda at: 0.0, TO_ONE, timeout=timeout)
+    assert [end.reason for end in reach.run(10.0)] == reason
+
+
+def test_a_commanded_pause_is_no_stall() -> None:
+    way = (Waypoint(1.0, (0.5,)), Waypoint(6.0, (0.5,)), Waypoint(7.0, (1.0,)))
+
+    def position(at: float) -> float:
+        return min(0.5, at / 2.0) if at < 6.0 else min(1.0, 0.5 + (at - 6.0) / 2.0)
+
+    [end] = Reach(position, way).run(20.0)
+    assert end.reason is Reason.DONE
+
+
+def test_a_streamed_way_whose_end_is_not_known_waits_at_its_last_point() -> None:
+    assert Reach(lambda at: min(1.0, at), TO_ONE, growing=True).run(10.0) == []
+
+
+def test_a_gripper_that_closed_on_an_object_has_succeeded() -> None:
+    [end] = Reach(lambda at: min(0.4, at), TO_ONE, tolerance=math.inf).run(10.0)
+    assert end.reason is Reason.DONE
+
+
+def test_a_motor_that_turns_the_wrong_way_is_stopped_within_5_degrees() -> None:
+    actuator = Actuator('motor', ActuatorSettings(rest=JOINT))
+    actuator.path_problem = ''
+    actuator.measured(JointSample((0.0,), (0.0,)), 0.0)
+    course = Course(Along.JOINT, 6.0, 2.0, 10.0)
+    actuator.command(Motion(Speed(2.0), 120.0, course), OpenClaim(), 1, 0.0)
+    for index in range(1, 100):
+        now = index * PERIOD
+        actuator.poll(now)
+        actuator.measured(JointSample((-2.0 * now,), (-2.0,)), now)
+        ended = actuator.take_notes()[0]
+        if ended:
+            break
+    assert [end.reason for end in ended] == [Reason.BACKWARDS] and now < 0.2
+    assert 'rad of 6 rad' in ended[0].detail
