@@ -14,7 +14,7 @@ import math
 
 from viam_session_bridge.core.cadence import Cadence
 from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.course import Sample
+from viam_session_bridge.core.course import JointSample, Sample
 from viam_session_bridge.core.endings import Endings
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Changed, Ended, Output
@@ -74,6 +74,8 @@ class Actuator:
         self.path_problem = 'its stop path has not been checked yet'
         self.feedback_problem = ''
         self.feedback_is_wrong = False
+        # Why the newest sample is no measurement.
+        self._implausible = ''
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.ready_timeout)
         self._progress = Progress(self.rest)
@@ -112,6 +114,11 @@ class Actuator:
         """Return the newest measurement; None where it is unknown or stale."""
         return None if self.rest is None or self.rest.moving(now) is None else self._sample
 
+    @property
+    def why_unmeasured(self) -> str:
+        """Say what is wrong with the feedback; empty when nothing is known to be."""
+        return self.feedback_problem or self._implausible
+
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
         Begin a motion; the one that ran is superseded.
@@ -130,7 +137,7 @@ class Actuator:
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
         if motion.course and (self.rest is None or self.rest.moving(now) is None):
-            why = f' ({self.feedback_problem})' if self.feedback_problem else ''
+            why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise NoFeedback(
                 f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
         self._part(motion.setpoint, epoch, now)
@@ -294,6 +301,7 @@ class Actuator:
         """Take a feedback sample; tells whether a move is done by it."""
         if self.rest is None:
             return False
+        self._implausible = sample.problem if isinstance(sample, JointSample) else ''
         if not sample.is_finite:
             self.rest.unknown()
             return False
@@ -369,7 +377,8 @@ class Actuator:
             if over is Reason.DONE:
                 self._finish(now)
             elif over is not None:
-                self.stop(over, self.epoch, now)
+                self.stop(over, self.epoch, now,
+                          self._implausible if over is Reason.STALE_FEEDBACK else '')
 
     def _finish(self, now: float) -> None:
         epoch = self.epoch
@@ -411,7 +420,7 @@ class Actuator:
             done = self._stopping.done(now, seen or blind)
             problem = self._stopping.problem(now, seen or blind)
             if problem:
-                self._fail(problem)
+                self._fail(f'{problem}: {self._implausible}' if self._implausible else problem)
             elif not done:
                 yielded = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.

@@ -55,12 +55,14 @@ class JointSample:
     Measured joints of a resource, in its order: positions (rad or m), the fastest joint's speed.
 
     speed: rad/s or m/s, not negative; where joints of both kinds are together, that of a prismatic
-    one is put in proportion, so that all stand below the same speed.
+    one is put in proportion, so that all stand below the same speed. problem: why positions that
+    were published are no measurement, and not finite here.
     """
 
     positions: tuple[float, ...] = ()
     speed: float = 0.0
     turn_rate: float = 0.0
+    problem: str = ''
 
     @property
     def is_finite(self) -> bool:

@@ -5,7 +5,8 @@ Feedback in: sensor_msgs/JointState as positions and speeds of a resource's join
 
 Only what is new counts: a joint whose stamp does not advance is frozen, and says nothing. Names
 come in any order, and the joints of one resource may be spread over several messages: a reading is
-complete when each of them was heard anew.
+complete when each of them was heard anew. A position that is not a number, or is outside of the
+limits of its joint, is not measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.course import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.ros.parameter_components import JointRange
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.
@@ -31,8 +33,9 @@ class JointReading:
 
     positions (rad or m) and velocities (rad/s or m/s, signed, NaN where unknown) are scaled, and
     go on counting beyond a turn where a joint is continuous; raw are the positions as they were
-    published. speed: the fastest of all that was heard since the reading before, by its weight.
-    at: when it was received (s, steady clock).
+    published, NaN where not measured. speed: the fastest of all that was heard since the reading
+    before, by its weight. at: when it was received (s, steady clock). problem: why a position that
+    was published is not plausible; empty when each is.
     """
 
     positions: tuple[float, ...]
@@ -40,11 +43,12 @@ class JointReading:
     raw: tuple[float, ...]
     speed: float
     at: float
+    problem: str = ''
 
     @property
     def sample(self) -> JointSample:
         """Return it as evidence for the gate."""
-        return JointSample(self.positions, self.speed)
+        return JointSample(self.positions, self.speed, problem=self.problem)
 
     @property
     def is_known(self) -> bool:
@@ -66,10 +70,12 @@ class JointStates:
 
     def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
               scale: float = 1.0, continuous: Sequence[str] = (),
-              patience: float = 0.5, weights: Sequence[float] = ()) -> 'JointGroup':
+              patience: float = 0.5, weights: Sequence[float] = (),
+              ranges: Sequence[JointRange] = ()) -> 'JointGroup':
         """Hand every complete reading of some joints to a callable, on the executor's thread."""
         group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
-                           patience=patience, weights=weights, clock=self._clock)
+                           patience=patience, weights=weights, ranges=ranges,
+                           clock=self._clock)
         self._groups.append(group)
         return group
 
@@ -88,6 +94,9 @@ class JointStates:
             heard = ', '.join(sorted(self._names)[:_MOST_NAMES])
             return (f'{where}: nothing is known of {", ".join(missing)}; the joints on {topic} '
                     f'are {heard}')
+        if group.implausible:
+            return (f'{where}: {group.implausible}, so the position that a stop must hold is not '
+                    'known')
         silent = ', '.join(group.silent)
         return (f'{where}: no joint states of {silent} have arrived on {topic} within '
                 f'{group.patience:g} s, so the position that a stop must hold is not known')
@@ -108,13 +117,13 @@ class JointGroup:
     scale: factor from what is published to the resource. continuous: joints whose position jumps
     by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
     weights: by how much the speed of each counts beside the others'; 1 for all where none are
-    given.
+    given. ranges: where each may be, scaled; anywhere where none are given.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
                  take: Callable[[JointReading], None], *, scale: float = 1.0,
                  continuous: Sequence[str] = (), patience: float = 0.5,
-                 weights: Sequence[float] = (),
+                 weights: Sequence[float] = (), ranges: Sequence[JointRange] = (),
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.resource = resource
         self.joints = tuple(joints)
@@ -122,7 +131,9 @@ class JointGroup:
         self._take = take
         self._clock = clock
         self._weights = tuple(weights) or (1.0,) * len(self.joints)
-        self._watched = {joint: _Joint(scale, joint in continuous) for joint in joints}
+        self._watched = {
+            joint: _Joint(joint, scale, joint in continuous, limits) for joint, limits in zip(
+                joints, ranges or (JointRange(),) * len(self.joints), strict=True)}
         # Replaced as a whole: the pump reads it while the executor's thread goes on.
         self.reading: JointReading | None = None
 
@@ -140,6 +151,13 @@ class JointGroup:
         return [name for name, joint in self._watched.items()
                 if not (math.isfinite(joint.raw) and now - joint.received_at < self.patience)]
 
+    @property
+    def implausible(self) -> str:
+        """Say which joints were lately measured where they cannot be; empty when none was."""
+        now = self._clock()
+        return '; '.join(joint.problem for joint in self._watched.values()
+                         if joint.problem and now - joint.received_at < self.patience)
+
     def hear(self, message: JointState, places: Mapping[str, int], at: float) -> None:
         """Take a message received at an instant (s); places: where it speaks of which joint."""
         news = False
@@ -154,7 +172,8 @@ class JointGroup:
             tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
             tuple(joint.raw for joint in joints), _largest([
                 one.fastest * weight for one, weight in zip(
-                    joints, self._weights, strict=True)]), at)
+                    joints, self._weights, strict=True)]), at,
+            '; '.join(joint.problem for joint in joints if joint.problem))
         for joint in joints:
             joint.renewed = False
         self._take(self.reading)
@@ -163,9 +182,13 @@ class JointGroup:
 class _Joint:
     """What is known of one joint; differentiates where the velocity is missing."""
 
-    def __init__(self, scale: float, continuous: bool) -> None:
+    def __init__(self, name: str, scale: float, continuous: bool, limits: JointRange) -> None:
+        self._name = name
         self._scale = scale
         self._continuous = continuous
+        self._limits = limits.over_turns() if continuous else limits
+        # Why the position that was published last is not plausible.
+        self.problem = ''
         # The last raw position that was a number, and what it was counted as.
         self._counted: tuple[float, float] | None = None
         self._stamp: float | None = None
@@ -189,6 +212,9 @@ class _Joint:
         raw, velocity = (
             values[index] if index < len(values) else math.nan
             for values in (message.position, message.velocity))
+        self.problem = self._limits.problem(self._name, raw * self._scale)
+        if self.problem:
+            raw = math.nan
         self.position = self._unwrapped(raw)
         self.velocity = velocity * self._scale
         if not math.isfinite(velocity) and elapsed > 0.0:
