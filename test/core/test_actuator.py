@@ -27,7 +27,7 @@ from viam_session_bridge.core.events import Output, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import BaseSample, RestSettings
+from viam_session_bridge.core.rest import BaseSample, JointSample, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -557,6 +557,43 @@ def test_feedback_that_fell_silent_is_unknown_and_never_rest(last: float) -> Non
     assert machine.state is STOPPING
     machine.poll(106.0)
     assert machine.state is UNCONFIRMED
+
+
+GARBAGE = JointSample((math.nan,), problem='joint elbow is measured at 100 rad')
+
+
+def test_a_stop_is_not_confirmed_while_a_position_is_outside_of_its_limits() -> None:
+    """Standing still or not; once it is measured within them, and at rest, the stop is done."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    machine.measured(JointSample((0.5,)), 100.9)
+    halt(machine, 2, 101.0)
+    now = 101.0
+    while now < 106.1:
+        machine.measured(GARBAGE, now)
+        machine.poll(now)
+        now += 0.1
+    assert machine.state is UNCONFIRMED
+    with pytest.raises(NotAtRest, match='no rest was seen .* measured at 100 rad'):
+        go(machine, 3, now)
+    assert 'measured at 100 rad' in machine.why_unmeasured
+    while now < 107.0:
+        machine.measured(JointSample((0.5,)), now)
+        machine.poll(now)
+        now += 0.1
+    assert machine.state is IDLE and not machine.why_unmeasured
+
+
+def test_a_move_that_is_steered_ends_when_a_position_is_outside_of_its_limits() -> None:
+    """It says which."""
+    machine = actuator(SEEING)
+    machine.measured(JointSample((0.5,)), 100.0)
+    machine.command(
+        Motion(AHEAD, 10.0, Course(Along.JOINT, 1.0, 0.5, 1.0)), OpenClaim(), 1, 100.0)
+    machine.measured(GARBAGE, 100.1)
+    machine.poll(100.1)
+    [ended], _ = machine.take_notes()
+    assert (ended.reason, ended.detail) == (Reason.STALE_FEEDBACK, GARBAGE.problem)
 
 
 def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> None:

@@ -513,7 +513,8 @@ def test_a_lost_path_ends_the_motion_and_refuses_the_next() -> None:
     epoch = world.command('left', AHEAD, ann, 100.0)
     world.supervisor.path('left', 'nobody listens on /cmd_vel', 100.5)
     world.poll(100.5)
-    assert world.ended == [Ended('left', epoch, Reason.PATH_LOST)]
+    assert world.ended == [
+        Ended('left', epoch, Reason.PATH_LOST, 'nobody listens on /cmd_vel')]
     with pytest.raises(NoStopPath, match='left: nobody listens on /cmd_vel'):
         world.command('left', AHEAD, ann, 100.6)
     world.supervisor.path('left', '', 100.7)

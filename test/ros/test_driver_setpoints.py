@@ -2,17 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every driver can do what its table of parameters says that it takes, and nothing else."""
 
+from array import array
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 import pytest
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64, Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
 
+from processes import wait_until
 from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
     Choice,
     JointLimits,
+    PoseGoal,
     Power,
     Press,
     Setpoint,
@@ -21,6 +31,7 @@ from viam_session_bridge.core.setpoints import (
     Velocity,
     Waypoint,
 )
+from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameter_judgement import judge
 from viam_session_bridge.ros.parameter_rules import Surroundings
@@ -84,3 +95,135 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
             continue
         done.append(type(setpoint))
     assert tuple(done) == getattr(APIS[api].DRIVERS[driver], 'TAKES', ())
+
+
+# How a motion of each API is commanded; parameters beside those above, by their case.
+MOTIONS: dict[str, Setpoint] = {
+    'base': Velocity((0.1, 0.0, 0.0)), 'motor': Power(0.1),
+    **dict.fromkeys(('arm', 'gantry', 'gripper', 'servo'), Trajectory((Waypoint(1.0, (0.5,)),)))}
+MESSAGES: dict[str, type] = {
+    'twist': Twist, 'twist_stamped': TwistStamped, 'float': Float64,
+    'float_array': Float64MultiArray, 'joint_state': JointState,
+    'joint_trajectory': JointTrajectory}
+_CASES: list[tuple[str, str, dict[str, Any]]] = [
+    *((api, driver, {}) for api in MOTIONS for driver in APIS[api].DRIVERS),
+    ('base', 'twist_stamped', {'stamp': 'now'}),
+    *((api, 'joint_state', {'with_velocities': True}) for api in ('arm', 'servo')),
+    *((api, driver, {'stop': 'last'})
+      for api in ('gripper', 'servo') for driver in ('joint_state', 'float')),
+    ('servo', 'float', {'stop': 'number', 'stop_number': 1.0}),
+    ('servo', 'float_array', {'stop': 'number', 'stop_number': 1.0})]
+
+
+def filled(message: Any, place: str = '') -> set[str]:
+    """Return the fields of a message that say something, each with its place in the message."""
+    if isinstance(message, str):
+        return {place} if message else set()
+    if isinstance(message, (Time, Duration)):
+        return {place} if (message.sec, message.nanosec) != (0, 0) else set()
+    if isinstance(message, (list, tuple, array)):
+        return {each for index, one in enumerate(message)
+                for each in filled(one, f'{place}[{index}]')}
+    if hasattr(message, 'get_fields_and_field_types'):
+        return {each for name in message.get_fields_and_field_types()
+                for each in filled(getattr(message, name), f'{place}.{name}')}
+    return {place}
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Give the messages of all outputs in their order, beside publishing them."""
+    messages: list[Any] = []
+    publish = OutputTopic.publish
+
+    def spy(output: OutputTopic, message: Any) -> None:
+        # A driver may change a message that it has published, and publish it again.
+        messages.append(deepcopy(message))
+        publish(output, message)
+
+    monkeypatch.setattr(OutputTopic, 'publish', spy)
+    return messages
+
+
+def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
+    """Return the driver of a resource that is measured and has a stop path, and its flush."""
+    gate = make_gate([Resource(config.api, config.name, JointLimits())], Policy())
+    equipment = Equipment(node, gate)
+    driver = equipment.driver(config, lambda: None)
+    equipment.listen(config)
+    states = node.create_publisher(JointState, 'states', 1)
+    poses = node.create_publisher(PoseStamped, 'pose', 1)
+    subscriptions = [node.create_subscription(kind, topic, lambda message: None, 1)
+                     for topic, kind in topics]
+    assert subscriptions
+    pose = PoseStamped()
+    pose.header.frame_id, pose.pose.orientation.w = 'base_link', 1.0
+
+    def is_ready() -> bool:
+        states.publish(JointState(name=['j'], position=[0.25], velocity=[0.0]))
+        poses.publish(pose)
+        known = getattr(config, 'pose_topic', '') == '' or (
+            equipment.senses(config.name).pose() is not None)
+        return known and not driver.path_problem()
+
+    wait_until(is_ready, 'a stop path and a measurement')
+    return driver, lambda: [one.flush() for one in equipment.shared] and None
+
+
+def configured(values: dict[str, Any]) -> Any:
+    verdict = judge(values, AROUND)
+    assert verdict.config is not None, verdict.errors
+    return verdict.config.resources[0]
+
+
+@pytest.mark.parametrize(('api', 'driver', 'changes'), _CASES)
+def test_a_stop_has_every_field_that_a_command_has(
+        node: Node, published: list[Any], api: str, driver: str, changes: dict[str, Any]) -> None:
+    """Receivers read all of them, without looking whether they are there."""
+    values = parameters(api, driver)
+    if changes.get('stop') == 'last':
+        # Blind: only drivers that name their joint in messages have a name for it then.
+        del values['one.joint_states_topic']
+        if driver == 'float':
+            values.pop('one.joint', None)
+    config = configured({**values, **{f'one.{short}': each for short, each in changes.items()}})
+    one, flush = ready(node, config, (config.topic, MESSAGES[driver]))
+    one.send(MOTIONS[api], 1)
+    flush()
+    [command] = published
+    published.clear()
+    one.stop(2)
+    flush()
+    [stop] = published
+    assert filled(command), command
+    assert filled(command) <= filled(stop), stop
+
+
+def test_a_stop_of_an_arm_that_was_sent_to_a_pose_is_a_complete_pose(
+        node: Node, published: list[Any]) -> None:
+    config = configured({
+        **parameters('arm', 'joint_trajectory'), 'one.pose_goal_topic': 'goal',
+        'one.pose_topic': 'pose'})
+    one, _ = ready(node, config, ('goal', PoseStamped), (config.topic, JointTrajectory))
+    one.send(PoseGoal((0.1, 0.2, 0.3), (0.0, 0.0, 0.0, 1.0)), 1)
+    [command] = published
+    one.stop(2)
+    [stop] = [each for each in published[1:] if isinstance(each, PoseStamped)]
+    assert filled(command) <= filled(stop), stop
+
+
+@pytest.mark.parametrize('stamp', ['zero', 'now'])
+def test_a_stop_output_of_zero_is_as_complete_as_a_command_of_a_base(
+        node: Node, published: list[Any], stamp: str) -> None:
+    """Whoever takes both looks at the frame, and perhaps at the stamp."""
+    config = configured({
+        **parameters('base', 'twist_stamped'), 'one.stamp': stamp,
+        'one.stop_outputs': ['wheels'], 'one.wheels.kind': 'zero',
+        'one.wheels.topic': 'wheels', 'one.wheels.stamped': True, 'one.wheels.stamp': stamp})
+    one, _ = ready(node, config, ('wheels', TwistStamped), (config.topic, TwistStamped))
+    one.send(MOTIONS['base'], 1)
+    [command] = published
+    one.stop(2)
+    for stop in published[1:]:
+        assert filled(stop) == filled(command), stop
+    assert len(published) == 3

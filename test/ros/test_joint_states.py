@@ -13,6 +13,7 @@ from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
+from viam_session_bridge.ros.parameter_components import JointRange
 
 NAN = math.nan
 
@@ -162,6 +163,67 @@ def test_a_joint_with_ends_does_not_wrap() -> None:
     for number, position in enumerate([0.0, 4.0]):
         ear.hear(1.0 + number, ['wheel'], [position], [0.0])
     assert ear.samples[1].positions == (4.0,)
+
+
+LIMITED = JointRange(
+    -1.0, 2.0, margin=0.1, parameters=('arm.joint_minimums', 'arm.joint_maximums'))
+
+
+@pytest.mark.parametrize('published', [100.0, -1.11, 2.11, -1e9])
+def test_a_position_outside_of_the_limits_is_not_measured(published: float) -> None:
+    """The next one within them is; both velocities that were published were finite."""
+    ear = Ear('elbow', 'wrist', ranges=(LIMITED, JointRange()))
+    ear.hear(1.0, ['elbow', 'wrist'], [published, published], [0.0, 0.0])
+    ear.hear(1.1, ['elbow', 'wrist'], [0.5, published], [0.0, 0.0])
+    assert not ear[0].is_known and not ear.samples[0].is_finite
+    assert ear[0].raw[1] == published, 'the wrist has no limits'
+    assert ear.samples[0].problem == (
+        f'joint elbow is measured at {published:g} rad; its limits are -1 to 2 rad '
+        '(arm.joint_minimums, arm.joint_maximums), with a tolerance of 0.1 rad')
+    assert ear[1].is_known and ear.samples[1].is_finite and not ear.samples[1].problem
+
+
+@pytest.mark.parametrize('published', [-1.09, 2.09, 0.0])
+def test_a_position_within_the_tolerance_of_a_limit_is_measured(published: float) -> None:
+    ear = Ear('elbow', ranges=(LIMITED,))
+    ear.hear(1.0, ['elbow'], [published], [0.0])
+    assert ear.samples[0].positions == (published,) and ear[0].is_known
+
+
+def test_limits_are_those_of_the_scaled_position() -> None:
+    ear = Ear('elbow', ranges=(LIMITED,), scale=-0.5)
+    ear.hear(1.0, ['elbow'], [-4.0], [0.0])
+    ear.hear(2.0, ['elbow'], [4.0], [0.0])
+    assert [reading.is_known for reading in ear] == [True, False]
+
+
+def test_a_joint_that_was_measured_outside_of_its_limits_has_no_speed_from_that() -> None:
+    """Differentiated positions: neither the jump away nor the jump back is a motion."""
+    ear = Ear('elbow', ranges=(LIMITED,))
+    for number, position in enumerate([0.5, 100.0, 0.5, 0.5]):
+        ear.hear(1.0 + number, ['elbow'], [position], [])
+    speeds = [reading.velocities[0] for reading in ear
+              if reading.is_known and not math.isnan(reading.velocities[0])]
+    assert speeds and not any(speeds)
+
+
+def test_a_continuous_joint_is_measured_within_a_turn_whatever_its_limits() -> None:
+    """Where its turn begins says nothing about where it is; a hundred turns are nonsense."""
+    ear = Ear('elbow', ranges=(LIMITED,), continuous=('elbow',))
+    for number, position in enumerate([1.9, 6.2, -6.2, 628.3]):
+        ear.hear(1.0 + number, ['elbow'], [position], [0.0])
+    assert [reading.is_known for reading in ear] == [True, True, True, False]
+
+
+def test_what_is_measured_outside_of_the_limits_is_named(node: Node, programs: Programs) -> None:
+    states = JointStates(node, 'limited')
+    group = states.watch('arm', ('left',), lambda reading: None, ranges=(LIMITED,))
+    topic = node.resolve_topic_name('limited')
+    programs.add(SimulatedJoints(f'{topic}/command', 'left', start=(4.0,), joint_states=topic))
+    problem = wait_until(lambda: 'measured' in states.problem(group) and states.problem(group),
+                         'the problem')
+    assert problem.startswith('arm.joint_states_topic: joint left is measured at 4 rad')
+    assert 'arm.joint_minimums' in problem
 
 
 def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:

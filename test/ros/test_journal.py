@@ -75,7 +75,7 @@ LINES = [
     (change(State.STOPPING, Reason.LATE_DRIVER), 'warning', ('base', 'driver appeared')),
     (change(State.STOPPING, Reason.SESSION_ENDED, claim=CLAIM), 'warning', ('session', 'ended')),
     (change(State.STOPPING, Reason.DISCONNECTED, claim=CLAIM), 'warning', ('connection',)),
-    (change(State.STOPPING, Reason.PATH_LOST), 'warning', ('listening',)),
+    (change(State.STOPPING, Reason.PATH_LOST), 'warning', ('stop path',)),
     (change(State.STOPPING, Reason.STALLED), 'warning', ('frozen',)),
     (change(State.IDLE, Reason.STOPPED, verified=True), 'info', ('base: stopped (verified)',)),
     (change(State.IDLE, Reason.STOPPED), 'info', ('base: stopped', 'not verified')),

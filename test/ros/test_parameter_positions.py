@@ -3,6 +3,7 @@
 """Parameters of arms, gantries, grippers, servos, and of motors with efforts."""
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 import pytest
@@ -79,7 +80,9 @@ def test_all_of_them_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize(('name', 'changes'), [
-    ('arm', {'driver': 'joint_state', 'stop': 'zero'}),
+    ('arm', {'driver': 'joint_state', 'stop': 'hold'}),
+    ('hand', {'driver': 'joint_state', 'stop': 'last'}),
+    ('pan', {'driver': 'joint_state', 'stop': 'last', 'stop_number': None, 'joint': 'pan'}),
     ('arm', {'driver': 'float_array', 'stop': 'hold'}),
     ('arm', {'joint_minimums': [-1.0, -2.0], 'joint_maximums': [1.0, 2.0]}),
     ('arm', {'continuous_joints': ['elbow'], 'prismatic_joints': ['shoulder']}),
@@ -103,8 +106,7 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('arm', {'joints': []}, 'arm.joints', ['name of each joint']),
     ('arm', {'joints': ['a', 'a']}, 'arm.joints', ['each joint once']),
     ('arm', {'driver': 'float'}, 'arm.driver', ["'joint_trajectory' or 'joint_state'"]),
-    ('arm', {'driver': 'joint_state'}, 'arm.stop', ['nothing', "'hold' or 'zero'"]),
-    ('arm', {'driver': 'joint_state', 'stop': 'last'}, 'arm.stop', ["'last'", "'hold'"]),
+    ('arm', {'driver': 'joint_state'}, 'arm.stop', ['nothing', "'hold',"]),
     ('arm', {'driver': 'float_array', 'stop': 'number'}, 'arm.stop',
      ["'number'", "'hold'", "arm.api 'arm'"]),
     ('arm', {'stop': 'hold'}, 'arm.stop', ["driver 'joint_trajectory' does not have"]),
@@ -127,8 +129,13 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('hand', {'stop': None}, 'hand.stop', ['nothing', "'hold' or 'last',"]),
     ('hand', {'stop': 'number', 'stop_number': 0.0}, 'hand.stop', [
         "'number'", "'hold' or 'last',", "hand.api 'gripper'"]),
-    ('hand', {'driver': 'joint_state', 'stop': 'zero'}, 'hand.stop', [
-        "'zero'", "'hold',", "hand.api 'gripper'"]),
+    *((name, {'driver': 'joint_state', 'stop': 'zero', 'stop_number': None, 'joint': joint},
+       f'{name}.stop', ["'zero'", 'must name positions', "use 'hold', or 'last'"])
+      for name, joint in (('arm', None), ('gantry', None), ('hand', None), ('pan', 'pan'))),
+    ('pan', {'driver': 'joint_state', 'stop': 'hold', 'stop_number': None, 'joint': 'pan'},
+     'pan.joint_states_topic', ['nothing', "pan.stop is 'hold'"]),
+    ('arm', {'driver': 'joint_state', 'stop': 'last'}, 'arm.stop', ["'last'", "'hold',"]),
+    ('gantry', {'driver': 'joint_state', 'stop': 'last'}, 'gantry.stop', ["'last'", "'hold',"]),
     ('hand', {'stop': 'hold'}, 'hand.joint_states_topic', ['nothing', "hand.stop is 'hold'"]),
     ('pan', {'stop_number': None}, 'pan.stop_number', ['nothing', "pan.stop is 'number'"]),
     ('hand', {'message': 'bool', 'stop': 'hold', 'joint_states_topic': 'states'}, 'hand.stop',
@@ -161,7 +168,7 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('pan', {'minimum_deg': 90.0, 'maximum_deg': 45.0}, 'pan.minimum_deg',
      ['90', 'pan.maximum_deg (45)']),
     ('pan', {'joint_states_topic': 'states'}, 'pan.joint', ['nothing', 'name of the joint']),
-    ('pan', {'driver': 'joint_state', 'stop': 'zero', 'stop_number': None}, 'pan.joint',
+    ('pan', {'driver': 'joint_state', 'stop': 'last', 'stop_number': None}, 'pan.joint',
      ['nothing', 'name of the joint']),
     ('lift', {'stop': None}, 'lift.stop', ['nothing', 'a load falls', "'effort'"]),
     ('lift', {'stop': 'zero'}, 'lift.neutral', ['12', 'lift.offset (0)']),
@@ -175,6 +182,50 @@ def test_a_mistake_is_told_once_with_its_parameter(
     [error] = errors(name, **changes)
     assert error.startswith(f'{parameter}: found '), error
     assert all(each in error for each in says), error
+
+
+@pytest.mark.parametrize(('name', 'changes', 'ranges', 'named'), [
+    ('arm', {}, [(-math.inf, math.inf, 0.02, 'rad')] * 2, ()),
+    ('arm', {'joint_minimums': [-1.0, -0.5], 'joint_maximums': [1.0, 0.5],
+             'prismatic_joints': ['elbow']},
+     [(-1.0, 1.0, 0.02, 'rad'), (-0.5, 0.5, 0.002, 'm')], ('joint_minimums', 'joint_maximums')),
+    ('arm', {'driver': 'float_array', 'stop': 'hold', 'joint_minimums': [-1.0, -2.0],
+             'joint_maximums': [1.0, 2.0], 'scale': -2.0, 'minimum': -5.0, 'maximum': 4.0},
+     [(-1.0, 1.0, 0.02, 'rad'), (-2.0, 2.0, 0.02, 'rad')],
+     ('joint_minimums', 'joint_maximums', 'minimum', 'maximum')),
+    ('arm', {'driver': 'float_array', 'stop': 'hold', 'scale': -2.0, 'offset': 1.0,
+             'minimum': -5.0, 'maximum': 4.0},
+     [(-1.5, 3.0, 0.02, 'rad')] * 2, ('minimum', 'maximum')),
+    ('gantry', {}, [(0.0, 1.0, 0.002, 'm'), (0.0, 0.5, 0.002, 'm')], ('lengths_m',)),
+    ('gantry', {'offsets_m': [-0.5, 0.1]}, [(-0.5, 0.5, 0.002, 'm'), (0.1, 0.6, 0.002, 'm')],
+     ('offsets_m', 'lengths_m')),
+    ('hand', {}, [(0.0, 1.0, 0.05, 'rad')], ('open_position', 'closed_position')),
+    ('hand', {'message': 'bool', 'minimum': 0.0, 'maximum': 1.0, 'open_position': 0.04,
+              'closed_position': 0.0, 'scale': 25.0, 'tolerance': 0.01, 'prismatic': True},
+     [(0.0, 0.04, 0.01, 'm')], ('open_position', 'closed_position')),
+    ('pan', {'minimum_deg': 45.0, 'maximum_deg': 90.0, 'offset_deg': -45.0},
+     [(0.0, math.radians(45.0), math.radians(1.0), 'rad')],
+     ('minimum_deg', 'maximum_deg', 'offset_deg'))])
+def test_the_parameters_say_where_a_joint_may_be(
+        name: str, changes: dict[str, Any], ranges: list[tuple[Any, ...]],
+        named: tuple[str, ...]) -> None:
+    """Limits of the component and of the number, with the tolerance, and who says so."""
+    found = config(name, **changes).ranges
+    assert [each[:3] for each in found] == [pytest.approx(each[:3]) for each in ranges]
+    assert [each.unit for each in found] == [each[3] for each in ranges]
+    assert {each.parameters for each in found} == {tuple(f'{name}.{one}' for one in named)}
+
+
+def test_a_stop_that_may_have_nothing_to_send_is_warned_of() -> None:
+    """Blind, and nothing was commanded yet: no position is known that a stop could name."""
+    def warnings(**changes: Any) -> tuple[str, ...]:
+        return judge(found('hand', {f'hand.{each}': value for each, value in changes.items()}),
+                     AROUND).config.warnings  # type: ignore[union-attr]
+
+    [warning] = [each for each in warnings() if 'hand.stop' in each]
+    assert "'last'" in warning and 'hand.joint_states_topic' in warning
+    assert 'send nothing' in warning
+    assert not [each for each in warnings(joint_states_topic='states') if 'hand.stop' in each]
 
 
 def test_an_arm_on_a_rail_is_judged_by_joint() -> None:

@@ -9,6 +9,7 @@ whoever is gone: only holds that arrive, and are accepted, stop them.
 
 from collections.abc import Iterator
 from functools import partial
+import re
 import signal
 from statistics import median
 import time
@@ -316,6 +317,35 @@ def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:
             arguments=[degrees(0.0, 0.0, 0.0)])
         assert not refused['ok']
         robot.bridge.wait_logged('arm: STOP NOT CONFIRMED: no rest was seen')
+    finally:
+        robot.arm.send(publish=True)
+    wait_until(lambda: order(client, 'arm', 'get_status')['state'] == 'idle', 'rest')
+
+
+def test_joint_states_outside_of_the_limits_stop_the_arm_unconfirmed(
+        client: Client, robot: Robot) -> None:
+    """It holds what was measured last within them, and says which joint, value and limits."""
+    move, goal = going(client, robot, 170.0, 0.0, 0.0)
+    wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 10.0, 'motion')
+    wrong = time.monotonic()
+    robot.arm.send(publish=True, measured=[0.1, -100.0, 0.5])
+    says = (r'joint shoulder_lift_joint is measured at -100 rad; its limits are -1.57 to 1.57 rad '
+            r'\(arm.joint_minimums, arm.joint_maximums\), with a tolerance of 0.02 rad')
+    try:
+        robot.arm.wait_told('a hold', is_hold, wrong)
+        answer = client.answer(move)
+        assert answer['code'] == 'ABORTED' and re.search(says, answer['text']), answer
+        robot.bridge.wait_logged(r'arm: STOP NOT CONFIRMED: no rest was seen.*' + says)
+        for method, arguments in (('get_joint_positions', []),
+                                  ('move_to_joint_positions', [degrees(0.0, 0.0, 0.0)])):
+            refused = client.ask(
+                'call', component='arm', name='arm', method=method, arguments=arguments)
+            assert not refused['ok'] and re.search(says, refused['text']), refused
+        holds = [told for told in robot.arm.since(wrong) if is_hold(told)]
+        # Nor is what else the same messages say: it would be plausible.
+        for told in holds:
+            assert 0.17 < told.end[0] < goal.end[0]
+            assert told.end == pytest.approx([told.end[0], 0.0, 0.0], abs=0.01)
     finally:
         robot.arm.send(publish=True)
     wait_until(lambda: order(client, 'arm', 'get_status')['state'] == 'idle', 'rest')

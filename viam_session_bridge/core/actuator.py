@@ -118,7 +118,12 @@ class Actuator:
         """Return the newest measurement; None where it is unknown or stale."""
         fresh = (self.rest is not None and self.rest.is_known(now)
                  and now < self._sample_at + self.rest.settings.patience)
-        return self._sample if fresh else None
+        return self._sample if fresh and self._sample and self._sample.is_finite else None
+
+    @property
+    def why_unmeasured(self) -> str:
+        """Say what is wrong with the feedback; empty when nothing is known to be."""
+        return self.feedback_problem or ('' if self.rest is None else self.rest.problem)
 
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
@@ -138,7 +143,7 @@ class Actuator:
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
         if motion.course and self.sample(now) is None:
-            why = f' ({self.feedback_problem})' if self.feedback_problem else ''
+            why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise NoFeedback(
                 f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
         self._part(motion.setpoint, epoch, now)
@@ -303,13 +308,10 @@ class Actuator:
         """Take a feedback sample; tells whether a move is done by it."""
         if self.rest is None:
             return False
-        if not sample.is_finite:
-            self.rest.unknown()
-            return False
-        if sample.has_pose:
-            self._sample, self._sample_at = sample, received_at
         if sample.shows_rest:
             self.rest.take(sample, received_at)
+        if sample.has_pose:
+            self._sample, self._sample_at = sample, received_at
         return self._progress.take(sample, received_at)
 
     def is_moving(self, now: float) -> bool:

@@ -51,12 +51,13 @@ class Fleet:
 
     # ---- stopping -------------------------------------------------------------------------------
 
-    def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED) -> int:
+    def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED,
+             detail: str = '') -> int:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
         if reason in _OVERTAKING:
             self._next_turn(name)
-        actuator.stop(reason, self._next_epoch(), now)
+        actuator.stop(reason, self._next_epoch(), now, detail)
         self._touch(name)
         self._due = min(self._due, now)
         return actuator.epoch
@@ -80,7 +81,7 @@ class Fleet:
         actuator = self._actuator(name)
         actuator.path_problem = problem
         if problem and actuator.settings.require_path and actuator.state is State.MOVING:
-            self.stop(name, now, Reason.PATH_LOST)
+            self.stop(name, now, Reason.PATH_LOST, problem)
 
     def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
         """
@@ -162,8 +163,8 @@ class Fleet:
         return self._actuator(name).sample(now)
 
     def feedback_problem(self, name: str) -> str:
-        """Say why feedback cannot arrive; empty when it may."""
-        return self._actuator(name).feedback_problem
+        """Say what is wrong with the feedback; empty when nothing is known to be."""
+        return self._actuator(name).why_unmeasured
 
     def contradiction(self, name: str, now: float) -> str:
         """Say how the feedback of a resource contradicts itself; empty where it does not."""

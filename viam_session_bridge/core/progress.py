@@ -101,8 +101,9 @@ class Progress:
     def take(self, sample: Sample, received_at: float) -> bool:
         """Take what was measured; tells whether it shows that the motion is over."""
         if sample.has_pose:
-            self._newest, self._posed_at = sample, received_at
-        if self._tracker is None:
+            self._newest, self._posed_at = (
+                (sample, received_at) if sample.is_finite else (None, -math.inf))
+        if self._tracker is None or not sample.is_finite:
             return False
         self._tracker.take(sample, received_at, self._set_out is not None)
         return self._tracker.done or self._failure(received_at) is not None

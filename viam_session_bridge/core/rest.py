@@ -62,6 +62,7 @@ class BaseSample:
     angular: Vector = ZERO
     has_pose: bool = True
     shows_rest: bool = True
+    problem: ClassVar[str] = ''
 
     @property
     def is_finite(self) -> bool:
@@ -80,10 +81,12 @@ class JointSample:
     What is measured of the joints of a resource, in its order: positions (rad or m).
 
     velocities (rad/s or m/s): as they are reported; NaN, or no entry, where they are not.
+    problem: why positions that were published are no measurement, and not finite here.
     """
 
     positions: tuple[float, ...] = ()
     velocities: tuple[float, ...] = ()
+    problem: str = ''
     has_pose: ClassVar[bool] = True
     shows_rest: ClassVar[bool] = True
 
@@ -269,16 +272,16 @@ class RestWatch:
         self._quantities: tuple[Quantity, ...] = ()
         self._last: Sample | None = None
         self._last_at = -math.inf
-
-    def unknown(self) -> None:
-        """Take a sample that says nothing."""
-        self._entries.clear()
+        # Why the newest sample is no measurement; empty where it is one.
+        self.problem = ''
 
     def take(self, sample: Sample, received_at: float) -> None:
-        """Take one measurement, received at an instant (s). NaN is no measurement."""
+        """Take one sample, received at an instant (s). NaN is no measurement."""
         if not sample.is_finite:
-            self.unknown()
+            self.problem = sample.problem or f'a number on {self.settings.source} is not finite'
+            self._entries.clear()
             return
+        self.problem = ''
         elapsed = received_at - self._last_at
         if received_at >= self.stale_at or self.settings.is_jump(self._last, sample, elapsed):
             self._entries.clear()
@@ -351,13 +354,13 @@ class RestWatch:
     def account(self, now: float) -> str:
         """Say what is measured, for the text of a stop that was not confirmed."""
         settings = self.settings
+        if self.problem:
+            return self.problem
         if math.isinf(self._last_at):
             return f'nothing has arrived on {settings.source}'
         if now >= self.stale_at:
             return (f'nothing has arrived on {settings.source} for {now - self._last_at:.1f} s '
                     f'(feedback_timeout {settings.patience:g} s)')
-        if not self._entries:
-            return f'the numbers on {settings.source} are not finite'
         contradiction = self.contradiction(now)
         if contradiction:
             return contradiction

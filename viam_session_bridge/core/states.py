@@ -25,7 +25,7 @@ class Reason(Enum):
     SESSION_ENDED = 'the session that commanded it ended'
     DISCONNECTED = 'the connection that commanded it is gone'
     LEASE_OVER = 'the lease of a client without a session ran out'
-    PATH_LOST = 'nothing that could stop the robot is listening any more'
+    PATH_LOST = 'there is no stop path any more'
     STALLED = 'the bridge itself was frozen'
     LATE_DRIVER = 'a driver appeared that may still be moving'
     SHUTDOWN = 'the bridge is shutting down'

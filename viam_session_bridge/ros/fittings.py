@@ -79,8 +79,13 @@ class Fittings:
                 self._topic(output, Bool, 'topic'), output.value, output.release,
                 self.readiness.part())
         if isinstance(output, ZeroOutput):
-            kind = TwistStamped if output.stamped else Twist
-            return MessageStop(self._topic(output, kind, 'stamped'), kind())
+            if not output.stamped:
+                return MessageStop(self._topic(output, Twist, 'stamped'), Twist())
+            message = TwistStamped()
+            message.header.frame_id = output.frame_id
+            return MessageStop(
+                self._topic(output, TwistStamped, 'stamped'), message,
+                self._node.get_clock() if output.stamp == 'now' else None)
         if isinstance(output, NumberOutput):
             return MessageStop(
                 self._topic(output, MESSAGES[output.message], 'message'),

@@ -18,6 +18,9 @@ its controller needs to carry the load, and taking the measured one would let it
 with every stop. A joint that has left a frozen position by far was not obeying: pulling it back
 would be a motion of its own, so it is taken anew.
 
+A position outside of the configured limits is never held: readings far outside are no measurements
+(see joint_states), and of one that is a little outside, within the tolerance, the limit is held.
+
 A gripper that stands against an object has not reached what it was told, and what it was told is
 its grip. It keeps that, as long as nobody moved it since it came to stand. One that stands as
 others left it, or a bridge before this one, is told nothing: its grip is not known here.
@@ -29,6 +32,7 @@ import math
 import threading
 
 from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.parameter_components import JointRange
 
 # A stop shows in the feedback about so late (s): before, a joint that does not slow down says
 # nothing about whether it obeys.
@@ -50,7 +54,8 @@ class HoldSettings:
     How far from what it was told a joint still counts as there, and when it stands.
 
     tolerance: rad or m; standing, fastest: rad/s or m/s. grips: it keeps what it was told where
-    it stands, however far that is. patience: age (s) from which a reading says nothing.
+    it stands, however far that is. patience: age (s) from which a reading says nothing. limits:
+    what may be held, in the coordinates of the command.
     """
 
     tolerance: float
@@ -58,6 +63,7 @@ class HoldSettings:
     fastest: float
     patience: float = 0.5
     grips: bool = False
+    limits: JointRange = JointRange()
 
 
 class Unmeasured(RuntimeError):
@@ -101,7 +107,9 @@ class Hold:
         """
         with self._lock:
             if not all(joint.is_measured for joint in self._joints):
-                raise Unmeasured('no position was ever measured, so there is none to hold')
+                raise Unmeasured(
+                    'no position (within the limits) was ever measured of all joints, so there '
+                    'is none to hold')
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._began = now
@@ -268,7 +276,7 @@ class _Held:
         return now - self.at < self._settings.patience
 
     def _capture(self, now: float) -> None:
-        self.tell(self._position, now)
+        self.tell(self._settings.limits.nearest(self._position), now)
 
 
 def _known(told: list[float | None]) -> tuple[float, ...] | None:

@@ -5,7 +5,8 @@ Feedback in: sensor_msgs/JointState as positions and speeds of a resource's join
 
 Only what is new counts: a joint whose stamp does not advance is frozen, and says nothing. Names
 come in any order, and the joints of one resource may be spread over several messages: a reading is
-complete when each of them was heard anew.
+complete when each of them was heard anew. A position that is not a number, or is outside of the
+limits of its joint, is not measured.
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.ros.parameter_components import JointRange
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.
@@ -34,9 +36,10 @@ class JointReading:
     All joints of a resource, in its order, each heard since the reading before.
 
     positions (rad or m) and velocities (rad/s or m/s, signed) are scaled, and go on counting
-    beyond a turn where a joint is continuous; raw are the positions as they were published.
-    velocities are estimated from positions where none is reported, and NaN where neither is known;
-    reported has NaN where none is reported. at: when it was received (s, steady clock).
+    beyond a turn where a joint is continuous; raw are the positions as they were published, NaN
+    where not measured. velocities are estimated from positions where none is reported, and NaN
+    where neither is known; reported has NaN where none is reported. at: when it was received (s,
+    steady clock). problem: why a position that was published is not plausible; empty when each is.
     """
 
     positions: tuple[float, ...]
@@ -44,11 +47,12 @@ class JointReading:
     raw: tuple[float, ...]
     at: float
     reported: tuple[float, ...] = ()
+    problem: str = ''
 
     @property
     def sample(self) -> JointSample:
         """Return it as evidence for the gate."""
-        return JointSample(self.positions, self.reported)
+        return JointSample(self.positions, self.reported, self.problem)
 
     @property
     def is_known(self) -> bool:
@@ -70,10 +74,10 @@ class JointStates:
 
     def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
               scale: float = 1.0, continuous: Sequence[str] = (),
-              patience: float = 0.5) -> 'JointGroup':
+              patience: float = 0.5, ranges: Sequence[JointRange] = ()) -> 'JointGroup':
         """Hand every complete reading of some joints to a callable, on the executor's thread."""
         group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
-                           patience=patience, clock=self._clock)
+                           patience=patience, ranges=ranges, clock=self._clock)
         self._groups.append(group)
         return group
 
@@ -92,6 +96,9 @@ class JointStates:
             heard = ', '.join(sorted(self._names)[:_MOST_NAMES])
             return (f'{where}: nothing is known of {", ".join(missing)}; the joints on {topic} '
                     f'are {heard}')
+        if group.implausible:
+            return (f'{where}: {group.implausible}, so the position that a stop must hold is not '
+                    'known')
         silent = ', '.join(group.silent)
         return (f'{where}: no joint states of {silent} have arrived on {topic} within '
                 f'{group.patience:g} s, so the position that a stop must hold is not known')
@@ -111,18 +118,22 @@ class JointGroup:
 
     scale: factor from what is published to the resource. continuous: joints whose position jumps
     by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
+    ranges: where each may be, scaled; anywhere where none are given.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
                  take: Callable[[JointReading], None], *, scale: float = 1.0,
                  continuous: Sequence[str] = (), patience: float = 0.5,
+                 ranges: Sequence[JointRange] = (),
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.resource = resource
         self.joints = tuple(joints)
         self.patience = patience
         self._take = take
         self._clock = clock
-        self._watched = {joint: _Joint(scale, joint in continuous) for joint in joints}
+        self._watched = {
+            joint: _Joint(joint, scale, joint in continuous, limits) for joint, limits in zip(
+                joints, ranges or (JointRange(),) * len(self.joints), strict=True)}
         # Replaced as a whole: the pump reads it while the executor's thread goes on.
         self.reading: JointReading | None = None
 
@@ -140,6 +151,13 @@ class JointGroup:
         return [name for name, joint in self._watched.items()
                 if not (math.isfinite(joint.raw) and now - joint.received_at < self.patience)]
 
+    @property
+    def implausible(self) -> str:
+        """Say which joints were lately measured where they cannot be; empty when none was."""
+        now = self._clock()
+        return '; '.join(joint.problem for joint in self._watched.values()
+                         if joint.problem and now - joint.received_at < self.patience)
+
     def hear(self, message: JointState, places: Mapping[str, int], at: float) -> None:
         """Take a message received at an instant (s); places: where it speaks of which joint."""
         news = False
@@ -152,7 +170,8 @@ class JointGroup:
             return
         self.reading = JointReading(
             tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
-            tuple(joint.raw for joint in joints), at, tuple(joint.reported for joint in joints))
+            tuple(joint.raw for joint in joints), at, tuple(joint.reported for joint in joints),
+            '; '.join(joint.problem for joint in joints if joint.problem))
         for joint in joints:
             joint.renewed = False
         self._take(self.reading)
@@ -161,9 +180,13 @@ class JointGroup:
 class _Joint:
     """What is known of one joint; estimates its velocity where it is not reported."""
 
-    def __init__(self, scale: float, continuous: bool) -> None:
+    def __init__(self, name: str, scale: float, continuous: bool, limits: JointRange) -> None:
+        self._name = name
         self._scale = scale
         self._continuous = continuous
+        self._limits = limits.over_turns() if continuous else limits
+        # Why the position that was published last is not plausible.
+        self.problem = ''
         # The last raw position that was a number, and what it was counted as.
         self._counted: tuple[float, float] | None = None
         self._stamp: float | None = None
@@ -185,6 +208,9 @@ class _Joint:
         raw, velocity = (
             values[index] if index < len(values) else math.nan
             for values in (message.position, message.velocity))
+        self.problem = self._limits.problem(self._name, raw * self._scale)
+        if self.problem:
+            raw = math.nan
         self.position = self._unwrapped(raw)
         self.reported = velocity * self._scale if math.isfinite(velocity) else math.nan
         # Without a stamp, the time of receipt must do.

@@ -141,7 +141,7 @@ class Journal:
             if output.resource not in faults:
                 self._faulty.pop(output.resource, None)
         for resource, fault in faults.items():
-            if _kind(self._faulty.get(resource, '')) != _kind(fault):
+            if kind_of(self._faulty.get(resource, '')) != kind_of(fault):
                 self._logger.error(f'{resource}: driver fault: {fault}')
             self._faulty[resource] = fault
         for event in outputs.events:
@@ -205,9 +205,9 @@ class Journal:
                 'refused until the stop is confirmed or ~/reset is called')
 
 
-def _kind(fault: str) -> str:
-    """Return a fault without its figures, which differ each time."""
-    return re.sub(r'[0-9.]+', '', fault)
+def kind_of(problem: str) -> str:
+    """Return a problem without its figures, which differ each time."""
+    return re.sub(r'[0-9.]+', '', problem)
 
 
 class JournalHandler(logging.Handler):

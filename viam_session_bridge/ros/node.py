@@ -25,6 +25,7 @@ from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
+from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.neighbours import Neighbours
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
@@ -113,10 +114,14 @@ class BridgeNode:
 
     def _check_path(self, name: str) -> None:
         problem = self._drivers[name].path_problem()
-        if self._problems.get(name) == problem:
+        last = self._problems.get(name)
+        if last == problem:
             return
         self._problems[name] = problem
         self._supervision.path(name, problem)
+        # A measured value in it may differ each time.
+        if last and kind_of(last) == kind_of(problem):
+            return
         if problem:
             self._node.get_logger().warning(f'no stop path: {problem}')
         else:

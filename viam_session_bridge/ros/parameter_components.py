@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import math
 from typing import ClassVar, NamedTuple
 
+from viam_session_bridge.ros.parameter_joints import LARGEST
 from viam_session_bridge.ros.parameter_positions import (
     FloatArrayPositionTable,
     FloatPositionTable,
@@ -39,6 +41,43 @@ class JointPace(NamedTuple):
     fastest: float
     near: float
     slowest: float
+
+
+class JointRange(NamedTuple):
+    """
+    The positions of a joint that the configuration accepts, rad or m as unit says.
+
+    margin: a joint that stands may be measured so far outside. parameters: those that set it.
+    """
+
+    lowest: float = -math.inf
+    highest: float = math.inf
+    margin: float = 0.0
+    unit: str = 'rad'
+    parameters: tuple[str, ...] = ()
+
+    def nearest(self, position: float) -> float:
+        """Return the position within the range that is nearest to a position."""
+        return min(self.highest, max(self.lowest, position))
+
+    def within(self, other: JointRange) -> JointRange:
+        """Return what both ranges have in common; the margin and the unit of this one."""
+        return self._replace(
+            lowest=max(self.lowest, other.lowest), highest=min(self.highest, other.highest),
+            parameters=self.parameters + other.parameters)
+
+    def over_turns(self) -> JointRange:
+        """Return the range for a joint that is measured within one turn, wherever that begins."""
+        return self._replace(
+            lowest=min(self.lowest, -math.tau), highest=max(self.highest, math.tau))
+
+    def problem(self, joint: str, position: float) -> str:
+        """Say why a measured position is not plausible; empty when it is, or is not a number."""
+        if not (position < self.lowest - self.margin or position > self.highest + self.margin):
+            return ''
+        return (f'joint {joint} is measured at {position:g} {self.unit}; its limits are '
+                f'{self.lowest:g} to {self.highest:g} {self.unit} '
+                f'({", ".join(self.parameters)}), with a tolerance of {self.margin:g} {self.unit}')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +123,34 @@ class PositionedConfig(
     def paces(self) -> tuple[JointPace, ...]:
         """Return the measures of each joint, in their order."""
         return (self.pace,) * len(self.names)
+
+    @property
+    def ranges(self) -> tuple[JointRange, ...]:
+        """Return where each joint may be: the limits of its component and those of its number."""
+        numbers = self._range_of_numbers
+        return tuple(
+            own._replace(margin=pace.near).within(numbers)
+            for own, pace in zip(self._ranges, self.paces, strict=True))
+
+    @property
+    def _ranges(self) -> tuple[JointRange, ...]:
+        """Return the limits of the component, without margins."""
+        raise NotImplementedError
+
+    @property
+    def _range_of_numbers(self) -> JointRange:
+        """Return the positions whose numbers are not cut to minimum or maximum."""
+        # A Bool has no number between its two.
+        has_number = self.driver == 'float_array' or (
+            self.driver == 'float' and self.message != 'bool')
+        if not has_number or (self.minimum, self.maximum) == (-LARGEST, LARGEST):
+            return JointRange()
+        low, high = sorted(
+            (number - self.offset) / self.scale for number in (self.minimum, self.maximum))
+        return JointRange(low, high, parameters=self._named('minimum', 'maximum'))
+
+    def _named(self, *parameters: str) -> tuple[str, ...]:
+        return tuple(f'{self.name}.{each}' for each in parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +241,16 @@ class ArmConfig(SeveralJointsConfig):
         return tuple(prismatic if name in self.prismatic_joints else self.pace
                      for name in self.joints)
 
+    @property
+    def _ranges(self) -> tuple[JointRange, ...]:
+        limited = JointRange(parameters=self._named('joint_minimums', 'joint_maximums'))
+        ranges = [limited._replace(lowest=low, highest=high) for low, high in zip(
+            self.joint_minimums, self.joint_maximums, strict=True)]
+        return tuple(
+            own._replace(unit='m' if name in self.prismatic_joints else 'rad')
+            for name, own in zip(
+                self.joints, ranges or [JointRange()] * len(self.joints), strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class GantryConfig(SeveralJointsConfig):
@@ -210,6 +287,14 @@ class GantryConfig(SeveralJointsConfig):
         """Return the measures of its joints."""
         return JointPace(self.max_speed, self.tolerance, self.rest_speed)
 
+    @property
+    def _ranges(self) -> tuple[JointRange, ...]:
+        zeros = self.offsets_m or (0.0,) * len(self.joints)
+        named = self._named(*(('offsets_m', 'lengths_m') if self.offsets_m else ('lengths_m',)))
+        return tuple(
+            JointRange(zero, zero + length, unit='m', parameters=named)
+            for zero, length in zip(zeros, self.lengths_m, strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class GripperConfig(SeveralJointsConfig):
@@ -241,3 +326,10 @@ class GripperConfig(SeveralJointsConfig):
     def pace(self) -> JointPace:
         """Return the measures of its joints."""
         return JointPace(self.max_speed, self.tolerance, self.rest_speed)
+
+    @property
+    def _ranges(self) -> tuple[JointRange, ...]:
+        low, high = sorted((self.open_position, self.closed_position))
+        return (JointRange(
+            low, high, unit='m' if self.prismatic else 'rad',
+            parameters=self._named('open_position', 'closed_position')),) * len(self.joints)

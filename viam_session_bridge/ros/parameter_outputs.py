@@ -114,7 +114,12 @@ class ZeroOutput(StopOutput, TopicTable):
     """Publishes a velocity of zero."""
 
     stamped: bool = field(metadata=described(
-        'The receiver takes geometry_msgs/msg/TwistStamped (its stamp stays empty), not Twist'))
+        'The receiver takes geometry_msgs/msg/TwistStamped, not Twist'))
+    frame_id: str = field(default='base_link', metadata=described(
+        'Frame of the twist, written into the header where it is stamped', form=Form.FRAME))
+    stamp: str = field(default='zero', metadata=described(
+        "Stamp of each message, where it is stamped: 'zero' (the receiver takes the time of "
+        "arrival) or 'now' (ROS time)", choices=('zero', 'now')))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,17 +16,13 @@ from viam_session_bridge.ros.parameter_values import Mistake
 
 # What a stop may send, by driver.
 _STOPS = {
-    'joint_state': ('hold', 'zero'),
+    'joint_state': ('hold', 'last'),
     'float': ('hold', 'last', 'number'),
     'float_array': ('hold', 'number'),
 }
 
 # For these, any number that is not where they are would be a motion.
 _HOLDING = ('arm', 'gantry')
-
-# What would not keep the grip of a gripper: a number may open it, and its grip is a position that
-# it was told and has not reached, which zero velocities do not name.
-_UNGRIPPING = ('number', 'zero')
 
 # So near is the number of a position that is a Bool.
 EXACT = 1e-6
@@ -36,7 +32,7 @@ def check_positions(block: Block, errors: list[str], warnings: list[str]) -> Non
     """Check a resource that goes to positions; others pass."""
     if not issubclass(block.table, PositionedConfig):
         return
-    check = _Check(block, errors)
+    check = _Check(block, errors, warnings)
     check.stop()
     check.number()
     check.boolean()
@@ -52,9 +48,10 @@ def check_positions(block: Block, errors: list[str], warnings: list[str]) -> Non
 class _Check:
     """The checks of one block. A value that did not pass its own check is None here."""
 
-    def __init__(self, block: Block, errors: list[str]) -> None:
+    def __init__(self, block: Block, errors: list[str], warnings: list[str]) -> None:
         self._block = block
         self._errors = errors
+        self._warnings = warnings
 
     def __getitem__(self, short: str) -> Any:
         return self._block.values.get(short)
@@ -70,8 +67,9 @@ class _Check:
             possible = tuple(each for each in possible if each not in ('last', 'number'))
         elif self['api'] == 'gripper':
             # A Bool cannot name the position that is measured, half way.
+            # A number may open it.
             possible = ('last',) if self._is_bool else tuple(
-                each for each in possible if each not in _UNGRIPPING)
+                each for each in possible if each != 'number')
         if possible and stop is not None and stop not in possible:
             self._wrong('stop', repr(stop) if stop else 'nothing',
                         ' or '.join(map(repr, possible))
@@ -88,6 +86,12 @@ class _Check:
             self._wrong('stop_number', 'nothing',
                         f'the number that a stop sends, because {self._block.full("stop")} is '
                         "'number'")
+
+        if stop == 'last' and stop in possible and self['joint_states_topic'] == '':
+            self._warnings.append(
+                f"{self._block.full('stop')} is 'last' without "
+                f'{self._block.full("joint_states_topic")}: until a process has sent its first '
+                'command, its stops send nothing, because it knows no position')
 
     @property
     def _is_bool(self) -> bool:

@@ -54,11 +54,13 @@ class PositionStopTable(PositionTopicTable):
 
     stop: str = field(default='', metadata=described(
         "What a stop sends. Must be given. 'hold': the measured positions (needs "
-        "joint_states_topic). With driver 'joint_state', but for grippers, also 'zero': "
-        "velocities of zero and no positions. With 'float', for grippers and servos, also "
-        "'last': the number that was sent last; with 'float' and 'float_array', for servos, also "
-        "'number': stop_number",
-        choices=('hold', 'zero', 'last', 'number'), empty='with other drivers'))
+        "joint_states_topic). With 'float' and 'joint_state', for grippers and servos, also "
+        "'last': the position that was sent last, or the measured one while nothing was sent; "
+        "with 'float' and 'float_array', for servos, also 'number': stop_number",
+        choices=('hold', 'last', 'number'), empty='with other drivers', refused={
+            'zero': 'a stop must name positions, as every command does: velocities alone crash '
+                    "a receiver of positions, or do not stop it; use 'hold', or 'last' without "
+                    'joint_states_topic'}))
 
 
 @dataclass(frozen=True, kw_only=True)

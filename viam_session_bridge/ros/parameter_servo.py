@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 import math
 
-from viam_session_bridge.ros.parameter_components import JointPace, PositionedConfig
+from viam_session_bridge.ros.parameter_components import JointPace, JointRange, PositionedConfig
 from viam_session_bridge.ros.parameter_spec import described
 
 
@@ -45,3 +45,10 @@ class ServoConfig(PositionedConfig):
         return JointPace(
             math.radians(self.max_speed_deg_s), math.radians(self.tolerance_deg),
             self.rest_speed)
+
+    @property
+    def _ranges(self) -> tuple[JointRange, ...]:
+        named = ('minimum_deg', 'maximum_deg', *(('offset_deg',) if self.offset_deg else ()))
+        return (JointRange(
+            math.radians(self.minimum_deg + self.offset_deg),
+            math.radians(self.maximum_deg + self.offset_deg), parameters=self._named(*named)),)

@@ -10,6 +10,7 @@ The tables themselves are in `parameter_tables`; judging values is done in `para
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import dataclasses
 from dataclasses import dataclass
 import enum
@@ -61,7 +62,8 @@ class Spec:
     Meaning and limits of one parameter.
 
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
-    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted.
+    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted;
+    `refused` says of others that may be expected why they are not.
     `empty` says what an empty string or list means; where it is '' none is accepted. `length` is
     the number of elements of a non-empty list, 0 any number. `blocks` is the table of the blocks
     that a list of strings names. `message` is the type of the messages of a topic that is read.
@@ -74,6 +76,7 @@ class Spec:
     high: float = 0.0
     low_excluded: bool = False
     choices: tuple[str, ...] = ()
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     form: Form = Form.TEXT
     empty: str = ''
     length: int = 0

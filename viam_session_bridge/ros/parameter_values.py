@@ -89,7 +89,7 @@ def _check_text(name: str, entry: Entry, text: str) -> str:
         return text
     problem = None
     if spec.choices:
-        problem = '' if text not in spec.choices else None
+        problem = spec.refused.get(text, '') if text not in spec.choices else None
     elif not text.strip():
         problem = ''
     elif spec.form in _FORMS:

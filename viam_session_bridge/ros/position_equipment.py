@@ -21,6 +21,7 @@ from viam_session_bridge.ros.joint_states import JointGroup, JointReading, Joint
 from viam_session_bridge.ros.parameter_components import (
     ArmConfig,
     GripperConfig,
+    JointRange,
     PositionedConfig,
     SeveralJointsConfig,
 )
@@ -86,8 +87,8 @@ class PositionEquipment:
         group = states.watch(
             config.name, config.names, take,
             scale=config.scale_of_joints,
-            continuous=config.continuous_joints if isinstance(config, ArmConfig) else (),
-            patience=config.feedback_timeout)
+            continuous=_continuous(config), patience=config.feedback_timeout,
+            ranges=config.ranges)
         self._groups[config.name] = states, group
 
     def _joint_driver(self, config: PositionedConfig, common: dict[str, Any]) -> ObservingDriver:
@@ -122,7 +123,11 @@ class PositionEquipment:
             config.names,
             tuple(HoldSettings(
                 each.near, each.slowest, each.fastest, config.feedback_timeout,
-                grips=isinstance(config, GripperConfig)) for each in config.paces),
+                grips=isinstance(config, GripperConfig),
+                # The command of a continuous joint may count from another turn.
+                limits=JointRange() if name in _continuous(config) else limits)
+                for name, each, limits in zip(
+                    config.names, config.paces, config.ranges, strict=True)),
             1.0 / config.command_rate, self._supervision.now,
             functools.partial(self._problem, config.name) if seen else None)
 
@@ -148,6 +153,10 @@ class PositionEquipment:
         if pose is None:
             raise TypeError(f'{name}: a pose goal needs the measured pose')
         return pose
+
+
+def _continuous(config: PositionedConfig) -> tuple[str, ...]:
+    return config.continuous_joints if isinstance(config, ArmConfig) else ()
 
 
 def _observing(driver: Any) -> ObservingDriver:

@@ -11,7 +11,8 @@ The tip, whose pose may be published and commanded, is where the first joint is 
 are published at 50 Hz. An --obstacle is a position below which no joint gets.
 
 Standard output is one JSON object a line with what was heard; the input takes {"publish": false}
-to fall silent, and its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
+to fall silent, and {"publish": true, "measured": [100.0]} to publish these positions instead of
+those of the joints; its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
 only "sent", when the sender published, is of its wall clock.
 """
 
@@ -92,6 +93,7 @@ class Joints:
         self._way: list[list[tuple[float, float, float | None]]] = [[] for _ in start]
         self._began = 0.0
         self.publishing = True
+        self.measured: list[float] | None = None
         # As ros2_control's controllers listen.
         self._subscriptions = [node.create_subscription(
             TYPES[options.type], options.topic, self._hear, qos_profile_system_default)]
@@ -179,7 +181,7 @@ class Joints:
             # Not in the order of the commands, and among others.
             message = JointState(
                 name=[*reversed(self._joints), 'another'],
-                position=[*reversed(self._positions), 7.0],
+                position=[*reversed(self.measured or self._positions), 7.0],
                 velocity=[*reversed(self._velocities), 7.0])
             message.header.stamp = stamp
             self._publisher.publish(message)
@@ -234,7 +236,8 @@ def main() -> None:
 
     def read() -> None:
         for line in sys.stdin:
-            joints.publishing = json.loads(line)['publish']
+            order = json.loads(line)
+            joints.publishing, joints.measured = order['publish'], order.get('measured')
         ended.set()
 
     executor = SingleThreadedExecutor()

@@ -3,8 +3,8 @@
 """
 Joints that are commanded by sensor_msgs/JointState: by position, or one by velocity.
 
-Each message names every joint of the resource, and no other. A stop holds positions, or says zero
-velocity, by configuration.
+Each message names every joint of the resource, and no other. A stop has every field that a command
+has: receivers read them without looking whether they are there.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,8 @@ from sensor_msgs.msg import JointState
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.positions import HOLD, Joints, NUMBER, Positions
+from viam_session_bridge.ros.drivers.positions import Joints, Positions
 from viam_session_bridge.ros.joint_states import JointReading
-
-# What a stop says: the positions to hold, or velocities of zero and no positions.
-ZERO = 'zero'
 
 
 class _Commands:
@@ -52,16 +49,15 @@ class JointStateDriver:
     """
     Publishes positions, and leads the joints along their way.
 
-    stop: 'hold', or 'zero' for zero velocities without positions. with_velocities: tell the
-    joints how fast they should be as well.
+    stop: 'hold' or 'last' (see positions). with_velocities: tell the joints how fast they should
+    be as well.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, joints: Joints, *, stop: str,
                  with_velocities: bool, driver_node: str, on_appear: Callable[[], None]) -> None:
         self._still = (0.0,) * len(joints.names)
         self._with_velocities = with_velocities
-        self._holds = stop == HOLD
-        self._positions = Positions(resource, joints, HOLD if self._holds else NUMBER)
+        self._positions = Positions(resource, joints, stop)
         self._output = _Commands(
             node, resource, topic, joints.names, driver_node=driver_node, on_appear=on_appear)
 
@@ -81,11 +77,9 @@ class JointStateDriver:
             positions, self._positions.velocities if self._with_velocities else ())
 
     def stop(self, epoch: int) -> None:
-        """Publish the positions to hold, or zero velocities."""
+        """Publish the positions to hold."""
         held = self._positions.stopping(epoch)
-        if not self._holds:
-            self._output.publish(velocities=self._still)
-        elif held is not None:
+        if held is not None:
             self._output.publish(held, self._still if self._with_velocities else ())
 
     def path_problem(self) -> str:

@@ -64,6 +64,7 @@ class Positions:
 
     def observe(self, positions: tuple[float, ...], reading: JointReading) -> None:
         """Take a measurement; positions: in the coordinates of the command."""
+        # Where one joint is not plausible, nothing else in the same message is trusted.
         if reading.is_known:
             self._hold.observe(positions, reading)
             self._shift = tuple(
@@ -113,12 +114,15 @@ class Positions:
         """
         Return what a stop tells the joints; None where there is nothing to tell.
 
-        Raises Unmeasured when they should hold the measured position and there is none.
+        Raises Unmeasured when they should hold the measured position and there is none. LAST does
+        so while nothing was told yet, where they are measured; joints that know two positions
+        only cannot.
         """
         self._lead = None
         if self._stop == NUMBER:
             return None
-        if self._stop == LAST:
+        is_blind = self._joints.feedback_problem is None
+        if self._stop == LAST and (self._told is not None or is_blind or not self._leads):
             return self._told
         return self._hold.stop(epoch, self._joints.clock())
 

@@ -4,6 +4,7 @@
 
 from typing import Any
 
+from rclpy.clock import Clock
 from std_msgs.msg import Bool
 
 from viam_session_bridge.core.setpoints import Setpoint
@@ -12,17 +13,20 @@ from viam_session_bridge.ros.drivers.output import OutputTopic
 
 
 class MessageStop:
-    """Publishes a message at every repetition of a stop."""
+    """Publishes a message at every repetition of a stop. clock: stamps its header; or None."""
 
-    def __init__(self, output: OutputTopic, message: Any) -> None:
+    def __init__(self, output: OutputTopic, message: Any, clock: Clock | None = None) -> None:
         self._output = output
         self._message = message
+        self._clock = clock
 
     def moved(self, setpoint: Setpoint) -> None:
         """Nothing is held, so nothing is released."""
 
     def stop(self, epoch: int) -> None:
         """Publish it."""
+        if self._clock is not None:
+            self._message.header.stamp = self._clock.now().to_msg()
         self._output.publish(self._message)
 
     def path_problem(self) -> str:
