@@ -42,9 +42,10 @@ FRESH = 0.12
 # Rest is looked at for so long (s) after a bound at least.
 DWELL = 0.3
 
-# How often (s) the travel of a move is looked at, and how long a move may take.
+# How often (s) the travel of a move is looked at, how long a move may take, and its answer.
 POLL_TRAVEL = 0.02
 MOVE_PATIENCE = 60.0
+ANSWER_PATIENCE = 8.0
 
 # A host that stood still for so long (s) is a reason for a bridge to stop everything: it does when
 # it has overslept by half of its guard's patience, and may have slept a while before.
@@ -329,17 +330,21 @@ class Trial:
         self._rests.append(Rest(base, since, bound, time.monotonic(), foreign))
 
     def demand_travel(self, client: Client, order: int, since: float, most: float,
-                      bound: float) -> None:
+                      bound: float) -> dict[str, Any]:
         """
         Demand that a move stands still within a bound (s) of having truly travelled so far (m).
 
-        order: its number. since: when it began (s).
+        order: its number. since: when it began (s). Returns its answer; empty while there is none.
         """
         def over() -> bool:
             time.sleep(POLL_TRAVEL)
             return client.answered(order) or self.travelled(most, since) is not None
         wait_until(over, 'the end of the move', MOVE_PATIENCE)
         self.demand_rest(self.travelled(most, since) or time.monotonic(), bound)
+        try:
+            return client.answer(order, ANSWER_PATIENCE)
+        except AssertionError:
+            return {}
 
     def demand_steady(self, speed: float, duration: float, base: str = 'base') -> None:
         """Demand that a base keeps its speed (m/s) for so long (s)."""
