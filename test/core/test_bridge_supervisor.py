@@ -402,6 +402,18 @@ def test_a_guard_that_fired_is_a_stall() -> None:
     assert world.state() is MOVING, 'told once'
 
 
+def test_a_freeze_longer_than_the_silence_of_a_lost_guard_is_a_stall() -> None:
+    """No echo arrived meanwhile; the reason of the stop is the freeze, not the guard."""
+    world = World(required=True)
+    world.guard = True
+    world.echo()
+    world.command()
+    world.run(101.0)
+    world.now += 5 * PATIENCE
+    world.poll()
+    assert world.reasons() == [Reason.STALLED]
+
+
 # ---- first stops --------------------------------------------------------------------------------
 
 

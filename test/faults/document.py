@@ -27,7 +27,8 @@ real guard are processes of their own; faults are real signals, dead networks, r
 ROS node that none of them knows records how the robot truly moves. **Unsafe time** is every second
 in which it moves later than the bound of its fault, beyond its own braking, and every second in
 which a motion that nobody had reason to stop was disturbed. A process of its own records when the
-host stood still; only that is taken off.
+host stood still; only that is taken off. A fault also fails when the robot is commanded to move
+again after it was commanded to rest, however short that motion is.
 
 The reaction is the time from the fault to standstill without the braking; for a driver that
 restarts, from when it was matched; for a cut that heals, from then. A fault that could not be run

@@ -1,19 +1,23 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Faults on the robot's side: drivers restart, DDS is cut, feedback lies, others command too."""
+"""Faults on the robot's side: drivers restart or are slow, DDS is cut, others command too."""
 
 import time
 
-from kinds import AT_ONCE, DRIVER_BACK, kind, SLACK
-from profiles import NETWORK, NETWORK_ODOMETRY, ODOMETRY
+from kinds import AT_ONCE, DRIVER_BACK, kind
+from profiles import DEEP_QUEUE_OF_COMMANDS, NETWORK, NETWORK_ODOMETRY, ODOMETRY
 from trial import Trial
 
 FOREIGN = 0.11  # m/s
-FEEDBACK_TIMEOUT = 0.5  # s, the default
 STOP_TIMEOUT = 5.0  # s, the default
 
 # Shorter (s) than the hold of a stop, with room for the rest of the trial.
 WITHIN_HOLD = 0.7
+
+# A driver that is slow takes so long (s) for each command. When its client is gone it still has
+# the commands of a second, which are two when they are repeated slowly.
+CALLBACK = 0.5
+QUEUE_DONE = 3.0
 
 
 @kind(DRIVER_BACK, 'the driver is killed, the client dies, the driver is back with its last speed',
@@ -62,6 +66,16 @@ def driver_restarted_for_its_owner(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
+@kind(QUEUE_DONE, 'the callback of the driver takes 0.5 s for each command, with a queue of 100, '
+      'and then SIGKILL to the client', profile=DEEP_QUEUE_OF_COMMANDS, spoils=True, weight=2)
+def driver_slow(trial: Trial) -> None:
+    client = trial.client()
+    trial.drive(client)
+    trial.order(do='delay', seconds=CALLBACK)
+    trial.pause(3.0, 4.0)
+    trial.demand_rest(client.kill(), QUEUE_DONE)
+
+
 @kind(AT_ONCE, 'the network between bridge and driver is cut, the client dies, the network heals',
       profile=NETWORK_ODOMETRY, weight=3)
 def partition(trial: Trial) -> None:
@@ -82,47 +96,6 @@ def partition_without_feedback(trial: Trial) -> None:
     client.kill()
     trial.pause(0.0, WITHIN_HOLD)
     trial.demand_rest(trial.plug('robot'), AT_ONCE, watch=0.5)
-
-
-def _client_killed_while(trial: Trial, mode: str) -> None:
-    client = trial.client()
-    trial.drive(client)
-    trial.odometry(mode)
-    trial.pause(0.0, 1.0)
-    trial.demand_rest(client.kill(), AT_ONCE, watch=0.3)
-
-
-@kind(AT_ONCE, 'odometry is frozen in motion, then SIGKILL to the client', profile=ODOMETRY)
-def odometry_frozen(trial: Trial) -> None:
-    _client_killed_while(trial, 'frozen')
-
-
-@kind(AT_ONCE, 'odometry goes silent, then SIGKILL to the client', profile=ODOMETRY)
-def odometry_silent(trial: Trial) -> None:
-    _client_killed_while(trial, 'silent')
-
-
-@kind(AT_ONCE, 'odometry is not a number, then SIGKILL to the client', profile=ODOMETRY,
-      quick=True)
-def odometry_not_a_number(trial: Trial) -> None:
-    _client_killed_while(trial, 'not_a_number')
-
-
-@kind(AT_ONCE, 'odometry is that of another robot, which stands; then SIGKILL to the client',
-      profile=ODOMETRY)
-def odometry_of_another(trial: Trial) -> None:
-    _client_killed_while(trial, 'rest')
-
-
-@kind(FEEDBACK_TIMEOUT + SLACK, 'odometry fails in a MoveStraight that is steered by it',
-      profile=ODOMETRY, weight=2)
-def odometry_lost_in_a_move(trial: Trial) -> None:
-    client = trial.client()
-    order = trial.move(client)
-    at = trial.odometry(trial.random.choice(['silent', 'frozen', 'not_a_number']))
-    trial.demand_rest(at, FEEDBACK_TIMEOUT + SLACK, watch=0.3)
-    trial.odometry('follow')
-    trial.expect(not client.answer(order)['ok'], 'a move without feedback ended with success')
 
 
 def _count_logged(trial: Trial, words: str) -> int:

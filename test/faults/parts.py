@@ -60,19 +60,22 @@ class Ready(Program):
 class Robot(Ready):
     """The simulated robot; bases that come up with a speed (m/s) are written NAME=SPEED."""
 
-    def __init__(self, namespace: str, *bases: str, deceleration: float, reliability: str,
-                 odometry: bool, prefix: Sequence[str] = ()) -> None:
+    def __init__(self, namespace: str, *bases: str, options: Sequence[str] = (),
+                 prefix: Sequence[str] = ()) -> None:
         # Base, how many command it now, and since when (s).
         self.matches: list[tuple[str, int, float]] = []
+        # When (s) its emergency stop was pressed.
+        self.presses: list[float] = []
         super().__init__(
             PROGRAMS / 'robot.py', f'--namespace={namespace}',
-            *(f'--base={base}' for base in bases), f'--deceleration={deceleration}',
-            f'--reliability={reliability}', *(['--odometry'] if odometry else []), prefix=prefix)
+            *(f'--base={base}' for base in bases), *options, prefix=prefix)
         self.life = str(self.process.pid)
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Note when its command topics were matched."""
+        """Note when its command topics were matched, and its emergency stop was pressed."""
         super().take(entry)
+        if entry.get('event') == 'emergency':
+            self.presses.append(entry['at'])
         if entry.get('event') == 'matched':
             self.matches.append((entry['base'], entry['writers'], entry['at']))
 

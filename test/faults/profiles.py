@@ -18,20 +18,28 @@ FULL_SPEED = 0.5  # m/s, at a power of 1
 WINDOW = 2.0  # s, sessions.heartbeat_window
 NETWORK_TIMEOUT = 2.0  # s, sessions.network_timeout
 
+LATE_STOP_HOLD, LATE_STOP_TIMEOUT = 0.3, 1.0  # s
+EMERGENCY = 'emergency_stop'  # the topic of the robot's emergency stop
+DEEP_QUEUE = 100  # commands
+
 
 @dataclass(frozen=True)
 class Profile:
     """
     One kind of scene.
 
-    odometry: the bases have feedback. network: bridge, robot and clients in network namespaces.
-    sick: the bridge takes orders to become sick. clock: use_sim_time, with a clock that is
-    'absent' or 'paused'. wall: bridge and guard have a wall clock that can be stepped. disk: their
-    disk is full.
+    odometry: the bases have feedback. late: it begins when it is ordered to; a stop that is not
+    confirmed soon presses the robot's emergency stop. deep_queue: the bases keep many commands,
+    and their parameters say that they have no command timeout. network: bridge, robot and clients
+    in network namespaces. sick: the bridge takes orders to become sick. clock: use_sim_time, with
+    a clock that is 'absent' or 'paused'. wall: bridge and guard have a wall clock that can be
+    stepped. disk: their disk is full.
     """
 
     name: str
     odometry: bool = False
+    late: bool = False
+    deep_queue: bool = False
     network: bool = False
     sick: bool = False
     clock: str = ''
@@ -66,13 +74,31 @@ class Profile:
             'driver': 'twist', 'topic': f'{name}/cmd_vel', 'max_linear_speed': FULL_SPEED}
         if self.odometry:
             base['odometry_topic'] = f'{name}/odom'
+        if self.late:
+            base |= {
+                'stop_hold': LATE_STOP_HOLD, 'stop_timeout': LATE_STOP_TIMEOUT,
+                'escalations': ['press'],
+                'press': {'kind': 'bool', 'topic': EMERGENCY, 'value': True}}
+        if self.deep_queue:
+            base['receiver_timeout'] = 0.0
         if not guard:
             base['accept_no_timeout'] = True
         return base
 
+    def robot_options(self) -> list[str]:
+        """Return the words for the robot's program."""
+        words = ['--odometry'] if self.odometry else []
+        if self.late:
+            words += ['--mode=silent', f'--emergency={EMERGENCY}']
+        if self.deep_queue:
+            words.append(f'--depth={DEEP_QUEUE}')
+        return words
+
 
 PLAIN = Profile('plain')
 ODOMETRY = Profile('odometry', odometry=True)
+LATE_ODOMETRY = Profile('late odometry', odometry=True, late=True)
+DEEP_QUEUE_OF_COMMANDS = Profile('deep queue', deep_queue=True)
 SICK = Profile('sick', sick=True)
 NETWORK = Profile('network', network=True)
 NETWORK_ODOMETRY = Profile('network, odometry', network=True, odometry=True)
@@ -88,6 +114,10 @@ class Variant:
 
     reliability: str
     deceleration: float
+
+    def robot_options(self) -> list[str]:
+        """Return the words for the robot's program."""
+        return [f'--reliability={self.reliability}', f'--deceleration={self.deceleration}']
 
 
 VARIANTS = (

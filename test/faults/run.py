@@ -35,6 +35,7 @@ from draw import Drawn, plan  # noqa: E402
 import faults_bridge  # noqa: E402
 import faults_client  # noqa: E402
 import faults_driver  # noqa: E402
+import faults_feedback  # noqa: E402
 import faults_surroundings  # noqa: E402
 from kinds import KINDS  # noqa: E402
 import report  # noqa: E402
@@ -43,7 +44,7 @@ from stage import claim_domains, Stage  # noqa: E402
 from trial import Result  # noqa: E402
 
 # Their import registers the kinds.
-SOURCES = (faults_client, faults_bridge, faults_driver, faults_surroundings)
+SOURCES = (faults_client, faults_bridge, faults_driver, faults_feedback, faults_surroundings)
 
 
 def main() -> int:

@@ -119,9 +119,8 @@ class Scene:
     def _robot(self, **speeds: float) -> Robot:
         bases = (f'{base}={speeds[base]}' if base in speeds else base for base in BASES)
         return self._keep(Robot(
-            self.namespace, *bases, deceleration=self.variant.deceleration,
-            reliability=self.variant.reliability, odometry=self.profile.odometry,
-            prefix=self.prefix('robot')))
+            self.namespace, *bases, prefix=self.prefix('robot'),
+            options=[*self.profile.robot_options(), *self.variant.robot_options()]))
 
     def _bridge(self) -> FaultyBridge:
         kind = SickBridge if self.profile.sick or self._breakage else FaultyBridge

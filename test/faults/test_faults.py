@@ -11,6 +11,10 @@ import sys
 import pytest
 
 HERE = Path(__file__).resolve().parent
+# The modules of the suite belong to no package.
+sys.path.append(str(HERE))
+from verdict import passed_at, Rest, resumed_at, Sample  # noqa: E402
+
 ROOT = HERE.parents[1]
 SAFETY = ROOT / 'docs' / 'safety.md'
 REPORT = ROOT / 'docs' / 'faults.md'
@@ -41,6 +45,31 @@ def test_a_broken_product_is_caught(breakage: str) -> None:
     done = run('--only', '--breakages', breakage, '--seed', '1')
     assert done.returncode == 0, done.stdout
     assert f'breakage {breakage}' in done.stdout and 'caught: ' in done.stdout
+
+
+def life(*targets: float) -> list[Sample]:
+    """Return a sample of every tenth of a second, of a robot that has each speed at once."""
+    return [Sample(number / 10.0, target, 0.0, target) for number, target in enumerate(targets)]
+
+
+@pytest.mark.parametrize(('targets', 'resumed'), [
+    ((0.5, 0.5, 0.0, 0.0, 0.0, 0.5, 0.0), 0.5),
+    ((0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0), None),  # within the bound
+    ((0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5), None),  # after the end of the demand
+    ((0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5), None),  # it was not taken up again: it never ended
+    ((0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0), None),  # the speed of somebody else
+])
+def test_a_motion_that_is_taken_up_again_is_seen_whatever_its_duration(
+        targets: tuple[float, ...], resumed: float | None) -> None:
+    demand = Rest('base', 0.0, 0.25, 0.7, foreign=0.1)
+    assert resumed_at(demand, [life(*targets)], []) == resumed
+    assert resumed_at(demand, [life(*targets)], [(0.3, 0.5)]) == resumed, 'a stall after the bound'
+    assert resumed_at(demand, [life(*targets)], [(0.2, 0.5)]) is None, 'a stall in the bound'
+
+
+def test_travel_counts_from_the_beginning_forward_or_back() -> None:
+    assert passed_at(life(0.0, -1.0, -1.0, -1.0, 0.0), 0.15) == pytest.approx(0.3)
+    assert passed_at(life(0.0, 1.0, -1.0, 1.0, 0.0), 0.15) is None
 
 
 def registered(decorator: str, pattern: str) -> set[str]:

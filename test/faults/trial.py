@@ -15,10 +15,22 @@ from parts import Line, PlainClient, Publisher, SdkClient, Stalls
 from processes import Client, Program, wait_until
 from profiles import BASES, FULL_SPEED
 from scene import Scene
-from verdict import judge_rest, judge_steady, Judgement, Rest, Sample, STANDSTILL, Steady
+from verdict import (
+    judge_rest,
+    judge_steady,
+    Judgement,
+    passed_at,
+    Rest,
+    resumed_at,
+    Sample,
+    STANDSTILL,
+    Steady,
+)
 
-# A command that was refused because of a stall of the host is given again, so often.
+# A command that was refused because of a stall of the host is given again, so often, and after so
+# long (s): commands are refused for a while after a stall.
 ATTEMPTS = 5
+RETRY = 0.3
 
 # How long (s) after its bound a robot that still moves is watched, before it is given up.
 WATCH = 4.0
@@ -30,6 +42,10 @@ FRESH = 0.12
 # Rest is looked at for so long (s) after a bound at least.
 DWELL = 0.3
 
+# How often (s) the travel of a move is looked at, how long a move may take, and its answer.
+POLL_TRAVEL = 0.02
+MOVE_PATIENCE = 60.0
+ANSWER_PATIENCE = 8.0
 
 # A host that stood still for so long (s) is a reason for a bridge to stop everything: it does when
 # it has overslept by half of its guard's patience, and may have slept a while before.
@@ -144,6 +160,7 @@ class Trial:
                     self.pause(0.05, 0.5)
                 if self._reaches(base, speed):
                     return speed
+            time.sleep(RETRY)
         raise CouldNotRun(f'{base} did not get to {speed:.3f} m/s: {answer}')
 
     def begin_to_drive(self, client: Client, speed: float, base: str = 'base') -> None:
@@ -154,18 +171,34 @@ class Trial:
                 client.answered(order) and not client.answer(order)['ok']), 'the first command')
             if self._told(base, speed):
                 return
+            time.sleep(RETRY)
         raise CouldNotRun(f'no command was accepted: {client.answer(order)}')
 
     def move(self, client: Client) -> int:
         """Have the base make a MoveStraight of ten seconds; returns the number of the order."""
         for _ in range(ATTEMPTS):
-            order = client.begin('move_straight', base='base', distance=4000, velocity=400.0)
-            wait_until(
-                lambda order=order: client.answered(order) or self._has(0.4), 'the move')
+            order, _ = self.begin_to_move(client, 4.0, 0.4)
+            self.pause(0.05, 0.5)
             if not client.answered(order):
-                self.pause(0.05, 0.5)
-                if not client.answered(order):
-                    return order
+                return order
+        raise CouldNotRun(f'no move goes on: {client.answer(order)}')
+
+    def begin_to_move(self, client: Client, distance: float, speed: float) -> tuple[int, float]:
+        """
+        Have the base make a MoveStraight (m, m/s).
+
+        Returns the number of the order and since when (s) it is under way, once the robot moves.
+        """
+        for _ in range(ATTEMPTS):
+            since = time.monotonic()
+            order = client.begin('move_straight', base='base', distance=round(distance * 1000.0),
+                                 velocity=speed * 1000.0)
+            wait_until(
+                lambda since=since, order=order: (
+                    self._told('base', speed, since) or client.answered(order)), 'the move')
+            if self._told('base', speed, since):
+                return order, since
+            time.sleep(RETRY)
         raise CouldNotRun(f'no move was begun: {client.answer(order)}')
 
     def speed(self, base: str = 'base') -> float:
@@ -206,9 +239,7 @@ class Trial:
 
     def odometry(self, mode: str) -> float:
         """Have odometry tell something else (robot.py); returns when (s). Mended in the end."""
-        at = time.monotonic()
-        self.scene.robot.send(do='odometry', mode=mode)
-        return at
+        return self.order(do='odometry', mode=mode)
 
     def joystick(self, base: str, speed: float) -> Publisher:
         """Start another node that commands a base (m/s) all the time; it is heard on return."""
@@ -218,9 +249,21 @@ class Trial:
         wait_until(lambda: self._told(base, speed), 'the other publisher is heard')
         return other
 
-    def _told(self, base: str, speed: float) -> bool:
-        return any(abs(sample.target - speed) < 1e-6
-                   for life in self.scene.recorder.lives(base, self.began) for sample in life)
+    def order(self, **order: Any) -> float:
+        """Have the robot do something (robot.py); returns when (s)."""
+        at = time.monotonic()
+        self.scene.robot.send(**order)
+        return at
+
+    def _told(self, base: str, speed: float, since: float | None = None) -> bool:
+        since = self.began if since is None else since
+        return any(sample.at >= since and abs(sample.target - speed) < 1e-6
+                   for life in self.scene.recorder.lives(base, since) for sample in life)
+
+    def travelled(self, distance: float, since: float) -> float | None:
+        """Return when (s) the base had truly travelled so far (m) since an instant, if it has."""
+        lives = self.scene.recorder.lives('base', since)
+        return next(filter(None, (passed_at(life, distance) for life in lives)), None)
 
     def wait_first_stop(self, base: str) -> None:
         """Wait until the bridge has done the stop that it begins with."""
@@ -286,6 +329,23 @@ class Trial:
         time.sleep(watch)
         self._rests.append(Rest(base, since, bound, time.monotonic(), foreign))
 
+    def demand_travel(self, client: Client, order: int, since: float, most: float,
+                      bound: float) -> dict[str, Any]:
+        """
+        Demand that a move stands still within a bound (s) of having truly travelled so far (m).
+
+        order: its number. since: when it began (s). Returns its answer; empty while there is none.
+        """
+        def over() -> bool:
+            time.sleep(POLL_TRAVEL)
+            return client.answered(order) or self.travelled(most, since) is not None
+        wait_until(over, 'the end of the move', MOVE_PATIENCE)
+        self.demand_rest(self.travelled(most, since) or time.monotonic(), bound)
+        try:
+            return client.answer(order, ANSWER_PATIENCE)
+        except AssertionError:
+            return {}
+
     def demand_steady(self, speed: float, duration: float, base: str = 'base') -> None:
         """Demand that a base keeps its speed (m/s) for so long (s)."""
         since = time.monotonic()
@@ -315,9 +375,13 @@ class Trial:
         """Fill in a result from what was recorded."""
         for demand in self._rests:
             lives = self._recorded(demand.base, demand.since, demand.until)
+            stalls = self._stalls.since(demand.since)
             self._add(result, judge_rest(
-                demand, lives, self._stalls.since(demand.since),
-                self._braking(demand.base, demand.since)))
+                demand, lives, stalls, self._braking(demand.base, demand.since)))
+            resumed = resumed_at(demand, lives, stalls)
+            if resumed is not None:
+                self.problems.append(f'{demand.base} was commanded to move again '
+                                     f'{resumed - demand.since:.3f} s after the fault')
         for steady in self._steadies:
             lives = self._recorded(steady.base, steady.since, steady.until)
             judgement = judge_steady(steady, lives)

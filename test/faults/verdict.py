@@ -133,6 +133,42 @@ def judge_rest(demand: Rest, lives: Iterable[Sequence[Sample]], stalls: Iterable
     return Judgement(max(0.0, late - stalled), min(late, stalled), reaction)
 
 
+def resumed_at(demand: Rest, lives: Iterable[Sequence[Sample]],
+               stalls: Iterable[Span]) -> float | None:
+    """
+    Return when (s) the robot was commanded to move again after it was commanded to rest.
+
+    Judged by the order of commands: however short the motion was. A command that was under way
+    may still arrive within the bound, which a stall of the host in it makes longer.
+    """
+    end, reached = demand.since + demand.bound, demand.since
+    for began, ended in sorted(within(stalls, demand.since, demand.until)):
+        if began < end:
+            end += max(0.0, ended - max(began, reached))
+            reached = max(reached, ended)
+    for life in lives:
+        rested = False
+        for sample in life:
+            if not demand.since <= sample.at <= demand.until:
+                continue
+            ours = min(abs(sample.target), abs(sample.target - (demand.foreign or 0.0)))
+            if ours <= STANDSTILL:
+                rested = True
+            elif rested and sample.at > end:
+                return sample.at
+    return None
+
+
+def passed_at(life: Sequence[Sample], distance: float) -> float | None:
+    """Return when (s) a base had truly travelled so far (m), forward or back; None if never."""
+    travelled = 0.0
+    for sample, later in zip(life, life[1:], strict=False):
+        travelled += sample.speed * (later.at - sample.at)
+        if abs(travelled) >= distance:
+            return later.at
+    return None
+
+
 def judge_steady(demand: Steady, lives: Iterable[Sequence[Sample]]) -> Judgement:
     """Judge a motion that must go on."""
     def counts(sample: Sample) -> bool:

@@ -103,6 +103,8 @@ class BridgeSupervisor(Supervisor):
 
     def poll(self, now: float) -> Outputs:
         """Advance to now, and say besides which pulse goes out."""
+        # After a freeze the guard seems silent, too: that is no reason of its own.
+        self._fence(now)
         orders = self._standing.advance(self._moving(), now)
         self.looks_on = self._standing.gives_way(now)
         for name, reason in orders.stops.items():

@@ -8,7 +8,13 @@ Beside what a real one has (`NAME/cmd_vel` in, `NAME/odom` out, in its namespace
 Truth is kept for those who come late, so that a recorder misses nothing of a robot that restarts.
 
 Standard output is one JSON object a line; standard input takes orders of the same kind, and its
-end is the end of the program. Order: ``{"do": "odometry", "mode": MODE}``.
+end is the end of the program. Orders:
+
+- ``{"do": "odometry", "mode": MODE}``: what odometry reports, see MODES.
+- ``{"do": "jump", "metres": M}``: the pose in odometry jumps ahead.
+- ``{"do": "ignore_stops", "on": BOOL}``: zero commands are dropped.
+- ``{"do": "delay", "seconds": S}``: the callback of each command takes so long; a queue of the
+  subscription (--depth) keeps the others meanwhile.
 """
 
 import argparse
@@ -21,9 +27,10 @@ import threading
 import time
 from typing import Any
 
-from geometry_msgs.msg import Twist, TwistStamped
+from geometry_msgs.msg import Point, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 import rclpy
+from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -31,6 +38,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Bool
 
 from viam_session_bridge.sim.motion import Axis, DiffDrive
 
@@ -38,8 +46,14 @@ PERIOD = 0.01  # s, of truth in motion; at rest every tenth is published
 ODOMETRY_EVERY = 2  # periods
 
 # follow: the truth; frozen: the last speed under a stamp that stands still; not_a_number; rest:
-# another robot's, which stands; silent: nothing.
-MODES = ('follow', 'frozen', 'not_a_number', 'rest', 'silent')
+# another robot's, which stands; silent: nothing; pose_frozen: the pose does not change;
+# twist_zero: the speeds are always 0; reversed: pose and speeds have the wrong sign, from the pose
+# at the time of the order on; flicker: noise of 1 mm and of 0.03 m/s on the truth.
+MODES = ('follow', 'frozen', 'not_a_number', 'rest', 'silent', 'pose_frozen', 'twist_zero',
+         'reversed', 'flicker')
+
+POSE_NOISE = 0.001  # m
+SPEED_NOISE = -0.03  # m/s
 
 TRUTH_QOS = QoSProfile(
     depth=5000, reliability=ReliabilityPolicy.RELIABLE,
@@ -51,12 +65,33 @@ def say(**entry: Any) -> None:
     print(json.dumps({**entry, 'at': time.monotonic()}), flush=True)
 
 
+class Busy(CallbackGroup):
+    """Callbacks that do not run until an instant: meanwhile, DDS keeps the messages."""
+
+    until = 0.0  # s
+
+    def can_execute(self, entity: Any) -> bool:
+        """Tell whether a callback may run now."""
+        return time.monotonic() >= self.until
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """Let one that is ready begin."""
+        return True
+
+    def ending_execution(self, entity: Any) -> None:
+        """Nothing depends on the end of a callback."""
+
+
 class Base:
     """One base; all in the main thread."""
 
     def __init__(self, node: Node, name: str, speed: float, options: argparse.Namespace) -> None:
         self.name = name
+        self.mode = options.mode
+        self.ignores_stops = False
+        self.delay = 0.0
         self._node = node
+        self._busy = Busy()
         self._robot = DiffDrive(
             Axis(deceleration=options.deceleration, speed=speed, target=speed),
             Axis(deceleration=options.deceleration))
@@ -65,31 +100,50 @@ class Base:
         self._odometry = (node.create_publisher(Odometry, f'{name}/odom', 5)
                           if options.odometry else None)
         self._frozen: Odometry | None = None
-        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy[options.reliability.upper()])
+        self._pose = (0.0, 0.0)
+        self._jumped = 0.0
+        self._published = 0
+        qos = QoSProfile(depth=options.depth,
+                         reliability=ReliabilityPolicy[options.reliability.upper()])
         try:
             self._commands = node.create_subscription(
-                Twist, f'{name}/cmd_vel', self._on_command, qos,
+                Twist, f'{name}/cmd_vel', self._on_command, qos, callback_group=self._busy,
                 event_callbacks=SubscriptionEventCallbacks(matched=self._on_matched))
         except UnsupportedEventTypeError:
             self._commands = node.create_subscription(
-                Twist, f'{name}/cmd_vel', self._on_command, qos)
+                Twist, f'{name}/cmd_vel', self._on_command, qos, callback_group=self._busy)
 
-    def tick(self, number: int, mode: str) -> None:
+    def order(self, order: dict[str, Any]) -> None:
+        """Carry out what standard input says."""
+        if order['do'] == 'odometry':
+            self.mode = order['mode']
+            self._pose = self._robot.x + self._jumped, self._robot.y
+        elif order['do'] == 'jump':
+            self._jumped += order['metres']
+        elif order['do'] == 'ignore_stops':
+            self.ignores_stops = order['on']
+        else:
+            self.delay = order['seconds']
+
+    def tick(self, number: int) -> None:
         """Move on, and tell the truth and what odometry makes of it."""
         self._advance()
         moving = self._robot.forward.speed or self._robot.turn.speed
         if moving or number % 10 == 0:
             self._tell()
         if self._odometry is not None and number % ODOMETRY_EVERY == 0:
-            self._publish_odometry(mode)
+            self._publish_odometry()
 
     def _on_command(self, twist: Twist) -> None:
         self._advance()
         # Real drivers drop what is not a number and keep the old speed: it is no stop.
-        if math.isfinite(twist.linear.x) and math.isfinite(twist.angular.z):
+        finite = math.isfinite(twist.linear.x) and math.isfinite(twist.angular.z)
+        moves = twist.linear.x or twist.angular.z
+        if finite and (moves or not self.ignores_stops):
             self._robot.command(twist.linear.x, twist.angular.z)
             self._advance()
         self._tell()
+        self._busy.until = self._now + self.delay
 
     def _on_matched(self, info: Any) -> None:
         say(event='matched', base=self.name, writers=info.current_count)
@@ -109,23 +163,40 @@ class Base:
         message.twist.linear.y = self._robot.forward.target
         self._truth.publish(message)
 
-    def _publish_odometry(self, mode: str) -> None:
-        if mode == 'silent':
+    def _publish_odometry(self) -> None:
+        if self.mode == 'silent':
             return
+        self._published += 1
         message = Odometry()
         message.header.stamp = self._node.get_clock().now().to_msg()
-        message.pose.pose.position.x = self._robot.x
-        message.pose.pose.position.y = self._robot.y
-        message.pose.pose.orientation.z = math.sin(self._robot.heading / 2.0)
-        message.pose.pose.orientation.w = math.cos(self._robot.heading / 2.0)
-        message.twist.twist.linear.x = {'rest': 0.0, 'not_a_number': math.nan}.get(
-            mode, self._robot.forward.speed)
-        message.twist.twist.angular.z = 0.0 if mode == 'rest' else self._robot.turn.speed
-        if mode == 'frozen':
+        pose, twist = message.pose.pose, message.twist.twist
+        pose.position.x, pose.position.y = self._robot.x + self._jumped, self._robot.y
+        pose.orientation.z = math.sin(self._robot.heading / 2.0)
+        pose.orientation.w = math.cos(self._robot.heading / 2.0)
+        twist.linear.x, twist.angular.z = self._robot.forward.speed, self._robot.turn.speed
+        self._falsify(pose.position, twist)
+        if self.mode == 'frozen':
             self._frozen = message = self._frozen or message
         else:
             self._frozen = None
         self._odometry.publish(message)
+
+    def _falsify(self, position: Point, twist: Twist) -> None:
+        """Change what odometry reports, by its mode. The heading is left as it is."""
+        if self.mode == 'not_a_number':
+            twist.linear.x = math.nan
+        if self.mode in ('rest', 'twist_zero'):
+            twist.linear.x = twist.angular.z = 0.0
+        if self.mode in ('rest', 'pose_frozen'):
+            position.x, position.y = self._pose
+        elif self.mode == 'reversed':
+            position.x = 2.0 * self._pose[0] - position.x
+            position.y = 2.0 * self._pose[1] - position.y
+            twist.linear.x, twist.angular.z = -twist.linear.x, -twist.angular.z
+        elif self.mode == 'flicker':
+            odd = self._published % 2
+            position.x += POSE_NOISE if odd else -POSE_NOISE
+            twist.linear.x += SPEED_NOISE if odd else 0.0
 
 
 def main() -> None:
@@ -136,7 +207,11 @@ def main() -> None:
     parser.add_argument('--deceleration', type=float, default=4.0, help='m/s^2 and rad/s^2')
     parser.add_argument('--reliability', choices=('best_effort', 'reliable'),
                         default='best_effort')
+    parser.add_argument('--depth', type=int, default=10, help='of the queue of commands')
     parser.add_argument('--odometry', action='store_true')
+    parser.add_argument('--mode', choices=MODES, default='follow', help='of odometry')
+    parser.add_argument('--emergency', default='',
+                        help='topic (std_msgs/Bool) of an emergency stop; it is only reported')
     options = parser.parse_args()
     orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
@@ -149,15 +224,16 @@ def main() -> None:
     node = Node('robot', namespace=options.namespace)
     bases = [Base(node, name, float(speed or 0.0), options)
              for name, _, speed in (one.partition('=') for one in options.base)]
-    mode = 'follow'
     ticks = 0
 
     def tick() -> None:
         nonlocal ticks
         ticks += 1
         for base in bases:
-            base.tick(ticks, mode)
+            base.tick(ticks)
 
+    button = options.emergency and node.create_subscription(
+        Bool, options.emergency, lambda message: say(event='emergency', value=message.data), 10)
     timer = node.create_timer(PERIOD, tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -169,10 +245,13 @@ def main() -> None:
             order = orders.get()
             if order is None:
                 break
-            mode = order['mode']
+            for base in bases:
+                base.order(order)
         else:
             continue
         break
+    if button:
+        node.destroy_subscription(button)
     node.destroy_timer(timer)
     executor.shutdown()
     node.destroy_node()
