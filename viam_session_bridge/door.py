@@ -50,6 +50,17 @@ class Door:
             if self._supervisor.measured(name, sample, self.now()):
                 self._wake_locked()
 
+    def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
+        """Judge no stop of a resource before this source was seen; see Fleet.expect."""
+        with self._lock:
+            self._supervisor.expect(name, source, has_pose)
+
+    def seen(self, name: str, source: str) -> None:
+        """Note that a source of a resource exists."""
+        with self._lock:
+            self._supervisor.seen(name, source, self.now())
+            self._wake_locked()
+
     def path(self, name: str, problem: str) -> None:
         """Record whether a stop would reach the driver; empty means that it would."""
         with self._lock:
@@ -149,6 +160,11 @@ class Door:
         """Return the state of every resource."""
         with self._lock:
             return self._supervisor.states()
+
+    def awaited(self) -> dict[str, str]:
+        """Return the sources that were not seen yet, of every resource that has any."""
+        with self._lock:
+            return self._supervisor.awaited()
 
     @property
     def quiet(self) -> bool:

@@ -53,7 +53,12 @@ RESOURCES = {
     'first': ActuatorSettings(**COMMON, stop_on_start=True),
     'locked': ActuatorSettings(**COMMON, ready_timeout=0.5),
     'seeing': ActuatorSettings(**COMMON, rest=RestSettings(dwell=0.25, patience=0.5)),
+    'late': ActuatorSettings(
+        **COMMON, rest=RestSettings(dwell=0.25, patience=0.5), acknowledged=True,
+        stop_on_start=True),
 }
+# What stops of the one that is late are judged by; either may come up at any time, or never.
+SOURCES = ('odometry on /odom', 'the action server /navigate')
 NAMES = st.sampled_from(sorted(RESOURCES))
 WAITS = st.one_of(
     st.sampled_from([TICK, 0.125, PATIENCE, RIVAL_MEMORY * PATIENCE, GUARD_MEMORY * PATIENCE]),
@@ -99,8 +104,9 @@ class Told:
 class Neighbourhoods(RuleBasedStateMachine):
     """Every rule happens at one instant; only the waits let time pass."""
 
-    @initialize(estop=st.booleans(), hasty=st.sampled_from([None, *sorted(RESOURCES)]))
-    def begin(self, estop: bool, hasty: str | None) -> None:
+    @initialize(estop=st.booleans(), hasty=st.sampled_from([None, *sorted(RESOURCES)]),
+                there=st.sets(st.sampled_from(SOURCES)))
+    def begin(self, estop: bool, hasty: str | None, there: set[str]) -> None:
         self.supervisor = BridgeSupervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
@@ -124,6 +130,14 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.told = {name: Told() for name in RESOURCES}
         self.rivals = 0
         self.over = False
+        # What of SOURCES was seen, and whether anything tells that the late one may have moved.
+        self.seen: set[str] = set()
+        self.feeds = SOURCES[0] in there
+        self.may_have_moved = False
+        for source in SOURCES:
+            self.supervisor.expect('late', source, True if source == SOURCES[0] else None)
+        if SOURCES[1] in there:
+            self.server_appears()
         for name in RESOURCES:
             self.supervisor.path(name, '', self.now)
         self.session = self.supervisor.start_session(Caller(), '', self.now).id
@@ -177,7 +191,8 @@ class Neighbourhoods(RuleBasedStateMachine):
         assert not self.latched and not self.silent_estop(), 'the emergency stop is latched'
         assert self.now >= self.elder_until, 'another bridge drives this robot'
         assert self.reached(output.resource), 'no guard would stop it'
-        assert told.stops or output.resource != 'first', 'it was not stopped first'
+        assert told.stops or output.resource not in ('first', 'late'), 'it was not stopped first'
+        assert self.seen.issuperset(SOURCES) or output.resource != 'late', 'no stop is judged yet'
         if output.first:
             assert told.listed is not None and self.guard.sequence >= told.listed, (
                 'the guard has not heard of it')
@@ -197,7 +212,15 @@ class Neighbourhoods(RuleBasedStateMachine):
         for output in outputs.outputs:
             self.check(output)
         for event in outputs.events:
-            if isinstance(event, Changed) and event.detail.startswith('not verified'):
+            if not isinstance(event, Changed):
+                continue
+            if event.resource == 'late' and event.after is State.UNCONFIRMED:
+                assert self.seen.issuperset(SOURCES) or self.may_have_moved, (
+                    'a stop that could not be judged has failed')
+            if event.detail.startswith('not verified: waiting for'):
+                assert event.resource == 'late' and not self.may_have_moved
+                assert not self.seen.issuperset(SOURCES)
+            elif event.detail.startswith('not verified'):
                 assert event.resource == 'seeing'
                 assert self.now < self.contested_at + CONTEST_MEMORY
         if outputs.pulse is not None:
@@ -249,6 +272,16 @@ class Neighbourhoods(RuleBasedStateMachine):
         if self.drivers_live:
             self.prepare(True)
         self.supervisor.measured('seeing', BaseSample(linear=(self.speed, 0.0, 0.0)), self.now)
+        if self.feeds:
+            self.measure_late()
+        if self.drivers_live and SOURCES[1] in self.seen:
+            self.supervisor.stop_answered('late', self.told['late'].stopped_by, '', self.now)
+
+    def measure_late(self) -> None:
+        """Let a sample of the late one arrive; motion is evidence while a stop is not judged."""
+        self.seen.add(SOURCES[0])
+        self.may_have_moved = self.may_have_moved or self.speed > 0.0
+        self.supervisor.measured('late', BaseSample(linear=(self.speed, 0.0, 0.0)), self.now)
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 3.0]))
     def oversleep(self, seconds: float) -> None:
@@ -367,6 +400,22 @@ class Neighbourhoods(RuleBasedStateMachine):
         if not well:
             self.revoke('locked')
 
+    @rule(feeds=st.booleans())
+    def late_odometry(self, feeds: bool) -> None:
+        """Let odometry begin, or end."""
+        self.feeds = feeds
+
+    @rule()
+    def server_appears(self) -> None:
+        self.seen.add(SOURCES[1])
+        self.supervisor.seen('late', SOURCES[1], self.now)
+
+    @rule(well=st.booleans())
+    def stop_answered(self, well: bool) -> None:
+        """Whatever is said of a stop that cannot be judged fails nothing."""
+        self.supervisor.stop_answered(
+            'late', self.told['late'].stopped_by, '' if well else 'no', self.now)
+
     @rule()
     def contest(self) -> None:
         """Somebody else commands what sees whether it rests."""
@@ -407,13 +456,14 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    @rule(back=st.integers(0, 3))
-    def echo(self, back: int) -> None:
+    @rule(back=st.integers(0, 3), moved=st.sampled_from([(), (), ('late',)]))
+    def echo(self, back: int, moved: tuple[str, ...] = ()) -> None:
         """Let the guard answer one of the last pulses."""
         sequence = max(1, self.sequence - back)
         self.supervisor.echoed(Echo(
             'guard', 'own', sequence, self.guard.configuration, 0,
-            tuple(self.guard.unreached)), self.now)
+            tuple(self.guard.unreached), moved=moved), self.now)
+        self.may_have_moved = self.may_have_moved or bool(moved)
         self.guard.heard_at = self.now
         self.guard.sequence = max(self.guard.sequence, sequence)
 
@@ -440,7 +490,8 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     def make_well(self) -> None:
         """Remove all that may stand in the way, and let what goes on come to its end."""
-        self.client_lives = self.drivers_live = self.estop_lives = True
+        self.client_lives = self.drivers_live = self.estop_lives = self.feeds = True
+        self.server_appears()
         self.pressed = self.elder_lives = False
         self.speed = 0.0
         self.guard = Guard(self.guard.heard_at, self.guard.sequence)

@@ -89,11 +89,12 @@ class World:
             self.poll()
 
     def echo(self, sequence: int | None = None, configuration: str = 'abc',
-             fired: int = 0, unreached: tuple[str, ...] = (), latched: str = '') -> None:
+             fired: int = 0, unreached: tuple[str, ...] = (), latched: str = '',
+             moved: tuple[str, ...] = ()) -> None:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired, unreached, latched), self.now)
+            configuration, fired, unreached, latched, moved), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None) -> int:
         """Drive ahead, and let the pump run."""
@@ -481,6 +482,244 @@ def test_who_needs_no_listener_is_stopped_at_once() -> None:
     world = World(path=False, stop_on_start=True, require_path=False)
     world.run(100.0 + LISTENING)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+
+
+# ---- sources that were not seen yet -------------------------------------------------------------
+
+ODOMETRY = 'odometry on /odom (left.odometry_topic)'
+SERVER = 'the action server /navigate (left.navigation.action)'
+UNVERIFIED = Reason.UNVERIFIED
+
+
+class Waiting(World):
+    """The left base has odometry and a server that answers stops; neither was seen yet."""
+
+    def __init__(self, *sources: str, matched: bool = True, **changes: Any) -> None:
+        super().__init__(path=False, **{
+            'stop_on_start': True, 'rest': RestSettings(), 'stop_timeout': 2.0, **changes})
+        for source in sources or (ODOMETRY,):
+            self.supervisor.expect('left', source, True if source == ODOMETRY else None)
+        if matched:
+            self.supervisor.path('left', '', self.now)
+            self.poll()
+
+    def feed(self, until: float, speed: float = 0.0) -> None:
+        """Let the pump run until then, while odometry arrives."""
+        while self.now < until:
+            self.supervisor.measured('left', BaseSample(linear=(speed, 0.0, 0.0)), self.now)
+            self.poll()
+            self.run(self.now + 0.05)
+
+    def answer(self, problem: str = '') -> None:
+        """Let the driver answer the newest stop."""
+        self.supervisor.stop_answered('left', self.outputs()[-1].epoch, problem, self.now)
+        self.poll()
+
+    def failures(self) -> list[str]:
+        """Return why stops were not confirmed."""
+        return [one.detail for one in self.events
+                if isinstance(one, Changed) and one.after is State.UNCONFIRMED]
+
+    def ends(self) -> list[tuple[bool, str]]:
+        """Return how stops ended: whether it was verified, and what is said of it."""
+        return [(one.verified, one.detail) for one in self.events
+                if isinstance(one, Changed) and one.before is STOPPING and one.after is IDLE]
+
+
+def test_a_stop_whose_odometry_was_never_seen_is_sent_held_and_not_judged() -> None:
+    world = Waiting()
+    world.run(130.0)
+    zeros = [at for at, one in world.told if one.resource == 'left']
+    assert zeros[0] == 100.0 + LISTENING and 0.95 <= zeros[-1] - zeros[0] <= 1.05
+    assert world.reasons() == [Reason.STARTED] and world.state() is IDLE
+    assert world.ends() == [(False, f'not verified: waiting for {ODOMETRY}')]
+    assert world.supervisor.awaited() == {'left': ODOMETRY}
+    assert world.supervisor.is_moving('left', world.now), 'unknown is not rest'
+    world.supervisor.feedback('left', 'nobody publishes /odom')
+    with pytest.raises(JustStarted, match='left: waiting for odometry on /odom .*left.odometry_'
+                                          'topic.*nobody publishes /odom') as refused:
+        world.command()
+    # A client that tries again is accepted once rest was seen.
+    world.feed(132.0)
+    assert world.ends()[1:] == [(True, '')] and not world.supervisor.awaited()
+    assert world.reasons() == [Reason.STARTED, UNVERIFIED]
+    assert world.supervisor.command(
+        'left', Motion(AHEAD), Caller(), world.now, refused.value.turn)
+
+
+def test_a_driver_that_was_just_matched_gets_the_whole_stop_also_where_it_is_not_judged() -> None:
+    """It may hear only seconds after it was matched, and no feedback tells that."""
+    world = Waiting(matched=False)
+    world.run(105.0)
+    world.supervisor.driver_appeared('left', world.now)
+    world.supervisor.path('left', '', world.now)
+    world.run(120.0)
+    assert 108.9 <= world.told[-1][0] <= 109.1 and world.reasons() == [Reason.STARTED]
+
+
+def test_a_stop_of_a_client_is_not_judged_either_before_odometry_was_seen() -> None:
+    world = Waiting()
+    world.run(110.0)
+    for until in (110.5, 130.0):
+        world.supervisor.stop('left', world.now)
+        world.run(until)
+    assert not world.failures() and world.state() is IDLE
+    assert 111.4 <= world.told[-1][0] <= 111.6, 'each is held, and none for ever'
+    assert not any(one.standing for at, one in world.pulses if at > 112.0)
+
+
+@pytest.mark.parametrize('seen', [100.7, 110.0])
+def test_odometry_that_shows_motion_is_a_stop_again_and_the_timeout_counts_from_then(
+        seen: float) -> None:
+    """Also while the first stop is held."""
+    world = Waiting()
+    world.run(seen)
+    world.feed(seen + 1.9, speed=0.3)
+    assert world.state() is STOPPING and not world.failures()
+    assert [at for at, one in world.told if one.resource == 'left' and seen <= at <= seen + 0.06]
+    world.feed(seen + 2.2, speed=0.3)
+    assert world.failures() == ['no rest was seen within 2 s']
+
+
+def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -> None:
+    world = Waiting()
+    world.run(110.0)
+    world.feed(110.01)
+    world.run(111.9)
+    assert world.state() is STOPPING
+    world.run(112.1)
+    assert world.failures() == ['no rest was seen within 2 s']
+
+
+def test_motion_is_taken_only_after_the_stop_that_is_judged() -> None:
+    """Not in the moment between the first sample and rest."""
+    world = Waiting()
+    world.run(110.0)
+    world.feed(110.2)
+    with pytest.raises(JustStarted, match='has just started'):
+        world.command()
+    world.feed(111.5)
+    world.command()
+    assert world.state() is MOVING
+
+
+def test_a_server_that_was_never_seen_fails_no_stop_and_is_named() -> None:
+    world = Waiting(SERVER, ODOMETRY, acknowledged=True)
+    world.run(110.0)
+    assert world.supervisor.awaited() == {'left': f'{SERVER}, {ODOMETRY}'}
+    world.feed(112.0)
+    # What came to rest, and is moved by others while the server is awaited, is their business.
+    world.feed(120.0, speed=0.3)
+    assert not world.failures() and world.reasons() == [Reason.STARTED]
+    assert world.supervisor.awaited() == {'left': SERVER}
+    world.supervisor.seen('left', SERVER, world.now)
+    world.poll()
+    world.answer()
+    world.feed(121.5)
+    assert world.reasons() == [Reason.STARTED, UNVERIFIED]
+    assert world.ends()[-1] == (True, '') and not world.failures()
+    world.command()
+
+
+def test_a_server_that_refuses_fails_a_stop_only_once_everything_was_seen() -> None:
+    world = Waiting(SERVER, ODOMETRY, acknowledged=True)
+    world.run(100.6)
+    world.answer('the server refuses')
+    world.supervisor.seen('left', SERVER, world.now)
+    world.run(110.0)
+    assert not world.failures()
+    world.feed(110.01)
+    world.answer('the server refuses')
+    assert world.failures() == ['the server refuses']
+
+
+def test_a_server_that_never_answers_has_its_timeout_from_when_it_was_seen() -> None:
+    world = Waiting(SERVER, acknowledged=True, rest=None)
+    world.run(101.0)
+    world.supervisor.seen('left', SERVER, world.now)
+    world.run(102.9)
+    assert not world.failures()
+    world.run(103.1)
+    assert world.failures() == ['a stop output never answered']
+
+
+def test_measured_motion_is_judged_at_once_also_while_a_server_is_awaited() -> None:
+    """The alarm names the server; a reset by an operator makes it wait again."""
+    world = Waiting(SERVER, ODOMETRY, acknowledged=True)
+    world.run(110.0)
+    world.feed(112.2, speed=0.3)
+    assert world.failures() == [f'a stop output never answered; waiting for {SERVER}']
+    assert world.supervisor.reset(world.now) == ['left']
+    world.run(120.0)
+    world.supervisor.stop('left', world.now)
+    world.run(130.0)
+    assert len(world.failures()) == 1 and world.state() is IDLE
+
+
+@pytest.mark.parametrize('heard', [99.0, 100.8, 110.0])
+def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: float) -> None:
+    """As the guard tells: before the first stop, during it, or after its hold."""
+    world = Waiting(matched=False)
+    world.run(heard)
+    if heard < 100.0:
+        world.echo(moved=('left', 'unknown'))
+    world.supervisor.path('left', '', world.now)
+    world.poll()
+    world.run(heard + 1.0)
+    if heard > 100.0:
+        assert not world.failures()
+        world.echo(moved=('left', 'unknown'))
+        world.poll()
+    told = max(world.now, 100.0 + LISTENING)
+    world.run(told + 1.9)
+    assert not world.failures() and world.state() is STOPPING
+    world.run(told + 2.1)
+    assert world.failures() == [f'no rest was seen within 2 s; waiting for {ODOMETRY}']
+    assert world.pulses[-1][1].unmoved == ()
+
+
+def test_what_is_told_of_another_bridge_is_no_evidence() -> None:
+    world = Waiting()
+    world.run(101.0)
+    world.supervisor.echoed(Echo('guard', 'elder', 1, 'abc', moved=('left',)), world.now)
+    world.run(130.0)
+    assert not world.failures()
+
+
+def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> None:
+    """From the first of them that lists it, for the guard that may have to go on."""
+    world = Waiting()
+    world.run(101.0)
+    listed = [one for _, one in world.pulses if one.standing]
+    assert listed and all(one.unmoved == ('left',) for one in listed)
+    world.feed(101.01, speed=0.3)
+    assert world.pulses[-1][1].standing and world.pulses[-1][1].unmoved == ()
+
+
+def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
+    world = Waiting()
+    world.run(110.0)
+    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.poll()
+    sent = len(world.outputs())
+    world.supervisor.measured('left', BaseSample(linear=(0.3, 0.0, 0.0)), world.now)
+    world.run(110.4)
+    assert len(world.outputs()) == sent
+    # Once that is gone, it begins anew.
+    world.feed(115.0)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+    assert world.ends()[-1] == (True, '')
+
+
+def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
+    """So that the guard, which hears the goodbye, has nothing to go on with."""
+    world = Waiting()
+    world.run(101.0)
+    world.supervisor.shut_down(world.now)
+    world.run(103.0)
+    world.supervisor.say_goodbye(world.now)
+    world.poll()
+    assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].standing
 
 
 def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:

@@ -74,11 +74,12 @@ class Guard(Process):
         self._sequences = count(1)
 
     def hear(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False,
-             unconfirmed: tuple[str, ...] = (), latched: str = '') -> None:
+             unconfirmed: tuple[str, ...] = (), latched: str = '',
+             unmoved: tuple[str, ...] = ()) -> None:
         """Take a pulse."""
         self.sentry.hear(Pulse(
             sender, next(self._sequences), dict.fromkeys(names, 1), goodbye=goodbye,
-            unconfirmed=unconfirmed, latched=latched), self.now)
+            unconfirmed=unconfirmed, latched=latched, unmoved=unmoved), self.now)
         self.poll(self.now)
 
     def run_moving(self, until: float) -> None:
@@ -178,6 +179,60 @@ def test_a_stop_that_failed_in_the_bridge_begins_failed_in_its_guard() -> None:
         guard.run_moving(100.3)
         assert guard.states() == {'left': STOPPING, 'seen': UNCONFIRMED}
         assert guard.names() == {'left', 'seen'}
+
+
+def test_a_guard_that_takes_over_judges_at_once_also_where_it_never_saw_odometry() -> None:
+    """Something was commanded by the bridge."""
+    for goodbye in (False, True):
+        guard = Guard()
+        guard.sentry.expect('seen', 'odometry on /odom', has_pose=True)
+        guard.hear('seen', goodbye=goodbye)
+        guard.run(110.0)
+        assert guard.states() == {'seen': UNCONFIRMED}
+        failed = [one.detail for one in guard.events
+                  if isinstance(one, Changed) and one.after is UNCONFIRMED]
+        assert failed == ['no rest was seen within 5 s; waiting for odometry on /odom']
+
+
+def test_what_is_not_known_to_have_moved_is_stopped_by_a_guard_and_not_judged() -> None:
+    """Not even where it had moved for an earlier bridge, which the guard had seen at rest."""
+    guard = Guard()
+    guard.sentry.expect('seen', 'odometry on /odom', has_pose=True)
+    guard.hear('seen', sender=HEIR)
+    guard.run(100.5)
+    guard.hear('seen', unmoved=('seen',))
+    guard.run(120.0)
+    assert not guard.states() and guard.sentry.rests()
+    assert guard.told[-1][0] <= 102.0
+
+
+def test_what_a_bridge_left_moving_is_told_to_the_next_one_until_that_one_knows() -> None:
+    guard = Guard()
+    guard.hear('left', 'seen', unmoved=('left',))
+    guard.run(101.0)
+    assert guard.echoes[-1].moved == ()
+    guard.hear(sender=HEIR)
+    assert guard.echoes[-1].moved == ('seen',)
+    guard.hear('seen', sender=HEIR, unmoved=('seen',))
+    assert guard.echoes[-1].moved == ('seen',), 'it has not heard of it yet'
+    guard.hear('seen', sender=HEIR)
+    assert guard.echoes[-1].moved == ()
+
+
+def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_told_to_the_next_bridge() -> None:
+    for reset in (False, True):
+        guard = Guard()
+        guard.hear('seen')
+        guard.run_moving(108.0)
+        guard.hear(sender=HEIR)
+        assert guard.echoes[-1].moved == ('seen',)
+        if reset:
+            guard.sentry.reset(guard.now)
+        while guard.now < 110.0:
+            guard.sentry.measured('seen', BaseSample(linear=(0.2 if reset else 0.0, 0.0, 0.0)), guard.now)
+            guard.run(guard.now + 0.05)
+        guard.hear(sender=HEIR)
+        assert guard.echoes[-1].moved == ()
 
 
 def test_what_concerns_a_guard_is_what_a_bridge_lists_and_what_it_stops() -> None:

@@ -188,12 +188,32 @@ def test_one_refusal_is_a_stop_that_failed(node: Node, servers: Servers, rig: An
     one.wait_state(State.IDLE)
 
 
-def test_a_missing_service_fails_the_stop_but_delays_no_zero(node: Node, rig: Any) -> None:
-    """And it is a hole in the stop path, named before anything moves."""
+def test_a_service_that_was_never_there_fails_no_stop_and_delays_no_zero(
+        node: Node, rig: Any) -> None:
+    """It is awaited, and it is a hole in the stop path, named before anything moves."""
     name = new_name(node)
     one = rig(trigger('a', name), stop_timeout=1.0)
     assert one.driver.path_problem() == (
         f'base.a.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
+    began = time.monotonic()
+    one.gate.stop('base')
+    wait_until(lambda: None in one.recorder.told, 'the zero')
+    assert time.monotonic() - began < 1.0
+    one.wait_state(State.IDLE)
+    assert one.gate.awaited() == {'base': f'the service {name} (base.a.service)'}
+    assert not one.faults
+
+
+def test_a_service_that_is_gone_fails_the_stop_but_delays_no_zero(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """Once it was seen, nobody waits for it any more."""
+    name = new_name(node)
+    servers.order('serve', kind='trigger', name=name)
+    one = rig(trigger('a', name), stop_timeout=1.0)
+    one.wait_path()
+    assert not one.gate.awaited()
+    servers.order('drop', name=name)
+    wait_until(lambda: one.driver.path_problem(), 'the service is gone')
     began = time.monotonic()
     one.gate.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')

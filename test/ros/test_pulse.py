@@ -50,10 +50,11 @@ IDENTITIES = st.builds(
 PULSES = st.builds(
     Pulse, IDENTITIES, st.integers(1, 2 ** 60), st.dictionaries(NAMES, st.integers(0, 2 ** 60)),
     st.dictionaries(NAMES, st.lists(st.uuids().map(str)).map(tuple)), st.booleans(),
-    st.lists(NAMES).map(tuple), st.text(max_size=12))
+    st.lists(NAMES).map(tuple), st.text(max_size=12), st.lists(NAMES).map(tuple))
 ECHOES = st.builds(
     Echo, st.uuids().map(str), st.uuids().map(str), st.integers(1, 2 ** 60), st.text(max_size=12),
-    st.integers(0, 100), st.lists(NAMES).map(tuple), st.text(max_size=12))
+    st.integers(0, 100), st.lists(NAMES).map(tuple), st.text(max_size=12),
+    st.lists(NAMES).map(tuple))
 
 GOOD = json.loads(encode_pulse(Pulse(Identity('i', 1.0, 'c', 0.25), 7, {'base': 3})))
 

@@ -40,6 +40,14 @@ class Notes:
         self.stops: list[tuple[int, str]] = []
         self.motions: list[tuple[int, str, str]] = []
         self.late = 0
+        self.expected: set[str] = set()
+        self.present: set[str] = set()
+
+    def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
+        self.expected.add(source)
+
+    def seen(self, name: str, source: str) -> None:
+        self.present.add(source)
 
     def stop_answered(self, name: str, epoch: int, problem: str) -> None:
         self.stops.append((epoch, problem))

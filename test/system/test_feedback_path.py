@@ -21,7 +21,9 @@ def test_feedback_of_the_wrong_type_is_told_in_log_diagnostics_and_refusal(
     bridge.wait_logged('no feedback: ' + wrong)
     driver = programs.driver(bridge.topic())
     bridge.wait_drivers()
-    assert observer.wait_status('base', 1, time.monotonic()).message == f'no feedback: {wrong}'
+    assert observer.wait_status('base', 1, time.monotonic()).message == (
+        f'no feedback: {wrong}; waiting for odometry on {bridge.topic("odom")} '
+        '(base.odometry_topic)')
     client = programs.client(bridge.address)
     answer = client.ask('move_straight', base='base', distance=100, velocity=100.0)
     assert not answer['ok'] and wrong in answer['text'], answer

@@ -15,7 +15,13 @@ import math
 from viam_session_bridge.core.cadence import Cadence
 from viam_session_bridge.core.claims import Claim
 from viam_session_bridge.core.endings import Endings
-from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
+from viam_session_bridge.core.errors import (
+    JustStarted,
+    NoFeedback,
+    NoStopPath,
+    NotAtRest,
+    StopOutstanding,
+)
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.parting import Parting
@@ -23,6 +29,7 @@ from viam_session_bridge.core.progress import Progress
 from viam_session_bridge.core.readiness import Readiness
 from viam_session_bridge.core.rest import RestSettings, RestWatch, Sample
 from viam_session_bridge.core.setpoints import Setpoint, Speed, Velocity
+from viam_session_bridge.core.sources import Sources
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stopping import Stopping
 
@@ -31,8 +38,9 @@ from viam_session_bridge.core.stopping import Stopping
 LATE_DRIVER_MEMORY = 30.0
 
 # Stops by a process that may have found the driver a moment ago, and that the driver may not hear
-# yet. With feedback they last until rest is seen.
-_BY_NEWCOMERS = frozenset({Reason.STARTED, Reason.BRIDGE_SILENT, Reason.BRIDGE_LEFT})
+# yet. With feedback that is there, they last until rest is seen.
+_BY_NEWCOMERS = frozenset({
+    Reason.STARTED, Reason.UNVERIFIED, Reason.BRIDGE_SILENT, Reason.BRIDGE_LEFT})
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,9 @@ class Actuator:
         self._appeared_at = -math.inf
         self._stop_failure = ''
         self._rest_confirmed = True
+        self.sources = Sources()
+        # Whether the last stop was, or is, not judged because of a source that was not seen yet.
+        self._unjudged = False
         self._parting = Parting()
         # The newest that shows where it is, and when it arrived.
         self._sample: Sample | None = None
@@ -129,8 +140,8 @@ class Actuator:
         """
         Begin a motion; the one that ran is superseded.
 
-        Raises NotAtRest, StopOutstanding, NoStopPath or NoFeedback and changes nothing, but that
-        StopOutstanding may have stopped what ran.
+        Raises NotAtRest, StopOutstanding, NoStopPath, NoFeedback or JustStarted and changes
+        nothing, but that StopOutstanding may have stopped what ran.
         """
         if self.state is State.UNCONFIRMED:
             raise NotAtRest(
@@ -140,8 +151,7 @@ class Actuator:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
         if not self.has_path:
             raise NoStopPath(f'{self.name}: {self.path_problem}')
-        if self.feedback_is_wrong and self.rest is not None:
-            raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
+        self.check_sources()
         if motion.course and self.sample(now) is None:
             why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise NoFeedback(
@@ -157,6 +167,16 @@ class Actuator:
         self._progress.begin(motion, epoch, now)
         self.readiness.begin()
         self._cadence.begin(now, fresh)
+
+    def check_sources(self) -> None:
+        """Raise NoFeedback or JustStarted while a stop of a motion could not be judged."""
+        if self.feedback_is_wrong and self.rest is not None:
+            raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
+        if self.sources.awaited:
+            why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
+            raise JustStarted(
+                f'{self.name}: waiting for {self.sources.awaited}{why}; motion is refused until '
+                'each of these was seen once, because its stop could not be confirmed')
 
     def time_left(self, now: float) -> float:
         """Return how long (s) its motion may still take; 0 where time does not end it."""
@@ -185,10 +205,13 @@ class Actuator:
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        self._stopping.begin(now, fresh)
+        # A stop that could not be judged so far has all of its time from now on.
+        self._stopping.begin(now, fresh or self._unjudged)
+        self._unjudged = bool(self.sources.delay)
+        self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
-        elif reason in _BY_NEWCOMERS and self.rest is None:
+        elif reason in _BY_NEWCOMERS and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
 
@@ -206,6 +229,8 @@ class Actuator:
         # One that was given up may still come, and then the stop is done after all.
         late = self.state is State.UNCONFIRMED and self.settings.acknowledged
         if epoch != self.epoch or not (self._stopping.outstanding or late):
+            return
+        if problem and self.sources.delay:
             return
         self._stopping.answered(well=not problem)
         if problem and self.state is State.STOPPING:
@@ -278,14 +303,22 @@ class Actuator:
 
     def stopped_enough(self, now: float) -> bool:
         """Tell whether the stop is over, but for a driver that may not hear us yet."""
+        if self._unjudged:
+            return False
         at_rest = self.rest is None or self.rest.at_rest(self._stopping.began, now)
         return self.state is not State.STOPPING or self._stopping.enough(now, at_rest)
+
+    @property
+    def can_judge_now(self) -> bool:
+        """Tell whether a stop that could not be judged must be sent again, to be judged."""
+        return self._unjudged and not self.sources.delay
 
     def reset(self, now: float) -> bool:
         """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
         if self.state is not State.UNCONFIRMED:
             return False
         self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
+        self.sources.forget_motion()
         self._stopping.end()
         self._cadence.end()
         return True
@@ -298,6 +331,7 @@ class Actuator:
         self._to(State.IDLE, self.reason, detail=detail)
         self._stopping.end()
         self._rest_confirmed = True
+        self._unjudged = False
         self._cadence.end()
 
     def contested(self, text: str, now: float) -> None:
@@ -312,12 +346,18 @@ class Actuator:
             self.rest.take(sample, received_at)
         if sample.has_pose:
             self._sample, self._sample_at = sample, received_at
+        if self.sources.awaited and sample.is_finite:
+            self.sources.measured(
+                sample.has_pose, self._unjudged and self.rest.moving(received_at) is True,
+                self.rest.at_rest(self._stopping.began, received_at))
         return self._progress.take(sample, received_at)
 
     def is_moving(self, now: float) -> bool:
         """Answer from feedback where it is known; else anything but IDLE counts as moving."""
         measured = self.rest.moving(now) if self.rest else None
-        return self.state is not State.IDLE if measured is None else measured
+        if measured is not None:
+            return measured
+        return self.state is not State.IDLE or self._unjudged
 
     def poll(self, now: float) -> Output | None:
         """Advance to now and return what the driver must be told, if anything."""
@@ -413,6 +453,9 @@ class Actuator:
         self._cadence.end()
 
     def _judge_stop(self, now: float) -> None:
+        if self.state is State.STOPPING and self.sources.delay:
+            self._hold_unjudged(now)
+            return
         blind = self.rest is None
         seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
@@ -437,8 +480,18 @@ class Actuator:
                      verified=not yielded and (seen or self.settings.acknowledged),
                      detail=f'not verified: {yielded}' if yielded else '')
 
+    def _hold_unjudged(self, now: float) -> None:
+        """End the stop with its hold: nothing is there yet that could confirm it."""
+        if self._stopping.is_held(now) and not self._cadence.first:
+            self._stopping.end()
+            self._cadence.end()
+            self._to(State.IDLE, self.reason,
+                     detail=f'not verified: waiting for {self.sources.awaited}')
+
     def _explained(self, problem: str, now: float) -> str:
-        """Add what is measured to why a stop has failed, and what it looks like."""
+        """Add what is missing or measured to why a stop has failed, and what it looks like."""
+        if self.sources.awaited:
+            return f'{problem}; waiting for {self.sources.awaited}'
         if self.rest is None or self._stopping.outstanding:
             return problem
         text, speed = f'{problem}: {self.rest.account(now)}', self.rest.speed(now)

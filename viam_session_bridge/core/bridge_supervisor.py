@@ -66,6 +66,10 @@ class BridgeSupervisor(Supervisor):
             self._events.append(Notice(
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
             self._stall(now)
+        for name in self._standing.left_moving(echo):
+            if name in self._actuators:
+                self._actuators[name].sources.moved()
+                self._judge_late(name, now)
         for name in tuple(self._rounds.active):
             actuator = self._actuators[name]
             if actuator.readiness.uncovered and self._standing.covered(name, now):
@@ -130,11 +134,13 @@ class BridgeSupervisor(Supervisor):
         return self._standing.pulse(
             {name: self._actuators[name].epoch for name in active}, now, self._standing_goals(),
             tuple(name for name in active if self._actuators[name].state is State.UNCONFIRMED),
-            self._emergency.reason)
+            self._emergency.reason,
+            tuple(name for name in active if self._actuators[name].sources.delay))
 
     def _begin(self, actuator: Actuator, motion: Motion, claim: Claim, now: float) -> None:
         # Where nobody listens, that is what has to be told.
         if actuator.has_path:
+            actuator.check_sources()
             self._standing.admit(actuator.name, now)
         super()._begin(actuator, motion, claim, now)
         if not self._standing.covered(actuator.name, now):

@@ -58,7 +58,11 @@ class OtherBridge(NotYet):
 
 
 class JustStarted(NotYet):
-    """The bridge has just started and first stops what may still move. Passes by itself."""
+    """
+    The bridge has just started: its first stop lasts, or what confirms a stop was not seen yet.
+
+    Passes by itself, or when the feedback or the server that the text names has started.
+    """
 
 
 class Overtaken(BridgeError):

@@ -74,7 +74,30 @@ class Fleet:
         done = self._actuator(name).measured(sample, received_at)
         if done:
             self._touch(name)
-        return done
+        return self._judge_late(name, received_at) or done
+
+    def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
+        """Judge no stop of a resource before this source was seen; see Sources."""
+        actuator = self._actuator(name)
+        if actuator.rest is not None or has_pose is None:
+            actuator.sources.expect(source, has_pose)
+
+    def seen(self, name: str, source: str, now: float) -> None:
+        """Note that a source of a resource exists."""
+        self._actuator(name).sources.seen(source)
+        self._judge_late(name, now)
+
+    def awaited(self) -> dict[str, str]:
+        """Return the sources that were not seen yet, of every resource that has any."""
+        return {name: actuator.sources.awaited for name, actuator in self._actuators.items()
+                if actuator.sources.awaited}
+
+    def _judge_late(self, name: str, now: float) -> bool:
+        """Stop again what could not be judged, if it can now; tells whether it did."""
+        judged = self._actuator(name).can_judge_now
+        if judged:
+            self.stop(name, now, Reason.UNVERIFIED)
+        return judged
 
     def path(self, name: str, problem: str, now: float) -> None:
         """Record whether a stop would reach the driver; an empty problem means that it would."""

@@ -43,7 +43,8 @@ class Pulse:
     standing: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
     for each resource that has any. goodbye: no further pulse follows, on purpose; what still
     stands was not seen at rest. unconfirmed: those among the standing whose stop has failed.
-    latched: why the emergency stop is latched; empty while it is open.
+    latched: why the emergency stop is latched; empty while it is open. unmoved: those among the
+    standing of which nobody knows that they moved, and whose feedback or servers were not seen.
     """
 
     sender: Identity
@@ -53,6 +54,7 @@ class Pulse:
     goodbye: bool = False
     unconfirmed: tuple[str, ...] = ()
     latched: str = ''
+    unmoved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Echo:
     guard's own. fired: how often this guard has stopped what that instance had moved. unreached:
     the resources that this guard could not stop, because their drivers do not hear it. latched:
     why the emergency stop of a bridge before this one was latched, while nobody has reset it.
+    moved: the resources that a bridge before this one left moving, or without a confirmed stop.
     """
 
     guard: str
@@ -73,6 +76,7 @@ class Echo:
     fired: int = 0
     unreached: tuple[str, ...] = ()
     latched: str = ''
+    moved: tuple[str, ...] = ()
 
 
 class Pulser:
@@ -91,7 +95,8 @@ class Pulser:
         self._due = -math.inf
         self._goodbye = False
         self._silent = False
-        self._said: tuple[dict[str, tuple[str, ...]], tuple[str, ...], str] = {}, (), ''
+        self._said: tuple[
+            dict[str, tuple[str, ...]], tuple[str, ...], str, tuple[str, ...]] = {}, (), '', ()
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
 
@@ -116,10 +121,11 @@ class Pulser:
 
     def poll(self, standing: Mapping[str, int], now: float,
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
-             unconfirmed: tuple[str, ...] = (), latched: str = '') -> Pulse | None:
+             unconfirmed: tuple[str, ...] = (), latched: str = '',
+             unmoved: tuple[str, ...] = ()) -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
-        said = dict(goals), unconfirmed, latched
+        said = dict(goals), unconfirmed, latched, unmoved
         if self._silent or not (said != self._said or self.is_due(standing.keys(), now)):
             return None
         self._sequence += 1
@@ -131,4 +137,4 @@ class Pulser:
             self._due = math.inf
         return Pulse(
             self._identity, self._sequence, dict(standing), said[0], self._goodbye, unconfirmed,
-            latched)
+            latched, unmoved)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 import math
 
-from viam_session_bridge.core.events import Notice, Outputs
+from viam_session_bridge.core.events import Changed, Notice, Outputs
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Pulse
@@ -28,6 +28,8 @@ class Sentry(Supervisor):
         self._watch = watch
         # Whose resources are being stopped: instance of the bridge by name.
         self._held: dict[str, str] = {}
+        # What a bridge left moving, until it is seen at rest or a bridge that knows sees to it.
+        self._left_moving: set[str] = set()
         # What must be stopped if nothing can be decided any more: read without a lock, so it is
         # replaced, never changed.
         self.concern: frozenset[str] = frozenset()
@@ -38,6 +40,7 @@ class Sentry(Supervisor):
             return
         self._due = min(self._due, now)
         self._note_concern()
+        self._left_moving -= pulse.standing.keys() - set(pulse.unmoved)
         if pulse.goodbye:
             return
         for name, instance in list(self._held.items()):
@@ -64,16 +67,26 @@ class Sentry(Supervisor):
             self._touch(name)
         self._due = min(self._due, now)
 
+    def reset(self, now: float) -> list[str]:
+        """Clear what was not confirmed; an operator has looked after it."""
+        cleared = super().reset(now)
+        self._left_moving.difference_update(cleared)
+        return cleared
+
     def poll(self, now: float) -> Outputs:
         """Advance to now, judge the silence, and say besides what is answered."""
         for verdict in self._watch.judge(now):
             self._carry_out(verdict, now)
         outputs = super().poll(now)
+        self._left_moving.difference_update(
+            event.resource for event in outputs.events
+            if isinstance(event, Changed) and event.verified)
         self._due = min(self._due, self._watch.plan(now))
         self._note_concern()
         unreached = tuple(
             name for name, actuator in self._actuators.items() if not actuator.has_path)
-        return replace(outputs, wake=self._due, echoes=self._watch.echoes(unreached),
+        return replace(outputs, wake=self._due, echoes=self._watch.echoes(
+                           unreached, tuple(sorted(self._left_moving))),
                        drain=self._watch.must_drain(now))
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:
@@ -81,6 +94,11 @@ class Sentry(Supervisor):
         names = [name for name in verdict.names
                  if name in self._actuators and not self._watch.stands(name)]
         for name in names:
+            if name in verdict.unmoved:
+                self._actuators[name].sources.forget_motion()
+            else:
+                self._actuators[name].sources.moved()
+                self._left_moving.add(name)
             self.stop(name, now, Reason.BRIDGE_LEFT if verdict.left else Reason.BRIDGE_SILENT)
             if name in verdict.unconfirmed:
                 self._actuators[name].doubt('the bridge had not seen it at rest')

@@ -74,6 +74,10 @@ class Standing:
         self._inherited = True
         return echo.latched
 
+    def left_moving(self, echo: Echo) -> tuple[str, ...]:
+        """Return the resources that a bridge before this one left moving, as an echo says."""
+        return echo.moved if echo.instance == self._identity.instance else ()
+
     def matched(self, name: str) -> None:
         """Note that somebody listens to a resource's output, or need not."""
         self._first.matched(name)
@@ -145,11 +149,11 @@ class Standing:
 
     def pulse(self, standing: Mapping[str, int], now: float,
               goals: Mapping[str, tuple[str, ...]], unconfirmed: tuple[str, ...] = (),
-              latched: str = '') -> Pulse | None:
+              latched: str = '', unmoved: tuple[str, ...] = ()) -> Pulse | None:
         """Return the pulse that goes out now, if one is due; see Pulse for what it says."""
         if self._pulser is None:
             return None
-        return self._pulser.poll(standing, now, goals, unconfirmed, latched)
+        return self._pulser.poll(standing, now, goals, unconfirmed, latched, unmoved)
 
     def say_goodbye(self) -> None:
         """Let the next pulse be the last."""

@@ -45,6 +45,7 @@ class Reason(Enum):
     BRIDGE_SILENT = 'the bridge fell silent'
     BRIDGE_LEFT = 'the bridge has left before it was seen at rest'
     STARTED = 'the bridge has just started'
+    UNVERIFIED = 'its last stop was not verified, and can be now'
     OTHER_BRIDGE = 'another bridge drives this robot'
 
 

@@ -60,6 +60,10 @@ class Stopping:
         self._fails_at = min(self._fails_at, now + self._timeout, self._latest)
         self._sent_at = min(self._sent_at, now)
 
+    def is_held(self, now: float) -> bool:
+        """Tell whether it was repeated for long enough, also for a late driver."""
+        return now >= self._held_until
+
     def said_for(self, now: float, seconds: float) -> bool:
         """Tell whether it has been said for so long (s)."""
         return now - self._sent_at >= seconds
@@ -112,7 +116,7 @@ class Stopping:
         # A goal that was not cancelled moves the robot again as soon as the zeros end, however
         # still it stands now.
         told = self._answered_well if self._acknowledged else seen
-        return now >= self._held_until and told and (seen or blind)
+        return self.is_held(now) and told and (seen or blind)
 
     def wake_at(self, after: float) -> float:
         """Return when it must be judged next; once past, at every repetition."""

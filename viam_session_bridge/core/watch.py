@@ -27,13 +27,14 @@ class Verdict:
     """
     A bridge fell silent, or left: what it had not stopped.
 
-    left: it said goodbye. unconfirmed: those whose stop had failed already.
+    left: it said goodbye. unconfirmed: those whose stop had failed already. unmoved: see Pulse.
     """
 
     instance: str
     names: tuple[str, ...]
     left: bool = False
     unconfirmed: frozenset[str] = frozenset()
+    unmoved: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -96,14 +97,15 @@ class Watch:
         for instance, bridge in self._bridges.items():
             standing = tuple(bridge.pulse.standing)
             unconfirmed = frozenset(bridge.pulse.unconfirmed)
+            unmoved = frozenset(bridge.pulse.unmoved)
             if bridge.pulse.goodbye:
                 if not bridge.judged:
-                    verdicts.append(Verdict(instance, standing, True, unconfirmed))
+                    verdicts.append(Verdict(instance, standing, True, unconfirmed, unmoved))
                 bridge.judged = True
             elif now >= bridge.silent_at and self._heard_out(bridge, now):
                 bridge.judged = True
                 bridge.fired += 1
-                verdicts.append(Verdict(instance, standing, False, unconfirmed))
+                verdicts.append(Verdict(instance, standing, False, unconfirmed, unmoved))
         return verdicts
 
     def plan(self, now: float) -> float:
@@ -117,17 +119,18 @@ class Watch:
         return any(now >= bridge.silent_at and not self._heard_out(bridge, now)
                    for bridge in self._bridges.values())
 
-    def echoes(self, unreached: tuple[str, ...] = ()) -> tuple[Echo, ...]:
+    def echoes(self, unreached: tuple[str, ...] = (),
+               moved: tuple[str, ...] = ()) -> tuple[Echo, ...]:
         """
         Return the answers to what was heard since the last time.
 
         unreached: the resources that this guard could not stop now. When that has changed, the
-        last pulse of each bridge is answered again: motion may be waiting for it.
+        last pulse of each bridge is answered again: motion may be waiting for it. moved: see Echo.
         """
         changed, self._unreached = unreached != self._unreached, unreached
         echoes = tuple(
             Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
-                 unreached, bridge.inherits)
+                 unreached, bridge.inherits, moved)
             for instance, bridge in self._bridges.items() if bridge.echo_due or changed)
         for bridge in self._bridges.values():
             bridge.echo_due = False

@@ -40,6 +40,12 @@ class _Source:
     wanted: str
     shows_rest: bool
 
+    @property
+    def kind(self) -> str:
+        """Return what is published, in words."""
+        name = self.parameter.rpartition('.')[2]
+        return name.removesuffix('_topic').replace('_', ' ')
+
 
 class FeedbackPaths:
     """All topics that a bridge reads. A reader is a resource, or 'estop'."""
@@ -53,6 +59,16 @@ class FeedbackPaths:
                     entry.name in _REST)
             for name, table in readers for entry in table_entries(type(table))
             if entry.spec.form is Form.FEEDBACK_TOPIC and getattr(table, entry.name)]
+
+    def sources(self) -> list[tuple[str, str, bool]]:
+        """
+        Return what verifies stops and steers moves.
+
+        Resource, a text that names topic and parameter, and whether its samples have a pose.
+        """
+        return [(source.reader, f'{source.kind} on {source.topic} ({source.parameter})',
+                 not source.parameter.endswith('.velocity_topic'))
+                for source in self._sources if source.shows_rest]
 
     def problems(self) -> dict[str, FeedbackProblem]:
         """Return what is wrong now, by reader; those whose feedback may arrive have none."""

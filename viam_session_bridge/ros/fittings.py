@@ -99,8 +99,18 @@ class Fittings:
                 moving=self._is_moving,
                 tell=functools.partial(
                     self._supervision.goals, self._config.name, output.action),
-                late=functools.partial(self._supervision.moved_late, self._config.name))
+                late=functools.partial(self._supervision.moved_late, self._config.name),
+                seen=self._expected(
+                    'action server', self._node.resolve_service_name(
+                        output.action + CANCEL_SERVICE).removesuffix(CANCEL_SERVICE),
+                    self._where(output, 'action')))
         return self._calling(output)
+
+    def _expected(self, kind: str, server: str, where: str) -> Callable[[], None]:
+        """Have verdicts wait for a server; returns what to call when it is there."""
+        source = f'the {kind} {server} ({where})'
+        self._supervision.expect(self._config.name, source)
+        return functools.partial(self._supervision.seen, self._config.name, source)
 
     def _is_moving(self) -> bool:
         return self._supervision.states()[self._config.name] is State.MOVING
@@ -110,7 +120,10 @@ class Fittings:
             raise TypeError(f'{self._config.name}.{output.name}: no stop output is {output.kind}')
         common: dict[str, Any] = {
             'call_timeout': output.call_timeout, 'stop_timeout': self._config.stop_timeout,
-            'answered': self.answers.part()}
+            'answered': self.answers.part(),
+            'seen': self._expected(
+                'service', self._node.resolve_service_name(output.service),
+                self._where(output, 'service'))}
         caller = self._services.caller(output.kind, output.service, self._where(output, 'service'))
         if isinstance(output, SetBoolOutput):
             return CallingStop(

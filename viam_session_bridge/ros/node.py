@@ -60,6 +60,8 @@ class BridgeNode:
         self._measured = [one.name for one in config.resources if one.feedback_topic]
         self._contradictions: dict[str, str] = {}
         self._feedback = FeedbackPaths(node, config)
+        for name, source, has_pose in self._feedback.sources():
+            supervision.expect(name, source, has_pose)
         # use_sim_time with a paused /clock must stop no watch of ours.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._equipment = Equipment(node, supervision)
@@ -166,9 +168,11 @@ class BridgeNode:
         self._check_feedback()
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
+        awaited = self._supervision.awaited()
         faults, tried = self._faults(), self._escalations.outcomes()
         for name, state in self._supervision.states().items():
-            status = self._diagnose(name, state, faults.get(name, ''))
+            status = self._diagnose(
+                name, state, faults.get(name, ''), awaited.get(name, ''))
             status.values += [
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
@@ -180,7 +184,8 @@ class BridgeNode:
             for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
-    def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
+    def _diagnose(self, name: str, state: State, fault: str,
+                  awaited: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
         others = self._neighbours.of(name)
@@ -188,10 +193,12 @@ class BridgeNode:
             level, text = DiagnosticStatus.WARN, others
         if name in self._contradictions:
             level, text = DiagnosticStatus.WARN, self._contradictions[name]
-        if name in self._unfed:
-            level, text = DiagnosticStatus.WARN, f'no feedback: {self._unfed[name]}'
-        if problem:
-            level, text = DiagnosticStatus.WARN, f'no stop path: {problem}'
+        missing = [f'{what}: {which}' for what, which in (
+            ('no stop path', problem), ('no feedback', self._unfed.get(name, ''))) if which]
+        if awaited:
+            missing.append(f'waiting for {awaited}')
+        if missing:
+            level, text = DiagnosticStatus.WARN, '; '.join(missing)
         if fault:
             level, text = DiagnosticStatus.ERROR, f'driver fault: {fault}'
         if state is State.UNCONFIRMED:

@@ -68,6 +68,14 @@ class Supervision(Protocol):
         """Record that a driver has just come up."""
         ...
 
+    def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
+        """Judge no stop of a resource before this source was seen once; before the pump runs."""
+        ...
+
+    def seen(self, name: str, source: str) -> None:
+        """Record that a source exists; samples tell that by themselves."""
+        ...
+
     def measured(self, name: str, sample: Sample) -> None:
         """Take a feedback sample that has just been received."""
         ...
@@ -102,6 +110,10 @@ class Supervision(Protocol):
 
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
+        ...
+
+    def awaited(self) -> dict[str, str]:
+        """Return the sources that were not seen yet, of every resource that has any."""
         ...
 
     def troubles(self) -> dict[str, str]:

@@ -45,7 +45,7 @@ def encode_pulse(pulse: Pulse) -> str:
         'configuration': sender.configuration, 'patience': sender.patience,
         'sequence': pulse.sequence, 'standing': pulse.standing, 'goals': pulse.goals,
         'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
-        'latched': pulse.latched}, separators=(',', ':'))
+        'latched': pulse.latched, 'unmoved': pulse.unmoved}, separators=(',', ':'))
 
 
 def decode_pulse(text: str) -> Pulse:
@@ -60,7 +60,8 @@ def decode_pulse(text: str) -> Pulse:
         content.whole('sequence'),
         {name: int(epoch) for name, epoch in content.block('standing').items()},
         {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
-        content.flag('goodbye'), content.texts('unconfirmed'), content.text('latched'))
+        content.flag('goodbye'), content.texts('unconfirmed'), content.text('latched'),
+        content.texts('unmoved'))
 
 
 def encode_echo(echo: Echo) -> str:
@@ -68,7 +69,8 @@ def encode_echo(echo: Echo) -> str:
     return json.dumps({
         'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
         'configuration': echo.configuration, 'fired': echo.fired,
-        'unreached': echo.unreached, 'latched': echo.latched}, separators=(',', ':'))
+        'unreached': echo.unreached, 'latched': echo.latched, 'moved': echo.moved},
+        separators=(',', ':'))
 
 
 def decode_echo(text: str) -> Echo:
@@ -77,7 +79,7 @@ def decode_echo(text: str) -> Echo:
     return Echo(
         content.text('guard'), content.text('instance'), content.whole('sequence'),
         content.text('configuration'), content.whole('fired'), content.texts('unreached'),
-        content.text('latched'))
+        content.text('latched'), content.texts('moved'))
 
 
 class BridgePort:

@@ -3,6 +3,7 @@
 """Makes the drivers of switches, buttons and generic components from their parameters."""
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 from rclpy.node import Node
@@ -68,9 +69,12 @@ class StillDrivers:
         stopping = None
         if config.safe_index is not None:
             safe = positions[config.safe_index]
+            source = f'the service of {safe.caller.where}'
+            self._supervision.expect(config.name, source)
             stopping = CallingStop(
                 safe.caller, safe.request, call_timeout=config.call_timeout,
-                stop_timeout=config.stop_timeout, answered=answered())
+                stop_timeout=config.stop_timeout, answered=answered(),
+                seen=functools.partial(self._supervision.seen, config.name, source))
         return ServiceSwitch(
             config.name, self._supervision, positions, config.call_timeout, stopping)
 

@@ -112,7 +112,8 @@ class CompositeDriver:
 
     def path_problem(self) -> str:
         """Say why a stop would not arrive everywhere; empty when it would."""
-        problems = (one.path_problem() for one in self._stoppers)
+        # All are asked: each takes the opportunity to see whether its server has come up.
+        problems = [one.path_problem() for one in self._stoppers]
         return next((problem for problem in problems if problem), '')
 
 

@@ -65,18 +65,22 @@ class CallingStop:
     Calls a service on a stop, and may call it otherwise to release what the stop holds.
 
     request and release: what is sent. call_timeout (s) bounds one call, stop_timeout (s) is the
-    time limit of a stop. answered and prepared get what came of it.
+    time limit of a stop. answered and prepared get what came of it. seen: called once, on the
+    executor's thread, when the service is there.
     """
 
     def __init__(self, caller: ServiceCaller, request: Any, *, call_timeout: float,
                  stop_timeout: float, answered: Report, release: Any = None,
-                 prepared: Report | None = None) -> None:
+                 prepared: Report | None = None,
+                 seen: Callable[[], None] = lambda: None) -> None:
         self._caller = caller
         self._request = request
         self._release = release
         self._call_timeout = call_timeout
         self._answered = answered
         self._prepared = prepared
+        self._seen = seen
+        self._was_seen = False
         self._clock = StopClock(stop_timeout)
         # Guards what follows: stops come on the pump's thread, answers on the executor's. Never
         # held while calling or reporting.
@@ -88,6 +92,7 @@ class CallingStop:
         self._motions = 0
         self._stopped_at = 0
         self._retry_at = 0.0
+        self._served = False
         self._problem = ''
 
     def moved(self, setpoint: Setpoint) -> None:
@@ -100,9 +105,12 @@ class CallingStop:
 
     def _stop(self, epoch: int) -> None:
         now = time.monotonic()
+        served = self._caller.ready
         with self._lock:
+            appeared = served and not self._served
+            self._served = self._served or served
             moved = self._motions != self._stopped_at
-            self._clock.tick(now, moved or self._done == self._epoch)
+            self._clock.tick(now, moved or appeared or self._done == self._epoch)
             self._stopped_at = self._motions
             self._epoch = epoch
             overdue = self._done != epoch and self._clock.overdue(epoch, now)
@@ -175,4 +183,8 @@ class CallingStop:
 
     def path_problem(self) -> str:
         """Say why a stop would not be answered; empty when it may be."""
-        return self._caller.problem()
+        problem = self._caller.problem()
+        if not problem and not self._was_seen:
+            self._was_seen = True
+            self._seen()
+        return problem

@@ -143,11 +143,12 @@ class CancelStop(CallingStop):
                  stop_timeout: float, answered: Report, own: bool = False,
                  moving: Callable[[], bool] = lambda: False,
                  tell: Callable[[tuple[str, ...]], None] = lambda goals: None,
-                 late: Callable[[], None] = lambda: None) -> None:
+                 late: Callable[[], None] = lambda: None,
+                 seen: Callable[[], None] = lambda: None) -> None:
         # A zero id and a zero stamp: every goal.
         super().__init__(
             caller, CancelGoal.Request(), call_timeout=call_timeout, stop_timeout=stop_timeout,
-            answered=answered)
+            answered=answered, seen=seen)
         self._only_own = own
         self._moving = moving
         self._tell = tell
