@@ -72,7 +72,8 @@ class GuardConfig:
 
     required: bool = field(default=False, metadata=described(
         'Refuse motion while no guard with the same parameters answers (console script guard; the '
-        'launch file starts one and sets this). Needed by resources whose receiver_timeout is 0'))
+        'launch file starts one and sets this). Needed by resources whose receiver_timeout is 0 '
+        'or not set'))
     patience: float = field(default=0.25, metadata=described(
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
         'stop loop oversleeps by more than half of it, every motion is stopped',

@@ -125,7 +125,7 @@ class PositionEquipment:
             tuple(HoldSettings(
                 each.near, each.slowest, each.fastest, config.feedback_timeout,
                 grips=isinstance(config, GripperConfig)) for each in config.paces),
-            1.0 / config.command_rate, self._supervision.now,
+            1.0 / config.control_rate, self._supervision.now,
             functools.partial(self._problem, config.name) if seen else None)
 
     def _problem(self, name: str) -> str:
