@@ -29,7 +29,7 @@ from viam_session_bridge.ros.neighbours import Neighbours
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.senses import Senses
-from viam_session_bridge.ros.stop_path import own_name
+from viam_session_bridge.ros.stop_path import own_name, path_warning
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -55,6 +55,8 @@ class BridgeNode:
         self._faults = faults
         self._beat = beat
         self._problems: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
+        self._warned: set[str] = set()
         self._unfed: dict[str, str] = {}
         self._feedback = FeedbackPaths(node, config)
         # use_sim_time with a paused /clock must stop no watch of ours.
@@ -111,6 +113,7 @@ class BridgeNode:
             self._check_path(name)
 
     def _check_path(self, name: str) -> None:
+        self._check_warning(name)
         problem = self._drivers[name].path_problem()
         if self._problems.get(name) == problem:
             return
@@ -120,6 +123,12 @@ class BridgeNode:
             self._node.get_logger().warning(f'no stop path: {problem}')
         else:
             self._node.get_logger().info(f'{name}: a driver is listening')
+
+    def _check_warning(self, name: str) -> None:
+        warning = self._warnings[name] = path_warning(self._drivers[name])
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            self._node.get_logger().warning(warning)
 
     def _check_feedback(self) -> None:
         found = self._feedback.problems()
@@ -170,6 +179,8 @@ class BridgeNode:
     def _diagnose(self, name: str, state: State, fault: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
+        if self._warnings.get(name):
+            level, text = DiagnosticStatus.WARN, self._warnings[name]
         others = self._neighbours.of(name)
         if others:
             level, text = DiagnosticStatus.WARN, others
