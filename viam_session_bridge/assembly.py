@@ -59,8 +59,8 @@ def limits_of(config: ResourceConfig) -> Limits:
 def resource_of(config: ResourceConfig) -> Resource:
     """Return what the core knows of a resource."""
     return Resource(config.api, config.name, limits_of(config), ActuatorSettings(
-        command_rate=config.command_rate, stop_hold=config.stop_hold,
-        stop_timeout=config.stop_timeout,
+        command_rate=config.control_rate, repeat_rate=config.repeat_rate,
+        stop_hold=config.stop_hold, stop_timeout=config.stop_timeout,
         rest=_rest_of(config) if config.feedback_topic else None,
         move_start_timeout=getattr(config, 'move_start_timeout', 0.0),
         acknowledged=config.acknowledged, ready_timeout=config.ready_timeout, leads=config.leads,

@@ -347,6 +347,79 @@ def test_a_held_wish_is_repeated_on_an_even_grid() -> None:
     assert [output.first for _, output in told] == [True] + 19 * [False]
 
 
+# 20 stops and changes a second, and one repetition of what does not change.
+RARE = ActuatorSettings(repeat_rate=1.0)
+
+
+def test_an_unchanged_setpoint_is_repeated_at_its_own_rate() -> None:
+    machine = actuator(RARE)
+    machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
+    told = follow(machine, 103.5)
+    assert [at for at, _ in told] == pytest.approx([100.0, 101.0, 102.0, 103.0])
+
+
+@pytest.mark.parametrize('settings', [RARE, BLIND])
+def test_the_same_setpoint_commanded_again_is_a_repetition(settings: ActuatorSettings) -> None:
+    """A client that commands it 100 times a second fills no queue; the newest epoch goes out."""
+    machine = actuator(settings)
+    told = []
+    for i in range(301):
+        now = 100.0 + i / 100
+        machine.command(Motion(AHEAD), OpenClaim(), i, now)
+        told += [(now, output.epoch) for output in [machine.poll(now)] if output is not None]
+    rate = settings.repeat_rate or settings.command_rate
+    assert len(told) == 1 + 3 * rate
+    assert all(epoch == round((now - 100.0) * 100) for now, epoch in told)
+
+
+@pytest.mark.parametrize('since', [0.02, 0.3, 0.97])
+def test_a_new_setpoint_and_a_stop_go_out_at_once_whatever_the_rate(since: float) -> None:
+    """A setpoint that was sent before, and then another one, is new again."""
+    machine = actuator(RARE)
+    now = 100.0
+    for epoch, setpoint in enumerate((AHEAD, LEFT, AHEAD, LEFT)):
+        machine.command(Motion(setpoint), OpenClaim(), epoch, now)
+        output = machine.poll(now)
+        assert output is not None and output.setpoint == setpoint
+        now += since
+        machine.poll(now)
+    machine.stop(Reason.STOPPED, 9, now)
+    output = machine.poll(now)
+    assert output is not None and output.setpoint is None
+    machine.command(Motion(LEFT), OpenClaim(), 10, now + 0.02)
+    output = machine.poll(now + 0.02)
+    assert output is not None and output.setpoint == LEFT
+
+
+def test_a_stop_is_repeated_at_the_command_rate_whatever_the_rate_of_setpoints() -> None:
+    machine = actuator(RARE)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.STOPPED, 2, 100.3)
+    told = [at for at, _ in follow(machine, 101.28)]
+    assert told == pytest.approx([100.3 + 0.05 * i for i in range(20)])
+
+
+def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> None:
+    """Driven at one speed it is repeated rarely; slowing down it follows the odometry."""
+    machine = actuator(replace(SEEING, repeat_rate=1.0))
+    machine.measured(BaseSample(), 100.0)
+    course = Course(Along.PATH, 2.0, 0.5, 0.125)  # slows down in the second half
+    machine.command(Motion(AHEAD, 30.0, course), OpenClaim(), 1, 100.0)
+    told = []
+    for i in range(600):
+        now = 100.0 + i / 100
+        if i % 4 == 0:
+            machine.measured(BaseSample(x=(now - 100.0) / 2, speed=0.5), now)
+        output = machine.poll(now)
+        if output is not None and output.setpoint is not None:
+            told.append((now, output.setpoint))
+    slowing = [at for at, setpoint in told if setpoint != AHEAD]
+    assert [at for at, setpoint in told if setpoint == AHEAD] == pytest.approx([100.0, 101.0])
+    assert 101.5 < slowing[0] < 102.0
+    gaps = [b - a for a, b in zip(slowing, slowing[1:], strict=False)]
+    assert max(gaps) < 0.07 and min(gaps) > 0.03
+
+
 def test_a_late_poll_makes_no_burst() -> None:
     """After a pause the wish goes out once; the next one keeps a whole period's distance."""
     machine = actuator(BLIND)
@@ -370,7 +443,7 @@ def test_a_flood_of_commands_does_not_flood_the_driver() -> None:
     told = []
     for i in range(1000):
         now = 100.0 + i / 1000
-        machine.command(Motion(AHEAD), OpenClaim(), i, now)
+        machine.command(Motion(Velocity((0.1 + i / 1e4, 0.0, 0.0))), OpenClaim(), i, now)
         output = machine.poll(now)
         if output is not None:
             assert output.epoch == i

@@ -96,9 +96,10 @@ class World:
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
             configuration, fired, unreached, latched, moved), self.now)
 
-    def command(self, name: str = 'left', turn: int | None = None) -> int:
+    def command(self, name: str = 'left', turn: int | None = None,
+                setpoint: Velocity = AHEAD) -> int:
         """Drive ahead, and let the pump run."""
-        epoch = self.supervisor.command(name, Motion(AHEAD), Caller(), self.now, turn)
+        epoch = self.supervisor.command(name, Motion(setpoint), Caller(), self.now, turn)
         self.poll()
         return epoch
 
@@ -329,7 +330,7 @@ def test_only_the_first_motion_waits() -> None:
     world.poll()
     for step in range(3):
         world.now += 0.02
-        world.command()
+        world.command(setpoint=Velocity((0.1 * step + 0.1, 0.0, 0.0)))
         assert world.outputs()[-1].epoch == world.supervisor._actuators['left'].epoch, step
 
 

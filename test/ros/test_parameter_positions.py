@@ -120,7 +120,8 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('arm', {'continuous_joints': ['wrist']}, 'arm.continuous_joints',
      ["'wrist'", 'shoulder, elbow']),
     ('arm', {'pose_goal_topic': 'goal'}, 'arm.pose_topic', ['nothing', 'arm.pose_goal_topic']),
-    ('arm', {'accept_no_timeout': None}, 'arm.receiver_timeout', ['no command timeout']),
+    ('arm', {'accept_no_timeout': None}, 'arm.receiver_timeout',
+     ['nothing', 'without a command timeout']),
     ('gantry', {'lengths_m': [1.0]}, 'gantry.lengths_m', ['1 numbers', '2']),
     ('gantry', {'lengths_m': []}, 'gantry.lengths_m', ['[]', 'numbers above 0']),
     ('gantry', {'home_m': [0.0, 0.6]}, 'gantry.home_m', ['0.6 for y', '(0.5)']),
@@ -284,6 +285,18 @@ def test_led_joints_need_no_receiver_timeout() -> None:
         if issubclass(table, PositionedConfig):
             for driver, its_table in table.DRIVERS.items():
                 assert its_table.LEADS == (driver != 'joint_trajectory'), (api, driver)
+
+
+@pytest.mark.parametrize('rate', [None, 50.0])
+def test_led_joints_are_led_at_the_same_rate_whatever_the_receivers_timeout(
+        rate: float | None) -> None:
+    """Their steps are no repetitions; nor does a timeout that is not set deserve a hint."""
+    for name in ('gantry', 'hand', 'pan'):
+        one = config(name, receiver_timeout=0.0, command_rate=rate)
+        assert one.repeat_rate == one.control_rate == (rate or 20.0)
+        unset = judge(found(name, {}), AROUND)
+        assert unset.config is not None and not unset.config.warnings
+    assert config('arm', receiver_timeout=0.0).repeat_rate == 1.0, 'a trajectory is sent once'
 
 
 def test_every_parameter_is_described() -> None:

@@ -128,7 +128,7 @@ def test_what_moves_by_commands_needs_its_receivers_to_be_thought_of() -> None:
     stopped = {'lights.moves': True, 'stop_outputs': ['halt'], 'halt.kind': 'trigger',
                'halt.service': 'halt'}
     [error] = verdict(HELPER, **stopped).errors
-    assert error.startswith('helper.receiver_timeout: found 0')
+    assert error.startswith('helper.receiver_timeout: found nothing')
     assert config(HELPER, **stopped, accept_no_timeout=True).acknowledged
 
 

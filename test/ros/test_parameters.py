@@ -115,7 +115,7 @@ def test_a_minimal_file_gives_the_documented_defaults(make_node: MakeNode) -> No
         BaseConfig(name='base', driver='twist', topic='cmd_vel', receiver_timeout=0.5),))
     base = config.resources[0]
     assert (config.grpc.host, config.grpc.port) == ('127.0.0.1', 8080)
-    assert (base.max_linear_speed, base.command_rate, base.stop_hold) == (0.3, 20.0, 1.0)
+    assert (base.max_linear_speed, base.control_rate, base.stop_hold) == (0.3, 20.0, 1.0)
 
 
 def test_an_integer_is_accepted_for_a_number(make_node: MakeNode) -> None:
@@ -156,6 +156,10 @@ def test_the_standard_ros_parameters_are_tolerated(make_node: MakeNode) -> None:
         'qos_overrides./base/odom.subscription.depth': 3}))
 
 
+# What is neither in BASE nor in MOTOR, and has no default.
+UNSET = ('base.command_rate', 'motor.command_rate')
+
+
 def test_every_parameter_is_declared_and_described(make_node: MakeNode) -> None:
     """`ros2 param describe` shows meaning, unit and range, and `ros2 param get` a value."""
     node = make_node({**MOTOR, **BASE, 'resources': ['base', 'motor']})
@@ -170,7 +174,12 @@ def test_every_parameter_is_declared_and_described(make_node: MakeNode) -> None:
             described = node.describe_parameter(name)
             assert described.description and described.additional_constraints, name
             assert described.read_only is not entry.spec.mutable, name
-            assert not described.dynamic_typing, name
+            assert described.dynamic_typing is (name in UNSET), name
+            if name in UNSET:
+                assert node.get_parameter(name).type_ is Parameter.Type.NOT_SET
+                assert described.floating_point_range, name
+                assert 'or no such line (20 Hz' in described.additional_constraints
+                continue
             assert described.type == node.get_parameter(name).type_.value, name
             has_range = bool(described.floating_point_range) or bool(described.integer_range)
             is_number = described.type in (
@@ -344,14 +353,16 @@ def test_a_parameter_of_another_driver_is_refused(
 # --- Values against each other
 
 
+@pytest.mark.parametrize(('timeout', 'found'), [(0.0, '0'), (None, 'nothing')])
 def test_a_receiver_without_timeout_must_be_accepted_in_so_many_words(
-        errors_of: Callable[..., list[str]], make_node: MakeNode) -> None:
-    """Without a guard, nothing stops such a robot when the bridge dies."""
-    [error] = errors_of({'base.receiver_timeout': None})
-    assert error.startswith('base.receiver_timeout: found 0')
+        errors_of: Callable[..., list[str]], make_node: MakeNode, timeout: float | None,
+        found: str) -> None:
+    """Without a guard, nothing stops such a robot when the bridge dies; unknown is no better."""
+    [error] = errors_of({'base.receiver_timeout': timeout})
+    assert error.startswith(f'base.receiver_timeout: found {found} (')
     assert 'base.accept_no_timeout: true' in error and 'guard.required: true' in error
     config = read(make_node(_changed(
-        {'base.receiver_timeout': None, 'base.accept_no_timeout': True})))
+        {'base.receiver_timeout': timeout, 'base.accept_no_timeout': True})))
     [warning] = config.warnings
     assert 'if the bridge itself dies, nothing stops this robot' in warning
 
@@ -361,10 +372,45 @@ def test_a_required_guard_is_enough_for_a_receiver_without_timeout(
         make_node: MakeNode, accepted: bool | None) -> None:
     """Nothing moves without the guard, so nothing has to be accepted, nor warned of."""
     config = read(make_node(_changed({
-        'base.receiver_timeout': None, 'base.accept_no_timeout': accepted,
+        'base.receiver_timeout': 0.0, 'base.accept_no_timeout': accepted,
         'guard.required': True})))
     assert config.guard.required and config.resources[0].receiver_timeout == 0.0
     assert not config.warnings
+
+
+@pytest.mark.parametrize('accepted', [None, True])
+def test_a_receiver_timeout_that_is_not_set_gives_one_hint(
+        make_node: MakeNode, accepted: bool | None) -> None:
+    """It names the parameter, what is not known, what happens meanwhile, and what to set."""
+    config = read(make_node(_changed({
+        'base.receiver_timeout': None, 'base.accept_no_timeout': accepted,
+        'guard.required': True})))
+    assert config.resources[0].receiver_timeout is None
+    [hint] = config.warnings
+    for part in ('base.receiver_timeout is not set', 'when commands cease', '20 times per second',
+                 'deep queue', 'to 0 if it has none'):
+        assert part in hint, hint
+
+
+@pytest.mark.parametrize(('timeout', 'rate', 'control', 'repeat'), [
+    (None, None, 20.0, 20.0), (None, 5.0, 5.0, 5.0), (0.0, None, 20.0, 1.0),
+    (0.0, 5.0, 5.0, 5.0), (0.5, None, 20.0, 20.0), (0.1, None, 30.0, 30.0),
+    (0.5, 50.0, 50.0, 50.0)])
+def test_the_rates_follow_from_command_rate_then_from_the_receivers_timeout(
+        make_node: MakeNode, timeout: float | None, rate: float | None, control: float,
+        repeat: float) -> None:
+    """Of stops and changes, and of a setpoint that does not change."""
+    base = read(make_node(_changed({
+        'base.receiver_timeout': timeout, 'base.command_rate': rate,
+        'guard.required': True}))).resources[0]
+    assert (base.control_rate, base.repeat_rate) == pytest.approx((control, repeat))
+
+
+def test_a_timeout_that_no_rate_suits_is_refused(errors_of: Callable[..., list[str]]) -> None:
+    """Where command_rate is not set, it is chosen from what is accepted."""
+    [error] = errors_of({'base.receiver_timeout': 0.02})
+    assert error.startswith('base.receiver_timeout: found 0.02') and '0.03 s' in error
+    assert 'a higher' not in error
 
 
 @pytest.mark.parametrize(('timeout', 'rate', 'fits'), [
@@ -564,6 +610,7 @@ def test_what_changes_nothing_is_not_applied(watched: tuple[Node, list[BridgeCon
     assert node.set_parameters([Parameter('use_sim_time', value=False)])[0].successful
     assert node.set_parameters([Parameter('base.max_linear_speed', value=0.3)])[0].successful
     assert applied == []
+    assert node.get_parameter('base.command_rate').value is None
     for speed in (0.4, 0.3):
         [result] = node.set_parameters([Parameter('base.max_linear_speed', value=speed)])
         assert result.successful

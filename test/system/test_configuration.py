@@ -103,6 +103,12 @@ def driver(shared: Programs, bridge: Bridge) -> Driver:
     return driver
 
 
+def test_a_receiver_timeout_that_is_not_set_is_hinted_at_once(bridge: Bridge) -> None:
+    """Exactly one line for each resource, before it serves."""
+    hints = [line for line in bridge.log if 'base.receiver_timeout is not set' in line]
+    assert len(hints) == 1 and 'deep queue' in hints[0], bridge.text
+
+
 def test_the_port_can_be_asked_for(bridge: Bridge, observer: Observer) -> None:
     """With port 0 the system chooses; grpc.actual_port tells which one it is."""
     assert observer.get(bridge, 'grpc.actual_port') == bridge.port

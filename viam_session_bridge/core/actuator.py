@@ -48,18 +48,19 @@ class ActuatorSettings:
     """
     How one actuator is driven.
 
-    command_rate (Hz): how often a held wish or a stop is repeated. stop_hold (s): how long a stop
-    is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if there is any.
-    move_start_timeout (s): how long a move whose progress is measured may take to begin; 0 is for
-    ever.
-    acknowledged: the driver reports the outcome of each stop. ready_timeout (s): how long it may
-    take to get ready before the first motion after a stop; None where there is nothing to get
-    ready. leads: it leads joints along a trajectory, told at every tick.
-    require_path: refuse motion while no stop could arrive. stop_on_start: a bridge
-    that starts stops it before it takes commands.
+    command_rate (Hz): how often a stop is repeated, and a setpoint sent that changes. repeat_rate
+    (Hz): how often a setpoint is repeated that does not; None for command_rate. stop_hold (s): how
+    long a stop is repeated at least. stop_timeout (s): how long it may take. rest: feedback, if
+    there is any. move_start_timeout (s): how long a move whose progress is measured may take to
+    begin; 0 is for ever. acknowledged: the driver reports the outcome of each stop. ready_timeout
+    (s): how long it may take to get ready before the first motion after a stop; None where there
+    is nothing to get ready. leads: it leads joints along a trajectory, told at every tick.
+    require_path: refuse motion while no stop could arrive. stop_on_start: a bridge that starts
+    stops it before it takes commands.
     """
 
     command_rate: float = 20.0
+    repeat_rate: float | None = None
     stop_hold: float = 1.0
     stop_timeout: float = 5.0
     rest: RestSettings | None = None
@@ -91,7 +92,8 @@ class Actuator:
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.endings = Endings(name)
         self._changed: list[Changed] = []
-        self._cadence = Cadence(1.0 / settings.command_rate)
+        self._cadence = Cadence(
+            1.0 / settings.command_rate, 1.0 / (settings.repeat_rate or settings.command_rate))
         self._polled_at = -math.inf
         self._appeared_at = -math.inf
         self._stop_failure = ''
@@ -368,18 +370,20 @@ class Actuator:
             self._judge_stop(now)
         if now < self._cadence.due or self._waits:
             return None
-        output = Output(self.name, self.epoch, self.wish, self._cadence.due,
+        motion, wish = self.motion, self.wish
+        once = motion is not None and motion.is_told_once(self.settings.leads)
+        if not once and self._cadence.passes_over(now, wish):
+            return None
+        output = Output(self.name, self.epoch, wish, self._cadence.due,
                         self._cadence.first, self.readiness.awaited)
         if output.prepare:
             self.readiness.asked(self.epoch, now)
             return output
-        motion = self.motion
         if output.first and motion is None:
             self._stopping.sent(now)
         elif output.first:
             self._progress.told_first(now)
-        once = motion is not None and motion.is_told_once(self.settings.leads)
-        self._cadence.told(now, once)
+        self._cadence.told(now, wish, once)
         if once:
             self._progress.told(now)
         return output

@@ -30,7 +30,7 @@ from viam_session_bridge.ros.neighbours import Neighbours
 from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.senses import Senses
-from viam_session_bridge.ros.stop_path import own_name
+from viam_session_bridge.ros.stop_path import own_name, path_warning
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -56,6 +56,8 @@ class BridgeNode:
         self._faults = faults
         self._beat = beat
         self._problems: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
+        self._warned: set[str] = set()
         self._unfed: dict[str, str] = {}
         self._measured = [one.name for one in config.resources if one.feedback_topic]
         self._contradictions: dict[str, str] = {}
@@ -115,6 +117,7 @@ class BridgeNode:
             self._check_path(name)
 
     def _check_path(self, name: str) -> None:
+        self._check_warning(name)
         problem = self._drivers[name].path_problem()
         last = self._problems.get(name)
         if last == problem:
@@ -128,6 +131,12 @@ class BridgeNode:
             self._node.get_logger().warning(f'no stop path: {problem}')
         else:
             self._node.get_logger().info(f'{name}: a driver is listening')
+
+    def _check_warning(self, name: str) -> None:
+        warning = self._warnings[name] = path_warning(self._drivers[name])
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            self._node.get_logger().warning(warning)
 
     def _check_feedback(self) -> None:
         found = self._feedback.problems()
@@ -188,6 +197,8 @@ class BridgeNode:
                   awaited: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
+        if self._warnings.get(name):
+            level, text = DiagnosticStatus.WARN, self._warnings[name]
         others = self._neighbours.of(name)
         if others:
             level, text = DiagnosticStatus.WARN, others

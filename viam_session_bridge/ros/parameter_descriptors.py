@@ -36,7 +36,11 @@ def declare(node: Node, values: Mapping[str, tuple[Entry, Any]]) -> None:
             _declare_empty_list(node, name, entry)
             continue
         plain = list(value) if isinstance(value, tuple) else value
-        node.declare_parameter(name, plain, descriptor(entry), ignore_override=True)
+        described = descriptor(entry)
+        # rclpy lets no other parameter be without a value: whoever asks for a static one together
+        # with others, as `ros2 param dump` does, gets none of them.
+        described.dynamic_typing = value is None
+        node.declare_parameter(name, plain, described, ignore_override=True)
 
 
 def descriptor(entry: Entry) -> ParameterDescriptor:

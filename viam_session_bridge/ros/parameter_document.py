@@ -96,6 +96,8 @@ def _default(entry: Entry) -> str:
         return 'required'
     if entry.default == ():
         return 'none'
+    if entry.default is None:
+        return 'not set'
     if isinstance(entry.default, bool):
         return f'`{str(entry.default).lower()}`'
     text = f"'{entry.default}'" if isinstance(entry.default, str) else f'{entry.default}'

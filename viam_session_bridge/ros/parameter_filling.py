@@ -46,7 +46,11 @@ class Filling:
     errors: list[str] = field(default_factory=list)
 
     def take(self, name: str, entry: Entry) -> Any:
-        """Return the value of a parameter, None where it is wrong; notes value or mistake."""
+        """
+        Return the value of a parameter; notes the value or the mistake.
+
+        None is a value that is wrong, or, where it is noted, one that is not set.
+        """
         self.known[name] = entry
         if name not in self.found and entry.required:
             self.errors.append(str(Mistake(name, 'nothing', accepted(entry))))
@@ -74,8 +78,9 @@ class Filling:
                 unused = _NOTHING[entry.kind] if entry.required else entry.default
                 block.values[entry.name] = unused
                 continue
-            value = self.take(block.full(entry.name), entry)
-            if value is not None:
+            name = block.full(entry.name)
+            value = self.take(name, entry)
+            if name in self.values:
                 block.values[entry.name] = value
         self._fill_children(block)
 

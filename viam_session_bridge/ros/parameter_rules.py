@@ -12,12 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from viam_session_bridge.ros.parameter_blocks import Block
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.ros.parameter_resource import (
+    COMMANDS_PER_TIMEOUT,
+    control_rate,
+    MOST_RATE,
+    RARE_RATE,
+    ResourceConfig,
+    USUAL_RATE,
+)
 from viam_session_bridge.ros.parameter_spec import Form
 from viam_session_bridge.ros.parameter_values import first_line, is_loopback, Mistake
-
-# A receiver that hears fewer commands than this per timeout stops and starts with every delay.
-COMMANDS_PER_TIMEOUT = 3
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def check_resource(block: Block, guarded: bool, errors: list[str], warnings: lis
     """
     values = block.values
     _check_receiver(block, guarded, errors, warnings)
-    rate, hold, end = (values.get(each) for each in ('command_rate', 'stop_hold', 'stop_timeout'))
+    rate, hold, end = _rate(block), values.get('stop_hold'), values.get('stop_timeout')
     if hold is not None and end is not None and end <= hold:
         errors.append(str(Mistake(
             block.full('stop_timeout'), f'{end:g}',
@@ -126,30 +130,52 @@ def _check_receiver(block: Block, guarded: bool, errors: list[str],
     still = issubclass(block.table, ResourceConfig) and not block.table.MOVES_BY_ITSELF
     if still and not block.values.get('safe_position') and not moving_commands(block):
         return  # nothing would move on if the bridge died
-    timeout, without, rate = (
-        block.values.get(each) for each in ('receiver_timeout', 'accept_no_timeout',
-                                            'command_rate'))
+    if 'receiver_timeout' not in block.values:
+        return
+    timeout, rate = block.values['receiver_timeout'], _rate(block)
+    name, without = block.full('receiver_timeout'), block.values.get('accept_no_timeout')
     tables = getattr(block.table, 'DRIVERS', {})
-    if getattr(tables.get(block.values.get('driver')), 'LEADS', False):
-        without = None  # without commands, its joints stay where they are
-    if timeout == 0.0 and without is False and not guarded:
-        errors.append(str(Mistake(
-            block.full('receiver_timeout'), '0 (the receiver has no command timeout)',
-            "the receiver's own command timeout in seconds; or guard.required: true, with the "
-            'guard running beside the bridge (the launch file does both); or '
-            f'{block.full("accept_no_timeout")}: true, and then such a robot keeps moving when '
-            'the bridge itself dies')))
-    if timeout == 0.0 and without and not guarded:
-        warnings.append(
-            f'{block.full("accept_no_timeout")} is true and {block.full("receiver_timeout")} is '
-            '0: if the bridge itself dies, nothing stops this robot.')
+    leads = getattr(tables.get(block.values.get('driver')), 'LEADS', False)
+    # Without commands, joints that are led stay where they are.
+    if not timeout and not leads:
+        if without is False and not guarded:
+            found = '0 (the receiver has no command timeout)' if timeout == 0.0 else (
+                'nothing (it is not known whether the receiver stops by itself, so it counts as '
+                'one without a command timeout)')
+            errors.append(str(Mistake(
+                name, found,
+                "the receiver's own command timeout in seconds; or guard.required: true, with the "
+                'guard running beside the bridge (the launch file does both); or '
+                f'{block.full("accept_no_timeout")}: true, and then such a robot keeps moving '
+                'when the bridge itself dies')))
+        dies = '' if guarded or not without else (
+            f'{block.full("accept_no_timeout")} is true and {name} is '
+            f'{"0" if timeout == 0.0 else "not set"}: if the bridge itself dies, nothing stops '
+            'this robot.')
+        hint = '' if timeout == 0.0 else (
+            f'{name} is not set: it is not known whether the receiver stops by itself when '
+            'commands cease, and a held command is repeated '
+            f'{USUAL_RATE if rate is None else rate:g} times per second, which a slow receiver '
+            'with a deep queue would still execute after a stop. Set it to the command timeout '
+            'of the receiver in seconds, or to 0 if it has none: a held command is then repeated '
+            f'at {RARE_RATE:g} Hz, unless {block.full("command_rate")} is set.')
+        if dies or hint:
+            warnings.append(' '.join(filter(None, (dies, hint))))
     # The tolerance accepts the number that this very sentence shows, with six digits.
     if timeout and rate and timeout * rate < COMMANDS_PER_TIMEOUT * (1 - 1e-5):
+        faster = '' if rate == MOST_RATE else f', or a higher {block.full("command_rate")}'
         errors.append(str(Mistake(
-            block.full('receiver_timeout'), f'{timeout:g}',
+            name, f'{timeout:g}',
             f'0, or at least {COMMANDS_PER_TIMEOUT} / {block.full("command_rate")} = '
-            f'{COMMANDS_PER_TIMEOUT / rate:g} s, or a higher {block.full("command_rate")}: the '
-            f'receiver would stop between two commands')))
+            f'{COMMANDS_PER_TIMEOUT / rate:g} s{faster}: the receiver would stop between two '
+            'commands')))
+
+
+def _rate(block: Block) -> float | None:
+    """Return how often (Hz) stops and setpoints that change are sent; None if that is wrong."""
+    if not {'command_rate', 'receiver_timeout'} <= block.values.keys():
+        return None
+    return control_rate(block.values['command_rate'], block.values['receiver_timeout'])
 
 
 def _resolved(resolve: Callable[[str], str], kind: str, parameter: str, name: str,

@@ -4,7 +4,8 @@
 What can be said about one parameter, and how a table of parameters is read from a dataclass.
 
 A table is a frozen dataclass; each field that carries `described(...)` is one ROS parameter. Its
-type is the annotation, its default the dataclass default (none: the parameter is required).
+type is the annotation, its default the dataclass default (none: the parameter is required). A
+number whose default is None may be left unset.
 The tables themselves are in `parameter_tables`; judging values is done in `parameter_checks`.
 """
 
@@ -34,13 +35,14 @@ _KIND_OF_HINT: dict[Any, Kind] = {
     bool: Kind.BOOL,
     int: Kind.INT,
     float: Kind.FLOAT,
+    float | None: Kind.FLOAT,
     str: Kind.TEXT,
     tuple[float, ...]: Kind.FLOATS,
     tuple[str, ...]: Kind.TEXTS,
 }
 
 
-KINDS = 'bool, int, float, str, tuple[float, ...] or tuple[str, ...]'
+KINDS = 'bool, int, float, float | None, str, tuple[float, ...] or tuple[str, ...]'
 
 
 class Form(enum.Enum):
@@ -64,10 +66,10 @@ class Spec:
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
     that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted;
     `refused` says of others that may be expected why they are not.
-    `empty` says what an empty string or list means; where it is '' none is accepted. `length` is
-    the number of elements of a non-empty list, 0 any number. `blocks` is the table of the blocks
-    that a list of strings names. `message` is the type of the messages of a topic that is read.
-    Only a `mutable` parameter may change at run time.
+    `empty` says what an empty string or list, or a number that is not set, means; where it is ''
+    none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
+    `blocks` is the table of the blocks that a list of strings names. `message` is the type of the
+    messages of a topic that is read. Only a `mutable` parameter may change at run time.
     """
 
     description: str
@@ -124,12 +126,12 @@ def accepted(entry: Entry) -> str:
         if spec.choices:
             return ' or '.join(repr(choice) for choice in spec.choices)
         return spec.form.value + (f", or '' ({spec.empty})" if spec.empty else '')
+    absent = f', or no such line ({spec.empty})' if spec.empty else ''
     if entry.kind is Kind.FLOATS:
         wanted = f'{spec.length} numbers' if spec.length else 'numbers'
-        absent = f', or no such line ({spec.empty})' if spec.empty else ''
         return f'{wanted} {_bounds(spec)}{absent}'
     if entry.kind in (Kind.INT, Kind.FLOAT):
-        return f'{entry.kind.value} {_bounds(spec)}'
+        return f'{entry.kind.value} {_bounds(spec)}{absent}'
     if spec.blocks:
         return 'names, each of a block beside this parameter'
     return entry.kind.value

@@ -72,7 +72,8 @@ class GuardConfig:
 
     required: bool = field(default=False, metadata=described(
         'Refuse motion while no guard with the same parameters answers (console script guard; the '
-        'launch file starts one and sets this). Needed by resources whose receiver_timeout is 0'))
+        'launch file starts one and sets this). Needed by resources whose receiver_timeout is 0 '
+        'or not set'))
     patience: float = field(default=0.25, metadata=described(
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
         'stop loop oversleeps by more than half of it, every motion is stopped',
@@ -110,8 +111,11 @@ class TwistStampedTable(TwistTable):
     frame_id: str = field(default='base_link', metadata=described(
         'Frame of the twist, written into the header', form=Form.FRAME))
     stamp: str = field(default='zero', metadata=described(
-        "Stamp of each message: 'zero' (the receiver takes the time of arrival: immune to "
-        "clock skew) or 'now' (ROS time; MoveIt Servo needs it)", choices=('zero', 'now')))
+        "Stamp of each message: 'zero' (the receiver takes the time of arrival: immune to clock "
+        "skew; for ros2_control bases, also behind twist_mux and collision_monitor) or 'now' (ROS "
+        "time; needed by MoveIt Servo and upstream of nav2's velocity_smoother, which adds time "
+        'to an empty stamp, so that controllers drop what it publishes)',
+        choices=('zero', 'now')))
 
 
 @dataclass(frozen=True, kw_only=True)

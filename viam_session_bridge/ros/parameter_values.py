@@ -33,11 +33,14 @@ def check_value(name: str, entry: Entry, found: Any) -> Any:
     """
     Return `found` converted to the type of the parameter, or raise Mistake.
 
-    Integers pass for numbers, because YAML calls `1` an integer where a person means 1.0.
+    Integers pass for numbers, because YAML calls `1` an integer where a person means 1.0. None
+    passes for a number that may be left unset.
     """
     wanted = accepted(entry)
     if isinstance(found, (list, tuple, array.array)):
         found = tuple(found)
+    if found is None and entry.default is None:
+        return None
     mistake = Mistake(name, shown(found), wanted)
     if entry.kind is Kind.TEXT and isinstance(found, str):
         return _check_text(name, entry, found)

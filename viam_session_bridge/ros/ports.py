@@ -158,6 +158,14 @@ class PreparingDriver(Protocol):
         ...
 
 
+class WarningDriver(Protocol):
+    """What a driver has besides, if it can tell that something on its path spoils commands."""
+
+    def path_warning(self) -> str:
+        """Say what, and what to do; empty when nothing does. Motion is accepted all the same."""
+        ...
+
+
 class AdoptingDriver(Protocol):
     """What a driver has besides, if its stops cancel goals."""
 

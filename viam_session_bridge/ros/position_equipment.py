@@ -128,7 +128,7 @@ class PositionEquipment:
                 limits=JointRange() if name in _continuous(config) else limits)
                 for name, each, limits in zip(
                     config.names, config.paces, config.ranges, strict=True)),
-            1.0 / config.command_rate, self._supervision.now,
+            1.0 / config.control_rate, self._supervision.now,
             functools.partial(self._problem, config.name) if seen else None)
 
     def _problem(self, name: str) -> str:

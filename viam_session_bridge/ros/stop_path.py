@@ -7,10 +7,19 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
 """
 
-from rclpy.node import Node
+from typing import cast
+
+from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from viam_session_bridge.ros.ports import Driver, WarningDriver
+
+# Known by their names, since the graph does not tell what a node is: nodes that calculate the
+# stamps of what they publish from the stamps they get, and nodes that pass stamps on unchanged.
+_SMOOTHER = 'velocity_smoother'
+_PASSING_ON = ('twist_mux', 'collision_monitor')
 
 
 def type_name(message_type: type) -> str:
@@ -80,6 +89,37 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
             'match: ' + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
 
 
+def smoother_behind(node: Node, topic: str, message_type: type) -> str:
+    """
+    Name the velocity_smoother that gets what is published on a topic; empty where none does.
+
+    Also one that gets it from nodes that pass each message on with the stamp it has.
+    """
+    wanted = type_name(message_type)
+    ways: dict[str, str] = {topic: ''}
+    pending = [topic]
+    while pending:
+        topic = pending.pop(0)
+        for endpoint in node.get_subscriptions_info_by_topic(topic):
+            if endpoint.topic_type != wanted or not is_known(endpoint):
+                continue
+            if _SMOOTHER in endpoint.node_name:
+                return f'{node_name(endpoint)} (on {topic}{ways[topic]})'
+            if any(name in endpoint.node_name for name in _PASSING_ON):
+                further = [one for one in _published(node, endpoint, wanted) if one not in ways]
+                ways.update(dict.fromkeys(
+                    further, f'{ways[topic]}, by way of {node_name(endpoint)}'))
+                pending += further
+    return ''
+
+
+def path_warning(driver: Driver) -> str:
+    """Say what spoils the path of a driver without closing it; empty where it sees nothing."""
+    if not hasattr(driver, 'path_warning'):
+        return ''
+    return cast(WarningDriver, driver).path_warning()
+
+
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:
     """
     Say what is found where nobody serves this service with this type.
@@ -103,6 +143,16 @@ def publisher_problem(topic: str, wanted: str, publishers: list[TopicEndpointInf
     others = ', '.join(sorted({
         f'{node_name(publisher)} publishes {publisher.topic_type}' for publisher in publishers}))
     return f'on {topic} {others}; expected {wanted}'
+
+
+def _published(node: Node, endpoint: TopicEndpointInfo, wanted: str) -> list[str]:
+    """Return the topics on which the node of an endpoint publishes this type."""
+    try:
+        found = node.get_publisher_names_and_types_by_node(
+            endpoint.node_name, endpoint.node_namespace)
+    except NodeNameNonExistentError:  # it has gone meanwhile
+        return []
+    return [topic for topic, types in found if wanted in types]
 
 
 def _deaf(endpoint: TopicEndpointInfo) -> bool:

@@ -36,7 +36,7 @@ class WheelsDriver:
         self._output = tools.output(Float64MultiArray, config.topic)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Tell the wheels; called at every tick while the base moves."""
+        """Tell the wheels; called again and again while the base moves."""
         if not isinstance(setpoint, Velocity):
             raise TypeError(f'wheels cannot do {setpoint}')
         ahead, turn = setpoint.linear[0], setpoint.angular[2] * self._half

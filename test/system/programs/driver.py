@@ -62,7 +62,7 @@ class Driver:
         qos = QoSProfile(
             reliability=ReliabilityPolicy[options.reliability.upper()],
             durability=DurabilityPolicy[options.durability.upper()],
-            history=HistoryPolicy.KEEP_LAST, depth=50)
+            history=HistoryPolicy.KEEP_LAST, depth=options.depth)
         stamped = options.type == 'twist_stamped'
         self._subscriptions.append(self._node.create_subscription(
             TwistStamped if stamped else Twist, topic,
@@ -87,6 +87,7 @@ class Driver:
                 angular=[twist.angular.x, twist.angular.y, twist.angular.z],
                 stamp=[header.stamp.sec, header.stamp.nanosec] if header else None,
                 frame=header.frame_id if header else None)
+            time.sleep(self._options.work)
         return hear
 
     def _publish(self) -> None:
@@ -111,6 +112,8 @@ def main() -> None:
     parser.add_argument('--reliability', choices=('reliable', 'best_effort'), default='reliable')
     parser.add_argument(
         '--durability', choices=('volatile', 'transient_local'), default='volatile')
+    parser.add_argument('--depth', type=int, default=50, help='of its queue')
+    parser.add_argument('--work', type=float, default=0.0, help='s for each message')
     parser.add_argument('--odometry', default='', help='topic')
     parser.add_argument('--odometry-mode', choices=MODES, default='follow')
     options = parser.parse_args()

@@ -17,6 +17,7 @@ from viam_session_bridge.ros.drivers.commands import Commands
 from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
 from viam_session_bridge.ros.drivers.services import Answer
 from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.stop_path import path_warning
 
 
 class StopOutput(Protocol):
@@ -115,6 +116,10 @@ class CompositeDriver:
         # All are asked: each takes the opportunity to see whether its server has come up.
         problems = [one.path_problem() for one in self._stoppers]
         return next((problem for problem in problems if problem), '')
+
+    def path_warning(self) -> str:
+        """Say what spoils the path of the driver without closing it; empty when nothing does."""
+        return path_warning(self._motion)
 
 
 def _each(acts: Sequence[Callable[[], None]]) -> None:

@@ -14,6 +14,7 @@ from rclpy.node import Node
 
 from viam_session_bridge.core.setpoints import Setpoint, Velocity
 from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.stop_path import smoother_behind
 
 _AT_REST = Velocity()
 
@@ -74,3 +75,15 @@ class TwistDriver:
     def path_problem(self) -> str:
         """Say why a stop would not arrive at a driver; empty when it would."""
         return self._output.path_problem()
+
+    def path_warning(self) -> str:
+        """Say on what way messages without a stamp may be dropped; empty where none is known."""
+        if not self._stamped or self._stamp_now:
+            return ''
+        smoother = smoother_behind(self._node, self.topic, self._type)
+        return smoother and (
+            f"{self._resource}.stamp is 'zero', and what is published on {self.topic} gets to "
+            f'{smoother}: newer releases of nav2 add the time since a command to its stamp, so '
+            'that it leaves the smoother with a stamp of 1970, and a controller that checks the '
+            'age of stamps (diff_drive_controller) drops commands and stops. Set '
+            f'{self._resource}.stamp: now')
