@@ -274,8 +274,10 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.supervisor.measured('seeing', BaseSample(linear=(self.speed, 0.0, 0.0)), self.now)
         if self.feeds:
             self.measure_late()
-        if self.drivers_live and SOURCES[1] in self.seen:
-            self.supervisor.stop_answered('late', self.told['late'].stopped_by, '', self.now)
+        if self.drivers_live:
+            self.supervisor.stop_answered(
+                'late', self.told['late'].stopped_by,
+                '' if SOURCES[1] in self.seen else 'it is not served', self.now)
 
     def measure_late(self) -> None:
         """Let a sample of the late one arrive; motion is evidence while a stop is not judged."""

@@ -592,6 +592,17 @@ def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -
     assert world.failures() == ['no rest was seen within 2 s']
 
 
+def test_motion_waits_for_odometry_also_where_no_first_stop_is_wanted() -> None:
+    world = Waiting(stop_on_start=False)
+    world.run(110.0)
+    assert not world.told
+    with pytest.raises(JustStarted, match='left: waiting for odometry on /odom'):
+        world.command()
+    world.feed(110.1)
+    world.command()
+    assert world.state() is MOVING and not world.reasons()
+
+
 def test_motion_is_taken_only_after_the_stop_that_is_judged() -> None:
     """Not in the moment between the first sample and rest."""
     world = Waiting()

@@ -68,7 +68,7 @@ class Sentry(Supervisor):
         self._due = min(self._due, now)
 
     def reset(self, now: float) -> list[str]:
-        """Clear what was not confirmed; an operator has looked after it."""
+        """Clear what was not confirmed; the next bridge has no evidence of motion from it."""
         cleared = super().reset(now)
         self._left_moving.difference_update(cleared)
         return cleared

@@ -39,7 +39,7 @@ class Sources:
         """
         Take a sample. moving, rested: since the stop began.
 
-        Motion after rest is no evidence: the stop was obeyed, and somebody else moves the robot.
+        Motion after rest is no evidence: the stop worked, and somebody else moves the robot.
         """
         self._unseen = {
             source: evidence for source, evidence in self._unseen.items()
@@ -48,11 +48,11 @@ class Sources:
         self._moved = self._moved or (moving and not self._rested)
 
     def moved(self) -> None:
-        """Note that the resource may move: somebody is known to have commanded it."""
+        """Note that the resource may move: a bridge is known to have commanded it."""
         self._moved = True
 
     def forget_motion(self) -> None:
-        """Forget the evidence of motion: an operator has looked after it."""
+        """Forget the evidence of motion: it is about a stop that is over, or was reset."""
         self._moved = False
 
     @property
