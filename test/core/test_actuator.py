@@ -409,7 +409,7 @@ def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> N
     for i in range(600):
         now = 100.0 + i / 100
         if i % 4 == 0:
-            machine.measured(BaseSample(x=(now - 100.0) / 2, speed=0.5), now)
+            machine.measured(BaseSample(x=(now - 100.0) / 2, linear=(0.5, 0.0, 0.0)), now)
         output = machine.poll(now)
         if output is not None and output.setpoint is not None:
             told.append((now, output.setpoint))

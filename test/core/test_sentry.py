@@ -229,7 +229,9 @@ def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_told_to_the_next
         if reset:
             guard.sentry.reset(guard.now)
         while guard.now < 110.0:
-            guard.sentry.measured('seen', BaseSample(linear=(0.2 if reset else 0.0, 0.0, 0.0)), guard.now)
+            speed = 0.2 if reset else 0.0
+            guard.sentry.measured(
+                'seen', BaseSample(linear=(speed, 0.0, 0.0)), guard.now)
             guard.run(guard.now + 0.05)
         guard.hear(sender=HEIR)
         assert guard.echoes[-1].moved == ()
