@@ -14,7 +14,7 @@ from typing import Any
 import uuid
 
 import protocol
-from viam_session_bridge import main
+from viam_session_bridge import bridge, process
 from viam_session_bridge.bridge_gate import BridgeGate
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, SessionClaim
@@ -157,10 +157,10 @@ def busy() -> int:
 
 
 if __name__ == '__main__':
-    main.make_gate = NotingGate
-    main.BridgeNode = NotingNode
+    bridge.make_gate = NotingGate
+    process.BridgeNode = NotingNode
     waits = BareWaits()
     threading.Thread(target=protocol.serve, daemon=True, args=(
         {'take': lambda: {'stops': NOTES.take(), 'waits': waits.take()},
          'spreads': NOTES.spreads, 'busy': busy},)).start()
-    sys.exit(main.main())
+    sys.exit(bridge.main())

@@ -3,12 +3,13 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
-    main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
-    rpc  -> gate, core                the bridge imports them
+    bridge -> process, rpc, ros, gate, core   cli, client, sim: programs around the bridge; no part
+    guard -> process, ros, gate, core         of the bridge imports them
+    process -> ros, gate, core, dds: what bridge and guard share; the guard never sees rpc
+    rpc  -> gate, core
     assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
-                main wires
-    ros  -> core                      guard: a process of its own, with the drivers of ros
-    process, dds: what main and guard share; import nothing of ours
+                bridge and guard wire
+    ros  -> core
     door -> core; gate -> door, core: what callers ask for; bridge_gate -> gate, core: what only
                 a bridge hears
     core -> the standard library, without clocks, threads and I/O
@@ -36,16 +37,14 @@ OWN = {
     'bridge_gate': {'core', 'door', 'gate'},
     'rpc': {'core', 'gate'},
     'ros': {'core'},
-    'guard': {'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'ros', 'vitals'},
-    'outlets': set(),
-    'process': set(),
+    'guard': {'assembly', 'core', 'gate', 'process', 'ros'},
+    'process': {'core', 'dds', 'gate', 'ros'},
     'dds': set(),
     'assembly': {'core', 'ros'},
     'properties': {'rpc', 'ros'},
-    'vitals': set(),
-    'main': {
-        'assembly', 'bridge_gate', 'core', 'dds', 'door', 'gate', 'outlets', 'process',
-        'properties', 'rpc', 'ros', 'vitals', '__init__'},
+    'bridge': {
+        'assembly', 'bridge_gate', 'core', 'door', 'gate', 'process', 'properties', 'rpc', 'ros',
+        '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),
@@ -61,7 +60,8 @@ WORLD = {
     'rpc': GRPC,
     'ros': ROS | {'yaml'},
     'guard': ROS,
-    'main': {'rclpy'},
+    'bridge': {'rclpy'},
+    'process': {'rclpy'},
     'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam'},
     'client': GRPC,
@@ -169,7 +169,7 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('ros.pump', 'from google.protobuf import message'),
     ('gate', 'from viam_session_bridge.rpc import server'),
     ('gate', 'import rclpy'),
-    ('gate', 'from .main import main'),
+    ('gate', 'from .bridge import main'),
     ('core.sessions', 'from viam_session_bridge.door import steady_now'),
     ('door', 'from viam_session_bridge.gate import Gate'),
     ('core.sessions', 'from viam_session_bridge import __version__'),
@@ -186,8 +186,10 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('core.sessions', 'if TYPE_CHECKING:\n    from viam_session_bridge.ros.node import Node'),
     ('core.sessions', 'print("a session ended")'),
     ('core.sessions', 'clock = __import__("time")'),
-    ('main', 'from viam_session_bridge.sim import diff_drive'),
-    ('main', 'import viam'),
+    ('bridge', 'from viam_session_bridge.sim import diff_drive'),
+    ('bridge', 'import viam'),
+    ('process', 'from viam_session_bridge.rpc import server'),
+    ('guard', 'from viam_session_bridge.rpc import server'),
     ('attic.old', 'import math'),
 ])
 def test_a_violation_is_found(module: str, source: str) -> None:
@@ -201,8 +203,8 @@ def test_a_violation_is_found(module: str, source: str) -> None:
     ('door', 'import threading\nimport time\nfrom .core.supervisor import Supervisor'),
     ('rpc.server', 'import asyncio\nimport grpc.aio\nfrom ..gate import G\nfrom ..core import x'),
     ('ros.pump', 'import rclpy.node\nfrom std_srvs.srv import Trigger\nfrom ..core import motion'),
-    ('main', 'from .gate import G\nfrom .ros.node import N\nfrom .rpc import x\nimport rclpy'),
-    ('main', 'from viam_session_bridge import __version__'),
+    ('bridge', 'from .gate import G\nfrom .ros.node import N\nfrom .rpc import x\nimport rclpy'),
+    ('bridge', 'from viam_session_bridge import __version__'),
 ])
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
     assert faults(source, f'{PACKAGE}.{module}') == []

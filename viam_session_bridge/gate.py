@@ -166,6 +166,10 @@ class Gate(Door):
         with self._lock:
             return self._supervisor.emergency(self.now())
 
+    def troubles(self) -> dict[str, str]:
+        """Return what is wrong that concerns no single resource, by subject."""
+        return {}
+
     def shut_down(self) -> None:
         """Refuse motion from now on, and stop everything that is not idle."""
         with self._lock:

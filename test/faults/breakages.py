@@ -276,15 +276,13 @@ def rest_not_awaited() -> None:
 
 @breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
 def deaths_ignored() -> None:
-    _replace(_part('main', 'Bridge'), '_died', lambda old: lambda self, problem: None)
-    vitals = import_module('viam_session_bridge.main').__dict__.get('Vitals')
-    if vitals is not None:
-        vitals.silent = lambda self: []
+    _replace(_part('bridge', 'Bridge'), '_died', lambda old: lambda self, problem: None)
+    _replace(_part('process', 'Vitals'), 'silent', lambda old: lambda self: [])
 
 
 @breakage('a bridge that ends leaves everything as it is', 'bridge_terminated', guard=False)
 def no_stop_at_the_end() -> None:
-    _replace(_part('main', 'Bridge'), '_go_down', lambda old: lambda self: 0)
+    _replace(_part('bridge', 'Bridge'), '_go_down', lambda old: lambda self: 0)
 
 
 @breakage('deadlines are kept by the wall clock', 'wall_clock_stepped')

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
 import breakages  # noqa: E402
-from viam_session_bridge import main  # noqa: E402
+from viam_session_bridge import bridge  # noqa: E402
 from viam_session_bridge.gate import Gate  # noqa: E402
 from viam_session_bridge.ros.drivers.twist import TwistDriver  # noqa: E402
 
@@ -33,12 +33,12 @@ class Sickness:
     def __init__(self) -> None:
         self._gates: list[Gate] = []
         self._kept: list[bytearray] = []
-        make_gate = main.make_gate
+        make_gate = bridge.make_gate
 
         def keep(*arguments: Any, **options: Any) -> Gate:
             self._gates.append(make_gate(*arguments, **options))
             return self._gates[-1]
-        main.make_gate = keep
+        bridge.make_gate = keep
 
     def wedge(self, seconds: float) -> None:
         """Hold the interpreter in C code: none of its threads runs meanwhile."""
@@ -82,4 +82,4 @@ if __name__ == '__main__':
     if breakage := os.environ.get('FAULTS_BREAKAGE'):
         breakages.BREAKAGES[breakage].break_process(guard=False)
     threading.Thread(target=obey, args=(Sickness(),), daemon=True).start()
-    sys.exit(main.main())
+    sys.exit(bridge.main())
