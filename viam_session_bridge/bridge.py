@@ -18,10 +18,9 @@ from viam_session_bridge.assembly import (
     policy_of,
     resource_of,
 )
-from viam_session_bridge.bridge_gate import BridgeGate, make_gate
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
@@ -45,21 +44,21 @@ class Bridge(SafetyProcess):
     executor_end = 0.3
     teardown = 3.0
 
-    _gate: BridgeGate
+    _supervisor: LockedBridge
 
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
         identity = Identity(
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
-        gate = make_gate(
+        supervisor = locked_bridge(
             [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
             emergency_of(config), identity, config.guard.required)
-        super().__init__(node, gate, config)
-        port = BridgePort(node, identity.instance, gate.hear, gate.echoed)
-        self._add_pump(port.tell, gate.concern, stale_after=config.guard.patience / 2.0)
+        super().__init__(node, supervisor, config, emergency=supervisor)
+        port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
+        self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
-            gate,
+            supervisor,
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
@@ -88,7 +87,7 @@ class Bridge(SafetyProcess):
 
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
-        self._gate.configure(
+        self._supervisor.configure(
             policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
         self._server.describe(self._properties(config))
 
@@ -97,22 +96,22 @@ class Bridge(SafetyProcess):
                 for one in config.resources}
 
     def _begin_end(self) -> None:
-        self._gate.shut_down()
+        self._supervisor.shut_down()
 
     def _come_to_rest(self) -> list[str]:
-        end = self._gate.now() + STOP_PATIENCE
+        end = self._supervisor.now() + STOP_PATIENCE
         open_states = (State.MOVING, State.STOPPING)
-        while self._gate.now() < end and self._pump.alive:
-            if not any(state in open_states for state in self._gate.states().values()):
+        while self._supervisor.now() < end and self._pump.alive:
+            if not any(state in open_states for state in self._supervisor.states().values()):
                 break
             time.sleep(0.01)
         # Without feedback, a hold that is longer than our patience was cut short, no more.
         seen = {one.name for one in self._config.resources if one.feedback_topic}
-        unrested = [name for name, state in self._gate.states().items()
+        unrested = [name for name, state in self._supervisor.states().items()
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]
         # What is not seen at rest by now is the guard's from here on.
-        self._gate.say_goodbye()
+        self._supervisor.say_goodbye()
         self._server.stop(timeout=0.7)
         return unrested
 

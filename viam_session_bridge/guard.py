@@ -22,7 +22,7 @@ from viam_session_bridge.core.pulse import Pulse
 from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.watch import Watch
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedGuard
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.parameters import (
@@ -49,41 +49,6 @@ _GUARDED = ('--ros-args', '-p', 'guard.required:=true')
 _DIAGNOSTICS = '/diagnostics'
 
 
-class GuardGate(Gate):
-    """The gate of a guard: pulses come in, and nothing else that would move anything."""
-
-    def __init__(self, sentry: Sentry) -> None:
-        super().__init__(sentry)
-        self._sentry = sentry
-
-    def hear(self, pulse: Pulse) -> None:
-        """Take a bridge's pulse."""
-        with self._lock:
-            self._sentry.hear(pulse, self.now())
-            self._wake_locked()
-
-    def drained(self) -> None:
-        """Note that everything that had arrived was taken in."""
-        with self._lock:
-            self._sentry.drained(self.now())
-            self._wake_locked()
-
-    def rests(self) -> bool:
-        """Tell whether no bridge relies on this guard and its own stops are done."""
-        with self._lock:
-            return self._sentry.rests()
-
-    def hurry(self, until: float) -> None:
-        """Have every stop done by that instant (s), or it has failed: the guard is about to go."""
-        with self._lock:
-            self._sentry.hurry(until, self.now())
-            self._wake_locked()
-
-    def concern(self) -> frozenset[str]:
-        """Return what this guard has to stop if it cannot decide any more; takes no lock."""
-        return self._sentry.concern
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """What the bridge's node sees: its parameters, its namespace, and how its names resolve."""
@@ -101,20 +66,20 @@ class Guard(SafetyProcess):
     executor_end = 0.1
     teardown = 1.0
 
-    _gate: GuardGate
+    _supervisor: LockedGuard
 
     def __init__(self, node: Node, around: Surroundings) -> None:
         config = around.config
-        gate = GuardGate(Sentry(
+        supervisor = LockedGuard(Sentry(
             [resource_of(one) for one in config.resources],
             Watch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
-        super().__init__(node, gate, replace(config, estop=EmergencyConfig()), emergency=False)
-        port = GuardPort(node, around.names.__getitem__, self._hear, gate.drained)
-        self._add_pump(port.tell, gate.concern)
+        super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
+        port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)
+        self._add_pump(port.tell)
 
     def _serve(self) -> None:
-        self._node.get_logger().info('guarding ' + ', '.join(self._gate.states()))
+        self._node.get_logger().info('guarding ' + ', '.join(self._supervisor.states()))
 
     def _hear(self, pulse: Pulse) -> None:
         """Take a pulse: first which goals are the bridge's, then what it means."""
@@ -122,16 +87,17 @@ class Guard(SafetyProcess):
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
                 cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
-        self._gate.hear(pulse)
+        self._supervisor.hear(pulse)
 
     def _begin_end(self) -> None:
-        self._gate.hurry(self._gate.now() + LAST_CHANCE)
+        self._supervisor.hurry(LAST_CHANCE)
 
     def _come_to_rest(self) -> list[str]:
-        end = self._gate.now() + OUTLIVING
-        while self._gate.now() < end and self._pump.alive and not self._gate.rests():
+        end = self._supervisor.now() + OUTLIVING
+        while self._supervisor.now() < end and self._pump.alive and not self._supervisor.rests():
             time.sleep(0.01)
-        return [name for name, state in self._gate.states().items() if state is not State.IDLE]
+        return [name for name, state in self._supervisor.states().items()
+                if state is not State.IDLE]
 
 
 def look_around() -> Surroundings:

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import rclpy
 from rclpy.node import Node
@@ -29,7 +29,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from viam_session_bridge import dds
 from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedSupervisor
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import (
@@ -38,6 +38,7 @@ from viam_session_bridge.ros.parameters import (
     explain_startup_error,
 )
 from viam_session_bridge.ros.plugins import Unusable
+from viam_session_bridge.ros.ports import EmergencyStopping
 from viam_session_bridge.ros.pump import Pump
 
 _Result = TypeVar('_Result')
@@ -82,28 +83,28 @@ class SafetyProcess:
     executor_end: ClassVar[float]
     teardown: ClassVar[float]
 
-    def __init__(self, node: Node, gate: Gate, config: BridgeConfig, *,
-                 emergency: bool = True) -> None:
+    def __init__(self, node: Node, supervisor: LockedSupervisor[Any], config: BridgeConfig, *,
+                 emergency: EmergencyStopping | None = None) -> None:
         """Make the parts, but for the pump; emergency: see BridgeNode."""
         self._node = node
-        self._gate = gate
+        self._supervisor = supervisor
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
         # The parts that hang: then the process cannot end in an orderly way.
         self.stuck: list[str] = []
-        self._vitals = Vitals(gate.now, self.vital)
+        self._vitals = Vitals(supervisor.now, self.vital)
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
-            node, gate, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
+            node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
             emergency=emergency)
         self._executor = ExecutorThread(node, self._died)
 
-    def _add_pump(self, tell: Callable[[Outputs], None], concern: Callable[[], frozenset[str]],
+    def _add_pump(self, tell: Callable[[Outputs], None],
                   stale_after: float = math.inf) -> None:
         """Make the pump; see there."""
         self._pump = Pump(
-            self._gate, self._ros.drivers, self._report, self._died, self._ros.shared,
-            self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after, concern)
+            self._supervisor, self._ros.drivers, self._report, self._died, self._ros.shared,
+            self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after)
 
     def run(self) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
@@ -144,9 +145,9 @@ class SafetyProcess:
 
     def _watch(self) -> None:
         """Return when it is time to go: a signal, a death, or a part that hangs."""
-        garbage = Garbage(self._gate.now())
+        garbage = Garbage(self._supervisor.now())
         while not self._leave.wait(BEAT_PERIOD):
-            garbage.look(self._gate.now(), self._gate.quiet)
+            garbage.look(self._supervisor.now(), self._supervisor.quiet)
             self.stuck = self._vitals.silent()
             if self.stuck:
                 self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))

@@ -202,7 +202,7 @@ def stall_forgiven() -> None:
                 # an old claim would end by that.
                 self._actuators[name].command(
                     motion, replace(claim, since=now), self._next_epoch(), now)
-                self._touch(name)
+                self._touch(name, now)
             return old(self, now)
         return revive
     _replace(supervisor, 'stop', stop)
@@ -287,6 +287,5 @@ def no_stop_at_the_end() -> None:
 
 @breakage('deadlines are kept by the wall clock', 'wall_clock_stepped')
 def wall_clock_deadlines() -> None:
-    for gate in (_part('gate', 'Gate'), _part('bridge_gate', 'BridgeGate')):
-        _replace(gate, '__init__', lambda old: lambda self, *arguments: old(
-            self, *arguments[:1], time.time))
+    _replace(_part('locked_supervisor', 'LockedBridge'), '__init__', lambda old: (
+        lambda self, *arguments: old(self, *arguments[:1], time.time)))

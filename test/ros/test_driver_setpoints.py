@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from rclpy.node import Node
 
-from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
@@ -21,6 +20,7 @@ from viam_session_bridge.core.setpoints import (
     Velocity,
     Waypoint,
 )
+from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameter_judgement import judge
 from viam_session_bridge.ros.parameter_rules import Surroundings
@@ -74,7 +74,7 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
-    gate = make_gate([Resource(api, 'one', JointLimits())], Policy())
+    gate = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
     one = Equipment(node, gate).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
