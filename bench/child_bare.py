@@ -15,7 +15,7 @@ import time
 from geometry_msgs.msg import Twist
 
 import ros_child
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from waits import BareWaits
 

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The bridge, wired by its own main, with the gate and the drivers noting when stops go out.
+The bridge, wired by its own main; its supervisor and its drivers note when stops go out.
 
 The parts are the real ones: what is added is two readings of the clock and a look at the events of
 a pass. Beside them runs a bare timed wait, in a thread of the same process.
@@ -14,8 +14,7 @@ from typing import Any
 import uuid
 
 import protocol
-from viam_session_bridge import main
-from viam_session_bridge.bridge_gate import BridgeGate
+from viam_session_bridge import bridge, process
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.emergency import EmergencySettings
@@ -25,7 +24,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.waiters import Polled
+from viam_session_bridge.locked_supervisor import LockedBridge, Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits
@@ -70,7 +69,7 @@ class Notes:
         return noted
 
 
-class NotingGate(BridgeGate):
+class NotingBridge(LockedBridge):
     """Finds the deadline of the session behind each stop."""
 
     def __init__(self, resources: list[Resource], policy: Policy,
@@ -79,7 +78,7 @@ class NotingGate(BridgeGate):
             resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
             guard_required=guard_required))
         self._known: dict[str, Session] = {}
-        GATES.append(self)
+        BRIDGES.append(self)
 
     def start_session(self, caller: Caller, resume: str = '') -> Session:
         """Start a session, and keep it: the table forgets its deadline when it expires."""
@@ -148,19 +147,19 @@ class NotingNode(BridgeNode):
 
 
 NOTES = Notes()
-GATES: list[BridgeGate] = []
+BRIDGES: list[LockedBridge] = []
 
 
 def busy() -> int:
     """Return how many resources are not idle."""
-    return sum(state is not State.IDLE for state in GATES[0].states().values())
+    return sum(state is not State.IDLE for state in BRIDGES[0].states().values())
 
 
 if __name__ == '__main__':
-    main.make_gate = NotingGate
-    main.BridgeNode = NotingNode
+    bridge.locked_bridge = NotingBridge
+    process.BridgeNode = NotingNode
     waits = BareWaits()
     threading.Thread(target=protocol.serve, daemon=True, args=(
         {'take': lambda: {'stops': NOTES.take(), 'waits': waits.take()},
          'spreads': NOTES.spreads, 'busy': busy},)).start()
-    sys.exit(main.main())
+    sys.exit(bridge.main())

@@ -7,7 +7,7 @@ import sys
 from geometry_msgs.msg import Twist
 
 import ros_child
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 
 

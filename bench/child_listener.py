@@ -16,7 +16,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
 import ros_child
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 
 PATIENCE = 10.0  # s
 SETTLING = 0.1  # s

@@ -17,7 +17,7 @@ import calls
 import http2
 from pacer import Pacer, Planned
 import protocol
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 
 WARM_UP = 0.3  # s
 

@@ -16,7 +16,7 @@ import grpc
 
 import calls
 import protocol
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 from viam_session_bridge.rpc import proto
 
 BEAT_INTERVAL = 0.4  # s

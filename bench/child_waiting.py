@@ -17,7 +17,7 @@ import calls
 from child_load import answer, close
 import http2
 import protocol
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 
 PATIENCE = 30.0  # s, until all are counted
 DISTANCE, SPEED = 1800.0, 1.0  # m and m/s: no move ends by itself while anything is measured

@@ -213,7 +213,8 @@ class World:
         held: more bases, for long moves that nobody listens to. stopped: more bases, each with a
         service that is called on its stop.
         """
-        program = [str(HERE / 'child_bridge.py')] if noting else ['-m', 'viam_session_bridge.main']
+        program = ([str(HERE / 'child_bridge.py')] if noting
+                   else ['-m', 'viam_session_bridge.bridge'])
         file = Path(self._folder.name) / f'{name}.yaml'
         file.write_text(PARAMETERS.format(
             names=', '.join([*bases, *held, *stopped]), window=window, patience=patience,

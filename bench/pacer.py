@@ -9,7 +9,7 @@ import select
 from typing import Any, NamedTuple
 
 import http2
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 
 
 class Planned(NamedTuple):

@@ -5,7 +5,7 @@
 import random
 import threading
 
-from viam_session_bridge.door import steady_now
+from viam_session_bridge.locked_supervisor import steady_now
 
 # Of the length of the waits that are compared with it: s, from and to.
 _SHORTEST, _LONGEST = 0.03, 0.06

@@ -369,7 +369,7 @@ class Bridge(Watcher):
     def __init__(self, file: Path, parameters: dict[str, Any], *,
                  namespace: str | None = None, arguments: Sequence[str] = (),
                  prefix: Sequence[str] = (),
-                 program: Sequence[str | Path] = ('-m', 'viam_session_bridge.main')) -> None:
+                 program: Sequence[str | Path] = ('-m', 'viam_session_bridge.bridge')) -> None:
         self.namespace = namespace or new_namespace()
         self.node = f'{self.namespace}/viam_session_bridge'
         self.file = file

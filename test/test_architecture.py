@@ -3,17 +3,17 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
-    main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
-    rpc  -> gate, core                the bridge imports them
+    bridge -> process, rpc, ros, locked, core cli, client, sim: programs around the bridge; no part
+    guard -> process, ros, locked, core       of the bridge imports them
+    process -> ros, locked, core, dds: what bridge and guard share; the guard never sees rpc
+    rpc  -> locked, core
     assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
-                main wires
-    ros  -> core                      guard: a process of its own, with the drivers of ros
-    process, dds: what main and guard share; import nothing of ours
-    door -> core; gate -> door, core: what callers ask for; bridge_gate -> gate, core: what only
-                a bridge hears
+                bridge and guard wire
+    ros  -> core
+    locked_supervisor (above: locked) -> core
     core -> the standard library, without clocks, threads and I/O
 
-`rpc` and `ros` never see each other: motion passes through the gate, or not at all.
+`rpc` and `ros` never see each other: motion passes through the lock, or not at all.
 """
 
 import ast
@@ -31,21 +31,17 @@ SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 OWN = {
     '__init__': set(),
     'core': set(),
-    'door': {'core'},
-    'gate': {'core', 'door'},
-    'bridge_gate': {'core', 'door', 'gate'},
-    'rpc': {'core', 'gate'},
+    'locked_supervisor': {'core'},
+    'rpc': {'core', 'locked_supervisor'},
     'ros': {'core'},
-    'guard': {'assembly', 'core', 'dds', 'gate', 'outlets', 'process', 'ros', 'vitals'},
-    'outlets': set(),
-    'process': set(),
+    'guard': {'assembly', 'core', 'locked_supervisor', 'process', 'ros'},
+    'process': {'core', 'dds', 'locked_supervisor', 'ros'},
     'dds': set(),
     'assembly': {'core', 'ros'},
     'properties': {'rpc', 'ros'},
-    'vitals': set(),
-    'main': {
-        'assembly', 'bridge_gate', 'core', 'dds', 'door', 'gate', 'outlets', 'process',
-        'properties', 'rpc', 'ros', 'vitals', '__init__'},
+    'bridge': {
+        'assembly', 'core', 'locked_supervisor', 'process', 'properties', 'rpc', 'ros',
+        '__init__'},
     'cli': {'client', 'sim', '__init__'},
     'client': set(),
     'sim': set(),
@@ -61,7 +57,8 @@ WORLD = {
     'rpc': GRPC,
     'ros': ROS | {'yaml'},
     'guard': ROS,
-    'main': {'rclpy'},
+    'bridge': {'rclpy'},
+    'process': {'rclpy'},
     'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam'},
     'client': GRPC,
@@ -163,15 +160,14 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('rpc.base_service', 'import rclpy'),
     ('rpc.base_service', 'from geometry_msgs.msg import Twist'),
     ('ros.pump', 'from viam_session_bridge.rpc.presence import Presence'),
-    ('ros.pump', 'from viam_session_bridge.gate import Gate'),
-    ('ros.drivers.twist', 'from ... import gate'),
+    ('ros.pump', 'from viam_session_bridge.locked_supervisor import steady_now'),
+    ('ros.drivers.twist', 'from ... import locked_supervisor'),
     ('ros.pump', 'import grpc.aio'),
     ('ros.pump', 'from google.protobuf import message'),
-    ('gate', 'from viam_session_bridge.rpc import server'),
-    ('gate', 'import rclpy'),
-    ('gate', 'from .main import main'),
-    ('core.sessions', 'from viam_session_bridge.door import steady_now'),
-    ('door', 'from viam_session_bridge.gate import Gate'),
+    ('locked_supervisor', 'from viam_session_bridge.rpc import server'),
+    ('locked_supervisor', 'import rclpy'),
+    ('locked_supervisor', 'from .bridge import main'),
+    ('core.sessions', 'from viam_session_bridge.locked_supervisor import steady_now'),
     ('core.sessions', 'from viam_session_bridge import __version__'),
     ('core.sessions', 'import time'),
     ('core.sessions', 'from time import monotonic'),
@@ -186,8 +182,10 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('core.sessions', 'if TYPE_CHECKING:\n    from viam_session_bridge.ros.node import Node'),
     ('core.sessions', 'print("a session ended")'),
     ('core.sessions', 'clock = __import__("time")'),
-    ('main', 'from viam_session_bridge.sim import diff_drive'),
-    ('main', 'import viam'),
+    ('bridge', 'from viam_session_bridge.sim import diff_drive'),
+    ('bridge', 'import viam'),
+    ('process', 'from viam_session_bridge.rpc import server'),
+    ('guard', 'from viam_session_bridge.rpc import server'),
     ('attic.old', 'import math'),
 ])
 def test_a_violation_is_found(module: str, source: str) -> None:
@@ -198,11 +196,12 @@ def test_a_violation_is_found(module: str, source: str) -> None:
     ('core.supervisor', 'from viam_session_bridge.core.sessions import Session\nimport math'),
     ('core.supervisor', 'from .sessions import Session\nfrom . import errors'),
     ('core.supervisor', 'from __future__ import annotations\nfrom collections.abc import Mapping'),
-    ('door', 'import threading\nimport time\nfrom .core.supervisor import Supervisor'),
-    ('rpc.server', 'import asyncio\nimport grpc.aio\nfrom ..gate import G\nfrom ..core import x'),
+    ('locked_supervisor', 'import threading, time\nfrom .core.supervisor import Supervisor'),
+    ('rpc.server', 'import grpc.aio\nfrom ..locked_supervisor import L\nfrom ..core import x'),
     ('ros.pump', 'import rclpy.node\nfrom std_srvs.srv import Trigger\nfrom ..core import motion'),
-    ('main', 'from .gate import G\nfrom .ros.node import N\nfrom .rpc import x\nimport rclpy'),
-    ('main', 'from viam_session_bridge import __version__'),
+    ('bridge', 'from .locked_supervisor import L\nfrom .ros import n\nfrom .rpc import x'),
+    ('bridge', 'import rclpy'),
+    ('bridge', 'from viam_session_bridge import __version__'),
 ])
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
     assert faults(source, f'{PACKAGE}.{module}') == []

@@ -1,13 +1,51 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""When old garbage is collected: not while anything moves, if that can be helped."""
+"""
+What keeps the threads of a process going: garbage, parts that hang, output that nobody reads.
+
+Time is a number here, but for the output, which rclpy's own logger writes in a process of its own.
+"""
 
 from collections.abc import Iterator
 import gc
+import os
+from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-from viam_session_bridge.process import Garbage, LONGEST_PERIOD, QUIET_PERIOD
+import viam_session_bridge
+from viam_session_bridge.process import (
+    BEAT_PERIOD,
+    FIRST_PATIENCE,
+    Garbage,
+    LONGEST_PERIOD,
+    OVERSLEPT,
+    PART_PATIENCE,
+    QUIET_PERIOD,
+    Vitals,
+)
+
+READ_PATIENCE = 60.0
+ROOT = Path(viam_session_bridge.__file__).parent.parent
+
+# Logs more than any pipe holds, then tells by a file that it got there.
+PROGRAM = """
+import sys
+from rclpy.logging import get_logger
+from viam_session_bridge.process import outlets
+
+with outlets():
+    logger = get_logger('flood')
+    for _ in range(int(sys.argv[2])):
+        logger.info('x' * 1000)
+    print('the end')
+    open(sys.argv[1], 'w').close()
+"""
+
+
+# ---- garbage ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +98,92 @@ def test_the_collector_makes_no_full_collection_by_itself() -> None:
     before = gc.get_stats()[2]['collections']
     kept = [[[]] for _ in range(200_000)]
     assert kept and gc.get_stats()[2]['collections'] == before
+
+
+# ---- parts that hang ----------------------------------------------------------------------------
+
+
+class Rig:
+    """Two parts; `run` lets time pass with a punctual watcher and those that beat."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.vitals = Vitals(lambda: self.now, ('pump', 'grpc'))
+
+    def run(self, seconds: float, *beating: str) -> list[str]:
+        silent: list[str] = []
+        until = self.now + seconds
+        while self.now < until:
+            self.now += BEAT_PERIOD
+            for part in beating:
+                self.vitals.beat(part)
+            silent = self.vitals.silent()
+        return silent
+
+
+def test_whoever_beats_is_well() -> None:
+    assert Rig().run(60.0, 'pump', 'grpc') == []
+
+
+def test_who_hangs_is_found_in_time_and_by_name() -> None:
+    rig = Rig()
+    rig.run(1.0, 'pump', 'grpc')
+    assert rig.run(PART_PATIENCE - 2 * BEAT_PERIOD, 'grpc') == []
+    assert rig.run(3 * BEAT_PERIOD, 'grpc') == ['pump']
+
+
+def test_a_part_that_never_begins_is_found() -> None:
+    rig = Rig()
+    assert rig.run(FIRST_PATIENCE - 2 * BEAT_PERIOD, 'grpc') == []
+    assert rig.run(3 * BEAT_PERIOD, 'grpc') == ['pump']
+
+
+def test_a_frozen_process_gets_new_time() -> None:
+    """After SIGCONT every part is late, and none of them hangs."""
+    rig = Rig()
+    rig.run(1.0, 'pump', 'grpc')
+    rig.now += 3600.0
+    assert rig.vitals.silent() == []
+    assert rig.run(PART_PATIENCE / 2) == []
+    assert rig.run(PART_PATIENCE, 'grpc') == ['pump']
+
+
+def test_a_watcher_that_comes_a_little_late_forgives_nobody() -> None:
+    rig = Rig()
+    rig.run(1.0, 'pump', 'grpc')
+    for _ in range(round(PART_PATIENCE / OVERSLEPT) + 2):
+        rig.now += OVERSLEPT * 0.9
+        rig.vitals.beat('grpc')
+        silent = rig.vitals.silent()
+    assert silent == ['pump']
+
+
+# ---- output -------------------------------------------------------------------------------------
+
+
+def flood(tmp_path: Path, lines: int) -> tuple['subprocess.Popen[str]', Path]:
+    done = tmp_path / 'done'
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+    return subprocess.Popen(
+        [sys.executable, '-c', PROGRAM, str(done), str(lines)], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, 'PYTHONPATH': path, 'ROS_LOG_DIR': str(tmp_path)}), done
+
+
+@pytest.mark.timeout(2 * READ_PATIENCE)
+def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
+    """The process gets through, and even ends, although the pipe has long been full."""
+    process, done = flood(tmp_path, 5000)
+    try:
+        assert process.wait(READ_PATIENCE) == 0
+        assert done.exists()
+    finally:
+        process.kill()
+
+
+def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
+    """With a reader nothing is lost; the two outlets keep no order between them."""
+    process, _ = flood(tmp_path, 500)
+    output, _ = process.communicate(timeout=READ_PATIENCE)
+    assert output.count('x' * 1000) == 500
+    assert output.count('the end\n') == 1

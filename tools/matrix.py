@@ -34,7 +34,7 @@ SDK = 'viam-sdk==0.85.1'
 # What depends on the versions: the wire, every service, presence, rclpy, and real clients, robots'
 # services and guards. Without viam-sdk in the cell, the comparisons with it skip and say so.
 TESTS = (
-    'test/core/test_supervisor.py', 'test/test_gate.py', 'test/rpc/test_wire.py',
+    'test/core/test_supervisor.py', 'test/test_locked_supervisor.py', 'test/rpc/test_wire.py',
     'test/rpc/test_sessions_wire.py', 'test/rpc/test_contract.py', 'test/rpc/test_presence.py',
     'test/rpc/test_sockets.py', 'test/rpc/test_reflection.py', 'test/rpc/test_robot_service.py',
     'test/rpc/test_base_service.py', 'test/rpc/test_motor_service.py',

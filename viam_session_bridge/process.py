@@ -1,16 +1,45 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes of this package have in common: how they end, signals, garbage."""
+"""
+What the two safety processes, bridge and guard, share: how they start and how they end.
 
-from collections.abc import Callable, Sequence
+Exit status: 0 after a clean end, 1 when something failed or a stop was not confirmed, 2 for a
+wrong configuration. On the way down nothing is waited for without a bound: where the stop loop
+hangs, or the lock is never given back, each driver is told to stop by a thread of its own, and the
+process ends as it stands.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, ExitStack, suppress
+import fcntl
+import functools
 import gc
+import math
 import os
 import signal
 import sys
 import threading
 import time
 from types import FrameType
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from viam_session_bridge import dds
+from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.locked_supervisor import LockedSupervisor
+from viam_session_bridge.ros.journal import Journal
+from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
+from viam_session_bridge.ros.parameters import (
+    BridgeConfig,
+    ConfigurationError,
+    explain_startup_error,
+)
+from viam_session_bridge.ros.plugins import Unusable
+from viam_session_bridge.ros.ports import EmergencyStopping
+from viam_session_bridge.ros.pump import Pump
 
 _Result = TypeVar('_Result')
 
@@ -24,11 +53,180 @@ LINGER = 0.1
 # largest part of the delay of a stop.
 SWITCH_INTERVAL = 0.0005
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# A decision under the lock takes microseconds. One that has not come back after so long (s) never
+# will.
+LOCK_PATIENCE = 1.0
 
+# Where a part hangs, the log is given so long (s) to say it.
+LAST_WORDS = 1.0
+
+# The threads that both have.
+PUMP, EXECUTOR = 'the stop loop', 'the ROS executor'
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # What brings back rclpy's own log file.
 _WITH_LOG_FILE = '--enable-external-lib-logs'
+
+
+class SafetyProcess:
+    """
+    The parts that bridge and guard both have, started and taken down in order.
+
+    vital: the threads without which nothing is safe. Bounds of the end (s): way_down for all parts
+    together, after which one of them hangs; executor_end, of it, for the executor; teardown for
+    rclpy's own end after that.
+    """
+
+    vital: ClassVar[tuple[str, ...]] = (PUMP, EXECUTOR)
+    way_down: ClassVar[float]
+    executor_end: ClassVar[float]
+    teardown: ClassVar[float]
+
+    def __init__(self, node: Node, supervisor: LockedSupervisor[Any], config: BridgeConfig, *,
+                 emergency: EmergencyStopping | None = None) -> None:
+        """Make the parts, but for the pump; emergency: see BridgeNode."""
+        self._node = node
+        self._supervisor = supervisor
+        self._leave = threading.Event()
+        self._deaths: list[BaseException] = []
+        # The parts that hang: then the process cannot end in an orderly way.
+        self.stuck: list[str] = []
+        self._vitals = Vitals(supervisor.now, self.vital)
+        self._journal = Journal(node.get_logger())
+        self._ros = BridgeNode(
+            node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
+            emergency=emergency)
+        self._executor = ExecutorThread(node, self._died)
+
+    def _add_pump(self, tell: Callable[[Outputs], None],
+                  stale_after: float = math.inf) -> None:
+        """Make the pump; see there."""
+        self._pump = Pump(
+            self._supervisor, self._ros.drivers, self._report, self._died, self._ros.shared,
+            self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after)
+
+    def run(self) -> int:
+        """Serve until a signal or a failure, come to rest, and return the exit status."""
+        # launch and the terminal may both send one: a second changes nothing.
+        own_signals(lambda number, frame: self._leave.set())
+        self._pump.start()
+        self._executor.start()
+        self._serve()
+        self._watch()
+        return self._go_down()
+
+    # ---- what a subclass adds -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        """Begin, with pump and executor running."""
+        raise NotImplementedError
+
+    def _begin_end(self) -> None:
+        """Have everything stopped from now on: one decision under the lock."""
+        raise NotImplementedError
+
+    def _come_to_rest(self) -> list[str]:
+        """Wait for rest, bounded, and end the parts of its own; returns what was not seen to."""
+        raise NotImplementedError
+
+    # ---- what runs ------------------------------------------------------------------------------
+
+    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+        self._journal.report(outputs, faults)
+        self._ros.notice(outputs)
+
+    def _beat_of(self, part: str) -> Callable[[], None]:
+        return functools.partial(self._vitals.beat, part)
+
+    def _died(self, problem: BaseException) -> None:
+        self._deaths.append(problem)
+        self._leave.set()
+
+    def _watch(self) -> None:
+        """Return when it is time to go: a signal, a death, or a part that hangs."""
+        garbage = Garbage(self._supervisor.now())
+        while not self._leave.wait(BEAT_PERIOD):
+            garbage.look(self._supervisor.now(), self._supervisor.quiet)
+            self.stuck = self._vitals.silent()
+            if self.stuck:
+                self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
+
+    # ---- how it ends ----------------------------------------------------------------------------
+
+    def _go_down(self) -> int:
+        """Stop everything and take the parts down; comes back whatever hangs meanwhile."""
+        if PUMP not in self.stuck:
+            try:
+                # What made a part hang may hold the lock, too.
+                within(LOCK_PATIENCE, self._begin_end)
+                return within(self.way_down, self._end_in_order)
+            except Exception as problem:
+                self._deaths.append(problem)
+                self.stuck.append('the way down')
+        # Nobody else is left who could tell the drivers.
+        self._pump.last_resort()
+        with suppress(Hanging):
+            within(LAST_WORDS, self._tell_why)
+        return EXIT_FAILED
+
+    def _end_in_order(self) -> int:
+        self._name_deaths()
+        unrested = self._come_to_rest()
+        self._pump.stop(timeout=0.3)
+        time.sleep(LINGER)
+        self._journal.close(timeout=0.3)
+        self._executor.stop(timeout=self.executor_end)
+        if unrested:
+            self._node.get_logger().error('left without seeing rest: ' + ', '.join(unrested))
+        return EXIT_FAILED if self._deaths or unrested else 0
+
+    def _tell_why(self) -> None:
+        self._name_deaths()
+        self._journal.close(timeout=0.3)
+
+    def _name_deaths(self) -> None:
+        for problem in self._deaths:
+            self._node.get_logger().fatal(
+                f'a vital part failed: {type(problem).__name__}: {problem}')
+
+
+def run(argv: Sequence[str],
+        start: Callable[[], tuple[Node, Callable[[], SafetyProcess]]]) -> int:
+    """
+    Run a process with these arguments and return its exit status.
+
+    start: makes the node, and returns besides what makes the parts on it.
+    """
+    args = without_log_file(argv)
+    node = None
+    with outlets():
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        confined = dds.settle()
+        try:
+            try:
+                rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+                node, make = start()
+                if confined:
+                    dds.check_confined()
+            except ConfigurationError:
+                raise
+            except Exception as problem:  # rclpy raises many kinds here
+                print(explain_startup_error(problem, args), file=sys.stderr)
+                return EXIT_MISCONFIGURED
+            process = make()
+            status = process.run()
+            if process.stuck:
+                leave_at_once(status)
+            leave_by(process.teardown, status or EXIT_FAILED)
+            return status
+        except (ConfigurationError, Unusable) as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_MISCONFIGURED
+        finally:
+            if node is not None:
+                node.destroy_node()
+            rclpy.try_shutdown()
 
 
 def without_log_file(args: Sequence[str]) -> list[str]:
@@ -50,6 +248,126 @@ def own_signals(on_signal: Callable[[int, FrameType | None], None]) -> None:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
 
+
+# ---- standard output and error that never make anybody wait -------------------------------------
+#
+# rclpy's logger writes while it holds the interpreter's lock. Where nobody reads (a full pipe, a
+# hung terminal), the first line too many would freeze every thread, the stop loop among them. So
+# a process writes into pipes of its own, which drop what does not fit, and a thread for each
+# passes on what does: its writes hold no lock.
+
+# Bytes that may wait for a slow reader; the kernel may allow less.
+CAPACITY = 1 << 20
+
+# At the end, so long (s) is waited for a reader.
+READER_PATIENCE = 0.5
+
+_CHUNK = 1 << 16
+
+
+@contextmanager
+def outlets() -> Iterator[None]:
+    """Let what is written to standard output and error meanwhile wait for nobody."""
+    with ExitStack() as stack:
+        for descriptor in (1, 2):
+            stack.enter_context(_outlet(descriptor))
+        yield
+
+
+@contextmanager
+def _outlet(descriptor: int) -> Iterator[None]:
+    try:
+        real = os.dup(descriptor)
+    except OSError:
+        # It is closed: nobody can be made to wait.
+        yield
+        return
+    reading, writing = os.pipe()
+    try:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CAPACITY)
+    except (OSError, AttributeError):
+        pass
+    os.set_blocking(writing, False)
+    _flush()
+    os.dup2(writing, descriptor)
+    os.close(writing)
+    thread = threading.Thread(
+        target=_pass_on, args=(reading, real), name=f'outlet {descriptor}', daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        _flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+        thread.join(READER_PATIENCE)
+        # To one that nobody reads, not even a last word is said.
+        if not thread.is_alive():
+            os.dup2(real, descriptor)
+
+
+def _pass_on(reading: int, real: int) -> None:
+    while chunk := os.read(reading, _CHUNK):
+        try:
+            while chunk:
+                chunk = chunk[os.write(real, chunk):]
+        except OSError:
+            continue  # nobody is there any more; what is written goes on being dropped
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+# ---- do all parts still run? --------------------------------------------------------------------
+#
+# Each beats while it does; who is silent is as good as dead. A thread that ends says so itself:
+# this is for one that hangs, in a driver, in a callback, in a handler. A freeze of the whole
+# process is no fault of a part.
+
+# A part that was silent for so long (s) is taken for dead. Each beats five times a second at
+# least. A busy machine with hundreds of resources has been seen to keep one waiting for 2 s.
+PART_PATIENCE = 5.0
+BEAT_PERIOD = 0.2
+
+# A part may take so long (s) to begin.
+FIRST_PATIENCE = 30.0
+
+# When the watcher itself comes so late (s), everything stood still, and everybody gets new time.
+OVERSLEPT = 0.5
+
+
+class Vitals:
+    """
+    The parts of one process, by name; now is the steady clock (s).
+
+    beat may be called by any thread, silent by one.
+    """
+
+    def __init__(self, now: Callable[[], float], parts: Iterable[str]) -> None:
+        self._now = now
+        self._beats = dict.fromkeys(parts, now() + FIRST_PATIENCE - PART_PATIENCE)
+        self._looked_at = now()
+
+    def beat(self, part: str) -> None:
+        """Note that a part runs."""
+        self._beats[part] = self._now()
+
+    def silent(self) -> list[str]:
+        """Return the parts that hang."""
+        now = self._now()
+        late, self._looked_at = now - self._looked_at, now
+        if late > OVERSLEPT:
+            self._beats = {part: max(at, now) for part, at in self._beats.items()}
+        return [part for part, at in self._beats.items() if now - at >= PART_PATIENCE]
+
+
+# ---- garbage ------------------------------------------------------------------------------------
 
 # Garbage that has grown old is collected when nothing moves, at most once in so many seconds; and
 # at the latest after so many, whatever moves.
@@ -83,6 +401,9 @@ class Garbage:
         if now - self._collected_at >= (QUIET_PERIOD if quiet else LONGEST_PERIOD):
             self._collected_at = now
             self._collect()
+
+
+# ---- ends that come in any case -----------------------------------------------------------------
 
 
 class Hanging(Exception):

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.bridge_gate import BridgeGate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
@@ -35,6 +34,7 @@ from viam_session_bridge.core.pulse import Echo, Identity, Pulse
 from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.locked_supervisor import LockedBridge
 
 IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
 AHEAD = Velocity((0.5, 0.0, 0.0))
@@ -777,7 +777,7 @@ def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
 
 def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
     world = World()
-    gate = BridgeGate(world.supervisor, lambda: world.now)
+    gate = LockedBridge(world.supervisor, lambda: world.now)
     world.poll()
     assert gate.concern() == {'left', 'right'}
     world.run(103.0, elder=ELDER)

@@ -189,7 +189,8 @@ def test_a_refused_command_takes_nothing_over() -> None:
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
-    world.supervisor.configure(replace(POLICY, unsupervised=UnsupervisedPolicy.REJECT), {})
+    world.supervisor.configure(
+        replace(POLICY, unsupervised=UnsupervisedPolicy.REJECT), {}, world.now)
     with pytest.raises(Unsupervised):
         world.command('left', BACK, Caller(socket=3), 100.1)
     world.run(101.9)
@@ -286,7 +287,7 @@ def test_commands_are_clamped_to_the_limits_of_their_base() -> None:
     ann = world.session(100.0)
     world.command('left', Velocity((9.0, 0.0, 0.0)), ann, 100.0)
     assert world.last('left')[1].setpoint == Velocity((1.0, 0.0, 0.0))
-    world.supervisor.configure(POLICY, {'left': VelocityLimits(0.25, 1.0)})
+    world.supervisor.configure(POLICY, {'left': VelocityLimits(0.25, 1.0)}, world.now)
     world.run(100.1)
     world.command('left', Velocity((9.0, 0.0, 0.0)), ann, 100.12)
     assert world.last('left')[1].setpoint == Velocity((0.25, 0.0, 0.0))
@@ -300,7 +301,8 @@ def test_a_change_for_an_unknown_resource_changes_nothing() -> None:
     changed = replace(POLICY, stall_limit=9.0, sessions=SessionSettings(max_sessions=1))
     with pytest.raises(UnknownResource):
         world.supervisor.configure(
-            changed, {'left': VelocityLimits(0.1, 0.1), 'up': VelocityLimits(0.1, 0.1)})
+            changed, {'left': VelocityLimits(0.1, 0.1), 'up': VelocityLimits(0.1, 0.1)},
+            100.0)
     assert world.supervisor.resource('left').limits == LIMITS
     world.session(100.0)
     world.session(100.0)

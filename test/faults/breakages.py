@@ -202,7 +202,7 @@ def stall_forgiven() -> None:
                 # an old claim would end by that.
                 self._actuators[name].command(
                     motion, replace(claim, since=now), self._next_epoch(), now)
-                self._touch(name)
+                self._touch(name, now)
             return old(self, now)
         return revive
     _replace(supervisor, 'stop', stop)
@@ -276,19 +276,16 @@ def rest_not_awaited() -> None:
 
 @breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
 def deaths_ignored() -> None:
-    _replace(_part('main', 'Bridge'), '_died', lambda old: lambda self, problem: None)
-    vitals = import_module('viam_session_bridge.main').__dict__.get('Vitals')
-    if vitals is not None:
-        vitals.silent = lambda self: []
+    _replace(_part('bridge', 'Bridge'), '_died', lambda old: lambda self, problem: None)
+    _replace(_part('process', 'Vitals'), 'silent', lambda old: lambda self: [])
 
 
 @breakage('a bridge that ends leaves everything as it is', 'bridge_terminated', guard=False)
 def no_stop_at_the_end() -> None:
-    _replace(_part('main', 'Bridge'), '_go_down', lambda old: lambda self: 0)
+    _replace(_part('bridge', 'Bridge'), '_go_down', lambda old: lambda self: 0)
 
 
 @breakage('deadlines are kept by the wall clock', 'wall_clock_stepped')
 def wall_clock_deadlines() -> None:
-    for gate in (_part('gate', 'Gate'), _part('bridge_gate', 'BridgeGate')):
-        _replace(gate, '__init__', lambda old: lambda self, *arguments: old(
-            self, *arguments[:1], time.time))
+    _replace(_part('locked_supervisor', 'LockedBridge'), '__init__', lambda old: (
+        lambda self, *arguments: old(self, *arguments[:1], time.time)))

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
 import breakages  # noqa: E402
-from viam_session_bridge import main  # noqa: E402
-from viam_session_bridge.gate import Gate  # noqa: E402
+from viam_session_bridge import bridge  # noqa: E402
+from viam_session_bridge.locked_supervisor import LockedBridge  # noqa: E402
 from viam_session_bridge.ros.drivers.twist import TwistDriver  # noqa: E402
 
 
@@ -31,14 +31,14 @@ class Sickness:
     """What may befall the process from now on."""
 
     def __init__(self) -> None:
-        self._gates: list[Gate] = []
+        self._gates: list[LockedBridge] = []
         self._kept: list[bytearray] = []
-        make_gate = main.make_gate
+        locked_bridge = bridge.locked_bridge
 
-        def keep(*arguments: Any, **options: Any) -> Gate:
-            self._gates.append(make_gate(*arguments, **options))
+        def keep(*arguments: Any, **options: Any) -> LockedBridge:
+            self._gates.append(locked_bridge(*arguments, **options))
             return self._gates[-1]
-        main.make_gate = keep
+        bridge.locked_bridge = keep
 
     def wedge(self, seconds: float) -> None:
         """Hold the interpreter in C code: none of its threads runs meanwhile."""
@@ -82,4 +82,4 @@ if __name__ == '__main__':
     if breakage := os.environ.get('FAULTS_BREAKAGE'):
         breakages.BREAKAGES[breakage].break_process(guard=False)
     threading.Thread(target=obey, args=(Sickness(),), daemon=True).start()
-    sys.exit(main.main())
+    sys.exit(bridge.main())

@@ -133,7 +133,7 @@ class Stalls(Ready):
 class FaultyBridge(Bridge):
     """The real bridge, whose output may be left unread."""
 
-    program: Sequence[str] = ('-m', 'viam_session_bridge.main')
+    program: Sequence[str] = ('-m', 'viam_session_bridge.bridge')
 
     def __init__(self, namespace: str, file: Path, prefix: Sequence[str] = ()) -> None:
         self._reading = threading.Event()

@@ -13,7 +13,6 @@ from rclpy.node import Node
 
 from processes import wait_until
 from servers import Servers, serving
-from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import StopOutstanding
@@ -24,7 +23,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.fittings import Fittings
@@ -76,7 +75,7 @@ class Rig:
         config = BaseConfig(
             name='base', driver='twist', topic='unused', stop_outputs=outputs, commands=commands,
             stop_timeout=stop_timeout)
-        self.gate: Gate = make_gate([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
+        self.gate = locked_bridge([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
             ActuatorSettings(stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
                              acknowledged=config.acknowledged,
                              ready_timeout=config.ready_timeout)))],

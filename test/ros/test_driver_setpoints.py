@@ -16,7 +16,6 @@ from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from processes import wait_until
-from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
@@ -31,6 +30,7 @@ from viam_session_bridge.core.setpoints import (
     Velocity,
     Waypoint,
 )
+from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.parameter_judgement import judge
@@ -85,7 +85,7 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
-    gate = make_gate([Resource(api, 'one', JointLimits())], Policy())
+    gate = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
     one = Equipment(node, gate).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
@@ -147,7 +147,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
     """Return the driver of a resource that is measured and has a stop path, and its flush."""
-    gate = make_gate([Resource(config.api, config.name, JointLimits())], Policy())
+    gate = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
     equipment = Equipment(node, gate)
     driver = equipment.driver(config, lambda: None)
     equipment.listen(config)

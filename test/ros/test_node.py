@@ -12,10 +12,10 @@ from rclpy.node import Node
 
 from processes import wait_until
 from viam_session_bridge.assembly import resource_of
-from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.events import Changed, Emergency, Outputs
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.ros import node as node_module
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.parameters import BaseConfig, BridgeConfig
@@ -28,7 +28,7 @@ class Rig:
 
     def __init__(self, node: Node) -> None:
         self.said: list[DiagnosticStatus] = []
-        self.gate = make_gate([resource_of(BASE)], Policy())
+        self.gate = locked_bridge([resource_of(BASE)], Policy())
         self.node = BridgeNode(
             node, self.gate, BridgeConfig(resources=(BASE,)), dict, lambda: None)
         self.subscription = node.create_subscription(

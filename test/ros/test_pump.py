@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from processes import MARGIN, wait_until
-from viam_session_bridge.bridge_gate import make_gate
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
 from viam_session_bridge.core.events import Ended, Outputs
@@ -28,9 +28,7 @@ from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
-from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.core.waiters import Polled
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, Polled
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump
 
@@ -78,10 +76,10 @@ class SharedRecorder:
 class Rig:
     """A gate, its pump and three drivers; pulses are told to `pulse` between their calls."""
 
-    def __init__(self, gate: Gate | None = None, sharing: bool = False,
+    def __init__(self, gate: LockedBridge | None = None, sharing: bool = False,
                  stale_after: float = math.inf) -> None:
         self.pulse: Callable[[Outputs], None] = self._tell
-        self.gate = gate or make_gate(resources(), policy())
+        self.gate = gate or locked_bridge(resources(), policy())
         self.told: list[tuple[str, Velocity | None, float]] = []
         self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
         self.reports: list[tuple[Outputs, dict[str, str]]] = []
@@ -234,14 +232,14 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     broken = threading.Event()
 
-    class Breaking(Gate):
+    class Breaking(LockedBridge):
 
         def poll(self) -> Polled:
             if broken.is_set():
                 raise ZeroDivisionError('deciding failed')
             return super().poll()
 
-    rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
+    rig = Rig(Breaking(BridgeSupervisor(resources(), policy(), lambda: ID)))
     told_at_death: list[int] = []
     rig.pump = Pump(rig.gate, rig.drivers, lambda *_: None,
                     lambda problem: (rig.deaths.append(problem),
@@ -355,8 +353,8 @@ def test_the_last_resort_stops_what_concerns_it(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard must not stop what its bridge has never moved."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
-    Pump(rig.gate, rig.drivers, lambda *_: None, rig.deaths.append,
-         concern=lambda: {'b'}).last_resort()
+    monkeypatch.setattr(rig.gate, 'concern', lambda: {'b'})
+    rig.pump.last_resort()
     assert {name for name, _, _ in rig.told} == {'b'}
 
 
@@ -365,7 +363,7 @@ def test_the_last_resort_stops_what_concerns_it(
 
 @pytest.fixture
 def pulsing() -> Iterator[Rig]:
-    rig = Rig(make_gate(resources(), policy(), identity=Identity('own', patience=0.25)))
+    rig = Rig(locked_bridge(resources(), policy(), identity=Identity('own', patience=0.25)))
     yield rig
     if rig.pump.alive:
         rig.pump.stop(5.0)
@@ -465,7 +463,7 @@ def freezing(ready_timeout: float | None = None) -> Rig:
     """Return a rig that stands still once, in the pass that would tell a motion."""
     patience = 0.4
     rig = Rig(
-        make_gate([
+        locked_bridge([
             replace(one, actuator=replace(one.actuator, ready_timeout=ready_timeout))
             for one in resources()],
             replace(policy(), stall_limit=math.inf), identity=Identity('own', patience=patience)),
@@ -501,10 +499,10 @@ def test_no_command_of_a_stall_comes_before_its_stop() -> None:
     stop has not gone out: nothing may be told to move before it has.
     """
     now = [100.0]
-    supervisor = Supervisor(
+    supervisor = BridgeSupervisor(
         resources(), Policy(sessions=SessionSettings(WINDOW), stop_on_disconnect=False,
                             stall_limit=0.125), lambda: ID)
-    gate = Gate(supervisor, lambda: now[0])
+    gate = LockedBridge(supervisor, lambda: now[0])
     rig = Rig(gate)
     rig.command('a')
     gate.poll()

@@ -25,6 +25,7 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.events import Output
 from viam_session_bridge.core.fleet import Resource
@@ -32,9 +33,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.door import steady_now
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
@@ -66,7 +65,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = 1000.0
-        self.gate: Gate | None = None
+        self.gate: LockedBridge | None = None
 
     def __call__(self) -> float:
         return self._now
@@ -77,10 +76,10 @@ class FakeClock:
             self.gate.wake()
 
 
-class RecordingGate(Gate):
+class RecordingGate(LockedBridge):
     """A gate that remembers which motions it has accepted, from whom, and counts the beats."""
 
-    def __init__(self, supervisor: Supervisor, clock: Callable[[], float]) -> None:
+    def __init__(self, supervisor: BridgeSupervisor, clock: Callable[[], float]) -> None:
         super().__init__(supervisor, clock)
         self.accepted: list[tuple[str, Motion, Caller]] = []
         self.beats = 0
@@ -179,7 +178,7 @@ class Bench:
     def __init__(self, *, bases: dict[str, VelocityLimits] | None = None,
                  properties: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
-                 paths: bool = True, gate_class: type[Gate] = RecordingGate,
+                 paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
                  others: tuple[Resource, ...] = ()) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
@@ -187,7 +186,7 @@ class Bench:
             Resource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
         self.gate: Any = gate_class(
-            Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
+            BridgeSupervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
             self.clock.gate = self.gate
         self.outputs: list[Output] = []

@@ -20,7 +20,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
@@ -191,7 +191,7 @@ def test_an_odd_name_is_refused_in_readable_words(bench: Any, client: Any, name:
         assert len(refusal.text) < 1000
 
 
-class BrokenGate(Gate):
+class BrokenGate(LockedBridge):
     """A gate with a mistake in it."""
 
     def states(self) -> dict[str, State]:

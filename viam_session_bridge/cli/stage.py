@@ -77,7 +77,7 @@ class Stage:
             'robot', 'viam_session_bridge.sim.diff_drive',
             ['--ros-args', *(word for name, value in ROBOT.items()
                              for word in ('-p', f'{name}:={value}'))], folder)
-        self.bridge = Child('bridge', 'viam_session_bridge.main', self._arguments, folder)
+        self.bridge = Child('bridge', 'viam_session_bridge.bridge', self._arguments, folder)
         self.guard = Child('guard', 'viam_session_bridge.guard', self._arguments, folder)
 
     def open(self) -> None:  # noqa: A003
@@ -95,7 +95,7 @@ class Stage:
     def restart_bridge(self) -> None:
         """Start the bridge again, and wait until it takes commands. Raises StageError."""
         self.bridge = Child(
-            'bridge', 'viam_session_bridge.main', self._arguments, self._folder)
+            'bridge', 'viam_session_bridge.bridge', self._arguments, self._folder)
         self._bridge_killed = False
         self._wait_for_bridge()
 

@@ -37,7 +37,7 @@ class BridgeSupervisor(Supervisor):
         self._standing = Standing(identity, guard_required, [
             one.name for one in self._resources.values() if one.actuator.stop_on_start])
         # Whether another bridge drives this robot, as of the last poll.
-        self.looks_on = False
+        self._looks_on = False
         for resource in self._resources.values():
             # Whoever does not ask for a listener does not wait for one.
             if not resource.actuator.require_path:
@@ -50,13 +50,8 @@ class BridgeSupervisor(Supervisor):
         self._standing.hear(pulse, now)
         self._due = min(self._due, now)
 
-    def echoed(self, echo: Echo, now: float) -> bool:
-        """
-        Take a guard's echo: it lets motion out, or tells of a stall that we did not see.
-
-        Tells whether the pump has to do something about it.
-        """
-        before = self._due
+    def echoed(self, echo: Echo, now: float) -> None:
+        """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
         latched = self._standing.inherits(echo)
         if latched:
             self._events.append(Notice(
@@ -74,9 +69,7 @@ class BridgeSupervisor(Supervisor):
             actuator = self._actuators[name]
             if actuator.readiness.uncovered and self._standing.covered(name, now):
                 actuator.covered(now)
-                self._touch(name)
-                self._due = min(self._due, now)
-        return self._due < before
+                self._touch(name, now)
 
     def path(self, name: str, problem: str, now: float) -> None:
         """Record whether a stop would reach the driver; an empty problem means that it would."""
@@ -96,6 +89,11 @@ class BridgeSupervisor(Supervisor):
 
     # ---- what follows ---------------------------------------------------------------------------
 
+    @property
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        return frozenset() if self._looks_on else super().concern
+
     def say_goodbye(self, now: float) -> None:
         """Let the guard go: the next pulse is the last."""
         self._standing.say_goodbye()
@@ -110,12 +108,12 @@ class BridgeSupervisor(Supervisor):
         # After a freeze the guard seems silent, too: that is no reason of its own.
         self._fence(now)
         orders = self._standing.advance(self._moving(), now)
-        self.looks_on = self._standing.gives_way(now)
+        self._looks_on = self._standing.gives_way(now)
         for name, reason in orders.stops.items():
             self.stop(name, now, reason)
         for name in orders.leaves:
             self._actuators[name].leave('another bridge drives this robot')
-            self._touch(name)
+            self._touch(name, now)
         self._events += orders.notices
         outputs = super().poll(now)
         for name in self._standing.first_stops:

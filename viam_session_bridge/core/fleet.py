@@ -40,7 +40,6 @@ class Fleet:
         self._actuators = {
             name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
         self._epoch = 0
-        # When the next poll is due at the latest.
         self._due = math.inf
         self._events: list[Event] = []
         self._rounds = Rounds()
@@ -58,8 +57,7 @@ class Fleet:
         if reason in _OVERTAKING:
             self._next_turn(name)
         actuator.stop(reason, self._next_epoch(), now, detail)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
         return actuator.epoch
 
     def stop_all(self, now: float, reason: Reason = Reason.STOPPED) -> None:
@@ -69,12 +67,11 @@ class Fleet:
 
     # ---- what drivers report --------------------------------------------------------------------
 
-    def measured(self, name: str, sample: Sample, received_at: float) -> bool:
-        """Take a sample of a resource that has feedback; tells whether a move is done by it."""
-        done = self._actuator(name).measured(sample, received_at)
-        if done:
-            self._touch(name)
-        return self._judge_late(name, received_at) or done
+    def measured(self, name: str, sample: Sample, received_at: float) -> None:
+        """Take a sample of a resource that has feedback; a move may be over by it."""
+        if self._actuator(name).measured(sample, received_at):
+            self._touch(name, received_at)
+        self._judge_late(name, received_at)
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
         """Judge no stop of a resource before this source was seen; see Sources."""
@@ -92,12 +89,10 @@ class Fleet:
         return {name: actuator.sources.awaited for name, actuator in self._actuators.items()
                 if actuator.sources.awaited}
 
-    def _judge_late(self, name: str, now: float) -> bool:
-        """Stop again what could not be judged, if it can now; tells whether it did."""
-        judged = self._actuator(name).can_judge_now
-        if judged:
+    def _judge_late(self, name: str, now: float) -> None:
+        """Stop again what could not be judged, if it can now."""
+        if self._actuator(name).can_judge_now:
             self.stop(name, now, Reason.UNVERIFIED)
-        return judged
 
     def path(self, name: str, problem: str, now: float) -> None:
         """Record whether a stop would reach the driver; an empty problem means that it would."""
@@ -130,27 +125,23 @@ class Fleet:
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
 
     def stop_answered(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop output; an empty problem is success."""
         self._actuator(name).stop_answered(epoch, problem, now)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
 
     def motion_answered(self, name: str, epoch: int, problem: str, detail: str,
                         now: float) -> None:
         """Take what a driver says of a motion that it answers; an empty problem is success."""
         self._actuator(name).motion_answered(epoch, problem, detail, now)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
 
     def runs_late(self, name: str, epoch: int, late: float, now: float) -> None:
         """Note that a driver will be so much (s) later at the end of a motion than it was told."""
         self._actuator(name).runs_late(epoch, late)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
 
     def moved_late(self, name: str, now: float) -> None:
         """Stop what may have begun to move only after it was told to stop: nobody owns that."""
@@ -159,8 +150,7 @@ class Fleet:
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
         """Take what a driver says about getting ready; an empty problem lets motion go out."""
         self._actuator(name).prepared(epoch, problem, now)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
 
     def is_held_back(self, name: str) -> bool:
         """Tell whether a motion waits for the guard, or for its driver to get ready."""
@@ -203,6 +193,20 @@ class Fleet:
         return {name: actuator.state for name, actuator in self._actuators.items()}
 
     @property
+    def due(self) -> float:
+        """Return when the next poll is due at the latest (s)."""
+        return self._due
+
+    @property
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        return frozenset(self._resources)
+
+    def troubles(self, now: float) -> dict[str, str]:
+        """Return what is wrong that concerns no single resource, by subject."""
+        return {}
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing moves or is being stopped; may be read without the lock."""
         return not self._rounds.active
@@ -232,8 +236,10 @@ class Fleet:
 
     # ---- small things ---------------------------------------------------------------------------
 
-    def _touch(self, name: str) -> None:
+    def _touch(self, name: str, now: float) -> None:
+        """Have this actuator polled now."""
         self._rounds.touch(name)
+        self._due = min(self._due, now)
 
     def _moving(self) -> Iterator[str]:
         return (n for n in self._rounds.active if self._actuators[n].state is State.MOVING)

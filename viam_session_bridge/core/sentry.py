@@ -32,7 +32,12 @@ class Sentry(Supervisor):
         self._left_moving: set[str] = set()
         # What must be stopped if nothing can be decided any more: read without a lock, so it is
         # replaced, never changed.
-        self.concern: frozenset[str] = frozenset()
+        self._concern: frozenset[str] = frozenset()
+
+    @property
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        return self._concern
 
     def hear(self, pulse: Pulse, now: float) -> None:
         """Take a pulse: a bridge that is back sees to its stops itself."""
@@ -47,7 +52,7 @@ class Sentry(Supervisor):
             if instance == pulse.sender.instance or name in pulse.standing:
                 del self._held[name]
                 self._actuators[name].leave('a bridge sees to it again')
-                self._touch(name)
+                self._touch(name, now)
 
     def drained(self, now: float) -> None:
         """Note that everything that had arrived by now was taken in."""
@@ -64,7 +69,7 @@ class Sentry(Supervisor):
         for actuator in self._actuators.values():
             actuator.hurry(until)
         for name in tuple(self._rounds.active):
-            self._touch(name)
+            self._touch(name, now)
         self._due = min(self._due, now)
 
     def reset(self, now: float) -> list[str]:
@@ -112,6 +117,6 @@ class Sentry(Supervisor):
         self._events.append(Notice(text, grave=bool(names)))
 
     def _note_concern(self) -> None:
-        self.concern = frozenset(self._watch.listed()).union(
+        self._concern = frozenset(self._watch.listed()).union(
             name for name in self._rounds.active
             if self._actuators[name].state is not State.IDLE)

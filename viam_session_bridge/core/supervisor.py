@@ -77,6 +77,7 @@ class Supervisor(Fleet):
         session = self.sessions.start(caller.entity, caller.peer, caller.socket, now, resume)
         self._presence.carries_session(caller.socket)
         self._sweep_at = min(self._sweep_at, now + SWEEP_PERIOD)
+        self._due = min(self._due, self._sweep_at)
         return session
 
     def beat(self, session_id: str, caller: Caller, now: float) -> Session:
@@ -133,14 +134,14 @@ class Supervisor(Fleet):
         except NotYet as problem:
             problem.turn = self._next_turn(name) if turn is None else turn
             if isinstance(problem, StopOutstanding):
-                self._touch(name)
-                self._due = min(self._due, now)
+                self._touch(name, now)
             raise
         self._next_turn(name)
-        self._touch(name)
+        self._touch(name, now)
         self._unproven[name] = now
-        # While nothing moved, nobody waited for the pump: its lateness counts from here.
-        self._due = now if idle else min(self._due, now)
+        if idle:
+            # While nothing moved, nobody waited for the pump: its lateness counts from here.
+            self._due = now
         if before is not None and not same_holder(before, claim):
             self._events.append(TakenOver(name, before, claim))
         if motion.is_timed:
@@ -169,8 +170,7 @@ class Supervisor(Fleet):
         motion = motion.within(self._resources[name].limits)
         actuator.go_on(motion, passed, now)
         self._prolong(actuator, now)
-        self._touch(name)
-        self._due = min(self._due, now)
+        self._touch(name, now)
         return True
 
     def passed(self, name: str, epoch: int, now: float) -> float | None:
@@ -206,7 +206,7 @@ class Supervisor(Fleet):
             self._due = min(self._due, now)
         cleared = [name for name, actuator in self._actuators.items() if actuator.reset(now)]
         for name in cleared:
-            self._touch(name)
+            self._touch(name, now)
         return ['the emergency stop', *cleared] if latched else cleared
 
     def press_emergency(self, reason: str, now: float) -> None:
@@ -250,7 +250,7 @@ class Supervisor(Fleet):
             name: since for name, since in self._unproven.items() if since > taken_at}
         lost = [name for name in judged if self._absence(name, now) is not None]
         for name in lost:
-            self._touch(name)
+            self._touch(name, now)
         return bool(lost)
 
     def watched_sockets(self, now: float) -> frozenset[int]:
@@ -286,7 +286,7 @@ class Supervisor(Fleet):
 
     # ---- changes at run time --------------------------------------------------------------------
 
-    def configure(self, policy: Policy, limits: Mapping[str, Limits]) -> None:
+    def configure(self, policy: Policy, limits: Mapping[str, Limits], now: float) -> None:
         """
         Replace the policy and some limits. Sessions keep the window they were promised.
 
@@ -300,6 +300,7 @@ class Supervisor(Fleet):
         for name, limit in limits.items():
             self._resources[name] = replace(self._resources[name], limits=limit)
         self._rounds.touch_active()
+        self._due = min(self._due, now)
 
     # ---- time -----------------------------------------------------------------------------------
 

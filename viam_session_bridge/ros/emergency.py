@@ -9,7 +9,7 @@ from std_srvs.srv import Trigger
 
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
 from viam_session_bridge.ros.parameters import EmergencyConfig
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.ports import EmergencyStopping
 
 # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader hears what
 # was said before it came; it matches publishers of that durability alone, so there are two.
@@ -21,7 +21,8 @@ _LATCHED = QoSProfile(
 class EmergencyInput:
     """Passes presses on, on the executor's thread."""
 
-    def __init__(self, node: Node, supervision: Supervision, config: EmergencyConfig) -> None:
+    def __init__(self, node: Node, supervision: EmergencyStopping,
+                 config: EmergencyConfig) -> None:
         self._node = node
         self._supervision = supervision
         self._service = node.create_service(Trigger, '~/estop', self._on_call)

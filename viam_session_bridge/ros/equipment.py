@@ -102,7 +102,7 @@ class Equipment:
         return self._joint_states[name]
 
     def listen(self, config: ResourceConfig) -> None:
-        """Pass the feedback of a resource on to the gate, if it has any."""
+        """Pass the feedback of a resource on to the supervisor, if it has any."""
         def take(sample: Any) -> None:
             self._supervision.measured(config.name, sample)
 

@@ -51,7 +51,7 @@ class JointReading:
 
     @property
     def sample(self) -> JointSample:
-        """Return it as evidence for the gate."""
+        """Return it as evidence for the supervisor."""
         return JointSample(self.positions, self.reported, self.problem)
 
     @property

@@ -3,7 +3,8 @@
 """
 The node: feedback in, services, diagnostics; its executor runs in a thread of its own.
 
-It never decides: what it hears goes to the gate, which it knows as ``Supervision`` only.
+It never decides: what it receives goes to the locked supervisor, which it knows as
+``Supervision`` only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.neighbours import Neighbours
 from viam_session_bridge.ros.parameters import BridgeConfig
-from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
+from viam_session_bridge.ros.ports import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.ros.stop_path import own_name, path_warning
 
@@ -45,12 +46,12 @@ class BridgeNode:
     Drivers, feedback and services of one bridge on an rclpy node.
 
     faults: what is wrong with drivers, by resource. beat: called by the executor every
-    PATH_PERIOD. emergency: whether there is an emergency stop to press here.
+    PATH_PERIOD. emergency: what an emergency stop is passed on to; None for no emergency stop.
     """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
                  faults: Callable[[], dict[str, str]], beat: Callable[[], None], *,
-                 emergency: bool = True) -> None:
+                 emergency: EmergencyStopping | None = None) -> None:
         self._node = node
         self._supervision = supervision
         self._faults = faults
@@ -74,8 +75,9 @@ class BridgeNode:
             self._equipment.listen(one)
         self._neighbours = Neighbours(node, supervision, self._measured)
         self._escalations = Escalations(node, supervision, config.resources)
-        self._emergency = (
-            EmergencyInput(node, supervision, config.estop) if emergency else None)
+        self._emergency = emergency
+        self._emergency_input = (
+            None if emergency is None else EmergencyInput(node, emergency, config.estop))
         self._rounds = itertools.cycle(self._drivers)
         self._timers = [
             node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
@@ -186,7 +188,7 @@ class BridgeNode:
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
         if self._emergency is not None:
-            array.status.append(self._diagnose_emergency())
+            array.status.append(self._diagnose_emergency(self._emergency.emergency()))
         troubles = self._supervision.troubles()
         array.status += [
             self._status(subject, DiagnosticStatus.ERROR, text)
@@ -218,8 +220,8 @@ class BridgeNode:
         status.values = [KeyValue(key='state', value=state.value)]
         return status
 
-    def _diagnose_emergency(self) -> DiagnosticStatus:
-        problem, unfed = self._supervision.emergency(), self._unfed.get('estop', '')
+    def _diagnose_emergency(self, problem: str) -> DiagnosticStatus:
+        unfed = self._unfed.get('estop', '')
         level = DiagnosticStatus.WARN if unfed else DiagnosticStatus.OK
         return self._status(
             'estop', DiagnosticStatus.ERROR if problem else level,

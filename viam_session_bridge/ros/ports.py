@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ROS room needs of the gate, and what the pump needs of a driver. Shapes only."""
+"""What `ros` needs of the locked supervisor, and the pump of a driver. Protocols only."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
@@ -30,7 +30,7 @@ class Round(Protocol):
 
 
 class Supervision(Protocol):
-    """The gate, as this room sees it. Every method is thread-safe and quick."""
+    """The locked supervisor, as `ros` sees it. Every method is thread-safe and quick."""
 
     def now(self) -> float:
         """Return seconds on the steady clock."""
@@ -123,6 +123,14 @@ class Supervision(Protocol):
     def reset(self) -> list[str]:
         """Clear unconfirmed stops and the emergency stop. Raises EmergencyStopped."""
         ...
+
+    def concern(self) -> Collection[str]:
+        """Return what must be stopped when nothing can be decided any more; takes no lock."""
+        ...
+
+
+class EmergencyStopping(Protocol):
+    """The locked supervisor of a bridge, as its emergency stop sees it; a guard has none."""
 
     def press_emergency(self, reason: str) -> None:
         """Stop everything and refuse motion until a reset."""

@@ -75,7 +75,7 @@ class PositionEquipment:
         return self._senses.get(name, Senses())
 
     def listen(self, config: PositionedConfig) -> None:
-        """Pass the feedback of a resource on to the gate and to its driver, if it has any."""
+        """Pass what feedback a resource has on to the supervisor and to its driver."""
         if not config.joint_states_topic:
             return
         states, driver = self._states(config.joint_states_topic), self._drivers[config.name]

@@ -1,14 +1,14 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The safety loop: poll the gate, hand outputs to drivers, sleep until the next event.
+The safety loop: poll the supervisor, hand outputs to drivers, sleep until the next event.
 
 The only thread that talks to actuators. A late command cannot follow a stop, because there is no
 queue for it to wait in. It never waits for a driver and never writes a log: a slow disk must not
 delay a stop.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import ctypes
 import functools
 import math
@@ -55,8 +55,6 @@ class Pump:
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
     in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
     than stale_after (s) ago is not told, and whoever decides learns of that stall.
-    concern: the resources that the last resort stops, all by default; asked while anything may
-    hang, so it must wait for nothing.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
@@ -66,13 +64,11 @@ class Pump:
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = math.inf,
                  tell: Callable[[Outputs], None] = lambda outputs: None,
-                 stale_after: float = math.inf,
-                 concern: Callable[[], Collection[str]] | None = None) -> None:
+                 stale_after: float = math.inf) -> None:
         self._supervision = supervision
         self._shared = shared
         self._tell = tell
         self._stale_after = stale_after
-        self._concern = concern
         self._drivers = drivers
         self._report = report
         self._on_death = on_death
@@ -189,7 +185,7 @@ class Pump:
         must not stand before the others. Comes back in any case.
         """
         end = time.monotonic() + LAST_RESORT_HOLD
-        names = set(self._drivers if self._concern is None else self._concern())
+        names = set(self._supervision.concern())
         acts: list[Callable[[], None]] = [
             functools.partial(driver.stop, LAST_RESORT_EPOCH)
             for name, driver in self._drivers.items() if name in names]

@@ -20,7 +20,7 @@ from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason, WISHED
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc.operations import Operation
 from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted
 
@@ -66,7 +66,7 @@ class Call:
     crowding: why it may do nothing but stop; empty unless too many calls ran when it came.
     """
 
-    gate: Gate
+    gate: LockedBridge
     caller: Caller
     metadata: dict[str, list[str]]
     context: Any

@@ -14,7 +14,7 @@ from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import State
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import do_command
@@ -35,7 +35,7 @@ class ComponentService:
     API: ClassVar[str]
     MESSAGES: ClassVar[Any]
 
-    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
         self._gate = gate
         self.properties = properties
 

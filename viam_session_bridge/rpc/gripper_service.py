@@ -18,7 +18,7 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
@@ -83,7 +83,7 @@ class GripperService(JointService):
     API = 'gripper'
     MESSAGES = proto.gripper
 
-    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
         super().__init__(gate, properties)
         # Of grippers that hold something by a Grab: how far from closed they stood then.
         self._grips: dict[str, float] = {}

@@ -16,7 +16,7 @@ from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
@@ -58,7 +58,7 @@ class MotorService(ComponentService):
     API = 'motor'
     MESSAGES = proto.motor
 
-    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
         super().__init__(gate, properties)
         # Position (rad) of each motor's home.
         self._homes: dict[str, float] = {}

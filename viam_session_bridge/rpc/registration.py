@@ -21,7 +21,7 @@ import grpc
 
 from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import BridgeError
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
 from viam_session_bridge.rpc.calls import Call, is_late, session_of
@@ -54,7 +54,7 @@ _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 class Registry:
     """Makes the handlers of one server."""
 
-    def __init__(self, gate: Gate, presence: Presence, operations: Operations) -> None:
+    def __init__(self, gate: LockedBridge, presence: Presence, operations: Operations) -> None:
         self._gate = gate
         self._presence = presence
         self._operations = operations

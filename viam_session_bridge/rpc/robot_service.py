@@ -14,7 +14,7 @@ from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.sessions import parse_session_id
 from viam_session_bridge.core.states import State
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.operations import Operations
@@ -52,8 +52,8 @@ class RobotService:
     services: the component services that are served, by API name such as base.
     """
 
-    def __init__(self, gate: Gate, operations: Operations, services: dict[str, ServiceDescriptor],
-                 presence: Presence) -> None:
+    def __init__(self, gate: LockedBridge, operations: Operations,
+                 services: dict[str, ServiceDescriptor], presence: Presence) -> None:
         self._gate = gate
         self._operations = operations
         self._services = services

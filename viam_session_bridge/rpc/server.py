@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmService
 from viam_session_bridge.rpc.auth import AuthService
@@ -81,7 +81,7 @@ class Server:
     beat_period (s).
     """
 
-    def __init__(self, gate: Gate, settings: ServerSettings, properties: dict[str, Any],
+    def __init__(self, gate: LockedBridge, settings: ServerSettings, properties: dict[str, Any],
                  on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = 1.0) -> None:

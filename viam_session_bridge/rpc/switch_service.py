@@ -17,7 +17,7 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
@@ -49,7 +49,7 @@ class SwitchService(ComponentService):
     API = 'switch'
     MESSAGES = proto.switch
 
-    def __init__(self, gate: Gate, properties: dict[str, Any]) -> None:
+    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
         super().__init__(gate, properties)
         # What each switch was set to last; a switch has no feedback.
         self._set: dict[str, int] = {}

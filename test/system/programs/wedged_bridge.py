@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from viam_session_bridge import guard, main
+from viam_session_bridge import bridge, guard
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback
 from viam_session_bridge.ros.pump import Pump
@@ -63,4 +63,4 @@ if __name__ == '__main__':
         hold_lock()
     else:
         hang_after(*PARTS[part])
-    sys.exit(guard.main() if part == 'guard' else main.main())
+    sys.exit(guard.main() if part == 'guard' else bridge.main())

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The door between threads: races told with barriers, waiting told with the real clock.
+The lock between threads: races run with barriers, waiting with the real clock.
 
 No test sleeps. A race is run many times; what must hold afterwards holds however it went. That it
 went both ways is asserted, too: who comes last to a barrier is always the first behind it.
@@ -9,6 +9,7 @@ went both ways is asserted, too: who comes last to a barrier is always the first
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 import gc
 from itertools import count
 import math
@@ -20,21 +21,31 @@ import weakref
 
 import pytest
 
-from viam_session_bridge.bridge_gate import make_gate
+from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
 from viam_session_bridge.core.cadence import LEAST_SPACING
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.errors import BridgeError, SessionExpired, UnknownResource
+from viam_session_bridge.core.errors import (
+    BridgeError,
+    SessionExpired,
+    StopOutstanding,
+    UnknownResource,
+)
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.fleet import Resource
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Identity, Pulse
 from viam_session_bridge.core.rest import BaseSample
 from viam_session_bridge.core.sessions import SessionSettings
-from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import Call, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.door import steady_now
-from viam_session_bridge.gate import Gate
+from viam_session_bridge.locked_supervisor import (
+    locked_bridge,
+    LockedBridge,
+    LockedGuard,
+    steady_now,
+)
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 ZERO = Motion(Velocity())
@@ -65,27 +76,27 @@ class FakeClock:
         self.time += seconds
 
 
-def fake_gate() -> tuple[Gate, FakeClock, Caller]:
-    """Return a gate, its clock, and a session that has just beaten."""
+def faked() -> tuple[LockedBridge, FakeClock, Caller]:
+    """Return a locked, its clock, and a session that has just beaten."""
     clock = FakeClock()
     numbers = count(1)
-    gate = Gate(Supervisor(RESOURCES, POLICY, lambda: f's{next(numbers)}'), clock)
-    return gate, clock, ready(gate)
+    locked = LockedBridge(BridgeSupervisor(RESOURCES, POLICY, lambda: f's{next(numbers)}'), clock)
+    return locked, clock, ready(locked)
 
 
-def real_gate() -> tuple[Gate, Caller]:
-    """Return a gate on the real clock, and a session that has just beaten."""
-    gate = make_gate(RESOURCES, POLICY)
-    return gate, ready(gate)
+def real() -> tuple[LockedBridge, Caller]:
+    """Return a locked on the real clock, and a session that has just beaten."""
+    locked = locked_bridge(RESOURCES, POLICY)
+    return locked, ready(locked)
 
 
-def ready(gate: Gate) -> Caller:
+def ready(locked: LockedBridge) -> Caller:
     """Let the stop paths be found, and start a session."""
     for name in ('left', 'right'):
-        gate.path(name, '')
-    caller = Caller(gate.start_session(Caller()).id)
-    gate.admit(caller)
-    gate.poll()
+        locked.path(name, '')
+    caller = Caller(locked.start_session(Caller()).id)
+    locked.admit(caller)
+    locked.poll()
     return caller
 
 
@@ -137,37 +148,38 @@ def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts(chance: R
     """No gap for a session to die in: what was accepted is owned by a living session."""
     outcomes: Counter[str] = Counter()
     for _ in range(RACES):
-        gate, clock, ann = fake_gate()
+        locked, clock, ann = faked()
         clock.advance(1.9)
         outcome: list[str] = []
 
-        def command(gate: Gate = gate, ann: Caller = ann, outcome: list[str] = outcome) -> None:
+        def command(locked: LockedBridge = locked, ann: Caller = ann,
+                    outcome: list[str] = outcome) -> None:
             try:
-                gate.command('left', AHEAD, ann)
+                locked.command('left', AHEAD, ann)
                 outcome.append('accepted')
             except SessionExpired:
                 outcome.append('refused')
 
-        def expire(gate: Gate = gate, clock: FakeClock = clock) -> None:
+        def expire(locked: LockedBridge = locked, clock: FakeClock = clock) -> None:
             clock.advance(0.1)
-            gate.poll()
+            locked.poll()
 
         together(command, expire, chance=chance)
-        moving = [output for output in gate.poll().outputs.outputs if output.setpoint]
-        lives = gate.sessions()
+        moving = [output for output in locked.poll().outputs.outputs if output.setpoint]
+        lives = locked.sessions()
         outcomes[outcome[0]] += 1
         if outcome == ['refused']:
-            assert gate.states()['left'] is State.IDLE
+            assert locked.states()['left'] is State.IDLE
             assert not moving and not lives
         else:
-            assert gate.states()['left'] is State.MOVING
+            assert locked.states()['left'] is State.MOVING
             assert lives
     assert min(outcomes['accepted'], outcomes['refused']) >= ENOUGH, outcomes
 
 
 def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Random) -> None:
     """State crosses threads, not messages: there is no queue for a late command to wait in."""
-    gate, clock, ann = fake_gate()
+    locked, clock, ann = faked()
     issued: list[int] = [0]
     stopped: list[int] = [0]
     worlds: Counter[str] = Counter()
@@ -175,26 +187,26 @@ def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Rando
 
     def drive() -> None:
         while not done.is_set():
-            issued.append(gate.command('left', AHEAD, ann))
+            issued.append(locked.command('left', AHEAD, ann))
             # Or the others would seldom get the lock.
             time.sleep(0.0)
 
     def pump() -> None:
         while not done.is_set():
             newest = stopped[-1]
-            for output in gate.poll().outputs.outputs:
+            for output in locked.poll().outputs.outputs:
                 assert output.setpoint is None or output.epoch > newest
                 worlds['stopped' if output.setpoint is None else 'newer'] += 1
                 # Outputs keep a distance in time; the session is to live on all the same.
                 clock.advance(LEAST_SPACING)
-                gate.admit(ann)
+                locked.admit(ann)
 
     def stop() -> None:
         end = time.monotonic() + PATIENCE / 2.0
         try:
             while min(worlds['stopped'], worlds['newer']) < ENOUGH and time.monotonic() < end:
                 newest = issued[-1]
-                gate.stop('left')
+                locked.stop('left')
                 stopped.append(newest)
                 for _ in range(chance.randrange(MOST_SPINS)):
                     pass
@@ -203,24 +215,24 @@ def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Rando
 
     together(drive, drive, pump, stop, chance=chance)
     assert min(worlds['stopped'], worlds['newer']) >= ENOUGH, worlds
-    gate.stop('left')
-    assert all(output.setpoint is None for output in gate.poll().outputs.outputs)
+    locked.stop('left')
+    assert all(output.setpoint is None for output in locked.poll().outputs.outputs)
 
 
 def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds(chance: Random) -> None:
     """The command came first and is stopped, or it came second and moves; never in between."""
     worlds: Counter[State] = Counter()
     for _ in range(RACES):
-        gate, _, ann = fake_gate()
+        locked, _, ann = faked()
         ends: list[Ended] = []
-        together(lambda gate=gate, ann=ann, ends=ends: gate.command(
+        together(lambda locked=locked, ann=ann, ends=ends: locked.command(
                      'left', AHEAD, ann, ends.append),
-                 lambda gate=gate: gate.stop('left'), chance=chance)
-        polled = gate.poll()
+                 lambda locked=locked: locked.stop('left'), chance=chance)
+        polled = locked.poll()
         polled.release()
         stopped = [output.setpoint is None for output in polled.outputs.outputs]
         reasons = [ended.reason for ended in ends]
-        state = gate.states()['left']
+        state = locked.states()['left']
         worlds[state] += 1
         if state is State.MOVING:
             assert (stopped, reasons) == ([False], [])
@@ -231,7 +243,7 @@ def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds(chance: Random) -
 
 def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None:
     """Commands, cancels, an expiry and polls from all sides: every call that waits is told."""
-    gate, clock, ann = fake_gate()
+    locked, clock, ann = faked()
     told: Counter[int] = Counter()
     reasons: Counter[Reason] = Counter()
     waiting: list[int] = []
@@ -250,16 +262,16 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
                     told[number] += 1
                     reasons[ended.reason] += 1
 
-                epoch = gate.command(name, AHEAD, ann, on_end)
+                epoch = locked.command(name, AHEAD, ann, on_end)
                 waiting.append(number)
                 if i % 3 == 0:
-                    gate.cancel(name, epoch)
+                    locked.cancel(name, epoch)
         finally:
             left.release()
 
     def pump() -> None:
         while not done.is_set():
-            gate.poll().release()
+            locked.poll().release()
 
     def watch() -> None:
         for _ in range(drivers):
@@ -268,7 +280,7 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
 
     together(*[drive] * drivers, pump, watch, chance=chance)
     clock.advance(2.0)
-    gate.poll().release()
+    locked.poll().release()
     assert len(waiting) == drivers * ROUNDS
     assert told == Counter(waiting)
     assert reasons[Reason.CANCELLED] and reasons[Reason.SUPERSEDED], reasons
@@ -276,30 +288,30 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
 
 def test_many_threads_hammer_every_entrance(chance: Random) -> None:
     """Nothing but refusals comes out, nothing hangs, and a stop still stops."""
-    gate, caller = real_gate()
+    locked, caller = real()
     jobs: list[Callable[[], object]] = [
-        lambda: gate.command('left', AHEAD, caller, lambda reason: None),
-        lambda: gate.command('right', Motion(AHEAD.setpoint, 0.001), caller),
-        lambda: gate.command('left', ZERO, Caller()),
-        lambda: gate.stop('left'),
-        gate.stop_all,
-        lambda: gate.cancel('right', 7),
-        lambda: gate.beat(caller.session or '', caller),
-        lambda: gate.admit(caller),
-        lambda: gate.start_session(Caller(socket=3), caller.session or ''),
-        gate.sessions,
-        lambda: gate.look(gate.now(), frozenset([1, 2])),
-        gate.watched_sockets,
-        lambda: gate.measured('left', BaseSample(linear=(0.1, 0.0, 0.0))),
-        lambda: gate.path('right', ''),
-        lambda: gate.driver_appeared('left'),
-        lambda: gate.is_moving('left'),
-        gate.states,
-        gate.resources,
-        gate.reset,
-        gate.wake,
-        lambda: gate.configure(POLICY, {'left': VelocityLimits(1.0, 1.0)}),
-        lambda: gate.wait(gate.poll().outputs.wake if gate.states() else 0.0),
+        lambda: locked.command('left', AHEAD, caller, lambda reason: None),
+        lambda: locked.command('right', Motion(AHEAD.setpoint, 0.001), caller),
+        lambda: locked.command('left', ZERO, Caller()),
+        lambda: locked.stop('left'),
+        locked.stop_all,
+        lambda: locked.cancel('right', 7),
+        lambda: locked.beat(caller.session or '', caller),
+        lambda: locked.admit(caller),
+        lambda: locked.start_session(Caller(socket=3), caller.session or ''),
+        locked.sessions,
+        lambda: locked.look(locked.now(), frozenset([1, 2])),
+        locked.watched_sockets,
+        lambda: locked.measured('left', BaseSample(linear=(0.1, 0.0, 0.0))),
+        lambda: locked.path('right', ''),
+        lambda: locked.driver_appeared('left'),
+        lambda: locked.is_moving('left'),
+        locked.states,
+        locked.resources,
+        locked.reset,
+        locked.wake,
+        lambda: locked.configure(POLICY, {'left': VelocityLimits(1.0, 1.0)}),
+        lambda: locked.wait(locked.poll().outputs.wake if locked.states() else 0.0),
     ]
 
     def hammer(job: Callable[[], object]) -> None:
@@ -314,7 +326,7 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
     def keep_waking() -> None:
         # The job that waits as the pump does must not wait for ever once the others are through.
         while not done.is_set():
-            gate.wake()
+            locked.wake()
 
     waker = threading.Thread(target=keep_waking, daemon=True)
     waker.start()
@@ -323,42 +335,42 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
     finally:
         done.set()
         waker.join(PATIENCE)
-    gate.stop_all()
-    assert all(output.setpoint is None for output in gate.poll().outputs.outputs)
-    assert State.MOVING not in gate.states().values()
+    locked.stop_all()
+    assert all(output.setpoint is None for output in locked.poll().outputs.outputs)
+    assert State.MOVING not in locked.states().values()
 
 
 # ---- the ends of motions ------------------------------------------------------------------------
 
 
 def test_on_end_is_called_by_the_pump_and_with_the_reason() -> None:
-    """Not by the one who ended the motion, nor under the lock: it may enter the gate again."""
-    gate, _, ann = fake_gate()
+    """Not by the one who ended the motion, nor under the lock: it may enter the locked again."""
+    locked, _, ann = faked()
     ends: list[tuple[Reason, dict[str, State]]] = []
-    gate.command('left', AHEAD, ann, lambda ended: ends.append((ended.reason, gate.states())))
-    gate.poll().release()
-    gate.stop('left')
+    locked.command('left', AHEAD, ann, lambda ended: ends.append((ended.reason, locked.states())))
+    locked.poll().release()
+    locked.stop('left')
     assert ends == []
-    polled = gate.poll()
+    polled = locked.poll()
     assert ends == []
     together(polled.release)
     assert [(reason, states['left']) for reason, states in ends] == [
         (Reason.STOPPED, State.STOPPING)]
-    gate.poll().release()
+    locked.poll().release()
     assert len(ends) == 1
 
 
 def test_on_end_of_a_refused_command_is_never_called() -> None:
     """The caller has the exception."""
-    gate, clock, ann = fake_gate()
+    locked, clock, ann = faked()
     ends: list[Ended] = []
     clock.advance(2.0)
     with pytest.raises(SessionExpired):
-        gate.command('left', AHEAD, ann, ends.append)
-    gate.stop_all()
+        locked.command('left', AHEAD, ann, ends.append)
+    locked.stop_all()
     for _ in range(3):
         clock.advance(1.0)
-        gate.poll().release()
+        locked.poll().release()
     assert ends == []
 
 
@@ -368,68 +380,68 @@ def test_on_end_of_a_refused_command_is_never_called() -> None:
     ids=['zero', 'takes no time', 'zero for a while', 'nothing left after clamping'])
 def test_on_end_of_a_zero_command_is_called_too(motion: Motion) -> None:
     """A move that is a stop has ended as wished: the call that waits for it must not hang."""
-    gate, clock, ann = fake_gate()
+    locked, clock, ann = faked()
     ends: list[Ended] = []
-    gate.command('left', motion, ann, ends.append)
+    locked.command('left', motion, ann, ends.append)
     for _ in range(8):
-        gate.poll().release()
+        locked.poll().release()
         clock.advance(0.5)
     assert len(ends) == 1
     assert ends[0].reason in (Reason.DONE, Reason.STOPPED)
 
 
 @pytest.mark.parametrize(('end', 'reason'), [
-    (lambda gate, clock, epoch: clock.advance(1.0), Reason.DONE),
-    (lambda gate, clock, epoch: gate.stop('left'), Reason.STOPPED),
-    (lambda gate, clock, epoch: gate.stop_all(), Reason.STOPPED),
-    (lambda gate, clock, epoch: gate.cancel('left', epoch), Reason.CANCELLED),
-    (lambda gate, clock, epoch: gate.path('left', 'gone'), Reason.PATH_LOST),
-    (lambda gate, clock, epoch: gate.shut_down(), Reason.SHUTDOWN),
+    (lambda locked, clock, epoch: clock.advance(1.0), Reason.DONE),
+    (lambda locked, clock, epoch: locked.stop('left'), Reason.STOPPED),
+    (lambda locked, clock, epoch: locked.stop_all(), Reason.STOPPED),
+    (lambda locked, clock, epoch: locked.cancel('left', epoch), Reason.CANCELLED),
+    (lambda locked, clock, epoch: locked.path('left', 'gone'), Reason.PATH_LOST),
+    (lambda locked, clock, epoch: locked.shut_down(), Reason.SHUTDOWN),
 ])
 def test_a_blocking_move_ends_for_its_reason(
-        end: Callable[[Gate, FakeClock, int], object], reason: Reason) -> None:
+        end: Callable[[LockedBridge, FakeClock, int], object], reason: Reason) -> None:
     """Once, whatever else happens later."""
-    gate, clock, ann = fake_gate()
+    locked, clock, ann = faked()
     ends: list[Ended] = []
-    epoch = gate.command('left', Motion(AHEAD.setpoint, 1.0), ann, ends.append)
-    gate.poll().release()
-    end(gate, clock, epoch)
-    gate.poll().release()
-    gate.stop_all()
+    epoch = locked.command('left', Motion(AHEAD.setpoint, 1.0), ann, ends.append)
+    locked.poll().release()
+    end(locked, clock, epoch)
+    locked.poll().release()
+    locked.stop_all()
     clock.advance(5.0)
-    gate.poll().release()
+    locked.poll().release()
     assert [ended.reason for ended in ends] == [reason]
 
 
 def test_whoever_was_told_is_forgotten() -> None:
     """A bridge that runs for months keeps nothing of the calls that it answered."""
-    gate, _, ann = fake_gate()
+    locked, _, ann = faked()
 
     def on_end(ended: Ended) -> None:
         pass
 
     gone = weakref.ref(on_end)
-    gate.command('left', AHEAD, ann, on_end)
+    locked.command('left', AHEAD, ann, on_end)
     del on_end
     assert gone() is not None
-    gate.stop('left')
-    gate.poll().release()
+    locked.stop('left')
+    locked.poll().release()
     gc.collect()
     assert gone() is None
 
 
 def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
     """Its event loop may be closed already; the rest is told all the same."""
-    gate, _, ann = fake_gate()
+    locked, _, ann = faked()
     ends: list[Ended] = []
 
     def broken(ended: Ended) -> None:
         raise RuntimeError('event loop is closed')
 
-    gate.command('left', AHEAD, ann, broken)
-    gate.command('right', AHEAD, ann, ends.append)
-    gate.stop_all()
-    polled = gate.poll()
+    locked.command('left', AHEAD, ann, broken)
+    locked.command('right', AHEAD, ann, ends.append)
+    locked.stop_all()
+    polled = locked.poll()
     try:
         polled.release()
     except RuntimeError:
@@ -437,120 +449,199 @@ def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
     assert [ended.reason for ended in ends] == [Reason.STOPPED]
 
 
+# ---- what a guard can do ------------------------------------------------------------------------
+
+
+def test_a_guard_has_nothing_that_clients_have_but_that_it_hears_pulses() -> None:
+    """Nobody can command it, by type: no method of a bridge of that kind is there at all."""
+    public = {name for name in vars(LockedBridge) if not name.startswith('_')}
+    assert {'command', 'begin', 'go_on', 'errand', 'press_emergency'} < public
+    assert {name for name in public if hasattr(LockedGuard, name)} == {'hear'}
+
+
 # ---- waiting ------------------------------------------------------------------------------------
 
 
-def waits(gate: Gate, until: float = math.inf) -> threading.Thread:
+def waits(locked: LockedBridge, until: float = math.inf) -> threading.Thread:
     """Let a pump wait on a thread of its own."""
-    thread = threading.Thread(target=gate.wait, args=(until,), daemon=True)
+    thread = threading.Thread(target=locked.wait, args=(until,), daemon=True)
     thread.start()
     return thread
 
 
-CHANGES: list[Callable[[Gate, Caller], object]] = [
-    lambda gate, ann: gate.command('left', AHEAD, ann),
-    lambda gate, ann: gate.command('left', ZERO, ann),
-    lambda gate, ann: gate.stop('left'),
-    lambda gate, ann: gate.stop_all(),
-    lambda gate, ann: gate.cancel('left', 1),
-    lambda gate, ann: gate.shut_down(),
-    lambda gate, ann: gate.reset(),
-    lambda gate, ann: gate.path('left', 'gone'),
-    lambda gate, ann: gate.driver_appeared('left'),
-    lambda gate, ann: gate.start_session(Caller()),
-    lambda gate, ann: gate.configure(POLICY, {}),
-    lambda gate, ann: gate.wake(),
+# What makes the pump due: each after a motion of `left` was commanded, told and paused for.
+CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
+    lambda locked, ann, epoch: locked.command('left', AHEAD, ann),
+    lambda locked, ann, epoch: locked.command('right', AHEAD, ann, lambda ended: None),
+    lambda locked, ann, epoch: locked.begin('right', AHEAD, ann, lambda ended: None),
+    lambda locked, ann, epoch: locked.command('left', ZERO, ann),
+    lambda locked, ann, epoch: locked.go_on('left', epoch, AHEAD, 0.0),
+    lambda locked, ann, epoch: locked.errand('left', Call('dock'), lambda problem, text: None),
+    lambda locked, ann, epoch: locked.stop('right'),
+    lambda locked, ann, epoch: locked.stop_all(),
+    lambda locked, ann, epoch: locked.cancel('left', epoch),
+    lambda locked, ann, epoch: locked.press_emergency('a test'),
+    lambda locked, ann, epoch: locked.hear_emergency(True),
+    lambda locked, ann, epoch: locked.shut_down(),
+    lambda locked, ann, epoch: locked.path('left', 'gone'),
+    lambda locked, ann, epoch: locked.driver_appeared('left'),
+    lambda locked, ann, epoch: locked.stop_answered('left', epoch, ''),
+    lambda locked, ann, epoch: locked.motion_answered('left', epoch, ''),
+    lambda locked, ann, epoch: locked.goals('left', '/move', ('12',)),
+    lambda locked, ann, epoch: locked.moved_late('left'),
+    lambda locked, ann, epoch: locked.prepared('left', epoch, ''),
+    lambda locked, ann, epoch: locked.runs_late('left', epoch, 0.1),
+    lambda locked, ann, epoch: locked.look(locked.now(), frozenset()),
+    lambda locked, ann, epoch: locked.configure(POLICY, {}),
+    lambda locked, ann, epoch: locked.held_up(1.0, ()),
+    lambda locked, ann, epoch: locked.say_goodbye(),
+    lambda locked, ann, epoch: locked.hear(Pulse(Identity('other', patience=1.0), 1)),
+    lambda locked, ann, epoch: locked.wake(),
 ]
 
 
+def moving() -> tuple[LockedBridge, Caller, int]:
+    """Return what a caller without a session moves, and has just been told."""
+    locked, _ = real()
+    caller = Caller(socket=5)
+    epoch = locked.command('left', AHEAD, caller)
+    locked.poll()
+    return locked, caller, epoch
+
+
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_change_before_the_wait_is_not_lost(change: Callable[[Gate, Caller], object]) -> None:
+def test_a_change_before_the_wait_is_not_lost(
+        change: Callable[[LockedBridge, Caller, int], object]) -> None:
     """The pump decided to sleep, something changed, then it went to sleep: it does not."""
-    gate, ann = real_gate()
-    gate.poll()
-    change(gate, ann)
-    thread = waits(gate)
+    locked, caller, epoch = moving()
+    change(locked, caller, epoch)
+    thread = waits(locked)
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_change_wakes_a_waiting_pump(change: Callable[[Gate, Caller], object]) -> None:
+def test_a_change_wakes_a_waiting_pump(
+        change: Callable[[LockedBridge, Caller, int], object]) -> None:
     """However long it meant to sleep."""
-    gate, ann = real_gate()
-    gate.poll()
-    thread = waits(gate)
-    change(gate, ann)
+    locked, caller, epoch = moving()
+    thread = waits(locked)
+    change(locked, caller, epoch)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_a_first_session_has_the_pump_plan_its_end() -> None:
+    """It slept without end: nothing moved, and there was no session."""
+    locked = locked_bridge(RESOURCES, POLICY)
+    assert locked.poll().outputs.wake == math.inf
+    thread = waits(locked)
+    locked.start_session(Caller())
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert locked.poll().outputs.wake < math.inf
+
+
+def test_a_reset_of_what_was_not_confirmed_wakes_the_pump() -> None:
+    clock = FakeClock()
+    settings = ActuatorSettings(stop_hold=0.1, stop_timeout=0.2, acknowledged=True)
+    locked = LockedBridge(BridgeSupervisor(
+        [replace(RESOURCES[0], actuator=settings)], POLICY, lambda: 's'), clock)
+    locked.path('left', '')
+    locked.command('left', AHEAD, Caller(socket=5))
+    locked.poll()
+    locked.stop('left')
+    for _ in range(10):
+        clock.advance(0.1)
+        locked.poll()
+    assert locked.states()['left'] is State.UNCONFIRMED
+    assert locked.reset() == ['left']
+    thread = waits(locked)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_a_refusal_that_stops_something_wakes_the_pump() -> None:
+    """A command that waits for a stop raises; the stop goes out at once all the same."""
+    locked, ann = real()
+    locked.command('left', Motion(Call('dock')), ann)
+    locked.poll()
+    thread = waits(locked)
+    with pytest.raises(StopOutstanding):
+        locked.command('left', AHEAD, ann)
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def test_a_look_wakes_the_pump_only_when_it_ends_a_motion() -> None:
     """Looks come a hundred times a second."""
-    gate = make_gate(RESOURCES, Policy(stall_limit=1e9))
-    gate.path('left', '')
-    gate.command('left', AHEAD, Caller(socket=5))
-    gate.poll()
-    gate.look(gate.now(), frozenset([5]))
+    locked = locked_bridge(RESOURCES, Policy(stall_limit=1e9))
+    locked.path('left', '')
+    locked.command('left', AHEAD, Caller(socket=5))
+    locked.poll()
+    locked.look(locked.now(), frozenset([5]))
     before = steady_now()
-    gate.wait(before + 0.05)
+    locked.wait(before + 0.05)
     assert steady_now() >= before + 0.05
-    gate.look(gate.now(), frozenset())
-    thread = waits(gate)
+    locked.look(locked.now(), frozenset())
+    thread = waits(locked)
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def test_what_changes_nothing_that_the_pump_plans_does_not_wake_it() -> None:
     """Beats and feedback come all the time; a deadline that moved is noticed at its old place."""
-    gate, ann = real_gate()
-    gate.poll()
-    gate.beat(ann.session or '', ann)
-    gate.admit(ann)
-    gate.measured('left', BaseSample())
-    gate.is_moving('left')
+    locked, ann = real()
+    locked.poll()
+    locked.start_session(Caller())
+    assert not locked.cancel('left', 1) and not locked.reset()
+    locked.shut_down()
+    locked.beat(ann.session or '', ann)
+    locked.admit(ann)
+    locked.measured('left', BaseSample())
+    locked.is_moving('left')
     with pytest.raises(UnknownResource):
-        gate.stop('nobody')
+        locked.stop('nobody')
     before = steady_now()
-    gate.wait(before + 0.05)
+    locked.wait(before + 0.05)
     assert steady_now() >= before + 0.05
 
 
 @pytest.mark.parametrize('until', [-math.inf, 0.0, 100.0])
 def test_an_instant_that_is_over_is_not_waited_for(until: float) -> None:
     """The clock stands at 100: at or before it, the wait is over at once."""
-    gate, _, _ = fake_gate()
-    thread = waits(gate, until)
+    locked, _, _ = faked()
+    thread = waits(locked, until)
     thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def test_only_a_poll_takes_the_wake_up_away() -> None:
     """A wait that returned early returns again at once, until somebody polled."""
-    gate, _ = real_gate()
-    gate.wake()
-    gate.wait(math.inf)
-    gate.wait(math.inf)
-    gate.poll()
+    locked, _ = real()
+    locked.wake()
+    locked.wait(math.inf)
+    locked.wait(math.inf)
+    locked.poll()
     before = steady_now()
-    gate.wait(before + 0.05)
+    locked.wait(before + 0.05)
     assert steady_now() >= before + 0.05
 
 
 def test_no_wake_up_is_lost_in_a_long_conversation() -> None:
     """A pump that waits without end answers every single command of another thread."""
-    gate, ann = real_gate()
+    locked, ann = real()
     answered = threading.Semaphore(0)
 
     def pump() -> None:
         for _ in range(ROUNDS):
-            gate.wait(math.inf)
-            gate.poll()
+            locked.wait(math.inf)
+            locked.poll()
             answered.release()
 
     def drive() -> None:
         for _ in range(ROUNDS):
-            gate.command('left', AHEAD, ann)
+            locked.command('left', AHEAD, ann)
             assert answered.acquire(timeout=PATIENCE)
 
     together(pump, drive)
@@ -566,8 +657,8 @@ def test_the_steady_clock_never_goes_back_and_keeps_pace() -> None:
 
 def test_every_session_has_an_id_of_its_own_that_clients_can_parse() -> None:
     """Random, canonical UUIDs."""
-    gate, _ = real_gate()
-    ids = {gate.start_session(Caller()).id for _ in range(50)}
+    locked, _ = real()
+    ids = {locked.start_session(Caller()).id for _ in range(50)}
     assert len(ids) == 50
     for text in ids:
-        assert gate.start_session(Caller(), text).id == text
+        assert locked.start_session(Caller(), text).id == text

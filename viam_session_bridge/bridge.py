@@ -1,0 +1,142 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The bridge: wires its parts, and takes them down in order. Decides nothing about motion."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+import logging
+import sys
+import time
+from typing import Any
+import uuid
+
+from rclpy.node import Node
+
+from viam_session_bridge.assembly import (
+    emergency_of,
+    limits_of,
+    policy_of,
+    resource_of,
+)
+from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.states import State
+from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
+from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
+from viam_session_bridge.properties import properties_of
+from viam_session_bridge.ros.fingerprint import fingerprint, resolved
+from viam_session_bridge.ros.journal import Journal, JournalHandler
+from viam_session_bridge.ros.parameters import BridgeConfig, NODE_NAME, read, watch
+from viam_session_bridge.ros.pulse import BridgePort
+from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+
+# launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
+# the parts to go down.
+STOP_PATIENCE = 2.5
+
+_GRPC = 'the gRPC loop'
+
+
+class Bridge(SafetyProcess):
+    """All parts of one bridge."""
+
+    vital = (PUMP, EXECUTOR, _GRPC)
+    way_down = 5.5
+    executor_end = 0.3
+    teardown = 3.0
+
+    _supervisor: LockedBridge
+
+    def __init__(self, node: Node, config: BridgeConfig) -> None:
+        self._config = config
+        identity = Identity(
+            str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
+            config.guard.patience)
+        supervisor = locked_bridge(
+            [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
+            emergency_of(config), identity, config.guard.required)
+        super().__init__(node, supervisor, config, emergency=supervisor)
+        port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
+        self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
+        self._server = Server(
+            supervisor,
+            ServerSettings(
+                config.grpc.host, config.grpc.port, config.grpc.max_connections,
+                config.sessions.network_timeout),
+            self._properties(config), self._died,
+            self._beat_of(_GRPC), BEAT_PERIOD)
+
+    def run(self) -> int:
+        """Serve until a signal or a failure, come to rest, and return the exit status."""
+        with _logging_to(self._journal):
+            for warning in self._config.warnings:
+                self._node.get_logger().warning(warning)
+            watch(self._node, self._config, self._reconfigure)
+            return super().run()
+
+    def _serve(self) -> None:
+        log = self._node.get_logger()
+        try:
+            port = self._server.start()
+        except ServerError as problem:
+            log.error(str(problem))
+            self._died(problem)
+            return
+        self._node.declare_parameter('grpc.actual_port', port)
+        names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
+        log.info(f'serving {names} at {self._config.grpc.host}:{port}')
+
+    def _reconfigure(self, config: BridgeConfig) -> None:
+        self._config = config
+        self._supervisor.configure(
+            policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
+        self._server.describe(self._properties(config))
+
+    def _properties(self, config: BridgeConfig) -> dict[str, Any]:
+        return {one.name: properties_of(one, self._ros.senses(one.name))
+                for one in config.resources}
+
+    def _begin_end(self) -> None:
+        self._supervisor.shut_down()
+
+    def _come_to_rest(self) -> list[str]:
+        end = self._supervisor.now() + STOP_PATIENCE
+        open_states = (State.MOVING, State.STOPPING)
+        while self._supervisor.now() < end and self._pump.alive:
+            if not any(state in open_states for state in self._supervisor.states().values()):
+                break
+            time.sleep(0.01)
+        # Without feedback, a hold that is longer than our patience was cut short, no more.
+        seen = {one.name for one in self._config.resources if one.feedback_topic}
+        unrested = [name for name, state in self._supervisor.states().items()
+                    if state in (State.MOVING, State.UNCONFIRMED)
+                    or (state is State.STOPPING and name in seen)]
+        # What is not seen at rest by now is the guard's from here on.
+        self._supervisor.say_goodbye()
+        self._server.stop(timeout=0.7)
+        return unrested
+
+
+def _start() -> tuple[Node, Callable[[], Bridge]]:
+    node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+    return node, lambda: Bridge(node, read(node))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the bridge; see process.py for the exit status."""
+    return run(sys.argv if argv is None else argv, _start)
+
+
+@contextmanager
+def _logging_to(journal: Journal) -> Iterator[None]:
+    """Send Python's log records to the journal."""
+    handler = JournalHandler(journal)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger('viam_session_bridge').setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

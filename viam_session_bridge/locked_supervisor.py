@@ -1,0 +1,486 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The only lock and the only clock: every decision of a supervisor is made here, one at a time.
+
+A public method is one decision: it takes the lock and reads the clock (see ``_decide``). Nothing
+slow happens under the lock: the supervisor decides, the caller acts afterwards. When a decision
+has the supervisor due earlier than the pump plans to come, it wakes the pump.
+
+What the pump, the drivers and the feedback need is in LockedSupervisor. LockedBridge adds what
+clients ask for, LockedGuard the pulses of bridges: a guard has no method that commands.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+import functools
+import math
+import threading
+import time
+from typing import Generic, TypeVar
+import uuid
+
+from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
+from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
+from viam_session_bridge.core.events import Ended, Errand, Output, Outputs
+from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.rest import Sample
+from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.sessions import Session
+from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Supervisor
+
+# CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
+_CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
+
+_Core = TypeVar('_Core', bound=Supervisor)
+_Result = TypeVar('_Result')
+
+
+def steady_now() -> float:
+    """Return seconds on the steady clock of all deadlines; it counts suspended time too."""
+    return time.clock_gettime(_CLOCK_ID)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What the pump does next: drive the outputs, then release the calls that waited."""
+
+    outputs: Outputs
+    ended: tuple[Callable[[], None], ...] = ()
+    begun: tuple[tuple[Output, Callable[[Ended | None], None]], ...] = ()
+    errands: tuple[Errand, ...] = ()
+
+    def release(self, untold: Collection[Output] = ()) -> None:
+        """
+        Tell those who waited what came of it; one that raises keeps nobody waiting.
+
+        untold: motions that were not handed to their drivers after all, because of a stall.
+        """
+        waiters = list(self.ended)
+        for output, begun in self.begun:
+            end = Ended(output.resource, output.epoch, Reason.STALLED)
+            waiters.append(functools.partial(begun, end if output in untold else None))
+        problems: list[Exception] = []
+        for waiter in waiters:
+            try:
+                waiter()
+            except Exception as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[-1]
+
+
+class _Waiters:
+    """Each is called once, on the pump's thread; the lock guards them until then."""
+
+    def __init__(self) -> None:
+        self._for_end: dict[int, Callable[[Ended], None]] = {}
+        self._for_begin: dict[int, Callable[[Ended | None], None]] = {}
+        self._errands: list[Errand] = []
+
+    def __len__(self) -> int:
+        """Return how many motions and errands somebody waits for."""
+        return len(self._for_end) + len(self._for_begin) + len(self._errands)
+
+    def for_end(self, epoch: int, on_end: Callable[[Ended], None]) -> None:
+        """Have this called with the end of a motion."""
+        self._for_end[epoch] = on_end
+
+    def for_begin(self, epoch: int, on_begun: Callable[[Ended | None], None]) -> None:
+        """Have this called with None once a driver was told; with the end if that came before."""
+        self._for_begin[epoch] = on_begun
+
+    def errand(self, errand: Errand) -> None:
+        """Have the pump run this."""
+        self._errands.append(errand)
+
+    def take(self, outputs: Outputs) -> Polled:
+        """Take out those who wait for what these outputs say."""
+        ended: list[Callable[[], None]] = []
+        for end in outputs.ended:
+            for waiting in (self._for_end, self._for_begin):
+                if end.epoch in waiting:
+                    ended.append(functools.partial(waiting.pop(end.epoch), end))
+        # Most polls have many outputs, and nobody who waits for one.
+        begun = tuple(
+            (output, self._for_begin.pop(output.epoch)) for output in outputs.outputs
+            if output.epoch in self._for_begin and not output.prepare
+        ) if self._for_begin else ()
+        errands, self._errands = tuple(self._errands), []
+        return Polled(outputs, tuple(ended), begun, errands)
+
+
+class LockedSupervisor(Generic[_Core]):
+    """What the pump, the drivers and the feedback need of a supervisor, from any thread."""
+
+    def __init__(self, supervisor: _Core, clock: Callable[[], float] = steady_now) -> None:
+        self._supervisor = supervisor
+        self.now = clock
+        # Guards the supervisor and the waiters. Taken by RPC handlers, the ROS executor and the
+        # pump; never held while publishing, logging or calling back.
+        self._lock = threading.Condition(threading.Lock())
+        # When the pump comes at the latest (s), as far as it knows; and whether it was woken.
+        self._planned = math.inf
+        self._woken = False
+
+    def _decide(self, decision: Callable[[float], _Result]) -> _Result:
+        """
+        Return what is decided now, under the lock; the decision may raise, too.
+
+        Wakes the pump if it is due earlier than it plans to come, or due already.
+        """
+        with self._lock:
+            now = self.now()
+            try:
+                return decision(now)
+            finally:
+                due = self._supervisor.due
+                if due < self._planned or due <= now:
+                    self._wake_locked()
+
+    # ---- what drivers report --------------------------------------------------------------------
+
+    def measured(self, name: str, sample: Sample) -> None:
+        """Take a feedback sample that has just been received."""
+        self._decide(lambda now: self._supervisor.measured(name, sample, now))
+
+    def path(self, name: str, problem: str) -> None:
+        """Record whether a stop would reach the driver; empty means that it would."""
+        self._decide(lambda now: self._supervisor.path(name, problem, now))
+
+    def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
+        """Record why feedback cannot arrive; see Fleet.feedback."""
+        self._decide(lambda now: self._supervisor.feedback(name, problem, is_wrong))
+
+    def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
+        """Judge no stop of a resource before this source was seen; see Fleet.expect."""
+        self._decide(lambda now: self._supervisor.expect(name, source, has_pose))
+
+    def seen(self, name: str, source: str) -> None:
+        """Note that a source of a resource exists."""
+        self._decide(lambda now: self._supervisor.seen(name, source, now))
+
+    def contested(self, name: str, text: str) -> None:
+        """Note that others have just commanded what is being stopped; text says who."""
+        self._decide(lambda now: self._supervisor.contested(name, text, now))
+
+    def driver_appeared(self, name: str) -> None:
+        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        self._decide(lambda now: self._supervisor.driver_appeared(name, now))
+
+    def stop_answered(self, name: str, epoch: int, problem: str) -> None:
+        """Take the outcome of an acknowledged stop output; an empty problem is success."""
+        self._decide(lambda now: self._supervisor.stop_answered(name, epoch, problem, now))
+
+    def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
+        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        self._decide(
+            lambda now: self._supervisor.motion_answered(name, epoch, problem, detail, now))
+
+    def goals(self, name: str, action: str, goals: tuple[str, ...]) -> None:
+        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        self._decide(lambda now: self._supervisor.goals(name, action, goals, now))
+
+    def moved_late(self, name: str) -> None:
+        """Stop what may have begun to move only after it was told to stop."""
+        self._decide(lambda now: self._supervisor.moved_late(name, now))
+
+    def prepared(self, name: str, epoch: int, problem: str) -> None:
+        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        self._decide(lambda now: self._supervisor.prepared(name, epoch, problem, now))
+
+    def runs_late(self, name: str, epoch: int, late: float) -> None:
+        """Note that a driver will be so much (s) later at the end of a motion than it was told."""
+        self._decide(lambda now: self._supervisor.runs_late(name, epoch, late, now))
+
+    def reset(self) -> list[str]:
+        """
+        Clear every stop that was not confirmed, and the emergency stop; never starts motion.
+
+        Raises EmergencyStopped, and clears nothing, while that is pressed.
+        """
+        return self._decide(lambda now: self._supervisor.reset(now))
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def awaited(self) -> dict[str, str]:
+        """Return the sources that were not seen yet, of every resource that has any."""
+        return self._decide(lambda now: self._supervisor.awaited())
+
+    def contradiction(self, name: str) -> str:
+        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        return self._decide(lambda now: self._supervisor.contradiction(name, now))
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every resource."""
+        return self._decide(lambda now: self._supervisor.states())
+
+    def troubles(self) -> dict[str, str]:
+        """Return what is wrong that concerns no single resource, by subject."""
+        return self._decide(lambda now: self._supervisor.troubles(now))
+
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; takes no lock."""
+        return self._supervisor.concern
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing moves or is being stopped; takes no lock."""
+        return self._supervisor.quiet
+
+    # ---- the pump's side ------------------------------------------------------------------------
+
+    def poll(self) -> Polled:
+        """Advance to now and return what is to be done."""
+        with self._lock:
+            return self._poll_locked()
+
+    def _poll_locked(self) -> Polled:
+        self._woken = False
+        outputs = self._supervisor.poll(self.now())
+        self._planned = outputs.wake
+        return Polled(outputs)
+
+    def wait(self, until: float) -> None:
+        """Sleep until that instant (s), or until something changes."""
+        with self._lock:
+            while not self._woken:
+                left = until - self.now()
+                if left <= 0.0:
+                    return
+                self._lock.wait(None if math.isinf(left) else left)
+
+    def held_up(self, late: float, untold: Collection[Output]) -> None:
+        """Stop every motion: the pump has not told these, which were decided so long (s) ago."""
+        self._decide(lambda now: self._supervisor.held_up(late, now, untold))
+
+    def wake(self) -> None:
+        """Wake the pump."""
+        with self._lock:
+            self._wake_locked()
+
+    def _wake_locked(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._lock.notify_all()
+
+
+class LockedBridge(LockedSupervisor[BridgeSupervisor]):
+    """A bridge's supervisor: clients command it, its guard and other bridges speak to it."""
+
+    def __init__(self, supervisor: BridgeSupervisor,
+                 clock: Callable[[], float] = steady_now) -> None:
+        super().__init__(supervisor, clock)
+        self._waiters = _Waiters()
+
+    def _poll_locked(self) -> Polled:
+        return self._waiters.take(super()._poll_locked().outputs)
+
+    # ---- sessions -------------------------------------------------------------------------------
+
+    def start_session(self, caller: Caller, resume: str = '') -> Session:
+        """Start a session or resume one; see SessionTable.start."""
+        return self._decide(lambda now: self._supervisor.start_session(caller, resume, now))
+
+    def beat(self, session_id: str, caller: Caller) -> None:
+        """Renew a session. Raises SessionExpired."""
+        self._decide(lambda now: self._supervisor.beat(session_id, caller, now))
+
+    def admit(self, caller: Caller) -> None:
+        """Check and renew the session of a monitored call. Raises SessionExpired."""
+        self._decide(lambda now: self._supervisor.admit(caller, now))
+
+    def sessions(self) -> list[Session]:
+        """Return copies of the sessions that are alive, oldest first."""
+        return self._decide(lambda now: [
+            replace(session, sockets=dict(session.sockets))
+            for session in self._supervisor.sessions.living(now)])
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def command(self, name: str, motion: Motion, caller: Caller,
+                on_end: Callable[[Ended], None] | None = None, turn: int | None = None) -> int:
+        """
+        Check, renew, take ownership and set the new motion in one step; returns its epoch.
+
+        on_end is called once, on the pump's thread, after the drivers were told. Raises a
+        BridgeError; then on_end is never called, and nothing has changed but the renewed session,
+        and that StopOutstanding may have stopped what has to end first.
+        """
+        def decision(now: float) -> int:
+            epoch = self._supervisor.command(name, motion, caller, now, turn)
+            if on_end is not None:
+                self._waiters.for_end(epoch, on_end)
+            return epoch
+        return self._decide(decision)
+
+    def begin(self, name: str, motion: Motion, caller: Caller,
+              on_begun: Callable[[Ended | None], None],
+              turn: int | None = None) -> tuple[int, bool]:
+        """
+        Command what holds until something ends it; returns its epoch, and whether it has to wait.
+
+        Where the guard or the driver has to get ready first, on_begun is called once, on the
+        pump's thread: with None after the driver was told, or with the end that came before.
+        """
+        def decision(now: float) -> tuple[int, bool]:
+            epoch = self._supervisor.command(name, motion, caller, now, turn)
+            waits = self._supervisor.is_held_back(name)
+            if waits:
+                self._waiters.for_begin(epoch, on_begun)
+            return epoch, waits
+        return self._decide(decision)
+
+    def go_on(self, name: str, epoch: int, motion: Motion, passed: float) -> bool:
+        """Replace what was left of a motion after so much of its way (s); see Supervisor.go_on."""
+        return self._decide(
+            lambda now: self._supervisor.go_on(name, epoch, motion, now, passed))
+
+    def passed(self, name: str, epoch: int) -> float | None:
+        """Return how much of its way (s) a motion has made; see Supervisor.passed."""
+        return self._decide(lambda now: self._supervisor.passed(name, epoch, now))
+
+    def turn(self, name: str) -> int:
+        """Return the place in line of a command that begins to form. Raises UnknownResource."""
+        return self._decide(lambda now: self._supervisor.turn(name))
+
+    def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
+        """
+        Have the driver run a command that does not move the robot. Raises UnknownResource.
+
+        on_answer is called once, on any thread, with what was wrong (empty: nothing) and what the
+        driver was told.
+        """
+        with self._lock:
+            self._supervisor.resource(name)
+            self._waiters.errand(Errand(name, call, on_answer))
+            self._wake_locked()
+
+    def stop(self, name: str) -> None:
+        """Stop a resource; always accepted. Raises UnknownResource only."""
+        self._decide(lambda now: self._supervisor.stop(name, now))
+
+    def stop_all(self) -> None:
+        """Stop every resource."""
+        self._decide(lambda now: self._supervisor.stop_all(now))
+
+    def cancel(self, name: str, epoch: int) -> bool:
+        """End the motion of this epoch if it still runs; tells whether it did."""
+        return self._decide(lambda now: self._supervisor.cancel(name, epoch, now))
+
+    def press_emergency(self, reason: str) -> None:
+        """Stop everything and refuse motion until a reset."""
+        self._decide(lambda now: self._supervisor.press_emergency(reason, now))
+
+    def hear_emergency(self, pressed: bool) -> None:
+        """Take what the configured emergency stop says."""
+        self._decide(lambda now: self._supervisor.hear_emergency(pressed, now))
+
+    def emergency(self) -> str:
+        """Say why the emergency stop refuses motion; empty when it does not."""
+        return self._decide(lambda now: self._supervisor.emergency(now))
+
+    def shut_down(self) -> None:
+        """Refuse motion from now on, and stop everything that is not idle."""
+        self._decide(lambda now: self._supervisor.shut_down(now))
+
+    def configure(self, policy: Policy, limits: Mapping[str, Limits]) -> None:
+        """Replace policy and limits at run time."""
+        self._decide(lambda now: self._supervisor.configure(policy, limits, now))
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def resource(self, name: str) -> Resource:
+        """Return what is configured under this name. Raises UnknownResource."""
+        return self._decide(lambda now: self._supervisor.resource(name))
+
+    def resources(self) -> list[Resource]:
+        """Return everything that is configured, in its order."""
+        return self._decide(lambda now: self._supervisor.all_resources())
+
+    def is_moving(self, name: str) -> bool:
+        """Tell whether a resource moves, from feedback where there is any."""
+        return self._decide(lambda now: self._supervisor.is_moving(name, now))
+
+    def sample(self, name: str) -> Sample | None:
+        """Return what was measured last; None where it is unknown or stale."""
+        return self._decide(lambda now: self._supervisor.sample(name, now))
+
+    def feedback_problem(self, name: str) -> str:
+        """Say why feedback cannot arrive; empty when it may."""
+        return self._decide(lambda now: self._supervisor.feedback_problem(name))
+
+    def wish(self, name: str) -> Setpoint | None:
+        """Return what the driver of a resource is told now; None for a stop or nothing."""
+        return self._decide(lambda now: self._supervisor.wish(name))
+
+    # ---- evidence -------------------------------------------------------------------------------
+
+    def look(self, taken_at: float, open_sockets: frozenset[int]) -> None:
+        """Take a look at the open connections, begun at taken_at (s)."""
+        self._decide(lambda now: self._supervisor.look(open_sockets, taken_at, now))
+
+    def watched_sockets(self) -> frozenset[int]:
+        """Return the connections that a motion depends on now."""
+        return self._decide(lambda now: self._supervisor.watched_sockets(now))
+
+    def watch_backlog(self) -> None:
+        """Note that backlog_paused will be called when draining tells that it matters."""
+        self._decide(lambda now: self._supervisor.backlog.watch())
+
+    def draining(self) -> bool:
+        """Tell whether calls are refused until none is left that came during a freeze."""
+        return self._decide(lambda now: self._supervisor.backlog.draining(now))
+
+    def backlog_paused(self, since: float) -> None:
+        """Note that every call was read at once, and none came for a moment, since then (s)."""
+        self._decide(lambda now: self._supervisor.backlog.paused(since))
+
+    # ---- other processes ------------------------------------------------------------------------
+
+    def hear(self, pulse: Pulse) -> None:
+        """Take the pulse of another bridge."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now))
+
+    def echoed(self, echo: Echo) -> None:
+        """Take a guard's echo."""
+        self._decide(lambda now: self._supervisor.echoed(echo, now))
+
+    def say_goodbye(self) -> None:
+        """Let the guard go: the next pulse is the last."""
+        self._decide(lambda now: self._supervisor.say_goodbye(now))
+
+
+class LockedGuard(LockedSupervisor[Sentry]):
+    """A guard's supervisor: pulses come in, and nothing else that would move anything."""
+
+    def hear(self, pulse: Pulse) -> None:
+        """Take a bridge's pulse."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now))
+
+    def drained(self) -> None:
+        """Note that everything that had arrived was taken in."""
+        self._decide(lambda now: self._supervisor.drained(now))
+
+    def rests(self) -> bool:
+        """Tell whether no bridge relies on this guard and its own stops are done."""
+        return self._decide(lambda now: self._supervisor.rests())
+
+    def hurry(self, patience: float) -> None:
+        """Have every stop done so long (s) from now, or it has failed: the guard is to go."""
+        self._decide(lambda now: self._supervisor.hurry(now + patience, now))
+
+
+def locked_bridge(resources: list[Resource], policy: Policy,
+                  emergency: EmergencySettings = NO_EMERGENCY, identity: Identity | None = None,
+                  guard_required: bool = False) -> LockedBridge:
+    """Return a bridge's supervisor with random session ids, behind its lock."""
+    return LockedBridge(BridgeSupervisor(
+        resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
+        guard_required=guard_required))
