@@ -162,7 +162,7 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('rpc.base_service', 'from .. import ros'),
     ('rpc.base_service', 'import rclpy'),
     ('rpc.base_service', 'from geometry_msgs.msg import Twist'),
-    ('ros.pump', 'from viam_session_bridge.rpc.presence import Presence'),
+    ('ros.pump', 'from viam_session_bridge.rpc.connections import Presence'),
     ('ros.pump', 'from viam_session_bridge.gate import Gate'),
     ('ros.drivers.twist', 'from ... import gate'),
     ('ros.pump', 'import grpc.aio'),

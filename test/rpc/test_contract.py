@@ -26,10 +26,10 @@ from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.button_service import ButtonProperties
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import how_served
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.generic_service import GenericProperties
 from viam_session_bridge.rpc.gripper_service import GripperProperties
-from viam_session_bridge.rpc.methods import how_served
 from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.server import COMPONENTS
 from viam_session_bridge.rpc.servo_service import ServoProperties

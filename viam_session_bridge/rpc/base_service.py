@@ -15,12 +15,11 @@ from typing import Any
 from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import require_finite, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.component_service import ComponentService
-from viam_session_bridge.rpc.methods import tells
+from viam_session_bridge.rpc.component_service import ComponentService, tells
 
 MM = 1e-3
 
@@ -56,7 +55,7 @@ class BaseService(ComponentService):
     @tells(Velocity)
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
             _scaled(_axes(linear), limits.linear), _scaled(_axes(angular), limits.angular))))
@@ -65,7 +64,6 @@ class BaseService(ComponentService):
     @tells(Velocity)
     async def SetVelocity(self, request: Any, call: Call) -> Any:
         """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
-        self._limits(request.name)
         linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
         await call.command(request.name, Motion(Velocity(
             _scaled(_axes(linear), MM), _scaled(_axes(angular), math.pi / 180.0))))
@@ -79,7 +77,7 @@ class BaseService(ComponentService):
         A negative product drives backwards; no distance or no speed is a Stop. Steered by odometry
         where it is configured, else timed.
         """
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         distance = request.distance_mm * MM
         speed = require_finite('mm_per_sec', request.mm_per_sec) * MM
         course = Course(
@@ -98,7 +96,7 @@ class BaseService(ComponentService):
         No speed is a Stop; no angle is refused, as Viam's own bases do. Steered by odometry where
         it is configured, else timed.
         """
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         angle = math.radians(require_finite('angle_deg', request.angle_deg))
         speed = math.radians(require_finite('degs_per_sec', request.degs_per_sec))
         if speed and abs(request.angle_deg) < 1e-3:
@@ -113,7 +111,6 @@ class BaseService(ComponentService):
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer the configured width, turning radius and wheel circumference (m)."""
-        self._limits(request.name)
         own = self.properties[request.name]
         return proto.base.GetPropertiesResponse(
             width_meters=own.width, turning_radius_meters=own.turning_radius,
@@ -121,7 +118,6 @@ class BaseService(ComponentService):
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Answer the configured box, centred above the base frame's origin; or none."""
-        self._limits(request.name)
         reply = proto.common.GetGeometriesResponse()
         size = self.properties[request.name].size
         if size:
@@ -132,12 +128,6 @@ class BaseService(ComponentService):
             # Viam's x points right and its y forward.
             box.box.dims_mm.x, box.box.dims_mm.y, box.box.dims_mm.z = width, length, height
         return reply
-
-    def _limits(self, name: str) -> VelocityLimits:
-        """Return a base's limits. Raises UnknownResource, also for a name of another API."""
-        limits = self._resource(name).limits
-        assert isinstance(limits, VelocityLimits)
-        return limits
 
     def _motion(self, name: str, course: Course, what: str) -> Motion:
         """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
