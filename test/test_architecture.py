@@ -3,7 +3,7 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
-    main -> rpc, ros, gate, core      cli, client, sim: programs around the bridge; no part of
+    main -> rpc, ros, gate, core      cli, sim: programs around the bridge; no part of
     rpc  -> gate, core                the bridge imports them
     assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
                 main wires
@@ -46,8 +46,7 @@ OWN = {
     'main': {
         'assembly', 'bridge_gate', 'core', 'dds', 'door', 'gate', 'outlets', 'process',
         'properties', 'rpc', 'ros', 'vitals', '__init__'},
-    'cli': {'client', 'sim', '__init__'},
-    'client': set(),
+    'cli': {'sim', '__init__'},
     'sim': set(),
 }
 
@@ -64,7 +63,6 @@ WORLD = {
     'main': {'rclpy'},
     'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam'},
-    'client': GRPC,
     'sim': ROS,
 }
 
