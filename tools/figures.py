@@ -222,23 +222,29 @@ class Tracer(threading.Thread):
         stop = proto.base.StopRequest(name='base').SerializeToString()
         channel = grpc.insecure_channel(self._address)
         grpc.channel_ready_future(channel).result(PATIENCE)
-        # One more than is kept: the first is made while the bridge looks for its robot.
-        for _ in range(RUNS + 1):
+        give_up = time.monotonic() + PATIENCE
+        while len(self.paths['command']) < RUNS:
             session = proto.robot.StartSessionResponse.FromString(
                 channel.unary_unary(START_SESSION)(b'', timeout=PATIENCE))
             self._recorder.begin()
-            channel.unary_unary(SET_POWER)(
-                power, metadata=[('viam-sid', session.id)], timeout=PATIENCE)
+            try:
+                channel.unary_unary(SET_POWER)(
+                    power, metadata=[('viam-sid', session.id)], timeout=PATIENCE)
+            except grpc.RpcError:
+                # Until its robot is found, and after a stall of the host, the bridge refuses.
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.05)
+                continue
             calls, end = self._until(lambda twist: twist.linear.x != 0.0)
             self.paths['command'].append(path_to(calls, end))
             channel.unary_unary(STOP)(stop, timeout=PATIENCE)
             self._until_silent()
-        for _ in range(RUNS + 1):
+        for _ in range(RUNS):
             self._recorder.begin()
             with subprocess.Popen(
                     [sys.executable, '-c', _CLIENT, self._address, START_SESSION, SET_POWER,
-                     power.hex()],
-                    stdin=subprocess.PIPE) as client:
+                     power.hex()], stdin=subprocess.PIPE) as client:
                 self._until(lambda twist: twist.linear.x != 0.0)
                 self._recorder.begin()
                 client.kill()
@@ -284,14 +290,14 @@ def trace() -> dict[str, Trace]:
                 'bridge', '--ros-args', '--log-level', 'warn',
                 '--params-file', str(ROOT / 'config' / 'base.yaml'),
                 '-p', f'grpc.port:={port}', '-p', 'base.stop_hold:=0.3',
-                '-p', 'guard.patience:=1.0'])
+                '-p', 'guard.patience:=5.0'])
         finally:
             threading.setprofile(None)
             robot.kill()
             robot.wait()
     if tracer.problem:
         raise RuntimeError(f'{tracer.problem} (the bridge ended with status {status})')
-    return {name: _median(paths[1:]) for name, paths in tracer.paths.items()}
+    return {name: _median(paths) for name, paths in tracer.paths.items()}
 
 
 def _median(paths: list[Trace]) -> Trace:
@@ -332,9 +338,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n\n')[0])
     parser.add_argument('--json', action='store_true', help='only the traced paths')
     arguments = parser.parse_args()
-    paths = trace()
-    print(json.dumps({name: path._asdict() for name, path in paths.items()})
-          if arguments.json else document(paths))
+    if arguments.json:
+        print(json.dumps(trace()), flush=True)
+        # A bridge that has ended gives its process some seconds more, and no other status.
+        os._exit(0)
+    traced = subprocess.run(
+        [sys.executable, __file__, '--json'], stdout=subprocess.PIPE, check=True)
+    print(document({name: Trace(*path) for name, path in json.loads(traced.stdout).items()}))
     return 0
 
 
