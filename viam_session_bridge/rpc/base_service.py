@@ -15,7 +15,7 @@ from typing import Any
 from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import require_finite, Velocity
+from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
@@ -58,7 +58,7 @@ class BaseService(ComponentService):
         limits = call.resource.limits
         linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _scaled(_axes(linear), limits.linear), _scaled(_axes(angular), limits.angular))))
+            _in_ros(linear, limits.linear), _in_ros(angular, limits.angular))))
         return proto.base.SetPowerResponse()
 
     @tells(Velocity)
@@ -66,7 +66,7 @@ class BaseService(ComponentService):
         """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
         linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _scaled(_axes(linear), MM), _scaled(_axes(angular), math.pi / 180.0))))
+            _in_ros(linear, MM), _in_ros(angular, math.pi / 180.0))))
         return proto.base.SetVelocityResponse()
 
     @tells(Velocity)
@@ -137,24 +137,20 @@ class BaseService(ComponentService):
         return self._finite(name, course, own.max_move_duration, what, own.has_odometry)
 
 
-def _vector(request: Any, field: str) -> tuple[float, float, float]:
+def _vector(request: Any, field: str) -> Vector:
     """Return a Vector3 of a request; an absent one is zeros. Raises InvalidCommand for NaN."""
     vector = getattr(request, field)
-    x, y, z = (require_finite(f'{field}.{axis}', getattr(vector, axis)) for axis in 'xyz')
-    return x, y, z
+    return finite_vector(field, (vector.x, vector.y, vector.z))
 
 
-def _share(request: Any, field: str) -> tuple[float, float, float]:
+def _share(request: Any, field: str) -> Vector:
     """Return a Vector3 of shares of full power, none beyond 1, the direction kept."""
-    vector = _vector(request, field)
-    return _scaled(vector, 1.0 / max(1.0, *map(abs, vector)))
+    x, y, z = _vector(request, field)
+    factor = 1.0 / max(1.0, abs(x), abs(y), abs(z))
+    return x * factor, y * factor, z * factor
 
 
-def _axes(viam: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left)."""
+def _in_ros(viam: Vector, factor: float) -> Vector:
+    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left), scaled."""
     right, forward, up = viam
-    return forward, -right, up
-
-
-def _scaled(vector: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
-    return vector[0] * factor, vector[1] * factor, vector[2] * factor
+    return forward * factor, -right * factor, up * factor
