@@ -31,16 +31,13 @@ def isolate() -> None:
     """Stay on this machine and in a domain that no other test run on it uses."""
     if 'ROS_DOMAIN_ID' not in os.environ:
         os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
-    if os.environ.get('ROS_DISTRO') == 'humble':
-        os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
-    else:
-        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
 def describe() -> str:
     """Return the line for pytest's header."""
-    names = ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY')
-    values = [f'{name}={os.environ[name]}' for name in names if name in os.environ]
+    names = ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE')
+    values = [f'{name}={os.environ[name]}' for name in names]
     return 'ros: ' + ', '.join(values)
 
 

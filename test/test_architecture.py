@@ -3,8 +3,8 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
-    bridge -> process, rpc, ros, locked, core cli, client, sim: programs around the bridge; no part
-    guard -> process, ros, locked, core       of the bridge imports them
+    bridge -> process, rpc, ros, locked, core   cli, sim: programs around the bridge; no part of
+    guard -> process, ros, locked, core         the bridge imports them
     process -> ros, locked, core, dds: what bridge and guard share; the guard never sees rpc
     rpc  -> locked, core
     assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
@@ -42,8 +42,7 @@ OWN = {
     'bridge': {
         'assembly', 'core', 'locked_supervisor', 'process', 'properties', 'rpc', 'ros',
         '__init__'},
-    'cli': {'client', 'sim', '__init__'},
-    'client': set(),
+    'cli': {'sim', '__init__'},
     'sim': set(),
 }
 
@@ -61,7 +60,6 @@ WORLD = {
     'process': {'rclpy'},
     'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam'},
-    'client': GRPC,
     'sim': ROS,
 }
 
@@ -159,7 +157,7 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('rpc.base_service', 'from .. import ros'),
     ('rpc.base_service', 'import rclpy'),
     ('rpc.base_service', 'from geometry_msgs.msg import Twist'),
-    ('ros.pump', 'from viam_session_bridge.rpc.presence import Presence'),
+    ('ros.pump', 'from viam_session_bridge.rpc.connections import Presence'),
     ('ros.pump', 'from viam_session_bridge.locked_supervisor import steady_now'),
     ('ros.drivers.twist', 'from ... import locked_supervisor'),
     ('ros.pump', 'import grpc.aio'),

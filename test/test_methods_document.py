@@ -10,7 +10,7 @@ import pytest
 
 from viam_session_bridge.core.setpoints import Call, PoseGoal, Power, Press, Speed
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.methods import Served
+from viam_session_bridge.rpc.component_service import Served
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from viam_session_bridge.core.setpoints import Call, PoseGoal
 from viam_session_bridge.ros.parameter_tables import APIS
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.methods import how_served, Served
+from viam_session_bridge.rpc.component_service import how_served, Served
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.server import COMPONENTS
 

@@ -211,7 +211,8 @@ def stall_forgiven() -> None:
 
 @breakage('looks at the connections are made up: whoever was there is there', 'client_killed')
 def stale_presence() -> None:
-    _replace(_part('rpc.presence', 'Presence'), '_is_present', lambda old: lambda self, one: True)
+    _replace(_part('rpc.connections', 'Presence'), '_is_present',
+             lambda old: lambda self, one: True)
 
 
 @breakage('a connection without a session holds its motion for ever',

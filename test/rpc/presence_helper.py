@@ -15,7 +15,8 @@ import time
 
 import grpc
 
-from viam_session_bridge.rpc.presence import Presence, server_options
+from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.server import server_options
 
 Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
 

@@ -18,7 +18,7 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.rpc import arm_streamed_move
+from viam_session_bridge.rpc import arm_stream
 from viam_session_bridge.rpc.arm_service import ArmProperties
 
 Code = grpc.StatusCode
@@ -107,7 +107,7 @@ def serving(start: Callable[..., Any], **how: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arm_streamed_move, 'PERIOD', PERIOD)
+    monkeypatch.setattr(arm_stream, 'PERIOD', PERIOD)
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_many_points_are_told_in_pieces(robot: Robot) -> None:
 def test_a_client_that_is_far_ahead_waits(
         robot: Robot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even what it says next is read before the arm has come nearer; nothing is refused."""
-    monkeypatch.setattr(arm_streamed_move, 'MOST_POINTS', 50)
+    monkeypatch.setattr(arm_stream, 'MOST_POINTS', 50)
     points = [point(each / 20.0, each / 20.0) for each in range(81)]
     robot.stream.send(batch(*points[:61]), batch(*points[61:])).end()
     assert robot.stream.acknowledged()

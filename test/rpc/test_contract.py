@@ -25,10 +25,10 @@ from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.button_service import ButtonProperties
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import how_served
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.generic_service import GenericProperties
 from viam_session_bridge.rpc.gripper_service import GripperProperties
-from viam_session_bridge.rpc.methods import how_served
 from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.server import COMPONENTS
 from viam_session_bridge.rpc.servo_service import ServoProperties
@@ -131,14 +131,15 @@ def drain(call: Any) -> None:
         pass  # the status says it
 
 
-def lively(method: Any, value: float = 1.0) -> Any:
+def lively(method: Any, value: float = 1.0, name: str = '') -> Any:
     """
     Return a request that asks for as much as possible: every number is the value.
 
-    For a stream, a message for each of its kinds, in their order.
+    For a stream, a message for each of its kinds, in their order. name: another resource's than
+    the one that the method is for.
     """
     message = proto.message(method.input_type.full_name)
-    name = resource_of(method)
+    name = name or resource_of(method)
     kinds = [field.name for oneof in method.input_type.oneofs for field in oneof.fields
              if all(each.message_type is not None for each in oneof.fields)]
     if not kinds or not proto.streams(method)[0]:
@@ -287,6 +288,20 @@ def test_with_everything_configured_only_what_never_is_is_not_served(
     code, text = invoke(client, method, lively(method), timeout=0.5)
     assert (code is Code.UNIMPLEMENTED) is served.never, text
     assert served.meaning
+
+
+@pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)
+def test_a_method_refuses_a_resource_of_another_api_and_one_that_is_unknown(
+        bench: Any, client: Any, method: Any) -> None:
+    own = resource_of(method)
+    other = 'motor' if own == 'base' else 'base'
+    for name, expected in (
+            (other, f"'{other}' is a {other}, not a {own}"), ('nothing', "'nothing'")):
+        code, text = invoke(client, method, lively(method, name=name))
+        assert code is Code.NOT_FOUND, text
+        assert expected in text
+    bench.settle()
+    assert not bench.outputs
 
 
 @pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)

@@ -23,12 +23,11 @@ from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.calls import Call, Registry
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.connections import Presence
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.operations import Operations
-from viam_session_bridge.rpc.presence import Presence
-from viam_session_bridge.rpc.registration import Registry
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.status import CallError
 
@@ -197,6 +196,7 @@ def test_a_late_call_renews_no_session(bench: Any) -> None:
     with pytest.raises(CallError, match='deadline'):
         asyncio.run(robot.SendSessionHeartbeat(
             proto.robot.SendSessionHeartbeatRequest(id=session), beat))
+    call.resource = bench.gate.resource('base')
     # Not even by the stop that a zero command is.
     asyncio.run(call.command('base', Motion(Velocity())))
     bench.until_stopped()

@@ -21,7 +21,8 @@ import time
 import grpc
 import pytest
 
-from viam_session_bridge.rpc.presence import Presence, PresenceUnavailable, server_options
+from viam_session_bridge.rpc.connections import Presence, PresenceUnavailable
+from viam_session_bridge.rpc.server import server_options
 
 HELPER = Path(__file__).with_name('presence_helper.py')
 ROOT = Path(__file__).parents[2]

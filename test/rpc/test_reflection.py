@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2
 import pytest
 
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.reflection_service import Catalogue, VERSIONS
+from viam_session_bridge.rpc.reflection_service import VERSIONS
 
 BASE = 'viam.component.base.v1.BaseService'
 
@@ -72,8 +72,24 @@ def test_extensions_are_found(start: Callable[..., Any]) -> None:
     assert reply.file_descriptor_response.file_descriptor_proto
 
 
-def test_every_declared_message_and_service_is_a_symbol() -> None:
-    known = Catalogue().symbols
+def test_a_message_an_enum_a_service_and_a_method_have_a_file() -> None:
     for service in proto.services():
-        assert service.full_name in known
-    assert 'viam.robot.v1.GetMachineStatusResponse.State' in known
+        for name in (service.full_name, *(method.full_name for method in service.methods),
+                     *(method.input_type.full_name for method in service.methods)):
+            assert proto.file_of(name).name, name
+    assert proto.file_of('viam.robot.v1.GetMachineStatusResponse.State').name
+    with pytest.raises(KeyError):
+        proto.file_of(f'{BASE}.NoMethod')
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_each_version_of_reflection_describes_itself(
+        start: Callable[..., Any], version: str) -> None:
+    name = f'grpc.reflection.{version}.ServerReflection'
+    reply = ask(start(), version, file_containing_symbol=name)
+    [file] = map(descriptor_pb2.FileDescriptorProto.FromString,
+                 reply.file_descriptor_response.file_descriptor_proto)
+    assert (file.name, file.package) == (
+        f'grpc/reflection/{version}/reflection.proto', f'grpc.reflection.{version}')
+    [method] = file.service[0].method
+    assert method.input_type == f'.grpc.reflection.{version}.ServerReflectionRequest'

@@ -16,8 +16,8 @@ from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties
+from viam_session_bridge.rpc.calls import decoder
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.decoding import decoder
 
 Code = grpc.StatusCode
 FORWARD = (0.0, 0.5, 0.0)

@@ -39,12 +39,9 @@ def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
         domain, claim = _claim_domain()
     for name in _LEAD_ELSEWHERE:
         os.environ.pop(name, None)
-    if os.environ.get('ROS_DISTRO') == 'humble':
-        os.environ['ROS_LOCALHOST_ONLY'] = '1'
-    else:
-        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.update(
-        ROS_DOMAIN_ID=str(domain), ROS_LOG_DIR=log_folder, RCUTILS_COLORIZED_OUTPUT='0')
+        ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST', ROS_DOMAIN_ID=str(domain),
+        ROS_LOG_DIR=log_folder, RCUTILS_COLORIZED_OUTPUT='0')
     try:
         yield domain
     finally:

@@ -43,6 +43,14 @@ def require_finite(name: str, value: float) -> float:
     return value
 
 
+def finite_vector(name: str, vector: Vector) -> Vector:
+    """Return a vector. Raises InvalidCommand that names the part that is NaN or infinite."""
+    if not all(map(math.isfinite, vector)):
+        for axis, value in zip('xyz', vector, strict=True):
+            require_finite(f'{name}.{axis}', value)
+    return vector
+
+
 @dataclass(frozen=True)
 class Velocity:
     """A body twist in the base frame: linear (x, y, z) in m/s, angular (x, y, z) in rad/s."""
@@ -51,9 +59,8 @@ class Velocity:
     angular: Vector = ZERO
 
     def __post_init__(self) -> None:
-        for name, vector in (('linear', self.linear), ('angular', self.angular)):
-            for axis, value in zip('xyz', vector, strict=True):
-                require_finite(f'{name}.{axis}', value)
+        finite_vector('linear', self.linear)
+        finite_vector('angular', self.angular)
 
     @property
     def is_zero(self) -> bool:

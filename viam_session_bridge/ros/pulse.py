@@ -91,7 +91,6 @@ class BridgePort:
 
     def __init__(self, node: Node, instance: str, hear: Callable[[Pulse], None],
                  echoed: Callable[[Echo], None]) -> None:
-        self._instance = instance
         self._publisher = node.create_publisher(String, PULSE_TOPIC, _OUT)
         self._inputs = [
             _Input(node, PULSE_TOPIC, decode_pulse, hear, lambda text: instance not in text),

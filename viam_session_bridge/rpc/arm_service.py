@@ -8,24 +8,22 @@ and "base" are is said by whoever publishes or takes the pose.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 import math
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import PoseGoal, Trajectory
+from viam_session_bridge.core.setpoints import PoseGoal, require_finite, Trajectory
 from viam_session_bridge.rpc import poses, proto
-from viam_session_bridge.rpc.arm_options import pace_of
-from viam_session_bridge.rpc.arm_stream import StreamedTrajectory
-from viam_session_bridge.rpc.arm_streamed_move import StreamedMove
+from viam_session_bridge.rpc.arm_stream import StreamedMove, StreamedTrajectory
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import needs, never, tells
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, never, tells
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import Joints, MM, timed
+from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 from viam_session_bridge.rpc.urdf import Counting
 
 # More positions at once than this are refused.
@@ -110,7 +108,6 @@ class ArmService(JointService):
     @tells(Trajectory)
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
         """Move to positions of all joints, degrees or mm; answers when it is there."""
-        self._resource(request.name)
         joints = self.properties[request.name].joints_on_the_wire
         station = joints.targets('positions.values', request.positions.values)
         await self._move(request, [station], 'positions.values', call)
@@ -120,7 +117,6 @@ class ArmService(JointService):
     @tells(Trajectory)
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
         """Move through positions of all joints, within the options; answers at the last."""
-        self._resource(request.name)
         joints = self.properties[request.name].joints_on_the_wire
         if not 1 <= len(request.positions) <= MOST_STATIONS:
             raise InvalidCommand(
@@ -143,6 +139,7 @@ class ArmService(JointService):
         """
         stream = StreamedTrajectory(requests, call, self._open_stream)
         name = await stream.opened()
+        call.resource = self.resource(name)
         move = StreamedMove(
             call, name, lambda way, passed: self._goal(name, way, passed=passed),
             lambda first: stream.require_start(first, self._measured(
@@ -168,7 +165,6 @@ class ArmService(JointService):
     @tells(PoseGoal)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """Move the tip to a pose, mm and degrees; answers when it is seen there."""
-        self._resource(request.name)
         own = self.properties[request.name]
         if not own.takes_poses:
             raise unimplemented(
@@ -198,7 +194,6 @@ class ArmService(JointService):
     @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Refuse: shapes are in the URDF, and nothing here moves them to where they are."""
-        self._resource(request.name)
         raise unimplemented(
             f'{request.name}: GetGeometries is not served for arms; GetKinematics answers the '
             'URDF with its shapes')
@@ -206,14 +201,12 @@ class ArmService(JointService):
     @never
     async def Get3DModels(self, request: Any, call: Call) -> Any:
         """Refuse: a robot description names its meshes by paths on the robot."""
-        self._resource(request.name)
         raise unimplemented(
             f'{request.name}: Get3DModels is not served; meshes stay on the robot')
 
     @never
     async def SetManualMode(self, request: Any, call: Call) -> Any:
         """Refuse: no driver has a manual mode."""
-        self._resource(request.name)
         raise unimplemented(
             f'{request.name}: SetManualMode is not served; configure a service of the robot that '
             f'does it in {request.name}.commands, for DoCommand')
@@ -221,13 +214,11 @@ class ArmService(JointService):
     @never
     async def GetManualMode(self, request: Any, call: Call) -> Any:
         """Refuse: nothing tells."""
-        self._resource(request.name)
         raise unimplemented(
             f'{request.name}: GetManualMode is not served; nothing tells this bridge')
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer what is served: no manual mode; poses where the driver takes them."""
-        self._resource(request.name)
         return proto.arm.GetPropertiesResponse(
             support_manual_mode=False,
             support_cartesian_commands=self.properties[request.name].takes_poses)
@@ -236,20 +227,20 @@ class ArmService(JointService):
                     call: Call) -> None:
         own = self.properties[request.name]
         options = getattr(request, 'options', None)
-        pace = pace_of(own.joints_on_the_wire, own.speeds, options)
+        pace = _pace_of(own.joints_on_the_wire, own.speeds, options)
         sample = self._measured(request.name, 'moving')
         await call.move(request.name, self._goal(request.name, timed(
             sample.positions, stations, pace, own.max_move_duration, field_name)))
 
     def _open_stream(self, name: str) -> ArmProperties:
         """Return an arm's properties. Raises UnknownResource, or CallError without feedback."""
+        self.resource(name)
         self._measured(name, 'MoveThroughJointPositionsStreamed')
         own: ArmProperties = self.properties[name]
         return own
 
     def _pose(self, name: str, method: str) -> PoseGoal:
         """Return where the tip is. Raises CallError or NoFeedback."""
-        self._resource(name)
         source = self.properties[name].pose
         if source is None:
             raise unimplemented(
@@ -276,3 +267,42 @@ class ArmService(JointService):
             if now - since >= POSE_DWELL:
                 self._gate.motion_answered(name, epoch, '')
                 return
+
+
+def _pace_of(joints: Joints, fastest: Sequence[float], options: Any) -> Pace:
+    """
+    Return how fast each joint may go: the strictest of what is configured and what is asked for.
+
+    fastest: of each joint, rad/s or m/s. options: a MoveOptions message, or None. As in Viam's Go
+    client, 0 is no limit. Raises InvalidCommand.
+    """
+    count = len(joints.names)
+    speeds, accelerations = list(fastest), [math.inf] * count
+    if options is not None:
+        _tighten(speeds, joints, 'max_vel_degs_per_sec',
+                 [options.max_vel_degs_per_sec] * count)
+        _tighten(speeds, joints, 'max_vel_degs_per_sec_joints',
+                 options.max_vel_degs_per_sec_joints)
+        _tighten(accelerations, joints, 'max_acc_degs_per_sec2',
+                 [options.max_acc_degs_per_sec2] * count)
+        _tighten(accelerations, joints, 'max_acc_degs_per_sec2_joints',
+                 options.max_acc_degs_per_sec2_joints)
+        if options.max_tcp_speed != 0.0:
+            raise InvalidCommand(
+                f'options.max_tcp_speed: {options.max_tcp_speed:g} m/s cannot be promised, since '
+                'this bridge knows no kinematics; leave it out and limit the joints')
+    return Pace(tuple(speeds), tuple(accelerations))
+
+
+def _tighten(bounds: list[float], joints: Joints, field: str, given: Sequence[float]) -> None:
+    if not given:
+        return
+    if len(given) != len(bounds):
+        raise InvalidCommand(
+            f'options.{field}: {len(given)} values; expected {len(bounds)}, for the joints '
+            + ', '.join(joints.names))
+    for index, (value, scale) in enumerate(zip(given, joints.scales, strict=True)):
+        if require_finite(f'options.{field}', value) < 0.0:
+            raise InvalidCommand(f'options.{field}: {value:g}; expected a number above 0')
+        if value > 0.0:
+            bounds[index] = min(bounds[index], value * scale)

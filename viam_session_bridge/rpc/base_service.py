@@ -15,12 +15,11 @@ from typing import Any
 from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.component_service import ComponentService
-from viam_session_bridge.rpc.methods import tells
+from viam_session_bridge.rpc.component_service import ComponentService, tells
 
 MM = 1e-3
 
@@ -58,19 +57,18 @@ class BaseService(ComponentService):
     @tells(Velocity)
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _scaled(_axes(linear), limits.linear), _scaled(_axes(angular), limits.angular))))
+            _in_ros(linear, limits.linear), _in_ros(angular, limits.angular))))
         return proto.base.SetPowerResponse()
 
     @tells(Velocity)
     async def SetVelocity(self, request: Any, call: Call) -> Any:
         """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
-        self._limits(request.name)
         linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _scaled(_axes(linear), MM), _scaled(_axes(angular), math.pi / 180.0))))
+            _in_ros(linear, MM), _in_ros(angular, math.pi / 180.0))))
         return proto.base.SetVelocityResponse()
 
     @tells(Velocity)
@@ -81,7 +79,7 @@ class BaseService(ComponentService):
         A negative product drives backwards; no distance or no speed is a Stop. Steered by odometry
         where it is configured, else timed.
         """
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         distance = request.distance_mm * MM
         speed = require_finite('mm_per_sec', request.mm_per_sec) * MM
         course = Course(
@@ -100,7 +98,7 @@ class BaseService(ComponentService):
         No speed is a Stop; no angle is refused, as Viam's own bases do. Steered by odometry where
         it is configured, else timed.
         """
-        limits = self._limits(request.name)
+        limits = call.resource.limits
         angle = math.radians(require_finite('angle_deg', request.angle_deg))
         speed = math.radians(require_finite('degs_per_sec', request.degs_per_sec))
         if speed and abs(request.angle_deg) < 1e-3:
@@ -115,7 +113,6 @@ class BaseService(ComponentService):
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer the configured width, turning radius and wheel circumference (m)."""
-        self._limits(request.name)
         own = self.properties[request.name]
         return proto.base.GetPropertiesResponse(
             width_meters=own.width, turning_radius_meters=own.turning_radius,
@@ -123,7 +120,6 @@ class BaseService(ComponentService):
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Answer the configured box, centred above the base frame's origin; or none."""
-        self._limits(request.name)
         reply = proto.common.GetGeometriesResponse()
         size = self.properties[request.name].size
         if size:
@@ -135,41 +131,28 @@ class BaseService(ComponentService):
             box.box.dims_mm.x, box.box.dims_mm.y, box.box.dims_mm.z = width, length, height
         return reply
 
-    def _limits(self, name: str) -> VelocityLimits:
-        """Return a base's limits. Raises UnknownResource, also for a name of another API."""
-        limits = self._resource(name).limits
-        assert isinstance(limits, VelocityLimits)
-        return limits
-
     def _motion(self, name: str, course: Course, what: str) -> Motion:
         """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
         if course.speed == 0.0:
             return Motion(Velocity())
-        own = self.properties[name]
         return self._finite(
-            name, course, own.max_move_duration, what, measured='odometry_topic',
-            is_measured=own.has_odometry and self._resource(name).actuator.rest is not None,
-            allow_timed=own.allow_timed_moves)
+            name, course, what, 'odometry_topic', self.properties[name].has_odometry)
 
 
-def _vector(request: Any, field: str) -> tuple[float, float, float]:
+def _vector(request: Any, field: str) -> Vector:
     """Return a Vector3 of a request; an absent one is zeros. Raises InvalidCommand for NaN."""
     vector = getattr(request, field)
-    x, y, z = (require_finite(f'{field}.{axis}', getattr(vector, axis)) for axis in 'xyz')
-    return x, y, z
+    return finite_vector(field, (vector.x, vector.y, vector.z))
 
 
-def _share(request: Any, field: str) -> tuple[float, float, float]:
+def _share(request: Any, field: str) -> Vector:
     """Return a Vector3 of shares of full power, none beyond 1, the direction kept."""
-    vector = _vector(request, field)
-    return _scaled(vector, 1.0 / max(1.0, *map(abs, vector)))
+    x, y, z = _vector(request, field)
+    factor = 1.0 / max(1.0, abs(x), abs(y), abs(z))
+    return x * factor, y * factor, z * factor
 
 
-def _axes(viam: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left)."""
+def _in_ros(viam: Vector, factor: float) -> Vector:
+    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left), scaled."""
     right, forward, up = viam
-    return forward, -right, up
-
-
-def _scaled(vector: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
-    return vector[0] * factor, vector[1] * factor, vector[2] * factor
+    return forward * factor, -right * factor, up * factor

@@ -12,8 +12,7 @@ from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
-from viam_session_bridge.rpc.methods import tells
+from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
 from viam_session_bridge.rpc.status import MoveAborted
 
 
@@ -42,7 +41,6 @@ class ButtonService(ComponentService):
 
         A push that something else overtook is an error: nobody may take it for one that was made.
         """
-        self._resource(request.name)
         ended = await call.move(request.name, Motion(
             Press(), ANSWER_PATIENCE, once=True, momentary=True, settles=True,
             answered=self.properties[request.name].answered))

@@ -1,28 +1,54 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-One call, as a servicer sees it: who calls, and motion on the caller's behalf.
+One call, from its bytes to the servicer and back: one wrapper for every method.
 
-Reads viam-sid on safety-monitored methods only, so that a malformed one can never refuse a Stop.
+The wrapper finds out who calls, checks and renews the session of safety-monitored methods before
+anything else, finds the resource that a component's request names, and translates refusals; so no
+servicer contains a ``try``. Which methods are monitored is read from the option in the
+descriptors, never from a second list. viam-sid is read on monitored methods only, so that a
+malformed one can never refuse a Stop.
+
+A deserializer that raises leaves the answer to gRPC (UNKNOWN, and a text of Python's), and no
+handler ever hears of the call. Ours hand a CallError on instead. A Stop is obeyed if only its name
+can be read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, replace
+from functools import partial
+import logging
 from typing import Any, Generic, TypeVar
 
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
 from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.errors import InvalidSessionId, NotYet
+from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.motion import Motion
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason, WISHED
 from viam_session_bridge.locked_supervisor import LockedBridge
-from viam_session_bridge.rpc.operations import Operation
-from viam_session_bridge.rpc.status import CallError, crowded, MoveAborted
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import entity_of
+from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.operations import (
+    Operation,
+    operation_id,
+    OPERATION_KEY,
+    Operations,
+)
+from viam_session_bridge.rpc.status import (
+    CallError,
+    crowded,
+    MoveAborted,
+    status_of,
+    unimplemented,
+)
 
 SESSION_KEY = 'viam-sid'
 
@@ -33,8 +59,113 @@ RETRY_PERIOD = 0.02
 # A driver gives up on its service long before (s).
 ERRAND_PATIENCE = 30.0
 
+# Always let in: no flood of other calls may starve what keeps a robot safe or a client connected.
+_UNBOUNDED = frozenset({'proto.rpc.v1.AuthService.Authenticate'} | {
+    f'viam.robot.v1.RobotService.{name}' for name in (
+        'StartSession', 'ResourceNames', 'ResourceRPCSubtypes', 'GetVersion', 'GetOperations',
+        'StopAll', 'CancelOperation')})
+
+# Thousands a second, and over in no time: listing them and sending a header ahead of each answer
+# would only cost.
+_UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
+
+_STOPS = frozenset({'Stop', 'StopAll'})
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
 _Result = TypeVar('_Result')
 
+_LOG = logging.getLogger(__name__)
+
+
+# ---- requests out of bytes, also out of bytes that are none ------------------------------------
+
+def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
+    """Return what makes a method's request of bytes, or a CallError; it never raises."""
+    kind: Any = proto.message(method.input_type.full_name)
+    stops = method.name in _STOPS
+
+    def decode(content: bytes) -> Any:
+        try:
+            return kind.FromString(content)
+        # Which exceptions there are depends on the protobuf that is installed.
+        except Exception:
+            salvaged = _salvaged(kind, content) if stops else None
+            return salvaged if salvaged is not None else CallError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f'the request is no {method.input_type.full_name}: its bytes are malformed, or it '
+                'is nested too deeply')
+
+    return decode
+
+
+def decoded(request: Any) -> Any:
+    """Return a request that could be read. Raises CallError for another."""
+    if isinstance(request, CallError):
+        raise request
+    return request
+
+
+class Decoded:
+    """The requests of a stream. Raises CallError at one that could not be read."""
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._requests = requests.__aiter__()
+
+    def __aiter__(self) -> 'Decoded':
+        """Return the one iterator that there is."""
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next request."""
+        return decoded(await self._requests.__anext__())
+
+
+def _salvaged(kind: Any, content: bytes) -> Any:
+    """Return the stop that broken bytes ask for; None where they do not say of what."""
+    field = kind.DESCRIPTOR.fields_by_name.get('name')
+    if field is None:
+        return kind()
+    name = _last(field.number, content)
+    return None if name is None else kind(name=name.decode('utf-8', 'replace'))
+
+
+def _last(number: int, content: bytes) -> bytes | None:
+    """Return the last value of a field of bytes, as far as the message can be read."""
+    found, at = None, 0
+    try:
+        while at < len(content):
+            tag, at = _varint(content, at)
+            kind, length = tag & 7, 0
+            if kind == _VARINT:
+                _, at = _varint(content, at)
+            elif kind == _BYTES:
+                length, at = _varint(content, at)
+            elif kind in (_FIXED32, _FIXED64):
+                length = 4 if kind == _FIXED32 else 8
+            else:
+                break
+            if at + length > len(content):
+                break
+            if kind == _BYTES and tag >> 3 == number:
+                found = content[at:at + length]
+            at += length
+    except IndexError:
+        pass  # it ends within a number
+    return found
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    """Return a number of the wire and where the next thing begins. Raises IndexError."""
+    value = shift = 0
+    while content[at] & 0x80:
+        value |= (content[at] & 0x7f) << shift
+        shift, at = shift + 7, at + 1
+        if shift > 63:
+            raise IndexError('no number is that long')
+    return value | content[at] << shift, at + 1
+
+
+# ---- who calls, and motion on the caller's behalf -----------------------------------------------
 
 def session_of(metadata: dict[str, list[str]]) -> str | None:
     """Return the canonical session id of a monitored call. Raises InvalidSessionId."""
@@ -58,12 +189,13 @@ def is_late(context: Any) -> bool:
 @dataclass(slots=True)
 class Call:
     """
-    A call under way; never changed.
+    A call under way; what is not known when it comes is added by the wrapper, before the method.
 
     watch: to be called once a motion may depend on a connection. locate: finds the open socket of
     the caller, for motion that Viam does not monitor. announce: sends the operation's
     id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
     crowding: why it may do nothing but stop; empty unless too many calls ran when it came.
+    resource: the one that the request names, for a method of a component; a Resource.
     """
 
     gate: LockedBridge
@@ -75,6 +207,7 @@ class Call:
     announce: Callable[[], Awaitable[None]] | None = None
     operation: Operation | None = None
     crowding: str = ''
+    resource: Any = None
 
     async def command(self, name: str, motion: Motion) -> None:
         """
@@ -103,7 +236,7 @@ class Call:
         end the move, if it is still the current one. accepted is told the epoch. turn: the gate's,
         from when the caller began to say what it wants, where that takes time.
         """
-        if self._stops(name, motion):
+        if self._stops(motion):
             epoch = await self._accepted(
                 name, motion, lambda caller, turn: self.gate.command(
                     name, motion, caller, turn=turn), turn)
@@ -166,8 +299,8 @@ class Call:
             raise CallError(
                 grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
 
-    def _stops(self, name: str, motion: Motion) -> bool:
-        return motion.within(self.gate.resource(name).limits).is_stop
+    def _stops(self, motion: Motion) -> bool:
+        return motion.within(self.resource.limits).is_stop
 
     async def _first(self, ended: 'asyncio.Future[Any]') -> bool:
         """Wait for a future; tells whether it is done, not CancelOperation came first."""
@@ -186,7 +319,7 @@ class Call:
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        stops = self._stops(name, motion)
+        stops = self._stops(motion)
         if self.crowding and not stops:
             raise crowded(self.crowding)
         loop = asyncio.get_running_loop()
@@ -245,3 +378,193 @@ class _Waiter(Generic[_Result]):
     def _settle(self, result: _Result) -> None:
         if not self.future.done():
             self.future.set_result(result)
+
+
+# ---- handlers -----------------------------------------------------------------------------------
+
+Behaviour = Callable[[Any, Call], Awaitable[Any]]
+_Streaming = Callable[[Any, Call], AsyncGenerator[Any, None]]
+
+
+class Registry:
+    """Makes the handlers of one server."""
+
+    def __init__(self, gate: LockedBridge, presence: Presence, operations: Operations) -> None:
+        self._gate = gate
+        self._presence = presence
+        self._operations = operations
+        # How many calls have come in.
+        self.calls = 0
+
+    def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+        """
+        Return the handler of a service; what the servicer lacks is refused as not served.
+
+        A servicer with a method `resource` serves components: it finds the one that each request
+        names.
+        """
+        return grpc.method_handlers_generic_handler(
+            service.full_name,
+            {method.name: self._method(method, servicer) for method in service.methods})
+
+    def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
+        reads, writes = proto.streams(method)
+        behaviour = getattr(servicer, method.name, None)
+        coding = {
+            'request_deserializer': decoder(method),
+            'response_serializer': proto.message(method.output_type.full_name).SerializeToString}
+        if reads or writes:
+            if behaviour is not None:
+                behaviour = self._streaming(method, behaviour)
+            make = {(False, True): grpc.unary_stream_rpc_method_handler,
+                    (True, False): grpc.stream_unary_rpc_method_handler,
+                    (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
+            return make(behaviour or self._refusal(method), **coding)
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(method, behaviour or _missing(method),
+                        getattr(servicer, 'resource', None) if behaviour else None), **coding)
+
+    def _unary(self, method: MethodDescriptor, behaviour: Behaviour,
+               resource: Callable[[str], Any] | None) -> Callable[..., Any]:
+        monitored = proto.is_monitored(method)
+        listed = method.full_name not in _UNLISTED
+        bounded = not (
+            monitored or method.name == 'Stop' or method.full_name in _UNBOUNDED)
+        path = f'/{method.containing_service.full_name}/{method.name}'
+
+        async def handle(request: Any, context: Any) -> Any:
+            header = None
+            try:
+                call = self._open(context, monitored)
+                if not listed:
+                    return await behaviour(decoded(request), call)
+                crowding = self._operations.crowded(call.caller.peer)
+                with self._running(call, path) as operation:
+                    header = _Header(context, operation.id)
+                    if bounded and crowding:
+                        raise crowded(crowding)
+                    request = decoded(request)
+                    call.operation, call.announce = operation, header.send
+                    call.crowding = crowding
+                    if resource is not None:
+                        call.resource = resource(request.name)
+                    # First the deed, then the header: a Stop is carried out even if its caller
+                    # leaves at once, and a command is not kept waiting.
+                    reply = await behaviour(request, call)
+                    await header.send()
+                    return reply
+            except (BridgeError, CallError) as problem:
+                code, text = status_of(problem)
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                raise
+            except Exception:
+                code, text = _broken(path)
+            if header is not None:
+                await header.send()
+            await context.abort(code, text)
+            return None
+
+        return handle
+
+    def _streaming(self, method: MethodDescriptor, behaviour: _Streaming) -> Callable[..., Any]:
+        """Return the handler of a stream that is served; all count, the monitored are listed."""
+        monitored = proto.is_monitored(method)
+        path = f'/{method.containing_service.full_name}/{method.name}'
+
+        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+            try:
+                call = self._open(context, monitored)
+                crowding = self._operations.crowded(call.caller.peer)
+                if crowding:
+                    raise crowded(crowding)
+                with (self._running(call, path) if monitored
+                      else self._operations.counted(call.caller.peer)) as operation:
+                    if operation is not None:
+                        call.operation = operation
+                        call.announce = _Header(context, operation.id).send
+                        await call.announce()
+                    # Closed at once where the client has gone: what it began must not wait for
+                    # the collector of garbage.
+                    async with aclosing(behaviour(Decoded(requests), call)) as replies:
+                        async for reply in replies:
+                            yield reply
+                return
+            except (BridgeError, CallError) as problem:
+                code, text = status_of(problem)
+            except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+                raise
+            except Exception:
+                code, text = _broken(path)
+            await context.abort(code, text)
+
+        return handle
+
+    def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
+        return self._operations.running(
+            operation_id(call.metadata), path, call.caller.session, call.caller.peer)
+
+    def _refusal(self, method: MethodDescriptor) -> Callable[..., Any]:
+        """Return the handler of a stream that is not served; the session still comes first."""
+        monitored = proto.is_monitored(method)
+
+        async def refuse(request: Any, context: Any) -> Any:
+            try:
+                self._open(context, monitored)
+                raise _not_served(method)
+            except (BridgeError, CallError) as problem:
+                await context.abort(*status_of(problem))
+
+        return refuse
+
+    def _open(self, context: Any, monitored: bool) -> Call:
+        """Find out who calls. On a monitored method the session decides before anything else."""
+        self.calls += 1
+        metadata: dict[str, list[str]] = {}
+        for key, value in context.invocation_metadata() or ():
+            metadata.setdefault(key, []).append(value)
+        peer, watch = context.peer(), self._presence.nudge
+        if not monitored:
+            caller = Caller(entity=entity_of(metadata), peer=peer)
+            # The search is worth its time only for motion that Viam does not monitor.
+            return Call(self._gate, caller, metadata, context, watch,
+                        locate=partial(self._presence.socket_of, peer))
+        session = session_of(metadata)
+        # What comes after its deadline tells of a client that was: it renews nothing, and of
+        # commands only a stop is carried out then (calls.py).
+        if is_late(context):
+            session = None
+        caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
+        self._gate.admit(caller)
+        return Call(self._gate, caller, metadata, context, watch,
+                    locate=lambda: caller.socket)
+
+
+class _Header:
+    """The response header that tells a call's operation id; sent once."""
+
+    def __init__(self, context: Any, operation: str) -> None:
+        self._context = context
+        self._operation = operation
+        self._sent = False
+
+    async def send(self) -> None:
+        if not self._sent:
+            self._sent = True
+            await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
+
+
+def _broken(path: str) -> tuple[grpc.StatusCode, str]:
+    """Log what went wrong; return what the client is told of it."""
+    _LOG.exception('%s failed', path)
+    return grpc.StatusCode.INTERNAL, f'{path} failed inside the bridge; see its log'
+
+
+def _not_served(method: MethodDescriptor) -> CallError:
+    return unimplemented(f'{method.full_name} is not served by viam_session_bridge')
+
+
+def _missing(method: MethodDescriptor) -> Behaviour:
+    async def refuse(request: Any, call: Call) -> Any:
+        raise _not_served(method)
+
+    return refuse

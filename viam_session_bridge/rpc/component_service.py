@@ -3,10 +3,15 @@
 """
 What the services of all components have in common; nothing that only one of them knows.
 
-A service derives from ComponentService, names its API and messages, and adds its own methods.
+A service derives from ComponentService, names its API and messages, and adds its own methods. What
+a method needs of the configuration is marked beside it, and docs/methods.md shows it. A mark is no
+behaviour: a method that is marked still refuses by itself what it cannot do.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+import inspect
+from typing import Any, ClassVar, TypeVar
 
 from viam_session_bridge.core.course import Course
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback, UnknownResource
@@ -18,15 +23,69 @@ from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import do_command
-from viam_session_bridge.rpc.methods import needs, tells
 
 # A driver that answers gives up on its service long before (s).
 ANSWER_PATIENCE = 30.0
+
+_Method = TypeVar('_Method', bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Served:
+    """
+    How a method is served.
+
+    meaning: in a sentence. needs: the parameters of the resource without which it answers
+    UNIMPLEMENTED. never: it does so whatever is configured. tells: the kinds of setpoint that it
+    has the resource told.
+    """
+
+    meaning: str = ''
+    needs: tuple[str, ...] = ()
+    never: bool = False
+    tells: tuple[type, ...] = ()
+
+
+def needs(*parameters: str) -> Callable[[_Method], _Method]:
+    """Mark a method that is served only where these parameters of the resource are set."""
+    def mark(method: _Method) -> _Method:
+        method.__dict__['needs'] = parameters
+        return method
+
+    return mark
+
+
+def tells(*setpoints: type) -> Callable[[_Method], _Method]:
+    """Mark a method that has its resource told setpoints of these kinds."""
+    def mark(method: _Method) -> _Method:
+        method.__dict__['tells'] = setpoints
+        return method
+
+    return mark
+
+
+def never(method: _Method) -> _Method:
+    """Mark a method that only says why it is not served."""
+    method.__dict__['never'] = True
+    return method
+
+
+def how_served(servicer: type, name: str) -> Served:
+    """Return how the method of this name is served by a class of services."""
+    method = getattr(servicer, name, None)
+    if method is None:
+        return Served(never=True)
+    text = inspect.getdoc(method) or ''
+    return Served(
+        ' '.join(text.partition('\n\n')[0].split()), method.__dict__.get('needs', ()),
+        method.__dict__.get('never', False), method.__dict__.get('tells', ()))
 
 
 class ComponentService:
     """
     Serves the components of one API of a gate. Methods are spelled as in the proto.
+
+    Before a method runs, its wrapper has found the resource that the request names (calls.py).
 
     API: its name, such as base. MESSAGES: the proto package. properties: what each resource says
     about itself, by name; those of other APIs may be among them.
@@ -41,18 +100,15 @@ class ComponentService:
 
     async def Stop(self, request: Any, call: Call) -> Any:
         """Stop; always accepted, from anybody."""
-        self._resource(request.name)
         self._gate.stop(request.name)
         return self.MESSAGES.StopResponse()
 
     async def IsMoving(self, request: Any, call: Call) -> Any:
         """Answer from feedback where configured; else whether a motion or stop is under way."""
-        self._resource(request.name)
         return self.MESSAGES.IsMovingResponse(is_moving=self._gate.is_moving(request.name))
 
     async def GetStatus(self, request: Any, call: Call) -> Any:
         """Answer the state of the stop machine and whether the component moves."""
-        self._resource(request.name)
         reply = proto.common.GetStatusResponse()
         state = self._gate.states()[request.name]
         reply.result.update({
@@ -64,11 +120,14 @@ class ComponentService:
     @tells(DriverCall)
     async def DoCommand(self, request: Any, call: Call) -> Any:
         """Run one of the commands that are configured for the component."""
-        self._resource(request.name)
         commands = self.properties[request.name].commands
         return await do_command(request.name, commands, request, call)
 
-    def _resource(self, name: str) -> Resource:
+    async def GetGeometries(self, request: Any, call: Call) -> Any:
+        """Answer none: like a viam-server where no shape is configured."""
+        return proto.common.GetGeometriesResponse()
+
+    def resource(self, name: str) -> Resource:
         """Return a resource. Raises UnknownResource, also for a name of another API."""
         resource = self._gate.resource(name)
         if resource.api != self.API:
@@ -80,26 +139,28 @@ class ComponentService:
         problem = self._gate.feedback_problem(name)
         return f' ({problem})' if problem else ''
 
-    def _finite(self, name: str, course: Course, longest: float, what: str, *,
-                measured: str, is_measured: bool, allow_timed: bool) -> Motion:
+    def _finite(self, name: str, course: Course, what: str, feedback: str,
+                shows_progress: bool = True) -> Motion:
         """
         Return a course as a motion: steered where its progress is measured, else timed.
 
-        A steered move may take the longest duration (s), as slow as it is. measured: the parameter
-        of the feedback that shows progress. is_measured: it is there. Raises InvalidCommand when
-        the move would last longer than that at the speed given (what names the field and its
-        value), and NoFeedback when it would be timed and allow_timed is false.
+        A steered move may take max_move_duration, however slow it is. feedback: the parameter of
+        what shows progress. shows_progress: the feedback, if there is any, does, and not only
+        rest. Raises InvalidCommand when the move would last longer than that at the speed given
+        (what names the field and its value), and NoFeedback when it would be timed and that is
+        not allowed.
         """
+        own = self.properties[name]
         duration = abs(course.amount) / course.speed
-        if duration > longest:
+        if duration > own.max_move_duration:
             raise InvalidCommand(
                 f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
-                f'allows {longest:g} s')
+                f'allows {own.max_move_duration:g} s')
         setpoint = course.velocity(course.speed)
-        if is_measured:
-            return Motion(setpoint, longest, course)
-        if not allow_timed:
+        if shows_progress and self._gate.resource(name).actuator.rest is not None:
+            return Motion(setpoint, own.max_move_duration, course)
+        if not own.allow_timed_moves:
             raise NoFeedback(
                 f'{name}: this move would be timed, because nothing measures its progress; '
-                f'configure {name}.{measured}, or set {name}.allow_timed_moves')
+                f'configure {name}.{feedback}, or set {name}.allow_timed_moves')
         return Motion(setpoint, duration)

@@ -17,8 +17,8 @@ from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 from viam_session_bridge.rpc.urdf import Counting
@@ -89,7 +89,6 @@ class GantryService(JointService):
         All axes arrive together. Without speeds, or where one is 0, the fastest allowed counts.
         Answers when it is there.
         """
-        self._resource(request.name)
         own = self.properties[request.name]
         joints = own.joints_on_the_wire
         positions = joints.targets('positions_mm', request.positions_mm)
@@ -111,7 +110,6 @@ class GantryService(JointService):
 
         Viam does not monitor this method, so only the caller's open connection holds the move.
         """
-        self._resource(request.name)
         own = self.properties[request.name]
         if not own.home_m:
             raise unimplemented(
@@ -126,7 +124,6 @@ class GantryService(JointService):
 
     async def GetLengths(self, request: Any, call: Call) -> Any:
         """Answer the configured length of each axis, mm."""
-        self._resource(request.name)
         return proto.gantry.GetLengthsResponse(lengths_mm=[
             length / MM for length in self.properties[request.name].lengths_m])
 
@@ -134,11 +131,6 @@ class GantryService(JointService):
     async def GetKinematics(self, request: Any, call: Call) -> Any:
         """Answer the URDF from the robot's root to the last axis; each counts as positions_mm."""
         return self._kinematics(request.name)
-
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
-        self._resource(request.name)
-        return proto.common.GetGeometriesResponse()
 
     def _way(self, own: GantryProperties, name: str, here: tuple[float, ...],
              positions: tuple[float, ...], speeds: tuple[float, ...], field_name: str,

@@ -4,10 +4,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService
 
@@ -24,8 +22,3 @@ class GenericService(ComponentService):
 
     API = 'generic'
     MESSAGES = proto.generic
-
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
-        self._resource(request.name)
-        return proto.common.GetGeometriesResponse()

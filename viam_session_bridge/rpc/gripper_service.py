@@ -22,8 +22,8 @@ from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
 from viam_session_bridge.rpc.urdf import Counting
@@ -91,7 +91,6 @@ class GripperService(JointService):
     @tells(Trajectory)
     async def Open(self, request: Any, call: Call) -> Any:
         """Open; answers when it is open."""
-        self._resource(request.name)
         own = self.properties[request.name]
         await self._move(request.name, (own.open_position,) * len(own.joints), call)
         return proto.gripper.OpenResponse()
@@ -103,7 +102,6 @@ class GripperService(JointService):
 
         What is not seen is not claimed: success is false then, and the reply's extra says why.
         """
-        self._resource(request.name)
         own, name = self.properties[request.name], request.name
         before = self._measured(name, 'Grab').positions if own.has_feedback else ()
         held = name in self._grips
@@ -124,7 +122,6 @@ class GripperService(JointService):
 
         One that is told no more than to open or to close refuses what lies between.
         """
-        self._resource(request.name)
         own = self.properties[request.name]
         goal = own.joints_on_the_wire.targets('values', request.values)
         if not own.between:
@@ -169,11 +166,6 @@ class GripperService(JointService):
         Viam's clients read a chain: a gripper whose joints are beside each other is refused.
         """
         return self._kinematics(request.name, mounted=True)
-
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
-        self._resource(request.name)
-        return proto.common.GetGeometriesResponse()
 
     async def _move(self, name: str, goal: tuple[float, ...], call: Call,
                     anywhere: bool = False) -> Reason:

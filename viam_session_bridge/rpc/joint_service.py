@@ -26,7 +26,6 @@ class JointService(ComponentService):
 
     def _measured(self, name: str, method: str) -> JointSample:
         """Return where the joints are and how fast. Raises CallError or NoFeedback."""
-        self._resource(name)
         if not self.properties[name].has_feedback:
             raise unimplemented(
                 f'{name}: {method} needs to know where the joints are; configure '
@@ -45,7 +44,6 @@ class JointService(ComponentService):
 
         mounted: it begins where the component is mounted, not at the robot's root.
         """
-        self._resource(name)
         own = self.properties[name]
         if own.description is None:
             raise unimplemented(

@@ -20,8 +20,7 @@ from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.component_service import ComponentService
-from viam_session_bridge.rpc.methods import needs, tells
+from viam_session_bridge.rpc.component_service import ComponentService, needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
@@ -66,7 +65,6 @@ class MotorService(ComponentService):
     @tells(Power)
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Turn at a share, -1 to 1, of full power until told otherwise; zero stops."""
-        self._resource(request.name)
         power = require_finite('power_pct', request.power_pct)
         self._require_way(request.name, 'power_pct', power)
         await call.command(request.name, Motion(Power(power)))
@@ -75,7 +73,6 @@ class MotorService(ComponentService):
     @tells(Speed)
     async def SetRPM(self, request: Any, call: Call) -> Any:
         """Turn at rpm, within the limit, until told otherwise; zero stops."""
-        self._resource(request.name)
         rpm = require_finite('rpm', request.rpm)
         if rpm != 0.0:
             self._require_speed(request.name, 'SetRPM')
@@ -91,7 +88,6 @@ class MotorService(ComponentService):
         A negative product turns backwards. Steered by the joint's position where joint states are
         configured, else timed.
         """
-        self._resource(request.name)
         self._require_speed(request.name, 'GoFor')
         speed = _speed(request.rpm)
         revolutions = require_finite('revolutions', request.revolutions)
@@ -112,7 +108,6 @@ class MotorService(ComponentService):
 
         The direction follows from the target. Needs joint states; where it is already, it stops.
         """
-        self._resource(request.name)
         self._require_speed(request.name, 'GoTo')
         speed = _speed(request.rpm)
         target = require_finite('position_revolutions', request.position_revolutions) * math.tau
@@ -130,7 +125,6 @@ class MotorService(ComponentService):
     @needs('joint_states_topic')
     async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
         """Make the present position, plus an offset in revolutions, the home. Moves nothing."""
-        self._resource(request.name)
         offset = require_finite('offset', request.offset) * math.tau
         self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
         return proto.motor.ResetZeroPositionResponse()
@@ -138,7 +132,6 @@ class MotorService(ComponentService):
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured position in revolutions from home."""
-        self._resource(request.name)
         position = self._position(request.name, 'GetPosition')
         return proto.motor.GetPositionResponse(
             position=(position - self._homes.get(request.name, 0.0)) / math.tau)
@@ -146,28 +139,22 @@ class MotorService(ComponentService):
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer whether the position is measured."""
         return proto.motor.GetPropertiesResponse(
-            position_reporting=self._resource(request.name).actuator.rest is not None)
+            position_reporting=call.resource.actuator.rest is not None)
 
     async def IsPowered(self, request: Any, call: Call) -> Any:
         """Answer what the driver is told now, as a share of full power; 0 while it stops."""
-        resource = self._resource(request.name)
-        wish, share = self._gate.wish(request.name), 0.0
+        limits, wish, share = call.resource.limits, self._gate.wish(request.name), 0.0
         if isinstance(wish, Power):
             share = wish.value
-        elif isinstance(wish, Speed) and isinstance(resource.limits, JointLimits):
-            share = wish.value / resource.limits.speed
+        elif isinstance(wish, Speed) and isinstance(limits, JointLimits):
+            share = wish.value / limits.speed
         # What a command of DoCommand does with the motor, nobody knows.
         return proto.motor.IsPoweredResponse(
             is_on=isinstance(wish, (Power, Speed)), power_pct=share)
 
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
-        self._resource(request.name)
-        return proto.common.GetGeometriesResponse()
-
     def _position(self, name: str, method: str) -> float:
         """Return the measured position, rad. Raises CallError or NoFeedback."""
-        if self._resource(name).actuator.rest is None:
+        if self._gate.resource(name).actuator.rest is None:
             raise unimplemented(
                 f'{name}: {method} needs the position of the motor; configure '
                 f'{name}.joint_states_topic and {name}.joint')
@@ -181,13 +168,11 @@ class MotorService(ComponentService):
 
     def _motion(self, name: str, amount: float, speed: float, what: str,
                 origin: float | None = None) -> Motion:
-        own, limits = self.properties[name], self._resource(name).limits
+        own, limits = self.properties[name], self._gate.resource(name).limits
         fastest = limits.speed if isinstance(limits, JointLimits) else math.inf
         return self._finite(name, Course(
             Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
-            own.max_move_duration, what, measured='joint_states_topic',
-            is_measured=self._resource(name).actuator.rest is not None,
-            allow_timed=own.allow_timed_moves)
+            what, 'joint_states_topic')
 
     def _require_speed(self, name: str, method: str) -> None:
         if not self.properties[name].has_speed:

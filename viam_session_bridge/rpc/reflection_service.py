@@ -10,6 +10,7 @@ exactly as they are in our files. v1 and v1alpha differ in their package only.
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from google.protobuf.descriptor import FileDescriptor
 import grpc
 
 from viam_session_bridge.rpc import proto
@@ -17,61 +18,11 @@ from viam_session_bridge.rpc import proto
 VERSIONS = ('v1', 'v1alpha')
 
 
-class Catalogue:
-    """Files by name, and the file of every symbol and extension."""
-
-    def __init__(self) -> None:
-        self.files = dict(proto.file_descriptor_protos())
-        self.symbols: dict[str, str] = {}
-        self.extensions: dict[tuple[str, int], str] = {}
-        self._imports: dict[str, list[str]] = {}
-        parse = proto.message('google.protobuf.FileDescriptorProto').FromString
-        for name, content in self.files.items():
-            file: Any = parse(content)
-            self._imports[name] = list(file.dependency)
-            self._index(file)
-
-    def with_imports(self, name: str) -> list[bytes]:
-        """Return a file and everything it needs, serialized. Raises KeyError."""
-        wanted, seen = [name], {name: self.files[name]}
-        while wanted:
-            for imported in self._imports[wanted.pop()]:
-                if imported not in seen:
-                    seen[imported] = self.files[imported]
-                    wanted.append(imported)
-        return list(seen.values())
-
-    def numbers_of(self, extended: str) -> list[int]:
-        """Return the numbers of all extensions of a message."""
-        return sorted(number for name, number in self.extensions if name == extended)
-
-    def _index(self, file: Any) -> None:
-        prefix = file.package + '.' if file.package else ''
-        for service in file.service:
-            self.symbols[prefix + service.name] = file.name
-            for method in service.method:
-                self.symbols[f'{prefix}{service.name}.{method.name}'] = file.name
-        for enum in file.enum_type:
-            self.symbols[prefix + enum.name] = file.name
-        for extension in file.extension:
-            self.symbols[prefix + extension.name] = file.name
-            self.extensions[extension.extendee.lstrip('.'), extension.number] = file.name
-        nested = [(prefix, message) for message in file.message_type]
-        while nested:
-            scope, message = nested.pop()
-            self.symbols[scope + message.name] = file.name
-            inner = f'{scope}{message.name}.'
-            self.symbols.update(dict.fromkeys(
-                (inner + enum.name for enum in message.enum_type), file.name))
-            nested += [(inner, child) for child in message.nested_type]
-
-
 class ReflectionService:
     """One version of grpc.reflection; services: the full names of what is served."""
 
-    def __init__(self, version: str, catalogue: Catalogue, services: Iterable[str]) -> None:
+    def __init__(self, version: str, services: Iterable[str]) -> None:
         self._package = proto.Package(f'grpc.reflection.{version}')
-        self._catalogue = catalogue
         self._services = sorted(services)
 
     async def ServerReflectionInfo(
@@ -82,34 +33,44 @@ class ReflectionService:
                 valid_host=request.host, original_request=request)
             try:
                 self._answer(request, reply)
-            except KeyError as unknown:
+            except KeyError:
+                asked = getattr(request, request.WhichOneof('message_request'))
                 reply.error_response.error_code = grpc.StatusCode.NOT_FOUND.value[0]
-                reply.error_response.error_message = f'not known here: {unknown.args[0]!a}'[:500]
+                reply.error_response.error_message = f'not known here: {asked!a}'[:500]
             yield reply
 
     def _answer(self, request: Any, reply: Any) -> None:
-        known = self._catalogue
         kind = request.WhichOneof('message_request')
         if kind == 'list_services':
             for name in self._services:
                 reply.list_services_response.service.add(name=name)
         elif kind == 'file_by_filename':
-            self._file(request.file_by_filename, reply)
+            _add(proto.pool.FindFileByName(request.file_by_filename), reply)
         elif kind == 'file_containing_symbol':
-            self._file(known.symbols[request.file_containing_symbol], reply)
+            _add(proto.file_of(request.file_containing_symbol), reply)
         elif kind == 'file_containing_extension':
             wanted = request.file_containing_extension
-            self._file(known.extensions[wanted.containing_type, wanted.extension_number], reply)
+            extended = proto.pool.FindMessageTypeByName(wanted.containing_type)
+            _add(proto.pool.FindExtensionByNumber(extended, wanted.extension_number).file, reply)
         elif kind == 'all_extension_numbers_of_type':
             name = request.all_extension_numbers_of_type
-            if name not in known.symbols:
-                raise KeyError(name)
+            extensions = proto.pool.FindAllExtensions(proto.pool.FindMessageTypeByName(name))
             reply.all_extension_numbers_response.base_type_name = name
-            reply.all_extension_numbers_response.extension_number.extend(known.numbers_of(name))
+            reply.all_extension_numbers_response.extension_number.extend(
+                sorted(extension.number for extension in extensions))
         else:
             reply.error_response.error_code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
             reply.error_response.error_message = 'message_request: nothing is asked'
 
-    def _file(self, name: str, reply: Any) -> None:
-        reply.file_descriptor_response.file_descriptor_proto.extend(
-            self._catalogue.with_imports(name))
+
+def _add(file: FileDescriptor, reply: Any) -> None:
+    """Add a file and everything it needs, serialized."""
+    contents = proto.file_descriptor_protos()
+    needed = {file.name: file}
+    wanted = [file]
+    while wanted:
+        for imported in wanted.pop().dependencies:
+            if imported.name not in needed:
+                needed[imported.name] = imported
+                wanted.append(imported)
+    reply.file_descriptor_response.file_descriptor_proto.extend(map(contents.get, needed))

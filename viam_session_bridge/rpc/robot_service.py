@@ -17,9 +17,8 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.connections import Presence, shown_address
 from viam_session_bridge.rpc.operations import Operations
-from viam_session_bridge.rpc.presence import Presence
-from viam_session_bridge.rpc.sockets import shown_address
 from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'

@@ -22,15 +22,15 @@ from viam_session_bridge.rpc.arm_service import ArmService
 from viam_session_bridge.rpc.auth import AuthService
 from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
+from viam_session_bridge.rpc.calls import Registry
 from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.connections import Presence
 from viam_session_bridge.rpc.gantry_service import GantryService
 from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
 from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
-from viam_session_bridge.rpc.presence import Presence, server_options
-from viam_session_bridge.rpc.reflection_service import Catalogue, ReflectionService, VERSIONS
-from viam_session_bridge.rpc.registration import Registry
+from viam_session_bridge.rpc.reflection_service import ReflectionService, VERSIONS
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
@@ -43,6 +43,15 @@ START_PATIENCE = 10.0
 # come in so many ticks of so long (s), each of them punctual, none is left.
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
+
+# Bytes. While a request is parsed, in C, no other Python runs: 32 MiB, viam-server's limit, would
+# freeze everybody for most of a second. The longest request that is served is not half of this.
+REQUEST_LIMIT = 4 * 1024 * 1024
+REPLY_LIMIT = 32 * 1024 * 1024  # what the Go client takes
+
+# Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
+# client, stops and heartbeats among them.
+MOST_STREAMS = 4096
 
 # One service for each component API that may be configured.
 COMPONENTS: dict[str, type[ComponentService]] = {
@@ -66,6 +75,43 @@ class ServerSettings:
     port: int = 8080
     max_connections: int = 1024
     network_timeout: float = 2.0
+
+
+def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
+                   keepalive_timeout: float = 20.0) -> list[tuple[str, int]]:
+    """
+    Return the channel arguments of the server.
+
+    A peer that answers no HTTP/2 ping is disconnected keepalive_time + keepalive_timeout (s) after
+    it was last heard: this finds a frozen client. It is patient on purpose, because a program that
+    blocks its event loop answers no pings either. Lost networks are found by Presence, sooner.
+
+    max_connections counts per listening address, and is heeded from grpcio 1.63 on; older ones
+    ignore it.
+    """
+    return [
+        # A port that is in use must be an error, never shared with another process.
+        ('grpc.so_reuseport', 0),
+        ('grpc.max_allowed_incoming_connections', max_connections),
+        # Strangers that connect and say nothing hold one of these for so long.
+        ('grpc.server_handshake_timeout_ms', 10_000),
+        ('grpc.max_receive_message_length', REQUEST_LIMIT),
+        ('grpc.max_send_message_length', REPLY_LIMIT),
+        ('grpc.max_concurrent_streams', MOST_STREAMS),
+        # With a thousand calls waiting, gRPC would begin to cancel others, heartbeats among them.
+        ('grpc.server.max_pending_requests', 10_000),
+        ('grpc.server.max_pending_requests_hard_limit', 20_000),
+        ('grpc.keepalive_time_ms', round(keepalive_time * 1000)),
+        ('grpc.keepalive_timeout_ms', round(keepalive_timeout * 1000)),
+        # Newer cores wait for the longer of the two; by default this one is a minute.
+        ('grpc.http2.ping_timeout_ms', round(keepalive_timeout * 1000)),
+        # Our pings go on while the client calls nothing.
+        ('grpc.keepalive_permit_without_calls', 1),
+        ('grpc.http2.max_pings_without_data', 0),
+        # Go clients ping idle connections every 20 s, which gRPC punishes by default.
+        ('grpc.http2.min_ping_interval_without_data_ms', 5000),
+        ('grpc.http2.max_ping_strikes', 0),
+    ]
 
 
 class ServerError(Exception):
@@ -154,11 +200,10 @@ class Server:
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
             **self._components}
-        catalogue = Catalogue()
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}
         for name, version in reflection.items():
-            served[name] = ReflectionService(version, catalogue, [*served, *reflection])
+            served[name] = ReflectionService(version, [*served, *reflection])
         server.add_generic_rpc_handlers(tuple(
             registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
         self.port = self._bind(server)

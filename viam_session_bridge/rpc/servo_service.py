@@ -15,8 +15,8 @@ from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
+from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.methods import needs, tells
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
@@ -55,7 +55,6 @@ class ServoService(JointService):
     @tells(Trajectory)
     async def Move(self, request: Any, call: Call) -> Any:
         """Turn to an angle, degrees; answers when it is there, or the time for it is over."""
-        self._resource(request.name)
         own, angle = self.properties[request.name], request.angle_deg
         if not own.minimum_deg <= angle <= own.maximum_deg:
             raise InvalidCommand(
@@ -79,11 +78,6 @@ class ServoService(JointService):
                 f'{request.name}: it is measured at {angle} degrees, and Viam counts angles from '
                 f'0; is {request.name}.offset_deg right?')
         return proto.servo.GetPositionResponse(position_deg=angle)
-
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
-        self._resource(request.name)
-        return proto.common.GetGeometriesResponse()
 
     def _way(self, name: str, own: ServoProperties, goal: float) -> Motion:
         """Return the way to a position of the joint, rad."""

@@ -21,8 +21,7 @@ from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService
-from viam_session_bridge.rpc.methods import tells
+from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
 from viam_session_bridge.rpc.status import CallError
 
 
@@ -57,7 +56,6 @@ class SwitchService(ComponentService):
     @tells(Choice)
     async def SetPosition(self, request: Any, call: Call) -> Any:
         """Set a position; answers when the driver was told, or has answered where it can."""
-        self._resource(request.name)
         own, position = self.properties[request.name], request.position
         if position >= own.positions:
             raise InvalidCommand(
@@ -86,13 +84,12 @@ class SwitchService(ComponentService):
 
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the position that the driver was told last; refused while that is not known."""
-        resource = self._resource(request.name)
         known = self._set.get(request.name)
         safe = self.properties[request.name].safe_position
         state, wish = self._gate.states()[request.name], self._gate.wish(request.name)
         if safe is not None and known is not None and not isinstance(wish, Choice):
             # Its owner is gone, or it was stopped: the driver was told the safe position.
-            stopping = state is State.STOPPING and resource.actuator.acknowledged
+            stopping = state is State.STOPPING and call.resource.actuator.acknowledged
             known = None if stopping or state is State.UNCONFIRMED else safe
         if known is None:
             raise CallError(
@@ -105,7 +102,6 @@ class SwitchService(ComponentService):
 
     async def GetNumberOfPositions(self, request: Any, call: Call) -> Any:
         """Answer how many positions it has, and their labels if it has any."""
-        self._resource(request.name)
         own = self.properties[request.name]
         return proto.switch.GetNumberOfPositionsResponse(
             number_of_positions=own.positions, labels=own.labels)

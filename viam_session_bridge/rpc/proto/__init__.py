@@ -30,8 +30,13 @@ from types import MappingProxyType
 from typing import Any
 
 from google.protobuf import __version__ as protobuf_version
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf import descriptor_pool, message_factory, text_format
+from google.protobuf.descriptor import (
+    Descriptor,
+    FileDescriptor,
+    MethodDescriptor,
+    ServiceDescriptor,
+)
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
@@ -45,6 +50,8 @@ def _read_files() -> dict[str, FileDescriptorProto]:
     shipped = FileDescriptorSet.FromString(
         resources.files(__name__).joinpath('descriptors.binpb').read_bytes())
     own = {file.name: file for file in shipped.file}
+    alpha = _alpha(own['grpc/reflection/v1/reflection.proto'])
+    own[alpha.name] = alpha
     ordered: dict[str, FileDescriptorProto] = {}
 
     def visit(name: str) -> None:
@@ -58,6 +65,14 @@ def _read_files() -> dict[str, FileDescriptorProto]:
     for name in own:
         visit(name)
     return ordered
+
+
+def _alpha(file: FileDescriptorProto) -> FileDescriptorProto:
+    """Return grpc.reflection.v1 as v1alpha: it differs in its name only."""
+    text = text_format.MessageToString(file)
+    for version in ('grpc/reflection/v1', 'grpc.reflection.v1'):
+        text = text.replace(version, f'{version}alpha')
+    return text_format.Parse(text, FileDescriptorProto())
 
 
 def _read_installed(name: str) -> FileDescriptorProto:
@@ -96,11 +111,14 @@ def _enum_symbols(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 _files = _read_files()
-_pool = descriptor_pool.DescriptorPool()
-for _file in _files.values():
-    _pool.AddSerializedFile(_file.SerializeToString())
-_make_class = _class_maker(_pool)
-_descriptors = [_pool.FindFileByName(name) for name in _files]
+_serialized = {name: file.SerializeToString() for name, file in _files.items()}
+
+#: The descriptors of our files and of their imports.
+pool = descriptor_pool.DescriptorPool()
+for _content in _serialized.values():
+    pool.AddSerializedFile(_content)
+_make_class = _class_maker(pool)
+_descriptors = [pool.FindFileByName(name) for name in _files]
 
 # All classes are made now rather than on demand: the pure Python protobuf can make two classes
 # for one message when two threads ask at once, and each would refuse the other's instances.
@@ -150,7 +168,7 @@ def _read_monitored() -> frozenset[str]:
 
     Raises RuntimeError when no method has the option.
     """
-    extension = _pool.FindExtensionByName('viam.common.v1.safety_heartbeat_monitored')
+    extension = pool.FindExtensionByName('viam.common.v1.safety_heartbeat_monitored')
     options: Any = message('google.protobuf.MethodOptions')
     try:
         options.RegisterExtension(extension)
@@ -189,6 +207,17 @@ def streams(method: MethodDescriptor) -> tuple[bool, bool]:
     return declared.client_streaming, declared.server_streaming
 
 
+def file_of(symbol: str) -> FileDescriptor:
+    """
+    Return the file that declares a message, an enum, a service, a method or an extension.
+
+    Raises KeyError for a symbol that is not declared.
+    """
+    # The pool finds services, and no methods.
+    return pool.FindFileContainingSymbol(
+        symbol.rpartition('.')[0] if symbol in _methods else symbol)
+
+
 def file_descriptor_protos() -> Mapping[str, bytes]:
     """
     Return the serialized FileDescriptorProto of our files and their imports, by file name.
@@ -196,7 +225,7 @@ def file_descriptor_protos() -> Mapping[str, bytes]:
     Imports come before importers. This is what server reflection sends: method options are
     complete, known to the local protobuf or not.
     """
-    return MappingProxyType({name: file.SerializeToString() for name, file in _files.items()})
+    return MappingProxyType(_serialized)
 
 
 class Package:
