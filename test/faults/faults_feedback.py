@@ -19,6 +19,9 @@ LINEAR_DECELERATION = 0.5  # m/s^2, the default
 LEAST_WRONG = 0.05
 LATENCY = 0.1
 
+# A move has ended so long (s) after that: odometry comes at intervals, and its first one is lost.
+MOVE_ENDS = AT_ONCE + 0.2
+
 # Longer (s) than the hold of a stop, and shorter than a stop may take.
 AFTER_HOLD = (2.0, 3.0)
 
@@ -105,25 +108,26 @@ def _stopping_distance(speed: float) -> float:
     return max(LEAST_WRONG, speed * LATENCY + speed ** 2 / (2.0 * LINEAR_DECELERATION))
 
 
-@kind(AT_ONCE, 'odometry has the wrong sign in a MoveStraight of 2 m', profile=ODOMETRY, weight=2)
+@kind(MOVE_ENDS, 'odometry has the wrong sign in a MoveStraight of 2 m', profile=ODOMETRY,
+      weight=2)
 def odometry_reversed_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.odometry('reversed')
     speed = trial.random.uniform(0.2, 0.4)
     order, since = trial.begin_to_move(client, 2.0, speed)
-    answer = trial.demand_travel(client, order, since, _stopping_distance(speed), AT_ONCE)
+    answer = trial.demand_travel(client, order, since, _stopping_distance(speed), MOVE_ENDS)
     trial.expect(answer.get('ok') is False, f'a move against its command was answered {answer}')
 
 
-@kind(AT_ONCE, 'the pose of odometry does not change in a MoveStraight of 300 mm, its twist does',
-      profile=ODOMETRY, weight=2)
+@kind(MOVE_ENDS, 'the pose of odometry does not change in a MoveStraight of 300 mm, the twist '
+      'does', profile=ODOMETRY, weight=2)
 def odometry_pose_frozen_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.odometry('pose_frozen')
     speed = trial.random.uniform(0.2, 0.4)
     order, since = trial.begin_to_move(client, 0.3, speed)
     most = 0.3 + _stopping_distance(speed)
-    answer = trial.demand_travel(client, order, since, most, AT_ONCE)
+    answer = trial.demand_travel(client, order, since, most, MOVE_ENDS)
     trial.expect(answer.get('ok') is False, f'a move without a pose was answered {answer}')
 
 
@@ -171,14 +175,14 @@ def odometry_jumps(trial: Trial) -> None:
     _expect_confirmed(trial, trial.scene.bridge, line)
 
 
-@kind(AT_ONCE, 'the pose of odometry jumps by metres in a MoveStraight of 1 m, which is neither '
+@kind(MOVE_ENDS, 'the pose of odometry jumps by metres in a MoveStraight of 1 m, which is neither '
       'longer nor shorter for it', profile=ODOMETRY, weight=2)
 def odometry_jumps_in_a_move(trial: Trial) -> None:
     client = trial.client()
     order, since = trial.begin_to_move(client, 1.0, 0.4)
     trial.pause(0.2, 1.5)
     _jump(trial)
-    answer = trial.demand_travel(client, order, since, 1.0 + MOVE_TOLERANCE, AT_ONCE)
+    answer = trial.demand_travel(client, order, since, 1.0 + MOVE_TOLERANCE, MOVE_ENDS)
     trial.expect(answer.get('ok') is True, f'a move whose pose jumped was answered {answer}')
     trial.expect(trial.travelled(1.0 - MOVE_TOLERANCE, since) is not None, 'the move was shorter')
 

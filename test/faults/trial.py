@@ -260,6 +260,12 @@ class Trial:
         return any(sample.at >= since and abs(sample.target - speed) < 1e-6
                    for life in self.scene.recorder.lives(base, since) for sample in life)
 
+    def last_command(self, since: float) -> float:
+        """Return when (s) the base was last commanded another speed; since (s) if not later."""
+        samples = self.scene.recorder.lives('base', since)[-1]
+        return max((later.at for sample, later in zip(samples, samples[1:], strict=False)
+                    if later.target != sample.target), default=since)
+
     def travelled(self, distance: float, since: float) -> float | None:
         """Return when (s) the base had truly travelled so far (m) since an instant, if it has."""
         lives = self.scene.recorder.lives('base', since)
