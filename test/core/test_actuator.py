@@ -1294,3 +1294,12 @@ def test_a_steered_move_ends_when_its_feedback_is_not_a_number() -> None:
     machine.measured(BaseSample(x=math.nan, linear=(0.5, 0.0, 0.0)), 100.1)
     machine.poll(100.1)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
+
+
+def test_a_finite_move_with_the_same_setpoint_as_before_is_sent_at_once() -> None:
+    """Its time counts from its first output; only what is held is passed over."""
+    machine = actuator(RARE)
+    go(machine, 1, 100.0)
+    machine.poll(100.0)
+    machine.command(Motion(AHEAD, 2.0), OpenClaim(), 2, 100.1)
+    assert [output.epoch for _, output in follow(machine, 100.12)] == [2]

@@ -11,6 +11,7 @@ product fails when it is applied.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+import math
 import threading
 import time
 from typing import Any
@@ -290,3 +291,66 @@ def no_stop_at_the_end() -> None:
 def wall_clock_deadlines() -> None:
     _replace(_part('locked_supervisor', 'LockedBridge'), '__init__', lambda old: (
         lambda self, *arguments: old(self, *arguments[:1], time.time)))
+
+
+def _pose_ignored() -> None:
+    _replace(_part('core.rest', '_Motion'), 'shown_by_position',
+             lambda old: property(lambda self: False))
+
+
+@breakage('the pose is ignored when rest is judged', 'odometry_twist_zero')
+def pose_ignored() -> None:
+    _pose_ignored()
+
+
+@breakage('the guard ignores the pose when it judges rest',
+          'odometry_twist_zero_and_bridge_killed', needs_guard=True, of_guard=True)
+def pose_ignored_by_guard() -> None:
+    _pose_ignored()
+
+
+@breakage('one noisy message is motion: no speed is computed over a window', 'odometry_flickers')
+def noise_is_motion() -> None:
+    _replace(import_module('viam_session_bridge.core.rest'), '_mean',
+             lambda old: lambda vectors: max(math.hypot(*vector) for vector in vectors))
+
+
+def _failure_ignored(reason: str) -> None:
+    """Let a move go on that must end for a reason."""
+    ignored = getattr(_part('core.states', 'Reason'), reason)
+
+    def make(failure: Any) -> Any:
+        def go_on(self: Any, *arguments: Any) -> Any:
+            found = failure(self, *arguments)
+            return None if found is not None and found.reason is ignored else found
+        return go_on
+    _replace(_part('core.course', 'Tracker'), 'failure', make)
+
+
+@breakage('a move does not watch its direction', 'odometry_reversed_in_a_move')
+def direction_ignored() -> None:
+    _failure_ignored('BACKWARDS')
+
+
+@breakage('a move trusts its pose alone, whatever its speed adds up to',
+          'odometry_pose_frozen_in_a_move')
+def speed_not_added_up() -> None:
+    _failure_ignored('POSE_STANDS')
+
+
+@breakage('a jump of the pose is travel', 'odometry_jumps_in_a_move')
+def jump_is_travel() -> None:
+    _replace(_part('core.rest', 'RestSettings'), 'is_jump',
+             lambda old: lambda self, before, after, elapsed: False)
+
+
+@breakage('the verdict on a stop does not wait for the first odometry', 'odometry_late')
+def late_odometry_judged() -> None:
+    _replace(_part('core.sources', 'Sources'), 'delay', lambda old: property(lambda self: ''))
+
+
+@breakage('a command that does not change is repeated as often as one that does, though '
+          'receiver_timeout is 0', 'driver_slow')
+def unchanged_repeated() -> None:
+    _replace(_part('core.cadence', 'Cadence'), 'passes_over',
+             lambda old: lambda self, now, setpoint: False)

@@ -372,7 +372,9 @@ class Actuator:
             return None
         motion, wish = self.motion, self.wish
         once = motion is not None and motion.is_told_once(self.settings.leads)
-        if not once and self._cadence.passes_over(now, wish):
+        # The time of a finite move counts from its first output, which therefore never waits.
+        begins = self._cadence.first and motion is not None and motion.duration is not None
+        if not (once or begins) and self._cadence.passes_over(now, wish):
             return None
         output = Output(self.name, self.epoch, wish, self._cadence.due,
                         self._cadence.first, self.readiness.awaited)
