@@ -33,7 +33,7 @@ from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.core.waiters import Polled
 from viam_session_bridge.gate import Gate
 from viam_session_bridge.ros import pump as pump_module
-from viam_session_bridge.ros.pump import Pump
+from viam_session_bridge.ros.pump import Pump, SLOW_CALL
 
 NAMES = ('a', 'b', 'c')
 FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
@@ -176,8 +176,10 @@ def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
     assert rig.pump.alive and not rig.deaths
 
 
-def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(rig: Rig) -> None:
+def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """50 ms late is the most that the neighbours suffer, and the fault has its name."""
+    monkeypatch.setattr(pump_module, 'SLOW_CALL', SLOW_CALL)
     rig.drivers['b'].fault = lambda: time.sleep(0.05)
     rig.start()
     for name in NAMES:
