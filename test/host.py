@@ -55,10 +55,9 @@ def sample() -> None:
         _samples.append(Sample(time.monotonic(), taken))
 
 
-def counted(samples: Sequence[Sample], began: float, ended: float) -> float:
-    """Return the seconds from one instant to another, without what was taken between them."""
-    taken = _taken(samples, ended) - _taken(samples, began)
-    return ended - began - min(taken, ended - began)
+def taken_between(samples: Sequence[Sample], began: float, ended: float) -> float:
+    """Return the seconds that were taken between two instants, never more than lie there."""
+    return min(_taken(samples, ended) - _taken(samples, began), ended - began)
 
 
 def _taken(samples: Sequence[Sample], at: float) -> float:
@@ -78,9 +77,15 @@ def _instant(one: Sample) -> float:
 def took(began: float, ended: float | None = None) -> float:
     """Return the seconds from one instant to another (now by default) that count."""
     ended = time.monotonic() if ended is None else ended
+    return ended - began - lost(began, ended)
+
+
+def lost(began: float, ended: float | None = None) -> float:
+    """Return the seconds from one instant to another (now by default) that do not count."""
+    ended = time.monotonic() if ended is None else ended
     if ended > _samples[-1].at:
         sample()
-    return counted(_samples, began, ended)
+    return taken_between(_samples, began, ended)
 
 
 def _record() -> None:

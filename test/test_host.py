@@ -24,13 +24,13 @@ def test_the_records_of_the_kernel_are_read() -> None:
     assert host.stolen(STATISTICS) == pytest.approx(70 * host.TICK)
 
 
-@pytest.mark.parametrize(('began', 'ended', 'counted'), [
-    (0.0, 1.0, 1.0), (1.0, 2.0, 0.25), (0.0, 2.0, 1.25), (1.5, 2.0, 0.125), (2.0, 2.5, 0.0),
+@pytest.mark.parametrize(('began', 'ended', 'taken'), [
+    (0.0, 1.0, 0.0), (1.0, 2.0, 0.75), (0.0, 2.0, 0.75), (1.5, 2.0, 0.375), (2.0, 2.5, 0.5),
     (1.0, 1.0, 0.0)])
-def test_what_was_taken_does_not_count(began: float, ended: float, counted: float) -> None:
+def test_no_more_is_taken_than_there_was(began: float, ended: float, taken: float) -> None:
     """Quiet until 1, three quarters taken until 2, then all of it, and more than one processor."""
     samples = [Sample(0.0, 10.0), Sample(1.0, 10.0), Sample(2.0, 10.75), Sample(3.0, 12.75)]
-    assert host.counted(samples, began, ended) == pytest.approx(counted)
+    assert host.taken_between(samples, began, ended) == pytest.approx(taken)
 
 
 def test_a_duration_is_at_most_the_difference_of_its_instants() -> None:
@@ -38,3 +38,4 @@ def test_a_duration_is_at_most_the_difference_of_its_instants() -> None:
     time.sleep(0.1)
     assert 0.0 <= host.took(began) <= time.monotonic() - began
     assert host.took(began, began + 0.05) <= 0.05
+    assert host.took(began, began + 0.05) + host.lost(began, began + 0.05) == pytest.approx(0.05)
