@@ -5,12 +5,17 @@
 #   PYTHON=python3.12   the interpreter to make the virtual environment from
 #   VENV=path           where the virtual environment is; one that exists already is used as it is
 #   ARGS="-k pump -x"   more arguments for the program behind the target
+#   WORKERS=2           how many processes run tests side by side
 
 PYTHON ?=
 VENV ?= $(if $(ROS_DISTRO),.venv-$(ROS_DISTRO),.venv)
 ARGS ?=
+WORKERS ?= 2
 RUN := $(VENV)/bin/python
 BOOTSTRAP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/bootstrap.sh
+# Empty where pytest-xdist is not installed; the shell decides, after BOOTSTRAP.
+SIDE_BY_SIDE := $$($(RUN) -c 'import xdist' 2>&- && printf %s '-n $(WORKERS) --dist worksteal')
+LINTERS := $(addprefix test/test_,$(addsuffix .py,copyright flake8 pep257 xmllint))
 
 # The checkout is run as it is, not installed: an edit counts at once, in child processes too.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -18,12 +23,13 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo bridge test faults lint bench clients matrix venv clean distclean
+.PHONY: help demo bridge check test faults lint bench clients matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
 	@echo 'make bridge     a simulated robot, its bridge at localhost:8080 and its guard, until Ctrl-C'
-	@echo 'make test       all tests'
+	@echo 'make check      style, types, and the tests of core and parameters: less than a minute'
+	@echo 'make test       all tests; with ARGS only those: make test ARGS="test/rpc -k base"'
 	@echo 'make faults     200 faults and every deliberate breakage: how long the robot moved too long'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'
@@ -44,9 +50,21 @@ bridge:
 	@$(RUN) -m viam_session_bridge.cli.demo --serve 8080 $(ARGS)
 
 # LINT_REQUIRED: a linter that is missing fails its test instead of skipping it.
+check:
+	@$(BOOTSTRAP) test lint
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@LINT_REQUIRED=1 $(RUN) -m pytest -q $(SIDE_BY_SIDE) $(LINTERS) test/test_architecture.py \
+	  test/core $(wildcard test/ros/test_parameter*.py) $(ARGS)
+
+# In stages (tools/test.sh); with ARGS it is plain pytest with these arguments.
 test:
 	@$(BOOTSTRAP) test
+ifeq ($(strip $(ARGS)),)
+	@PYTHON="$(RUN)" tools/test.sh $(SIDE_BY_SIDE)
+else
 	@LINT_REQUIRED=1 $(RUN) -m pytest $(ARGS)
+endif
 
 # ARGS="--document docs/faults.md" writes the page, too. It takes about 20 minutes.
 faults:

@@ -55,10 +55,13 @@ class Notes:
         """
         Return how many stops each lost session had, and how long (s) they took.
 
-        The last number: until the calls of services had begun, too.
+        The last number: until the calls of services had begun, too. A session whose calls have
+        not begun yet is left for later.
         """
-        noted, self._stops = self._stops, {}
-        calls, self._calls = self._calls, {}
+        calls = dict(self._calls)
+        noted = {deadline: self._stops.pop(deadline) for deadline in calls}
+        for deadline in calls:
+            del self._calls[deadline]
         firsts = {deadline: min(begin for begin, _ in stops) for deadline, stops in noted.items()}
         return [(len(stops), max(end for _, end in stops) - firsts[deadline],
                  calls[deadline] - firsts[deadline]) for deadline, stops in noted.items()]

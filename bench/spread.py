@@ -47,7 +47,7 @@ def measure(world: World) -> list[Row]:
         bridge.ask('spreads')
         load.ask('lose', port=port, bases=names)
         time.sleep(WINDOW + AFTER)
-        (count, spread, called), = bridge.ask('spreads')
+        (count, spread, called), = _until(lambda: bridge.ask('spreads'), 'the stops and calls')
         if count != len(names):
             raise ValueError(f'{count} of {len(names)} were stopped')
         return float(spread), float(called)
@@ -79,12 +79,13 @@ def measure(world: World) -> list[Row]:
     return rows
 
 
-def _until(condition: Callable[[], Any], what: str) -> None:
+def _until(condition: Callable[[], Any], what: str) -> Any:
     end = time.monotonic() + PATIENCE
-    while not condition():
+    while not (value := condition()):
         if time.monotonic() > end:
             raise ValueError(f'not within {PATIENCE:g} s: {what}')
         time.sleep(0.05)
+    return value
 
 
 def _row(size: int, took: list[tuple[float, float]], floor: Figure) -> Row:

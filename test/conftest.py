@@ -12,11 +12,10 @@ from pathlib import Path
 import signal
 import sys
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 dds_environment = import_module('dds_environment')
-
-# Before anything imports rclpy, and in os.environ, so that child processes inherit it.
-dds_environment.isolate()
 
 # Under nohup, child processes would inherit that SIGHUP is ignored, and a bridge leaves it so. Not
 # by preexec_fn: that would fork this process, gRPC's threads and all.
@@ -24,10 +23,24 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_report_header() -> str:
+def distributes(config: pytest.Config) -> bool:
+    """Tell whether this process leaves the tests to workers of pytest-xdist."""
+    return config.getoption('dist', 'no') != 'no'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the domain before any test starts ROS; child processes inherit it."""
+    if not distributes(config):
+        dds_environment.isolate()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if distributes(config):
+        return 'ros: one domain for each worker'
     return dds_environment.describe()
 
 
-def pytest_unconfigure() -> None:
-    dds_environment.remove_leftovers()
-    dds_environment.release()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not distributes(config):
+        dds_environment.remove_leftovers()
+        dds_environment.release()

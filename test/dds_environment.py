@@ -28,8 +28,13 @@ _claimed: list[socket.socket] = []
 
 
 def isolate() -> None:
-    """Stay on this machine and in a domain that no other test run on it uses."""
-    if 'ROS_DOMAIN_ID' not in os.environ:
+    """
+    Stay on this machine and in a domain that no other test run on it uses.
+
+    A worker of pytest-xdist never takes over a domain from its environment: all workers have the
+    same environment, and the nodes that they start have the same names.
+    """
+    if 'ROS_DOMAIN_ID' not in os.environ or 'PYTEST_XDIST_WORKER' in os.environ:
         os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 

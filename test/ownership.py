@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from host import took
 from observer import Observer
 from processes import Bridge, Client, MARGIN, Programs, wait_until
 
@@ -77,7 +78,8 @@ class Part:
                       latest: float = 0.0) -> None:
         """Check that it was told to stop so long (s) after an instant (s), as the last word."""
         first = wait_until(lambda: self.stops(since), f'{self.name} is told to stop')[0]
-        assert earliest <= first - since <= latest + MARGIN, (self.name, first - since)
+        assert first - since >= earliest
+        assert took(since, first) <= latest + MARGIN, (self.name, first - since)
         wait_until(lambda: self.order(client, 'get_status')['state'] == 'idle',
                    f'{self.name} rests')
         moved = [sign for sign in self.signs(first + self.settles) if sign.moves]

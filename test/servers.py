@@ -5,6 +5,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+import signal
 import threading
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ class Servers(Program):
         self.ready = threading.Event()
         self._called: list[Called] = []
         self._done: set[int] = set()
+        self._frozen = False
         self._numbers = count(1)
         super().__init__(SERVERS, f'--node={node}')
 
@@ -57,13 +59,29 @@ class Servers(Program):
         return [one.data for one in self.called(name)[before:]]
 
     def called(self, name: str, since: float = 0.0) -> list[Called]:
-        """Return the calls of a service or the messages of a topic since an instant (s)."""
+        """
+        Return the calls of a service or the messages of a topic since an instant (s).
+
+        What the servers have taken before this question is included. Those that are frozen or
+        dead do not answer it.
+        """
+        if not self._frozen and self.process.poll() is None:
+            self.order('nothing')
+        return self._recorded(name, since)
+
+    def signal(self, number: signal.Signals) -> float:
+        """Send a signal; returns when (s)."""
+        self._frozen = number is signal.SIGSTOP
+        return super().signal(number)
+
+    def _recorded(self, name: str, since: float) -> list[Called]:
         return [one for one in list(self._called) if one.name == name and one.at >= since]
 
     def wait_called(self, name: str, since: float = 0.0, times: int = 1) -> Called:
         """Wait for so many calls since an instant (s); returns the last of them."""
         return wait_until(
-            lambda: len(self.called(name, since)) >= times and self.called(name, since)[times - 1],
+            lambda: len(self._recorded(name, since)) >= times
+            and self._recorded(name, since)[times - 1],
             f'{times} calls of {name}')
 
 

@@ -13,11 +13,18 @@ HEADINGS = ['measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x
             'target', 'met']
 
 
+# What the bridge answers after the machine has stalled: the benchmark shows nothing then.
+STALLED = 'the bridge was frozen for a moment'
+
+
 def quick(name: str, figures: Path) -> subprocess.CompletedProcess[str]:
-    """Run one benchmark shortly; it must succeed."""
-    run = subprocess.run(
-        [sys.executable, 'bench/run.py', '--quick', '--only', name, '--json', str(figures)],
-        cwd=linting.ROOT, capture_output=True, text=True, timeout=110, check=False)
+    """Run one benchmark shortly, again when the machine has stalled in it; it must succeed."""
+    for _ in range(3):
+        run = subprocess.run(
+            [sys.executable, 'bench/run.py', '--quick', '--only', name, '--json', str(figures)],
+            cwd=linting.ROOT, capture_output=True, text=True, check=False)
+        if STALLED not in run.stdout:
+            break
     assert run.returncode == 0, run.stdout + run.stderr
     return run
 

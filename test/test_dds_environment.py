@@ -95,3 +95,36 @@ def test_what_a_killed_ros_process_leaves_is_removed() -> None:
         child.communicate()
     dds_environment.remove_leftovers()
     assert not any((dds_environment.SHARED_MEMORY / name).exists() for name in segments)
+
+
+def test_a_worker_takes_a_domain_of_its_own_where_one_is_set(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('PYTEST_XDIST_WORKER', 'gw0')
+    monkeypatch.setenv('ROS_DOMAIN_ID', '232')
+    dds_environment.isolate()
+    assert int(os.environ['ROS_DOMAIN_ID']) in dds_environment.DOMAINS
+
+
+def test_without_workers_a_domain_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('PYTEST_XDIST_WORKER', raising=False)
+    monkeypatch.setenv('ROS_DOMAIN_ID', '232')
+    dds_environment.isolate()
+    assert os.environ['ROS_DOMAIN_ID'] == '232'
+
+
+def test_two_workers_of_one_run_have_different_domains(tmp_path: Path) -> None:
+    """Two real workers of pytest-xdist with this conftest, and with a domain that they inherit."""
+    pytest.importorskip('xdist', reason='pytest-xdist is not installed')
+    (tmp_path / 'test_domain.py').write_text(
+        'import os\nfrom pathlib import Path\n\ndef test_domain() -> None:\n'
+        '    name = os.environ["PYTEST_XDIST_WORKER"]\n'
+        '    Path(__file__).with_name(name).write_text(os.environ["ROS_DOMAIN_ID"])\n')
+    here = str(Path(__file__).parent)
+    subprocess.run(
+        [sys.executable, '-m', 'pytest', '-p', 'conftest', '-n', '2', '--dist', 'each',
+         '--rootdir', str(tmp_path), '-c', os.devnull, str(tmp_path)],
+        cwd=tmp_path, check=True, timeout=110.0,
+        env={**os.environ, 'ROS_DOMAIN_ID': '232', 'PYTHONPATH': here})
+    domains = {int((tmp_path / name).read_text()) for name in ('gw0', 'gw1')}
+    assert len(domains) == 2
+    assert domains <= set(dds_environment.DOMAINS)

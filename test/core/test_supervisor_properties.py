@@ -590,7 +590,7 @@ class Histories(RuleBasedStateMachine):
         assert self.supervisor.poll(self.now).outputs == ()
 
 
-TestHistories = pytest.mark.timeout(max(120, EXAMPLES))(Histories.TestCase)
+TestHistories = pytest.mark.timeout(max(300, EXAMPLES))(Histories.TestCase)
 TestHistories.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=50, deadline=None, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

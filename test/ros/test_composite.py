@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rclpy.node import Node
 
+from host import took
 from processes import wait_until
 from servers import Servers, serving
 from viam_session_bridge.core.actuator import ActuatorSettings
@@ -197,7 +198,7 @@ def test_a_service_that_was_never_there_fails_no_stop_and_delays_no_zero(
     began = time.monotonic()
     one.gate.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')
-    assert time.monotonic() - began < 1.0
+    assert took(began) < 1.0
     one.wait_state(State.IDLE)
     assert one.gate.awaited() == {'base': f'the service {name} (base.a.service)'}
     assert not one.faults
@@ -216,7 +217,7 @@ def test_a_service_that_is_gone_fails_the_stop_but_delays_no_zero(
     began = time.monotonic()
     one.gate.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')
-    assert time.monotonic() - began < 1.0
+    assert took(began) < 1.0
     one.wait_state(State.UNCONFIRMED)
     assert not one.faults
 

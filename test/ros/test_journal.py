@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from host import took
 from processes import wait_until
 from viam_session_bridge.core.claims import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
 from viam_session_bridge.core.events import (
@@ -113,10 +114,9 @@ def test_every_claim_has_words(claim: object, words: str) -> None:
 def test_a_log_that_hangs_keeps_nobody_waiting(log: Log, journal: Journal) -> None:
     """What does not fit is counted, and the loss is told when the log recovers."""
     log.open.clear()
-    began = time.monotonic()
     for _ in range(CAPACITY + 50):
         journal.report(Outputs(events=(Overslept(0.2),)), {})
-    assert time.monotonic() - began < 1.0
+    assert not log.lines, 'all was reported while the log hung'
     log.open.set()
     journal.close(timeout=10.0)
     lost = [line for level, line in log.lines if level == 'warning' and 'lost' in line]
@@ -130,7 +130,7 @@ def test_a_log_that_hangs_does_not_hold_up_the_end(log: Log, journal: Journal) -
         journal.report(Outputs(events=(Overslept(0.2),)), {})
     began = time.monotonic()
     journal.close(timeout=0.2)
-    assert time.monotonic() - began < 1.5
+    assert took(began) < 1.5
 
 
 def test_a_lasting_fault_is_one_line_and_stays_known(log: Log, journal: Journal) -> None:
@@ -144,8 +144,8 @@ def test_a_lasting_fault_is_one_line_and_stays_known(log: Log, journal: Journal)
 
 def test_a_driver_that_stays_slow_is_one_line(log: Log, journal: Journal) -> None:
     """The milliseconds differ each time, the fault does not."""
-    for took in range(50, 70):
-        journal.report(Outputs((MOVE,)), {'base': f'a driver call took {took} ms'})
+    for lasted in range(50, 70):
+        journal.report(Outputs((MOVE,)), {'base': f'a driver call took {lasted} ms'})
     journal.close()
     assert len(log.lines) == 1
 

@@ -38,7 +38,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
 
-PATIENCE = 10.0  # s; every wait ends long before, unless something is broken
+PATIENCE = 30.0  # s; every wait ends long before, unless something is broken
 
 SPARES = 3  # client processes that are started ahead
 

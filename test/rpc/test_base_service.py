@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+from host import took
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.rest import BaseSample, RestSettings
@@ -310,7 +311,7 @@ def test_zero_works_without_a_stop_path_and_at_shutdown(
     bench = start(paths=False)
     began = time.monotonic()
     getattr(bench.client().base, method)(name='base', **ZEROS[method])
-    assert time.monotonic() - began < 0.9, 'a stop does not wait for discovery'
+    assert took(began) < 0.9, 'a stop does not wait for discovery'
     bench.until_stopped()
     bench.gate.shut_down()
     getattr(bench.client().base, method)(name='base', **ZEROS[method])
@@ -686,7 +687,8 @@ def test_without_a_stop_path_motion_is_refused_after_a_second(
         call = getattr(client.base, method).start(name='base', timeout=10, **fields)
         assert call.code() is Code.FAILED_PRECONDITION
         assert '/cmd_vle: nobody subscribes' in call.details()
-        assert 0.9 < time.monotonic() - began < 5.0
+        assert time.monotonic() - began > 0.9
+        assert took(began) < 5.0
     assert bench.told() == 'nothing'
 
 

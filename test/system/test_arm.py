@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from host import took
 from observer import Observer
 from ownership import Ownership, Part, Sign, WINDOW
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
@@ -171,7 +172,7 @@ def going(client: Client, robot: Robot, *goal: float) -> tuple[int, Told]:
 def stopped(robot: Robot, since: float, within: float) -> Told:
     """Check that holds came in time and were the last word; returns the last of them."""
     first = robot.arm.wait_told('a hold', is_hold, since)
-    assert first.at - since <= within + MARGIN
+    assert took(since, first.at) <= within + MARGIN
     wait_until(lambda: time.monotonic() - robot.arm.told[-1].at > 0.5, 'silence')
     holds = robot.arm.since(first.at)
     assert all(is_hold(one) for one in holds)
@@ -262,7 +263,7 @@ def test_a_client_that_freezes_while_it_streams_moves_nothing_any_more(
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     frozen = victim.freeze()
     hold = robot.arm.wait_told('a hold', is_hold, frozen + 1.0)
-    assert hold.at - frozen <= WINDOW + MARGIN
+    assert took(frozen, hold.at) <= WINDOW + MARGIN
     here = order(client, 'arm', 'get_joint_positions')['values'][0]
     thawed = victim.signal(signal.SIGCONT)
     stopped(robot, frozen + 1.0, WINDOW)
@@ -376,7 +377,7 @@ def test_a_gripper_that_lost_its_client_stops_half_way(
     wait_until(lambda: order(client, 'gripper', 'is_moving'), 'motion')
     killed = victim.kill()
     hold = robot.gripper.wait_told('a hold', is_hold, killed)
-    assert hold.at - killed <= MARGIN
+    assert took(killed, hold.at) <= MARGIN
     assert OBJECT - 1e-6 <= hold.end[0] <= OPEN + 1e-6
 
 
@@ -437,6 +438,7 @@ def test_the_end_of_the_bridge_is_the_end_of_the_motion(
     _, goal = going(client, robot, 170.0, 0.0, 0.0)
     killed = robot.bridge.kill()
     hold = robot.arm.wait_told('a hold', is_hold, killed)
-    assert hold.at - killed <= 1.0 + MARGIN and hold.end[0] < goal.end[0] - 0.1
+    assert took(killed, hold.at) <= 1.0 + MARGIN
+    assert hold.end[0] < goal.end[0] - 0.1
     last = stopped(robot, killed, 1.0)
     assert robot.arm.since(killed, 'rejected') == [] and last.what['names'] == list(JOINTS)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ownership import led, Ownership, Part
-from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
+from processes import Bridge, Client, Programs, TEST, wait_until
 from simulated_joints import furthest_leap, SimulatedJoints
 
 FILE = TEST.parent / 'config' / 'gantry.yaml'
@@ -112,10 +112,11 @@ def test_the_end_of_the_client_stops_the_gantry(
     arguments = ([700.0, 200.0], [100.0, 100.0]) if method == 'move_to_position' else ()
     victim.begin('call', component='gantry', name='gantry', method=method, arguments=arguments)
     axes.wait_told('motion', lambda told: abs(told.end[0]) > 0.02, since)
-    killed = victim.kill()
+    victim.kill()
     wait_until(lambda: order(client, 'get_status')['state'] == 'idle', 'rest')
+    rested = time.monotonic()
     bridge.wait_logged('gantry: stopping, the (call was cancelled|connection)')
-    xs = {one.end[0] for one in axes.since(killed + MARGIN)}
+    xs = {one.end[0] for one in axes.since(rested)}
     assert len(xs) <= 1 and 100.0 < order(client, 'get_position')[0] < 600.0
 
 

@@ -13,6 +13,7 @@ import time
 import pytest
 import yaml
 
+from host import took
 from processes import Bridge, Client, MARGIN, Motors, Programs, settings, TEST, wait_until
 
 EXAMPLE = TEST.parent / 'examples' / 'driver'
@@ -97,7 +98,7 @@ def test_it_drives_and_stops(
     wheels.wait_data('a turn', lambda data: data == pytest.approx((-2.0, 2.0)), since)
     killed = client.kill()
     stopped = wheels.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
-    assert stopped.at - killed <= MARGIN
+    assert took(killed, stopped.at) <= MARGIN
 
 
 def test_the_guard_has_it_too(programs: Programs, bridge: Bridge, wheels: Motors) -> None:
@@ -108,5 +109,5 @@ def test_the_guard_has_it_too(programs: Programs, bridge: Bridge, wheels: Motors
     wheels.wait_data('ahead', lambda data: data == pytest.approx((5.0, 5.0)), since)
     killed = bridge.kill()
     stopped = wheels.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
-    assert stopped.at - killed <= 1.0 + MARGIN
+    assert took(killed, stopped.at) <= 1.0 + MARGIN
     wait_until(lambda: wheels.since(stopped.at + 0.3), 'repeated stops')

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from host import took
 from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, MARGIN, Motors, Programs, TEST, wait_until
 
@@ -101,12 +102,12 @@ def test_the_end_of_one_client_stops_its_motor_only(
     motors.wait_data('both', lambda data: data == (10.0, -10.0), since)
     killed = a.kill()
     stopped = motors.wait_data('the stop', lambda data: data[0] == 0.0, killed)
-    assert stopped.at - killed <= MARGIN
+    assert took(killed, stopped.at) <= MARGIN
     wait_until(lambda: motors.since(stopped.at + 1.5), 'repeated commands')
     assert {one.data for one in motors.since(stopped.at)} == {(0.0, -10.0)}
     killed = b.kill()
     stopped = motors.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
-    assert stopped.at - killed <= MARGIN
+    assert took(killed, stopped.at) <= MARGIN
 
 
 def test_the_end_of_a_client_stops_both_in_one_message(

@@ -161,6 +161,9 @@ class Servers:
         """Run goals."""
         self._actions[name].begin(count)
 
+    def nothing(self) -> None:
+        """Only answer, after all that was taken before."""
+
     def finish(self, name: str) -> None:
         """End the goals that are being cancelled."""
         self._actions[name].finish()
