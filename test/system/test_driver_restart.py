@@ -63,7 +63,7 @@ def test_a_restarted_driver_hears_what_it_must_do(
         old.kill()
     else:
         old.finish()
-        bridge.wait_logged(f'{moving}: stopping, nothing that could stop the robot is listening')
+        bridge.wait_logged(f'{moving}: stopping, there is no stop path any more')
     new = programs.driver(*topics, reliability=reliability)
     new.wait_zero(topics[1], 0.0)
     if end == 'killed':
