@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of an arm out of a whole robot's URDF, as Viam's Go client reads it."""
 
+import math
+from typing import Any
 from xml.etree import ElementTree
 
+from hypothesis import assume, given
+from hypothesis import strategies as st
+import numpy as np
 import pytest
 
 from viam_session_bridge.rpc.urdf import chain, Counting, NoChain
@@ -178,3 +183,209 @@ def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None
 def test_what_is_no_robot_is_said(description: str, text: str) -> None:
     with pytest.raises(NoChain, match=text):
         chain(description, ('a',))
+
+
+# ---- what Viam's clients fail on ----------------------------------------------------------------
+
+
+REVOLUTE = ('<joint name="j" type="revolute"><parent link="base"/><child link="tip"/>'
+            '<axis xyz="0 0 1"/><limit lower="-1" upper="1" effort="1" velocity="1"/></joint>')
+
+
+def with_shapes(*shapes: str) -> str:
+    """Return a robot of one joint whose last link has these collision shapes."""
+    collisions = ''.join(f'<collision>{shape}</collision>' for shape in shapes)
+    return (f'<robot name="r"><link name="base"/><link name="tip">{collisions}</link>'
+            f'{REVOLUTE}</robot>')
+
+
+def collisions_of(description: str) -> list[ElementTree.Element]:
+    return ElementTree.fromstring(chain(description, ('j',))).findall('link/collision')
+
+
+@pytest.mark.parametrize(('given', 'xyz', 'rpy'), [
+    ('xyz="0 0 0.1"', '0 0 0.1', '0 0 0'), ('rpy="1 0 0"', '0 0 0', '1 0 0')])
+def test_an_origin_of_a_collision_shape_has_both_attributes(
+        given: str, xyz: str, rpy: str) -> None:
+    """Without one of them, Viam's Go client panics."""
+    [collision] = collisions_of(with_shapes(
+        f'<origin {given}/><geometry><box size="0.1 0.1 0.1"/></geometry>'))
+    origin = collision.find('origin')
+    assert origin is not None and origin.attrib == {'xyz': xyz, 'rpy': rpy}
+
+
+SPHERE = '<geometry><sphere radius="{}"/></geometry>'
+CYLINDER = '<geometry><cylinder radius="0.06" length="0.3"/></geometry>'
+
+
+@pytest.mark.parametrize('shape', [
+    SPHERE.format('0.0'), '<geometry><box size="0.1 0 0.1"/></geometry>', CYLINDER,
+    '<geometry><cylinder radius="0.06"/></geometry>', '<geometry/>'])
+def test_a_shape_that_clients_refuse_is_left_out(shape: str) -> None:
+    assert collisions_of(with_shapes(shape)) == []
+
+
+def capsule(radius: str = '0.06', end: str = '0.15') -> list[str]:
+    return [CYLINDER, f'<origin xyz="0 0 -0.15"/>{SPHERE.format("0.06")}',
+            f'<origin xyz="0 0 {end}"/>{SPHERE.format(radius)}']
+
+
+def test_a_cylinder_with_a_sphere_at_each_end_stays_a_capsule() -> None:
+    """A mesh beside it is left out."""
+    mesh = '<geometry><mesh filename="tip.stl"/></geometry>'
+    assert len(collisions_of(with_shapes(mesh, *capsule()))) == 3
+
+
+@pytest.mark.parametrize('shapes', [capsule(radius='0.05'), capsule(end='0.2'), capsule()[:2]])
+def test_a_cylinder_that_is_no_capsule_is_left_out(shapes: list[str]) -> None:
+    found = collisions_of(with_shapes(*shapes))
+    assert found and all(one.find('geometry/sphere') is not None for one in found)
+
+
+def test_prefixes_that_nothing_binds_are_read() -> None:
+    """Plugin blocks of old Gazebo versions have them."""
+    plugin = ('<gazebo reference="tip"><sensor:camera name="c" xlink:href="x"/>'
+              '<controller:gazebo_ros plugin="p.so"/></gazebo>')
+    text = with_shapes().replace('</robot>', f'{plugin}</robot>')
+    assert [joint.get('name') for joint in ElementTree.fromstring(
+        chain(text, ('j',))).findall('joint')] == ['j']
+
+
+@pytest.mark.parametrize('head', [
+    '<!DOCTYPE robot [<!ENTITY a "b">]>', '<!DOCTYPE robot SYSTEM "file:///etc/passwd">'])
+def test_a_document_type_is_refused(head: str) -> None:
+    """Entities that contain each other would take all memory."""
+    with pytest.raises(NoChain, match='a document type or entities; expected plain XML'):
+        chain(head + with_shapes(), ('j',))
+
+
+# ---- forward kinematics by a parser of our own --------------------------------------------------
+
+
+def rotation(axis: Any, angle: float) -> Any:
+    """Return the matrix of a turn about an axis (Rodrigues)."""
+    x, y, z = np.asarray(axis) / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + math.sin(angle) * cross + (1.0 - math.cos(angle)) * cross @ cross
+
+
+def three(element: ElementTree.Element | None, name: str, default: str = '0 0 0') -> Any:
+    text = default if element is None else element.get(name) or default
+    return np.array([float(part) for part in text.split()])
+
+
+def tip(text: str, last: str, positions: dict[str, float]) -> Any:
+    """Return the pose of the child of a joint in the root of its robot, as a 4 x 4 matrix."""
+    joints = {one.get('name', ''): one for one in ElementTree.fromstring(text).findall('joint')}
+    pose = np.eye(4)
+    name: str | None = last
+    while name is not None:
+        joint = joints[name]
+        roll, pitch, yaw = three(joint.find('origin'), 'rpy')
+        own = np.eye(4)
+        own[:3, :3] = (rotation((0, 0, 1), yaw) @ rotation((0, 1, 0), pitch)
+                       @ rotation((1, 0, 0), roll))
+        own[:3, 3] = three(joint.find('origin'), 'xyz')
+        axis, mimic, motion = three(joint.find('axis'), 'xyz', '1 0 0'), joint.find('mimic'), 0.0
+        if joint.get('type') != 'fixed':
+            motion = positions.get(name, 0.0)
+            if mimic is not None:
+                motion = (float(mimic.get('multiplier') or 1.0)
+                          * positions[mimic.get('joint', '')]
+                          + float(mimic.get('offset') or 0.0))
+        moved = np.eye(4)
+        if joint.get('type') == 'prismatic':
+            moved[:3, 3] = motion * axis / np.linalg.norm(axis)
+        else:
+            moved[:3, :3] = rotation(axis, motion)
+        pose = own @ moved @ pose
+        above = joint.find('parent').get('link')  # type: ignore[union-attr]
+        name = next((other for other, one in joints.items()
+                     if one.find('child').get('link') == above), None)  # type: ignore[union-attr]
+    return pose
+
+
+MIMIC = """<robot name="b"><link name="base"/><link name="l1"/><link name="l2"/><link name="l3"/>
+<joint name="j1" type="{kind}"><parent link="base"/><child link="l1"/><axis xyz="0 0 1"/>
+  <limit lower="-2" upper="2" effort="1" velocity="1"/></joint>
+<joint name="j1b" type="{kind}"><origin xyz="1 0 0" rpy="0.3 0.2 0.1"/><parent link="l1"/>
+  <child link="l2"/><axis xyz="0 1 1"/><limit lower="-2" upper="2" effort="1" velocity="1"/>
+  <mimic joint="j1" multiplier="-1.5" offset="0.2"/></joint>
+<joint name="j2" type="revolute"><origin xyz="1 0 0"/><parent link="l2"/><child link="l3"/>
+  <axis xyz="0 0 1"/><limit lower="-2" upper="2" effort="1" velocity="1"/></joint></robot>"""
+
+
+@pytest.mark.parametrize('kind', ['revolute', 'prismatic'])
+@pytest.mark.parametrize('scale', [1.0, -1.0])
+def test_a_joint_that_mimics_one_of_the_chain_still_moves(kind: str, scale: float) -> None:
+    """It was fixed before, 45 mm and 57 degrees off."""
+    original = MIMIC.format(kind=kind)
+    written = chain(original, ('j1', 'j2'), Counting(scale))
+    for first, second in ((0.0, 0.0), (0.7, -0.4), (-1.1, 0.9)):
+        expected = tip(original, 'j2', {'j1': first, 'j2': second})
+        seen = {'j1': scale * first, 'j2': scale * second}
+        assert tip(written, 'j2', seen) == pytest.approx(expected, abs=1e-6)
+    [mimic] = ElementTree.fromstring(written).findall('joint/mimic')
+    # Viam's clients take the offset of a prismatic one for mm.
+    assert float(mimic.get('offset', '')) == (0.0 if kind == 'prismatic' else 0.2)
+
+
+def test_a_joint_that_mimics_one_of_another_kind_is_refused() -> None:
+    """Viam's clients count mm for metres; the number would be a thousand times wrong."""
+    text = MIMIC.format(kind='revolute').replace('"j1b" type="revolute"', '"j1b" type="prismatic"')
+    with pytest.raises(NoChain, match="'j1b' .prismatic. mimics 'j1' .revolute."):
+        chain(text, ('j1', 'j2'))
+
+
+def test_a_gantry_whose_second_rail_mimics_the_first_counts_from_viams_zero() -> None:
+    original = MIMIC.format(kind='prismatic')
+    written = chain(original, ('j1',), Counting(1.0, (0.8,), (-0.4,)))
+    written_on = chain(original.replace('name="j2" type="revolute"', 'name="j2" type="prismatic"'),
+                       ('j1', 'j2'), Counting(1.0, (0.8, 0.5), (-0.4, 0.0)))
+    assert 'j1b' not in written, 'it ends at its last joint'
+    for viam in (0.0, 0.3, 0.8):
+        expected = tip(original, 'j1b', {'j1': viam - 0.4})
+        assert tip(written_on, 'j1b', {'j1': viam}) == pytest.approx(expected, abs=1e-6)
+
+
+angles = st.floats(-3.0, 3.0, allow_subnormal=False).map(lambda number: round(number, 4))
+vectors = st.tuples(angles, angles, angles)
+
+
+@st.composite
+def robots(draw: st.DrawFn) -> tuple[str, list[str], dict[str, float]]:
+    """Return a random chain with fixed, moving and mimicking joints; its own joints; positions."""
+    parts, own, positions = ['<link name="l0"/>'], [], {}
+    for index in range(draw(st.integers(1, 6))):
+        kind = draw(st.sampled_from(['fixed', 'revolute', 'continuous', 'prismatic']))
+        x, y, z = draw(vectors)
+        axis = draw(st.sampled_from(['1 0 0', '0 1 0', '0 0 1', '0 -1 1', '2 0 0']))
+        rpy = ' '.join(map(str, draw(vectors)))
+        origin = draw(st.sampled_from([
+            '', f'<origin xyz="{x} {y} {z}"/>', f'<origin rpy="{rpy}"/>',
+            f'<origin xyz="{x} {y} {z}" rpy="{rpy}"/>']))
+        mimic = ''
+        sources = [name for name in own if f'name="{name}" type="{kind}"' in ''.join(parts)]
+        if kind != 'fixed' and sources and draw(st.booleans()):
+            source = draw(st.sampled_from(sources))
+            mimic = (f'<mimic joint="{source}" multiplier="{draw(st.sampled_from([-1, 0.5, 2]))}" '
+                     f'offset="{draw(angles)}"/>')
+        elif kind != 'fixed':
+            own.append(f'j{index}')
+            positions[f'j{index}'] = draw(angles)
+        parts.append(
+            f'<link name="l{index + 1}"/><joint name="j{index}" type="{kind}">{origin}'
+            f'<parent link="l{index}"/><child link="l{index + 1}"/><axis xyz="{axis}"/>'
+            f'<limit lower="-4" upper="4" effort="1" velocity="1"/>{mimic}</joint>')
+    assume(own)
+    return f'<robot name="r">{"".join(parts)}</robot>', own, positions
+
+
+@given(robot=robots(), scale=st.sampled_from([1.0, -1.0]))
+def test_the_tip_of_any_chain_is_where_the_robot_description_has_it(
+        robot: tuple[str, list[str], dict[str, float]], scale: float) -> None:
+    text, own, positions = robot
+    written = chain(text, tuple(own), Counting(scale))
+    seen = {name: scale * position for name, position in positions.items()}
+    assert tip(written, own[-1], seen) == pytest.approx(
+        tip(text, own[-1], positions), abs=1e-5)

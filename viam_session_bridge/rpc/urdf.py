@@ -3,17 +3,19 @@
 """
 Cuts the kinematics of one component out of a robot's URDF, as Viam's clients can read it.
 
-Viam's clients take a chain: every joint that moves is the component's, one link is the last,
-every joint states its origin, and collision shapes are boxes and spheres. A robot_description has
-wheels, cameras, meshes and other arms besides, and any of them makes these clients fail, or count
-wrong.
+Viam's clients take a chain: every joint that moves is the component's or mimics one of its joints,
+one link is the last, every origin has both of its attributes, and collision shapes are boxes,
+spheres, or a cylinder with a sphere at each end (a capsule). A robot_description has wheels,
+cameras, meshes and other arms besides, and any of them makes these clients fail, or count wrong.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 import math
+import re
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 _MOVING = ('revolute', 'continuous', 'prismatic')
 _WORLD = 'world'  # Viam's clients drop a link of this name
@@ -47,17 +49,14 @@ def chain(description: str, joints: tuple[str, ...], counting: Counting = AS_IT_
     """
     Return the URDF of the chain to the last of these joints (base to tip).
 
-    It begins at the root of the robot; mounted: at the link that carries the first of them. Other
-    joints on the way are fixed. Raises NoChain.
+    It begins at the root of the robot; mounted: at the link that carries the first of them. Joints
+    on the way that mimic one of these stay, others are fixed. Raises NoChain.
     """
     if abs(counting.scale) != 1.0:
         raise NoChain(
             f'clients see {counting.scale:g} times what its joints are (joint_scale), which no '
             'URDF can say')
-    try:
-        robot = ElementTree.fromstring(description)
-    except ElementTree.ParseError as problem:
-        raise NoChain(f'the robot description is not XML: {problem}') from problem
+    robot = _parsed(description)
     named = {joint.get('name', ''): joint for joint in robot.findall('joint')}
     missing = [name for name in joints if name not in named]
     if missing:
@@ -80,10 +79,38 @@ def chain(description: str, joints: tuple[str, ...], counting: Counting = AS_IT_
     for name, own in called.items():
         kept.append(_link(own, links.get(name)))
     for name in way:
-        kept.append(_joint(named[name], name in joints, called))
+        source = _source(named[name], joints)
+        kept.append(_joint(named[name], name in joints or source is not None, called))
         if name in joints:
             _recount(kept[-1], joints.index(name), counting)
+        elif source is not None:
+            kept[-1].append(_mimic(
+                kept[-1], named[name], named[joints[source]], counting.scale,
+                counting.offsets[source] if counting.lengths else 0.0))
     return ElementTree.tostring(kept, encoding='unicode')
+
+
+def _parsed(description: str) -> ElementTree.Element:
+    """
+    Return the root of a robot description. Raises NoChain.
+
+    Plugin blocks of old Gazebo versions use prefixes that nothing binds; they are bound here.
+    """
+    if '<!DOCTYPE' in description or '<!ENTITY' in description:
+        raise NoChain('the robot description has a document type or entities; expected plain XML')
+    try:
+        return ElementTree.fromstring(description)
+    except ElementTree.ParseError as problem:
+        unbound = expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX]
+        if problem.code != unbound:
+            raise NoChain(f'the robot description is not XML: {problem}') from problem
+    prefixes = set(re.findall(r'[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]', description)) - {
+        'xml', 'xmlns', *re.findall(r'xmlns:([\w.-]+)\s*=', description)}
+    bound = ''.join(f' xmlns:{prefix}="unbound:{prefix}"' for prefix in sorted(prefixes))
+    try:
+        return ElementTree.fromstring(re.sub(r'<robot\b', f'<robot{bound}', description, count=1))
+    except ElementTree.ParseError as problem:
+        raise NoChain(f'the robot description is not XML: {problem}') from problem
 
 
 def _way_to(named: dict[str, ElementTree.Element], last: str) -> list[str]:
@@ -125,10 +152,102 @@ def _called(links: Iterable[str], joints: Sequence[str]) -> dict[str, str]:
 
 def _link(name: str, link: ElementTree.Element | None) -> ElementTree.Element:
     kept = ElementTree.Element('link', {'name': name})
-    for collision in () if link is None else link.findall('collision'):
-        if any(collision.find(f'geometry/{shape}') is not None for shape in ('box', 'sphere')):
-            kept.append(collision)
+    shapes = [] if link is None else [
+        one for one in link.findall('collision') if _shape(one) is not None]
+    if not _is_capsule(shapes):
+        shapes = [one for one in shapes if _shape(one) != 'cylinder']
+    for collision in shapes:
+        own = ElementTree.SubElement(kept, 'collision')
+        if collision.find('origin') is not None:
+            own.append(_origin(collision))
+        own.extend(collision.findall('geometry'))
     return kept
+
+
+def _shape(collision: ElementTree.Element) -> str | None:
+    """Return the shape of a collision element; None for one that Viam's clients refuse."""
+    for shape, sizes in (('box', ('size',)), ('sphere', ('radius',)),
+                         ('cylinder', ('radius', 'length'))):
+        found = collision.find(f'geometry/{shape}')
+        if found is not None:
+            numbers = [_numbers(found, size) for size in sizes]
+            return shape if all(each and min(each) > 0.0 for each in numbers) else None
+    return None
+
+
+def _is_capsule(collisions: Sequence[ElementTree.Element]) -> bool:
+    """Tell whether these are a cylinder and a sphere at each of its ends, as clients read it."""
+    shapes = {shape: [one for one in collisions if _shape(one) == shape]
+              for shape in ('cylinder', 'sphere')}
+    if (len(collisions), len(shapes['cylinder']), len(shapes['sphere'])) != (3, 1, 2):
+        return False
+    [cylinder] = shapes['cylinder']
+
+    def size(collision: ElementTree.Element, name: str) -> float:
+        found = collision.find(f'geometry/{_shape(collision)}')
+        return 0.0 if found is None else _numbers(found, name)[0]
+
+    if any(abs(size(one, 'radius') - size(cylinder, 'radius')) > 1e-9 for one in collisions):
+        return False
+    middle = _numbers(_origin(cylinder), 'xyz')
+    ends = sorted(
+        [at - zero for at, zero in zip(_numbers(_origin(one), 'xyz'), middle, strict=True)]
+        for one in shapes['sphere'])
+    half = size(cylinder, 'length') / 2.0
+    return math.dist(ends[0], (0.0, 0.0, -half)) < 1e-6 > math.dist(ends[1], (0.0, 0.0, half))
+
+
+def _origin(element: ElementTree.Element) -> ElementTree.Element:
+    """Return the origin of a joint or a collision, with the defaults of the specification."""
+    origin = element.find('origin')
+    given = {} if origin is None else origin.attrib
+    return ElementTree.Element('origin', {
+        'xyz': given.get('xyz') or '0 0 0', 'rpy': given.get('rpy') or '0 0 0'})
+
+
+def _source(joint: ElementTree.Element, joints: Sequence[str]) -> int | None:
+    """Return the place of the joint that this one mimics; None where it mimics none of them."""
+    mimic = joint.find('mimic')
+    name = '' if mimic is None else mimic.get('joint', '')
+    return joints.index(name) if name in joints else None
+
+
+def _mimic(kept: ElementTree.Element, joint: ElementTree.Element, source: ElementTree.Element,
+           scale: float, offset: float) -> ElementTree.Element:
+    """
+    Return how a joint follows its source, which counts as clients do: scale, and 0 at offset (m).
+
+    What it is displaced by at the source's 0 becomes part of the origin of a prismatic one, since
+    Viam's clients take that number for mm. Raises NoChain.
+    """
+    given = joint.find('mimic')
+    if given is None:
+        raise NoChain(f'joint {joint.get("name", "")!a} mimics nothing')
+    if ('prismatic' == joint.get('type')) is not ('prismatic' == source.get('type')):
+        raise NoChain(
+            f'joint {joint.get("name", "")!a} ({joint.get("type")}) mimics '
+            f'{source.get("name", "")!a} ({source.get("type")}); Viam reads joints of one kind')
+    factor, zero = _numbers(given, 'multiplier') or [1.0], _numbers(given, 'offset') or [0.0]
+    multiplier = factor[0] / scale
+    displaced = zero[0] + multiplier * offset
+    if joint.get('type') == 'prismatic':
+        _advance(kept, displaced)
+        displaced = 0.0
+    return ElementTree.Element('mimic', {
+        'joint': source.get('name', ''), 'multiplier': f'{multiplier:.9g}',
+        'offset': f'{displaced:.9g}'})
+
+
+def _advance(joint: ElementTree.Element, distance: float) -> None:
+    """Move the origin of a joint along its axis (m)."""
+    origin, axis = joint.find('origin'), joint.find('axis')
+    if origin is None or axis is None:
+        raise NoChain(f'joint {joint.get("name", "")!a} has no origin or axis')
+    direction = _numbers(axis, 'xyz')
+    length = math.hypot(*direction) or 1.0
+    ahead = _turned(_numbers(origin, 'rpy'), [distance * part / length for part in direction])
+    origin.set('xyz', _spaced([
+        at + part for at, part in zip(_numbers(origin, 'xyz'), ahead, strict=True)]))
 
 
 def _joint(joint: ElementTree.Element, moves: bool,
@@ -140,10 +259,7 @@ def _joint(joint: ElementTree.Element, moves: bool,
             f'expected one of {", ".join(_MOVING)}')
     kept = ElementTree.Element(
         'joint', {'name': joint.get('name', ''), 'type': kind if moves else 'fixed'})
-    origin = joint.find('origin')
-    given = {} if origin is None else origin.attrib
-    ElementTree.SubElement(kept, 'origin', {
-        'xyz': given.get('xyz') or '0 0 0', 'rpy': given.get('rpy') or '0 0 0'})
+    kept.append(_origin(joint))
     for part, link in zip(('parent', 'child'), _ends(joint), strict=True):
         ElementTree.SubElement(kept, part, {'link': called[link]})
     if moves:
@@ -173,24 +289,20 @@ def _recount(joint: ElementTree.Element, index: int, counting: Counting) -> None
             f'the robot description says that joint {joint.get("name", "")!a} is '
             f'{joint.get("type")!a}; an axis with a length is prismatic')
     limit.attrib.update(lower='0', upper=f'{counting.lengths[index]:g}')
-    origin, direction = joint.find('origin'), _numbers(axis, 'xyz')
-    if origin is None:
-        raise NoChain(f'joint {joint.get("name", "")!a} has no origin')
-    length = math.hypot(*direction) or 1.0
-    ahead = _turned(_numbers(origin, 'rpy'), [
-        counting.offsets[index] * part / length for part in direction])
-    origin.set('xyz', _spaced([
-        at + part for at, part in zip(_numbers(origin, 'xyz'), ahead, strict=True)]))
+    _advance(joint, counting.offsets[index])
 
 
 def _numbers(element: ElementTree.Element, name: str) -> list[float]:
-    """Return the numbers of an attribute. Raises NoChain."""
+    """Return the numbers of an attribute, three of xyz and rpy. Raises NoChain."""
     text = element.get(name, '')
     try:
-        return [float(part) for part in text.split()]
+        numbers = [float(part) for part in text.split()]
     except ValueError:
         raise NoChain(f'the robot description says {name}={text[:64]!a}, which is no '
                       'number') from None
+    if name in ('xyz', 'rpy') and len(numbers) != 3:
+        raise NoChain(f'the robot description says {name}={text[:64]!a}; expected 3 numbers')
+    return numbers
 
 
 def _spaced(numbers: Sequence[float]) -> str:
