@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from processes import base, Bridge, Client, Driver, Programs, settings
+from processes import base, Bridge, Client, Driver, Programs, settings, wait_until
 
 PROGRAM = Path(__file__).with_name('programs') / 'wedged_bridge.py'
 
@@ -81,10 +81,13 @@ def test_a_grpc_loop_that_hangs(programs: Programs) -> None:
 def test_an_executor_that_hangs(programs: Programs) -> None:
     """Feedback and the answers of services come no more."""
     bridge, driver, client = wedged(programs, 'executor')
+    odometry = programs.driver(
+        bridge.topic('other'), odometry=bridge.topic('odom'), odometry_mode='rest')
+    wait_until(lambda: not client.do('is_moving', base='base'), 'odometry')
     at = time.monotonic()
     client.do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), at)
-    odometry = programs.driver(bridge.topic('other'), odometry=bridge.topic('odom'))
+    odometry.send(do='odometry', mode='moving')
     check_end(bridge, driver, 'the ROS executor', at)
     assert odometry.process.poll() is None
 

@@ -49,6 +49,8 @@ class Driver:
         self._options = options
         self._mode = options.odometry_mode
         self._last = Twist()
+        # Where odometry has the robot, on a straight line (m).
+        self._place = 0.0
         self._frozen_stamp = node.get_clock().now().to_msg()
         self._subscriptions: list[Any] = []
         if options.odometry:
@@ -101,6 +103,9 @@ class Driver:
             message.twist.twist = self._last
         elif mode != 'frozen':
             message.twist.twist.linear.x = {'moving': 0.2, 'not_a_number': math.nan}.get(mode, 0.0)
+        if mode in ('follow', 'moving'):
+            self._place += message.twist.twist.linear.x * ODOMETRY_PERIOD
+        message.pose.pose.position.x = self._place
         self._odometry.publish(message)
 
 

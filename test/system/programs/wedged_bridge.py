@@ -51,9 +51,20 @@ def hold_lock() -> None:
     Pump._drive = drive
 
 
+def hang_in_motion() -> None:
+    """Let the executor hang as soon as odometry shows motion."""
+    take = OdometryFeedback._on_odometry
+
+    def hanging(self: OdometryFeedback, message: Any) -> None:
+        if message.twist.twist.linear.x:
+            time.sleep(FOR_EVER)
+        take(self, message)
+
+    OdometryFeedback._on_odometry = hanging
+
+
 PARTS: dict[str, tuple[int, Any, str]] = {
     'pump': (1, TwistDriver, 'send'),
-    'executor': (0, OdometryFeedback, '_on_odometry'),
     'grpc': (0, BaseService, 'IsMoving'),
 }
 
@@ -61,6 +72,8 @@ if __name__ == '__main__':
     part = sys.argv.pop(1)
     if part in ('lock', 'guard'):
         hold_lock()
+    elif part == 'executor':
+        hang_in_motion()
     else:
         hang_after(*PARTS[part])
     sys.exit(guard.main() if part == 'guard' else bridge.main())
