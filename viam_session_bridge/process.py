@@ -132,8 +132,8 @@ class SafetyProcess:
 
     # ---- what runs ------------------------------------------------------------------------------
 
-    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
-        self._journal.report(outputs, faults)
+    def _report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
+        self._journal.report(outputs, faults, slow)
         self._ros.notice(outputs)
 
     def _beat_of(self, part: str) -> Callable[[], None]:

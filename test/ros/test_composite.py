@@ -92,7 +92,7 @@ class Rig:
         self.answers: list[tuple[str, str]] = []
         self.pump.start()
 
-    def _report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+    def _report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
         self.faults += faults.values()
 
     def _died(self, problem: BaseException) -> None:

@@ -9,10 +9,12 @@ reports are counted and dropped, and the loss is logged. What cannot be written 
 
 from contextlib import suppress
 import logging
+import math
 import queue
 import re
 import threading
-from typing import cast, Protocol
+import time
+from typing import Protocol
 
 from viam_session_bridge.core.claims import (
     Claim,
@@ -35,7 +37,10 @@ from viam_session_bridge.core.states import Reason, State
 
 CAPACITY = 1000
 
-_Report = tuple[Outputs, dict[str, str]]
+# Slow calls are logged at most once in so long (s).
+SLOW_PERIOD = 10.0
+
+_Report = tuple[Outputs, dict[str, str], str]
 _Line = tuple[int, str]
 
 # Stops that nobody asked for are worth a warning.
@@ -83,16 +88,18 @@ class Journal:
         self._logger = logger
         self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
         self._lost = 0
+        self._slow_calls = 0
+        self._slow_after = -math.inf
         self._faulty: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name='journal', daemon=True)
         self._thread.start()
 
-    def report(self, outputs: Outputs, faults: dict[str, str]) -> None:
-        """Take a report without ever waiting."""
+    def report(self, outputs: Outputs, faults: dict[str, str], slow: str = '') -> None:
+        """Take a report without ever waiting; slow: which call of a driver was."""
         news = any(one.first or one.resource in self._faulty for one in outputs.outputs)
-        if not outputs.events and not faults and not news:
+        if not outputs.events and not faults and not news and not slow:
             return
-        self._hand_over((outputs, faults))
+        self._hand_over((outputs, faults, slow))
 
     def note(self, level: int, message: str) -> None:
         """Take a line at one of logging's levels without ever waiting."""
@@ -127,16 +134,15 @@ class Journal:
                         f'a report was not written: {type(problem).__name__}: {problem}')
 
     def _take(self, item: _Report | _Line) -> None:
-        first, second = item
-        if isinstance(first, Outputs):
-            self._write_report(first, cast(dict[str, str], second))
+        if len(item) == 3:
+            self._write_report(*item)
         else:
-            self._write_line(first, str(second))
+            self._write_line(*item)
         if self._lost:
             lost, self._lost = self._lost, 0
             self._logger.warning(f'{lost} reports were lost: the log is too slow')
 
-    def _write_report(self, outputs: Outputs, faults: dict[str, str]) -> None:
+    def _write_report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
         for output in outputs.outputs:
             if output.resource not in faults:
                 self._faulty.pop(output.resource, None)
@@ -144,6 +150,11 @@ class Journal:
             if kind_of(self._faulty.get(resource, '')) != kind_of(fault):
                 self._logger.error(f'{resource}: driver fault: {fault}')
             self._faulty[resource] = fault
+        if slow:
+            self._slow_calls += 1
+        if slow and time.monotonic() >= self._slow_after:
+            self._logger.warning(f'{slow} ({self._slow_calls} slow calls since the last warning)')
+            self._slow_calls, self._slow_after = 0, time.monotonic() + SLOW_PERIOD
         for event in outputs.events:
             self._write(event)
 

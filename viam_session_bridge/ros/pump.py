@@ -25,7 +25,7 @@ from viam_session_bridge.ros.ports import (
     Supervision,
 )
 
-# A driver call that takes longer than this (s) delays its neighbours; it is reported as faulty.
+# A driver call that takes longer than this (s) delays the stops of other resources; it is logged.
 SLOW_CALL = 0.02
 
 # When deciding itself has failed, zeros go to every driver for this long (s), at this period (s).
@@ -51,14 +51,15 @@ class Pump:
 
     shared: outputs that drivers share, each flushed once in a pass. tell: tells other processes
     what the outputs have for them; must not block.
-    report takes the outputs of a pass and driver faults by resource, and must not block. on_death
+    report takes the outputs of a pass, driver faults by resource, and which call was slow (empty:
+    none), and must not block. on_death
     is called if the loop cannot go on; by then every driver has been told to stop. beat is called
     in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
     than stale_after (s) ago is not told, and whoever decides learns of that stall.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
-                 report: Callable[[Outputs, dict[str, str]], None],
+                 report: Callable[[Outputs, dict[str, str], str], None],
                  on_death: Callable[[BaseException], None],
                  shared: Sequence[SharedOutput] = (),
                  beat: Callable[[], None] = lambda: None,
@@ -75,6 +76,8 @@ class Pump:
         self._beat = beat
         self._beat_period = beat_period
         self._ended = False
+        # How long (s) the slowest call of this pass took, and what it was.
+        self._slowest = (0.0, '')
         self._thread = threading.Thread(target=self._run, name='pump', daemon=True)
 
     def start(self) -> None:
@@ -118,7 +121,7 @@ class Pump:
         self._flush_all(faults)
         # Then the pulse, so that a guard knows what is about to move. A driver that does not come
         # back from a stop, or from the motion before, holds it up: that is what it is for.
-        fault = _attempt(functools.partial(self._tell, outputs))
+        fault = self._attempt('sending the pulse', functools.partial(self._tell, outputs))
         if fault:
             faults[PROCESSES] = fault
         motions = [output for output in outputs.outputs if output.setpoint is not None]
@@ -137,9 +140,17 @@ class Pump:
         if polled.errands:
             self._flush_all(faults)
         polled.release(untold)
-        if outputs.outputs or outputs.events or faults:
-            self._report(outputs, faults)
+        slow = self._slow()
+        if outputs.outputs or outputs.events or faults or slow:
+            self._report(outputs, faults, slow)
         return outputs.wake
+
+    def _slow(self) -> str:
+        """Say which call of this pass was slow; empty where none was."""
+        (took, what), self._slowest = self._slowest, (0.0, '')
+        return '' if took <= SLOW_CALL else (
+            f'{what} took {took * 1e3:.0f} ms (limit {SLOW_CALL * 1e3:.0f} ms); stops of other '
+            'resources wait as long')
 
     def _drive(self, output: Output, faults: dict[str, str]) -> None:
         driver, setpoint, epoch = self._drivers[output.resource], output.setpoint, output.epoch
@@ -150,7 +161,8 @@ class Pump:
             act = functools.partial(cast(PreparingDriver, driver).prepare, setpoint, epoch)
         else:
             act = functools.partial(driver.send, setpoint, epoch)
-        fault = _attempt(act)
+        what = 'the stop' if setpoint is None else 'the setpoint'
+        fault = self._attempt(f'{output.resource}: publishing {what}', act)
         if fault:
             faults[output.resource] = fault
 
@@ -164,7 +176,7 @@ class Pump:
                 errand.answer(f'{type(problem).__name__}: {problem}', '')
                 raise
 
-        fault = _attempt(call)
+        fault = self._attempt(f'{errand.resource}: beginning a command of DoCommand', call)
         if fault:
             faults[errand.resource] = fault
 
@@ -173,9 +185,17 @@ class Pump:
             self._flush(shared, faults)
 
     def _flush(self, shared: SharedOutput, faults: dict[str, str]) -> None:
-        fault = _attempt(shared.flush)
+        fault = self._attempt(
+            f'{", ".join(shared.resources)}: sending what they share', shared.flush)
         if fault:
             faults.update(dict.fromkeys(shared.resources, fault))
+
+    def _attempt(self, what: str, act: Callable[[], None]) -> str:
+        """Make a driver's call; returns what was wrong with it, or nothing."""
+        began = time.monotonic()
+        fault = _fault(act)
+        self._slowest = max(self._slowest, (time.monotonic() - began, what))
+        return fault
 
     def last_resort(self) -> None:
         """
@@ -195,13 +215,13 @@ class Pump:
             try:
                 thread.start()
             except RuntimeError:  # no memory for another thread
-                _attempt(act)
+                _fault(act)
         time.sleep(max(0.0, end + LAST_RESORT_PERIOD - time.monotonic()))
 
 
 def _insist(act: Callable[[], None], end: float) -> None:
     while time.monotonic() < end:
-        _attempt(act)
+        _fault(act)
         time.sleep(LAST_RESORT_PERIOD)
 
 
@@ -213,12 +233,9 @@ def _sharpen_timer() -> None:
         pass
 
 
-def _attempt(act: Callable[[], None]) -> str:
-    """Make a driver's call; returns what was wrong with it, or nothing."""
-    began = time.monotonic()
+def _fault(act: Callable[[], None]) -> str:
     try:
         act()
     except Exception as problem:  # noqa: B902  one driver's fault must not skip the others
         return f'{type(problem).__name__}: {problem}'
-    took = time.monotonic() - began
-    return f'a driver call took {took * 1e3:.0f} ms' if took > SLOW_CALL else ''
+    return ''
