@@ -67,10 +67,11 @@ class Progress:
         self.motion = motion
         if motion.course is not None and self._rest is not None:
             self._tracker = motion.course.tracker(motion.setpoint, self._rest.settings)
-            if isinstance(before, ArrivalTracker) and isinstance(self._tracker, ArrivalTracker):
-                self._tracker.go_on(before)
             if self._newest is not None:
                 self._tracker.take(self._newest, now, driven=False)
+            self._tracker.moves_at(self._rest.speeds(now))
+            if isinstance(before, ArrivalTracker) and isinstance(self._tracker, ArrivalTracker):
+                self._tracker.go_on(before)
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
 
     def passed(self, now: float) -> float | None:

@@ -332,11 +332,15 @@ class RestWatch:
 
     def speed(self, now: float) -> float | None:
         """Return how fast it moves (m/s, or rad/s of its fastest joint); None if unknown."""
+        return max((speed for speed, quantity in zip(
+            self.speeds(now), self._quantities, strict=False) if not quantity.wraps), default=None)
+
+    def speeds(self, now: float) -> tuple[float, ...]:
+        """Return how fast each quantity of a sample moves (unit/s); empty if unknown."""
         if not self.is_known(now):
-            return None
-        return max(max(one.speed or 0.0, one.rate or 0.0)
-                   for one in self._motions(self.settings.window)
-                   if not one.quantity.wraps)
+            return ()
+        return tuple(max(one.speed or 0.0, one.rate or 0.0)
+                     for one in self._motions(self.settings.window))
 
     def contradiction(self, now: float) -> str:
         """Say how positions and velocities disagree; empty where they do not."""
