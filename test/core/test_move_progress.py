@@ -293,6 +293,15 @@ def test_a_streamed_way_whose_end_is_not_known_waits_at_its_last_point() -> None
     assert Reach(lambda at: min(1.0, at), TO_ONE, growing=True).run(10.0) == []
 
 
+def test_a_streamed_way_that_gets_no_more_points_names_that_as_its_limit() -> None:
+    """Not max_move_duration."""
+    reach = Reach(lambda at: min(1.0, at), TO_ONE, growing=True)
+    reach.motion = replace(reach.motion, duration=8.0)
+    [end] = reach.run(10.0)
+    assert end.reason is Reason.TIME_LIMIT
+    assert end.detail.endswith(' after 8 s without more points of the way')
+
+
 def test_a_gripper_that_closed_on_an_object_has_succeeded() -> None:
     [end] = Reach(lambda at: min(0.4, at), TO_ONE, tolerance=math.inf).run(10.0)
     assert end.reason is Reason.DONE

@@ -167,8 +167,10 @@ class Progress:
         if self._has_arrived(now):
             return Failure(Reason.DONE, '')
         if over:
+            growing = self.motion is not None and self.motion.growing
             return Failure(Reason.TIME_LIMIT, (
-                f'{self._tracker.account()} after {self._limit} (max_move_duration)'))
+                f'{self._tracker.account()} after {self._limit} '
+                f'{"without more points of the way" if growing else "(max_move_duration)"}'))
         return self._failure(now)
 
     @property
