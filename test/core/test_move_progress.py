@@ -289,6 +289,19 @@ def test_a_commanded_pause_is_no_stall() -> None:
     assert end.reason is Reason.DONE
 
 
+@pytest.mark.parametrize(('late', 'share'), [(2.5, 1.0), (0.0, 0.1)])
+def test_a_commanded_pause_of_a_late_or_slow_arm_is_no_stall(late: float, share: float) -> None:
+    """The pause is a run of equal points, as a stream sends them."""
+    way = (*(Waypoint(1.0 + 0.1 * index, (0.5,)) for index in range(41)), Waypoint(6.0, (1.0,)))
+
+    def position(at: float) -> float:
+        at = share * max(0.0, at - late)
+        return min(0.5, at / 2.0) if at < 5.0 else min(1.0, 0.5 + (at - 5.0) / 2.0)
+
+    [end] = Reach(position, way).run(100.0)
+    assert end.reason is Reason.DONE
+
+
 def test_a_streamed_way_whose_end_is_not_known_waits_at_its_last_point() -> None:
     assert Reach(lambda at: min(1.0, at), TO_ONE, growing=True).run(10.0) == []
 
@@ -300,6 +313,21 @@ def test_a_streamed_way_that_gets_no_more_points_names_that_as_its_limit() -> No
     [end] = reach.run(10.0)
     assert end.reason is Reason.TIME_LIMIT
     assert end.detail.endswith(' after 8 s without more points of the way')
+
+
+def test_a_streamed_way_that_goes_on_widens_no_margin_by_its_own_speed() -> None:
+    """An arm that rested when the move began runs 5 degrees past its goal at most."""
+    reach = Reach(lambda at: at, TO_ONE, growing=True)
+    reach.run(0.5)
+    longer = replace(reach.motion, growing=False)
+    reach.actuator.go_on(longer, 0.5, reach.elapsed)
+    ended: list[Ended] = []
+    while not ended and reach.elapsed < 5.0:
+        reach.elapsed += PERIOD
+        reach.measure()
+        reach.actuator.poll(reach.elapsed)
+        ended += reach.actuator.take_notes()[0]
+    assert [end.reason for end in ended] == [Reason.OVERSHOT] and reach.elapsed < 1.2
 
 
 def test_a_gripper_that_closed_on_an_object_has_succeeded() -> None:

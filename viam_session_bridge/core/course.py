@@ -25,6 +25,7 @@ from viam_session_bridge.core.setpoints import (
     Trajectory,
     Velocity,
     VelocityLimits,
+    Waypoint,
 )
 from viam_session_bridge.core.states import Reason
 
@@ -55,6 +56,9 @@ SETTLING = 5.0
 # How far a joint goes on that moved when a trajectory began: what it travels in so long (s). A
 # controller may begin a trajectory with a curve from the speed that the joint has.
 TURNING_BACK = 1.0
+
+# So many pauses of a streamed trajectory are remembered: an arm is no later than that.
+MOST_PAUSES = 10
 
 # No trajectory is shorter (s).
 SHORTEST = 0.1
@@ -183,6 +187,9 @@ class ArrivalTracker(Progressing):
         # Noises a second: how fast the trajectory goes on average.
         self._pace = 0.0
         self._speeds: tuple[float, ...] = ()
+        # Where the trajectory pauses, and from when on; between which positions each joint goes.
+        self._pauses: list[Waypoint] = []
+        self._ranges: tuple[tuple[float, float], ...] = ()
 
     def moves_at(self, speeds: tuple[float, ...]) -> None:
         """Note how fast the joints (unit/s) are when it begins."""
@@ -192,7 +199,8 @@ class ArrivalTracker(Progressing):
         """Take over what another tracker of the same motion has measured."""
         self.has_moved, self.since = before.has_moved, before.since
         self._from, self._origin = before._from, before._origin
-        self._speeds = tuple(map(max, self._speeds, before._speeds))
+        self._speeds = before._speeds
+        self._pauses = before._pauses[-MOST_PAUSES:] + self._pauses
 
     def take(self, sample: Sample, at: float, driven: bool) -> None:
         """Compare a sample with the targets; driven: the driver was commanded."""
@@ -203,6 +211,9 @@ class ArrivalTracker(Progressing):
         if not self._start:
             self._start = self._here
             self._pace = self._mean_pace()
+            self._pauses = self._find_pauses()
+            ways = zip(self._start, *(point.positions for point in self._points), strict=True)
+            self._ranges = tuple((min(way), max(way)) for way in ways)
         if not driven:
             return
         if math.isinf(self.since):
@@ -270,15 +281,34 @@ class ArrivalTracker(Progressing):
                      for one, other in zip(stations, stations[1:], strict=False))
         return length / max(self._points[-1].time, SHORTEST)
 
+    def _find_pauses(self) -> list[Waypoint]:
+        """Return where it stands for long, between its beginning and its end."""
+        pauses: list[Waypoint] = []
+        begin = before = Waypoint(0.0, self._start)
+        for point in self._points:
+            if self._in_noises(point.positions, begin.positions) > 1.0:
+                if begin.time > 0.0 and before.time - begin.time >= STALL_PERIOD:
+                    pauses.append(begin)
+                begin = point
+            before = point
+        return pauses
+
     def _is_where_commanded(self, passed: float) -> bool:
-        """Tell whether every joint is where the trajectory is by now: then it waits, or pauses."""
-        if self._points and passed > self._points[-1].time + SETTLING:
-            return False
-        commanded = self._commanded(passed)
+        """
+        Tell whether every joint is where the trajectory is by now: then it waits, or pauses.
+
+        A slow or late arm pauses later than it was commanded, and for longer.
+        """
+        if any(self._is_near(pause.positions) for pause in self._pauses if pause.time <= passed):
+            return True
+        settles = not self._points or passed <= self._points[-1].time + SETTLING
+        return settles and self._is_near(self._commanded(passed))
+
+    def _is_near(self, place: Sequence[float]) -> bool:
         return all(
             abs(here - there) <= tolerance + self._rest.joint_noise(index)
             for index, (here, there, tolerance) in enumerate(zip(
-                self._here, commanded, self._arrival.tolerances, strict=True)))
+                self._here, place, self._arrival.tolerances, strict=True)))
 
     def _commanded(self, passed: float) -> tuple[float, ...]:
         time, before = 0.0, self._start
@@ -296,10 +326,9 @@ class ArrivalTracker(Progressing):
             return None
         for index, here in enumerate(self._here):
             name, unit = self._name(index)
-            way = (self._start[index], *(point.positions[index] for point in self._points))
             margin = max(MARGIN if unit == 'm' else ANGLE_MARGIN,
                          TURNING_BACK * (self._speeds[index] if self._speeds else 0.0))
-            low, high, goal = min(way), max(way), self._arrival.targets[index]
+            (low, high), goal = self._ranges[index], self._arrival.targets[index]
             if low - margin <= here <= high + margin:
                 continue
             text = f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and {high:.4g}'
