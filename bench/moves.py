@@ -75,8 +75,8 @@ class Base:
             return None
         _, place, speed = arrived
         if self.along is Along.PATH:
-            return BaseSample(x=place, linear=(abs(speed), 0.0, 0.0))
-        return BaseSample(yaw=math.remainder(place, math.tau), angular=(0.0, 0.0, abs(speed)))
+            return BaseSample(x=place, linear=(speed, 0.0, 0.0))
+        return BaseSample(yaw=math.remainder(place, math.tau), angular=(0.0, 0.0, speed))
 
 
 def run(base: Base, course: Course, steered: bool) -> float:

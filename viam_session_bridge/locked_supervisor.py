@@ -221,6 +221,10 @@ class LockedSupervisor(Generic[_Core]):
         """Return the state of every resource."""
         return self._decide(lambda now: self._supervisor.states())
 
+    def failures(self) -> dict[str, str]:
+        """Return why stops were not confirmed, of every resource whose last one was not."""
+        return self._decide(lambda now: self._supervisor.failures())
+
     def troubles(self) -> dict[str, str]:
         """Return what is wrong that concerns no single resource, by subject."""
         return self._decide(lambda now: self._supervisor.troubles(now))

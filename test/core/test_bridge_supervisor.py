@@ -670,6 +670,14 @@ def test_measured_motion_is_judged_at_once_also_while_a_server_is_awaited() -> N
     assert len(world.failures()) == 1 and world.state() is IDLE
 
 
+def test_one_noisy_sample_is_no_evidence_of_motion_while_a_server_is_awaited() -> None:
+    world = Waiting(SERVER, ODOMETRY, acknowledged=True)
+    world.run(110.0)
+    world.feed(110.01, speed=0.05)
+    world.feed(120.0)
+    assert not world.failures() and world.supervisor.awaited() == {'left': SERVER}
+
+
 @pytest.mark.parametrize('heard', [99.0, 100.8, 110.0])
 def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: float) -> None:
     """As the guard tells: before the first stop, during it, or after its hold."""

@@ -7,6 +7,8 @@ A simulated base or joint follows the commands at once, and its feedback says wh
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+import itertools
 import math
 
 import pytest
@@ -29,13 +31,14 @@ class Drive:
     """A base on a straight line; seen makes what odometry says of where it is and how fast."""
 
     def __init__(self, seen: Callable[[float, float], BaseSample], *, speed_factor: float = 1.0,
-                 start_speed: float = 0.0) -> None:
+                 start_speed: float = 0.0, latency: float = 0.0) -> None:
         self.actuator = Actuator('base', ActuatorSettings(rest=BASE))
         self.actuator.path_problem = ''
         self.seen = seen
         self.factor = speed_factor
         self.now = 100.0
         self.place, self.speed = 0.0, start_speed
+        self.obeys_at = self.now + latency
         self.ended: list[Ended] = []
 
     def run(self, amount: float, speed: float, seconds: float = 30.0) -> float:
@@ -50,6 +53,7 @@ class Drive:
             if output is not None:
                 wish = output.setpoint
                 wanted = wish.linear[0] if isinstance(wish, Velocity) else 0.0
+                wanted *= self.now >= self.obeys_at
                 # It changes speed by 1 m/s2.
                 change = wanted * self.factor - self.speed
                 self.speed += math.copysign(min(abs(change), 0.05), change)
@@ -102,6 +106,51 @@ def test_a_base_that_still_drives_backwards_may_turn_round() -> None:
     assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(1.0, abs=0.05)
 
 
+def test_a_move_against_the_motion_before_is_not_done_at_its_start() -> None:
+    """What it travels backwards in 0.1 s is more than the 40 mm that were asked for."""
+    drive = Drive(true, start_speed=-0.5)
+    drive.run(0.04, 0.1)
+    assert drive.end.reason is Reason.DONE and drive.place > 0.02
+
+
+def test_a_base_that_brakes_from_the_motion_before_is_not_stuck() -> None:
+    """It goes 45 mm backwards, and needs 2 s to make good for it."""
+    drive = Drive(true, start_speed=-0.3)
+    drive.run(0.1, 0.02)
+    assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize(('factor', 'amount', 'speed'), [(1000.0, 1.0, 0.5), (10.0, 0.05, 0.1)])
+def test_a_twist_that_is_far_too_large_does_not_finish_a_move(
+        factor: float, amount: float, speed: float) -> None:
+    """A driver that publishes mm/s: in 0.1 s it would be beyond the end."""
+    drive = Drive(lambda place, speed: true(place, factor * speed))
+    drive.run(amount, speed)
+    assert drive.end.reason is Reason.POSE_STANDS and drive.place < amount / 2.0
+
+
+def test_a_noisy_pose_is_not_the_beginning_of_a_move() -> None:
+    """A base that obeys after 2 s; one sample is off by a little more than the noise."""
+    samples = itertools.count()
+    drive = Drive(lambda place, speed: true(
+        place + (0.007 if next(samples) == 20 else 0.0), speed), latency=2.0)
+    drive.run(0.5, 0.2)
+    assert drive.end.reason is Reason.DONE and drive.now > 104.0
+
+
+def test_a_move_that_is_slow_by_command_has_time_to_begin() -> None:
+    """At 1 mm/s, 5 mm of noise take longer than the start timeout."""
+    drive = Drive(true)
+    drive.run(0.03, 0.001, seconds=60.0)
+    assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(0.03, abs=0.002)
+
+
+def test_a_base_that_does_not_creep_is_done_where_it_stands_within_the_noise() -> None:
+    drive = Drive(lambda place, speed: true(min(place, 0.997), 0.0))
+    drive.run(1.0, 0.5)
+    assert drive.end.reason is Reason.DONE
+
+
 def test_a_pose_that_does_not_move_ends_the_move_soon_after_its_distance() -> None:
     """300 mm at 200 mm/s, and the stopping distance of 60 mm."""
     drive = Drive(frozen_pose)
@@ -115,7 +164,7 @@ def test_a_base_that_does_not_begin_to_move_is_given_up_after_the_start_timeout(
     drive = Drive(true, speed_factor=0.0)
     drive.run(1.0, 0.5)
     assert drive.end.reason is Reason.NOT_STARTED
-    assert drive.end.detail == 'odom shows 0 m of 1 m after 3 s (move_start_timeout)'
+    assert drive.end.detail == 'odom shows 0 m of 1 m after 3.1 s (move_start_timeout 3 s)'
     assert 102.9 < drive.now < 103.3
 
 
@@ -212,6 +261,24 @@ def test_an_arm_that_does_not_begin_is_given_up_by_the_start_timeout_only(
     assert [end.reason for end in reach.run(10.0)] == reason
 
 
+def test_an_arm_that_stands_a_little_outside_of_its_tolerance_is_given_up() -> None:
+    """It has 5 s to get there, not max_move_duration."""
+    reach = Reach(lambda at: min(0.976, at), TO_ONE)
+    [end] = reach.run(100.0)
+    assert end.reason is Reason.NO_PROGRESS and 6.0 < reach.elapsed < 8.0
+
+
+def test_an_arm_that_is_sent_back_while_it_moves_may_turn_round() -> None:
+    """A controller's curve from 1 rad/s leads it 0.3 rad past the point where it turns."""
+    reach = Reach(lambda at: at, (Waypoint(2.0, (-0.5,)),))
+    for index in range(50):
+        sample = JointSample((index * PERIOD - 1.0,), (1.0,))
+        reach.actuator.measured(sample, index * PERIOD - 1.0)
+    reach.position = lambda at: at if at < 0.3 else max(-0.5, 0.6 - at)
+    [end] = reach.run(20.0)
+    assert end.reason is Reason.DONE
+
+
 def test_a_commanded_pause_is_no_stall() -> None:
     way = (Waypoint(1.0, (0.5,)), Waypoint(6.0, (0.5,)), Waypoint(7.0, (1.0,)))
 
@@ -222,8 +289,45 @@ def test_a_commanded_pause_is_no_stall() -> None:
     assert end.reason is Reason.DONE
 
 
+@pytest.mark.parametrize(('late', 'share'), [(2.5, 1.0), (0.0, 0.1)])
+def test_a_commanded_pause_of_a_late_or_slow_arm_is_no_stall(late: float, share: float) -> None:
+    """The pause is a run of equal points, as a stream sends them."""
+    way = (*(Waypoint(1.0 + 0.1 * index, (0.5,)) for index in range(41)), Waypoint(6.0, (1.0,)))
+
+    def position(at: float) -> float:
+        at = share * max(0.0, at - late)
+        return min(0.5, at / 2.0) if at < 5.0 else min(1.0, 0.5 + (at - 5.0) / 2.0)
+
+    [end] = Reach(position, way).run(100.0)
+    assert end.reason is Reason.DONE
+
+
 def test_a_streamed_way_whose_end_is_not_known_waits_at_its_last_point() -> None:
     assert Reach(lambda at: min(1.0, at), TO_ONE, growing=True).run(10.0) == []
+
+
+def test_a_streamed_way_that_gets_no_more_points_names_that_as_its_limit() -> None:
+    """Not max_move_duration."""
+    reach = Reach(lambda at: min(1.0, at), TO_ONE, growing=True)
+    reach.motion = replace(reach.motion, duration=8.0)
+    [end] = reach.run(10.0)
+    assert end.reason is Reason.TIME_LIMIT
+    assert end.detail.endswith(' after 8 s without more points of the way')
+
+
+def test_a_streamed_way_that_goes_on_widens_no_margin_by_its_own_speed() -> None:
+    """An arm that rested when the move began runs 5 degrees past its goal at most."""
+    reach = Reach(lambda at: at, TO_ONE, growing=True)
+    reach.run(0.5)
+    longer = replace(reach.motion, growing=False)
+    reach.actuator.go_on(longer, 0.5, reach.elapsed)
+    ended: list[Ended] = []
+    while not ended and reach.elapsed < 5.0:
+        reach.elapsed += PERIOD
+        reach.measure()
+        reach.actuator.poll(reach.elapsed)
+        ended += reach.actuator.take_notes()[0]
+    assert [end.reason for end in ended] == [Reason.OVERSHOT] and reach.elapsed < 1.2
 
 
 def test_a_gripper_that_closed_on_an_object_has_succeeded() -> None:
@@ -246,3 +350,18 @@ def test_a_motor_that_turns_the_wrong_way_is_stopped_within_5_degrees() -> None:
             break
     assert [end.reason for end in ended] == [Reason.BACKWARDS] and now < 0.2
     assert 'rad of 6 rad' in ended[0].detail
+
+
+@pytest.mark.parametrize('velocities', [(0.5,), ()])
+def test_a_velocity_that_is_not_used_says_nothing_about_a_move(
+        velocities: tuple[float, ...]) -> None:
+    """With rest_by: positions a configured speed of 0.5 rad/s is no measured one."""
+    settings = replace(JOINT, by_positions=True)
+    tracker = Course(Along.JOINT, 1.0, 0.1, 10.0).tracker(Speed(0.1), settings)
+    tracker.moves_at((3.0,))
+    for index in range(400):
+        at = index * PERIOD
+        # The motor turns backwards at first, as it was commanded before: no wrong sign.
+        place = -0.2 if at < 0.1 else 0.1 * at - 0.2
+        tracker.take(JointSample((0.0 if index == 0 else place,), velocities), at)
+        assert tracker.failure(at, at, 3.0) is None and not tracker.done

@@ -46,6 +46,33 @@ def joint(position: float, *velocity: float) -> JointSample:
     return JointSample((position,), velocity)
 
 
+# ---- what texts say -----------------------------------------------------------------------------
+
+def test_feedback_that_is_too_slow_names_its_period_and_the_parameter() -> None:
+    watched, now = watch(BASE, lambda at: BaseSample(), seconds=6.0, rate=1.0)
+    assert watched.account(now) == (
+        'odom has not shown rest for 0.3 s yet; messages on odom arrive 1 s apart; expected less '
+        'than 0.5 s (feedback_timeout)')
+
+
+def test_a_pose_that_jumps_all_the_time_is_named_as_that() -> None:
+    watched, now = watch(RestSettings(fastest_linear=0.5, source='odom'),
+                         lambda at: BaseSample(x=round(at * 50.0) % 2), rate=50.0)
+    assert not watched.at_rest(0.0, now)
+    assert 'the pose on odom jumps farther than the robot can move' in watched.account(now)
+
+
+def test_what_is_not_rest_names_the_measured_and_the_accepted_value() -> None:
+    """A joint that flickers by half a degree, whose net speed is 0; a twist that is noisy."""
+    half = math.radians(0.5)
+    watched, now = watch(ARM, lambda at: joint(half * (round(at * 50.0) % 3 == 0)), seconds=2.1)
+    assert 'displaced by 0.00873 rad within 0.3 s, accepted: 0.006 (see rest_speed)' in (
+        watched.account(now))
+    watched, now = watch(BASE, lambda at: BaseSample(linear=(0.021, 0.0, 0.0), has_pose=False))
+    assert 'mean velocity accepted: 0.02 m/s (see pose_noise, rest_linear)' in (
+        watched.account(now))
+
+
 # ---- contradictions -----------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from viam_session_bridge.ros.parameter_tables import (
     GLOBAL_BLOCKS,
     table_entries,
 )
+from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -806,6 +807,10 @@ def test_a_forgotten_offset_is_suspect(make_node: MakeNode) -> None:
     """A stop at 1500 beside motion around 0 is a unit that was forgotten."""
     [warning] = read(make_node(_motor({'motor.neutral': 1500.0}))).warnings
     assert 'motor.offset' in warning and 'motor.neutral' in warning
+
+
+def test_a_heading_that_is_measured_in_half_degrees_may_flicker_by_default() -> None:
+    assert VelocityFeedbackTable.heading_noise >= math.radians(0.5)
 
 
 # --- The documents

@@ -114,6 +114,11 @@ class Actuator:
         return not (self.settings.require_path and self.path_problem)
 
     @property
+    def stop_failure(self) -> str:
+        """Say why the last stop was not confirmed; empty where none is outstanding."""
+        return self._stop_failure if self.state is State.UNCONFIRMED else ''
+
+    @property
     def motion(self) -> Motion | None:
         """Return the motion that it makes now; None while it makes none."""
         return self._progress.motion
@@ -350,7 +355,7 @@ class Actuator:
             self._sample, self._sample_at = sample, received_at
         if self.sources.awaited and sample.is_finite:
             self.sources.measured(
-                sample.has_pose, self._unjudged and self.rest.moving(received_at) is True,
+                sample.has_pose, self._unjudged and self.rest.has_moved(received_at),
                 self.rest.at_rest(self._stopping.began, received_at))
         return self._progress.take(sample, received_at)
 

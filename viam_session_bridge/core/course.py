@@ -25,6 +25,7 @@ from viam_session_bridge.core.setpoints import (
     Trajectory,
     Velocity,
     VelocityLimits,
+    Waypoint,
 )
 from viam_session_bridge.core.states import Reason
 
@@ -40,10 +41,24 @@ LOOK_AHEAD = 0.1
 MARGIN = 0.05
 ANGLE_MARGIN = math.radians(5.0)
 
+# So many noises are motion for sure, not noise: one can be passed by a noisy robot that stands.
+START_NOISES = 2.0
+
 # The rule of a move that makes no progress; see Progressing.
 STALL_PERIOD = 1.0
 STALL_NOISES = 3.0
 STALL_SHARE = 0.1
+
+# A joint that stands at its goal, but a little outside of its tolerance, has so long (s) to get
+# into it.
+SETTLING = 5.0
+
+# How far a joint goes on that moved when a trajectory began: what it travels in so long (s). A
+# controller may begin a trajectory with a curve from the speed that the joint has.
+TURNING_BACK = 1.0
+
+# So many pauses of a streamed trajectory are remembered: an arm is no later than that.
+MOST_PAUSES = 10
 
 # No trajectory is shorter (s).
 SHORTEST = 0.1
@@ -135,7 +150,7 @@ class Progressing:
 
     The rule: over max(1 s, 3 times what the commanded speed needs for the noise), the travel is
     less than the noise and less than a tenth of what was commanded. Before the first movement the
-    start timeout of the actuator counts instead.
+    start timeout of the actuator counts instead of the 1 s.
     """
 
     def __init__(self) -> None:
@@ -147,9 +162,12 @@ class Progressing:
         return (self.has_moved and now - self.since >= STALL_PERIOD and commanded >= STALL_NOISES
                 and travelled < min(1.0, STALL_SHARE * commanded))
 
-    def not_started(self, now: float, timeout: float) -> bool:
-        """Tell whether it should have moved by now; timeout (s): 0 is never."""
-        return not self.has_moved and 0.0 < timeout <= now - self.since
+    def not_started(self, now: float, commanded: float, timeout: float) -> bool:
+        """Tell whether it should have moved by now; commanded: see stalled; timeout (s)."""
+        if self.has_moved or timeout <= 0.0 or commanded <= START_NOISES:
+            return False
+        # One that begins at the last moment needs time to travel the noise as well.
+        return (now - self.since) * (1.0 - START_NOISES / commanded) >= timeout
 
 
 class ArrivalTracker(Progressing):
@@ -163,14 +181,26 @@ class ArrivalTracker(Progressing):
         self._start: tuple[float, ...] = ()
         self._here: tuple[float, ...] = ()
         self._from: tuple[float, ...] = ()
+        # Where it was when the driver was commanded.
+        self._origin: tuple[float, ...] = ()
         self.done = False
         # Noises a second: how fast the trajectory goes on average.
         self._pace = 0.0
+        self._speeds: tuple[float, ...] = ()
+        # Where the trajectory pauses, and from when on; between which positions each joint goes.
+        self._pauses: list[Waypoint] = []
+        self._ranges: tuple[tuple[float, float], ...] = ()
+
+    def moves_at(self, speeds: tuple[float, ...]) -> None:
+        """Note how fast the joints (unit/s) are when it begins."""
+        self._speeds = speeds
 
     def go_on(self, before: 'ArrivalTracker') -> None:
         """Take over what another tracker of the same motion has measured."""
         self.has_moved, self.since = before.has_moved, before.since
-        self._from = before._from
+        self._from, self._origin = before._from, before._origin
+        self._speeds = before._speeds
+        self._pauses = before._pauses[-MOST_PAUSES:] + self._pauses
 
     def take(self, sample: Sample, at: float, driven: bool) -> None:
         """Compare a sample with the targets; driven: the driver was commanded."""
@@ -181,12 +211,17 @@ class ArrivalTracker(Progressing):
         if not self._start:
             self._start = self._here
             self._pace = self._mean_pace()
+            self._pauses = self._find_pauses()
+            ways = zip(self._start, *(point.positions for point in self._points), strict=True)
+            self._ranges = tuple((min(way), max(way)) for way in ways)
         if not driven:
             return
         if math.isinf(self.since):
             self._renew(at)
-        if self._travelled > 1.0:
+            self._origin = self._here
+        if self._in_noises(self._here, self._origin) > START_NOISES:
             self.has_moved = True
+        if self._travelled > 1.0:
             self._renew(at)
         self.done = all(abs(position - target) <= tolerance for position, target, tolerance in zip(
             self._here, goal.targets, goal.tolerances, strict=True))
@@ -202,13 +237,14 @@ class ArrivalTracker(Progressing):
         outside = self._outside()
         if outside is not None:
             return outside
+        commanded = self._pace * (now - self.since)
         if self.done or self._is_where_commanded(passed):
             self._renew(now)
-        elif self.not_started(now, start_timeout):
+        elif self.not_started(now, commanded, start_timeout):
             return Failure(Reason.NOT_STARTED, (
-                f'{self.account()}; no joint has moved for {start_timeout:g} s '
-                '(move_start_timeout)'))
-        elif self.stalled(now, self._pace * (now - self.since), self._travelled):
+                f'{self.account()}; no joint has moved for {now - self.since:.1f} s '
+                f'(move_start_timeout {start_timeout:g} s)'))
+        elif self.stalled(now, commanded, self._travelled):
             return Failure(Reason.NO_PROGRESS, (
                 f'{self.account()}; no joint has moved for {now - self.since:.1f} s by more than '
                 'its rest_speed allows'))
@@ -245,13 +281,34 @@ class ArrivalTracker(Progressing):
                      for one, other in zip(stations, stations[1:], strict=False))
         return length / max(self._points[-1].time, SHORTEST)
 
+    def _find_pauses(self) -> list[Waypoint]:
+        """Return where it stands for long, between its beginning and its end."""
+        pauses: list[Waypoint] = []
+        begin = before = Waypoint(0.0, self._start)
+        for point in self._points:
+            if self._in_noises(point.positions, begin.positions) > 1.0:
+                if begin.time > 0.0 and before.time - begin.time >= STALL_PERIOD:
+                    pauses.append(begin)
+                begin = point
+            before = point
+        return pauses
+
     def _is_where_commanded(self, passed: float) -> bool:
-        """Tell whether every joint is where the trajectory is by now: then it waits, or pauses."""
-        commanded = self._commanded(passed)
+        """
+        Tell whether every joint is where the trajectory is by now: then it waits, or pauses.
+
+        A slow or late arm pauses later than it was commanded, and for longer.
+        """
+        if any(self._is_near(pause.positions) for pause in self._pauses if pause.time <= passed):
+            return True
+        settles = not self._points or passed <= self._points[-1].time + SETTLING
+        return settles and self._is_near(self._commanded(passed))
+
+    def _is_near(self, place: Sequence[float]) -> bool:
         return all(
             abs(here - there) <= tolerance + self._rest.joint_noise(index)
             for index, (here, there, tolerance) in enumerate(zip(
-                self._here, commanded, self._arrival.tolerances, strict=True)))
+                self._here, place, self._arrival.tolerances, strict=True)))
 
     def _commanded(self, passed: float) -> tuple[float, ...]:
         time, before = 0.0, self._start
@@ -269,9 +326,9 @@ class ArrivalTracker(Progressing):
             return None
         for index, here in enumerate(self._here):
             name, unit = self._name(index)
-            way = (self._start[index], *(point.positions[index] for point in self._points))
-            margin = MARGIN if unit == 'm' else ANGLE_MARGIN
-            low, high, goal = min(way), max(way), self._arrival.targets[index]
+            margin = max(MARGIN if unit == 'm' else ANGLE_MARGIN,
+                         TURNING_BACK * (self._speeds[index] if self._speeds else 0.0))
+            (low, high), goal = self._ranges[index], self._arrival.targets[index]
             if low - margin <= here <= high + margin:
                 continue
             text = f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and {high:.4g}'
@@ -329,13 +386,16 @@ class Tracker(Progressing):
             self.since, self._from = at, (self._progress, self._commanded)
         elif elapsed > 0.0:
             self._commanded += self._speed() * elapsed
-        if abs(self._progress) > self._noise:
-            self.has_moved = True
-        if self._progress - self._from[0] > self._noise:
+        gained = (self._progress - self._from[0]) / self._noise
+        # One that goes backwards at first may still be braking from the motion before.
+        if gained > 1.0 if self.has_moved else abs(gained) > START_NOISES:
+            self.has_moved = gained > 0.0
             self.since, self._from = at, (self._progress, self._commanded)
 
     def _take_rate(self, sample: Sample, at: float) -> None:
         course = self._course
+        if self._rest.by_positions:
+            return
         if isinstance(sample, BaseSample):
             rate = sample.linear[0] if course.along is Along.PATH else sample.angular[2]
         else:
@@ -345,10 +405,18 @@ class Tracker(Progressing):
             self._rate = math.copysign(1.0, course.amount) * rate
             if elapsed > 0.0:
                 self._integrated += self._rate * elapsed
-        if self._allowed is None:
-            backwards = max(0.0, -self._rate)
-            self._allowed = max(
-                self._margin, 2.0 * course.stopping_distance(backwards) if backwards else 0.0)
+            if self._allowed is None:
+                self._allow(max(0.0, -self._rate))
+
+    def _allow(self, backwards: float) -> None:
+        self._allowed = max(
+            self._margin,
+            2.0 * self._course.stopping_distance(backwards) if backwards else 0.0)
+
+    def moves_at(self, speeds: tuple[float, ...]) -> None:
+        """Note how fast it is when it begins, for feedback whose velocity is not used."""
+        if self._allowed is None and speeds:
+            self._allow(speeds[1 if self._course.along is Along.YAW else 0])
 
     def _step(self, last: Sample, sample: Sample) -> float:
         """Return the way from one sample to the next, signed."""
@@ -365,8 +433,13 @@ class Tracker(Progressing):
 
     @property
     def done(self) -> bool:
-        """Nothing is left that the robot will not do by itself while it comes to rest."""
-        return self._ahead <= 0.0
+        """
+        Nothing is left that the robot will not do by itself while it comes to rest.
+
+        A robot that does not obey the slow commands at the end stands a little short of it.
+        """
+        return self._ahead <= 0.0 or (
+            self.remaining <= self._noise < self._progress and self._is_stuck(self._at))
 
     def wish(self) -> Setpoint:
         """Return the velocity to command now."""
@@ -387,12 +460,13 @@ class Tracker(Progressing):
                 f'the velocity on {self._rest.source} adds up to {self._shown(integrated)}, the '
                 f'pose shows {self._shown(self._progress)} of {self._whole}: the pose does not '
                 'move'))
-        if self.not_started(now, start_timeout):
-            return Failure(Reason.NOT_STARTED, (
-                f'{self.account()} after {start_timeout:g} s (move_start_timeout)'))
         progress, commanded = self._from
-        if self.stalled(now, (self._commanded - commanded) / self._noise,
-                        (self._progress - progress) / self._noise):
+        noises = (self._commanded - commanded) / self._noise
+        if self.not_started(now, noises, start_timeout):
+            return Failure(Reason.NOT_STARTED, (
+                f'{self.account()} after {now - self.since:.1f} s (move_start_timeout '
+                f'{start_timeout:g} s)'))
+        if self._is_stuck(now):
             return Failure(Reason.NO_PROGRESS, (
                 f'{self.account()}; {self._shown(self._progress - progress)} in the last '
                 f'{now - self.since:.1f} s, {self._shown(self._commanded - commanded)} were '
@@ -407,11 +481,19 @@ class Tracker(Progressing):
     def _source(self) -> str:
         return self._rest.pose_source or self._rest.source
 
+    def _is_stuck(self, now: float) -> bool:
+        progress, commanded = self._from
+        return self.stalled(now, (self._commanded - commanded) / self._noise,
+                            (self._progress - progress) / self._noise)
+
     @property
     def _ahead(self) -> float:
+        course = self._course
         if self._last is None:
             return self.remaining
-        return self.remaining - LOOK_AHEAD * abs(self._rate)
+        # The velocity may be wrong: it shortens the way, but cannot replace it.
+        ahead = LOOK_AHEAD * min(max(self._rate, 0.0), course.speed)
+        return self.remaining - min(ahead, abs(course.amount) / 2.0)
 
     def _speed(self) -> float:
         course = self._course

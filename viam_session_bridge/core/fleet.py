@@ -192,6 +192,11 @@ class Fleet:
         """Return the state of every resource."""
         return {name: actuator.state for name, actuator in self._actuators.items()}
 
+    def failures(self) -> dict[str, str]:
+        """Return why stops were not confirmed, of every resource whose last one was not."""
+        return {name: actuator.stop_failure for name, actuator in self._actuators.items()
+                if actuator.stop_failure}
+
     @property
     def due(self) -> float:
         """Return when the next poll is due at the latest (s)."""

@@ -67,10 +67,11 @@ class Progress:
         self.motion = motion
         if motion.course is not None and self._rest is not None:
             self._tracker = motion.course.tracker(motion.setpoint, self._rest.settings)
-            if isinstance(before, ArrivalTracker) and isinstance(self._tracker, ArrivalTracker):
-                self._tracker.go_on(before)
             if self._newest is not None:
                 self._tracker.take(self._newest, now, driven=False)
+            self._tracker.moves_at(self._rest.speeds(now))
+            if isinstance(before, ArrivalTracker) and isinstance(self._tracker, ArrivalTracker):
+                self._tracker.go_on(before)
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
 
     def passed(self, now: float) -> float | None:
@@ -166,8 +167,10 @@ class Progress:
         if self._has_arrived(now):
             return Failure(Reason.DONE, '')
         if over:
+            growing = self.motion is not None and self.motion.growing
             return Failure(Reason.TIME_LIMIT, (
-                f'{self._tracker.account()} after {self._limit} (max_move_duration)'))
+                f'{self._tracker.account()} after {self._limit} '
+                f'{"without more points of the way" if growing else "(max_move_duration)"}'))
         return self._failure(now)
 
     @property

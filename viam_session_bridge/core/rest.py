@@ -252,6 +252,15 @@ class _Motion(NamedTuple):
         return text if self.rate is None else (
             f'{text}, {quantity.rate} reports {self.rate:.3g} {unit}')
 
+    def excess(self, window: float) -> str:
+        """Say by what it counts as motion, and how much would not; window in s."""
+        quantity, unit = self.quantity, self.quantity.unit
+        if self.displaced is not None and self.shown_by_position:
+            return (f'displaced by {self.displaced:.3g} {unit} within {window:g} s, accepted: '
+                    f'{quantity.noise:.3g}')
+        limit = quantity.lone_rate_limit if self.displaced is None else quantity.rate_limit
+        return f'mean velocity accepted: {limit:.3g} {unit}/s'
+
     def contradicts(self, window: float) -> bool:
         """Tell whether position and velocity over such a window (s) exclude each other."""
         if self.displaced is None or self.rate is None:
@@ -274,6 +283,8 @@ class RestWatch:
         self._last_at = -math.inf
         # Why the newest sample is no measurement; empty where it is one.
         self.problem = ''
+        # Why the window began anew last.
+        self._anew = ''
 
     def take(self, sample: Sample, received_at: float) -> None:
         """Take one sample, received at an instant (s). NaN is no measurement."""
@@ -283,8 +294,14 @@ class RestWatch:
             return
         self.problem = ''
         elapsed = received_at - self._last_at
-        if received_at >= self.stale_at or self.settings.is_jump(self._last, sample, elapsed):
-            self._entries.clear()
+        if received_at >= self.stale_at:
+            self._begin_anew(
+                '' if self._last is None else f'messages on {self.settings.source} arrive '
+                f'{elapsed:.2g} s apart; expected less than {self.settings.patience:g} s '
+                '(feedback_timeout)')
+        elif self.settings.is_jump(self._last, sample, elapsed):
+            self._begin_anew(
+                f'the pose on {self.settings.source} jumps farther than the robot can move')
         self._last = sample
         positions, rates = sample.measured()
         if self.settings.by_positions:
@@ -296,6 +313,10 @@ class RestWatch:
         oldest = received_at - 2.0 * self.settings.window
         while len(self._entries) > 1 and self._entries[1].at <= oldest:
             self._entries.popleft()
+
+    def _begin_anew(self, why: str) -> None:
+        self._entries.clear()
+        self._anew = why
 
     @property
     def stale_at(self) -> float:
@@ -317,6 +338,10 @@ class RestWatch:
             return None
         return any(one.exists for one in self._motions(self.settings.window / 2.0))
 
+    def has_moved(self, now: float) -> bool:
+        """Tell whether samples over half of the dwell show motion: one may be noise."""
+        return self.moving(now) is True and self._spans(self.settings.window / 2.0)
+
     def at_rest(self, since: float, now: float) -> bool:
         """Tell whether samples received after ``since`` (s) have shown rest for the dwell."""
         return self._has_rested(self.settings.window, since, now)
@@ -326,17 +351,20 @@ class RestWatch:
         return self._has_rested(self.settings.window / 2.0, -math.inf, now)
 
     def _has_rested(self, window: float, since: float, now: float) -> bool:
-        begin = self._begin(window, since) if self.is_known(now) else math.inf
-        return begin <= self._last_at - window + _ROUNDING and not any(
+        return self.is_known(now) and self._spans(window, since) and not any(
             one.exists for one in self._motions(window, since=since))
 
     def speed(self, now: float) -> float | None:
         """Return how fast it moves (m/s, or rad/s of its fastest joint); None if unknown."""
+        return max((speed for speed, quantity in zip(
+            self.speeds(now), self._quantities, strict=False) if not quantity.wraps), default=None)
+
+    def speeds(self, now: float) -> tuple[float, ...]:
+        """Return how fast each quantity of a sample moves (unit/s); empty if unknown."""
         if not self.is_known(now):
-            return None
-        return max(max(one.speed or 0.0, one.rate or 0.0)
-                   for one in self._motions(self.settings.window)
-                   if not one.quantity.wraps)
+            return ()
+        return tuple(max(one.speed or 0.0, one.rate or 0.0)
+                     for one in self._motions(self.settings.window))
 
     def contradiction(self, now: float) -> str:
         """Say how positions and velocities disagree; empty where they do not."""
@@ -366,15 +394,19 @@ class RestWatch:
             return contradiction
         moving = [one for one in self._motions(settings.window) if one.exists]
         if not moving:
-            return f'{settings.source} has not shown rest for {settings.window:g} s yet'
+            text = f'{settings.source} has not shown rest for {settings.window:g} s yet'
+            anew = '' if self._spans(settings.window) else self._anew
+            return f'{text}; {anew}' if anew else text
         return f'on {settings.source}, ' + '; '.join(
-            f'{one} (see {one.quantity.parameters})' for one in moving)
+            f'{one}; {one.excess(settings.window)} (see {one.quantity.parameters})'
+            for one in moving)
 
     # ---- the window -----------------------------------------------------------------------------
 
-    def _begin(self, window: float, since: float) -> float:
-        """Return when the window before the newest sample begins: at one sample, or before."""
-        return next((one.at for one in self._within(self._last_at, window, since)), math.inf)
+    def _spans(self, window: float, since: float = -math.inf) -> bool:
+        """Tell whether there are samples for a whole window (s) up to the newest."""
+        begin = next((one.at for one in self._within(self._last_at, window, since)), math.inf)
+        return begin <= self._last_at - window + _ROUNDING
 
     def _within(self, end: float, window: float, since: float) -> list[_Entry]:
         """Return the samples up to an instant (s) that span a window, as far as there are any."""

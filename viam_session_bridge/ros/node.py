@@ -181,9 +181,11 @@ class BridgeNode:
         array.header.stamp = self._node.get_clock().now().to_msg()
         awaited = self._supervision.awaited()
         faults, tried = self._faults(), self._escalations.outcomes()
+        failures = self._supervision.failures()
         for name, state in self._supervision.states().items():
             status = self._diagnose(
-                name, state, faults.get(name, ''), awaited.get(name, ''))
+                name, state, faults.get(name, ''), awaited.get(name, ''),
+                failures.get(name, ''))
             status.values += [
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
@@ -195,8 +197,8 @@ class BridgeNode:
             for subject, text in troubles.items()]
         self._diagnostics.publish(array)
 
-    def _diagnose(self, name: str, state: State, fault: str,
-                  awaited: str) -> DiagnosticStatus:
+    def _diagnose(self, name: str, state: State, fault: str, awaited: str,
+                  failure: str) -> DiagnosticStatus:
         problem = self._problems.get(name, '')
         level, text = DiagnosticStatus.OK, state.value
         if self._warnings.get(name):
@@ -216,6 +218,7 @@ class BridgeNode:
             level, text = DiagnosticStatus.ERROR, f'driver fault: {fault}'
         if state is State.UNCONFIRMED:
             level, text = DiagnosticStatus.ERROR, 'the last stop was not confirmed'
+            text += f': {failure}' if failure else ''
         status = self._status(name, level, text)
         status.values = [KeyValue(key='state', value=state.value)]
         return status

@@ -57,7 +57,7 @@ class VelocityFeedbackTable(RestTable):
     pose_noise: float = field(default=0.005, metadata=described(
         'Displacement of the odometry pose within rest_dwell up to which the robot is at rest',
         unit='m', low=0.0, high=1.0, low_excluded=True))
-    heading_noise: float = field(default=0.0087, metadata=described(
+    heading_noise: float = field(default=0.00873, metadata=described(
         'Turn of the odometry pose within rest_dwell up to which the robot is at rest',
         unit='rad', low=0.0, high=1.0, low_excluded=True))
 

@@ -116,6 +116,10 @@ class Supervision(Protocol):
         """Return the sources that were not seen yet, of every resource that has any."""
         ...
 
+    def failures(self) -> dict[str, str]:
+        """Return why stops were not confirmed, of every resource whose last one was not."""
+        ...
+
     def troubles(self) -> dict[str, str]:
         """Return what is wrong that concerns no single resource, by subject."""
         ...
