@@ -275,7 +275,7 @@ class Tracer(threading.Thread):
 def trace() -> dict[str, Trace]:
     """Run a bridge, and return the path of a command and that of a client's death."""
     with tempfile.TemporaryDirectory() as folder, isolated(None, folder):
-        from viam_session_bridge import main
+        from viam_session_bridge import bridge
 
         with socket.create_server(('127.0.0.1', 0)) as free:
             port = free.getsockname()[1]
@@ -286,7 +286,7 @@ def trace() -> dict[str, Trace]:
         threading.setprofile(recorder)
         try:
             tracer.start()
-            status = main.main([
+            status = bridge.main([
                 'bridge', '--ros-args', '--log-level', 'warn',
                 '--params-file', str(ROOT / 'config' / 'base.yaml'),
                 '-p', f'grpc.port:={port}', '-p', 'base.stop_hold:=0.3',
