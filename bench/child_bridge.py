@@ -15,15 +15,13 @@ import uuid
 
 import protocol
 from viam_session_bridge import bridge, process
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.emergency import EmergencySettings
-from viam_session_bridge.core.events import Changed
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.events import Changed, Identity
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.presence import Caller, Policy, SessionClaim
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import BridgeSupervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput

@@ -21,25 +21,22 @@ import weakref
 
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.cadence import LEAST_SPACING
-from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.actuator import ActuatorSettings, LEAST_SPACING
 from viam_session_bridge.core.errors import (
     BridgeError,
     SessionExpired,
     StopOutstanding,
     UnknownResource,
 )
-from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample
+from viam_session_bridge.core.events import Ended, Identity, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import BaseSample
+from viam_session_bridge.core.supervisor import BridgeSupervisor
 from viam_session_bridge.locked_supervisor import (
     locked_bridge,
     LockedBridge,

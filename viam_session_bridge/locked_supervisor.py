@@ -20,20 +20,17 @@ import time
 from typing import Generic, TypeVar
 import uuid
 
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
-from viam_session_bridge.core.events import Ended, Errand, Output, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import Sample
-from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.events import Echo, Ended, Errand, Identity, Output, Outputs, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.guard_rules import GuardRules
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
+from viam_session_bridge.core.stop import Sample
+from viam_session_bridge.core.supervisor import BridgeSupervisor, Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
@@ -155,11 +152,11 @@ class LockedSupervisor(Generic[_Core]):
         self._decide(lambda now: self._supervisor.path(name, problem, now))
 
     def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
-        """Record why feedback cannot arrive; see Fleet.feedback."""
+        """Record why feedback cannot arrive; see ActuatorGroup.feedback."""
         self._decide(lambda now: self._supervisor.feedback(name, problem, is_wrong))
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
-        """Judge no stop of a resource before this source was seen; see Fleet.expect."""
+        """Judge no stop of a resource before this source was seen; see ActuatorGroup.expect."""
         self._decide(lambda now: self._supervisor.expect(name, source, has_pose))
 
     def seen(self, name: str, source: str) -> None:
@@ -457,7 +454,7 @@ class LockedBridge(LockedSupervisor[BridgeSupervisor]):
         self._decide(lambda now: self._supervisor.say_goodbye(now))
 
 
-class LockedGuard(LockedSupervisor[Sentry]):
+class LockedGuard(LockedSupervisor[GuardRules]):
     """A guard's supervisor: pulses come in, and nothing else that would move anything."""
 
     def hear(self, pulse: Pulse) -> None:

@@ -18,20 +18,23 @@ from viam_session_bridge.core.actuator import (
     Actuator,
     ActuatorSettings,
     LATE_DRIVER_MEMORY,
+    LEAST_SPACING,
 )
-from viam_session_bridge.core.cadence import LEAST_SPACING
-from viam_session_bridge.core.claims import Caller, OpenClaim
-from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import BaseSample, JointSample, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Along, Course, Motion
+from viam_session_bridge.core.presence import Caller, OpenClaim, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.stopping import CONTEST_MEMORY, LATE_DRIVER_HOLD
+from viam_session_bridge.core.stop import (
+    BaseSample,
+    CONTEST_MEMORY,
+    JointSample,
+    LATE_DRIVER_HOLD,
+    RestSettings,
+)
 from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
@@ -636,7 +639,7 @@ GARBAGE = JointSample((math.nan,), problem='joint elbow is measured at 100 rad')
 
 
 def test_a_stop_is_not_confirmed_while_a_position_is_outside_of_its_limits() -> None:
-    """Standing still or not; once it is measured within them, and at rest, the stop is done."""
+    """Peers still or not; once it is measured within them, and at rest, the stop is done."""
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     machine.measured(JointSample((0.5,)), 100.9)

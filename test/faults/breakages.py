@@ -73,7 +73,7 @@ def no_guard() -> None:
 @breakage('a bridge moves without a guard, though one is required', 'guard_killed',
           needs_guard=True)
 def guard_not_required() -> None:
-    cover = _part('core.standing', 'Standing')
+    cover = _part('core.peers', 'Peers')
     _replace(cover, 'admit', lambda old: lambda self, name, now: None)
     _replace(cover, 'covered', lambda old: lambda self, name, now: True)
 
@@ -81,7 +81,7 @@ def guard_not_required() -> None:
 @breakage('motion goes out before the guard has heard of it', 'bridge_killed_at_once',
           needs_guard=True)
 def pulse_after_motion() -> None:
-    standing = _part('core.standing', 'Standing')
+    standing = _part('core.peers', 'Peers')
     _replace(standing, 'covered', lambda old: lambda self, name, now: True)
     since: dict[str, float] = {}
 
@@ -99,7 +99,7 @@ def pulse_after_motion() -> None:
 @breakage('a guard stops everything, also what a joystick moves',
           'bridge_killed_beside_a_joystick', needs_guard=True, of_guard=True)
 def guard_stops_idle() -> None:
-    sentry = _part('core.sentry', 'Sentry')
+    sentry = _part('core.guard_rules', 'GuardRules')
     silent = _part('core.states', 'Reason').BRIDGE_SILENT
 
     def make(carry_out: Any) -> Any:
@@ -114,7 +114,7 @@ def guard_stops_idle() -> None:
 @breakage('a guard that was frozen takes its own silence for that of the bridge', 'guard_hiccup',
           needs_guard=True, of_guard=True)
 def guard_without_grace() -> None:
-    watch = _part('core.watch', 'Watch')
+    watch = _part('core.guard_rules', 'BridgeWatch')
     _replace(watch, '_notice_own_delay', lambda old: lambda self, now: None)
     _replace(watch, '_heard_out', lambda old: lambda self, bridge, now: True)
 
@@ -148,7 +148,7 @@ def pulses_from_a_timer() -> None:
 @breakage('a bridge that starts stops nobody', 'bridge_and_guard_restarted', needs_guard=True)
 def no_stop_on_start() -> None:
     # Neither at once nor when it finds a driver, which its own memory would make it do.
-    first = _part('core.first_stops', 'FirstStops')
+    first = _part('core.peers', 'StartupStops')
     _replace(first, 'due', lambda old: lambda self, now: [])
     _replace(first, 'lasting', lambda old: lambda self: [])
     _replace(first, 'pending', lambda old: lambda self, name: False)
@@ -157,7 +157,7 @@ def no_stop_on_start() -> None:
 
 @breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
 def rivals_ignored() -> None:
-    _replace(_part('core.standing', 'Standing'), 'hear', lambda old: lambda self, pulse, now: None)
+    _replace(_part('core.peers', 'Peers'), 'hear', lambda old: lambda self, pulse, now: None)
 
 
 @breakage('a stop is sent once and never again', 'another_publisher_without_feedback')
@@ -219,7 +219,7 @@ def stale_presence() -> None:
 @breakage('a connection without a session holds its motion for ever',
           'client_without_session_killed')
 def connection_holds_for_ever() -> None:
-    claim_type = _part('core.claims', 'ConnectionClaim')
+    claim_type = _part('core.presence', 'ConnectionClaim')
     _replace(_part('core.presence', 'Presence'), 'absent', lambda old: lambda self, claim, now: (
         None if isinstance(claim, claim_type) else old(self, claim, now)))
 
@@ -272,7 +272,7 @@ def late_driver_ignored() -> None:
 @breakage('a stop counts as done when its hold is over, whatever feedback says',
           'another_publisher')
 def rest_not_awaited() -> None:
-    _replace(_part('core.rest', 'RestWatch'), 'at_rest',
+    _replace(_part('core.stop', 'RestWatch'), 'at_rest',
              lambda old: lambda self, since, now: True)
 
 
@@ -294,7 +294,7 @@ def wall_clock_deadlines() -> None:
 
 
 def _pose_ignored() -> None:
-    _replace(_part('core.rest', '_Motion'), 'shown_by_position',
+    _replace(_part('core.stop', '_Motion'), 'shown_by_position',
              lambda old: property(lambda self: False))
 
 
@@ -311,7 +311,7 @@ def pose_ignored_by_guard() -> None:
 
 @breakage('one noisy message is motion: no speed is computed over a window', 'odometry_flickers')
 def noise_is_motion() -> None:
-    _replace(import_module('viam_session_bridge.core.rest'), '_mean',
+    _replace(import_module('viam_session_bridge.core.stop'), '_mean',
              lambda old: lambda vectors: max(math.hypot(*vector) for vector in vectors))
 
 
@@ -324,7 +324,7 @@ def _failure_ignored(reason: str) -> None:
             found = failure(self, *arguments)
             return None if found is not None and found.reason is ignored else found
         return go_on
-    _replace(_part('core.course', 'Tracker'), 'failure', make)
+    _replace(_part('core.move', 'Tracker'), 'failure', make)
 
 
 @breakage('a move does not watch its direction', 'odometry_reversed_in_a_move')
@@ -340,17 +340,17 @@ def speed_not_added_up() -> None:
 
 @breakage('a jump of the pose is travel', 'odometry_jumps_in_a_move')
 def jump_is_travel() -> None:
-    _replace(_part('core.rest', 'RestSettings'), 'is_jump',
+    _replace(_part('core.stop', 'RestSettings'), 'is_jump',
              lambda old: lambda self, before, after, elapsed: False)
 
 
 @breakage('the verdict on a stop does not wait for the first odometry', 'odometry_late')
 def late_odometry_judged() -> None:
-    _replace(_part('core.sources', 'Sources'), 'delay', lambda old: property(lambda self: ''))
+    _replace(_part('core.stop', 'Sources'), 'delay', lambda old: property(lambda self: ''))
 
 
 @breakage('a command that does not change is repeated as often as one that does, though '
           'receiver_timeout is 0', 'driver_slow')
 def unchanged_repeated() -> None:
-    _replace(_part('core.cadence', 'Cadence'), 'passes_over',
+    _replace(_part('core.actuator', 'Cadence'), 'passes_over',
              lambda old: lambda self, now, setpoint: False)

@@ -11,7 +11,6 @@ import pytest
 
 from host import took
 from processes import wait_until
-from viam_session_bridge.core.claims import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
 from viam_session_bridge.core.events import (
     Changed,
     Event,
@@ -21,6 +20,7 @@ from viam_session_bridge.core.events import (
     SessionEnded,
     TakenOver,
 )
+from viam_session_bridge.core.presence import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler

@@ -18,17 +18,15 @@ import pytest
 from host import took
 from processes import MARGIN, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
-from viam_session_bridge.core.events import Ended, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.events import Ended, Identity, Outputs
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
+from viam_session_bridge.core.supervisor import BridgeSupervisor
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, Polled
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump, SLOW_CALL

@@ -25,14 +25,13 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.events import Output
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.supervisor import BridgeSupervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties

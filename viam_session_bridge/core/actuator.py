@@ -1,20 +1,30 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The machine of one actuator: IDLE, MOVING, STOPPING, UNCONFIRMED (table in docs/design.md).
+The state machine of one actuator; states.py has its transitions as a table.
 
 It decides what its driver is told and when; it knows neither sessions nor other actuators. A stop
 is not done until it is seen: with feedback it is repeated until the robot rests, without feedback
-for the hold, and an acknowledged output must have answered.
+for the hold, and an acknowledged output must have answered (stop.py).
+
+1. Stops, and setpoints that change, go out at the control period. A setpoint that does not change
+   is repeated at the repeat period, which may be longer: a receiver that is slower than it is
+   commanded queues what it gets, and executes it after the stop. It makes no difference who
+   repeats it: a client that commands the same again changes nothing (Cadence).
+2. Before the first output of a motion, the guard must know of it where one is required, and the
+   driver must be ready: a lock or a disabled drive is a stop output that stays, and has to be
+   released by a service that may answer later (Readiness).
+3. A driver goes on with the number it was told last, and a service with what it began: a Call ends
+   neither the motion before it, nor does the motion after it end what the Call began. A stop is
+   sent between the two (PARTING).
+4. Each epoch ends once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 import functools
 import math
 
-from viam_session_bridge.core.cadence import Cadence
-from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.endings import Endings
 from viam_session_bridge.core.errors import (
     JustStarted,
     NoFeedback,
@@ -23,15 +33,209 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
 )
 from viam_session_bridge.core.events import Changed, Ended, Output
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.parting import Parting
-from viam_session_bridge.core.progress import Progress
-from viam_session_bridge.core.readiness import Readiness
-from viam_session_bridge.core.rest import RestSettings, RestWatch, Sample
-from viam_session_bridge.core.setpoints import Setpoint, Speed, Velocity
-from viam_session_bridge.core.sources import Sources
+from viam_session_bridge.core.move import Motion, MoveProgress
+from viam_session_bridge.core.presence import Claim
+from viam_session_bridge.core.setpoints import Call, Setpoint, Speed, Velocity
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.stopping import Stopping
+from viam_session_bridge.core.stop import RestSettings, RestWatch, Sample, Sources, Stopping
+
+# A client that floods commands must not flood the driver: outputs of new commands keep this
+# distance (s). The first output after a change of state never waits.
+LEAST_SPACING = 0.01
+
+
+class Cadence:
+    """
+    One actuator's. Times are seconds on the supervisor's clock.
+
+    period (s): between two outputs of a stop or of setpoints that change. repeat (s): between two
+    outputs of the same setpoint; not shorter than period.
+
+    due: when it may be told next. last: when it was told last. first: that will be the first of
+    its kind since what it is told has changed.
+    """
+
+    def __init__(self, period: float, repeat: float) -> None:
+        self._period = period
+        self._repeat = max(repeat, period)
+        self._setpoint: Setpoint | None = None
+        self._repeat_at = -math.inf
+        self.due = math.inf
+        self.last = -math.inf
+        self.first = False
+
+    def begin(self, now: float, fresh: bool) -> None:
+        """Begin to tell something else; fresh: the state has changed, so it must not wait."""
+        self.first = True
+        if fresh:
+            self.due, self._repeat_at = now, -math.inf
+        else:
+            self.again(now)
+
+    def again(self, now: float) -> None:
+        """Tell it as soon as the driver may be told again."""
+        self.due = max(now, self.last + LEAST_SPACING)
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self.due = math.inf
+
+    def passes_over(self, now: float, setpoint: Setpoint | None) -> bool:
+        """Tell whether the driver needs not be told what is due: the same setpoint, too early."""
+        if setpoint is None or now >= self._repeat_at or setpoint != self._setpoint:
+            return False
+        self.due = min(self._next(self._period, now), self._repeat_at)
+        return True
+
+    def told(self, now: float, setpoint: Setpoint | None, once: bool) -> None:
+        """Note that the driver is told now, None for a stop; once: there is nothing to repeat."""
+        self.first, self.last, self._setpoint = False, now, setpoint
+        self.due, self._repeat_at = self._next(self._period, now), self._next(self._repeat, now)
+        if once:
+            self.due = math.inf
+
+    def _next(self, period: float, now: float) -> float:
+        # An even grid, but never a burst to catch up.
+        due = self.due + period
+        return due if due > now else now + period
+
+
+class Endings:
+    """One actuator's; each epoch ends once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._ended: list[Ended] = []
+        # The epoch of a move that is made, and over when the robot rests.
+        self._finishing: int | None = None
+
+    def add(self, epoch: int, reason: Reason, detail: str = '') -> None:
+        """Note the end of a motion; detail is its driver's text."""
+        self._ended.append(Ended(self._name, epoch, reason, detail))
+
+    def await_rest(self, epoch: int) -> None:
+        """Note that a move is made, and over when the robot rests."""
+        self._finishing = epoch
+
+    def finish(self, reason: Reason) -> None:
+        """End the move that waits for rest, if there is one."""
+        if self._finishing is not None:
+            self.add(self._finishing, reason)
+            self._finishing = None
+
+    def untold(self, epoch: int) -> None:
+        """Take back that a motion was done by telling its driver, which was not told."""
+        self._ended = [
+            replace(end, reason=Reason.STALLED)
+            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self._ended]
+
+    def take(self) -> list[Ended]:
+        """Hand over what has ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+
+# So long (s) a stop is said between them: a stop message that is lost needs successors.
+PARTING = 0.2
+
+
+class Parting:
+    """What ran last on one actuator."""
+
+    def __init__(self) -> None:
+        self._last: Setpoint | None = None
+
+    def begun(self, setpoint: Setpoint) -> None:
+        """Note what is told from now on."""
+        self._last = setpoint
+
+    def must_stop(self, setpoint: Setpoint) -> bool:
+        """Tell whether what runs must be stopped before this; not before the same again."""
+        return setpoint != self._last and self._parts(setpoint)
+
+    def must_wait(self, setpoint: Setpoint, said_for: Callable[[float], bool]) -> bool:
+        """Tell whether the stop under way must be said longer; said_for: whether it was (s)."""
+        return self._parts(setpoint) and not said_for(PARTING)
+
+    def _parts(self, setpoint: Setpoint) -> bool:
+        return isinstance(setpoint, Call) or isinstance(self._last, Call)
+
+
+class Readiness:
+    """
+    One driver's. Times are seconds.
+
+    patience: how long it may take to get ready, before it is stopped again and the move ends;
+    None for one that has nothing to get ready.
+    """
+
+    def __init__(self, patience: float | None) -> None:
+        self._patience = patience
+        # Whoever ran before us may have left a lock behind.
+        self._needed = patience is not None
+        self.fails_at = math.inf
+        self.awaited = False
+        self._asked_in: int | None = None
+        # Until when the guard may take to answer; it comes first.
+        self.covered_by = math.inf
+
+    def stopped(self) -> None:
+        """Note that a stop was begun: what it engages must be released before motion."""
+        self._needed = self._patience is not None
+        self._done()
+        self.covered_by = math.inf
+
+    def begin(self) -> None:
+        """Begin a motion; awaited tells whether it has to wait. One answer serves them all."""
+        self.awaited = self._needed
+
+    def await_cover(self, until: float) -> None:
+        """Wait for the guard; motion that supersedes another one waits no longer than that."""
+        self.covered_by = min(self.covered_by, until)
+
+    @property
+    def wake_at(self) -> float:
+        """Return when waiting is over (s)."""
+        return min(self.covered_by, self.fails_at)
+
+    @property
+    def uncovered(self) -> bool:
+        """Tell whether the guard has not answered yet."""
+        return not math.isinf(self.covered_by)
+
+    def covered(self) -> None:
+        """Note that the guard knows."""
+        self.covered_by = math.inf
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether the driver was asked to get ready, and has not answered."""
+        return self._asked_in is not None
+
+    @property
+    def holds_back(self) -> bool:
+        """Tell whether motion has to wait for the guard or the driver."""
+        return self.uncovered or self.awaited
+
+    def asked(self, epoch: int, now: float) -> None:
+        """Note that the driver was asked to get ready, in this epoch."""
+        self._asked_in = epoch
+        self.fails_at = math.inf if self._patience is None else now + self._patience
+
+    def is_answered_by(self, epoch: int) -> bool:
+        """Tell whether an answer about this epoch is the one that is waited for."""
+        return self._asked_in == epoch
+
+    def ready(self) -> None:
+        """Note that the driver is ready: motion may go out."""
+        self._needed = False
+        self._done()
+
+    def _done(self) -> None:
+        self._asked_in = None
+        self.fails_at = math.inf
+        self.awaited = False
+
 
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
@@ -87,7 +291,7 @@ class Actuator:
         self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.ready_timeout)
-        self._progress = Progress(self.rest, settings.move_start_timeout)
+        self._progress = MoveProgress(self.rest, settings.move_start_timeout)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self.endings = Endings(name)

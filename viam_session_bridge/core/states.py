@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where an actuator stands, and why it came to stand there."""
+"""The states of an actuator, and why a motion ended or a stop began."""
 
 from enum import Enum
 

@@ -14,13 +14,6 @@ import re
 import threading
 from typing import cast, Protocol
 
-from viam_session_bridge.core.claims import (
-    Claim,
-    ConnectionClaim,
-    LeaseClaim,
-    OpenClaim,
-    SessionClaim,
-)
 from viam_session_bridge.core.events import (
     Changed,
     Emergency,
@@ -30,6 +23,13 @@ from viam_session_bridge.core.events import (
     Overslept,
     SessionEnded,
     TakenOver,
+)
+from viam_session_bridge.core.presence import (
+    Claim,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    SessionClaim,
 )
 from viam_session_bridge.core.states import Reason, State
 

@@ -25,10 +25,10 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet
 from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason, WISHED

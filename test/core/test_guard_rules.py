@@ -13,19 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.events import Changed, Notice, Output
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample, RestSettings
-from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.core.watch import Watch
+from viam_session_bridge.core.stop import BaseSample, RestSettings
+from viam_session_bridge.core.supervisor import BridgeSupervisor, Supervisor
 
 IDLE, STOPPING, UNCONFIRMED = State.IDLE, State.STOPPING, State.UNCONFIRMED
 PATIENCE = 0.25
@@ -59,7 +55,7 @@ class Process:
         self.echoes += outputs.echoes
         self.wake = outputs.wake
         if outputs.drain:
-            assert isinstance(self.supervisor, Sentry)
+            assert isinstance(self.supervisor, GuardRules)
             self.supervisor.drained(now)
             self.poll(now)
 
@@ -68,7 +64,7 @@ class Guard(Process):
     """A guard alone, which hears what it is told."""
 
     def __init__(self) -> None:
-        self.sentry = Sentry(RESOURCES, Watch('guard', 'abc'))
+        self.sentry = GuardRules(RESOURCES, BridgeWatch('guard', 'abc'))
         super().__init__(self.sentry)
         self.now = 100.0
         self._sequences = count(1)
@@ -384,7 +380,7 @@ class Robot:
         self.bridge = Process(BridgeSupervisor(
             RESOURCES, Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
             lambda: f's{next(ids)}', identity=BRIDGE, guard_required=required))
-        self.guard = Process(Sentry(RESOURCES, Watch('guard', 'abc')))
+        self.guard = Process(GuardRules(RESOURCES, BridgeWatch('guard', 'abc')))
         self.now = 100.0
         self.alive = True
         self.asleep = {'bridge': -math.inf, 'guard': -math.inf}

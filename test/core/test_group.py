@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viam_session_bridge.core.agenda import Agenda
+from viam_session_bridge.core.group import Agenda
 
 PLANS = st.lists(st.tuples(
     st.sampled_from('abc'), st.sampled_from([0.0, 1.0, 2.0, 3.0, math.inf]),

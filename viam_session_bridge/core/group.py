@@ -1,22 +1,98 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-All actuators of one robot: stopping them, what their drivers report, how they stand.
+All actuators of one robot: stopping them, what their drivers report, when each is polled.
 
-Nothing here knows who commands what; that is the supervisor's business.
+Nothing here knows who commands what; that is the supervisor's business. Nothing here begins a
+motion, either: a guard is a group, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+import heapq
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.errors import UnknownResource
 from viam_session_bridge.core.events import Ended, Event, Output
-from viam_session_bridge.core.rest import Sample
-from viam_session_bridge.core.rounds import Rounds
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import Sample
+
+
+class Agenda:
+    """One instant (s) for each name; setting it anew forgets the old one."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+        # Entries that were overtaken stay until they come up: removing them would cost more.
+        self._heap: list[tuple[float, str]] = []
+
+    def plan(self, name: str, at: float) -> None:
+        """Set when a name is due; infinity for never."""
+        if self._at.get(name) == at:
+            return
+        self._at[name] = at
+        if not math.isinf(at):
+            heapq.heappush(self._heap, (at, name))
+
+    def take_due(self, now: float) -> list[str]:
+        """Remove and return those that are due, the earliest first."""
+        due: list[str] = []
+        while self._heap and self._heap[0][0] <= now:
+            at, name = heapq.heappop(self._heap)
+            if self._at.get(name) == at:
+                del self._at[name]
+                due.append(name)
+        return due
+
+    def earliest(self) -> float:
+        """Return the earliest instant at which one is due; infinity when none is."""
+        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else math.inf
+
+
+class Rounds:
+    """
+    The order of one supervisor's polls.
+
+    active: who is not idle, or was not at the last poll, or was touched since. touches: how often
+    something happened.
+    """
+
+    def __init__(self) -> None:
+        self.active: dict[str, None] = {}
+        self.touches = 0
+        self._touched: dict[str, None] = {}
+        self._agenda = Agenda()
+
+    def touch(self, name: str) -> None:
+        """Note that something happened to one: it is polled next."""
+        self.touches += 1
+        self._touched[name] = None
+        self.active[name] = None
+
+    def touch_active(self) -> None:
+        """Note that something happened that may concern everybody who is active."""
+        self.touches += 1
+        self._touched.update(self.active)
+
+    def take(self, now: float) -> list[str]:
+        """Return who must be polled now, those that were touched first."""
+        return list(dict.fromkeys((*self._touched, *self._agenda.take_due(now))))
+
+    def plan(self, name: str, at: float, idle: bool) -> None:
+        """Note when one that was polled is due again (s): never too late, perhaps too early."""
+        if idle:
+            self.active.pop(name, None)
+        self._agenda.plan(name, at)
+
+    def finish(self) -> float:
+        """End a round; returns when the next one is due (s)."""
+        self._touched.clear()
+        return self._agenda.earliest()
+
 
 # Stops after which a command that waited for its turn is not executed any more.
 _OVERTAKING = frozenset({Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN, Reason.EMERGENCY})
@@ -32,7 +108,7 @@ class Resource:
     actuator: ActuatorSettings = ActuatorSettings()
 
 
-class Fleet:
+class ActuatorGroup:
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
