@@ -70,7 +70,7 @@ class Rig:
         """Tell whether the joints are seen to stand there."""
         reading = self._group.reading
         return (reading is not None and reading.positions == pytest.approx(positions)
-                 and max(map(abs, reading.velocities)) < HOLD.standing)
+                and max(map(abs, reading.velocities)) < HOLD.standing)
 
     def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
         """Act at every tick until the joints were told something, and return it."""

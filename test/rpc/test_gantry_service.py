@@ -148,8 +148,10 @@ def test_home_is_held_by_the_callers_connection_under_every_policy(
     bench = serve(start, 'gantry', properties(max_speed=0.02), here=HERE, real_clock=True,
                   policy=Policy(unsupervised=unsupervised, stall_limit=60.0))
     client = remote(bench)
-    client.start('gantry', 'Home', name='gantry')
     measure = JointSample(HERE)
+    # The other process may have taken longer to start than joint states stay fresh.
+    bench.gate.measured('gantry', measure)
+    client.start('gantry', 'Home', name='gantry')
 
     def told(condition: Callable[[], bool]) -> Callable[[], bool]:
         def measured() -> bool:

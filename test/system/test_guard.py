@@ -16,7 +16,7 @@ from typing import Any
 from geometry_msgs.msg import Twist
 import pytest
 
-from host import took
+from host import lost, took
 from observer import Observer, spinning_node
 from processes import (
     base,
@@ -211,8 +211,10 @@ def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
     crew.guard.signal(signal.SIGINT)
     assert crew.bridge.ended(LAUNCH_PATIENCE) == 0, crew.bridge.text
     assert crew.guard.ended(LAUNCH_PATIENCE) == 0, crew.guard.text
+    # A bridge that gets no processor for so long falls silent.
+    starved = lost(at - GUARD_PATIENCE) >= GUARD_PATIENCE / 2.0
     crew.driver.check_stop(crew.topic, at, 0.0)
-    assert not crew.guard.logged('stopping')
+    assert starved or not crew.guard.logged('stopping')
 
 
 def test_a_guard_that_is_asked_to_end_tries_the_escalations_before_it_goes(
