@@ -13,7 +13,7 @@ from host import took
 from processes import wait_until
 from viam_session_bridge.core.events import (
     Changed,
-    Event,
+    LogEvent,
     Output,
     Outputs,
     Overslept,
@@ -93,7 +93,7 @@ LINES = [
 
 @pytest.mark.parametrize(('event', 'level', 'parts'), LINES)
 def test_every_event_is_one_line(
-        log: Log, journal: Journal, event: Event, level: str, parts: tuple[str, ...]) -> None:
+        log: Log, journal: Journal, event: LogEvent, level: str, parts: tuple[str, ...]) -> None:
     """Who, what and why, at a level that an operator can filter by."""
     journal.report(Outputs(events=(event,)), {})
     journal.close()

@@ -20,9 +20,7 @@ for the hold, and an acknowledged output must have answered (stop.py).
 4. Each epoch ends once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-import functools
 import math
 
 from viam_session_bridge.core.errors import (
@@ -36,7 +34,7 @@ from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.move import Motion, MoveProgress
 from viam_session_bridge.core.presence import Claim
 from viam_session_bridge.core.setpoints import Call, Setpoint, Speed, Velocity
-from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.states import Event, Reason, State, TRANSITIONS
 from viam_session_bridge.core.stop import RestSettings, RestWatch, Sample, Sources, Stopping
 
 # A client that floods commands must not flood the driver: outputs of new commands keep this
@@ -100,84 +98,25 @@ class Cadence:
         return due if due > now else now + period
 
 
-class Endings:
-    """One actuator's; each epoch ends once."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._ended: list[Ended] = []
-        # The epoch of a move that is made, and over when the robot rests.
-        self._finishing: int | None = None
-
-    def add(self, epoch: int, reason: Reason, detail: str = '') -> None:
-        """Note the end of a motion; detail is its driver's text."""
-        self._ended.append(Ended(self._name, epoch, reason, detail))
-
-    def await_rest(self, epoch: int) -> None:
-        """Note that a move is made, and over when the robot rests."""
-        self._finishing = epoch
-
-    def finish(self, reason: Reason) -> None:
-        """End the move that waits for rest, if there is one."""
-        if self._finishing is not None:
-            self.add(self._finishing, reason)
-            self._finishing = None
-
-    def untold(self, epoch: int) -> None:
-        """Take back that a motion was done by telling its driver, which was not told."""
-        self._ended = [
-            replace(end, reason=Reason.STALLED)
-            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self._ended]
-
-    def take(self) -> list[Ended]:
-        """Hand over what has ended since the last call."""
-        ended, self._ended = self._ended, []
-        return ended
-
-
-# So long (s) a stop is said between them: a stop message that is lost needs successors.
-PARTING = 0.2
-
-
-class Parting:
-    """What ran last on one actuator."""
-
-    def __init__(self) -> None:
-        self._last: Setpoint | None = None
-
-    def begun(self, setpoint: Setpoint) -> None:
-        """Note what is told from now on."""
-        self._last = setpoint
-
-    def must_stop(self, setpoint: Setpoint) -> bool:
-        """Tell whether what runs must be stopped before this; not before the same again."""
-        return setpoint != self._last and self._parts(setpoint)
-
-    def must_wait(self, setpoint: Setpoint, said_for: Callable[[float], bool]) -> bool:
-        """Tell whether the stop under way must be said longer; said_for: whether it was (s)."""
-        return self._parts(setpoint) and not said_for(PARTING)
-
-    def _parts(self, setpoint: Setpoint) -> bool:
-        return isinstance(setpoint, Call) or isinstance(self._last, Call)
-
-
 class Readiness:
     """
-    One driver's. Times are seconds.
+    What must be ready before the first output of a motion: the guard, then the driver.
 
-    patience: how long it may take to get ready, before it is stopped again and the move ends;
-    None for one that has nothing to get ready.
+    Times are seconds. patience: how long the driver may take, before it is stopped again and the
+    move ends; None for one that has nothing to get ready.
+
+    covered_by: until when the guard may take to answer; infinite when it needs not. awaited: the
+    driver has to get ready. fails_at: until when it may take.
     """
 
     def __init__(self, patience: float | None) -> None:
         self._patience = patience
         # Whoever ran before us may have left a lock behind.
         self._needed = patience is not None
+        self.covered_by = math.inf
         self.fails_at = math.inf
         self.awaited = False
         self._asked_in: int | None = None
-        # Until when the guard may take to answer; it comes first.
-        self.covered_by = math.inf
 
     def stopped(self) -> None:
         """Note that a stop was begun: what it engages must be released before motion."""
@@ -194,28 +133,19 @@ class Readiness:
         self.covered_by = min(self.covered_by, until)
 
     @property
-    def wake_at(self) -> float:
-        """Return when waiting is over (s)."""
-        return min(self.covered_by, self.fails_at)
-
-    @property
     def uncovered(self) -> bool:
         """Tell whether the guard has not answered yet."""
-        return not math.isinf(self.covered_by)
-
-    def covered(self) -> None:
-        """Note that the guard knows."""
-        self.covered_by = math.inf
-
-    @property
-    def is_asked(self) -> bool:
-        """Tell whether the driver was asked to get ready, and has not answered."""
-        return self._asked_in is not None
+        return self.covered_by < math.inf
 
     @property
     def holds_back(self) -> bool:
         """Tell whether motion has to wait for the guard or the driver."""
-        return self.uncovered or self.awaited
+        return self.awaited or self.covered_by < math.inf
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether nothing goes out until the guard, or the driver that was asked, answers."""
+        return self._asked_in is not None or self.covered_by < math.inf
 
     def asked(self, epoch: int, now: float) -> None:
         """Note that the driver was asked to get ready, in this epoch."""
@@ -237,14 +167,13 @@ class Readiness:
         self.awaited = False
 
 
+# So long (s) a stop is sent between a Call and another motion: a stop message that is lost needs
+# successors.
+PARTING = 0.2
+
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
 LATE_DRIVER_MEMORY = 30.0
-
-# Stops by a process that may have found the driver a moment ago, and that the driver may not hear
-# yet. With feedback that is there, they last until rest is seen.
-_BY_NEWCOMERS = frozenset({
-    Reason.STARTED, Reason.UNVERIFIED, Reason.BRIDGE_SILENT, Reason.BRIDGE_LEFT})
 
 
 @dataclass(frozen=True)
@@ -294,7 +223,9 @@ class Actuator:
         self._progress = MoveProgress(self.rest, settings.move_start_timeout)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
-        self.endings = Endings(name)
+        self._ended: list[Ended] = []
+        # The epoch of a move that is made, and over when the robot rests.
+        self._finishing: int | None = None
         self._changed: list[Changed] = []
         self._cadence = Cadence(
             1.0 / settings.command_rate, 1.0 / (settings.repeat_rate or settings.command_rate))
@@ -305,7 +236,8 @@ class Actuator:
         self.sources = Sources()
         # Whether the last stop was, or is, not judged because of a source that was not seen yet.
         self._unjudged = False
-        self._parting = Parting()
+        # What ran last.
+        self._last: Setpoint | None = None
         # The newest that shows where it is, and when it arrived.
         self._sample: Sample | None = None
         self._sample_at = -math.inf
@@ -349,7 +281,7 @@ class Actuator:
         Raises NotAtRest, StopOutstanding, NoStopPath, NoFeedback or JustStarted and changes
         nothing, but that StopOutstanding may have stopped what ran.
         """
-        if self.state is State.UNCONFIRMED:
+        if not self._allows(Event.COMMANDED):
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
                 f'({self._stop_failure}); it is accepted again when it is, or after a reset')
@@ -365,8 +297,8 @@ class Actuator:
         self._part(motion.setpoint, epoch, now)
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
-        self._to(State.MOVING, Reason.COMMANDED, claim)
-        self._parting.begun(motion.setpoint)
+        self._to(Event.COMMANDED, Reason.COMMANDED, claim)
+        self._last = motion.setpoint
         self.epoch = epoch
         self.claim = claim
         self._rest_confirmed = False
@@ -402,11 +334,11 @@ class Actuator:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
         self._end(reason, detail)
         self.readiness.stopped()
-        fresh = self.state in (State.IDLE, State.MOVING)
+        fresh = TRANSITIONS[self.state, Event.STOP] is not self.state
         if fresh:
-            self._last_speed = _speed_of(self.wish)
+            self._last_speed = _speed_of(self._progress.wish)
             self._rest_confirmed = False
-            self._to(State.STOPPING, reason, self.claim, detail=detail)
+        self._to(Event.STOP, reason, self.claim, detail=detail)
         self.reason = reason
         self.epoch = epoch
         self._progress.end()
@@ -417,16 +349,17 @@ class Actuator:
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
-        elif reason in _BY_NEWCOMERS and (self.rest is None or self._unjudged):
+        elif reason.by_newcomer and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
 
-    def _part(self, wish: Setpoint, epoch: int, now: float) -> None:
-        """Stop first what this wish would not end. Raises StopOutstanding meanwhile."""
-        if self.state is State.MOVING and self._parting.must_stop(wish):
+    def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
+        """Stop first what this setpoint would not end. Raises StopOutstanding meanwhile."""
+        if not (isinstance(setpoint, Call) or isinstance(self._last, Call)):
+            return
+        if self.state is State.MOVING and setpoint != self._last:
             self.stop(Reason.SUPERSEDED, epoch, now)
-        elif self.state is not State.STOPPING or not self._parting.must_wait(
-                wish, functools.partial(self._stopping.said_for, now)):
+        elif self.state is not State.STOPPING or self._stopping.said_for(now, PARTING):
             return
         raise StopOutstanding(f'{self.name}: what it was told before is stopped first')
 
@@ -439,7 +372,7 @@ class Actuator:
         if problem and self.sources.delay:
             return
         self._stopping.answered(well=not problem)
-        if problem and self.state is State.STOPPING:
+        if problem and self._allows(Event.STOP_FAILED):
             self._fail(problem)
 
     def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
@@ -452,7 +385,7 @@ class Actuator:
         elif problem:
             self.stop(Reason.REFUSED, epoch, now, problem)
         else:
-            self.endings.add(epoch, Reason.DONE, detail)
+            self.note_end(epoch, Reason.DONE, detail)
             self._progress.answered(now)
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
@@ -473,7 +406,7 @@ class Actuator:
 
     def covered(self, now: float) -> None:
         """Note that the guard knows of the motion."""
-        self.readiness.covered()
+        self.readiness.covered_by = math.inf
         self._let_go(now)
 
     def _let_go(self, now: float) -> None:
@@ -486,7 +419,9 @@ class Actuator:
         if epoch == self.epoch:
             self._progress.untold()
         # It may have been ended since, as done by telling.
-        self.endings.untold(epoch)
+        self._ended = [
+            replace(end, reason=Reason.STALLED)
+            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self._ended]
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
@@ -504,7 +439,7 @@ class Actuator:
 
     def doubt(self, problem: str) -> None:
         """Take the stop that has just begun for one that has failed; it goes on all the same."""
-        if self.state is State.STOPPING:
+        if self._allows(Event.STOP_FAILED):
             self._fail(problem)
 
     def stopped_enough(self, now: float) -> bool:
@@ -521,24 +456,22 @@ class Actuator:
 
     def reset(self, now: float) -> bool:
         """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
-        if self.state is not State.UNCONFIRMED:
+        if not self._allows(Event.RESET):
             return False
-        self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
+        self._to(Event.RESET, Reason.STOPPED, detail='reset by an operator')
         self.sources.forget_motion()
-        self._stopping.end()
-        self._cadence.end()
+        self._end_stop()
         return True
 
     def leave(self, detail: str) -> None:
         """Say nothing more: somebody else sees to the stop, and to drivers that appear."""
-        if self.state is State.MOVING:
+        if not self._allows(Event.LEFT):
             return
-        self.endings.finish(self.reason)
-        self._to(State.IDLE, self.reason, detail=detail)
-        self._stopping.end()
+        self._finish_waiting(self.reason)
+        self._to(Event.LEFT, self.reason, detail=detail)
+        self._end_stop()
         self._rest_confirmed = True
         self._unjudged = False
-        self._cadence.end()
 
     def contested(self, text: str, now: float) -> None:
         """Note that others command the robot while it is being stopped; text says who."""
@@ -572,9 +505,9 @@ class Actuator:
             self._judge_motion(now)
         if self.state in (State.STOPPING, State.UNCONFIRMED):
             self._judge_stop(now)
-        if now < self._cadence.due or self._waits:
+        if now < self._cadence.due or self.readiness.blocks:
             return None
-        motion, wish = self.motion, self.wish
+        motion, wish = self._progress.motion, self._progress.wish
         once = motion is not None and motion.is_told_once(self.settings.leads)
         # The time of a finite move counts from its first output, which therefore never waits.
         begins = self._cadence.first and motion is not None and motion.duration is not None
@@ -598,10 +531,10 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = self.readiness.wake_at
+        wake = min(self.readiness.covered_by, self.readiness.fails_at)
         if not self.readiness.holds_back:
             wake = min(wake, self._progress.wake_at())
-        if not self._waits:
+        if not self.readiness.blocks:
             wake = min(wake, self._cadence.due)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
@@ -612,15 +545,21 @@ class Actuator:
         """Tell whether its motion waits for the guard, or for the driver to get ready."""
         return self.state is State.MOVING and self.readiness.holds_back
 
-    @property
-    def _waits(self) -> bool:
-        """Tell whether nothing goes out until the guard, or the driver, has answered."""
-        return self.readiness.uncovered or self.readiness.is_asked
-
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Hand over what ended and changed since the last call."""
-        changed, self._changed = self._changed, []
-        return self.endings.take(), changed
+        notes = self._ended, self._changed
+        self._ended, self._changed = [], []
+        return notes
+
+    def note_end(self, epoch: int, reason: Reason, detail: str = '') -> None:
+        """Note the end of a motion; detail is its driver's text."""
+        self._ended.append(Ended(self.name, epoch, reason, detail))
+
+    def _finish_waiting(self, reason: Reason) -> None:
+        """End the move that waits for rest, if there is one."""
+        if self._finishing is not None:
+            self.note_end(self._finishing, reason)
+            self._finishing = None
 
     def _judge_motion(self, now: float) -> None:
         if now >= self.readiness.covered_by:
@@ -643,20 +582,20 @@ class Actuator:
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
         if self.rest is None:
-            self.endings.add(epoch, Reason.DONE)
+            self.note_end(epoch, Reason.DONE)
         else:
-            self.endings.await_rest(epoch)
+            self._finishing = epoch
 
     def _settle(self, reason: Reason, now: float, detail: str = '') -> None:
         if self.readiness.holds_back:
             # What is being released must be engaged again.
             if reason is Reason.DONE:
-                self.endings.add(self.epoch, reason, detail)
+                self.note_end(self.epoch, reason, detail)
             self.stop(reason, self.epoch, now, detail)
             return
-        self.endings.add(self.epoch, reason, detail)
+        self.note_end(self.epoch, reason, detail)
         verified = self._progress.is_steered
-        self._to(State.IDLE, reason, self.claim, verified=verified)
+        self._to(Event.SETTLED, reason, self.claim, verified=verified)
         self._rest_confirmed = verified
         self._progress.end()
         self.claim = None
@@ -669,34 +608,40 @@ class Actuator:
         blind = self.rest is None
         seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
-            self.endings.finish(Reason.DONE)
-        yielded = ''
+            self._finish_waiting(Reason.DONE)
+        others = ''
         if self.state is State.UNCONFIRMED:
             done = self._stopping.redeemed(now, seen, blind)
         else:
             done = self._stopping.done(now, seen or blind)
-            problem = self._stopping.problem(now, seen or blind)
-            if problem:
-                self._fail(self._explained(problem, now))
-            elif not done:
-                yielded = self._stopping.yielded(now)
+            if not done:
+                problem = self._stopping.problem(now, seen or blind)
+                if problem:
+                    self._fail(self._explained(problem, now))
+                    return
+                others = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.
-        if (done or yielded) and not self._cadence.first:
-            self._rest_confirmed = seen
-            self._stopping.end()
-            self._cadence.end()
-            self.endings.finish(Reason.NOT_AT_REST)
-            self._to(State.IDLE, self.reason,
-                     verified=not yielded and (seen or self.settings.acknowledged),
-                     detail=f'not verified: {yielded}' if yielded else '')
+        if self._cadence.first or not (done or others):
+            return
+        self._rest_confirmed = seen
+        self._end_stop()
+        self._finish_waiting(Reason.NOT_AT_REST)
+        if done:
+            self._to(Event.STOP_DONE, self.reason, verified=seen or self.settings.acknowledged)
+        else:
+            self._to(Event.STOP_UNVERIFIED, self.reason, detail=f'not verified: {others}')
 
     def _hold_unjudged(self, now: float) -> None:
         """End the stop with its hold: nothing is there yet that could confirm it."""
         if self._stopping.is_held(now) and not self._cadence.first:
-            self._stopping.end()
-            self._cadence.end()
-            self._to(State.IDLE, self.reason,
+            self._end_stop()
+            self._to(Event.STOP_UNVERIFIED, self.reason,
                      detail=f'not verified: waiting for {self.sources.awaited}')
+
+    def _end_stop(self) -> None:
+        """Wait for nothing any more, and send nothing any more."""
+        self._stopping.end()
+        self._cadence.end()
 
     def _explained(self, problem: str, now: float) -> str:
         """Add what is missing or measured to why a stop has failed, and what it looks like."""
@@ -714,25 +659,33 @@ class Actuator:
     def _fail(self, problem: str) -> None:
         self._stop_failure = problem
         self._stopping.end()
-        self._to(State.UNCONFIRMED, Reason.NOT_AT_REST, detail=problem)
-        self.endings.finish(Reason.NOT_AT_REST)
+        self._to(Event.STOP_FAILED, Reason.NOT_AT_REST, detail=problem)
+        self._finish_waiting(Reason.NOT_AT_REST)
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
             # What ends it comes between the poll that told it and the one that notes the end.
             done = self._progress.is_done_by_telling
-            self.endings.add(
+            self.note_end(
                 self.epoch, Reason.DONE if done else reason, '' if done else detail)
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
-            self.endings.finish(reason)
+            self._finish_waiting(reason)
 
-    def _to(self, state: State, reason: Reason, claim: Claim | None = None,
+    def _allows(self, event: Event) -> bool:
+        """Tell whether this may happen in the state as it is."""
+        return (self.state, event) in TRANSITIONS
+
+    def _to(self, event: Event, reason: Reason, claim: Claim | None = None,
             verified: bool = False, detail: str = '') -> None:
-        if state is not self.state:
+        """Go to the state that follows. Raises RuntimeError when there is no such transition."""
+        before, after = self.state, TRANSITIONS.get((self.state, event))
+        if after is None:
+            raise RuntimeError(f'{self.name}: {event.name} cannot happen in state {before.name}')
+        if after is not before:
             self._changed.append(
-                Changed(self.name, self.state, state, reason, claim, verified, detail))
-        self.state = state
+                Changed(self.name, before, after, reason, claim, verified, detail))
+        self.state = after
 
 
 def _speed_of(wish: Setpoint | None) -> float:

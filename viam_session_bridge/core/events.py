@@ -164,7 +164,7 @@ class Notice:
     grave: bool = False
 
 
-Event = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
+LogEvent = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Outputs:
 
     outputs: tuple[Output, ...] = ()
     ended: tuple[Ended, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[LogEvent, ...] = ()
     wake: float = math.inf
     pulse: Pulse | None = None
     echoes: tuple[Echo, ...] = ()

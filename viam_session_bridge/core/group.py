@@ -14,7 +14,7 @@ import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.errors import UnknownResource
-from viam_session_bridge.core.events import Ended, Event, Output
+from viam_session_bridge.core.events import Ended, LogEvent, Output
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
@@ -94,10 +94,6 @@ class Rounds:
         return self._agenda.earliest()
 
 
-# Stops after which a command that waited for its turn is not executed any more.
-_OVERTAKING = frozenset({Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN, Reason.EMERGENCY})
-
-
 @dataclass(frozen=True)
 class Resource:
     """One commandable thing: its API (such as base), its name, its limits and how it is driven."""
@@ -117,7 +113,7 @@ class ActuatorGroup:
             name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
         self._epoch = 0
         self._due = math.inf
-        self._events: list[Event] = []
+        self._events: list[LogEvent] = []
         self._rounds = Rounds()
         # Ids of our own goals, by resource and action: for whoever cancels them when we cannot.
         self._goals: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -130,7 +126,7 @@ class ActuatorGroup:
              detail: str = '') -> int:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
-        if reason in _OVERTAKING:
+        if reason.overtakes:
             self._next_turn(name)
         actuator.stop(reason, self._next_epoch(), now, detail)
         self._touch(name, now)

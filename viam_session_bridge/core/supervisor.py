@@ -165,7 +165,7 @@ class Supervisor(ActuatorGroup):
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
             epoch = self.stop(name, now)
-            actuator.endings.add(epoch, Reason.STOPPED)
+            actuator.note_end(epoch, Reason.STOPPED)
             return epoch
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')

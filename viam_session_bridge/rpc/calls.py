@@ -31,7 +31,7 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.core.setpoints import Call as DriverCall
-from viam_session_bridge.core.states import Reason, WISHED
+from viam_session_bridge.core.states import Reason
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
@@ -222,7 +222,7 @@ class Call:
         if not waits:
             return
         ended = await self._waited(name, epoch, begun.future)
-        if ended is not None and ended.reason not in WISHED:
+        if ended is not None and not ended.reason.is_wished:
             raise MoveAborted(name, ended.reason, ended.detail)
 
     async def move(self, name: str, motion: Motion,
@@ -248,7 +248,7 @@ class Call:
         if accepted is not None:
             accepted(epoch)
         end = await self._waited(name, epoch, ended.future)
-        if end.reason not in WISHED:
+        if not end.reason.is_wished:
             raise MoveAborted(name, end.reason, end.detail)
         return end
 
