@@ -22,7 +22,7 @@ import uuid
 
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.events import Echo, Ended, Errand, Identity, Output, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatorGroup, Resource
 from viam_session_bridge.core.guard_rules import GuardRules
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
@@ -30,12 +30,12 @@ from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
-from viam_session_bridge.core.supervisor import BridgeSupervisor, Supervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
 
-_Core = TypeVar('_Core', bound=Supervisor)
+_Core = TypeVar('_Core', bound=ActuatorGroup)
 _Result = TypeVar('_Result')
 
 
@@ -236,12 +236,13 @@ class LockedSupervisor(Generic[_Core]):
     def poll(self) -> Polled:
         """Advance to now and return what is to be done."""
         with self._lock:
-            return self._poll_locked()
+            self._woken = False
+            outputs = self._supervisor.poll(self.now())
+            self._planned = outputs.wake
+            return self._polled(outputs)
 
-    def _poll_locked(self) -> Polled:
-        self._woken = False
-        outputs = self._supervisor.poll(self.now())
-        self._planned = outputs.wake
+    def _polled(self, outputs: Outputs) -> Polled:
+        """Return what the pump does, under the lock."""
         return Polled(outputs)
 
     def wait(self, until: float) -> None:
@@ -268,16 +269,16 @@ class LockedSupervisor(Generic[_Core]):
             self._lock.notify_all()
 
 
-class LockedBridge(LockedSupervisor[BridgeSupervisor]):
+class LockedBridge(LockedSupervisor[Supervisor]):
     """A bridge's supervisor: clients command it, its guard and other bridges speak to it."""
 
-    def __init__(self, supervisor: BridgeSupervisor,
+    def __init__(self, supervisor: Supervisor,
                  clock: Callable[[], float] = steady_now) -> None:
         super().__init__(supervisor, clock)
         self._waiters = _Waiters()
 
-    def _poll_locked(self) -> Polled:
-        return self._waiters.take(super()._poll_locked().outputs)
+    def _polled(self, outputs: Outputs) -> Polled:
+        return self._waiters.take(outputs)
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -394,8 +395,8 @@ class LockedBridge(LockedSupervisor[BridgeSupervisor]):
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:
-        """Return what is configured under this name. Raises UnknownResource."""
-        return self._decide(lambda now: self._supervisor.resource(name))
+        """Return what is configured under this name; takes no lock. Raises UnknownResource."""
+        return self._supervisor.resource(name)
 
     def resources(self) -> list[Resource]:
         """Return everything that is configured, in its order."""
@@ -478,6 +479,6 @@ def locked_bridge(resources: list[Resource], policy: Policy,
                   emergency: EmergencySettings = NO_EMERGENCY, identity: Identity | None = None,
                   guard_required: bool = False) -> LockedBridge:
     """Return a bridge's supervisor with random session ids, behind its lock."""
-    return LockedBridge(BridgeSupervisor(
+    return LockedBridge(Supervisor(
         resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
         guard_required=guard_required))

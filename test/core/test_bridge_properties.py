@@ -30,7 +30,7 @@ from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettin
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import BaseSample, CONTEST_MEMORY, RestSettings
-from viam_session_bridge.core.supervisor import BridgeSupervisor
+from viam_session_bridge.core.supervisor import Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '60'))
 
@@ -103,7 +103,7 @@ class Neighbourhoods(RuleBasedStateMachine):
     @initialize(estop=st.booleans(), hasty=st.sampled_from([None, *sorted(RESOURCES)]),
                 there=st.sets(st.sampled_from(SOURCES)))
     def begin(self, estop: bool, hasty: str | None, there: set[str]) -> None:
-        self.supervisor = BridgeSupervisor(
+        self.supervisor = Supervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
             Policy(SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=PATIENCE / 2.0),

@@ -31,7 +31,7 @@ from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
-from viam_session_bridge.core.supervisor import BridgeSupervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge
 
 IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
@@ -47,7 +47,7 @@ class World:
 
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
-        self.supervisor = BridgeSupervisor(
+        self.supervisor = Supervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
              for name in ('left', 'right')],
             Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),

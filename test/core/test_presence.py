@@ -23,7 +23,6 @@ from viam_session_bridge.core.presence import (
     ConnectionClaim,
     LeaseClaim,
     LOOK_PATIENCE,
-    MOST_CARRIERS,
     OpenClaim,
     OpenSockets,
     Policy,
@@ -31,7 +30,7 @@ from viam_session_bridge.core.presence import (
     SessionClaim,
     UnsupervisedPolicy,
 )
-from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.sessions import MOST_CARRIERS, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor

@@ -73,16 +73,15 @@ def no_guard() -> None:
 @breakage('a bridge moves without a guard, though one is required', 'guard_killed',
           needs_guard=True)
 def guard_not_required() -> None:
-    cover = _part('core.peers', 'Peers')
-    _replace(cover, 'admit', lambda old: lambda self, name, now: None)
-    _replace(cover, 'covered', lambda old: lambda self, name, now: True)
+    peers = _part('core.peers', 'Peers')
+    _replace(peers, 'admit', lambda old: lambda self, name, now: None)
+    _replace(peers, 'covered', lambda old: lambda self, name, now: True)
 
 
 @breakage('motion goes out before the guard has heard of it', 'bridge_killed_at_once',
           needs_guard=True)
 def pulse_after_motion() -> None:
-    standing = _part('core.peers', 'Peers')
-    _replace(standing, 'covered', lambda old: lambda self, name, now: True)
+    _replace(_part('core.peers', 'Peers'), 'covered', lambda old: lambda self, name, now: True)
     since: dict[str, float] = {}
 
     def make(pulse: Any) -> Any:
@@ -93,13 +92,13 @@ def pulse_after_motion() -> None:
                 name: epoch for name, epoch in standing.items()
                 if now - since.setdefault(name, now) > LATE_PULSE}, now, *others)
         return late
-    _replace(standing, 'pulse', make)
+    _replace(_part('core.peers', 'Pulser'), 'poll', make)
 
 
 @breakage('a guard stops everything, also what a joystick moves',
           'bridge_killed_beside_a_joystick', needs_guard=True, of_guard=True)
 def guard_stops_idle() -> None:
-    sentry = _part('core.guard_rules', 'GuardRules')
+    rules = _part('core.guard_rules', 'GuardRules')
     silent = _part('core.states', 'Reason').BRIDGE_SILENT
 
     def make(carry_out: Any) -> Any:
@@ -108,7 +107,7 @@ def guard_stops_idle() -> None:
             for name in self._actuators:
                 self.stop(name, now, silent)
         return stop_all
-    _replace(sentry, '_carry_out', make)
+    _replace(rules, '_carry_out', make)
 
 
 @breakage('a guard that was frozen takes its own silence for that of the bridge', 'guard_hiccup',
@@ -157,7 +156,8 @@ def no_stop_on_start() -> None:
 
 @breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
 def rivals_ignored() -> None:
-    _replace(_part('core.peers', 'Peers'), 'hear', lambda old: lambda self, pulse, now: None)
+    _replace(_part('core.peers', 'PeerBridges'), 'hear',
+             lambda old: lambda self, pulse, now: None)
 
 
 @breakage('a stop is sent once and never again', 'another_publisher_without_feedback')
@@ -175,9 +175,9 @@ def no_repeat() -> None:
 @breakage('a bridge that was frozen goes on as if nothing had happened', 'bridge_thawed')
 def no_fence() -> None:
     supervisor = _part('core.supervisor', 'Supervisor')
-    _replace(supervisor, '_fence', lambda old: lambda self, now: None)
-    if hasattr(supervisor, '_stall'):
-        supervisor._stall = lambda self, now: None
+    _replace(supervisor, '_fence', lambda old: (
+        lambda self, now: next(self._moving(), None) is not None))
+    _replace(supervisor, '_stall', lambda old: lambda self, now: None)
 
 
 @breakage('a motion that was stopped for a stall is taken up again', 'bridge_thawed')

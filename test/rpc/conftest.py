@@ -31,7 +31,7 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.supervisor import BridgeSupervisor
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
@@ -78,7 +78,7 @@ class FakeClock:
 class RecordingGate(LockedBridge):
     """A gate that remembers which motions it has accepted, from whom, and counts the beats."""
 
-    def __init__(self, supervisor: BridgeSupervisor, clock: Callable[[], float]) -> None:
+    def __init__(self, supervisor: Supervisor, clock: Callable[[], float]) -> None:
         super().__init__(supervisor, clock)
         self.accepted: list[tuple[str, Motion, Caller]] = []
         self.beats = 0
@@ -185,7 +185,7 @@ class Bench:
             Resource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
         self.gate: Any = gate_class(
-            BridgeSupervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
+            Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
             self.clock.gate = self.gate
         self.outputs: list[Output] = []

@@ -32,6 +32,8 @@ class EmergencyStop:
 
     def __init__(self, settings: EmergencySettings) -> None:
         self._settings = settings
+        # Whether silence counts as pressed.
+        self._watched = bool(settings.source) and settings.timeout > 0.0
         self._pressed = False
         self._heard_at = -math.inf
         self.reason = ''
@@ -80,10 +82,6 @@ class EmergencyStop:
         if self.reason or not self._watched or self._heard_at == -math.inf:
             return math.inf
         return self._heard_at + self._settings.timeout
-
-    @property
-    def _watched(self) -> bool:
-        return bool(self._settings.source) and self._settings.timeout > 0.0
 
     def _silent(self, now: float) -> bool:
         return self._watched and now >= self._heard_at + self._settings.timeout

@@ -17,10 +17,8 @@ from dataclasses import dataclass, replace
 import math
 
 from viam_session_bridge.core.events import Changed, Echo, Notice, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.group import ActuatorGroup, Resource
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
 
 # How much later (share of a patience) than planned the guard's loop may come before its own delay
 # is a reason for the silence.
@@ -199,11 +197,11 @@ class BridgeWatch:
         del self._bridges[next(idle, next(iter(self._bridges)))]
 
 
-class GuardRules(Supervisor):
+class GuardRules(ActuatorGroup):
     """Touches nothing that was idle, and is silent as soon as a bridge is back."""
 
     def __init__(self, resources: Iterable[Resource], watch: BridgeWatch) -> None:
-        super().__init__(resources, Policy(stall_limit=math.inf), lambda: '')
+        super().__init__(resources)
         self._watch = watch
         # Whose resources are being stopped: instance of the bridge by name.
         self._held: dict[str, str] = {}
@@ -222,7 +220,7 @@ class GuardRules(Supervisor):
         """Take a pulse: a bridge that is back sees to its stops itself."""
         if not self._watch.hear(pulse, now):
             return
-        self._due = min(self._due, now)
+        self.due = min(self.due, now)
         self._note_concern()
         self._left_moving -= pulse.standing.keys() - set(pulse.unmoved)
         if pulse.goodbye:
@@ -236,7 +234,7 @@ class GuardRules(Supervisor):
     def drained(self, now: float) -> None:
         """Note that everything that had arrived by now was taken in."""
         self._watch.drained(now)
-        self._due = min(self._due, now)
+        self.due = min(self.due, now)
 
     def rests(self) -> bool:
         """Tell whether no bridge relies on this guard and its own stops are done."""
@@ -247,9 +245,9 @@ class GuardRules(Supervisor):
         """Have every stop done by that instant (s); one that is not has failed by then."""
         for actuator in self._actuators.values():
             actuator.hurry(until)
-        for name in tuple(self._rounds.active):
+        for name in tuple(self._schedule.active):
             self._touch(name, now)
-        self._due = min(self._due, now)
+        self.due = min(self.due, now)
 
     def reset(self, now: float) -> list[str]:
         """Clear what was not confirmed; the next bridge has no evidence of motion from it."""
@@ -265,13 +263,13 @@ class GuardRules(Supervisor):
         self._left_moving.difference_update(
             event.resource for event in outputs.events
             if isinstance(event, Changed) and event.verified)
-        self._due = min(self._due, self._watch.plan(now))
+        self.due = min(self.due, self._watch.plan(now))
         self._note_concern()
         unreached = tuple(
             name for name, actuator in self._actuators.items() if not actuator.has_path)
-        return replace(outputs, wake=self._due, echoes=self._watch.echoes(
-                           unreached, tuple(sorted(self._left_moving))),
-                       drain=self._watch.must_drain(now))
+        return replace(
+            outputs, wake=self.due, drain=self._watch.must_drain(now),
+            echoes=self._watch.echoes(unreached, tuple(sorted(self._left_moving))))
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:
         # What another bridge has in hand meanwhile is its business.
@@ -297,5 +295,5 @@ class GuardRules(Supervisor):
 
     def _note_concern(self) -> None:
         self._concern = frozenset(self._watch.listed()).union(
-            name for name in self._rounds.active
+            name for name in self._schedule.active
             if self._actuators[name].state is not State.IDLE)

@@ -502,9 +502,11 @@ class Motion:
 
     def within(self, limits: Limits) -> 'Motion':
         """Return this motion no faster than the limits."""
-        return replace(
-            self, setpoint=limits.clamp(self.setpoint),
-            course=self.course.within(limits) if self.course else None)
+        setpoint = limits.clamp(self.setpoint)
+        course = self.course.within(limits) if self.course else None
+        if setpoint is self.setpoint and course is self.course:
+            return self
+        return replace(self, setpoint=setpoint, course=course)
 
 
 class MoveProgress:

@@ -47,18 +47,14 @@ class Pulser:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._sequence = 0
-        self._due = -math.inf
+        # When the next pulse must go out (s), if nothing happens before.
+        self.due = -math.inf
         self._goodbye = False
         self._silent = False
         self._said: tuple[
             dict[str, tuple[str, ...]], tuple[str, ...], str, tuple[str, ...]] = {}, (), '', ()
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
-
-    @property
-    def due(self) -> float:
-        """Return when the next pulse must go out (s), if nothing happens before."""
-        return self._due
 
     def listed_since(self, name: str) -> int | None:
         """Return the first of the pulses that list this resource without a gap up to now."""
@@ -67,12 +63,12 @@ class Pulser:
     def say_goodbye(self) -> None:
         """Let the next pulse be the last."""
         self._goodbye = True
-        self._due = -math.inf
+        self.due = -math.inf
 
     def is_due(self, standing: Set[str], now: float) -> bool:
         """Tell whether it is time, or somebody stands who was not listed; see poll."""
         early = EARLY * self._identity.patience / PULSES_PER_PATIENCE
-        return not standing <= self._listed.keys() or now >= self._due - early
+        return not standing <= self._listed.keys() or now >= self.due - early
 
     def poll(self, standing: Mapping[str, int], now: float,
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
@@ -86,10 +82,10 @@ class Pulser:
         self._sequence += 1
         self._said = said
         self._listed = {name: self._listed.get(name, self._sequence) for name in standing}
-        self._due = now + (period if standing else self._identity.patience)
+        self.due = now + (period if standing else self._identity.patience)
         if self._goodbye:
             self._silent = True
-            self._due = math.inf
+            self.due = math.inf
         return Pulse(
             self._identity, self._sequence, dict(standing), said[0], self._goodbye, unconfirmed,
             latched, unmoved)
@@ -295,33 +291,27 @@ class Orders:
 
 class Peers:
     """
-    One bridge's. Times are seconds on the supervisor's clock.
+    What one bridge says and knows. Times are seconds on the supervisor's clock.
 
     identity: None for one that says nothing to anybody. required: nothing moves without a guard.
-    first_stops: the resources that are stopped before they take commands.
+    startup_stops: the resources that are stopped before they take commands.
+
+    elder: the bridge that has the robot, as of the last advance; None when it is this one.
     """
 
     def __init__(self, identity: Identity | None = None, required: bool = False,
-                 first_stops: Iterable[str] = ()) -> None:
+                 startup_stops: Iterable[str] = ()) -> None:
         self._identity = identity or Identity('')
         self._required = required
-        self._pulser = Pulser(self._identity) if identity is not None else None
-        self._cover = GuardCover(self._identity)
-        self._rivals = PeerBridges(self._identity)
-        self._first = StartupStops(first_stops)
+        self.pulser = Pulser(self._identity) if identity is not None else None
+        self.cover = GuardCover(self._identity)
+        self.bridges = PeerBridges(self._identity)
+        self.startup = StartupStops(startup_stops)
+        self.elder: Identity | None = None
         self._guard_problem: str | None = None
-        self._elder: Identity | None = None
         self._inherited = False
 
     # ---- what comes in --------------------------------------------------------------------------
-
-    def hear(self, pulse: Pulse, now: float) -> None:
-        """Take a pulse of any bridge."""
-        self._rivals.hear(pulse, now)
-
-    def echoed(self, echo: Echo, now: float) -> bool:
-        """Take a guard's echo; tells whether it has fired at us."""
-        return self._cover.take(echo, now)
 
     def inherits(self, echo: Echo) -> str:
         """
@@ -338,47 +328,32 @@ class Peers:
         """Return the resources that a bridge before this one left moving, as an echo says."""
         return echo.moved if echo.instance == self._identity.instance else ()
 
-    def matched(self, name: str) -> None:
-        """Note that somebody listens to a resource's output, or need not."""
-        self._first.matched(name)
-
-    @property
-    def first_stops(self) -> list[str]:
-        """Return the resources whose first stop lasts."""
-        return self._first.lasting()
-
-    def first_stop_done(self, name: str) -> None:
-        """Note that the first stop of this resource is over."""
-        self._first.done(name)
-
     # ---- what follows ---------------------------------------------------------------------------
 
     def admit(self, name: str, now: float) -> None:
         """Raise OtherBridge, NoGuard or JustStarted if this resource must not move yet."""
-        elder = self._rivals.elder(now)
+        elder = self.bridges.elder(now)
         if elder is not None:
             raise OtherBridge(f'{name}: {_describe(elder)}')
-        if self._first.pending(name):
+        if self.startup.pending(name):
             raise JustStarted(
                 f'{name}: the bridge has just started and first stops what may still move; '
                 'commands are taken when that is done')
-        problem = self._cover.problem(now) if self._required else ''
+        if not self._required:
+            return
+        problem = self.cover.problem(now)
         if problem:
             raise NoGuard(f'{name}: {problem}; guard.required is on')
-        if self._required and not self._cover.reaches(name, now):
+        if not self.cover.reaches(name, now):
             raise NoGuard(
                 f'{name}: the guard does not reach its driver, so it could not stop it (the '
                 "guard's log says why); guard.required is on")
 
-    def gives_way(self, now: float) -> bool:
-        """Tell whether another bridge drives this robot."""
-        return self._rivals.elder(now) is not None
-
     def covered(self, name: str, now: float) -> bool:
         """Tell whether the guard would stop this resource, or none has to."""
-        if not self._required or self._pulser is None:
+        if not self._required or self.pulser is None:
             return True
-        return self._cover.covers(name, self._pulser.listed_since(name), now)
+        return self.cover.covers(name, self.pulser.listed_since(name), now)
 
     def answer_by(self, now: float) -> float:
         """Return until when (s) a guard that is there must have answered a pulse sent now."""
@@ -387,52 +362,35 @@ class Peers:
     def advance(self, moving: Iterator[str], now: float) -> Orders:
         """Advance to now. moving: the resources that move."""
         orders = Orders()
-        self._first.listen(now)
-        elder = self._rivals.elder(now)
+        self.startup.listen(now)
+        elder = self.bridges.elder(now)
         if elder is not None:
-            orders.leaves = self._first.take_back()
+            orders.leaves = self.startup.take_back()
             orders.stops = dict.fromkeys(moving, Reason.OTHER_BRIDGE)
         else:
-            for name in self._first.due(now):
-                self._first.begun(name)
+            for name in self.startup.due(now):
+                self.startup.begun(name)
                 orders.stops[name] = Reason.STARTED
-            if self._required and not self._cover.reaches_all(now):
+            if self._required and not self.cover.reaches_all(now):
                 orders.stops.update(dict.fromkeys(
-                    (name for name in moving if not self._cover.reaches(name, now)),
+                    (name for name in moving if not self.cover.reaches(name, now)),
                     Reason.NO_GUARD))
         orders.notices = list(self._notices(elder, now))
         return orders
 
-    def pulse_is_due(self, standing: Set[str], now: float) -> bool:
-        """Tell whether a pulse goes out also where nothing else is new than who stands."""
-        return self._pulser is not None and self._pulser.is_due(standing, now)
-
-    def pulse(self, standing: Mapping[str, int], now: float,
-              goals: Mapping[str, tuple[str, ...]], unconfirmed: tuple[str, ...] = (),
-              latched: str = '', unmoved: tuple[str, ...] = ()) -> Pulse | None:
-        """Return the pulse that goes out now, if one is due; see Pulse for what it says."""
-        if self._pulser is None:
-            return None
-        return self._pulser.poll(standing, now, goals, unconfirmed, latched, unmoved)
-
-    def say_goodbye(self) -> None:
-        """Let the next pulse be the last."""
-        if self._pulser is not None:
-            self._pulser.say_goodbye()
-
     def due(self, now: float) -> float:
         """Return when something of this must be looked at again (s)."""
-        pulse = math.inf if self._pulser is None else self._pulser.due
-        changes = (self._rivals.changes_at(now), self._cover.ends_at(), self._first.due_at())
-        return min((pulse, *(at for at in changes if at > now)))
+        pulse = math.inf if self.pulser is None else self.pulser.due
+        changes = (self.bridges.changes_at(now), self.cover.ends_at(), self.startup.due_at())
+        return min([pulse, *[at for at in changes if at > now]])
 
     def troubles(self, now: float) -> dict[str, str]:
         """Return what is wrong, for diagnostics: about the guard, about other bridges."""
         found: dict[str, str] = {}
-        problem = self._cover.problem(now)
+        problem = self.cover.problem(now)
         if problem and self._required:
             found['guard'] = problem
-        elder, younger = self._rivals.elder(now), self._rivals.younger(now)
+        elder, younger = self.bridges.elder(now), self.bridges.younger(now)
         if elder is not None:
             found['other bridge'] = _describe(elder)
         elif younger is not None:
@@ -442,11 +400,11 @@ class Peers:
         return found
 
     def _notices(self, elder: Identity | None, now: float) -> Iterator[Notice]:
-        if elder != self._elder:
+        if elder != self.elder:
             yield (Notice('the other bridge is gone: this one takes over') if elder is None
                    else Notice(_describe(elder), grave=True))
-        self._elder = elder
-        problem = self._cover.problem(now)
+        self.elder = elder
+        problem = self.cover.problem(now)
         if problem == self._guard_problem:
             return
         # While a robot comes up, its guard is missing for a moment: not worth a word.

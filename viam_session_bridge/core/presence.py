@@ -16,7 +16,7 @@ import math
 
 from viam_session_bridge.core.errors import Unsupervised
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.sessions import remember, SessionSettings, SessionTable
+from viam_session_bridge.core.sessions import SessionSettings, SessionTable
 from viam_session_bridge.core.states import Reason
 
 
@@ -90,9 +90,6 @@ def same_holder(one: Claim | None, other: Claim | None) -> bool:
 # motion depends on them; a poller that is silent for this long is dead.
 LOOK_PATIENCE = 0.5
 
-# Connections remembered as having carried a session; the latest are kept.
-MOST_CARRIERS = 4096
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -153,16 +150,10 @@ class Presence:
         self.policy = policy
         self._sessions = sessions
         self._sockets = OpenSockets()
-        self._carriers: dict[int, None] = {}
 
     def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
         return self._sockets.look(open_sockets, taken_at)
-
-    def carries_session(self, socket: int | None) -> None:
-        """Remember that a session's call came over this connection."""
-        if socket is not None:
-            remember(self._carriers, socket, MOST_CARRIERS)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
@@ -180,7 +171,7 @@ class Presence:
                 f'{name}: motion without a session is refused here (sessions.unsupervised: '
                 'reject); start a session and send its id as viam-sid')
         # Python sends its command without the id when its first heartbeat failed.
-        if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
+        if policy is UnsupervisedPolicy.LEASE or caller.socket in self._sessions.carriers:
             return LeaseClaim(self._lease(motion.duration or 0.0, now), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()

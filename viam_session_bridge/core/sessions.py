@@ -20,6 +20,9 @@ FIRST_BEAT_PATIENCE = 20.0
 # A client that reconnects for days must not grow its session: the latest connections are kept.
 MOST_SOCKETS = 64
 
+# Connections remembered as having carried a session; the latest are kept.
+MOST_CARRIERS = 4096
+
 NO_SESSION = '00000000-0000-0000-0000-000000000000'
 
 _UUID = re.compile(
@@ -90,6 +93,8 @@ class SessionTable:
         self.settings = settings
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
+        # The connections that calls of any session came over.
+        self.carriers: dict[int, None] = {}
         # Grows whenever a session is seen on a connection that it has not used before.
         self.connections_seen = 0
 
@@ -163,3 +168,4 @@ class SessionTable:
         if socket is not None:
             self.connections_seen += socket not in session.sockets
             remember(session.sockets, socket, MOST_SOCKETS)
+            remember(self.carriers, socket, MOST_CARRIERS)

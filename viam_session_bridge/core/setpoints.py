@@ -59,8 +59,9 @@ class Velocity:
     angular: Vector = ZERO
 
     def __post_init__(self) -> None:
-        finite_vector('linear', self.linear)
-        finite_vector('angular', self.angular)
+        if not all(map(math.isfinite, (*self.linear, *self.angular))):
+            finite_vector('linear', self.linear)
+            finite_vector('angular', self.angular)
 
     @property
     def is_zero(self) -> bool:
@@ -95,10 +96,13 @@ class VelocityLimits:
         """Return the wish with both lengths within the limits, directions kept."""
         if not isinstance(wish, Velocity):
             return wish
+        linear, angular = wish.linear, wish.angular
         if not self.holonomic:
-            wish = Velocity((wish.linear[0], 0.0, 0.0), (0.0, 0.0, wish.angular[2]))
-        return Velocity(
-            _shorten(wish.linear, self.linear), _shorten(wish.angular, self.angular))
+            linear, angular = (linear[0], 0.0, 0.0), (0.0, 0.0, angular[2])
+        linear, angular = _shorten(linear, self.linear), _shorten(angular, self.angular)
+        if (linear, angular) == (wish.linear, wish.angular):
+            return wish
+        return Velocity(linear, angular)
 
 
 def _shorten(vector: Vector, limit: float) -> Vector:

@@ -476,7 +476,7 @@ class Sources:
     @property
     def delay(self) -> str:
         """Name what the verdict on a stop waits for; empty when a stop is judged as usual."""
-        return '' if self._moved else self.awaited
+        return '' if self._moved or not self._unseen else self.awaited
 
 
 # A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
