@@ -125,6 +125,8 @@ class LockedSupervisor(Generic[_Core]):
         # When the pump comes at the latest (s), as far as it knows; and whether it was woken.
         self._planned = math.inf
         self._woken = False
+        # What the pump does with what a poll decides; under the lock.
+        self._polled: Callable[[Outputs], Polled] = Polled
 
     def _decide(self, decision: Callable[[float], _Result]) -> _Result:
         """
@@ -241,10 +243,6 @@ class LockedSupervisor(Generic[_Core]):
             self._planned = outputs.wake
             return self._polled(outputs)
 
-    def _polled(self, outputs: Outputs) -> Polled:
-        """Return what the pump does, under the lock."""
-        return Polled(outputs)
-
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""
         with self._lock:
@@ -276,9 +274,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
                  clock: Callable[[], float] = steady_now) -> None:
         super().__init__(supervisor, clock)
         self._waiters = _Waiters()
-
-    def _polled(self, outputs: Outputs) -> Polled:
-        return self._waiters.take(outputs)
+        self._polled = self._waiters.take
 
     # ---- sessions -------------------------------------------------------------------------------
 

@@ -281,7 +281,7 @@ class Actuator:
         Raises NotAtRest, StopOutstanding, NoStopPath, NoFeedback or JustStarted and changes
         nothing, but that StopOutstanding may have stopped what ran.
         """
-        if not self._allows(Event.COMMANDED):
+        if (self.state, Event.COMMANDED) not in TRANSITIONS:
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
                 f'({self._stop_failure}); it is accepted again when it is, or after a reset')
@@ -310,7 +310,7 @@ class Actuator:
         """Raise NoFeedback or JustStarted while a stop of a motion could not be judged."""
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
-        if self.sources.awaited:
+        if self.sources.unseen:
             why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise JustStarted(
                 f'{self.name}: waiting for {self.sources.awaited}{why}; motion is refused until '
@@ -485,7 +485,7 @@ class Actuator:
             self.rest.take(sample, received_at)
         if sample.has_pose:
             self._sample, self._sample_at = sample, received_at
-        if self.sources.awaited and sample.is_finite:
+        if self.sources.unseen and sample.is_finite:
             self.sources.measured(
                 sample.has_pose, self._unjudged and self.rest.moving(received_at) is True,
                 self.rest.at_rest(self._stopping.began, received_at))
@@ -533,8 +533,8 @@ class Actuator:
             return math.inf
         wake = min(self.readiness.covered_by, self.readiness.fails_at)
         if not self.readiness.holds_back:
-            wake = min(wake, self._progress.wake_at())
-        if not self.readiness.blocks:
+            wake = min(wake, self._progress.wake_at(), self._cadence.due)
+        elif not self.readiness.blocks:
             wake = min(wake, self._cadence.due)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))

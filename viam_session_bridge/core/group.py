@@ -110,7 +110,7 @@ class ActuatorGroup:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
         if reason.overtakes:
-            self._next_turn(name)
+            self._turns[name] += 1
         actuator.stop(reason, self._next_epoch(), now, detail)
         self._touch(name, now)
         return actuator.epoch
@@ -288,8 +288,9 @@ class ActuatorGroup:
     def poll(self, now: float) -> Outputs:
         """Advance to now, and say what every driver is told."""
         outputs, ended = self._poll_actuators(self._schedule.take(now), now)
+        events, self._events = self._events, []
         self.due = self._schedule.finish()
-        return Outputs(tuple(outputs), tuple(ended), self._take_events(), self.due)
+        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due)
 
     def _poll_actuators(self, due: Iterable[str], now: float) -> tuple[list[Output], list[Ended]]:
         """Poll some actuators; returns what they are told, and which motions ended."""
@@ -311,11 +312,6 @@ class ActuatorGroup:
         """Return when an actuator must be polled next (s), if nothing happens before."""
         return actuator.wake_at()
 
-    def _take_events(self) -> tuple[LogEvent, ...]:
-        """Hand over what has happened since the last call."""
-        events, self._events = self._events, []
-        return tuple(events)
-
     # ---- small things ---------------------------------------------------------------------------
 
     def _touch(self, name: str, now: float) -> None:
@@ -325,7 +321,15 @@ class ActuatorGroup:
 
     def _moving(self) -> Iterator[str]:
         """Return the resources that move."""
-        return (n for n in self._schedule.active if self._actuators[n].state is State.MOVING)
+        for name in self._schedule.active:
+            if self._actuators[name].state is State.MOVING:
+                yield name
+
+    def _anything_moves(self) -> bool:
+        for name in self._schedule.active:
+            if self._actuators[name].state is State.MOVING:
+                return True
+        return False
 
     def _actuator(self, name: str) -> Actuator:
         actuator = self._actuators.get(name)
@@ -337,10 +341,6 @@ class ActuatorGroup:
         return UnknownResource(
             f'no resource is named {name[:64]!a}; there are: '
             + (', '.join(sorted(self._resources)) or 'none'))
-
-    def _next_turn(self, name: str) -> int:
-        self._turns[name] += 1
-        return self._turns[name]
 
     def _next_epoch(self) -> int:
         self._epoch += 1

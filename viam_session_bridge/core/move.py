@@ -483,7 +483,8 @@ class Motion:
     def __post_init__(self) -> None:
         if self.duration is not None and require_finite('duration', self.duration) < 0.0:
             raise InvalidCommand(f'duration: {self.duration} s lies in the past')
-        require_finite('earliest', self.earliest)
+        if self.earliest:
+            require_finite('earliest', self.earliest)
 
     @property
     def is_timed(self) -> bool:

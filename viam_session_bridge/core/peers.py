@@ -16,7 +16,7 @@ What a bridge says to the processes around it, and what it knows of them: guards
 The supervisor does what follows from it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
 import math
@@ -129,13 +129,14 @@ class GuardCover:
 
     def problem(self, now: float) -> str:
         """Say why no guard would stop this robot; empty when one would."""
-        present = [one for one in self._guards.values() if now < self._gone_at(one)]
-        if not present:
-            return 'no guard answers (it is a process of its own: start it beside the bridge)'
-        if not any(self._fits(one) for one in present):
-            return (f'the guard runs with another configuration ({present[-1].configuration}, '
-                    f'not {self._identity.configuration}): start both with the same file')
-        return ''
+        problem = 'no guard answers (it is a process of its own: start it beside the bridge)'
+        for one in self._guards.values():
+            if now < self._gone_at(one):
+                if self._fits(one):
+                    return ''
+                problem = (f'the guard runs with another configuration ({one.configuration}, not '
+                           f'{self._identity.configuration}): start both with the same file')
+        return problem
 
     def covers(self, name: str, sequence: int | None, now: float) -> bool:
         """Tell whether a guard that could stop it has heard the pulse of this number, or later."""
@@ -195,10 +196,12 @@ class PeerBridges:
 
     def elder(self, now: float) -> Identity | None:
         """Return a live bridge that was there before us, if there is one: it has the robot."""
-        # Both sides compare the same pair, so that exactly one of them gives way.
-        return next((one for one, until in self._live.values() if now < until
-                     and (one.started, one.instance) < (self._own.started, self._own.instance)),
-                    None)
+        for one, until in self._live.values():
+            # Both sides compare the same pair, so that exactly one of them gives way.
+            if now < until and (
+                    one.started, one.instance) < (self._own.started, self._own.instance):
+                return one
+        return None
 
     def younger(self, now: float) -> Identity | None:
         """Return a live bridge that has come after us, if there is one."""
@@ -225,54 +228,51 @@ class Stage(Enum):
 
 
 class StartupStops:
-    """The resources whose first stop is not done. Times are seconds."""
+    """
+    The resources whose first stop is not done. Times are seconds.
+
+    pending: how far each of them is; those have to wait with commands.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._pending = dict.fromkeys(names, Stage.UNMATCHED)
+        self.pending = dict.fromkeys(names, Stage.UNMATCHED)
         self._from = math.inf
 
-    def listen(self, now: float) -> None:
-        """Note that the loop runs; only the first time counts."""
-        if math.isinf(self._from):
-            self._from = now + LISTENING
-
     def matched(self, name: str) -> None:
-        """Note that somebody listens to this resource's output, or need not."""
-        if self._pending.get(name) is Stage.UNMATCHED:
-            self._pending[name] = Stage.MATCHED
+        """Note that a resource's output has a subscriber, or needs none."""
+        if self.pending.get(name) is Stage.UNMATCHED:
+            self.pending[name] = Stage.MATCHED
 
     def due(self, now: float) -> list[str]:
-        """Return those that must be told to stop now."""
-        if now < self._from:
+        """Return those that must be told to stop now; the first call begins the listening."""
+        if math.isinf(self._from):
+            self._from = now + LISTENING
+        if now < self._from or not self.pending:
             return []
-        return [name for name, stage in self._pending.items() if stage is Stage.MATCHED]
+        return [name for name, stage in self.pending.items() if stage is Stage.MATCHED]
 
     def begun(self, name: str) -> None:
         """Note that the stop was begun."""
-        self._pending[name] = Stage.BEGUN
+        self.pending[name] = Stage.BEGUN
 
     def lasting(self) -> list[str]:
         """Return those whose stop was begun and is not done."""
-        return [name for name, stage in self._pending.items() if stage is Stage.BEGUN]
+        return [name for name, stage in self.pending.items() if stage is Stage.BEGUN]
 
     def done(self, name: str) -> None:
         """Note that the stop is over: done, or failed."""
-        if self._pending.get(name) is Stage.BEGUN:
-            del self._pending[name]
+        if self.pending.get(name) is Stage.BEGUN:
+            del self.pending[name]
 
     def take_back(self) -> list[str]:
         """Let those that were begun be due again, later; returns them."""
         names = self.lasting()
-        self._pending.update(dict.fromkeys(names, Stage.MATCHED))
+        self.pending.update(dict.fromkeys(names, Stage.MATCHED))
         return names
-
-    def pending(self, name: str) -> bool:
-        """Tell whether this resource has to wait."""
-        return name in self._pending
 
     def due_at(self) -> float:
         """Return when the next one is due (s)."""
-        return self._from if Stage.MATCHED in self._pending.values() else math.inf
+        return self._from if Stage.MATCHED in self.pending.values() else math.inf
 
 
 # Bounds (s) of how long motion waits for the guard's echo.
@@ -335,7 +335,7 @@ class Peers:
         elder = self.bridges.elder(now)
         if elder is not None:
             raise OtherBridge(f'{name}: {_describe(elder)}')
-        if self.startup.pending(name):
+        if name in self.startup.pending:
             raise JustStarted(
                 f'{name}: the bridge has just started and first stops what may still move; '
                 'commands are taken when that is done')
@@ -359,30 +359,32 @@ class Peers:
         """Return until when (s) a guard that is there must have answered a pulse sent now."""
         return now + min(max(self._identity.patience, LEAST_ECHO), MOST_ECHO)
 
-    def advance(self, moving: Iterator[str], now: float) -> Orders:
-        """Advance to now. moving: the resources that move."""
+    def advance(self, moving: Callable[[], Iterable[str]], now: float) -> Orders:
+        """Advance to now. moving: gives the resources that move."""
         orders = Orders()
-        self.startup.listen(now)
+        startup_stops = self.startup.due(now)
         elder = self.bridges.elder(now)
         if elder is not None:
             orders.leaves = self.startup.take_back()
-            orders.stops = dict.fromkeys(moving, Reason.OTHER_BRIDGE)
+            orders.stops = dict.fromkeys(moving(), Reason.OTHER_BRIDGE)
         else:
-            for name in self.startup.due(now):
+            for name in startup_stops:
                 self.startup.begun(name)
                 orders.stops[name] = Reason.STARTED
             if self._required and not self.cover.reaches_all(now):
                 orders.stops.update(dict.fromkeys(
-                    (name for name in moving if not self.cover.reaches(name, now)),
+                    (name for name in moving() if not self.cover.reaches(name, now)),
                     Reason.NO_GUARD))
         orders.notices = list(self._notices(elder, now))
         return orders
 
     def due(self, now: float) -> float:
         """Return when something of this must be looked at again (s)."""
-        pulse = math.inf if self.pulser is None else self.pulser.due
-        changes = (self.bridges.changes_at(now), self.cover.ends_at(), self.startup.due_at())
-        return min([pulse, *[at for at in changes if at > now]])
+        due = math.inf if self.pulser is None else self.pulser.due
+        for at in (self.bridges.changes_at(now), self.cover.ends_at(), self.startup.due_at()):
+            if at > now:
+                due = min(due, at)
+        return due
 
     def troubles(self, now: float) -> dict[str, str]:
         """Return what is wrong, for diagnostics: about the guard, about other bridges."""

@@ -138,8 +138,8 @@ class SessionTable:
 
     def require(self, session_id: str, entity: str, now: float) -> Session:
         """Return this entity's living session, unchanged. Raises SessionExpired."""
-        session = self.get(session_id, now)
-        if session is None or session.entity != entity:
+        session = self._sessions.get(session_id)
+        if session is None or not session.alive(now) or session.entity != entity:
             raise SessionExpired(session_id)
         return session
 
@@ -167,5 +167,6 @@ class SessionTable:
         session.peer = peer
         if socket is not None:
             self.connections_seen += socket not in session.sockets
-            remember(session.sockets, socket, MOST_SOCKETS)
-            remember(self.carriers, socket, MOST_CARRIERS)
+            for recent, most in ((session.sockets, MOST_SOCKETS), (self.carriers, MOST_CARRIERS)):
+                if next(reversed(recent), None) != socket:
+                    remember(recent, socket, most)

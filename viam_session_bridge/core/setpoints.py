@@ -99,20 +99,20 @@ class VelocityLimits:
         linear, angular = wish.linear, wish.angular
         if not self.holonomic:
             linear, angular = (linear[0], 0.0, 0.0), (0.0, 0.0, angular[2])
-        linear, angular = _shorten(linear, self.linear), _shorten(angular, self.angular)
+        if math.hypot(*linear) > self.linear:
+            linear = _shortened(linear, self.linear)
+        if math.hypot(*angular) > self.angular:
+            angular = _shortened(angular, self.angular)
         if (linear, angular) == (wish.linear, wish.angular):
             return wish
         return Velocity(linear, angular)
 
 
-def _shorten(vector: Vector, limit: float) -> Vector:
-    length = math.hypot(*vector)
-    if length <= limit:
-        return vector
+def _shortened(vector: Vector, length: float) -> Vector:
     # Dividing first: the length of a huge but finite vector may be infinite.
     largest = max(abs(part) for part in vector)
     unit = [part / largest for part in vector]
-    scale = limit / math.hypot(*unit)
+    scale = length / math.hypot(*unit)
     return (unit[0] * scale, unit[1] * scale, unit[2] * scale)
 
 

@@ -427,7 +427,7 @@ class Sources:
 
     def __init__(self) -> None:
         # Those that were not seen yet, and whether samples of each have a pose; None for servers.
-        self._unseen: dict[str, bool | None] = {}
+        self.unseen: dict[str, bool | None] = {}
         self._moved = False
         self._rested = False
 
@@ -438,11 +438,11 @@ class Sources:
         has_pose: it is feedback, and samples with a pose, or without one, are the evidence that
         it exists.
         """
-        self._unseen[source] = has_pose
+        self.unseen[source] = has_pose
 
     def seen(self, source: str) -> None:
         """Note that a source exists."""
-        self._unseen.pop(source, None)
+        self.unseen.pop(source, None)
 
     def stopped(self) -> None:
         """Note that a stop begins: rest before it proves nothing."""
@@ -454,8 +454,8 @@ class Sources:
 
         Motion after rest is no evidence: the stop worked, and somebody else moves the robot.
         """
-        self._unseen = {
-            source: evidence for source, evidence in self._unseen.items()
+        self.unseen = {
+            source: evidence for source, evidence in self.unseen.items()
             if evidence is not has_pose}
         self._rested = self._rested or rested
         self._moved = self._moved or (moving and not self._rested)
@@ -471,12 +471,12 @@ class Sources:
     @property
     def awaited(self) -> str:
         """Name the sources that were not seen yet; empty when all were."""
-        return ', '.join(self._unseen)
+        return ', '.join(self.unseen)
 
     @property
     def delay(self) -> str:
         """Name what the verdict on a stop waits for; empty when a stop is judged as usual."""
-        return '' if self._moved or not self._unseen else self.awaited
+        return '' if self._moved or not self.unseen else self.awaited
 
 
 # A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy

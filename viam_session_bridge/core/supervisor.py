@@ -87,7 +87,7 @@ class Backlog:
 
     def holds(self, now: float) -> bool:
         """Tell whether a call that comes now may be one of them."""
-        return now < self._refused_until or self.draining(now)
+        return now < max(self._refused_until, self._drained_by)
 
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
@@ -193,13 +193,15 @@ class Supervisor(ActuatorGroup):
                 self._peers.admit(name, now)
             actuator.command(motion, claim, self._next_epoch(), now)
         except NotYet as problem:
-            problem.turn = self._next_turn(name) if turn is None else turn
+            if turn is None:
+                self._turns[name] += 1
+            problem.turn = self._turns[name]
             if isinstance(problem, StopOutstanding):
                 self._touch(name, now)
             raise
         if not self._peers.covered(name, now):
             actuator.readiness.await_cover(self._peers.answer_by(now))
-        self._next_turn(name)
+        self._turns[name] += 1
         self._touch(name, now)
         self._unproven[name] = now
         if not moving:
@@ -306,7 +308,7 @@ class Supervisor(ActuatorGroup):
 
     def is_held_back(self, name: str) -> bool:
         """Tell whether a motion waits for the guard, or for its driver to get ready."""
-        return self._actuator(name).is_held_back
+        return self._actuators[name].is_held_back
 
     # ---- evidence -------------------------------------------------------------------------------
 
@@ -441,7 +443,7 @@ class Supervisor(ActuatorGroup):
         """Advance to now: end what has lost its claimant, and say what every driver is told."""
         # After a freeze the guard seems silent, too: that is no reason of its own.
         self._fence(now)
-        orders = self._peers.advance(self._moving(), now)
+        orders = self._peers.advance(self._moving, now)
         for name, reason in orders.stops.items():
             self.stop(name, now, reason)
         for name in orders.leaves:
@@ -451,7 +453,9 @@ class Supervisor(ActuatorGroup):
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
-        self._sweep(now)
+        if now >= self._sweep_at:
+            self._retire(now)
+            self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
         if self._emergency.check(now):
             self._latched(now)
         due = self._schedule.take(now)
@@ -460,14 +464,16 @@ class Supervisor(ActuatorGroup):
             if absence is not None:
                 self.stop(name, now, absence)
         outputs, ended = self._poll_actuators(due, now)
-        events = self._take_events()
-        for name in self._peers.startup.lasting():
-            if self._actuators[name].stopped_enough(now):
-                self._peers.startup.done(name)
+        events, self._events = self._events, []
+        startup = self._peers.startup
+        if startup.pending:
+            for name in startup.lasting():
+                if self._actuators[name].stopped_enough(now):
+                    startup.done(name)
         pulse = self._pulse(now, bool(events))
         self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
                        self._peers.due(now))
-        return Outputs(tuple(outputs), tuple(ended), events, self.due, pulse)
+        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
         """Return when an actuator must be polled next (s), if nothing happens before."""
@@ -503,19 +509,13 @@ class Supervisor(ActuatorGroup):
         return pulser.poll(standing, now, goals, tuple(unconfirmed), self._emergency.reason,
                            tuple(unmoved))
 
-    def _sweep(self, now: float) -> None:
-        if now < self._sweep_at:
-            return
-        self._retire(now)
-        self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
-
     def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):
             self._events.append(SessionEnded(session.id, session.peer, session.begun))
 
     def _fence(self, now: float) -> bool:
         """Stop every motion if the pump overslept; tells whether anything moved until now."""
-        moving = next(self._moving(), None) is not None
+        moving = self._anything_moves()
         expected = self._polled_at + self._policy.poll_period
         late = now - (min(self.due, expected) if moving else expected)
         if late > (self._policy.stall_limit if moving else IDLE_STALL):

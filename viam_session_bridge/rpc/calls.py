@@ -296,8 +296,7 @@ class Call:
     def require_in_time(self) -> None:
         """Raise CallError when the gRPC deadline of this call has passed."""
         if is_late(self.context):
-            raise CallError(
-                grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
+            raise _too_late()
 
     def _stops(self, motion: Motion) -> bool:
         return motion.within(self.resource.limits).is_stop
@@ -319,8 +318,7 @@ class Call:
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        stops = self._stops(motion)
-        if self.crowding and not stops:
+        if self.crowding and not self._stops(motion):
             raise crowded(self.crowding)
         loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
@@ -328,8 +326,8 @@ class Call:
         give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
-            if not stops:
-                self.require_in_time()
+            if is_late(self.context) and not self._stops(motion):
+                raise _too_late()
             try:
                 accepted = give(self._claimant(motion), turn)
                 self.watch()
@@ -355,6 +353,10 @@ class Call:
         except asyncio.TimeoutError:
             return
         raise _cancelled(name)
+
+
+def _too_late() -> CallError:
+    return CallError(grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
 
 
 def _cancelled(name: str) -> CallError:
