@@ -391,8 +391,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:
-        """Return what is configured under this name; takes no lock. Raises UnknownResource."""
-        return self._supervisor.resource(name)
+        """Return what is configured under this name. Raises UnknownResource."""
+        # Under the lock: a call that has to wait here still notices that its deadline has passed.
+        return self._decide(lambda now: self._supervisor.resource(name))
 
     def resources(self) -> list[Resource]:
         """Return everything that is configured, in its order."""

@@ -247,7 +247,7 @@ class StartupStops:
         """Return those that must be told to stop now; the first call begins the listening."""
         if math.isinf(self._from):
             self._from = now + LISTENING
-        if now < self._from or not self.pending:
+        if now < self._from:
             return []
         return [name for name, stage in self.pending.items() if stage is Stage.MATCHED]
 
@@ -362,7 +362,7 @@ class Peers:
     def advance(self, moving: Callable[[], Iterable[str]], now: float) -> Orders:
         """Advance to now. moving: gives the resources that move."""
         orders = Orders()
-        startup_stops = self.startup.due(now)
+        startup_stops = self.startup.due(now) if self.startup.pending else []
         elder = self.bridges.elder(now)
         if elder is not None:
             orders.leaves = self.startup.take_back()
@@ -381,7 +381,10 @@ class Peers:
     def due(self, now: float) -> float:
         """Return when something of this must be looked at again (s)."""
         due = math.inf if self.pulser is None else self.pulser.due
-        for at in (self.bridges.changes_at(now), self.cover.ends_at(), self.startup.due_at()):
+        changes = [self.bridges.changes_at(now), self.cover.ends_at()]
+        if self.startup.pending:
+            changes.append(self.startup.due_at())
+        for at in changes:
             if at > now:
                 due = min(due, at)
         return due
