@@ -15,15 +15,13 @@ import uuid
 
 import protocol
 from viam_session_bridge import bridge, process
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, SessionClaim
 from viam_session_bridge.core.emergency import EmergencySettings
-from viam_session_bridge.core.events import Changed
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.events import Changed, Identity
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.presence import Caller, Policy, SessionClaim
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, Polled
 from viam_session_bridge.ros.node import BridgeNode
 from viam_session_bridge.ros.ports import Driver, SharedOutput
@@ -77,7 +75,7 @@ class NotingBridge(LockedBridge):
 
     def __init__(self, resources: list[Resource], policy: Policy,
                  emergency: EmergencySettings, identity: Identity, guard_required: bool) -> None:
-        super().__init__(BridgeSupervisor(
+        super().__init__(Supervisor(
             resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
             guard_required=guard_required))
         self._known: dict[str, Session] = {}

@@ -23,11 +23,14 @@ import sys
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings  # noqa: E402
-from viam_session_bridge.core.claims import OpenClaim  # noqa: E402
-from viam_session_bridge.core.course import Along, Course  # noqa: E402
 from viam_session_bridge.core.events import Ended  # noqa: E402
-from viam_session_bridge.core.motion import Motion  # noqa: E402
-from viam_session_bridge.core.rest import BaseSample, RestSettings  # noqa: E402
+from viam_session_bridge.core.move import (  # noqa: E402
+    Along,
+    Course,
+    Motion,  # noqa: E402
+)
+from viam_session_bridge.core.presence import OpenClaim  # noqa: E402
+from viam_session_bridge.core.stop import BaseSample, RestSettings  # noqa: E402
 
 MOVES, SEED = 100, 1
 STEP = 0.002  # s, of the model

@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.rest import JointSample, RestSettings
 from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
+from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.core.supervisor import Resource
 
 # s; and how long feedback counts.

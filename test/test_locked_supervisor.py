@@ -21,25 +21,22 @@ import weakref
 
 import pytest
 
-from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.cadence import LEAST_SPACING
-from viam_session_bridge.core.claims import Caller
+from viam_session_bridge.core.actuator import ActuatorSettings, LEAST_SPACING
 from viam_session_bridge.core.errors import (
     BridgeError,
     SessionExpired,
     StopOutstanding,
     UnknownResource,
 )
-from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample
+from viam_session_bridge.core.events import Ended, Identity, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import BaseSample
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import (
     locked_bridge,
     LockedBridge,
@@ -80,7 +77,7 @@ def faked() -> tuple[LockedBridge, FakeClock, Caller]:
     """Return a locked, its clock, and a session that has just beaten."""
     clock = FakeClock()
     numbers = count(1)
-    locked = LockedBridge(BridgeSupervisor(RESOURCES, POLICY, lambda: f's{next(numbers)}'), clock)
+    locked = LockedBridge(Supervisor(RESOURCES, POLICY, lambda: f's{next(numbers)}'), clock)
     return locked, clock, ready(locked)
 
 
@@ -545,7 +542,7 @@ def test_a_first_session_has_the_pump_plan_its_end() -> None:
 def test_a_reset_of_what_was_not_confirmed_wakes_the_pump() -> None:
     clock = FakeClock()
     settings = ActuatorSettings(stop_hold=0.1, stop_timeout=0.2, acknowledged=True)
-    locked = LockedBridge(BridgeSupervisor(
+    locked = LockedBridge(Supervisor(
         [replace(RESOURCES[0], actuator=settings)], POLICY, lambda: 's'), clock)
     locked.path('left', '')
     locked.command('left', AHEAD, Caller(socket=5))

@@ -183,9 +183,15 @@ class Recorder:
                 self.published.set()
 
 
-def path_to(calls: list[Call], end: int) -> Trace:
-    """Return the path to a publication: to the last wake of the pump before it, and from there."""
-    woken = max(index for index, one in enumerate(calls[:end]) if one.wakes)
+def path_to(calls: list[Call], end: int) -> Trace | None:
+    """
+    Return the path to a publication: to the last wake of the pump before it, and from there.
+
+    None without a wake: then it was not the gRPC thread that decided, but the pump after a stall.
+    """
+    woken = max((index for index, one in enumerate(calls[:end]) if one.wakes), default=None)
+    if woken is None:
+        return None
     turn = calls[woken].turn
     deciding = [one.file for one in calls[:woken] if one.thread == 'grpc' and one.turn == turn]
     acting = [one.file for one in calls[woken:end] if one.thread == 'pump']
@@ -237,10 +243,10 @@ class Tracer(threading.Thread):
                 time.sleep(0.05)
                 continue
             calls, end = self._until(lambda twist: twist.linear.x != 0.0)
-            self.paths['command'].append(path_to(calls, end))
+            self._keep('command', path_to(calls, end))
             channel.unary_unary(STOP)(stop, timeout=PATIENCE)
             self._until_silent()
-        for _ in range(RUNS):
+        while len(self.paths['death']) < RUNS and time.monotonic() < give_up + PATIENCE:
             self._recorder.begin()
             with subprocess.Popen(
                     [sys.executable, '-c', _CLIENT, self._address, START_SESSION, SET_POWER,
@@ -249,9 +255,13 @@ class Tracer(threading.Thread):
                 self._recorder.begin()
                 client.kill()
             calls, end = self._until(lambda twist: twist.linear.x == 0.0)
-            self.paths['death'].append(path_to(calls, end))
+            self._keep('death', path_to(calls, end))
             self._until_silent()
         channel.close()
+
+    def _keep(self, name: str, path: Trace | None) -> None:
+        if path is not None:
+            self.paths[name].append(path)
 
     def _until(self, wanted: Callable[[Any], bool]) -> tuple[list[Call], int]:
         """Wait for a Twist; returns what was recorded, and its place there."""

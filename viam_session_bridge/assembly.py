@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import UnsupervisedPolicy
 from viam_session_bridge.core.emergency import EmergencySettings
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import JointRest, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Limits, VelocityLimits
+from viam_session_bridge.core.stop import JointRest, RestSettings
 from viam_session_bridge.ros.parameter_components import PositionedConfig
 from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
 from viam_session_bridge.ros.parameters import (

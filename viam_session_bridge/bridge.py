@@ -18,7 +18,7 @@ from viam_session_bridge.assembly import (
     policy_of,
     resource_of,
 )
-from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.events import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess

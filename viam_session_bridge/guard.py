@@ -4,7 +4,7 @@
 A second process, which stops the robot when the bridge itself falls silent.
 
 It has the same parameters and the same drivers, and nobody can command it. Wires the parts; how
-silence is judged is in core/watch.py.
+silence is judged is in core/guard_rules.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from viam_session_bridge.assembly import resource_of
-from viam_session_bridge.core.pulse import Pulse
-from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.events import Pulse
+from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.watch import Watch
 from viam_session_bridge.locked_supervisor import LockedGuard
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
@@ -70,9 +69,9 @@ class Guard(SafetyProcess):
 
     def __init__(self, node: Node, around: Surroundings) -> None:
         config = around.config
-        supervisor = LockedGuard(Sentry(
+        supervisor = LockedGuard(GuardRules(
             [resource_of(one) for one in config.resources],
-            Watch(str(uuid.uuid4()), fingerprint(config))))
+            BridgeWatch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
         port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)

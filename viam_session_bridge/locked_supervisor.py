@@ -20,25 +20,22 @@ import time
 from typing import Generic, TypeVar
 import uuid
 
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
-from viam_session_bridge.core.events import Ended, Errand, Output, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import Sample
-from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.events import Echo, Ended, Errand, Identity, Output, Outputs, Pulse
+from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.guard_rules import GuardRules
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import Sample
 from viam_session_bridge.core.supervisor import Supervisor
 
 # CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
 
-_Core = TypeVar('_Core', bound=Supervisor)
+_Core = TypeVar('_Core', bound=ActuatorGroup)
 _Result = TypeVar('_Result')
 
 
@@ -128,6 +125,8 @@ class LockedSupervisor(Generic[_Core]):
         # When the pump comes at the latest (s), as far as it knows; and whether it was woken.
         self._planned = math.inf
         self._woken = False
+        # What the pump does with what a poll decides; under the lock.
+        self._polled: Callable[[Outputs], Polled] = Polled
 
     def _decide(self, decision: Callable[[float], _Result]) -> _Result:
         """
@@ -155,11 +154,11 @@ class LockedSupervisor(Generic[_Core]):
         self._decide(lambda now: self._supervisor.path(name, problem, now))
 
     def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
-        """Record why feedback cannot arrive; see Fleet.feedback."""
+        """Record why feedback cannot arrive; see ActuatorGroup.feedback."""
         self._decide(lambda now: self._supervisor.feedback(name, problem, is_wrong))
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
-        """Judge no stop of a resource before this source was seen; see Fleet.expect."""
+        """Judge no stop of a resource before this source was seen; see ActuatorGroup.expect."""
         self._decide(lambda now: self._supervisor.expect(name, source, has_pose))
 
     def seen(self, name: str, source: str) -> None:
@@ -243,13 +242,10 @@ class LockedSupervisor(Generic[_Core]):
     def poll(self) -> Polled:
         """Advance to now and return what is to be done."""
         with self._lock:
-            return self._poll_locked()
-
-    def _poll_locked(self) -> Polled:
-        self._woken = False
-        outputs = self._supervisor.poll(self.now())
-        self._planned = outputs.wake
-        return Polled(outputs)
+            self._woken = False
+            outputs = self._supervisor.poll(self.now())
+            self._planned = outputs.wake
+            return self._polled(outputs)
 
     def wait(self, until: float) -> None:
         """Sleep until that instant (s), or until something changes."""
@@ -275,16 +271,14 @@ class LockedSupervisor(Generic[_Core]):
             self._lock.notify_all()
 
 
-class LockedBridge(LockedSupervisor[BridgeSupervisor]):
+class LockedBridge(LockedSupervisor[Supervisor]):
     """A bridge's supervisor: clients command it, its guard and other bridges speak to it."""
 
-    def __init__(self, supervisor: BridgeSupervisor,
+    def __init__(self, supervisor: Supervisor,
                  clock: Callable[[], float] = steady_now) -> None:
         super().__init__(supervisor, clock)
         self._waiters = _Waiters()
-
-    def _poll_locked(self) -> Polled:
-        return self._waiters.take(super()._poll_locked().outputs)
+        self._polled = self._waiters.take
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -402,6 +396,7 @@ class LockedBridge(LockedSupervisor[BridgeSupervisor]):
 
     def resource(self, name: str) -> Resource:
         """Return what is configured under this name. Raises UnknownResource."""
+        # Under the lock: a call that has to wait here still notices that its deadline has passed.
         return self._decide(lambda now: self._supervisor.resource(name))
 
     def resources(self) -> list[Resource]:
@@ -461,7 +456,7 @@ class LockedBridge(LockedSupervisor[BridgeSupervisor]):
         self._decide(lambda now: self._supervisor.say_goodbye(now))
 
 
-class LockedGuard(LockedSupervisor[Sentry]):
+class LockedGuard(LockedSupervisor[GuardRules]):
     """A guard's supervisor: pulses come in, and nothing else that would move anything."""
 
     def hear(self, pulse: Pulse) -> None:
@@ -485,6 +480,6 @@ def locked_bridge(resources: list[Resource], policy: Policy,
                   emergency: EmergencySettings = NO_EMERGENCY, identity: Identity | None = None,
                   guard_required: bool = False) -> LockedBridge:
     """Return a bridge's supervisor with random session ids, behind its lock."""
-    return LockedBridge(BridgeSupervisor(
+    return LockedBridge(Supervisor(
         resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,
         guard_required=guard_required))

@@ -18,20 +18,23 @@ from viam_session_bridge.core.actuator import (
     Actuator,
     ActuatorSettings,
     LATE_DRIVER_MEMORY,
+    LEAST_SPACING,
 )
-from viam_session_bridge.core.cadence import LEAST_SPACING
-from viam_session_bridge.core.claims import Caller, OpenClaim
-from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import BaseSample, JointSample, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Along, Course, Motion
+from viam_session_bridge.core.presence import Caller, OpenClaim, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
-from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.stopping import CONTEST_MEMORY, LATE_DRIVER_HOLD
+from viam_session_bridge.core.states import Event, Reason, State, TRANSITIONS
+from viam_session_bridge.core.stop import (
+    BaseSample,
+    CONTEST_MEMORY,
+    JointSample,
+    LATE_DRIVER_HOLD,
+    RestSettings,
+)
 from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED
@@ -182,61 +185,89 @@ def stop_failed(rig: Rig) -> None:
     rig.run(5.5)
 
 
-# One row a cell: from, what happens, where to, and whether the driver is told (to stop, that is,
-# unless the cell leads to MOVING).
-CELLS = [
-    (idle, motion_command, MOVING, True),
-    (idle, zero_command, STOPPING, True),
-    (idle, stop, STOPPING, True),
-    (idle, owner_gone, IDLE, False),
-    (idle, emergency_stop, STOPPING, True),
-    (idle, stall, IDLE, False),
+def settled(rig: Rig) -> None:
+    """Let a finite move reach its end, whose driver needs no stop."""
+    rig.supervisor.command('base', Motion(AHEAD, 0.5, settles=True), ANN, rig.now)
+    rig.run(0.5)
 
-    (moving, motion_command, MOVING, True),
-    (moving, zero_command, STOPPING, True),
-    (moving, stop, STOPPING, True),
-    (moving, owner_gone, STOPPING, True),
-    (moving, emergency_stop, STOPPING, True),
-    (moving, stall, STOPPING, True),
-    (moving, move_done, STOPPING, True),
 
-    (stopping, motion_command, MOVING, True),
-    (stopping, zero_command, STOPPING, True),
-    (stopping, stop, STOPPING, True),
-    (stopping, owner_gone, STOPPING, True),
-    (stopping, emergency_stop, STOPPING, True),
-    (stopping, stall, STOPPING, True),
-    (stopping, stop_done, IDLE, True),
-    (stopping, stop_failed, UNCONFIRMED, True),
+def stop_unverified(rig: Rig) -> None:
+    """Let others move the robot for longer than the timeout."""
+    while rig.state is STOPPING:
+        rig.supervisor.contested('base', 'others move it', rig.now)
+        rig.run(0.5)
 
-    (unconfirmed, zero_command, UNCONFIRMED, True),
-    (unconfirmed, stop, UNCONFIRMED, True),
-    (unconfirmed, owner_gone, UNCONFIRMED, True),
-    (unconfirmed, emergency_stop, UNCONFIRMED, True),
-    (unconfirmed, stall, UNCONFIRMED, True),
-    (unconfirmed, stop_done, IDLE, True),
-    (unconfirmed, stop_failed, UNCONFIRMED, True),
-]
+
+def reset(rig: Rig) -> None:
+    """Clear it on an operator's word."""
+    rig.supervisor.reset(rig.now)
+    rig.poll()
+
+
+def left(rig: Rig) -> None:
+    """Leave it to another bridge."""
+    rig.supervisor._actuators['base'].leave('another bridge drives it')
+    rig.poll()
+
+
+STARTS = {IDLE: idle, MOVING: moving, STOPPING: stopping, UNCONFIRMED: unconfirmed}
+TRIGGERS: dict[Event, list[Callable[[Rig], None]]] = {
+    Event.COMMANDED: [motion_command],
+    Event.STOP: [zero_command, stop, emergency_stop, owner_gone, stall, move_done],
+    Event.SETTLED: [settled],
+    Event.STOP_DONE: [stop_done],
+    Event.STOP_FAILED: [stop_failed],
+    Event.STOP_UNVERIFIED: [stop_unverified],
+    Event.RESET: [reset],
+    Event.LEFT: [left],
+}
+# These end a motion: they cannot happen, or request no stop, where there is none.
+OF_MOTION = {(IDLE, owner_gone), (IDLE, stall), (IDLE, move_done), (STOPPING, move_done),
+             (UNCONFIRMED, move_done)}
+CELLS = [(before, trigger, after, event not in (Event.RESET, Event.LEFT))
+         for (before, event), after in TRANSITIONS.items()
+         for trigger in TRIGGERS[event] if (before, trigger) not in OF_MOTION]
 
 
 @pytest.mark.parametrize(
-    ('begin', 'event', 'after', 'told'), CELLS,
-    ids=[f'{begin.__name__}-{event.__name__}' for begin, event, _, _ in CELLS])
-def test_the_table(begin: Callable[[], Rig], event: Callable[[Rig], None], after: State,
-                   told: bool) -> None:
-    """Each cell of the table of docs/safety.md, one row of CELLS each."""
-    rig = begin()
-    assert rig.state.value == begin.__name__
+    ('before', 'trigger', 'after', 'told'), CELLS,
+    ids=[f'{before.value}-{trigger.__name__}' for before, trigger, _, _ in CELLS])
+def test_each_transition_happens_and_the_driver_is_told(
+        before: State, trigger: Callable[[Rig], None], after: State, told: bool) -> None:
+    """Told to stop, that is, unless the transition leads to MOVING."""
+    rig = STARTS[before]()
+    assert rig.state is before
     rig.told.clear()
     # LEAST_SPACING: a stop that follows another keeps this distance.
     rig.now += LEAST_SPACING
-    event(rig)
+    trigger(rig)
     assert rig.state is after
     assert bool(rig.told) == told
     if after is MOVING:
         assert rig.told[-1].setpoint == LEFT
-    elif told:
+    elif told and trigger is not settled:
         assert rig.told[-1].setpoint is None
+
+
+@pytest.mark.parametrize(('before', 'trigger'), [
+    (IDLE, owner_gone), (IDLE, stall), (UNCONFIRMED, stop_failed), (MOVING, left),
+    (IDLE, reset), (MOVING, reset), (STOPPING, reset)])
+def test_what_is_no_transition_changes_no_state(
+        before: State, trigger: Callable[[Rig], None]) -> None:
+    rig = STARTS[before]()
+    trigger(rig)
+    assert rig.state is before
+
+
+@pytest.mark.parametrize(('state', 'event'), [
+    (state, event) for state in State for event in Event if (state, event) not in TRANSITIONS])
+def test_an_actuator_refuses_a_transition_that_is_not_in_the_table(
+        state: State, event: Event) -> None:
+    actuator = Actuator('base', BLIND)
+    actuator.state = state
+    with pytest.raises(RuntimeError, match=f'{event.name} cannot happen in state {state.name}'):
+        actuator._to(event, Reason.DONE)
+    assert actuator.state is state
 
 
 def test_the_one_cell_that_refuses() -> None:
@@ -636,7 +667,7 @@ GARBAGE = JointSample((math.nan,), problem='joint elbow is measured at 100 rad')
 
 
 def test_a_stop_is_not_confirmed_while_a_position_is_outside_of_its_limits() -> None:
-    """Standing still or not; once it is measured within them, and at rest, the stop is done."""
+    """Peers still or not; once it is measured within them, and at rest, the stop is done."""
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     machine.measured(JointSample((0.5,)), 100.9)

@@ -8,12 +8,11 @@ A bare actuator without feedback: 20 outputs a second, a hold of 1 s, a timeout 
 
 import pytest
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.claims import OpenClaim
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, PARTING
 from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.parting import PARTING
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import OpenClaim
 from viam_session_bridge.core.setpoints import Call, PoseGoal, Press, Velocity
 from viam_session_bridge.core.states import Reason, State
 

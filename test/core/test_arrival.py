@@ -9,13 +9,12 @@ One actuator of two joints: feedback grows old after 1 s, it stands below 0.01 r
 import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.claims import OpenClaim
-from viam_session_bridge.core.course import Arrival
 from viam_session_bridge.core.events import Ended, Output
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import JointSample, RestSettings
+from viam_session_bridge.core.move import Arrival, Motion
+from viam_session_bridge.core.presence import OpenClaim
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample, RestSettings
 
 GOAL = (1.0, -0.5)
 START = (0.0, 0.0)

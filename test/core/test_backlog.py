@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """For how long a call may have waited since a freeze, by numbers."""
 
-from viam_session_bridge.core.backlog import Backlog, DRAINING, LONGEST_DRAIN, LONGEST_ECHO
+from viam_session_bridge.core.supervisor import Backlog, DRAINING, LONGEST_DRAIN, LONGEST_ECHO
 
 
 def test_calls_are_refused_for_as_long_as_the_freeze_took() -> None:

@@ -19,22 +19,18 @@ from hypothesis.stateful import initialize, precondition, rule, RuleBasedStateMa
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.cover import MEMORY as GUARD_MEMORY
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import BridgeError, EmergencyStopped
-from viam_session_bridge.core.events import Changed, Notice, Output, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample, RestSettings
-from viam_session_bridge.core.rivals import MEMORY as RIVAL_MEMORY
+from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.peers import BRIDGE_MEMORY, GUARD_MEMORY
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
-from viam_session_bridge.core.stopping import CONTEST_MEMORY
+from viam_session_bridge.core.stop import BaseSample, CONTEST_MEMORY, RestSettings
+from viam_session_bridge.core.supervisor import Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '60'))
 
@@ -61,7 +57,7 @@ RESOURCES = {
 SOURCES = ('odometry on /odom', 'the action server /navigate')
 NAMES = st.sampled_from(sorted(RESOURCES))
 WAITS = st.one_of(
-    st.sampled_from([TICK, 0.125, PATIENCE, RIVAL_MEMORY * PATIENCE, GUARD_MEMORY * PATIENCE]),
+    st.sampled_from([TICK, 0.125, PATIENCE, BRIDGE_MEMORY * PATIENCE, GUARD_MEMORY * PATIENCE]),
     st.integers(1, 200).map(lambda ticks: ticks * TICK))
 
 
@@ -107,7 +103,7 @@ class Neighbourhoods(RuleBasedStateMachine):
     @initialize(estop=st.booleans(), hasty=st.sampled_from([None, *sorted(RESOURCES)]),
                 there=st.sets(st.sampled_from(SOURCES)))
     def begin(self, estop: bool, hasty: str | None, there: set[str]) -> None:
-        self.supervisor = BridgeSupervisor(
+        self.supervisor = Supervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
             Policy(SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=PATIENCE / 2.0),
@@ -482,7 +478,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.rivals += 1
         self.supervisor.hear(Pulse(who, self.rivals, goodbye=goodbye), self.now)
         if who is ELDER:
-            self.elder_until = -math.inf if goodbye else self.now + RIVAL_MEMORY * PATIENCE
+            self.elder_until = -math.inf if goodbye else self.now + BRIDGE_MEMORY * PATIENCE
 
     @rule(lives=st.booleans())
     def elder(self, lives: bool) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.errors import (
     EmergencyStopped,
     JustStarted,
@@ -25,15 +23,15 @@ from viam_session_bridge.core.errors import (
     Overtaken,
     Stalled,
 )
-from viam_session_bridge.core.events import Changed, Notice, Output, Outputs
-from viam_session_bridge.core.first_stops import LISTENING
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample, RestSettings
+from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.peers import LISTENING
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import BaseSample, RestSettings
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge
 
 IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
@@ -49,7 +47,7 @@ class World:
 
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
-        self.supervisor = BridgeSupervisor(
+        self.supervisor = Supervisor(
             [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
              for name in ('left', 'right')],
             Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),

@@ -10,13 +10,12 @@ import math
 
 import pytest
 
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.events import Emergency, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor

@@ -11,16 +11,14 @@ import math
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.course import Arrival
 from viam_session_bridge.core.events import Ended, Output
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import JointSample, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Arrival, Motion
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import JointLimits, Press, Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.core.supervisor import Supervisor
 
 

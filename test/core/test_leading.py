@@ -5,8 +5,8 @@
 import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.claims import OpenClaim
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import OpenClaim
 from viam_session_bridge.core.setpoints import Press, Setpoint, Trajectory, Waypoint
 from viam_session_bridge.core.states import State
 

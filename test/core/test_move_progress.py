@@ -14,13 +14,12 @@ import math
 import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.claims import OpenClaim
-from viam_session_bridge.core.course import Along, Arrival, Course
 from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import BaseSample, JointRest, JointSample, RestSettings
+from viam_session_bridge.core.move import Along, Arrival, Course, Motion
+from viam_session_bridge.core.presence import OpenClaim
 from viam_session_bridge.core.setpoints import Speed, Trajectory, Velocity, Waypoint
 from viam_session_bridge.core.states import Reason
+from viam_session_bridge.core.stop import BaseSample, JointRest, JointSample, RestSettings
 
 PERIOD = 0.02
 BASE = RestSettings(source='odom')

@@ -14,21 +14,23 @@ import math
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import (
+from viam_session_bridge.core.errors import Unsupervised
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import (
     Caller,
     Claim,
     ConnectionClaim,
     LeaseClaim,
+    LOOK_PATIENCE,
     OpenClaim,
+    OpenSockets,
+    Policy,
     same_holder,
     SessionClaim,
     UnsupervisedPolicy,
 )
-from viam_session_bridge.core.errors import Unsupervised
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import LOOK_PATIENCE, MOST_CARRIERS, OpenSockets, Policy
-from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.sessions import MOST_CARRIERS, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor

@@ -14,7 +14,6 @@ import math
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import Caller, SessionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.errors import (
     NoStopPath,
     NotYet,
@@ -35,13 +34,13 @@ from viam_session_bridge.core.events import (
     SessionEnded,
     TakenOver,
 )
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import BaseSample, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy, SessionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import BaseSample, RestSettings
 from viam_session_bridge.core.supervisor import Supervisor
 
 IDLE, MOVING, STOPPING, UNCONFIRMED = State.IDLE, State.MOVING, State.STOPPING, State.UNCONFIRMED

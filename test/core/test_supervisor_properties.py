@@ -20,8 +20,6 @@ from hypothesis.stateful import initialize, invariant, precondition, rule, RuleB
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.backlog import LONGEST_ECHO
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.errors import (
     BridgeError,
     NoStopPath,
@@ -33,14 +31,14 @@ from viam_session_bridge.core.errors import (
     Unsupervised,
 )
 from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import LOOK_PATIENCE, Policy
-from viam_session_bridge.core.rest import BaseSample, RestSettings
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, LOOK_PATIENCE, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Supervisor
+from viam_session_bridge.core.stop import BaseSample, RestSettings
+from viam_session_bridge.core.supervisor import LONGEST_ECHO, Supervisor
 
 EXAMPLES = int(os.environ.get('BRIDGE_PROPERTIES', '100'))
 

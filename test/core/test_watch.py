@@ -9,8 +9,8 @@ The bridge's patience is 0.25 s. A guard that is not held up drains its queue at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.watch import Verdict, Watch
+from viam_session_bridge.core.events import Echo, Identity, Pulse
+from viam_session_bridge.core.guard_rules import BridgeWatch, Verdict
 
 PATIENCE = 0.25
 BRIDGE = Identity('bridge', 10.0, 'abc', PATIENCE)
@@ -20,7 +20,7 @@ class Guard:
     """A watch whose loop comes on time, and whose queue is empty when it asks."""
 
     def __init__(self) -> None:
-        self.watch = Watch('guard', 'abc')
+        self.watch = BridgeWatch('guard', 'abc')
         self.now = 100.0
         self.wake = float('inf')
         self.verdicts: list[tuple[float, Verdict]] = []

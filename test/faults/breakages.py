@@ -73,16 +73,15 @@ def no_guard() -> None:
 @breakage('a bridge moves without a guard, though one is required', 'guard_killed',
           needs_guard=True)
 def guard_not_required() -> None:
-    cover = _part('core.standing', 'Standing')
-    _replace(cover, 'admit', lambda old: lambda self, name, now: None)
-    _replace(cover, 'covered', lambda old: lambda self, name, now: True)
+    peers = _part('core.peers', 'Peers')
+    _replace(peers, 'admit', lambda old: lambda self, name, now: None)
+    _replace(peers, 'covered', lambda old: lambda self, name, now: True)
 
 
 @breakage('motion goes out before the guard has heard of it', 'bridge_killed_at_once',
           needs_guard=True)
 def pulse_after_motion() -> None:
-    standing = _part('core.standing', 'Standing')
-    _replace(standing, 'covered', lambda old: lambda self, name, now: True)
+    _replace(_part('core.peers', 'Peers'), 'covered', lambda old: lambda self, name, now: True)
     since: dict[str, float] = {}
 
     def make(pulse: Any) -> Any:
@@ -93,13 +92,13 @@ def pulse_after_motion() -> None:
                 name: epoch for name, epoch in standing.items()
                 if now - since.setdefault(name, now) > LATE_PULSE}, now, *others)
         return late
-    _replace(standing, 'pulse', make)
+    _replace(_part('core.peers', 'Pulser'), 'poll', make)
 
 
 @breakage('a guard stops everything, also what a joystick moves',
           'bridge_killed_beside_a_joystick', needs_guard=True, of_guard=True)
 def guard_stops_idle() -> None:
-    sentry = _part('core.sentry', 'Sentry')
+    rules = _part('core.guard_rules', 'GuardRules')
     silent = _part('core.states', 'Reason').BRIDGE_SILENT
 
     def make(carry_out: Any) -> Any:
@@ -108,13 +107,13 @@ def guard_stops_idle() -> None:
             for name in self._actuators:
                 self.stop(name, now, silent)
         return stop_all
-    _replace(sentry, '_carry_out', make)
+    _replace(rules, '_carry_out', make)
 
 
 @breakage('a guard that was frozen takes its own silence for that of the bridge', 'guard_hiccup',
           needs_guard=True, of_guard=True)
 def guard_without_grace() -> None:
-    watch = _part('core.watch', 'Watch')
+    watch = _part('core.guard_rules', 'BridgeWatch')
     _replace(watch, '_notice_own_delay', lambda old: lambda self, now: None)
     _replace(watch, '_heard_out', lambda old: lambda self, bridge, now: True)
 
@@ -148,16 +147,15 @@ def pulses_from_a_timer() -> None:
 @breakage('a bridge that starts stops nobody', 'bridge_and_guard_restarted', needs_guard=True)
 def no_stop_on_start() -> None:
     # Neither at once nor when it finds a driver, which its own memory would make it do.
-    first = _part('core.first_stops', 'FirstStops')
-    _replace(first, 'due', lambda old: lambda self, now: [])
-    _replace(first, 'lasting', lambda old: lambda self: [])
-    _replace(first, 'pending', lambda old: lambda self, name: False)
+    _replace(_part('core.peers', 'StartupStops'), '__init__',
+             lambda old: lambda self, names: old(self, []))
     late_driver_ignored()
 
 
 @breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
 def rivals_ignored() -> None:
-    _replace(_part('core.standing', 'Standing'), 'hear', lambda old: lambda self, pulse, now: None)
+    _replace(_part('core.peers', 'PeerBridges'), 'hear',
+             lambda old: lambda self, pulse, now: None)
 
 
 @breakage('a stop is sent once and never again', 'another_publisher_without_feedback')
@@ -175,9 +173,9 @@ def no_repeat() -> None:
 @breakage('a bridge that was frozen goes on as if nothing had happened', 'bridge_thawed')
 def no_fence() -> None:
     supervisor = _part('core.supervisor', 'Supervisor')
-    _replace(supervisor, '_fence', lambda old: lambda self, now: None)
-    if hasattr(supervisor, '_stall'):
-        supervisor._stall = lambda self, now: None
+    _replace(supervisor, '_fence', lambda old: (
+        lambda self, now: self._anything_moves()))
+    _replace(supervisor, '_stall', lambda old: lambda self, now: None)
 
 
 @breakage('a motion that was stopped for a stall is taken up again', 'bridge_thawed')
@@ -219,7 +217,7 @@ def stale_presence() -> None:
 @breakage('a connection without a session holds its motion for ever',
           'client_without_session_killed')
 def connection_holds_for_ever() -> None:
-    claim_type = _part('core.claims', 'ConnectionClaim')
+    claim_type = _part('core.presence', 'ConnectionClaim')
     _replace(_part('core.presence', 'Presence'), 'absent', lambda old: lambda self, claim, now: (
         None if isinstance(claim, claim_type) else old(self, claim, now)))
 
@@ -272,7 +270,7 @@ def late_driver_ignored() -> None:
 @breakage('a stop counts as done when its hold is over, whatever feedback says',
           'another_publisher')
 def rest_not_awaited() -> None:
-    _replace(_part('core.rest', 'RestWatch'), 'at_rest',
+    _replace(_part('core.stop', 'RestWatch'), 'at_rest',
              lambda old: lambda self, since, now: True)
 
 
@@ -294,7 +292,7 @@ def wall_clock_deadlines() -> None:
 
 
 def _pose_ignored() -> None:
-    _replace(_part('core.rest', '_Motion'), 'shown_by_position',
+    _replace(_part('core.stop', '_Motion'), 'shown_by_position',
              lambda old: property(lambda self: False))
 
 
@@ -311,7 +309,7 @@ def pose_ignored_by_guard() -> None:
 
 @breakage('one noisy message is motion: no speed is computed over a window', 'odometry_flickers')
 def noise_is_motion() -> None:
-    _replace(import_module('viam_session_bridge.core.rest'), '_mean',
+    _replace(import_module('viam_session_bridge.core.stop'), '_mean',
              lambda old: lambda vectors: max(math.hypot(*vector) for vector in vectors))
 
 
@@ -324,7 +322,7 @@ def _failure_ignored(reason: str) -> None:
             found = failure(self, *arguments)
             return None if found is not None and found.reason is ignored else found
         return go_on
-    _replace(_part('core.course', 'Tracker'), 'failure', make)
+    _replace(_part('core.move', 'Tracker'), 'failure', make)
 
 
 @breakage('a move does not watch its direction', 'odometry_reversed_in_a_move')
@@ -340,17 +338,17 @@ def speed_not_added_up() -> None:
 
 @breakage('a jump of the pose is travel', 'odometry_jumps_in_a_move')
 def jump_is_travel() -> None:
-    _replace(_part('core.rest', 'RestSettings'), 'is_jump',
+    _replace(_part('core.stop', 'RestSettings'), 'is_jump',
              lambda old: lambda self, before, after, elapsed: False)
 
 
 @breakage('the verdict on a stop does not wait for the first odometry', 'odometry_late')
 def late_odometry_judged() -> None:
-    _replace(_part('core.sources', 'Sources'), 'delay', lambda old: property(lambda self: ''))
+    _replace(_part('core.stop', 'Sources'), 'delay', lambda old: property(lambda self: ''))
 
 
 @breakage('a command that does not change is repeated as often as one that does, though '
           'receiver_timeout is 0', 'driver_slow')
 def unchanged_repeated() -> None:
-    _replace(_part('core.cadence', 'Cadence'), 'passes_over',
+    _replace(_part('core.actuator', 'Cadence'), 'passes_over',
              lambda old: lambda self, now, setpoint: False)

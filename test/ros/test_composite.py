@@ -15,12 +15,11 @@ from host import took
 from processes import wait_until
 from servers import Servers, serving
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State

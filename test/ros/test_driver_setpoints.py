@@ -16,7 +16,7 @@ from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from processes import wait_until
-from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
     Choice,

@@ -12,7 +12,7 @@ import pytest
 from rclpy.node import Node
 
 from processes import Driver, Programs, wait_until
-from viam_session_bridge.core.rest import BaseSample, RestSettings, RestWatch
+from viam_session_bridge.core.stop import BaseSample, RestSettings, RestWatch
 from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
 
 SETTINGS = RestSettings(dwell=0.2, patience=0.4)

@@ -11,16 +11,16 @@ import pytest
 
 from host import took
 from processes import wait_until
-from viam_session_bridge.core.claims import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
 from viam_session_bridge.core.events import (
     Changed,
-    Event,
+    LogEvent,
     Output,
     Outputs,
     Overslept,
     SessionEnded,
     TakenOver,
 )
+from viam_session_bridge.core.presence import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
@@ -93,7 +93,7 @@ LINES = [
 
 @pytest.mark.parametrize(('event', 'level', 'parts'), LINES)
 def test_every_event_is_one_line(
-        log: Log, journal: Journal, event: Event, level: str, parts: tuple[str, ...]) -> None:
+        log: Log, journal: Journal, event: LogEvent, level: str, parts: tuple[str, ...]) -> None:
     """Who, what and why, at a level that an operator can filter by."""
     journal.report(Outputs(events=(event,)), {})
     journal.close()

@@ -20,8 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from processes import wait_until
-from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
 from viam_session_bridge.guard import look_around, make_node
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.parameter_outputs import CancelOutput, TriggerOutput

@@ -18,17 +18,15 @@ import pytest
 from host import took
 from processes import MARGIN, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import Stalled
-from viam_session_bridge.core.events import Ended, Outputs
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Identity
+from viam_session_bridge.core.events import Ended, Identity, Outputs
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, Polled
 from viam_session_bridge.ros import pump as pump_module
 from viam_session_bridge.ros.pump import Pump, SLOW_CALL
@@ -243,7 +241,7 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
                 raise ZeroDivisionError('deciding failed')
             return super().poll()
 
-    rig = Rig(Breaking(BridgeSupervisor(resources(), policy(), lambda: ID)))
+    rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
     told_at_death: list[int] = []
     rig.pump = Pump(rig.gate, rig.drivers, lambda *_: None,
                     lambda problem: (rig.deaths.append(problem),
@@ -503,7 +501,7 @@ def test_no_command_of_a_stall_comes_before_its_stop() -> None:
     stop has not gone out: nothing may be told to move before it has.
     """
     now = [100.0]
-    supervisor = BridgeSupervisor(
+    supervisor = Supervisor(
         resources(), Policy(sessions=SessionSettings(WINDOW), stop_on_disconnect=False,
                             stall_limit=0.125), lambda: ID)
     gate = LockedBridge(supervisor, lambda: now[0])

@@ -25,14 +25,13 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
 from viam_session_bridge.core.events import Output
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
@@ -79,7 +78,7 @@ class FakeClock:
 class RecordingGate(LockedBridge):
     """A gate that remembers which motions it has accepted, from whom, and counts the beats."""
 
-    def __init__(self, supervisor: BridgeSupervisor, clock: Callable[[], float]) -> None:
+    def __init__(self, supervisor: Supervisor, clock: Callable[[], float]) -> None:
         super().__init__(supervisor, clock)
         self.accepted: list[tuple[str, Motion, Caller]] = []
         self.beats = 0
@@ -186,7 +185,7 @@ class Bench:
             Resource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
         self.gate: Any = gate_class(
-            BridgeSupervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
+            Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
             self.clock.gate = self.gate
         self.outputs: list[Output] = []

@@ -14,9 +14,9 @@ import grpc
 import pytest
 
 from joint_bench import begin, drive, serve, way_of
-from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
 

@@ -11,8 +11,8 @@ import pytest
 
 from arm_streams import batch, init, point, Request, Stream
 from joint_bench import drive, serve, way_of
-from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
 

@@ -13,11 +13,10 @@ import pytest
 
 from arm_streams import batch, init, point, Stream
 from joint_bench import place, serve
-from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import JointSample
+from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import arm_stream
 from viam_session_bridge.rpc.arm_service import ArmProperties
 

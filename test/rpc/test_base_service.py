@@ -19,10 +19,10 @@ import pytest
 from host import took
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import BaseSample, RestSettings
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import BaseSample, RestSettings
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.base_service import BaseProperties
 

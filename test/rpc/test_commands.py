@@ -9,8 +9,7 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Call, JointLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource

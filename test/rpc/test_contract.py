@@ -17,11 +17,11 @@ from host import took
 from processes import PATIENCE, wait_until
 from viam_session_bridge.core import errors
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.rest import JointSample, RestSettings
+from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties

@@ -15,11 +15,10 @@ import grpc
 import pytest
 
 from joint_bench import begin, drive, serve, way_of
-from viam_session_bridge.core.claims import ConnectionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.events import Changed
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import JointSample
+from viam_session_bridge.core.presence import ConnectionClaim, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.gantry_service import GantryProperties
 

@@ -11,8 +11,8 @@ import grpc
 import pytest
 
 from joint_bench import begin, drive, serve, way_of
-from viam_session_bridge.core.rest import JointSample
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc.gripper_service import GripperProperties
 
 Code = grpc.StatusCode

@@ -14,10 +14,10 @@ import grpc
 import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.rest import JointSample, RestSettings
+from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.motor_service import MotorProperties

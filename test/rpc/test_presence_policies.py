@@ -15,8 +15,7 @@ import pytest
 
 from host import took
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import Reason, State

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from joint_bench import serve
-from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmProperties

@@ -16,8 +16,8 @@ import pytest
 from joint_bench import Hardware
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.rest import RestSettings
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
+from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.button_service import ButtonProperties

@@ -14,8 +14,7 @@ import uuid
 import grpc
 import pytest
 
-from viam_session_bridge.core.claims import UnsupervisedPolicy
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.rpc import proto
 

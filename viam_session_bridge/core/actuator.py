@@ -1,20 +1,28 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The machine of one actuator: IDLE, MOVING, STOPPING, UNCONFIRMED (table in docs/design.md).
+The state machine of one actuator; states.py has its transitions as a table.
 
 It decides what its driver is told and when; it knows neither sessions nor other actuators. A stop
 is not done until it is seen: with feedback it is repeated until the robot rests, without feedback
-for the hold, and an acknowledged output must have answered.
+for the hold, and an acknowledged output must have answered (stop.py).
+
+1. Stops, and setpoints that change, go out at the control period. A setpoint that does not change
+   is repeated at the repeat period, which may be longer: a receiver that is slower than it is
+   commanded queues what it gets, and executes it after the stop. It makes no difference who
+   repeats it: a client that commands the same again changes nothing (Cadence).
+2. Before the first output of a motion, the guard must know of it where one is required, and the
+   driver must be ready: a lock or a disabled drive is a stop output that stays, and has to be
+   released by a service that may answer later (Readiness).
+3. A driver goes on with the number it was told last, and a service with what it began: a Call ends
+   neither the motion before it, nor does the motion after it end what the Call began. A stop is
+   sent between the two (PARTING).
+4. Each epoch ends once.
 """
 
-from dataclasses import dataclass
-import functools
+from dataclasses import dataclass, replace
 import math
 
-from viam_session_bridge.core.cadence import Cadence
-from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.endings import Endings
 from viam_session_bridge.core.errors import (
     JustStarted,
     NoFeedback,
@@ -23,24 +31,149 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
 )
 from viam_session_bridge.core.events import Changed, Ended, Output
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.parting import Parting
-from viam_session_bridge.core.progress import Progress
-from viam_session_bridge.core.readiness import Readiness
-from viam_session_bridge.core.rest import RestSettings, RestWatch, Sample
-from viam_session_bridge.core.setpoints import Setpoint, Speed, Velocity
-from viam_session_bridge.core.sources import Sources
-from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.stopping import Stopping
+from viam_session_bridge.core.move import Motion, MoveProgress
+from viam_session_bridge.core.presence import Claim
+from viam_session_bridge.core.setpoints import Call, Setpoint, Speed, Velocity
+from viam_session_bridge.core.states import Event, Reason, State, TRANSITIONS
+from viam_session_bridge.core.stop import RestSettings, RestWatch, Sample, Sources, Stopping
+
+# A client that floods commands must not flood the driver: outputs of new commands keep this
+# distance (s). The first output after a change of state never waits.
+LEAST_SPACING = 0.01
+
+
+class Cadence:
+    """
+    One actuator's. Times are seconds on the supervisor's clock.
+
+    period (s): between two outputs of a stop or of setpoints that change. repeat (s): between two
+    outputs of the same setpoint; not shorter than period.
+
+    due: when it may be told next. last: when it was told last. first: that will be the first of
+    its kind since what it is told has changed.
+    """
+
+    def __init__(self, period: float, repeat: float) -> None:
+        self._period = period
+        self._repeat = max(repeat, period)
+        self._setpoint: Setpoint | None = None
+        self._repeat_at = -math.inf
+        self.due = math.inf
+        self.last = -math.inf
+        self.first = False
+
+    def begin(self, now: float, fresh: bool) -> None:
+        """Begin to tell something else; fresh: the state has changed, so it must not wait."""
+        self.first = True
+        if fresh:
+            self.due, self._repeat_at = now, -math.inf
+        else:
+            self.again(now)
+
+    def again(self, now: float) -> None:
+        """Tell it as soon as the driver may be told again."""
+        self.due = max(now, self.last + LEAST_SPACING)
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self.due = math.inf
+
+    def passes_over(self, now: float, setpoint: Setpoint | None) -> bool:
+        """Tell whether the driver needs not be told what is due: the same setpoint, too early."""
+        if setpoint is None or now >= self._repeat_at or setpoint != self._setpoint:
+            return False
+        self.due = min(self._next(self._period, now), self._repeat_at)
+        return True
+
+    def told(self, now: float, setpoint: Setpoint | None, once: bool) -> None:
+        """Note that the driver is told now, None for a stop; once: there is nothing to repeat."""
+        self.first, self.last, self._setpoint = False, now, setpoint
+        self.due, self._repeat_at = self._next(self._period, now), self._next(self._repeat, now)
+        if once:
+            self.due = math.inf
+
+    def _next(self, period: float, now: float) -> float:
+        # An even grid, but never a burst to catch up.
+        due = self.due + period
+        return due if due > now else now + period
+
+
+class Readiness:
+    """
+    What must be ready before the first output of a motion: the guard, then the driver.
+
+    Times are seconds. patience: how long the driver may take, before it is stopped again and the
+    move ends; None for one that has nothing to get ready.
+
+    covered_by: until when the guard may take to answer; infinite when it needs not. awaited: the
+    driver has to get ready. fails_at: until when it may take.
+    """
+
+    def __init__(self, patience: float | None) -> None:
+        self._patience = patience
+        # Whoever ran before us may have left a lock behind.
+        self._needed = patience is not None
+        self.covered_by = math.inf
+        self.fails_at = math.inf
+        self.awaited = False
+        self._asked_in: int | None = None
+
+    def stopped(self) -> None:
+        """Note that a stop was begun: what it engages must be released before motion."""
+        self._needed = self._patience is not None
+        self._done()
+        self.covered_by = math.inf
+
+    def begin(self) -> None:
+        """Begin a motion; awaited tells whether it has to wait. One answer serves them all."""
+        self.awaited = self._needed
+
+    def await_cover(self, until: float) -> None:
+        """Wait for the guard; motion that supersedes another one waits no longer than that."""
+        self.covered_by = min(self.covered_by, until)
+
+    @property
+    def uncovered(self) -> bool:
+        """Tell whether the guard has not answered yet."""
+        return self.covered_by < math.inf
+
+    @property
+    def holds_back(self) -> bool:
+        """Tell whether motion has to wait for the guard or the driver."""
+        return self.awaited or self.covered_by < math.inf
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether nothing goes out until the guard, or the driver that was asked, answers."""
+        return self._asked_in is not None or self.covered_by < math.inf
+
+    def asked(self, epoch: int, now: float) -> None:
+        """Note that the driver was asked to get ready, in this epoch."""
+        self._asked_in = epoch
+        self.fails_at = math.inf if self._patience is None else now + self._patience
+
+    def is_answered_by(self, epoch: int) -> bool:
+        """Tell whether an answer about this epoch is the one that is waited for."""
+        return self._asked_in == epoch
+
+    def ready(self) -> None:
+        """Note that the driver is ready: motion may go out."""
+        self._needed = False
+        self._done()
+
+    def _done(self) -> None:
+        self._asked_in = None
+        self.fails_at = math.inf
+        self.awaited = False
+
+
+# So long (s) a stop is sent between a Call and another motion: a stop message that is lost needs
+# successors.
+PARTING = 0.2
 
 # Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
 # may have come up with its last speed.
 LATE_DRIVER_MEMORY = 30.0
-
-# Stops by a process that may have found the driver a moment ago, and that the driver may not hear
-# yet. With feedback that is there, they last until rest is seen.
-_BY_NEWCOMERS = frozenset({
-    Reason.STARTED, Reason.UNVERIFIED, Reason.BRIDGE_SILENT, Reason.BRIDGE_LEFT})
 
 
 @dataclass(frozen=True)
@@ -87,10 +220,12 @@ class Actuator:
         self.feedback_is_wrong = False
         self.rest = RestWatch(settings.rest) if settings.rest else None
         self.readiness = Readiness(settings.ready_timeout)
-        self._progress = Progress(self.rest, settings.move_start_timeout)
+        self._progress = MoveProgress(self.rest, settings.move_start_timeout)
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
-        self.endings = Endings(name)
+        self._ended: list[Ended] = []
+        # The epoch of a move that is made, and over when the robot rests.
+        self._finishing: int | None = None
         self._changed: list[Changed] = []
         self._cadence = Cadence(
             1.0 / settings.command_rate, 1.0 / (settings.repeat_rate or settings.command_rate))
@@ -101,7 +236,8 @@ class Actuator:
         self.sources = Sources()
         # Whether the last stop was, or is, not judged because of a source that was not seen yet.
         self._unjudged = False
-        self._parting = Parting()
+        # What ran last.
+        self._last: Setpoint | None = None
         # The newest that shows where it is, and when it arrived.
         self._sample: Sample | None = None
         self._sample_at = -math.inf
@@ -150,7 +286,7 @@ class Actuator:
         Raises NotAtRest, StopOutstanding, NoStopPath, NoFeedback or JustStarted and changes
         nothing, but that StopOutstanding may have stopped what ran.
         """
-        if self.state is State.UNCONFIRMED:
+        if (self.state, Event.COMMANDED) not in TRANSITIONS:
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
                 f'({self._stop_failure}); it is accepted again when it is, or after a reset')
@@ -166,8 +302,8 @@ class Actuator:
         self._part(motion.setpoint, epoch, now)
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
-        self._to(State.MOVING, Reason.COMMANDED, claim)
-        self._parting.begun(motion.setpoint)
+        self._to(Event.COMMANDED, Reason.COMMANDED, claim)
+        self._last = motion.setpoint
         self.epoch = epoch
         self.claim = claim
         self._rest_confirmed = False
@@ -179,7 +315,7 @@ class Actuator:
         """Raise NoFeedback or JustStarted while a stop of a motion could not be judged."""
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
-        if self.sources.awaited:
+        if self.sources.unseen:
             why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise JustStarted(
                 f'{self.name}: waiting for {self.sources.awaited}{why}; motion is refused until '
@@ -203,11 +339,11 @@ class Actuator:
         """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
         self._end(reason, detail)
         self.readiness.stopped()
-        fresh = self.state in (State.IDLE, State.MOVING)
+        fresh = TRANSITIONS[self.state, Event.STOP] is not self.state
         if fresh:
-            self._last_speed = _speed_of(self.wish)
+            self._last_speed = _speed_of(self._progress.wish)
             self._rest_confirmed = False
-            self._to(State.STOPPING, reason, self.claim, detail=detail)
+        self._to(Event.STOP, reason, self.claim, detail=detail)
         self.reason = reason
         self.epoch = epoch
         self._progress.end()
@@ -218,16 +354,17 @@ class Actuator:
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
-        elif reason in _BY_NEWCOMERS and (self.rest is None or self._unjudged):
+        elif reason.by_newcomer and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
 
-    def _part(self, wish: Setpoint, epoch: int, now: float) -> None:
-        """Stop first what this wish would not end. Raises StopOutstanding meanwhile."""
-        if self.state is State.MOVING and self._parting.must_stop(wish):
+    def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
+        """Stop first what this setpoint would not end. Raises StopOutstanding meanwhile."""
+        if not (isinstance(setpoint, Call) or isinstance(self._last, Call)):
+            return
+        if self.state is State.MOVING and setpoint != self._last:
             self.stop(Reason.SUPERSEDED, epoch, now)
-        elif self.state is not State.STOPPING or not self._parting.must_wait(
-                wish, functools.partial(self._stopping.said_for, now)):
+        elif self.state is not State.STOPPING or self._stopping.said_for(now, PARTING):
             return
         raise StopOutstanding(f'{self.name}: what it was told before is stopped first')
 
@@ -240,7 +377,7 @@ class Actuator:
         if problem and self.sources.delay:
             return
         self._stopping.answered(well=not problem)
-        if problem and self.state is State.STOPPING:
+        if problem and self._allows(Event.STOP_FAILED):
             self._fail(problem)
 
     def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
@@ -253,7 +390,7 @@ class Actuator:
         elif problem:
             self.stop(Reason.REFUSED, epoch, now, problem)
         else:
-            self.endings.add(epoch, Reason.DONE, detail)
+            self.note_end(epoch, Reason.DONE, detail)
             self._progress.answered(now)
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
@@ -274,7 +411,7 @@ class Actuator:
 
     def covered(self, now: float) -> None:
         """Note that the guard knows of the motion."""
-        self.readiness.covered()
+        self.readiness.covered_by = math.inf
         self._let_go(now)
 
     def _let_go(self, now: float) -> None:
@@ -287,7 +424,9 @@ class Actuator:
         if epoch == self.epoch:
             self._progress.untold()
         # It may have been ended since, as done by telling.
-        self.endings.untold(epoch)
+        self._ended = [
+            replace(end, reason=Reason.STALLED)
+            if end.epoch == epoch and end.reason is Reason.DONE else end for end in self._ended]
 
     def driver_appeared(self, epoch: int, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
@@ -305,7 +444,7 @@ class Actuator:
 
     def doubt(self, problem: str) -> None:
         """Take the stop that has just begun for one that has failed; it goes on all the same."""
-        if self.state is State.STOPPING:
+        if self._allows(Event.STOP_FAILED):
             self._fail(problem)
 
     def stopped_enough(self, now: float) -> bool:
@@ -322,24 +461,22 @@ class Actuator:
 
     def reset(self, now: float) -> bool:
         """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
-        if self.state is not State.UNCONFIRMED:
+        if not self._allows(Event.RESET):
             return False
-        self._to(State.IDLE, Reason.STOPPED, detail='reset by an operator')
+        self._to(Event.RESET, Reason.STOPPED, detail='reset by an operator')
         self.sources.forget_motion()
-        self._stopping.end()
-        self._cadence.end()
+        self._end_stop()
         return True
 
     def leave(self, detail: str) -> None:
         """Say nothing more: somebody else sees to the stop, and to drivers that appear."""
-        if self.state is State.MOVING:
+        if not self._allows(Event.LEFT):
             return
-        self.endings.finish(self.reason)
-        self._to(State.IDLE, self.reason, detail=detail)
-        self._stopping.end()
+        self._finish_waiting(self.reason)
+        self._to(Event.LEFT, self.reason, detail=detail)
+        self._end_stop()
         self._rest_confirmed = True
         self._unjudged = False
-        self._cadence.end()
 
     def contested(self, text: str, now: float) -> None:
         """Note that others command the robot while it is being stopped; text says who."""
@@ -353,7 +490,7 @@ class Actuator:
             self.rest.take(sample, received_at)
         if sample.has_pose:
             self._sample, self._sample_at = sample, received_at
-        if self.sources.awaited and sample.is_finite:
+        if self.sources.unseen and sample.is_finite:
             self.sources.measured(
                 sample.has_pose, self._unjudged and self.rest.has_moved(received_at),
                 self.rest.at_rest(self._stopping.began, received_at))
@@ -373,9 +510,9 @@ class Actuator:
             self._judge_motion(now)
         if self.state in (State.STOPPING, State.UNCONFIRMED):
             self._judge_stop(now)
-        if now < self._cadence.due or self._waits:
+        if now < self._cadence.due or self.readiness.blocks:
             return None
-        motion, wish = self.motion, self.wish
+        motion, wish = self._progress.motion, self._progress.wish
         once = motion is not None and motion.is_told_once(self.settings.leads)
         # The time of a finite move counts from its first output, which therefore never waits.
         begins = self._cadence.first and motion is not None and motion.duration is not None
@@ -399,10 +536,10 @@ class Actuator:
         """Return when poll must run next, if nothing happens before."""
         if self.state is State.IDLE:
             return math.inf
-        wake = self.readiness.wake_at
+        wake = min(self.readiness.covered_by, self.readiness.fails_at)
         if not self.readiness.holds_back:
-            wake = min(wake, self._progress.wake_at())
-        if not self._waits:
+            wake = min(wake, self._progress.wake_at(), self._cadence.due)
+        elif not self.readiness.blocks:
             wake = min(wake, self._cadence.due)
         if self.state is State.STOPPING:
             wake = min(wake, self._stopping.wake_at(self._polled_at))
@@ -413,15 +550,21 @@ class Actuator:
         """Tell whether its motion waits for the guard, or for the driver to get ready."""
         return self.state is State.MOVING and self.readiness.holds_back
 
-    @property
-    def _waits(self) -> bool:
-        """Tell whether nothing goes out until the guard, or the driver, has answered."""
-        return self.readiness.uncovered or self.readiness.is_asked
-
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Hand over what ended and changed since the last call."""
-        changed, self._changed = self._changed, []
-        return self.endings.take(), changed
+        notes = self._ended, self._changed
+        self._ended, self._changed = [], []
+        return notes
+
+    def note_end(self, epoch: int, reason: Reason, detail: str = '') -> None:
+        """Note the end of a motion; detail is its driver's text."""
+        self._ended.append(Ended(self.name, epoch, reason, detail))
+
+    def _finish_waiting(self, reason: Reason) -> None:
+        """End the move that waits for rest, if there is one."""
+        if self._finishing is not None:
+            self.note_end(self._finishing, reason)
+            self._finishing = None
 
     def _judge_motion(self, now: float) -> None:
         if now >= self.readiness.covered_by:
@@ -444,20 +587,20 @@ class Actuator:
         self.stop(Reason.DONE, epoch, now)
         # With feedback, a move is over when the robot rests.
         if self.rest is None:
-            self.endings.add(epoch, Reason.DONE)
+            self.note_end(epoch, Reason.DONE)
         else:
-            self.endings.await_rest(epoch)
+            self._finishing = epoch
 
     def _settle(self, reason: Reason, now: float, detail: str = '') -> None:
         if self.readiness.holds_back:
             # What is being released must be engaged again.
             if reason is Reason.DONE:
-                self.endings.add(self.epoch, reason, detail)
+                self.note_end(self.epoch, reason, detail)
             self.stop(reason, self.epoch, now, detail)
             return
-        self.endings.add(self.epoch, reason, detail)
+        self.note_end(self.epoch, reason, detail)
         verified = self._progress.is_steered
-        self._to(State.IDLE, reason, self.claim, verified=verified)
+        self._to(Event.SETTLED, reason, self.claim, verified=verified)
         self._rest_confirmed = verified
         self._progress.end()
         self.claim = None
@@ -470,34 +613,40 @@ class Actuator:
         blind = self.rest is None
         seen = self.rest is not None and self.rest.at_rest(self._stopping.began, now)
         if seen:
-            self.endings.finish(Reason.DONE)
-        yielded = ''
+            self._finish_waiting(Reason.DONE)
+        others = ''
         if self.state is State.UNCONFIRMED:
             done = self._stopping.redeemed(now, seen, blind)
         else:
             done = self._stopping.done(now, seen or blind)
-            problem = self._stopping.problem(now, seen or blind)
-            if problem:
-                self._fail(self._explained(problem, now))
-            elif not done:
-                yielded = self._stopping.yielded(now)
+            if not done:
+                problem = self._stopping.problem(now, seen or blind)
+                if problem:
+                    self._fail(self._explained(problem, now))
+                    return
+                others = self._stopping.yielded(now)
         # A stop that was asked for is sent, even where rest is seen before.
-        if (done or yielded) and not self._cadence.first:
-            self._rest_confirmed = seen
-            self._stopping.end()
-            self._cadence.end()
-            self.endings.finish(Reason.NOT_AT_REST)
-            self._to(State.IDLE, self.reason,
-                     verified=not yielded and (seen or self.settings.acknowledged),
-                     detail=f'not verified: {yielded}' if yielded else '')
+        if self._cadence.first or not (done or others):
+            return
+        self._rest_confirmed = seen
+        self._end_stop()
+        self._finish_waiting(Reason.NOT_AT_REST)
+        if done:
+            self._to(Event.STOP_DONE, self.reason, verified=seen or self.settings.acknowledged)
+        else:
+            self._to(Event.STOP_UNVERIFIED, self.reason, detail=f'not verified: {others}')
 
     def _hold_unjudged(self, now: float) -> None:
         """End the stop with its hold: nothing is there yet that could confirm it."""
         if self._stopping.is_held(now) and not self._cadence.first:
-            self._stopping.end()
-            self._cadence.end()
-            self._to(State.IDLE, self.reason,
+            self._end_stop()
+            self._to(Event.STOP_UNVERIFIED, self.reason,
                      detail=f'not verified: waiting for {self.sources.awaited}')
+
+    def _end_stop(self) -> None:
+        """Wait for nothing any more, and send nothing any more."""
+        self._stopping.end()
+        self._cadence.end()
 
     def _explained(self, problem: str, now: float) -> str:
         """Add what is missing or measured to why a stop has failed, and what it looks like."""
@@ -515,25 +664,33 @@ class Actuator:
     def _fail(self, problem: str) -> None:
         self._stop_failure = problem
         self._stopping.end()
-        self._to(State.UNCONFIRMED, Reason.NOT_AT_REST, detail=problem)
-        self.endings.finish(Reason.NOT_AT_REST)
+        self._to(Event.STOP_FAILED, Reason.NOT_AT_REST, detail=problem)
+        self._finish_waiting(Reason.NOT_AT_REST)
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
             # What ends it comes between the poll that told it and the one that notes the end.
             done = self._progress.is_done_by_telling
-            self.endings.add(
+            self.note_end(
                 self.epoch, Reason.DONE if done else reason, '' if done else detail)
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
-            self.endings.finish(reason)
+            self._finish_waiting(reason)
 
-    def _to(self, state: State, reason: Reason, claim: Claim | None = None,
+    def _allows(self, event: Event) -> bool:
+        """Tell whether this may happen in the state as it is."""
+        return (self.state, event) in TRANSITIONS
+
+    def _to(self, event: Event, reason: Reason, claim: Claim | None = None,
             verified: bool = False, detail: str = '') -> None:
-        if state is not self.state:
+        """Go to the state that follows. Raises RuntimeError when there is no such transition."""
+        before, after = self.state, TRANSITIONS.get((self.state, event))
+        if after is None:
+            raise RuntimeError(f'{self.name}: {event.name} cannot happen in state {before.name}')
+        if after is not before:
             self._changed.append(
-                Changed(self.name, self.state, state, reason, claim, verified, detail))
-        self.state = state
+                Changed(self.name, before, after, reason, claim, verified, detail))
+        self.state = after
 
 
 def _speed_of(wish: Setpoint | None) -> float:

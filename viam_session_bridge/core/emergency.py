@@ -33,7 +33,9 @@ class EmergencyStop:
     def __init__(self, settings: EmergencySettings) -> None:
         self._settings = settings
         self._pressed = False
-        self._heard_at = -math.inf
+        # When silence counts as pressed (s): always, until the source was heard.
+        self._watched = bool(settings.source) and settings.timeout > 0.0
+        self._silent_at = -math.inf if self._watched else math.inf
         self.reason = ''
 
     def press(self, reason: str) -> bool:
@@ -45,14 +47,15 @@ class EmergencyStop:
     def heard(self, pressed: bool, now: float) -> bool:
         """Take what the source says; tells whether that is a press, latched already or not."""
         before, self._pressed = self._pressed, pressed
-        self._heard_at = now
+        if self._watched:
+            self._silent_at = now + self._settings.timeout
         if not pressed:
             return False
         return self.press(f'pressed at {self._settings.source}') or not before
 
     def check(self, now: float) -> bool:
         """Latch if a source that was heard has gone silent; tells whether that happened now."""
-        if self._heard_at == -math.inf or not self._silent(now):
+        if self._silent_at == -math.inf or now < self._silent_at:
             return False
         return self.press(
             f'{self._settings.source} has been silent for {self._settings.timeout:g} s')
@@ -61,7 +64,7 @@ class EmergencyStop:
         """Say why motion is refused; empty when it is not."""
         if self.reason:
             return f'the emergency stop is latched ({self.reason}); ~/reset releases it'
-        if self._silent(now):
+        if now >= self._silent_at:
             return (f'nothing has been heard from the emergency stop at {self._settings.source}, '
                     'and silence counts as pressed')
         return ''
@@ -70,20 +73,11 @@ class EmergencyStop:
         """Open the latch; returns why it stays closed, or nothing."""
         if self._pressed:
             return f'the emergency stop at {self._settings.source} is still pressed'
-        if self.reason and self._silent(now):
+        if self.reason and now >= self._silent_at:
             return f'the emergency stop at {self._settings.source} is silent'
         self.reason = ''
         return ''
 
     def wake_at(self) -> float:
         """Return when silence must be judged next (s)."""
-        if self.reason or not self._watched or self._heard_at == -math.inf:
-            return math.inf
-        return self._heard_at + self._settings.timeout
-
-    @property
-    def _watched(self) -> bool:
-        return bool(self._settings.source) and self._settings.timeout > 0.0
-
-    def _silent(self, now: float) -> bool:
-        return self._watched and now >= self._heard_at + self._settings.timeout
+        return math.inf if self.reason or self._silent_at == -math.inf else self._silent_at

@@ -1,15 +1,73 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a poll says: what drivers are told, which motions ended, what happened. Data only."""
+"""What a poll says: outputs, ended motions, events, pulses and echoes. Data only."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 import math
 
-from viam_session_bridge.core.claims import Claim
-from viam_session_bridge.core.pulse import Echo, Pulse
+from viam_session_bridge.core.presence import Claim
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import Reason, State
+
+
+@dataclass(frozen=True)
+class Identity:
+    """
+    Which run of which bridge: instance is unique, started orders them (s on its steady clock).
+
+    configuration: fingerprint of what stops depend on. patience (s): how long it may be silent
+    before its guard stops what it moved.
+    """
+
+    instance: str
+    started: float = 0.0
+    configuration: str = ''
+    patience: float = 0.25
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """
+    One sign of life.
+
+    standing: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
+    for each resource that has any. goodbye: no further pulse follows, on purpose; what still
+    stands was not seen at rest. unconfirmed: those among the standing whose stop has failed.
+    latched: why the emergency stop is latched; empty while it is open. unmoved: those among the
+    standing of which nobody knows that they moved, and whose feedback or servers were not seen.
+    """
+
+    sender: Identity
+    sequence: int
+    standing: Mapping[str, int] = field(default_factory=dict)
+    goals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    goodbye: bool = False
+    unconfirmed: tuple[str, ...] = ()
+    latched: str = ''
+    unmoved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Echo:
+    """
+    A guard's answer to one pulse.
+
+    guard: unique for each run of a guard. instance, sequence: of the pulse. configuration: the
+    guard's own. fired: how often this guard has stopped what that instance had moved. unreached:
+    the resources that this guard could not stop, because their drivers do not hear it. latched:
+    why the emergency stop of a bridge before this one was latched, while nobody has reset it.
+    moved: the resources that a bridge before this one left moving, or without a confirmed stop.
+    """
+
+    guard: str
+    instance: str
+    sequence: int
+    configuration: str = ''
+    fired: int = 0
+    unreached: tuple[str, ...] = ()
+    latched: str = ''
+    moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +164,7 @@ class Notice:
     grave: bool = False
 
 
-Event = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
+LogEvent = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
 
 
 @dataclass(frozen=True)
@@ -120,7 +178,7 @@ class Outputs:
 
     outputs: tuple[Output, ...] = ()
     ended: tuple[Ended, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[LogEvent, ...] = ()
     wake: float = math.inf
     pulse: Pulse | None = None
     echoes: tuple[Echo, ...] = ()

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who may hold a motion, and whether they are still there.
+Who calls, on what grounds they hold a motion, and whether they are still there.
 
 Presence is positive evidence. A claim that rests on a connection holds only while a look at the
 open sockets, taken after the command, lists that very socket; when nobody looks any more, nobody
@@ -11,28 +11,84 @@ at (rpc).
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from enum import Enum
 import math
 
-from viam_session_bridge.core.claims import (
-    Caller,
-    Claim,
-    ConnectionClaim,
-    LeaseClaim,
-    OpenClaim,
-    SessionClaim,
-    UnsupervisedPolicy,
-)
 from viam_session_bridge.core.errors import Unsupervised
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.sessions import remember, SessionSettings, SessionTable
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.sessions import SessionSettings, SessionTable
 from viam_session_bridge.core.states import Reason
+
+
+class UnsupervisedPolicy(str, Enum):
+    """What holds the motion of a client that has no session."""
+
+    CONNECTION = 'connection'
+    LEASE = 'lease'
+    ALLOW = 'allow'
+    REJECT = 'reject'
+
+
+@dataclass(frozen=True)
+class Caller:
+    """
+    Who calls: session id (canonical), id of the open socket, authenticated entity, peer address.
+
+    socket is None when the registry of open sockets does not list the caller's connection.
+    """
+
+    session: str | None = None
+    socket: int | None = None
+    entity: str = ''
+    peer: str = ''
+
+
+@dataclass(frozen=True)
+class SessionClaim:
+    """Held by a session, since the command at ``since`` (s)."""
+
+    session: str
+    since: float
+
+
+@dataclass(frozen=True)
+class ConnectionClaim:
+    """Held by one open connection, since the command at ``since`` (s)."""
+
+    socket: int
+    since: float
+
+
+@dataclass(frozen=True)
+class LeaseClaim:
+    """Held until a fixed instant (s), whoever is there."""
+
+    until: float
+    peer: str = ''
+
+
+@dataclass(frozen=True)
+class OpenClaim:
+    """Held by nobody and never ended: viam-server's behaviour, by explicit choice only."""
+
+
+Claim = SessionClaim | ConnectionClaim | LeaseClaim | OpenClaim
+
+
+def same_holder(one: Claim | None, other: Claim | None) -> bool:
+    """Tell whether two claims are held by the same session, connection or leaseholder."""
+    if isinstance(one, SessionClaim) and isinstance(other, SessionClaim):
+        return one.session == other.session
+    if isinstance(one, ConnectionClaim) and isinstance(other, ConnectionClaim):
+        return one.socket == other.socket
+    if isinstance(one, LeaseClaim) and isinstance(other, LeaseClaim):
+        return one.peer == other.peer
+    return isinstance(one, OpenClaim) and isinstance(other, OpenClaim)
+
 
 # A look at the sockets proves their presence for this long (s). Looks come every 10 ms while a
 # motion depends on them; a poller that is silent for this long is dead.
 LOOK_PATIENCE = 0.5
-
-# Connections remembered as having carried a session; the latest are kept.
-MOST_CARRIERS = 4096
 
 
 @dataclass(frozen=True)
@@ -94,16 +150,10 @@ class Presence:
         self.policy = policy
         self._sessions = sessions
         self._sockets = OpenSockets()
-        self._carriers: dict[int, None] = {}
 
     def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
         return self._sockets.look(open_sockets, taken_at)
-
-    def carries_session(self, socket: int | None) -> None:
-        """Remember that a session's call came over this connection."""
-        if socket is not None:
-            remember(self._carriers, socket, MOST_CARRIERS)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
@@ -121,7 +171,7 @@ class Presence:
                 f'{name}: motion without a session is refused here (sessions.unsupervised: '
                 'reject); start a session and send its id as viam-sid')
         # Python sends its command without the id when its first heartbeat failed.
-        if policy is UnsupervisedPolicy.LEASE or caller.socket in self._carriers:
+        if policy is UnsupervisedPolicy.LEASE or caller.socket in self._sessions.carriers:
             return LeaseClaim(self._lease(motion.duration or 0.0, now), caller.peer)
         if policy is UnsupervisedPolicy.ALLOW:
             return OpenClaim()

@@ -20,6 +20,9 @@ FIRST_BEAT_PATIENCE = 20.0
 # A client that reconnects for days must not grow its session: the latest connections are kept.
 MOST_SOCKETS = 64
 
+# Connections remembered as having carried a session; the latest are kept.
+MOST_CARRIERS = 4096
+
 NO_SESSION = '00000000-0000-0000-0000-000000000000'
 
 _UUID = re.compile(
@@ -90,6 +93,8 @@ class SessionTable:
         self.settings = settings
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
+        # The connections that calls of any session came over.
+        self.carriers: dict[int, None] = {}
         # Grows whenever a session is seen on a connection that it has not used before.
         self.connections_seen = 0
 
@@ -133,8 +138,8 @@ class SessionTable:
 
     def require(self, session_id: str, entity: str, now: float) -> Session:
         """Return this entity's living session, unchanged. Raises SessionExpired."""
-        session = self.get(session_id, now)
-        if session is None or session.entity != entity:
+        session = self._sessions.get(session_id)
+        if session is None or not session.alive(now) or session.entity != entity:
             raise SessionExpired(session_id)
         return session
 
@@ -162,4 +167,6 @@ class SessionTable:
         session.peer = peer
         if socket is not None:
             self.connections_seen += socket not in session.sockets
-            remember(session.sockets, socket, MOST_SOCKETS)
+            for recent, most in ((session.sockets, MOST_SOCKETS), (self.carriers, MOST_CARRIERS)):
+                if next(reversed(recent), None) != socket:
+                    remember(recent, socket, most)

@@ -59,8 +59,9 @@ class Velocity:
     angular: Vector = ZERO
 
     def __post_init__(self) -> None:
-        finite_vector('linear', self.linear)
-        finite_vector('angular', self.angular)
+        if not all(map(math.isfinite, (*self.linear, *self.angular))):
+            finite_vector('linear', self.linear)
+            finite_vector('angular', self.angular)
 
     @property
     def is_zero(self) -> bool:
@@ -95,20 +96,23 @@ class VelocityLimits:
         """Return the wish with both lengths within the limits, directions kept."""
         if not isinstance(wish, Velocity):
             return wish
+        linear, angular = wish.linear, wish.angular
         if not self.holonomic:
-            wish = Velocity((wish.linear[0], 0.0, 0.0), (0.0, 0.0, wish.angular[2]))
-        return Velocity(
-            _shorten(wish.linear, self.linear), _shorten(wish.angular, self.angular))
+            linear, angular = (linear[0], 0.0, 0.0), (0.0, 0.0, angular[2])
+        if math.hypot(*linear) > self.linear:
+            linear = _shortened(linear, self.linear)
+        if math.hypot(*angular) > self.angular:
+            angular = _shortened(angular, self.angular)
+        if (linear, angular) == (wish.linear, wish.angular):
+            return wish
+        return Velocity(linear, angular)
 
 
-def _shorten(vector: Vector, limit: float) -> Vector:
-    length = math.hypot(*vector)
-    if length <= limit:
-        return vector
+def _shortened(vector: Vector, length: float) -> Vector:
     # Dividing first: the length of a huge but finite vector may be infinite.
     largest = max(abs(part) for part in vector)
     unit = [part / largest for part in vector]
-    scale = limit / math.hypot(*unit)
+    scale = length / math.hypot(*unit)
     return (unit[0] * scale, unit[1] * scale, unit[2] * scale)
 
 

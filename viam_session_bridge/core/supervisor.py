@@ -3,18 +3,22 @@
 """
 Who last commanded what, and whether they are still there.
 
-The supervisor holds the sessions, the evidence of open connections and one actuator per resource.
-Every call checks, renews, takes ownership and sets the new wish in one step; ``poll`` turns time
-into outputs. Viam's rule holds: the last caller owns a resource; only its owner's end stops it.
+The supervisor of a bridge holds the sessions, the evidence of open connections and one actuator
+per resource. Every call checks, renews, takes ownership and sets the new wish in one step;
+``poll`` turns time into outputs. Viam's rule holds: the last caller owns a resource; only its
+owner's end stops it. What guards and other bridges say is judged in peers.py; here it is done.
+
+Calls that came while the bridge was frozen wait in the sockets, and are read after it. They are as
+old as the freeze was long, and nothing tells them from new ones: none is executed as long as some
+may be left (Backlog).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+import itertools
 import math
 
 from viam_session_bridge.core.actuator import Actuator
-from viam_session_bridge.core.backlog import Backlog
-from viam_session_bridge.core.claims import Caller, Claim, same_holder
 from viam_session_bridge.core.emergency import EmergencySettings, EmergencyStop, NO_EMERGENCY
 from viam_session_bridge.core.errors import (
     EmergencyStopped,
@@ -25,20 +29,66 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
 )
 from viam_session_bridge.core.events import (
+    Echo,
     Emergency,
+    Identity,
     Notice,
     Output,
     Outputs,
-    Overslept,
+    Pulse,
     SessionEnded,
     TakenOver,
 )
-from viam_session_bridge.core.fleet import Fleet, Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy, Presence
+from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.peers import Peers
+from viam_session_bridge.core.presence import Caller, Policy, Presence, same_holder
 from viam_session_bridge.core.sessions import Session, SessionTable
 from viam_session_bridge.core.setpoints import Limits
 from viam_session_bridge.core.states import Reason, State
+
+# After a freeze commands are refused for as long as it took, and no longer than this (s) ...
+LONGEST_ECHO = 1.0
+
+# ... unless calls go on coming in one after the other: then until they pause, for so many times as
+# long as the freeze took, and no longer than that (s).
+DRAINING = 10.0
+LONGEST_DRAIN = 5.0
+
+
+class Backlog:
+    """Times are seconds. watched: somebody tells when calls have paused."""
+
+    def __init__(self) -> None:
+        self._watched = False
+        self._thawed_at = -math.inf
+        self._refused_until = -math.inf
+        self._drained_by = -math.inf
+
+    def watch(self) -> None:
+        """Note that somebody will tell when calls have paused."""
+        self._watched = True
+
+    def thawed(self, late: float, now: float) -> None:
+        """Note the end of a freeze of so long (s)."""
+        self._thawed_at = now
+        self._refused_until = now + min(late, LONGEST_ECHO)
+        if self._watched:
+            self._drained_by = now + min(DRAINING * late, LONGEST_DRAIN)
+
+    def paused(self, since: float) -> None:
+        """Note that calls were read at once, and none came for a moment, since then (s)."""
+        if since >= self._thawed_at:
+            self._drained_by = -math.inf
+
+    def draining(self, now: float) -> bool:
+        """Tell whether it must be found out if calls are left."""
+        return now < self._drained_by
+
+    def holds(self, now: float) -> bool:
+        """Tell whether a call that comes now may be one of them."""
+        return now < max(self._refused_until, self._drained_by)
+
 
 # Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
@@ -47,13 +97,24 @@ SWEEP_PERIOD = 1.0
 IDLE_STALL = 0.5
 
 
-class Supervisor(Fleet):
-    """Times are seconds on one steady clock, given by the caller, never running backwards."""
+class Supervisor(ActuatorGroup):
+    """
+    The supervisor of a bridge. Times are seconds on one steady clock that never runs backwards.
+
+    identity: None for one that sends no pulses. guard_required: nothing moves without a guard.
+    """
 
     def __init__(self, resources: Iterable[Resource], policy: Policy,
                  new_id: Callable[[], str],
-                 emergency: EmergencySettings = NO_EMERGENCY) -> None:
+                 emergency: EmergencySettings = NO_EMERGENCY,
+                 *, identity: Identity | None = None, guard_required: bool = False) -> None:
         super().__init__(resources)
+        self._peers = Peers(identity, guard_required, [
+            one.name for one in self._resources.values() if one.actuator.stop_on_start])
+        for one in self._resources.values():
+            # Whoever does not ask for a subscriber does not wait for one.
+            if not one.actuator.require_path:
+                self._peers.startup.matched(one.name)
         self.sessions = SessionTable(policy.sessions, new_id)
         self._presence = Presence(policy, self.sessions)
         self._policy = policy
@@ -75,21 +136,18 @@ class Supervisor(Fleet):
         if self.sessions.full:
             self._retire(now)
         session = self.sessions.start(caller.entity, caller.peer, caller.socket, now, resume)
-        self._presence.carries_session(caller.socket)
         self._sweep_at = min(self._sweep_at, now + SWEEP_PERIOD)
-        self._due = min(self._due, self._sweep_at)
+        self.due = min(self.due, self._sweep_at)
         return session
 
     def beat(self, session_id: str, caller: Caller, now: float) -> Session:
         """Renew a session. Raises SessionExpired."""
-        session = self.sessions.beat(session_id, caller.entity, caller.peer, caller.socket, now)
-        self._presence.carries_session(caller.socket)
-        return session
+        return self.sessions.beat(session_id, caller.entity, caller.peer, caller.socket, now)
 
     def admit(self, caller: Caller, now: float) -> None:
         """Check and renew the session of a monitored call, before anything else is looked at."""
         if caller.session is not None:
-            self.beat(caller.session, caller, now)
+            self.sessions.beat(caller.session, caller.entity, caller.peer, caller.socket, now)
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -114,34 +172,41 @@ class Supervisor(Fleet):
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
             epoch = self.stop(name, now)
-            actuator.endings.add(epoch, Reason.STOPPED)
+            actuator.note_end(epoch, Reason.STOPPED)
             return epoch
         if self._shutting_down:
             raise ShuttingDown(f'{name}: the bridge is shutting down; only stops are accepted')
         latched = self._emergency.problem(now)
         if latched:
             raise EmergencyStopped(f'{name}: {latched}')
-        self._fence(now)
+        moving = self._fence(now)
         if self._stalled or self.backlog.holds(now):
             raise Stalled(
                 f'{name}: the bridge was frozen for a moment; this command may have waited since '
                 'then, so it is not executed: send it again')
         claim = self._presence.grant(name, caller, motion, now)
         before = actuator.claim
-        idle = next(self._moving(), None) is None
         try:
-            self._begin(actuator, motion, claim, now)
+            # Where there is no subscriber, that is what the refusal has to say.
+            if actuator.has_path:
+                actuator.check_sources()
+                self._peers.admit(name, now)
+            actuator.command(motion, claim, self._next_epoch(), now)
         except NotYet as problem:
-            problem.turn = self._next_turn(name) if turn is None else turn
+            if turn is None:
+                self._turns[name] += 1
+            problem.turn = self._turns[name]
             if isinstance(problem, StopOutstanding):
                 self._touch(name, now)
             raise
-        self._next_turn(name)
+        if not self._peers.covered(name, now):
+            actuator.readiness.await_cover(self._peers.answer_by(now))
+        self._turns[name] += 1
         self._touch(name, now)
         self._unproven[name] = now
-        if idle:
+        if not moving:
             # While nothing moved, nobody waited for the pump: its lateness counts from here.
-            self._due = now
+            self.due = now
         if before is not None and not same_holder(before, claim):
             self._events.append(TakenOver(name, before, claim))
         if motion.is_timed:
@@ -203,10 +268,8 @@ class Supervisor(Fleet):
             raise EmergencyStopped(problem)
         if latched:
             self._events.append(Emergency(''))
-            self._due = min(self._due, now)
-        cleared = [name for name, actuator in self._actuators.items() if actuator.reset(now)]
-        for name in cleared:
-            self._touch(name, now)
+            self.due = min(self.due, now)
+        cleared = super().reset(now)
         return ['the emergency stop', *cleared] if latched else cleared
 
     def press_emergency(self, reason: str, now: float) -> None:
@@ -220,7 +283,7 @@ class Supervisor(Fleet):
         if self._emergency.heard(pressed, now):
             # Two who disagree on one topic press all the time: that is worth one word.
             self._latched(now, news)
-        self._due = min(self._due, now)
+        self.due = min(self.due, now)
 
     def _latched(self, now: float, news: bool = True) -> None:
         if news:
@@ -238,6 +301,15 @@ class Supervisor(Fleet):
             if actuator.state is not State.IDLE:
                 self.stop(name, now, Reason.SHUTDOWN)
 
+    def turn(self, name: str) -> int:
+        """Return the place in line of a command that begins to form now; see command()."""
+        self._actuator(name)
+        return self._turns[name]
+
+    def is_held_back(self, name: str) -> bool:
+        """Tell whether a motion waits for the guard, or for its driver to get ready."""
+        return self._actuators[name].is_held_back
+
     # ---- evidence -------------------------------------------------------------------------------
 
     def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
@@ -245,7 +317,7 @@ class Supervisor(Fleet):
         # While nobody's connection is missing, only those need judging whose command is newer than
         # the last look: with hundreds of motions, the others would cost more than all the rest.
         missing = self._presence.look(open_sockets, taken_at)
-        judged = tuple(self._rounds.active if missing else self._unproven)
+        judged = tuple(self._schedule.active if missing else self._unproven)
         self._unproven = {
             name: since for name, since in self._unproven.items() if since > taken_at}
         lost = [name for name in judged if self._absence(name, now) is not None]
@@ -255,12 +327,12 @@ class Supervisor(Fleet):
 
     def watched_sockets(self, now: float) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        as_of = (self._rounds.touches, self.sessions.connections_seen)
+        as_of = (self._schedule.touches, self.sessions.connections_seen)
         if as_of != self._watched_as_of:
             self._watched_as_of = as_of
             self._watched = frozenset().union(*(
                 self._presence.sockets(self._actuators[name].claim, now)
-                for name in self._rounds.active))
+                for name in self._schedule.active))
         return self._watched
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
@@ -299,72 +371,164 @@ class Supervisor(Fleet):
         self.sessions.settings = policy.sessions
         for name, limit in limits.items():
             self._resources[name] = replace(self._resources[name], limits=limit)
-        self._rounds.touch_active()
-        self._due = min(self._due, now)
+        self._schedule.touch_active()
+        self.due = min(self.due, now)
+
+    # ---- other processes ------------------------------------------------------------------------
+
+    def hear(self, pulse: Pulse, now: float) -> None:
+        """Take a pulse of any bridge."""
+        self._peers.bridges.hear(pulse, now)
+        self.due = min(self.due, now)
+
+    def echoed(self, echo: Echo, now: float) -> None:
+        """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
+        latched = self._peers.inherits(echo)
+        if latched:
+            self._events.append(Notice(
+                'the emergency stop was latched when the bridge before this one ended'))
+            self.press_emergency(latched, now)
+        if self._peers.cover.take(echo, now):
+            self._events.append(Notice(
+                'the guard has stopped the robot, because this bridge was silent', grave=True))
+            self._stall(now)
+        for name in self._peers.left_moving(echo):
+            if name in self._actuators:
+                self._actuators[name].sources.moved()
+                self._judge_late(name, now)
+        for name in tuple(self._schedule.active):
+            actuator = self._actuators[name]
+            if actuator.readiness.uncovered and self._peers.covered(name, now):
+                actuator.covered(now)
+                self._touch(name, now)
+
+    def path(self, name: str, problem: str, now: float) -> None:
+        """Record whether a stop would reach the driver; an empty problem means that it would."""
+        super().path(name, problem, now)
+        if not problem:
+            self._matched(name, now)
+
+    def driver_appeared(self, name: str, now: float) -> None:
+        """
+        Tell a driver that has just come up to stop, unless the robot is known to rest.
+
+        Where another bridge drives it, that one sees to it.
+        """
+        if self._peers.bridges.elder(now) is None:
+            super().driver_appeared(name, now)
+        self._matched(name, now)
+
+    def _matched(self, name: str, now: float) -> None:
+        self._peers.startup.matched(name)
+        self.due = min(self.due, now)
+
+    @property
+    def concern(self) -> frozenset[str]:
+        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        return super().concern if self._peers.elder is None else frozenset()
+
+    def say_goodbye(self, now: float) -> None:
+        """Let the guard go: the next pulse is the last."""
+        if self._peers.pulser is not None:
+            self._peers.pulser.say_goodbye()
+        self.due = min(self.due, now)
+
+    def troubles(self, now: float) -> dict[str, str]:
+        """Return what is wrong about guard and other bridges, by subject."""
+        return self._peers.troubles(now)
 
     # ---- time -----------------------------------------------------------------------------------
 
     def poll(self, now: float) -> Outputs:
         """Advance to now: end what has lost its claimant, and say what every driver is told."""
+        # After a freeze the guard seems silent, too: that is no reason of its own.
         self._fence(now)
+        orders = self._peers.advance(self._moving, now)
+        for name, reason in orders.stops.items():
+            self.stop(name, now, reason)
+        for name in orders.leaves:
+            self._actuators[name].leave('another bridge drives this robot')
+            self._touch(name, now)
+        self._events += orders.notices
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
-        self._sweep(now)
+        if now >= self._sweep_at:
+            self._retire(now)
+            self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
         if self._emergency.check(now):
             self._latched(now)
-        due = self._rounds.take(now)
+        due = self._schedule.take(now)
         for name in due:
             absence = self._absence(name, now)
             if absence is not None:
                 self.stop(name, now, absence)
-        outputs, ended = self._poll_those(due, now, lambda actuator: (
-            math.inf if actuator.claim is None
-            else self._presence.ends_at(actuator.claim, now)))
+        outputs, ended = self._poll_actuators(due, now)
         events, self._events = self._events, []
-        self._due = min(self._sweep_at, self._emergency.wake_at(), self._rounds.finish())
-        return Outputs(tuple(outputs), tuple(ended), tuple(events), self._due)
+        startup = self._peers.startup
+        if startup.pending:
+            for name in startup.lasting():
+                if self._actuators[name].stopped_enough(now):
+                    startup.done(name)
+        pulse = self._pulse(now, bool(events))
+        self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
+                       self._peers.due(now))
+        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
+
+    def _wake_at(self, actuator: Actuator, now: float) -> float:
+        """Return when an actuator must be polled next (s), if nothing happens before."""
+        wake = actuator.wake_at()
+        if actuator.claim is None:
+            return wake
+        return min(wake, self._presence.ends_at(actuator.claim, now))
 
     def _absence(self, name: str, now: float) -> Reason | None:
         claim = self._actuators[name].claim
         return None if claim is None else self._presence.absent(claim, now)
 
-    def _sweep(self, now: float) -> None:
-        if now < self._sweep_at:
-            return
-        self._retire(now)
-        self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
+    def _pulse(self, now: float, news: bool) -> Pulse | None:
+        """Return the pulse that goes out; news: somebody's state has changed."""
+        pulser, active = self._peers.pulser, self._schedule.active
+        # With hundreds of motions, most passes repeat one of them: those must not gather the rest.
+        if pulser is None or not (news or self._goals or pulser.is_due(active.keys(), now)):
+            return None
+        standing: dict[str, int] = {}
+        goals: dict[str, tuple[str, ...]] = {}
+        unconfirmed: list[str] = []
+        unmoved: list[str] = []
+        for name in active:
+            actuator = self._actuators[name]
+            standing[name] = actuator.epoch
+            ids = tuple(itertools.chain.from_iterable(self._goals.get(name, {}).values()))
+            if ids:
+                goals[name] = ids
+            if actuator.state is State.UNCONFIRMED:
+                unconfirmed.append(name)
+            if actuator.sources.delay:
+                unmoved.append(name)
+        return pulser.poll(standing, now, goals, tuple(unconfirmed), self._emergency.reason,
+                           tuple(unmoved))
 
     def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):
             self._events.append(SessionEnded(session.id, session.peer, session.begun))
 
-    def _fence(self, now: float) -> None:
-        """Stop every motion if the pump overslept: nobody was watching meanwhile."""
-        moving = next(self._moving(), None) is not None
+    def _fence(self, now: float) -> bool:
+        """Stop every motion if the pump overslept; tells whether anything moved until now."""
+        moving = self._anything_moves()
         expected = self._polled_at + self._policy.poll_period
-        late = now - (min(self._due, expected) if moving else expected)
+        late = now - (min(self.due, expected) if moving else expected)
         if late > (self._policy.stall_limit if moving else IDLE_STALL):
             self.held_up(late, now)
+        return moving
 
     def held_up(self, late: float, now: float, untold: Iterable[Output] = ()) -> None:
-        """
-        Note that the pump came so late (s), in a pass or between two: a stall.
-
-        untold: the motions of that pass that were too old to be handed to their drivers.
-        """
-        for output in untold:
-            self._actuators[output.resource].untold(output.epoch)
+        """Note a stall: what comes now may have waited since then, and is refused."""
         self.backlog.thawed(late, now)
-        self._due = self._polled_at = now
-        self._events.append(Overslept(late))
-        self._stall(now)
+        self._polled_at = now
+        super().held_up(late, now, untold)
 
     def _stall(self, now: float) -> None:
         """Stop every motion, and refuse commands until that is told: both may be old."""
         self._stalled = True
-        for name in list(self._moving()):
-            self.stop(name, now, Reason.STALLED)
-
-    def _begin(self, actuator: Actuator, motion: Motion, claim: Claim, now: float) -> None:
-        actuator.command(motion, claim, self._next_epoch(), now)
+        super()._stall(now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from viam_session_bridge.core.rest import BaseSample
+from viam_session_bridge.core.stop import BaseSample
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver

@@ -16,8 +16,8 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.core.rest import BaseSample
 from viam_session_bridge.core.setpoints import Vector
+from viam_session_bridge.core.stop import BaseSample
 
 FEEDBACK_QOS = QoSProfile(
     reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,

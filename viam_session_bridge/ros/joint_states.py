@@ -18,7 +18,7 @@ import time
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from viam_session_bridge.core.rest import JointSample
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
 from viam_session_bridge.ros.parameter_components import JointRange
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name

@@ -16,24 +16,24 @@ import threading
 import time
 from typing import Protocol
 
-from viam_session_bridge.core.claims import (
-    Claim,
-    ConnectionClaim,
-    LeaseClaim,
-    OpenClaim,
-    SessionClaim,
-)
 from viam_session_bridge.core.events import (
     Changed,
     Emergency,
-    Event,
+    LogEvent,
     Notice,
     Outputs,
     Overslept,
     SessionEnded,
     TakenOver,
 )
-from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.presence import (
+    Claim,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    SessionClaim,
+)
+from viam_session_bridge.core.states import State
 
 CAPACITY = 1000
 
@@ -42,14 +42,6 @@ SLOW_PERIOD = 10.0
 
 _Report = tuple[Outputs, dict[str, str], str]
 _Line = tuple[int, str]
-
-# Stops that nobody asked for are worth a warning.
-_UNASKED = frozenset({
-    Reason.SESSION_ENDED, Reason.DISCONNECTED, Reason.LEASE_OVER, Reason.PATH_LOST, Reason.STALLED,
-    Reason.LATE_DRIVER, Reason.LATE_MOTION, Reason.NO_GUARD, Reason.BRIDGE_SILENT,
-    Reason.BRIDGE_LEFT, Reason.OTHER_BRIDGE, Reason.NOT_READY, Reason.STALE_FEEDBACK,
-    Reason.TIME_LIMIT, Reason.BACKWARDS, Reason.NOT_STARTED, Reason.NO_PROGRESS, Reason.OVERSHOT,
-    Reason.POSE_STANDS})
 
 
 class Logger(Protocol):
@@ -167,7 +159,7 @@ class Journal:
         else:
             self._logger.info(message)
 
-    def _write(self, event: Event) -> None:
+    def _write(self, event: LogEvent) -> None:
         if isinstance(event, Changed):
             self._write_change(event)
         elif isinstance(event, SessionEnded):
@@ -203,7 +195,7 @@ class Journal:
                 line += f' ({event.detail})'
             if event.claim is not None:
                 line += f' [{describe_claim(event.claim)}]'
-            if event.reason in _UNASKED:
+            if event.reason.is_unasked:
                 self._logger.warning(line)
             else:
                 self._logger.info(line)

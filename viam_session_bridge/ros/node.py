@@ -20,7 +20,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.core.errors import EmergencyStopped
-from viam_session_bridge.core.events import Changed, Emergency, Event, Outputs
+from viam_session_bridge.core.events import Changed, Emergency, LogEvent, Outputs
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
@@ -238,7 +238,7 @@ class BridgeNode:
             hardware_id=f'{place}/{subject}')
 
 
-def _is_grave(event: Event) -> bool:
+def _is_grave(event: LogEvent) -> bool:
     if isinstance(event, Emergency):
         return bool(event.reason)
     return isinstance(event, Changed) and event.after is State.UNCONFIRMED

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from viam_session_bridge.core.events import Errand, Output, Outputs
-from viam_session_bridge.core.rest import Sample
 from viam_session_bridge.core.setpoints import Call, Setpoint
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import Sample
 
 
 class Round(Protocol):

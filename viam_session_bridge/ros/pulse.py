@@ -17,8 +17,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
+from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
 
 PULSE_TOPIC = 'viam_session_bridge/pulse'
 ECHO_TOPIC = 'viam_session_bridge/guard'

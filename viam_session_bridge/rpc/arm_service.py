@@ -14,7 +14,7 @@ import math
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import PoseGoal, require_finite, Trajectory
 from viam_session_bridge.rpc import poses, proto
 from viam_session_bridge.rpc.arm_stream import StreamedMove, StreamedTrajectory

@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.status import MoveAborted

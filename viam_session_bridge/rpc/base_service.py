@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import math
 from typing import Any
 
-from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Along, Course, Motion
 from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call

@@ -25,13 +25,13 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
-from viam_session_bridge.core.claims import Caller
 from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet
 from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
 from viam_session_bridge.core.setpoints import Call as DriverCall
-from viam_session_bridge.core.states import Reason, WISHED
+from viam_session_bridge.core.states import Reason
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
@@ -222,7 +222,7 @@ class Call:
         if not waits:
             return
         ended = await self._waited(name, epoch, begun.future)
-        if ended is not None and ended.reason not in WISHED:
+        if ended is not None and not ended.reason.is_wished:
             raise MoveAborted(name, ended.reason, ended.detail)
 
     async def move(self, name: str, motion: Motion,
@@ -248,7 +248,7 @@ class Call:
         if accepted is not None:
             accepted(epoch)
         end = await self._waited(name, epoch, ended.future)
-        if end.reason not in WISHED:
+        if not end.reason.is_wished:
             raise MoveAborted(name, end.reason, end.detail)
         return end
 
@@ -296,8 +296,7 @@ class Call:
     def require_in_time(self) -> None:
         """Raise CallError when the gRPC deadline of this call has passed."""
         if is_late(self.context):
-            raise CallError(
-                grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
+            raise _too_late()
 
     def _stops(self, motion: Motion) -> bool:
         return motion.within(self.resource.limits).is_stop
@@ -319,8 +318,7 @@ class Call:
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        stops = self._stops(motion)
-        if self.crowding and not stops:
+        if self.crowding and not self._stops(motion):
             raise crowded(self.crowding)
         loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
@@ -328,8 +326,8 @@ class Call:
         give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
-            if not stops:
-                self.require_in_time()
+            if is_late(self.context) and not self._stops(motion):
+                raise _too_late()
             try:
                 accepted = give(self._claimant(motion), turn)
                 self.watch()
@@ -355,6 +353,10 @@ class Call:
         except asyncio.TimeoutError:
             return
         raise _cancelled(name)
+
+
+def _too_late() -> CallError:
+    return CallError(grpc.StatusCode.DEADLINE_EXCEEDED, 'the deadline of this call has passed')
 
 
 def _cancelled(name: str) -> CallError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto

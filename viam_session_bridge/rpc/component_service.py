@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import inspect
 from typing import Any, ClassVar, TypeVar
 
-from viam_session_bridge.core.course import Course
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback, UnknownResource
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.move import Course, Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedBridge

@@ -375,7 +375,8 @@ def _name(function: Callable[..., int], fd: int, port: int) -> Endpoint | None:
     """Return one end of a socket, or None when it has another port (most have: so, first)."""
     buffer = ctypes.create_string_buffer(128)  # sizeof(struct sockaddr_storage)
     size = ctypes.c_uint32(128)
-    _check(function(fd, buffer, ctypes.byref(size)))
+    if function(fd, buffer, ctypes.byref(size)) != 0:
+        raise _last_error()
     raw = buffer.raw
     if int.from_bytes(raw[2:4], 'big') != port:
         return None
@@ -403,7 +404,8 @@ def _state(info: bytes) -> int:
 def _get(fd: int, level: int, option: int, size: int) -> bytes:
     buffer = ctypes.create_string_buffer(size)
     got = ctypes.c_uint32(size)
-    _check(_libc.getsockopt(fd, level, option, buffer, ctypes.byref(got)))
+    if _libc.getsockopt(fd, level, option, buffer, ctypes.byref(got)) != 0:
+        raise _last_error()
     if got.value < size:
         raise OSError(f'socket option {level}/{option} has {got.value} bytes, expected {size}')
     return buffer.raw
@@ -411,10 +413,10 @@ def _get(fd: int, level: int, option: int, size: int) -> bytes:
 
 def _set(fd: int, level: int, option: int, value: int) -> None:
     number = ctypes.c_int(value)
-    _check(_libc.setsockopt(fd, level, option, ctypes.byref(number), ctypes.sizeof(number)))
+    if _libc.setsockopt(fd, level, option, ctypes.byref(number), ctypes.sizeof(number)) != 0:
+        raise _last_error()
 
 
-def _check(result: int) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+def _last_error() -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code))

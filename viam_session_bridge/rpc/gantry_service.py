@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import require_finite, Trajectory
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto

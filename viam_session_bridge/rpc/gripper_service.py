@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.locked_supervisor import LockedBridge

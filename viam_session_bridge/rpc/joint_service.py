@@ -7,11 +7,10 @@ from typing import Any
 
 import grpc
 
-from viam_session_bridge.core.course import Arrival
 from viam_session_bridge.core.errors import NoFeedback
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import JointSample
+from viam_session_bridge.core.move import Arrival, Motion
 from viam_session_bridge.core.setpoints import Trajectory
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto, urdf
 from viam_session_bridge.rpc.component_service import ComponentService
 from viam_session_bridge.rpc.status import CallError, unimplemented

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import math
 from typing import Any
 
-from viam_session_bridge.core.course import Along, Course
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import JointSample
+from viam_session_bridge.core.move import Along, Course, Motion
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call

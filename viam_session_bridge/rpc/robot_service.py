@@ -10,8 +10,8 @@ from typing import Any
 from google.protobuf.descriptor import ServiceDescriptor
 import grpc
 
-from viam_session_bridge.core.claims import Caller
-from viam_session_bridge.core.fleet import Resource
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import parse_session_id
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedBridge

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call

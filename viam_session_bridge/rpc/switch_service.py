@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import LockedBridge

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Is the robot at rest? Judged over a window of measured positions and velocities.
+When a stop is done: the robot is at rest, every output was answered, its sources were seen.
 
-The rules. Times are seconds on the steady clock; the window is as long as ``dwell``.
+The rules of rest. Times are seconds on the steady clock; the window is as long as ``dwell``.
 
 1. Positions decide. A pose or a joint that is displaced by more than its noise within the window
    moves, whatever the velocities say.
@@ -17,6 +17,14 @@ The rules. Times are seconds on the steady clock; the window is as long as ``dwe
 5. Feedback that is stale, frozen, shorter than the window, or not a number is unknown, never rest.
 6. Positions and velocities that disagree over two windows are a contradiction, which is reported.
    Two, because they may disagree for a moment while a robot accelerates.
+
+The rules of a stop.
+
+7. Hold and timeout run from its first output: a stop that was never sent is neither held nor late.
+8. Its sources are the feedback, and the servers that answer stops. A source that was not seen yet
+   since the process started may simply start later. Until each was seen once, a stop is sent and
+   held like any other, but it is not judged: a resource that did not move triggers no escalation.
+   Where there is evidence of motion, it is judged at once.
 """
 
 from collections import deque
@@ -444,3 +452,180 @@ def _motion(quantity: Quantity, index: int, entries: Sequence[_Entry]) -> _Motio
 def _mean(vectors: Sequence[tuple[float, ...]]) -> float:
     """Return the length of the mean of some vectors."""
     return math.hypot(*(sum(parts) for parts in zip(*vectors, strict=True))) / len(vectors)
+
+
+class Sources:
+    """The sources of one resource, by a text that names topic or server and its parameter."""
+
+    def __init__(self) -> None:
+        # Those that were not seen yet, and whether samples of each have a pose; None for servers.
+        self.unseen: dict[str, bool | None] = {}
+        self._moved = False
+        self._rested = False
+
+    def expect(self, source: str, has_pose: bool | None) -> None:
+        """
+        Wait for a source, such as a server.
+
+        has_pose: it is feedback, and samples with a pose, or without one, are the evidence that
+        it exists.
+        """
+        self.unseen[source] = has_pose
+
+    def seen(self, source: str) -> None:
+        """Note that a source exists."""
+        self.unseen.pop(source, None)
+
+    def stopped(self) -> None:
+        """Note that a stop begins: rest before it proves nothing."""
+        self._rested = False
+
+    def measured(self, has_pose: bool, moving: bool, rested: bool) -> None:
+        """
+        Take a sample. moving, rested: since the stop began.
+
+        Motion after rest is no evidence: the stop worked, and somebody else moves the robot.
+        """
+        self.unseen = {
+            source: evidence for source, evidence in self.unseen.items()
+            if evidence is not has_pose}
+        self._rested = self._rested or rested
+        self._moved = self._moved or (moving and not self._rested)
+
+    def moved(self) -> None:
+        """Note that the resource may move: a bridge is known to have commanded it."""
+        self._moved = True
+
+    def forget_motion(self) -> None:
+        """Forget the evidence of motion: it is about a stop that is over, or was reset."""
+        self._moved = False
+
+    @property
+    def awaited(self) -> str:
+        """Name the sources that were not seen yet; empty when all were."""
+        return ', '.join(self.unseen)
+
+    @property
+    def delay(self) -> str:
+        """Name what the verdict on a stop waits for; empty when a stop is judged as usual."""
+        return '' if self._moved or not self.unseen else self.awaited
+
+
+# A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
+# machine), so its stop is repeated this long (s) at least.
+LATE_DRIVER_HOLD = 4.0
+
+# What others do with the robot is looked at twice a second; it says nothing any more after so
+# long (s).
+CONTEST_MEMORY = 1.5
+
+
+class Stopping:
+    """Times are seconds. acknowledged: the driver reports the outcome of each stop."""
+
+    def __init__(self, hold: float, timeout: float, acknowledged: bool) -> None:
+        self._hold = hold
+        self._timeout = timeout
+        self._acknowledged = acknowledged
+        self._hold_until = math.inf
+        self._fails_at = math.inf
+        self._late_until = -math.inf
+        self._latest = math.inf
+        self._answered_well = False
+        self._sent_at = math.inf
+        self._contest = ''
+        self._contest_until = -math.inf
+        self.began = -math.inf
+        self.outstanding = False
+
+    def begin(self, now: float, fresh: bool) -> None:
+        """Begin; a stop that goes on already (not fresh) holds anew, but has no more time."""
+        if fresh:
+            self._fails_at = self._sent_at = math.inf
+            self._contest_until = -math.inf
+            self.began = now
+        self._hold_until = math.inf
+        self._answered_well = False
+        self.outstanding = self._acknowledged
+
+    def for_late_driver(self, matched_at: float) -> None:
+        """Hold on until a driver that was matched at that instant (s) hears it."""
+        self._late_until = max(self._late_until, matched_at + LATE_DRIVER_HOLD)
+
+    def contested(self, text: str, now: float) -> None:
+        """Note that others command the robot meanwhile; text says who."""
+        self._contest = text
+        self._contest_until = now + CONTEST_MEMORY
+
+    def sent(self, now: float) -> None:
+        """Note its first output."""
+        self._hold_until = now + self._hold
+        self._fails_at = min(self._fails_at, now + self._timeout, self._latest)
+        self._sent_at = min(self._sent_at, now)
+
+    def is_held(self, now: float) -> bool:
+        """Tell whether it was repeated for long enough, also for a late driver."""
+        return now >= self._held_until
+
+    def said_for(self, now: float, seconds: float) -> bool:
+        """Tell whether it has been said for so long (s)."""
+        return now - self._sent_at >= seconds
+
+    def hurry(self, until: float) -> None:
+        """Have this stop, and every later one, fail by then: nobody waits any longer."""
+        self._latest = until
+        self._fails_at = min(self._fails_at, until)
+
+    def answered(self, well: bool) -> None:
+        """Take the driver's report."""
+        self.outstanding = False
+        self._answered_well = well
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self.outstanding = False
+
+    def problem(self, now: float, at_rest: bool) -> str:
+        """Say why it has failed by now; empty while it has not. at_rest: or nobody can tell."""
+        if now < self._fails_at or (at_rest and not self.outstanding):
+            return ''
+        if self.outstanding:
+            return 'a stop output never answered'
+        if now < self._contest_until:
+            return ''
+        if now >= self._latest:
+            return 'no rest was seen, and there is no time left to wait for it'
+        return f'no rest was seen within {self._timeout:g} s'
+
+    def yielded(self, now: float) -> str:
+        """
+        Say who else commands the robot, once it was told for long enough; empty otherwise.
+
+        Its motion is theirs then: more stops would fight them for ever.
+        """
+        over = now >= max(self._fails_at, self._held_until) and not self.outstanding
+        return self._contest if over and now < self._contest_until else ''
+
+    def done(self, now: float, at_rest: bool) -> bool:
+        """Tell whether it is over. at_rest: rest was seen, or nobody can tell."""
+        return self.enough(now, at_rest) and now >= self._late_until
+
+    def enough(self, now: float, at_rest: bool) -> bool:
+        """Tell whether it is over but for a driver that may not hear yet; see done."""
+        return at_rest and not self.outstanding and now >= self._hold_until
+
+    def redeemed(self, now: float, seen: bool, blind: bool) -> bool:
+        """Tell whether a stop that had failed is over after all."""
+        # A goal that was not cancelled moves the robot again as soon as the zeros end, however
+        # still it stands now.
+        told = self._answered_well if self._acknowledged else seen
+        return self.is_held(now) and told and (seen or blind)
+
+    def wake_at(self, after: float) -> float:
+        """Return when it must be judged next; once past, at every repetition."""
+        ends = (self._hold_until, self._late_until, self._fails_at, self._contest_until)
+        return min((at for at in ends if at > after), default=math.inf)
+
+    @property
+    def _held_until(self) -> float:
+        return max(self._hold_until, self._late_until)

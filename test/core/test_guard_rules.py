@@ -13,19 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.bridge_supervisor import BridgeSupervisor
-from viam_session_bridge.core.claims import Caller, UnsupervisedPolicy
-from viam_session_bridge.core.events import Changed, Notice, Output
-from viam_session_bridge.core.fleet import Resource
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-from viam_session_bridge.core.rest import BaseSample, RestSettings
-from viam_session_bridge.core.sentry import Sentry
+from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Pulse
+from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import BaseSample, RestSettings
 from viam_session_bridge.core.supervisor import Supervisor
-from viam_session_bridge.core.watch import Watch
 
 IDLE, STOPPING, UNCONFIRMED = State.IDLE, State.STOPPING, State.UNCONFIRMED
 PATIENCE = 0.25
@@ -41,7 +37,7 @@ RESOURCES = [
 class Process:
     """A supervisor with a pump that is on time, unless it is frozen or dead."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: ActuatorGroup) -> None:
         self.supervisor = supervisor
         self.wake = 100.0
         self.restless = 0
@@ -59,7 +55,7 @@ class Process:
         self.echoes += outputs.echoes
         self.wake = outputs.wake
         if outputs.drain:
-            assert isinstance(self.supervisor, Sentry)
+            assert isinstance(self.supervisor, GuardRules)
             self.supervisor.drained(now)
             self.poll(now)
 
@@ -68,7 +64,7 @@ class Guard(Process):
     """A guard alone, which hears what it is told."""
 
     def __init__(self) -> None:
-        self.sentry = Sentry(RESOURCES, Watch('guard', 'abc'))
+        self.sentry = GuardRules(RESOURCES, BridgeWatch('guard', 'abc'))
         super().__init__(self.sentry)
         self.now = 100.0
         self._sequences = count(1)
@@ -381,10 +377,10 @@ class Robot:
 
     def __init__(self, required: bool) -> None:
         ids = count(1)
-        self.bridge = Process(BridgeSupervisor(
+        self.bridge = Process(Supervisor(
             RESOURCES, Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
             lambda: f's{next(ids)}', identity=BRIDGE, guard_required=required))
-        self.guard = Process(Sentry(RESOURCES, Watch('guard', 'abc')))
+        self.guard = Process(GuardRules(RESOURCES, BridgeWatch('guard', 'abc')))
         self.now = 100.0
         self.alive = True
         self.asleep = {'bridge': -math.inf, 'guard': -math.inf}
@@ -487,3 +483,11 @@ def test_after_a_freeze_nothing_moves_but_by_a_new_command(
     robot.run(robot.now + 4.0)
     assert all(one.setpoint is None for _, one in robot.bridge.told[told:])
     assert not robot.moves()
+
+
+def test_a_guard_has_no_way_to_begin_a_motion() -> None:
+    """By type: it is a group of actuators, and commands are the supervisor's."""
+    assert not issubclass(GuardRules, Supervisor)
+    begins = {'command', 'go_on', 'admit', 'start_session'}
+    assert all(hasattr(Supervisor, name) for name in begins)
+    assert not any(hasattr(GuardRules, name) for name in begins)

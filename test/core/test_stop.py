@@ -14,10 +14,12 @@ from hypothesis import given, strategies
 import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.claims import OpenClaim
 from viam_session_bridge.core.errors import NotAtRest
-from viam_session_bridge.core.motion import Motion
-from viam_session_bridge.core.rest import (
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import OpenClaim
+from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import (
     BaseSample,
     JointRest,
     JointSample,
@@ -25,8 +27,6 @@ from viam_session_bridge.core.rest import (
     RestWatch,
     Sample,
 )
-from viam_session_bridge.core.setpoints import Velocity
-from viam_session_bridge.core.states import Reason, State
 
 ARM = RestSettings(joints=(JointRest('elbow', 'rad', 0.02),), source='joint_states')
 BASE = RestSettings(source='odom')

@@ -1,25 +1,79 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-All actuators of one robot: stopping them, what their drivers report, how they stand.
+All actuators of one robot: stopping them, what their drivers report, when each is polled.
 
-Nothing here knows who commands what; that is the supervisor's business.
+Nothing here knows who commands what; that is the supervisor's business. Nothing here begins a
+motion, either: a guard is a group, too.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+import heapq
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.errors import UnknownResource
-from viam_session_bridge.core.events import Ended, Event, Output
-from viam_session_bridge.core.rest import Sample
-from viam_session_bridge.core.rounds import Rounds
+from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Overslept
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import Sample
 
-# Stops after which a command that waited for its turn is not executed any more.
-_OVERTAKING = frozenset({Reason.STOPPED, Reason.STALLED, Reason.SHUTDOWN, Reason.EMERGENCY})
+
+class PollSchedule:
+    """
+    Who must be polled: those that something happened to at once, the others when they are due.
+
+    A heap of instants (s), so that hundreds of idle ones cost nothing.
+
+    active: who is not idle, or was not at the last poll, or was touched since. touches: how often
+    something happened.
+    """
+
+    def __init__(self) -> None:
+        self.active: dict[str, None] = {}
+        self.touches = 0
+        self._touched: dict[str, None] = {}
+        self._at: dict[str, float] = {}
+        # Entries that were overtaken stay until they come up: removing them would cost more.
+        self._heap: list[tuple[float, str]] = []
+
+    def touch(self, name: str) -> None:
+        """Note that something happened to one: it is polled next."""
+        self.touches += 1
+        self._touched[name] = None
+        self.active[name] = None
+
+    def touch_active(self) -> None:
+        """Note that something happened that may concern everybody who is active."""
+        self.touches += 1
+        self._touched.update(self.active)
+
+    def take(self, now: float) -> list[str]:
+        """Return who must be polled now: those that were touched first, then the earliest."""
+        due = dict(self._touched)
+        while self._heap and self._heap[0][0] <= now:
+            at, name = heapq.heappop(self._heap)
+            if self._at.get(name) == at:
+                del self._at[name]
+                due[name] = None
+        return list(due)
+
+    def plan(self, name: str, at: float, idle: bool = False) -> None:
+        """Set when one is due (s), infinity for never: never too late, perhaps too early."""
+        if idle:
+            self.active.pop(name, None)
+        if self._at.get(name) != at:
+            self._at[name] = at
+            if at < math.inf:
+                heapq.heappush(self._heap, (at, name))
+
+    def finish(self) -> float:
+        """End the polls; returns when the next one is due (s), infinity for never."""
+        self._touched.clear()
+        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else math.inf
 
 
 @dataclass(frozen=True)
@@ -32,7 +86,7 @@ class Resource:
     actuator: ActuatorSettings = ActuatorSettings()
 
 
-class Fleet:
+class ActuatorGroup:
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
@@ -40,9 +94,10 @@ class Fleet:
         self._actuators = {
             name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
         self._epoch = 0
-        self._due = math.inf
-        self._events: list[Event] = []
-        self._rounds = Rounds()
+        # When the next poll is due at the latest (s).
+        self.due = math.inf
+        self._events: list[LogEvent] = []
+        self._schedule = PollSchedule()
         # Ids of our own goals, by resource and action: for whoever cancels them when we cannot.
         self._goals: dict[str, dict[str, tuple[str, ...]]] = {}
         # The place in line of the newest command or stop of each resource.
@@ -54,8 +109,8 @@ class Fleet:
              detail: str = '') -> int:
         """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
         actuator = self._actuator(name)
-        if reason in _OVERTAKING:
-            self._next_turn(name)
+        if reason.overtakes:
+            self._turns[name] += 1
         actuator.stop(reason, self._next_epoch(), now, detail)
         self._touch(name, now)
         return actuator.epoch
@@ -64,6 +119,30 @@ class Fleet:
         """Stop every resource."""
         for name in self._actuators:
             self.stop(name, now, reason)
+
+    def reset(self, now: float) -> list[str]:
+        """Clear every UNCONFIRMED actuator; never starts motion. Returns what was cleared."""
+        cleared = [name for name, actuator in self._actuators.items() if actuator.reset(now)]
+        for name in cleared:
+            self._touch(name, now)
+        return cleared
+
+    def held_up(self, late: float, now: float, untold: Iterable[Output] = ()) -> None:
+        """
+        Note that the pump came so late (s), in a pass or between two: a stall stops every motion.
+
+        untold: the motions of that pass that were too old to be handed to their drivers.
+        """
+        for output in untold:
+            self._actuators[output.resource].untold(output.epoch)
+        self.due = now
+        self._events.append(Overslept(late))
+        self._stall(now)
+
+    def _stall(self, now: float) -> None:
+        """Stop every motion."""
+        for name in list(self._moving()):
+            self.stop(name, now, Reason.STALLED)
 
     # ---- what drivers report --------------------------------------------------------------------
 
@@ -120,7 +199,7 @@ class Fleet:
         """Take the ids of the goals of an action that a stop would cancel as our own."""
         self._actuator(name)
         self._goals.setdefault(name, {})[action] = goals
-        self._due = min(self._due, now)
+        self.due = min(self.due, now)
 
     def driver_appeared(self, name: str, now: float) -> None:
         """Tell a driver that has just come up to stop, unless the robot is known to rest."""
@@ -152,16 +231,14 @@ class Fleet:
         self._actuator(name).prepared(epoch, problem, now)
         self._touch(name, now)
 
-    def is_held_back(self, name: str) -> bool:
-        """Tell whether a motion waits for the guard, or for its driver to get ready."""
-        return self._actuator(name).is_held_back
-
     # ---- questions ------------------------------------------------------------------------------
 
     def resource(self, name: str) -> Resource:
         """Return what is configured under this name. Raises UnknownResource."""
-        self._actuator(name)
-        return self._resources[name]
+        resource = self._resources.get(name)
+        if resource is None:
+            raise self._unknown(name)
+        return resource
 
     def all_resources(self) -> list[Resource]:
         """Return everything that is configured, in its order."""
@@ -198,11 +275,6 @@ class Fleet:
                 if actuator.stop_failure}
 
     @property
-    def due(self) -> float:
-        """Return when the next poll is due at the latest (s)."""
-        return self._due
-
-    @property
     def concern(self) -> frozenset[str]:
         """Return what must be stopped when nothing can be decided any more; needs no lock."""
         return frozenset(self._resources)
@@ -214,17 +286,19 @@ class Fleet:
     @property
     def quiet(self) -> bool:
         """Whether nothing moves or is being stopped; may be read without the lock."""
-        return not self._rounds.active
+        return not self._schedule.active
 
-    # ---- rounds ---------------------------------------------------------------------------------
+    # ---- polls ----------------------------------------------------------------------------------
 
-    def _poll_those(self, due: Iterable[str], now: float, wake_at: Callable[[Actuator], float],
-                    ) -> tuple[list[Output], list[Ended]]:
-        """
-        Poll some actuators; returns what they are told, and which motions ended.
+    def poll(self, now: float) -> Outputs:
+        """Advance to now, and say what every driver is told."""
+        outputs, ended = self._poll_actuators(self._schedule.take(now), now)
+        events, self._events = self._events, []
+        self.due = self._schedule.finish()
+        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due)
 
-        wake_at: when, beside its own reasons, an actuator must be looked at again.
-        """
+    def _poll_actuators(self, due: Iterable[str], now: float) -> tuple[list[Output], list[Ended]]:
+        """Poll some actuators; returns what they are told, and which motions ended."""
         outputs: list[Output] = []
         ended: list[Ended] = []
         for name in due:
@@ -235,36 +309,43 @@ class Fleet:
             actuator_ended, changed = actuator.take_notes()
             ended += actuator_ended
             self._events += changed
-            self._rounds.plan(
-                name, min(actuator.wake_at(), wake_at(actuator)), actuator.state is State.IDLE)
+            self._schedule.plan(
+                name, self._wake_at(actuator, now), actuator.state is State.IDLE)
         return outputs, ended
+
+    def _wake_at(self, actuator: Actuator, now: float) -> float:
+        """Return when an actuator must be polled next (s), if nothing happens before."""
+        return actuator.wake_at()
 
     # ---- small things ---------------------------------------------------------------------------
 
     def _touch(self, name: str, now: float) -> None:
         """Have this actuator polled now."""
-        self._rounds.touch(name)
-        self._due = min(self._due, now)
+        self._schedule.touch(name)
+        self.due = min(self.due, now)
 
     def _moving(self) -> Iterator[str]:
-        return (n for n in self._rounds.active if self._actuators[n].state is State.MOVING)
+        """Return the resources that move."""
+        for name in self._schedule.active:
+            if self._actuators[name].state is State.MOVING:
+                yield name
+
+    def _anything_moves(self) -> bool:
+        for name in self._schedule.active:
+            if self._actuators[name].state is State.MOVING:
+                return True
+        return False
 
     def _actuator(self, name: str) -> Actuator:
         actuator = self._actuators.get(name)
         if actuator is None:
-            raise UnknownResource(
-                f'no resource is named {name[:64]!a}; there are: '
-                + (', '.join(sorted(self._resources)) or 'none'))
+            raise self._unknown(name)
         return actuator
 
-    def turn(self, name: str) -> int:
-        """Return the place in line of a command that begins to form now; see command()."""
-        self._actuator(name)
-        return self._turns[name]
-
-    def _next_turn(self, name: str) -> int:
-        self._turns[name] += 1
-        return self._turns[name]
+    def _unknown(self, name: str) -> UnknownResource:
+        return UnknownResource(
+            f'no resource is named {name[:64]!a}; there are: '
+            + (', '.join(sorted(self._resources)) or 'none'))
 
     def _next_epoch(self) -> int:
         self._epoch += 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import pytest
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.motion import Motion
+from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import require_finite, Velocity, VelocityLimits
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from viam_session_bridge.core.course import Along, Course, Tracker
-from viam_session_bridge.core.rest import BaseSample, RestSettings
+from viam_session_bridge.core.move import Along, Course, Tracker
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
+from viam_session_bridge.core.stop import BaseSample, RestSettings
 
 
 def begun(course: Course) -> Tracker:
