@@ -106,7 +106,7 @@ def test_refuses_a_request_without_credentials(client: Any) -> None:
         Code.INVALID_ARGUMENT, 'credentials required')
 
 
-@pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 100_000])
+@pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 50_000])
 def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
     refusal = client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials(kind))
     assert refusal.code is Code.INVALID_ARGUMENT

@@ -55,7 +55,7 @@ def test_descriptors_keep_the_safety_option(
 @pytest.mark.parametrize('version', VERSIONS)
 def test_the_unknown_is_not_found(start: Callable[..., Any], version: str) -> None:
     bench = start()
-    for question in ({'file_containing_symbol': 'no.Such'}, {'file_by_filename': 'x' * 5000},
+    for question in ({'file_containing_symbol': 'no.Such'}, {'file_by_filename': 'x' * 4000},
                      {'all_extension_numbers_of_type': 'no.Such'},
                      {'file_containing_extension': {
                          'containing_type': 'no.Such', 'extension_number': 7}}):
