@@ -40,6 +40,14 @@ def test_answers_any_key_with_a_token_and_says_so(
     client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), metadata=metadata)
 
 
+def test_an_entity_is_cut_in_the_log_with_a_note_of_its_length(
+        client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    client.auth.Authenticate(entity='é' * 30_000, credentials=credentials())
+    [record] = [one for one in caplog.records if 'sent credentials' in one.getMessage()]
+    assert '... (30000 characters)' in record.getMessage()
+    assert len(record.getMessage()) < 600 and record.getMessage().isascii()
+
+
 def test_does_not_write_the_key_into_the_log(
         client: Any, caplog: pytest.LogCaptureFixture) -> None:
     client.auth.Authenticate(entity=KEY_ID, credentials=credentials(payload='the-secret-key'))

@@ -182,3 +182,45 @@ def test_a_flood_of_refused_calls_stays_below_the_ceiling(
     assert len(done.stdout.split()) == count and 'OK' not in done.stdout.split()
     assert grown < CEILING, f'{grown // MIB} MiB more'
     assert bench.moves() == moving
+
+
+# Reads no reply; says how its streams end.
+DEAF = """
+import sys
+import grpc
+
+port, streams, requests = map(int, sys.argv[1:])
+question, calls = bytes.fromhex(sys.stdin.read()), []
+for _ in range(streams):
+    channel = grpc.insecure_channel(f'127.0.0.1:{port}', options=[
+        ('grpc.use_local_subchannel_pool', 1), ('grpc.max_send_message_length', -1)])
+    calls.append(channel.stream_stream(
+        '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo')(
+            iter([question] * requests), timeout=20))
+print('up', flush=True)
+for call in calls:
+    print(call.code().name, flush=True)
+"""
+
+
+@pytest.mark.parametrize('size', [LARGEST_REQUEST - 1000, 5000])
+def test_so_does_a_flood_of_long_questions_to_reflection_whose_replies_nobody_reads(
+        start: Callable[..., Any], as_in_the_bridge: None, size: int) -> None:
+    bench, streams = start(), 30
+    client = bench.client()
+    client.base.SetPower(name='base', linear=FORWARD)
+    bench.until_moving()
+    question = proto.Package('grpc.reflection.v1').ServerReflectionRequest(
+        host='x' * size, list_services='*').SerializeToString()
+    before = resident()
+    with subprocess.Popen(
+            [sys.executable, '-c', DEAF, str(bench.port), str(streams), '10'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as deaf:
+        assert deaf.stdin is not None and deaf.stdout is not None
+        deaf.stdin.write(question.hex())
+        deaf.stdin.close()
+        assert deaf.stdout.readline() == 'up\n'
+        client.base.Stop(name='base')
+        bench.until_stopped()
+        assert deaf.stdout.read().split() == ['RESOURCE_EXHAUSTED'] * streams
+    assert resident() - before < CEILING

@@ -123,6 +123,7 @@ def test_an_entry_can_neither_forge_another_nor_flood_the_log(
     message = logged(caplog).getMessage()
     assert len(message) < 1300
     assert message.isprintable()
+    assert ('... (50017 characters)' in message) == (field != 'level')
     assert ('für\\n[ERROR] \\x1b[2J\\u2028' in message) == (field != 'level')
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.errors import UnknownResource
+from viam_session_bridge.core.errors import shown, UnknownResource
 from viam_session_bridge.core.events import Ended, Event, Output
 from viam_session_bridge.core.rest import Sample
 from viam_session_bridge.core.rounds import Rounds
@@ -248,7 +248,7 @@ class Fleet:
         actuator = self._actuators.get(name)
         if actuator is None:
             raise UnknownResource(
-                f'no resource is named {name[:64]!a}; there are: '
+                f'no resource is named {shown(name)}; there are: '
                 + (', '.join(sorted(self._resources)) or 'none'))
         return actuator
 

@@ -139,7 +139,8 @@ class Decoded:
     """The requests of a stream. Raises CallError at one that could not be read."""
 
     def __init__(self, requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
-        self._requests = requests.__aiter__()
+        self._requests = requests
+        self._coming: AsyncIterator[bytes] | None = None
         self._decode = decode
 
     def __aiter__(self) -> 'Decoded':
@@ -148,7 +149,9 @@ class Decoded:
 
     async def __anext__(self) -> Any:
         """Return the next request."""
-        return self._decode(await self._requests.__anext__())
+        if self._coming is None:
+            self._coming = self._requests.__aiter__()
+        return self._decode(await self._coming.__anext__())
 
 
 def _salvaged(kind: Any, content: bytes) -> Any:

@@ -30,7 +30,11 @@ from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
 from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
-from viam_session_bridge.rpc.reflection_service import ReflectionService, VERSIONS
+from viam_session_bridge.rpc.reflection_service import (
+    MOST_REFLECTIONS,
+    ReflectionService,
+    VERSIONS,
+)
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
@@ -199,8 +203,9 @@ class Server:
             **self._components}
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}
+        streams = asyncio.Semaphore(MOST_REFLECTIONS)
         for name, version in reflection.items():
-            served[name] = ReflectionService(version, [*served, *reflection])
+            served[name] = ReflectionService(version, [*served, *reflection], streams)
         server.add_generic_rpc_handlers(tuple(
             registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
         self.port = self._bind(server)
