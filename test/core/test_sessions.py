@@ -258,6 +258,13 @@ def test_a_session_that_begins_in_a_crowd_lives_as_ever() -> None:
     assert start(sessions, 103.0, resume=session.id).deadline == 108.0
 
 
+def test_a_resume_in_a_crowd_takes_nothing_from_the_first_patience() -> None:
+    sessions = table(most=2)
+    session = start(sessions, 100.0)
+    start(sessions, 100.0)
+    assert start(sessions, 101.0, resume=session.id).deadline == 100.0 + FIRST_BEAT_PATIENCE
+
+
 def test_a_full_table_still_resumes() -> None:
     """A resume needs no new place."""
     sessions = table(most=1)

@@ -123,8 +123,8 @@ class SessionTable:
             known = self._sessions.get(parse_session_id(resume, 'resume'))
             if known is not None and known.alive(now) and known.entity == entity:
                 # A resume renews; it does not start the clock of a session that never beat.
-                known.deadline = now + (
-                    known.window if known.begun else self._first_patience)
+                known.deadline = max(known.deadline, now + (
+                    known.window if known.begun else self._first_patience))
                 self._seen(known, peer, socket)
                 return known
         if self.full:

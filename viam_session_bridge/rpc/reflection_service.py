@@ -47,8 +47,8 @@ class ReflectionService:
         """Answer each question in turn."""
         if self._streams.locked():
             raise crowded(
-                f'ServerReflectionInfo: {MOST_REFLECTIONS} streams are open, which is the most that '
-                'this bridge lets in')
+                f'ServerReflectionInfo: {MOST_REFLECTIONS} streams are open, the most that this '
+                'bridge lets in')
         async with self._streams:
             async for request in requests:
                 yield self._reply(request)
