@@ -138,8 +138,11 @@ def parameter_file(path: str, namespace: str) -> str:
     inner = namespace.strip('/')
     if not inner:
         return path
-    with open(path, encoding='utf-8') as file:
-        content = yaml.safe_load(file)
+    try:
+        with open(path, encoding='utf-8') as file:
+            content = yaml.safe_load(file)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return path  # the bridge reports what is wrong with it
     if not isinstance(content, dict) or NODE not in content:
         return path
     content[f'/{inner}/{NODE}'] = content.pop(NODE)

@@ -8,6 +8,7 @@ import pytest
 
 from viam_session_bridge.core.errors import InvalidSessionId, SessionExpired, TooManySessions
 from viam_session_bridge.core.sessions import (
+    CROWDED_PATIENCE,
     FIRST_BEAT_PATIENCE,
     MOST_SOCKETS,
     NO_SESSION,
@@ -233,6 +234,35 @@ def test_there_are_at_most_max_sessions() -> None:
     with pytest.raises(TooManySessions, match='max_sessions allows 3'):
         start(sessions, 100.0)
     assert sessions.living(100.0) == kept
+
+
+def test_sessions_that_never_begin_keep_out_others_for_two_seconds_only() -> None:
+    """In a table that is half full; those that came before keep their patience."""
+    sessions = table(most=1024)
+    kept = [start(sessions, 100.0) for _ in range(512)]
+    short = [start(sessions, 100.0) for _ in range(512)]
+    assert {one.deadline for one in kept} == {100.0 + FIRST_BEAT_PATIENCE}
+    assert {one.deadline for one in short} == {100.0 + CROWDED_PATIENCE}
+    with pytest.raises(TooManySessions):
+        start(sessions, 100.0 + CROWDED_PATIENCE - 0.001)
+    newcomer = start(sessions, 100.0 + CROWDED_PATIENCE)
+    assert sessions.living(100.0 + CROWDED_PATIENCE) == [*kept, newcomer]
+
+
+def test_a_session_that_begins_in_a_crowd_lives_as_ever() -> None:
+    sessions = table(window=5.0, most=2)
+    start(sessions, 100.0)
+    session = start(sessions, 100.0)
+    assert start(sessions, 101.0, resume=session.id).deadline == 101.0 + CROWDED_PATIENCE
+    assert beat(sessions, session, 102.0).deadline == 107.0
+    assert start(sessions, 103.0, resume=session.id).deadline == 108.0
+
+
+def test_a_resume_in_a_crowd_takes_nothing_from_the_first_patience() -> None:
+    sessions = table(most=2)
+    session = start(sessions, 100.0)
+    start(sessions, 100.0)
+    assert start(sessions, 101.0, resume=session.id).deadline == 100.0 + FIRST_BEAT_PATIENCE
 
 
 def test_a_full_table_still_resumes() -> None:

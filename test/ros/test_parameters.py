@@ -660,6 +660,8 @@ def test_the_parameter_service_answers_with_the_reason(
      ['base: found an empty block', 'line 3']),
     (f'{NODE_NAME}:\n  ros__parameters:\n', ['ros__parameters: found no value', 'line 2']),
     (f'{NODE_NAME}:\n  ros__parameters:\n    a: &b 1\n    c: *b\n', ['aliasing', 'line 4']),
+    (f'{NODE_NAME}:\n  ros__parameters:\n    a: {"[" * 20_000}{"]" * 20_000}\n',
+     ['nested too deeply']),
 ])
 def test_a_file_that_ros_cannot_read_is_explained_in_one_line(
         tmp_path: Path, text: str, says: list[str]) -> None:

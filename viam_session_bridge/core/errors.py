@@ -2,6 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the core refuses, and why. No gRPC codes here: rpc/status.py owns that table."""
 
+# What is quoted of a client's text, in characters.
+MOST_SHOWN = 64
+
+
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    """Return a client's text as a refusal or log quotes it: in ASCII, cut with its length."""
+    if len(text) <= most:
+        return ascii(text)
+    return f'{ascii(text[:most])}... ({len(text)} characters)'
+
 
 class BridgeError(Exception):
     """Root of everything the bridge refuses. The text is meant for the client's programmer."""

@@ -13,7 +13,7 @@ import heapq
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.errors import UnknownResource
+from viam_session_bridge.core.errors import shown, UnknownResource
 from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Overslept
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
@@ -344,7 +344,7 @@ class ActuatorGroup:
 
     def _unknown(self, name: str) -> UnknownResource:
         return UnknownResource(
-            f'no resource is named {name[:64]!a}; there are: '
+            f'no resource is named {shown(name)}; there are: '
             + (', '.join(sorted(self._resources)) or 'none'))
 
     def _next_epoch(self) -> int:

@@ -12,10 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 import re
 
-from viam_session_bridge.core.errors import InvalidSessionId, SessionExpired, TooManySessions
+from viam_session_bridge.core.errors import (
+    InvalidSessionId,
+    SessionExpired,
+    shown,
+    TooManySessions,
+)
 
 # A session whose client never sent a beat owns nothing; it is forgotten after this many seconds.
 FIRST_BEAT_PATIENCE = 20.0
+
+# The same where half of the places are taken: sessions that never begin must not keep out others.
+CROWDED_PATIENCE = 2.0
 
 # A client that reconnects for days must not grow its session: the latest connections are kept.
 MOST_SOCKETS = 64
@@ -42,9 +50,8 @@ def parse_session_id(text: str, field_name: str) -> str:
         lowered = lowered[1:-1]
     match = _UUID.fullmatch(lowered) or _BARE.fullmatch(lowered)
     if match is None:
-        shown = text if len(text) <= 64 else text[:61] + '...'
         raise InvalidSessionId(
-            f'{field_name}: {shown!a} is not a session id; expected a UUID of 36 characters')
+            f'{field_name}: {shown(text)} is not a session id; expected a UUID of 36 characters')
     return '-'.join(match.groups())
 
 
@@ -99,6 +106,12 @@ class SessionTable:
         self.connections_seen = 0
 
     @property
+    def _first_patience(self) -> float:
+        """Return how long (s) a session waits now for its first beat or monitored call."""
+        crowded = 2 * len(self._sessions) >= self.settings.max_sessions
+        return CROWDED_PATIENCE if crowded else FIRST_BEAT_PATIENCE
+
+    @property
     def full(self) -> bool:
         """No further session finds a place until dead ones are removed."""
         return len(self._sessions) >= self.settings.max_sessions
@@ -115,7 +128,8 @@ class SessionTable:
             known = self._sessions.get(parse_session_id(resume, 'resume'))
             if known is not None and known.alive(now) and known.entity == entity:
                 # A resume renews; it does not start the clock of a session that never beat.
-                known.deadline = now + (known.window if known.begun else FIRST_BEAT_PATIENCE)
+                known.deadline = max(known.deadline, now + (
+                    known.window if known.begun else self._first_patience))
                 self._seen(known, peer, socket)
                 return known
         if self.full:
@@ -126,7 +140,7 @@ class SessionTable:
                 f'{self.settings.max_sessions}')
         session = Session(
             id=self._new_id(), entity=entity, window=self.settings.heartbeat_window,
-            deadline=now + FIRST_BEAT_PATIENCE, peer=peer)
+            deadline=now + self._first_patience, peer=peer)
         self._seen(session, peer, socket)
         self._sessions[session.id] = session
         return session

@@ -50,7 +50,7 @@ def _parameter_files(argv: Sequence[str]) -> Iterator[str]:
 def _file_problem(path: str) -> str | None:
     try:
         with open(path, encoding='utf-8') as file:
-            tree = yaml.compose(file, yaml.SafeLoader)
+            return _node_problem(yaml.compose(file, yaml.SafeLoader))
     except OSError as error:
         return f'cannot be read: {error.strerror}'
     except UnicodeDecodeError as error:
@@ -59,7 +59,8 @@ def _file_problem(path: str) -> str | None:
         return f'is not YAML: {error.problem}{_at(error.problem_mark)}'
     except yaml.YAMLError as error:
         return f'is not YAML: {" ".join(str(error).split())}'
-    return _node_problem(tree)
+    except RecursionError:
+        return 'is nested too deeply; accepted: names, their values, and lists of values'
 
 
 def _at(mark: Any) -> str:

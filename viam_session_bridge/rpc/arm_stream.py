@@ -20,7 +20,7 @@ from dataclasses import replace
 import math
 from typing import Any, Protocol, TypeVar
 
-from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.errors import InvalidCommand, shown
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
@@ -124,7 +124,7 @@ class StreamedTrajectory:
             raise InvalidCommand(f'message: {kind or "nothing"} after the init; expected a batch')
         if request.name not in ('', self._name):
             raise InvalidCommand(
-                f'name: {request.name[:64]!a} after {self._name!a}; a stream is for one arm')
+                f'name: {shown(request.name)} after {self._name!a}; a stream is for one arm')
         arm, points = self._open_arm(self._name), []
         for point in request.batch.points:
             points.append(self._checked(point, arm))

@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 
+from viam_session_bridge.core.errors import shown
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.status import CallError, unimplemented
 
@@ -60,9 +61,9 @@ class AuthService:
         if request.credentials.type not in _TYPES:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f'do not know how to handle credential type {request.credentials.type[:64]!r}; '
+                f'do not know how to handle credential type {shown(request.credentials.type)}; '
                 f'known: {", ".join(_TYPES)}')
         self._warn(
-            f'{call.caller.peer} sent credentials of {request.entity[:64]!r}; this bridge checks '
+            f'{call.caller.peer} sent credentials of {shown(request.entity)}; this bridge checks '
             'none: whoever reaches its port may drive the robot')
         return proto.auth.AuthenticateResponse(access_token=token_for(request.entity))

@@ -9,9 +9,14 @@ servicer contains a ``try``. Which methods are monitored is read from the option
 descriptors, never from a second list. viam-sid is read on monitored methods only, so that a
 malformed one can never refuse a Stop.
 
-A deserializer that raises leaves the answer to gRPC (UNKNOWN, and a text of Python's), and no
-handler ever hears of the call. Ours hand a CallError on instead. A Stop is obeyed if only its name
-can be read.
+Methods receive bytes and parse them after the session was checked: a deserializer that raises
+leaves the answer to gRPC (UNKNOWN, and a text of Python's), and no handler is called. The length
+is checked before that, because a parsed request takes up to 70 times its length. A Stop is obeyed
+if only its name can be read.
+
+gRPC keeps the exception of an abort in the call, which the frame that aborts refers to: whatever
+that frame holds stays in memory until the next full collection (process.py). So requests are held
+by an inner frame, which is gone by then.
 """
 
 import asyncio
@@ -20,7 +25,7 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
@@ -70,6 +75,25 @@ _UNBOUNDED = frozenset({'proto.rpc.v1.AuthService.Authenticate'} | {
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 
 _STOPS = frozenset({'Stop', 'StopAll'})
+
+# Of a Stop that cannot be parsed, the name is looked for among so many fields (Python reads them).
+_MOST_FIELDS = 1000
+
+# The longest request that a method parses, bytes. While it is parsed, in C, no other Python runs,
+# and it may take 70 times its length.
+REQUEST_LIMIT = 64 * 1024
+_OTHER_LIMITS = {
+    # MOST_STATIONS positions of an arm with up to 60 joints.
+    'viam.component.arm.v1.ArmService.MoveThroughJointPositions': 512 * 1024,
+    # A batch of 5,000 points of 6 joints with velocities and accelerations; more come in the next.
+    'viam.component.arm.v1.ArmService.MoveThroughJointPositionsStreamed': 1024 * 1024,
+    # Each reply repeats its request.
+    **{f'grpc.reflection.{version}.ServerReflection.ServerReflectionInfo': 4 * 1024
+       for version in ('v1', 'v1alpha')},
+}
+
+# gRPC itself refuses what is longer than the longest request of all.
+LARGEST_REQUEST = max(_OTHER_LIMITS.values())
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 _Result = TypeVar('_Result')
@@ -79,37 +103,45 @@ _LOG = logging.getLogger(__name__)
 
 # ---- requests out of bytes, also out of bytes that are none ------------------------------------
 
+def request_limit(method: MethodDescriptor) -> int:
+    """Return the longest request that a method parses, bytes."""
+    return _OTHER_LIMITS.get(method.full_name, REQUEST_LIMIT)
+
+
 def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
-    """Return what makes a method's request of bytes, or a CallError; it never raises."""
+    """Return what makes a method's request of bytes; it raises CallError, and nothing else."""
     kind: Any = proto.message(method.input_type.full_name)
+    limit = request_limit(method)
     stops = method.name in _STOPS
 
     def decode(content: bytes) -> Any:
-        try:
-            return kind.FromString(content)
-        # Which exceptions there are depends on the protobuf that is installed.
-        except Exception:
-            salvaged = _salvaged(kind, content) if stops else None
-            return salvaged if salvaged is not None else CallError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f'the request is no {method.input_type.full_name}: its bytes are malformed, or it '
-                'is nested too deeply')
+        if len(content) <= limit:
+            try:
+                return kind.FromString(content)
+            # Which exceptions there are depends on the protobuf that is installed.
+            except Exception:
+                code, text = grpc.StatusCode.INVALID_ARGUMENT, (
+                    f'the request is no {method.input_type.full_name}: its bytes are malformed, '
+                    'or it is nested too deeply')
+        else:
+            code, text = grpc.StatusCode.RESOURCE_EXHAUSTED, (
+                f'{method.full_name}: the request has {len(content)} bytes; at most {limit} are '
+                'accepted')
+        salvaged = _salvaged(kind, content) if stops else None
+        if salvaged is None:
+            raise CallError(code, text)
+        return salvaged
 
     return decode
-
-
-def decoded(request: Any) -> Any:
-    """Return a request that could be read. Raises CallError for another."""
-    if isinstance(request, CallError):
-        raise request
-    return request
 
 
 class Decoded:
     """The requests of a stream. Raises CallError at one that could not be read."""
 
-    def __init__(self, requests: AsyncIterator[Any]) -> None:
-        self._requests = requests.__aiter__()
+    def __init__(self, requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
+        self._requests = requests
+        self._coming: AsyncIterator[bytes] | None = None
+        self._decode = decode
 
     def __aiter__(self) -> 'Decoded':
         """Return the one iterator that there is."""
@@ -117,7 +149,9 @@ class Decoded:
 
     async def __anext__(self) -> Any:
         """Return the next request."""
-        return decoded(await self._requests.__anext__())
+        if self._coming is None:
+            self._coming = self._requests.__aiter__()
+        return self._decode(await self._coming.__anext__())
 
 
 def _salvaged(kind: Any, content: bytes) -> Any:
@@ -130,10 +164,12 @@ def _salvaged(kind: Any, content: bytes) -> Any:
 
 
 def _last(number: int, content: bytes) -> bytes | None:
-    """Return the last value of a field of bytes, as far as the message can be read."""
+    """Return the last value of a field of bytes, as far as the message can and may be read."""
     found, at = None, 0
     try:
-        while at < len(content):
+        for _ in range(_MOST_FIELDS):
+            if at >= len(content):
+                break
             tag, at = _varint(content, at)
             kind, length = tag & 7, 0
             if kind == _VARINT:
@@ -412,16 +448,15 @@ class Registry:
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
         reads, writes = proto.streams(method)
         behaviour = getattr(servicer, method.name, None)
-        coding = {
-            'request_deserializer': decoder(method),
-            'response_serializer': proto.message(method.output_type.full_name).SerializeToString}
+        coding = {'response_serializer':
+                  proto.message(method.output_type.full_name).SerializeToString}
         if reads or writes:
             if behaviour is not None:
                 behaviour = self._streaming(method, behaviour)
             make = {(False, True): grpc.unary_stream_rpc_method_handler,
                     (True, False): grpc.stream_unary_rpc_method_handler,
                     (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
-            return make(behaviour or self._refusal(method), **coding)
+            return make(behaviour or self._not_served(method), **coding)
         return grpc.unary_unary_rpc_method_handler(
             self._unary(method, behaviour or _missing(method),
                         getattr(servicer, 'resource', None) if behaviour else None), **coding)
@@ -433,19 +468,21 @@ class Registry:
         bounded = not (
             monitored or method.name == 'Stop' or method.full_name in _UNBOUNDED)
         path = f'/{method.containing_service.full_name}/{method.name}'
+        decode = decoder(method)
 
-        async def handle(request: Any, context: Any) -> Any:
+        async def answer(content: bytes, context: Any) -> Any:
+            """Return the reply, or a _Refusal."""
             header = None
             try:
                 call = self._open(context, monitored)
                 if not listed:
-                    return await behaviour(decoded(request), call)
+                    return await behaviour(decode(content), call)
                 crowding = self._operations.crowded(call.caller.peer)
                 with self._running(call, path) as operation:
                     header = _Header(context, operation.id)
                     if bounded and crowding:
                         raise crowded(crowding)
-                    request = decoded(request)
+                    request = decode(content)
                     call.operation, call.announce = operation, header.send
                     call.crowding = crowding
                     if resource is not None:
@@ -455,15 +492,21 @@ class Registry:
                     reply = await behaviour(request, call)
                     await header.send()
                     return reply
-            except (BridgeError, CallError) as problem:
-                code, text = status_of(problem)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
-            except Exception:
-                code, text = _broken(path)
+            except Exception as problem:
+                refusal = _refusal(problem, path)
             if header is not None:
                 await header.send()
-            await context.abort(code, text)
+            return refusal
+
+        async def handle(content: bytes, context: Any) -> Any:
+            reply = await answer(content, context)
+            if not isinstance(reply, _Refusal):
+                return reply
+            abort = context.abort(*reply)
+            del content, context  # see above
+            await abort
             return None
 
         return handle
@@ -472,8 +515,10 @@ class Registry:
         """Return the handler of a stream that is served; all count, the monitored are listed."""
         monitored = proto.is_monitored(method)
         path = f'/{method.containing_service.full_name}/{method.name}'
+        decode = decoder(method)
 
-        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async def answer(requests: Any, context: Any) -> AsyncGenerator[Any, None]:
+            """Generate the replies; the last one may be a _Refusal."""
             try:
                 call = self._open(context, monitored)
                 crowding = self._operations.crowded(call.caller.peer)
@@ -487,17 +532,27 @@ class Registry:
                         await call.announce()
                     # Closed at once where the client has gone: what it began must not wait for
                     # the collector of garbage.
-                    async with aclosing(behaviour(Decoded(requests), call)) as replies:
+                    async with aclosing(behaviour(Decoded(requests, decode), call)) as replies:
                         async for reply in replies:
                             yield reply
                 return
-            except (BridgeError, CallError) as problem:
-                code, text = status_of(problem)
             except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
                 raise
-            except Exception:
-                code, text = _broken(path)
-            await context.abort(code, text)
+            except Exception as problem:
+                refusal = _refusal(problem, path)
+            yield refusal
+
+        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+            abort = None
+            async with aclosing(answer(requests, context)) as replies:
+                async for reply in replies:
+                    if isinstance(reply, _Refusal):
+                        abort = context.abort(*reply)
+                    else:
+                        yield reply
+            if abort is not None:
+                del requests, context, replies  # see above
+                await abort
 
         return handle
 
@@ -505,7 +560,7 @@ class Registry:
         return self._operations.running(
             operation_id(call.metadata), path, call.caller.session, call.caller.peer)
 
-    def _refusal(self, method: MethodDescriptor) -> Callable[..., Any]:
+    def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; the session still comes first."""
         monitored = proto.is_monitored(method)
 
@@ -514,7 +569,9 @@ class Registry:
                 self._open(context, monitored)
                 raise _not_served(method)
             except (BridgeError, CallError) as problem:
-                await context.abort(*status_of(problem))
+                abort = context.abort(*_refusal(problem, method.full_name))
+            del request, context  # see above
+            await abort
 
         return refuse
 
@@ -555,10 +612,30 @@ class _Header:
             await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
 
 
-def _broken(path: str) -> tuple[grpc.StatusCode, str]:
-    """Log what went wrong; return what the client is told of it."""
-    _LOG.exception('%s failed', path)
-    return grpc.StatusCode.INTERNAL, f'{path} failed inside the bridge; see its log'
+class _Refusal(NamedTuple):
+    """How a call is refused."""
+
+    code: grpc.StatusCode
+    text: str
+
+
+def _refusal(problem: Exception, path: str) -> _Refusal:
+    """
+    Return what the client is told of an exception; one that is no refusal is logged.
+
+    Its frames are released. They hold the request, and one of them may hold the exception.
+    """
+    if isinstance(problem, (BridgeError, CallError)):
+        refusal = _Refusal(*status_of(problem))
+    else:
+        _LOG.error('%s failed', path, exc_info=problem)
+        refusal = _Refusal(
+            grpc.StatusCode.INTERNAL, f'{path} failed inside the bridge; see its log')
+    chain: BaseException | None = problem
+    while chain is not None:
+        chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
+    return refusal
 
 
 def _not_served(method: MethodDescriptor) -> CallError:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from viam_session_bridge.core.errors import InvalidCommand
+from viam_session_bridge.core.errors import InvalidCommand, shown
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason
@@ -80,13 +80,13 @@ def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
     unknown = next((key for key in struct if key not in (COMMAND, DATA)), None)
     if unknown is not None:
         raise InvalidCommand(
-            f'command: unknown key {unknown[:64]!a}; expected {COMMAND!r} and, for some '
+            f'command: unknown key {shown(unknown)}; expected {COMMAND!r} and, for some '
             f'commands, {DATA!r}')
     fields = {key: _value(struct.fields[key]) for key in struct}
     known = ', '.join(sorted(commands))
     wanted = fields.get(COMMAND)
     if not isinstance(wanted, str) or wanted not in commands:
-        found = 'it is missing' if COMMAND not in fields else f'found {str(wanted)[:64]!a}'
+        found = 'it is missing' if COMMAND not in fields else f'found {shown(str(wanted))}'
         raise InvalidCommand(f'command.{COMMAND}: {found}; expected one of: {known}')
     if not commands[wanted].takes_data:
         if DATA in fields:
@@ -94,7 +94,7 @@ def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
         return DriverCall(wanted)
     data = fields.get(DATA)
     if not isinstance(data, bool):
-        found = 'it is missing' if DATA not in fields else f'found {str(data)[:64]!a}'
+        found = 'it is missing' if DATA not in fields else f'found {shown(str(data))}'
         raise InvalidCommand(
             f'command.{DATA}: {found}; the command {wanted} expects true or false')
     return DriverCall(wanted, {DATA: data})

@@ -5,39 +5,64 @@ grpc.reflection: which services are served, and their descriptors with all optio
 
 Clients read from the descriptors which methods are safety-monitored (option 84260), so they go out
 exactly as they are in our files. v1 and v1alpha differ in their package only.
+
+A reply is made when gRPC has taken the one before it, and the next request is read after that: a
+client that reads nothing has a few replies made, which its windows hold.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from google.protobuf.descriptor import FileDescriptor
 import grpc
 
+from viam_session_bridge.core.errors import shown
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.status import crowded
 
 VERSIONS = ('v1', 'v1alpha')
 
+# Streams at once, of all versions: what their clients do not read takes up to 3 MB for each, and
+# between two turns of any other call each of them may have a reply made.
+MOST_REFLECTIONS = 32
+
 
 class ReflectionService:
-    """One version of grpc.reflection; services: the full names of what is served."""
+    """
+    One version of grpc.reflection.
 
-    def __init__(self, version: str, services: Iterable[str]) -> None:
+    services: the full names of what is served. streams: those that may still begin, of all
+    versions.
+    """
+
+    def __init__(self, version: str, services: Iterable[str],
+                 streams: asyncio.Semaphore) -> None:
         self._package = proto.Package(f'grpc.reflection.{version}')
         self._services = sorted(services)
+        self._streams = streams
 
     async def ServerReflectionInfo(
             self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Answer each question in turn."""
-        async for request in requests:
-            reply = self._package.ServerReflectionResponse(
-                valid_host=request.host, original_request=request)
-            try:
-                self._answer(request, reply)
-            except KeyError:
-                asked = getattr(request, request.WhichOneof('message_request'))
-                reply.error_response.error_code = grpc.StatusCode.NOT_FOUND.value[0]
-                reply.error_response.error_message = f'not known here: {asked!a}'[:500]
-            yield reply
+        if self._streams.locked():
+            raise crowded(
+                f'ServerReflectionInfo: {MOST_REFLECTIONS} streams are open, the most that this '
+                'bridge lets in')
+        async with self._streams:
+            async for request in requests:
+                yield self._reply(request)
+
+    def _reply(self, request: Any) -> Any:
+        reply = self._package.ServerReflectionResponse(
+            valid_host=request.host, original_request=request)
+        try:
+            self._answer(request, reply)
+        except KeyError:
+            asked = getattr(request, request.WhichOneof('message_request'))
+            reply.error_response.error_code = grpc.StatusCode.NOT_FOUND.value[0]
+            reply.error_response.error_message = f'not known here: {shown(str(asked), 400)}'
+        return reply
 
     def _answer(self, request: Any, reply: Any) -> None:
         kind = request.WhichOneof('message_request')

@@ -170,8 +170,8 @@ class RobotService:
         [entry] = request.logs
         _LOG.log(
             _LEVELS.get(entry.level[:LONGEST_NAME].lower(), logging.INFO), 'log of %s: %s: %s',
-            call.caller.peer, _in_one_line(entry.logger_name[:LONGEST_NAME]),
-            _in_one_line(entry.message[:LONGEST_MESSAGE]))
+            call.caller.peer, _in_one_line(entry.logger_name, LONGEST_NAME),
+            _in_one_line(entry.message, LONGEST_MESSAGE))
         return proto.robot.LogResponse()
 
     # ---- stopping -------------------------------------------------------------------------------
@@ -194,9 +194,14 @@ def _from(call: Call, socket: int | None) -> Caller:
     return Caller(call.caller.session, socket, call.caller.entity, call.caller.peer)
 
 
-def _in_one_line(text: str) -> str:
-    """Return a text in which nothing ends a line or moves a cursor: no entry can forge another."""
-    return ''.join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+def _in_one_line(text: str, most: int) -> str:
+    """
+    Return a text in which nothing ends a line or moves a cursor: no entry can forge another.
+
+    Of more characters than that, the number is noted where it is cut.
+    """
+    line = ''.join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
+    return line if len(text) <= most else f'{line}... ({len(text)} characters)'
 
 
 _BEAT = proto.robot.SendSessionHeartbeatResponse()

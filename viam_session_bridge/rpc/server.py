@@ -22,7 +22,7 @@ from viam_session_bridge.rpc.arm_service import ArmService
 from viam_session_bridge.rpc.auth import AuthService
 from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
-from viam_session_bridge.rpc.calls import Registry
+from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import ComponentService
 from viam_session_bridge.rpc.connections import Presence
 from viam_session_bridge.rpc.gantry_service import GantryService
@@ -30,7 +30,11 @@ from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
 from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
-from viam_session_bridge.rpc.reflection_service import ReflectionService, VERSIONS
+from viam_session_bridge.rpc.reflection_service import (
+    MOST_REFLECTIONS,
+    ReflectionService,
+    VERSIONS,
+)
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
@@ -44,10 +48,7 @@ START_PATIENCE = 10.0
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
 
-# Bytes. While a request is parsed, in C, no other Python runs: 32 MiB, viam-server's limit, would
-# freeze everybody for most of a second. The longest request that is served is not half of this.
-REQUEST_LIMIT = 4 * 1024 * 1024
-REPLY_LIMIT = 32 * 1024 * 1024  # what the Go client takes
+REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
 
 # Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
 # client, stops and heartbeats among them.
@@ -95,7 +96,7 @@ def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
         ('grpc.max_allowed_incoming_connections', max_connections),
         # Strangers that connect and say nothing hold one of these for so long.
         ('grpc.server_handshake_timeout_ms', 10_000),
-        ('grpc.max_receive_message_length', REQUEST_LIMIT),
+        ('grpc.max_receive_message_length', LARGEST_REQUEST),
         ('grpc.max_send_message_length', REPLY_LIMIT),
         ('grpc.max_concurrent_streams', MOST_STREAMS),
         # With a thousand calls waiting, gRPC would begin to cancel others, heartbeats among them.
@@ -202,8 +203,9 @@ class Server:
             **self._components}
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}
+        streams = asyncio.Semaphore(MOST_REFLECTIONS)
         for name, version in reflection.items():
-            served[name] = ReflectionService(version, [*served, *reflection])
+            served[name] = ReflectionService(version, [*served, *reflection], streams)
         server.add_generic_rpc_handlers(tuple(
             registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
         self.port = self._bind(server)

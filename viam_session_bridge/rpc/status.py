@@ -90,4 +90,7 @@ def status_of(problem: BridgeError | CallError) -> tuple[grpc.StatusCode, str]:
     code = (problem.code if isinstance(problem, CallError)
             else _CODES.get(type(problem), grpc.StatusCode.UNKNOWN))
     text = str(problem).encode('ascii', 'backslashreplace').decode('ascii')
-    return code, text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT - 3] + '...'
+    if len(text) <= LONGEST_TEXT:
+        return code, text
+    note = f'... ({len(text)} characters)'
+    return code, text[:LONGEST_TEXT - len(note)] + note
