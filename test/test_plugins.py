@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.ros import plugins
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameters import BaseConfig
+from viam_session_bridge.parameters import plugins
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import judge
+from viam_session_bridge.ros.parameters import NAME_PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / 'examples' / 'driver'
 
 AROUND = Surroundings(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
-    lambda service: f'/{service.lstrip("/")}')
+    lambda service: f'/{service.lstrip("/")}', NAME_PROBLEMS)
 
 BASE: dict[str, Any] = {
     'resources': ['base'], 'base.topic': 'wheels', 'base.driver': 'wheels',

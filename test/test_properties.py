@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.assembly import limits_of, resource_of
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import APIS, judge
 from viam_session_bridge.properties import properties_of
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_tables import APIS
 from viam_session_bridge.ros.senses import Senses
 
 AROUND = Surroundings(
@@ -57,8 +55,8 @@ def test_every_api_is_here() -> None:
 def test_every_api_has_limits_a_machine_and_properties(api: str) -> None:
     """Whatever its parameters."""
     config = configured(api)
-    assert limits_of(config) is not None
-    assert resource_of(config).api == api
+    assert config.limits is not None
+    assert config.resource.api == api
     assert properties_of(config, Senses()).commands == {}
 
 
@@ -69,7 +67,7 @@ def test_what_an_arm_says() -> None:
     assert (arm.tolerance, arm.has_feedback) == (0.04, True)
     assert (arm.speeds, arm.tolerances) == ((1.5, 0.2), (0.04, 0.003))
     assert arm.pose is None and not arm.takes_poses and arm.pose_tolerance == 0.006
-    settings = resource_of(configured('arm')).actuator
+    settings = configured('arm').resource.actuator
     assert settings.rest is not None and not settings.leads
     assert [tuple(one) for one in settings.rest.joints] == [('a', 'rad', 0.03), ('b', 'm', 0.002)]
 
@@ -78,7 +76,7 @@ def test_what_others_say() -> None:
     """Offsets and feedback."""
     gantry = properties_of(configured('gantry'), Senses())
     assert gantry.offsets_m == (0.0,) and gantry.home_m == () and gantry.has_feedback
-    assert resource_of(configured('gantry')).actuator.leads
+    assert configured('gantry').resource.actuator.leads
     gripper = properties_of(configured('gripper'), Senses())
     assert gripper.prismatic and not gripper.has_feedback
     servo = properties_of(configured('servo'), Senses())
@@ -86,4 +84,4 @@ def test_what_others_say() -> None:
     assert configured('servo').pace.fastest == pytest.approx(math.pi / 2)
     base = properties_of(configured('base'), Senses())
     assert not base.has_odometry
-    assert resource_of(configured('base')).actuator.rest is not None
+    assert configured('base').resource.actuator.rest is not None

@@ -12,20 +12,15 @@ import uuid
 
 from rclpy.node import Node
 
-from viam_session_bridge.assembly import (
-    emergency_of,
-    limits_of,
-    policy_of,
-    resource_of,
-)
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
-from viam_session_bridge.ros.parameters import BridgeConfig, NODE_NAME, read, watch
+from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
@@ -52,8 +47,8 @@ class Bridge(SafetyProcess):
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
         supervisor = locked_bridge(
-            [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
-            emergency_of(config), identity, config.guard.required)
+            [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
+            config.estop.settings, identity, config.guard.required)
         super().__init__(node, supervisor, config, emergency=supervisor)
         port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
@@ -88,7 +83,7 @@ class Bridge(SafetyProcess):
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._supervisor.configure(
-            policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
+            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
         self._server.describe(self._properties(config))
 
     def _properties(self, config: BridgeConfig) -> dict[str, Any]:

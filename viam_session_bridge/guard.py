@@ -17,22 +17,18 @@ import uuid
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from viam_session_bridge.assembly import resource_of
 from viam_session_bridge.core.pulse import Pulse
 from viam_session_bridge.core.sentry import Sentry
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.watch import Watch
 from viam_session_bridge.locked_supervisor import LockedGuard
+from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.parameters import (
-    BridgeConfig,
-    EmergencyConfig,
-    NODE_NAME,
-    read,
-)
+from viam_session_bridge.ros.parameters import NODE_NAME, read
 from viam_session_bridge.ros.ports import AdoptingDriver
-from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
+from viam_session_bridge.ros.pulse import GuardPort
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
@@ -71,7 +67,7 @@ class Guard(SafetyProcess):
     def __init__(self, node: Node, around: Surroundings) -> None:
         config = around.config
         supervisor = LockedGuard(Sentry(
-            [resource_of(one) for one in config.resources],
+            [one.resource for one in config.resources],
             Watch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))

@@ -5,16 +5,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from viam_session_bridge.ros.parameter_components import ArmConfig, GantryConfig, GripperConfig
-from viam_session_bridge.ros.parameter_servo import ServoConfig
-from viam_session_bridge.ros.parameters import (
-    BaseConfig,
-    ButtonConfig,
-    GenericConfig,
-    MotorConfig,
-    ResourceConfig,
-    SwitchConfig,
-)
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.button import ButtonConfig
+from viam_session_bridge.parameters.gantry import GantryConfig
+from viam_session_bridge.parameters.generic import GenericConfig
+from viam_session_bridge.parameters.gripper import GripperConfig
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.servo import ServoConfig
+from viam_session_bridge.parameters.switch import SwitchConfig
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.base_service import BaseProperties

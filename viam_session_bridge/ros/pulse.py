@@ -19,9 +19,7 @@ from std_msgs.msg import String
 
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.pulse import Echo, Identity, Pulse
-
-PULSE_TOPIC = 'viam_session_bridge/pulse'
-ECHO_TOPIC = 'viam_session_bridge/guard'
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 
 # An old pulse says nothing that a new one does not say better.
 _OUT = QoSProfile(

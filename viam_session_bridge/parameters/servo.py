@@ -1,18 +1,27 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The table of servos, whose angles are degrees as Viam counts them."""
+"""Servos, whose angles are degrees as Viam counts them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 import math
+from typing import Any
 
-from viam_session_bridge.ros.parameter_components import JointPace, JointRange, PositionedConfig
-from viam_session_bridge.ros.parameter_spec import described
+from viam_session_bridge.parameters.joints import (
+    check_numbers,
+    JointPace,
+    JointRange,
+    NUMBER,
+    OneJoint,
+    PositionedConfig,
+)
+from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.schema import described
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServoConfig(PositionedConfig):
+class ServoConfig(OneJoint, PositionedConfig):
     """A servo: one joint; its position in rad is Viam's angle plus offset_deg."""
 
     joint: str = field(default='', metadata=described(
@@ -52,3 +61,17 @@ class ServoConfig(PositionedConfig):
         return (JointRange(
             math.radians(self.minimum_deg + self.offset_deg),
             math.radians(self.maximum_deg + self.offset_deg), parameters=self._named(*named)),)
+
+
+@rule(ServoConfig, 'minimum_deg', 'maximum_deg')
+def _the_smallest_angle_is_below_the_largest(own: Own, low: float, high: float) -> None:
+    if low >= high:
+        own.wrong('minimum_deg', f'{low:g}', f'less than {own.maximum_deg} ({high:g})')
+
+
+@rule(ServoConfig, 'tolerance_deg', 'offset_deg', 'minimum_deg', 'maximum_deg', *NUMBER)
+def _the_angles_are_numbers_of_the_driver(
+        own: Own, near: float, zero: float, low: float, high: float, *number: Any) -> None:
+    check_numbers(own, number, math.radians(near), (
+        ('minimum_deg', low, math.radians(low + zero)),
+        ('maximum_deg', high, math.radians(high + zero))))
