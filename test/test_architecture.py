@@ -10,6 +10,7 @@ Who may import whom. The floor plan of the package, as data.
                sees rpc
     rpc  -> locked, parameters, core
     ros  -> parameters, core
+    plugin -> ros, parameters, core: what drivers of other packages import
     locked_supervisor (above: locked) -> core
     parameters -> core, and the standard library without clocks and threads
     core -> the standard library, without clocks, threads and I/O
@@ -39,10 +40,9 @@ OWN = {
     'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
-    'properties': {'parameters', 'rpc', 'ros'},
+    'plugin': {'core', 'parameters', 'ros'},
     'bridge': {
-        'core', 'locked_supervisor', 'parameters', 'process', 'properties', 'rpc', 'ros',
-        '__init__'},
+        'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
     'cli': {'sim', '__init__'},
     'sim': set(),
 }

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import logging
 import sys
 import time
-from typing import Any
 import uuid
 
 from rclpy.node import Node
@@ -15,9 +14,9 @@ from rclpy.node import Node
 from viam_session_bridge.core.pulse import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
+from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
-from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
 from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
@@ -57,7 +56,7 @@ class Bridge(SafetyProcess):
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
-            self._properties(config), self._died,
+            _by_name(config), self._ros.senses, self._died,
             self._beat_of(_GRPC), BEAT_PERIOD)
 
     def run(self) -> int:
@@ -84,11 +83,7 @@ class Bridge(SafetyProcess):
         self._config = config
         self._supervisor.configure(
             config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
-        self._server.describe(self._properties(config))
-
-    def _properties(self, config: BridgeConfig) -> dict[str, Any]:
-        return {one.name: properties_of(one, self._ros.senses(one.name))
-                for one in config.resources}
+        self._server.configure(_by_name(config))
 
     def _begin_end(self) -> None:
         self._supervisor.shut_down()
@@ -109,6 +104,10 @@ class Bridge(SafetyProcess):
         self._supervisor.say_goodbye()
         self._server.stop(timeout=0.7)
         return unrested
+
+
+def _by_name(config: BridgeConfig) -> dict[str, ResourceConfig]:
+    return {one.name: one for one in config.resources}
 
 
 def _start() -> tuple[Node, Callable[[], Bridge]]:

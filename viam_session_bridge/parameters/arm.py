@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from viam_session_bridge.parameters.joints import (
     check_count,
@@ -133,7 +133,7 @@ def _each_joint_has_a_range(own: Own, joints: tuple[str, ...], lows: tuple[float
 @rule(ArmConfig, 'tolerance', 'joint_minimums', 'joint_maximums', *NUMBER)
 def _the_ranges_are_numbers_of_the_driver(
         own: Own, near: float, lows: tuple[float, ...], highs: tuple[float, ...],
-        *number: Any) -> None:
+        *number: float) -> None:
     check_numbers(own, number, near, (
         (short, each, each) for short, values in (
             ('joint_minimums', lows), ('joint_maximums', highs)) for each in values))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from viam_session_bridge.parameters.joints import (
     check_count,
@@ -86,7 +86,7 @@ def _each_axis_has_a_length(own: Own, joints: tuple[str, ...], lengths: tuple[fl
 @rule(GantryConfig, 'tolerance', 'lengths_m', 'offsets_m', *NUMBER)
 def _the_axes_are_numbers_of_the_driver(
         own: Own, near: float, lengths: tuple[float, ...], offsets: tuple[float, ...],
-        *number: Any) -> None:
+        *number: float) -> None:
     zeros = offsets or (0.0,) * len(lengths)
     check_numbers(own, number, near, (
         end for zero, length in zip(zeros, lengths, strict=False)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from viam_session_bridge.parameters.joints import (
     check_numbers,
@@ -45,6 +45,11 @@ class GripperConfig(SeveralJointsConfig):
         low_excluded=True))
 
     @property
+    def between(self) -> bool:
+        """Return whether it goes to positions between open and closed, too."""
+        return self.driver != 'float' or self.message != 'bool'
+
+    @property
     def units(self) -> tuple[str, ...]:
         """Return the unit of the position of each joint: rad or m."""
         return ('m' if self.prismatic else 'rad',) * len(self.joints)
@@ -73,16 +78,16 @@ def _open_and_closed_are_told_apart(
 
 @rule(GripperConfig, 'tolerance', 'open_position', 'closed_position', *NUMBER)
 def _the_ends_are_numbers_of_the_driver(
-        own: Own, near: float, opened: float, closed: float, *number: Any) -> None:
+        own: Own, near: float, opened: float, closed: float, *number: float) -> None:
     check_numbers(own, number, near, (
         ('open_position', opened, opened), ('closed_position', closed, closed)))
 
 
-@rule(GripperConfig, 'open_position', 'closed_position', *NUMBER)
+@rule(GripperConfig, 'message', 'open_position', 'closed_position', *NUMBER)
 def _the_ends_of_a_bool_are_false_and_true(
-        own: Own, opened: float, closed: float, driver: str, message: str, scale: float,
-        offset: float, low: float, high: float) -> None:
-    if driver != 'float' or message != 'bool' or scale == 0.0:
+        own: Own, message: str, opened: float, closed: float, scale: float, offset: float,
+        low: float, high: float) -> None:
+    if message != 'bool' or scale == 0.0:
         return
     opened, closed = (min(high, max(low, offset + scale * at)) for at in (opened, closed))
     if max(abs(opened - (1.0 - closed)), abs(closed * opened)) > EXACT:

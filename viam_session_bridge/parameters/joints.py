@@ -19,7 +19,7 @@ from viam_session_bridge.parameters.checks import beyond_message
 from viam_session_bridge.parameters.feedback import MoveTable, RestTable
 from viam_session_bridge.parameters.outputs import MESSAGES
 from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
-from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.rules import below, Own, rule
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
 # Stands for a number that was not given.
@@ -217,6 +217,11 @@ class PositionedConfig(
             self.names, self.units, self.paces, strict=True))
 
     @property
+    def speeds(self) -> tuple[float, ...]:
+        """Return how fast each joint may go, rad/s or m/s."""
+        return tuple(pace.fastest for pace in self.paces)
+
+    @property
     def tolerances(self) -> tuple[float, ...]:
         """Return how near to its goal each joint is there, rad or m."""
         return tuple(pace.near for pace in self.paces)
@@ -305,7 +310,9 @@ _STOPS: Mapping[str, tuple[str, ...]] = {
     'float_array': ('hold', 'number')}
 
 # What makes a number of a position: the inputs of a rule that checks positions as numbers.
-NUMBER = ('driver', 'message', 'scale', 'offset', 'minimum', 'maximum')
+NUMBER = ('scale', 'offset', 'minimum', 'maximum')
+
+below(PositionNumberTable, 'minimum', 'maximum')
 
 
 @rule(OneJoint, 'joint', 'joint_states_topic', 'driver')
@@ -336,49 +343,53 @@ def check_count(own: Own, short: str, values: Sized, joints: Sized, needed: bool
         own.wrong(short, f'{len(values)} numbers', f'{len(joints)}, one for each of {own.joints}')
 
 
-@rule(PositionedConfig, 'api', 'driver', 'stop', 'message', 'joint_states_topic')
+@rule(PositionedConfig, 'hold_time', 'joint_states_topic')
+def _a_trajectory_holds_what_is_measured(own: Own, hold_time: float, states: str) -> None:
+    if not states:
+        own.wrong('joint_states_topic', 'nothing',
+                  'the topic that shows the positions which a stop holds')
+
+
+@rule(PositionedConfig, 'api', 'driver', 'stop', 'joint_states_topic')
 def _a_stop_is_chosen_and_possible(
-        own: Own, api: str, driver: str, stop: str, message: str, states: str) -> None:
+        own: Own, api: str, driver: str, stop: str, states: str) -> None:
     table: Any = own.block.table
     possible = tuple(each for each in _STOPS.get(driver, ()) if each in table.STOPS)
-    if table.TAKES_BOOL and _is_bool(driver, message):
+    if table.TAKES_BOOL and _is_bool(own):
         possible = ('last',)
     if possible and stop not in possible:
         own.wrong('stop', repr(stop) if stop else 'nothing',
                   ' or '.join(map(repr, possible)) + f', because {own.driver} is {driver!r} and '
                   + (f"{own.message} 'bool'" if possible == ('last',) else f'{own.api} {api!r}'))
-    if not states and (driver == 'joint_trajectory' or stop == 'hold'):
-        own.wrong('joint_states_topic', 'nothing',
-                  'the topic that shows the positions which a stop holds'
-                  + ('' if driver == 'joint_trajectory' else f', because {own.stop} is {stop!r}'))
-    if not states and stop == 'last' and stop in possible:
+    if not states and stop == 'hold':
+        own.wrong('joint_states_topic', 'nothing', 'the topic that shows the positions which a '
+                  f'stop holds, because {own.stop} is {stop!r}')
+    if stop not in possible:
+        return
+    if not states and stop == 'last':
         own.warn(f"{own.stop} is 'last' without {own.joint_states_topic}: until a process has "
                  'sent its first command, its stops send nothing, because it knows no position')
+    if stop == 'number' and own.value('stop_number') == UNSET:
+        own.wrong('stop_number', 'nothing',
+                  f"the number that a stop sends, because {own.stop} is 'number'")
 
 
-@rule(PositionedConfig, 'stop', 'stop_number', *NUMBER)
-def _a_stop_number_is_given_and_fits(
-        own: Own, stop: str, number: float, driver: str, message: str, scale: float, offset: float,
-        low: float, high: float) -> None:
-    table: Any = own.block.table
-    if number == UNSET:
-        if stop == 'number' and stop in _STOPS.get(driver, ()) and stop in table.STOPS:
-            own.wrong('stop_number', 'nothing',
-                      f"the number that a stop sends, because {own.stop} is 'number'")
-        return
-    if driver not in ('float', 'float_array') or _is_bool(driver, message):
+@rule(PositionNumberTable, 'stop', 'stop_number', *NUMBER)
+def _a_stop_number_fits(own: Own, stop: str, number: float, scale: float, offset: float,
+                        low: float, high: float) -> None:
+    if number == UNSET or _is_bool(own):
         return
     if stop == 'number' and low < high and scale != 0.0 and not low <= number <= high:
         own.wrong('stop_number', f'{number:g}',
                   f'a number from {own.minimum} ({low:g}) to {own.maximum} ({high:g})')
-    if driver == 'float' and (wanted := beyond_message(number, message, own.message)):
+    if wanted := beyond_message(number, own.value('message'), own.message):
         own.wrong('stop_number', f'{number:g}', wanted)
 
 
-@rule(PositionedConfig, 'api', 'driver', 'message')
-def _a_bool_is_for_grippers(own: Own, api: str, driver: str, message: str) -> None:
+@rule(PositionedConfig, 'api', 'message')
+def _a_bool_is_for_grippers(own: Own, api: str, message: str) -> None:
     table: Any = own.block.table
-    if _is_bool(driver, message) and not table.TAKES_BOOL:
+    if message == 'bool' and not table.TAKES_BOOL:
         own.wrong('message', "'bool'", f'a number, because {own.api} is {api!r}: a Bool only '
                   'tells a gripper to open or to close')
 
@@ -389,7 +400,7 @@ def _positions_differ_as_numbers(own: Own, scale: float) -> None:
         own.wrong('scale', '0', 'another number, or every position would be the same')
 
 
-def check_numbers(own: Own, number: Sequence[Any], near: float,
+def check_numbers(own: Own, number: Sequence[float], near: float,
                   ends: Iterable[tuple[str, float, float]]) -> None:
     """
     Check that no position that is accepted is a number that would be cut.
@@ -397,10 +408,8 @@ def check_numbers(own: Own, number: Sequence[Any], near: float,
     number: the values of NUMBER. near: a goal is reached so near to it. ends: of what is accepted,
     the parameter, what it says, and the position (rad or m).
     """
-    driver, message, scale, offset, low, high = number
-    if driver not in ('float', 'float_array') or _is_bool(driver, message):
-        return
-    if low >= high or scale == 0.0:
+    scale, offset, low, high = number
+    if low >= high or scale == 0.0 or _is_bool(own):
         return
     # What is cut by less than the tolerance arrives all the same: scales are rounded numbers.
     cut = EXACT + abs(scale) * near
@@ -411,21 +420,12 @@ def check_numbers(own: Own, number: Sequence[Any], near: float,
                       f'what lies within {own.minimum} ({low:g}) and {own.maximum} ({high:g})')
 
 
-def _is_bool(driver: str, message: str) -> bool:
-    return driver == 'float' and message == 'bool'
+def _is_bool(own: Own) -> bool:
+    return bool(own.value('message') == 'bool')
 
 
-def check_range(own: Own, low: float, high: float) -> None:
-    """Check that the smallest number is below the largest."""
-    if low >= high:
-        own.wrong('minimum', f'{low:g}', f'less than {own.maximum} ({high:g})')
-
-
+@rule(PositionNumberTable, 'joint_scale')
 def check_joint_scale(own: Own, scale: float) -> None:
     """Check that what is measured shows motion."""
     if scale == 0.0:
         own.wrong('joint_scale', '0', 'another number, or nothing would ever move')
-
-
-rule(PositionNumberTable, 'minimum', 'maximum')(check_range)
-rule(PositionNumberTable, 'joint_scale')(check_joint_scale)

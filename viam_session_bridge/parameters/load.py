@@ -206,8 +206,8 @@ class Filling:
             block.entries = entries(block.table)
         for entry in block.entries:
             if entry.name in others:
-                unused = _NOTHING[entry.kind] if entry.required else entry.default
-                block.values[entry.name] = unused
+                block.unused[entry.name] = (
+                    _NOTHING[entry.kind] if entry.required else entry.default)
                 continue
             name = block.full(entry.name)
             value = self.take(name, entry)
@@ -284,7 +284,7 @@ def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
         child, _, deeper = name[len(block.name) + 1:].partition('.') if block else ('', '', '')
         if block is not None and deeper and any(_lists(block)):
             # A list that is wrong itself names nobody: one mistake is told once.
-            if all(each in block.values for each in _lists(block)):
+            if all(each in block.values or each in block.unused for each in _lists(block)):
                 strays.setdefault((block.name, child), []).append(name)
         else:
             errors.append(_unknown(name, block, filling))

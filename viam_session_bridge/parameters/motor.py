@@ -14,16 +14,12 @@ from typing import ClassVar
 
 from viam_session_bridge.core.rest import JointRest
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
-from viam_session_bridge.parameters.checks import beyond_message
 from viam_session_bridge.parameters.feedback import MoveTable, RestTable
-from viam_session_bridge.parameters.joints import check_joint_scale, check_range, OneJoint
+from viam_session_bridge.parameters.joints import check_joint_scale, OneJoint
 from viam_session_bridge.parameters.outputs import MESSAGES
 from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
-from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.rules import below, Own, rule, whole
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
-
-# Drivers that publish numbers.
-_NUMBERS = ('float', 'float_array')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,46 +149,38 @@ class MotorConfig(
     @property
     def takes_effort(self) -> bool:
         """Return whether its driver is told an effort, and so no speed."""
-        return self.driver in _NUMBERS and self.command == 'effort'
+        return self.driver in ('float', 'float_array') and self.command == 'effort'
 
 
-@rule(NumberTable, 'driver', 'scale')
-def _wishes_differ_as_numbers(own: Own, driver: str, scale: float) -> None:
-    if driver in _NUMBERS and scale == 0.0:
+below(NumberTable, 'minimum', 'maximum')
+whole(MotorConfig, 'neutral')
+rule(JointFeedbackTable, 'joint_scale')(check_joint_scale)
+
+
+@rule(NumberTable, 'scale')
+def _wishes_differ_as_numbers(own: Own, scale: float) -> None:
+    if scale == 0.0:
         own.wrong('scale', '0', 'another number, or every wish would be the same')
 
 
-@rule(NumberTable, 'driver', 'minimum', 'maximum', 'neutral')
-def _a_stop_is_published_as_it_is(
-        own: Own, driver: str, low: float, high: float, neutral: float) -> None:
-    if driver not in _NUMBERS:
-        return
-    check_range(own, low, high)
+@rule(NumberTable, 'minimum', 'maximum', 'neutral')
+def _a_stop_is_published_as_it_is(own: Own, low: float, high: float, neutral: float) -> None:
     if low < high and not low <= neutral <= high:
         own.wrong('neutral', f'{neutral:g}',
                   f'from {own.minimum} ({low:g}) to {own.maximum} ({high:g})')
 
 
-@rule(MotorConfig, 'driver', 'neutral', 'message')
-def _the_message_holds_neutral(own: Own, driver: str, neutral: float, message: str) -> None:
-    if driver in _NUMBERS and (wanted := beyond_message(neutral, message, own.message)):
-        own.wrong('neutral', f'{neutral:g}', wanted)
-
-
-@rule(MotorConfig, 'driver', 'neutral', 'offset', 'message')
-def _hardly_any_motion_is_near_a_stop(
-        own: Own, driver: str, neutral: float, offset: float, message: str) -> None:
-    if driver in _NUMBERS and offset != neutral and message != 'bool':
+@rule(NumberTable, 'neutral', 'offset')
+def _hardly_any_motion_is_near_a_stop(own: Own, neutral: float, offset: float) -> None:
+    if offset != neutral and own.value('message') != 'bool':
         own.warn(
             f'{own.offset} is {offset:g} and {own.neutral} {neutral:g}: the '
             'number for hardly any motion is far from the one that stops. Is one of them missing?')
 
 
-@rule(NumberTable, 'driver', 'command', 'stop', 'neutral', 'offset')
+@rule(NumberTable, 'command', 'stop', 'neutral', 'offset')
 def _what_a_stop_without_effort_drops_was_thought_of(
-        own: Own, driver: str, command: str, stop: str, neutral: float, none: float) -> None:
-    if driver not in _NUMBERS:
-        return
+        own: Own, command: str, stop: str, neutral: float, none: float) -> None:
     if command != 'effort':
         if stop:
             own.wrong('stop', repr(stop), f"this parameter only with {own.command} 'effort'; a "
@@ -205,6 +193,3 @@ def _what_a_stop_without_effort_drops_was_thought_of(
         own.wrong('neutral', f'{neutral:g}',
                   ('' if stop == 'zero' else 'another number than ')
                   + f'{own.offset} ({none:g}), which is no effort, because {own.stop} is {stop!r}')
-
-
-rule(JointFeedbackTable, 'joint_scale')(check_joint_scale)

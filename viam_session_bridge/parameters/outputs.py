@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from viam_session_bridge.parameters.checks import beyond_message, Mistake, Surroundings
-from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.checks import Mistake, Surroundings
+from viam_session_bridge.parameters.rules import below, Own, rule, whole
 from viam_session_bridge.parameters.schema import Block, BlockConfig, described, Form, LARGEST
 
 # What cancels the goals of an action, whatever its type.
@@ -223,11 +223,8 @@ Escalation.KINDS = {
 
 # ---- rules --------------------------------------------------------------------------------------
 
-@rule(StopOutput, 'call_timeout', '..stop_timeout')
-def _an_answer_comes_before_the_stop_fails(own: Own, limit: float, end: float) -> None:
-    if limit >= end:
-        own.wrong('call_timeout', f'{limit:g}',
-                  f'less than {own.around.stop_timeout} ({end:g} s)')
+below(StopOutput, 'call_timeout', '..stop_timeout', ' s')
+whole(NumberOutput, 'number')
 
 
 @rule(HoldingTable, 'value', 'release')
@@ -235,12 +232,6 @@ def _what_stops_does_not_release(own: Own, value: bool, release: bool) -> None:
     if value == release:
         own.wrong('release', str(value).lower(),
                   f'{str(not value).lower()}, because {own.value} is {str(value).lower()}')
-
-
-@rule(NumberOutput, 'number', 'message')
-def _the_message_holds_the_number(own: Own, number: float, message: str) -> None:
-    if wanted := beyond_message(number, message, own.message):
-        own.wrong('number', f'{number:g}', wanted)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ A rule is a function beside the table that it is about. It says what it needs:
             own.wrong('stop_timeout', f'{timeout:g}', f'more than {own.stop_hold} ({hold:g} s)')
 
 It runs for each block of the table, and of those derived from it, once all that it needs passed
-its own check, so that one mistake is told once. '..name' is a parameter of the block around, and
-'/block.name' one of a block of the top level.
+its own check, so that one mistake is told once; not for drivers that do not have what it needs.
+'..name' is a parameter of the block around, and '/block.name' one of a block of the top level.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from viam_session_bridge.parameters.checks import Mistake
+from viam_session_bridge.parameters.checks import beyond_message, Mistake
 from viam_session_bridge.parameters.schema import Block
 
 _Check = Callable[..., None]
@@ -43,6 +43,10 @@ class Own:
     def around(self) -> Own:
         """Return the block whose list names it."""
         return Own(self.block.around or self.block, self.errors, self.warnings)
+
+    def value(self, short: str) -> Any:
+        """Return the value of a parameter; None where it is wrong, or its driver has none."""
+        return self.block.values.get(short)
 
     def wrong(self, short: str, found: str, wanted: str) -> None:
         """Note a mistake: which parameter, what was found and what is accepted instead."""
@@ -69,6 +73,23 @@ def rule(table: type, *inputs: str) -> Callable[[_Check], _Check]:
         _RULES.append(_Rule(table, inputs, check))
         return check
     return register
+
+
+def below(table: type, low: str, high: str, unit: str = '') -> None:
+    """Register the rule that one number is smaller than the other."""
+    @rule(table, low, high)
+    def check(own: Own, least: float, most: float) -> None:
+        if least >= most:
+            name = getattr(own.around if high.startswith('..') else own, high.removeprefix('..'))
+            own.wrong(low, f'{least:g}', f'less than {name} ({most:g}{unit})')
+
+
+def whole(table: type, number: str) -> None:
+    """Register the rule that the type of its message can hold a number."""
+    @rule(table, number, 'message')
+    def check(own: Own, value: float, message: str) -> None:
+        if wanted := beyond_message(value, message, own.message):
+            own.wrong(number, f'{value:g}', wanted)
 
 
 def check_rules(block: Block, top: Mapping[str, Block], errors: list[str],

@@ -214,14 +214,15 @@ class Block:
     """
     One block of the parameter file.
 
-    name: in full. values: what passed, by short name; of a list of blocks, their names. entries:
-    the parameters that it has. around: the block whose list names it. children: its blocks, by the
-    name of their list.
+    name: in full. values: what passed, by short name; of a list of blocks, their names. unused:
+    what stands for the parameters of other drivers. entries: the parameters of its table. around:
+    the block whose list names it. children: its blocks, by the name of their list.
     """
 
     name: str
     table: type
     values: dict[str, Any] = field(default_factory=dict)
+    unused: dict[str, Any] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
     around: Block | None = None
     children: dict[str, list[Block]] = field(default_factory=dict)
@@ -253,7 +254,7 @@ class Block:
 
     def built(self) -> Any:
         """Return the instance of the table; every value must have passed."""
-        values = dict(self.values)
+        values = {**self.unused, **self.values}
         for name, blocks in self.children.items():
             values[name] = tuple(block.built() for block in blocks)
         if any(each.name == 'name' for each in fields(self.table)):

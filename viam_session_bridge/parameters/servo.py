@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 import math
-from typing import Any
 
 from viam_session_bridge.parameters.joints import (
     check_numbers,
@@ -16,7 +15,7 @@ from viam_session_bridge.parameters.joints import (
     OneJoint,
     PositionedConfig,
 )
-from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.rules import below, Own, rule
 from viam_session_bridge.parameters.schema import described
 
 
@@ -63,15 +62,12 @@ class ServoConfig(OneJoint, PositionedConfig):
             math.radians(self.maximum_deg + self.offset_deg), parameters=self._named(*named)),)
 
 
-@rule(ServoConfig, 'minimum_deg', 'maximum_deg')
-def _the_smallest_angle_is_below_the_largest(own: Own, low: float, high: float) -> None:
-    if low >= high:
-        own.wrong('minimum_deg', f'{low:g}', f'less than {own.maximum_deg} ({high:g})')
+below(ServoConfig, 'minimum_deg', 'maximum_deg')
 
 
 @rule(ServoConfig, 'tolerance_deg', 'offset_deg', 'minimum_deg', 'maximum_deg', *NUMBER)
 def _the_angles_are_numbers_of_the_driver(
-        own: Own, near: float, zero: float, low: float, high: float, *number: Any) -> None:
+        own: Own, near: float, zero: float, low: float, high: float, *number: float) -> None:
     check_numbers(own, number, math.radians(near), (
         ('minimum_deg', low, math.radians(low + zero)),
         ('maximum_deg', high, math.radians(high + zero))))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -109,19 +108,10 @@ class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ResourceConfig):
         return super().acknowledged or (self.answers and bool(self.safe_position))
 
 
-@rule(NumberSwitchTable, 'driver', 'labels', 'safe_position')
-def _labels_are_told_apart(own: Own, driver: str, labels: tuple[str, ...], safe: str) -> None:
-    if driver != 'service':
-        _check_positions(own, 'labels', labels, safe)
-
-
-@rule(ServiceSwitchTable, 'driver', 'positions', 'safe_position')
-def _positions_are_told_apart(own: Own, driver: str, names: tuple[str, ...], safe: str) -> None:
-    if driver == 'service':
-        _check_positions(own, 'positions', names, safe)
-
-
-def _check_positions(own: Own, short: str, labels: tuple[str, ...], safe: str) -> None:
+@rule(NumberSwitchTable, 'labels', 'safe_position')
+@rule(ServiceSwitchTable, 'positions', 'safe_position')
+def _positions_are_told_apart(own: Own, labels: tuple[str, ...], safe: str) -> None:
+    short = 'labels' if own.value('positions') is None else 'positions'
     if len(labels) < LEAST_POSITIONS or len(set(labels)) < len(labels) or not all(labels):
         own.wrong(short, f'{list(labels)!r}', f'at least {LEAST_POSITIONS} names, each once')
     if safe and safe not in labels:
@@ -129,11 +119,9 @@ def _check_positions(own: Own, short: str, labels: tuple[str, ...], safe: str) -
                   f"one of {own.block.full(short)} ({', '.join(labels)}), or '' (none)")
 
 
-@rule(NumberSwitchTable, 'driver', 'labels', 'numbers', 'message')
-def _each_label_has_a_number(own: Own, driver: str, labels: Collection[str],
-                             numbers: tuple[float, ...], message: str) -> None:
-    if driver == 'service':
-        return
+@rule(NumberSwitchTable, 'labels', 'numbers', 'message')
+def _each_label_has_a_number(
+        own: Own, labels: tuple[str, ...], numbers: tuple[float, ...], message: str) -> None:
     if len(numbers) != len(labels):
         own.wrong('numbers', f'{len(numbers)} numbers',
                   f'{len(labels)} numbers, one for each of {own.labels}')
