@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where drivers of other packages find `described` and `Form`; see `parameters.schema`."""
+"""The former place of what drivers of other packages import; see `viam_session_bridge.plugin`."""
 
 from viam_session_bridge.parameters.schema import described, Form
 
