@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.parameters import rules
-from viam_session_bridge.parameters.load import Filling
+from viam_session_bridge.parameters.load import APIS, Filling
+from viam_session_bridge.parameters.outputs import Escalation, StopOutput
 from viam_session_bridge.parameters.rules import below, check_rules, Own, rule
-from viam_session_bridge.parameters.schema import Block, BlockConfig, described
+from viam_session_bridge.parameters.schema import Block, BlockConfig, described, table_entries
+from viam_session_bridge.parameters.shared import GLOBAL_BLOCKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,9 @@ class Table(Slow):
     driver: str = field(metadata=described('Driver'))
     limit: float = field(default=2.0, metadata=described('Limit', unit='s', low=0.0, high=9.0))
     steps: tuple[Step, ...] = field(default=(), metadata=described('Steps', blocks=Step))
+
+
+REGISTERED = tuple(rules._RULES)
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +100,24 @@ def test_an_input_may_be_of_the_block_around_or_of_the_top_level() -> None:
     assert errors(driver='slow', steps=['one'], one__wait=4.0) == [
         'it.one.wait: found 4; accepted: less than it.limit (2 s)',
         'it.one.wait: found 3; accepted: as in it.limit']
+
+
+def test_a_rule_that_names_a_parameter_that_its_table_does_not_have_fails() -> None:
+    @rule(Table, 'limit')
+    def check(own: Own, limit: float) -> None:
+        own.wrong('limit', f'{limit:g}', f'more than {own.lmit}')
+
+    with pytest.raises(AttributeError, match='it has no parameter lmit'):
+        errors(driver='slow')
+
+
+@pytest.mark.parametrize('one', REGISTERED, ids=lambda one: f'{one.table.__name__} {one.inputs}')
+def test_every_input_of_a_rule_is_a_parameter_of_its_tables(one: Any) -> None:
+    """Otherwise the rule would never run."""
+    tables = [each for each in (
+        *APIS.values(), *GLOBAL_BLOCKS.values(), *StopOutput.KINDS.values(),
+        *Escalation.KINDS.values()) if issubclass(each, one.table)]
+    assert tables
+    for table in tables:
+        known = {entry.name for entry in table_entries(table)}
+        assert {name for name in one.inputs if name[0] not in './'} <= known, table

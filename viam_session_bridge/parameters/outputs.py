@@ -223,7 +223,7 @@ Escalation.KINDS = {
 
 # ---- rules --------------------------------------------------------------------------------------
 
-below(StopOutput, 'call_timeout', '..stop_timeout', ' s')
+below(CallingOutput, 'call_timeout', '..stop_timeout', ' s')
 whole(NumberOutput, 'number')
 
 

@@ -36,7 +36,9 @@ class Own:
         self.warnings = warnings
 
     def __getattr__(self, short: str) -> str:
-        """Return the full name of a parameter."""
+        """Return the full name of a parameter. Raises AttributeError where its table has none."""
+        if all(each.name != short for each in self.block.entries):
+            raise AttributeError(f'{self.block.name} has no parameter {short}')
         return self.block.full(short)
 
     @property
