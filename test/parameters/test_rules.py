@@ -121,3 +121,4 @@ def test_every_input_of_a_rule_is_a_parameter_of_its_tables(one: Any) -> None:
     for table in tables:
         known = {entry.name for entry in table_entries(table)}
         assert {name for name in one.inputs if name[0] not in './'} <= known, table
+        assert not known & set(dir(Own)), 'own.<name> is the name of the parameter in full'

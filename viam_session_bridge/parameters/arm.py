@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from viam_session_bridge.parameters.joints import (
-    check_count,
     check_numbers,
     JOINT_STATES,
     JointPace,
     JointRange,
     NUMBER,
+    one_each,
     POSITION_DRIVERS,
     SeveralJointsConfig,
     STATE,
@@ -115,11 +115,13 @@ def _special_joints_are_joints(own: Own, joints: tuple[str, ...], continuous: tu
                       f'names from {own.joints}: ' + ', '.join(joints))
 
 
+one_each(ArmConfig, 'joint_minimums')
+one_each(ArmConfig, 'joint_maximums')
+
+
 @rule(ArmConfig, 'joints', 'joint_minimums', 'joint_maximums')
 def _each_joint_has_a_range(own: Own, joints: tuple[str, ...], lows: tuple[float, ...],
                             highs: tuple[float, ...]) -> None:
-    check_count(own, 'joint_minimums', lows, joints)
-    check_count(own, 'joint_maximums', highs, joints)
     if bool(lows) != bool(highs):
         missing, given = ('joint_maximums', own.joint_minimums) if lows else (
             'joint_minimums', own.joint_maximums)

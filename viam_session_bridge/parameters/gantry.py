@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from viam_session_bridge.parameters.joints import (
-    check_count,
     check_numbers,
     JOINT_STATES,
     JointPace,
     JointRange,
     NUMBER,
+    one_each,
     SeveralJointsConfig,
     STATE,
 )
@@ -71,12 +71,14 @@ class GantryConfig(SeveralJointsConfig):
             for zero, length in zip(self.zeros, self.lengths_m, strict=True))
 
 
-@rule(GantryConfig, 'joints', 'lengths_m', 'offsets_m', 'home_m')
-def _each_axis_has_a_length(own: Own, joints: tuple[str, ...], lengths: tuple[float, ...],
-                            offsets: tuple[float, ...], homes: tuple[float, ...]) -> None:
-    check_count(own, 'lengths_m', lengths, joints, needed=True)
-    check_count(own, 'offsets_m', offsets, joints)
-    check_count(own, 'home_m', homes, joints)
+one_each(GantryConfig, 'lengths_m', needed=True)
+one_each(GantryConfig, 'offsets_m')
+one_each(GantryConfig, 'home_m')
+
+
+@rule(GantryConfig, 'joints', 'lengths_m', 'home_m')
+def _home_is_within_the_axis(own: Own, joints: tuple[str, ...], lengths: tuple[float, ...],
+                             homes: tuple[float, ...]) -> None:
     for joint, home, length in zip(joints, homes, lengths, strict=False):
         if home > length:
             own.wrong('home_m', f'{home:g} for {joint}',

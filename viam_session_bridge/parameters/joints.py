@@ -337,22 +337,24 @@ def _each_joint_has_a_name_of_its_own(own: Own, joints: tuple[str, ...], driver:
                   f"one, because {own.driver} 'float' tells one number")
 
 
-def check_count(own: Own, short: str, values: Sized, joints: Sized, needed: bool = False) -> None:
-    """Check that a list has an element for each joint, or none at all unless it is needed."""
-    if (values or needed) and len(values) != len(joints):
-        own.wrong(short, f'{len(values)} numbers', f'{len(joints)}, one for each of {own.joints}')
+def one_each(table: type, short: str, needed: bool = False) -> None:
+    """Register the rule that a list has an element for each joint, or none unless it is needed."""
+    @rule(table, short, 'joints')
+    def check(own: Own, values: Sized, joints: Sized) -> None:
+        if (values or needed) and len(values) != len(joints):
+            own.wrong(
+                short, f'{len(values)} numbers', f'{len(joints)}, one for each of {own.joints}')
 
 
-@rule(PositionedConfig, 'hold_time', 'joint_states_topic')
-def _a_trajectory_holds_what_is_measured(own: Own, hold_time: float, states: str) -> None:
-    if not states:
+@rule(PositionedConfig, 'driver', 'joint_states_topic')
+def _a_trajectory_holds_what_is_measured(own: Own, driver: str, states: str) -> None:
+    if driver == 'joint_trajectory' and not states:
         own.wrong('joint_states_topic', 'nothing',
                   'the topic that shows the positions which a stop holds')
 
 
-@rule(PositionedConfig, 'api', 'driver', 'stop', 'joint_states_topic')
-def _a_stop_is_chosen_and_possible(
-        own: Own, api: str, driver: str, stop: str, states: str) -> None:
+@rule(PositionedConfig, 'api', 'driver', 'stop')
+def _a_stop_is_chosen_and_possible(own: Own, api: str, driver: str, stop: str) -> None:
     table: Any = own.block.table
     possible = tuple(each for each in _STOPS.get(driver, ()) if each in table.STOPS)
     if table.TAKES_BOOL and _is_bool(own):
@@ -361,17 +363,19 @@ def _a_stop_is_chosen_and_possible(
         own.wrong('stop', repr(stop) if stop else 'nothing',
                   ' or '.join(map(repr, possible)) + f', because {own.driver} is {driver!r} and '
                   + (f"{own.message} 'bool'" if possible == ('last',) else f'{own.api} {api!r}'))
+    if stop == 'number' and stop in possible and own.value_of('stop_number') == UNSET:
+        own.wrong('stop_number', 'nothing',
+                  f"the number that a stop sends, because {own.stop} is 'number'")
+
+
+@rule(PositionedConfig, 'stop', 'joint_states_topic')
+def _a_stop_holds_what_is_measured(own: Own, stop: str, states: str) -> None:
     if not states and stop == 'hold':
         own.wrong('joint_states_topic', 'nothing', 'the topic that shows the positions which a '
                   f'stop holds, because {own.stop} is {stop!r}')
-    if stop not in possible:
-        return
     if not states and stop == 'last':
         own.warn(f"{own.stop} is 'last' without {own.joint_states_topic}: until a process has "
                  'sent its first command, its stops send nothing, because it knows no position')
-    if stop == 'number' and own.value('stop_number') == UNSET:
-        own.wrong('stop_number', 'nothing',
-                  f"the number that a stop sends, because {own.stop} is 'number'")
 
 
 @rule(PositionNumberTable, 'stop', 'stop_number', *NUMBER)
@@ -382,14 +386,15 @@ def _a_stop_number_fits(own: Own, stop: str, number: float, scale: float, offset
     if stop == 'number' and low < high and scale != 0.0 and not low <= number <= high:
         own.wrong('stop_number', f'{number:g}',
                   f'a number from {own.minimum} ({low:g}) to {own.maximum} ({high:g})')
-    if wanted := beyond_message(number, own.value('message'), own.message):
+    if own.value_of('driver') == 'float' and (
+            wanted := beyond_message(number, own.value_of('message'), own.message)):
         own.wrong('stop_number', f'{number:g}', wanted)
 
 
-@rule(PositionedConfig, 'api', 'message')
-def _a_bool_is_for_grippers(own: Own, api: str, message: str) -> None:
+@rule(PositionedConfig, 'api')
+def _a_bool_is_for_grippers(own: Own, api: str) -> None:
     table: Any = own.block.table
-    if message == 'bool' and not table.TAKES_BOOL:
+    if _is_bool(own) and not table.TAKES_BOOL:
         own.wrong('message', "'bool'", f'a number, because {own.api} is {api!r}: a Bool only '
                   'tells a gripper to open or to close')
 
@@ -421,7 +426,7 @@ def check_numbers(own: Own, number: Sequence[float], near: float,
 
 
 def _is_bool(own: Own) -> bool:
-    return bool(own.value('message') == 'bool')
+    return (own.value_of('driver'), own.value_of('message')) == ('float', 'bool')
 
 
 @rule(PositionNumberTable, 'joint_scale')

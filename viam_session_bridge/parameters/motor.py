@@ -172,7 +172,7 @@ def _a_stop_is_published_as_it_is(own: Own, low: float, high: float, neutral: fl
 
 @rule(NumberTable, 'neutral', 'offset')
 def _hardly_any_motion_is_near_a_stop(own: Own, neutral: float, offset: float) -> None:
-    if offset != neutral and own.value('message') != 'bool':
+    if offset != neutral and own.value_of('message') != 'bool':
         own.warn(
             f'{own.offset} is {offset:g} and {own.neutral} {neutral:g}: the '
             'number for hardly any motion is far from the one that stops. Is one of them missing?')

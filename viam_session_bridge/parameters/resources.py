@@ -166,11 +166,9 @@ def _moves_by_itself(block: Block) -> bool:
     return issubclass(block.table, ResourceConfig) and block.table.MOVES_BY_ITSELF
 
 
-@rule(ResourceConfig, 'driver', 'receiver_timeout', 'command_rate', 'accept_no_timeout',
-      '/guard.required')
+@rule(ResourceConfig, 'driver', 'receiver_timeout', 'accept_no_timeout', '/guard.required')
 def _a_robot_stops_when_the_bridge_dies(
-        own: Own, driver: str, timeout: float | None, command_rate: float | None, without: bool,
-        guarded: bool) -> None:
+        own: Own, driver: str, timeout: float | None, without: bool, guarded: bool) -> None:
     if not _may_move_on(own.block) or timeout:
         return
     # Without commands, joints that are led stay where they are.
@@ -193,10 +191,10 @@ def _a_robot_stops_when_the_bridge_dies(
     hint = '' if timeout == 0.0 else (
         f'{own.receiver_timeout} is not set: it is not known whether the receiver stops by itself '
         'when commands cease, and a held command is repeated '
-        f'{control_rate(command_rate, timeout):g} times per second, which a slow receiver '
-        'with a deep queue would still execute after a stop. Set it to the command timeout '
-        'of the receiver in seconds, or to 0 if it has none: a held command is then repeated '
-        f'at {RARE_RATE:g} Hz, unless {own.command_rate} is set.')
+        f'{control_rate(own.value_of("command_rate"), timeout):g} times per second, which a slow '
+        'receiver with a deep queue would still execute after a stop. Set it to the command '
+        'timeout of the receiver in seconds, or to 0 if it has none: a held command is then '
+        f'repeated at {RARE_RATE:g} Hz, unless {own.command_rate} is set.')
     if dies or hint:
         own.warn(' '.join(filter(None, (dies, hint))))
 

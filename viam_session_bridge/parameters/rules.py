@@ -46,7 +46,7 @@ class Own:
         """Return the block whose list names it."""
         return Own(self.block.around or self.block, self.errors, self.warnings)
 
-    def value(self, short: str) -> Any:
+    def value_of(self, short: str) -> Any:
         """Return the value of a parameter; None where it is wrong, or its driver has none."""
         return self.block.values.get(short)
 

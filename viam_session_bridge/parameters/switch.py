@@ -108,10 +108,11 @@ class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ResourceConfig):
         return super().acknowledged or (self.answers and bool(self.safe_position))
 
 
-@rule(NumberSwitchTable, 'labels', 'safe_position')
-@rule(ServiceSwitchTable, 'positions', 'safe_position')
-def _positions_are_told_apart(own: Own, labels: tuple[str, ...], safe: str) -> None:
-    short = 'labels' if own.value('positions') is None else 'positions'
+@rule(SwitchConfig, 'driver', 'labels', 'safe_position')
+@rule(SwitchConfig, 'driver', 'positions', 'safe_position')
+def _positions_are_told_apart(
+        own: Own, driver: str, labels: tuple[str, ...], safe: str) -> None:
+    short = 'positions' if driver == 'service' else 'labels'
     if len(labels) < LEAST_POSITIONS or len(set(labels)) < len(labels) or not all(labels):
         own.wrong(short, f'{list(labels)!r}', f'at least {LEAST_POSITIONS} names, each once')
     if safe and safe not in labels:
