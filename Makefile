@@ -55,7 +55,7 @@ check:
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 	@LINT_REQUIRED=1 $(RUN) -m pytest -q $(SIDE_BY_SIDE) $(LINTERS) test/test_architecture.py \
-	  test/core $(wildcard test/ros/test_parameter*.py) $(ARGS)
+	  test/core test/parameters $(ARGS)
 
 # In stages (tools/test.sh); with ARGS it is plain pytest with these arguments.
 test:

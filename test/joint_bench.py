@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from components import senses
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
 from viam_session_bridge.core.stop import JointSample, RestSettings
@@ -21,19 +22,20 @@ STEP = 0.05
 PATIENCE = 1.0
 
 
-def serve(start: Callable[..., Any], api: str, properties: Any, *,
+def serve(start: Callable[..., Any], api: str, config: Any, *,
           here: tuple[float, ...] | None = None, ready_timeout: float | None = None,
-          **how: Any) -> Any:
+          description: Any = None, pose: Any = None, **how: Any) -> Any:
     """
     Serve a component named as its API, and a base beside it.
 
-    here: where it is measured. ready_timeout (s): its driver has to get ready before it moves.
+    here: where it is measured. description, pose: what measures it beside that. ready_timeout (s):
+    its driver has to get ready before it moves.
     """
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
     actuator = ActuatorSettings(stop_hold=0.2, rest=rest, ready_timeout=ready_timeout)
     bench = start(
         others=(Resource(api, api, JointLimits(), actuator),),
-        properties={api: properties}, **how)
+        configs={api: config}, senses={api: senses(description, pose)}, **how)
     if here is not None:
         bench.gate.measured(api, JointSample(here))
     return bench

@@ -3,14 +3,16 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
-    bridge -> process, rpc, ros, locked, core   cli, sim: programs around the bridge; no part of
-    guard -> process, ros, locked, core         the bridge imports them
-    process -> ros, locked, core, dds: what bridge and guard share; the guard never sees rpc
-    rpc  -> locked, core
-    assembly -> ros, core; properties -> ros, rpc: what the parameters mean for the parts that
-                bridge and guard wire
-    ros  -> core
+    bridge -> process, rpc, ros, locked, parameters, core
+    guard -> process, ros, locked, parameters, core
+    cli, sim: programs around the bridge; no part of the bridge imports them
+    process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
+               sees rpc
+    rpc  -> locked, parameters, core
+    ros  -> parameters, core
+    plugin -> ros, parameters, core: what drivers of other packages import
     locked_supervisor (above: locked) -> core
+    parameters -> core, and the standard library without clocks and threads
     core -> the standard library, without clocks, threads and I/O
 
 `rpc` and `ros` never see each other: motion passes through the lock, or not at all.
@@ -32,16 +34,15 @@ OWN = {
     '__init__': set(),
     'core': set(),
     'locked_supervisor': {'core'},
-    'rpc': {'core', 'locked_supervisor'},
-    'ros': {'core'},
-    'guard': {'assembly', 'core', 'locked_supervisor', 'process', 'ros'},
-    'process': {'core', 'dds', 'locked_supervisor', 'ros'},
+    'parameters': {'core'},
+    'rpc': {'core', 'locked_supervisor', 'parameters'},
+    'ros': {'core', 'parameters'},
+    'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
+    'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
-    'assembly': {'core', 'ros'},
-    'properties': {'rpc', 'ros'},
+    'plugin': {'core', 'parameters', 'ros'},
     'bridge': {
-        'assembly', 'core', 'locked_supervisor', 'process', 'properties', 'rpc', 'ros',
-        '__init__'},
+        'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
     'cli': {'sim', '__init__'},
     'sim': set(),
 }
@@ -69,6 +70,9 @@ PURE = {
     'functools', 'heapq', 'itertools', 'math', 'numbers', 'operator', 're', 'statistics',
     'string', 'textwrap', 'types', 'typing',
 }
+# What parameters may use beside that: values, texts, and what other packages bring.
+OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress'}
+PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 
 
@@ -113,8 +117,8 @@ def fault(part: str, imported: str) -> str | None:
         if target != part and target not in OWN[part]:
             return f'{part} may not import {target}'
     elif top in sys.stdlib_module_names:
-        if part == 'core' and top not in PURE:
-            return f'core may not import {top}: no clock, thread or I/O in core'
+        if part in PURE_PARTS and top not in PURE_PARTS[part]:
+            return f'{part} may not import {top}: no clock, thread or I/O in {part}'
     elif not matches(top, WORLD.get(part, set())):
         return f'{part} may not import {top}'
     return None
@@ -129,8 +133,8 @@ def faults(source: str, module: str, is_package: bool = False) -> list[str]:
     tree = ast.parse(source)
     found = [(found.line, fault(part, found.module))
              for found in imports(tree, module, is_package)]
-    if part == 'core':
-        found += [(node.lineno, f'core may not call {node.func.id}()') for node in ast.walk(tree)
+    if part in PURE_PARTS:
+        found += [(node.lineno, f'{part} may not call {node.func.id}()') for node in ast.walk(tree)
                   if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
                   and node.func.id in IMPURE_CALLS]
     return [f'{module}:{line}: {reason}' for line, reason in sorted(set(found), key=str) if reason]
@@ -162,6 +166,11 @@ def test_every_module_keeps_to_the_floor_plan() -> None:
     ('ros.drivers.twist', 'from ... import locked_supervisor'),
     ('ros.pump', 'import grpc.aio'),
     ('ros.pump', 'from google.protobuf import message'),
+    ('parameters.load', 'import rclpy'),
+    ('parameters.load', 'from viam_session_bridge.ros import plugins'),
+    ('parameters.load', 'from viam_session_bridge.rpc.commands import do_command'),
+    ('parameters.load', 'import time'),
+    ('core.sessions', 'from viam_session_bridge.parameters.shared import SessionsConfig'),
     ('locked_supervisor', 'from viam_session_bridge.rpc import server'),
     ('locked_supervisor', 'import rclpy'),
     ('locked_supervisor', 'from .bridge import main'),
@@ -198,6 +207,9 @@ def test_a_violation_is_found(module: str, source: str) -> None:
     ('rpc.server', 'import grpc.aio\nfrom ..locked_supervisor import L\nfrom ..core import x'),
     ('ros.pump', 'import rclpy.node\nfrom std_srvs.srv import Trigger\nfrom ..core import motion'),
     ('bridge', 'from .locked_supervisor import L\nfrom .ros import n\nfrom .rpc import x'),
+    ('ros.pump', 'from viam_session_bridge.parameters.shared import BridgeConfig'),
+    ('rpc.server', 'from viam_session_bridge.parameters.base import BaseConfig'),
+    ('parameters.load', 'import difflib\nfrom ..core.setpoints import Velocity'),
     ('bridge', 'import rclpy'),
     ('bridge', 'from viam_session_bridge import __version__'),
 ])

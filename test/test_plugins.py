@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.ros import plugins
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameters import BaseConfig
+from viam_session_bridge import plugin
+from viam_session_bridge.parameters import plugins
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import judge
+from viam_session_bridge.ros import parameter_spec
+from viam_session_bridge.ros.parameters import NAME_PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / 'examples' / 'driver'
 
 AROUND = Surroundings(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
-    lambda service: f'/{service.lstrip("/")}')
+    lambda service: f'/{service.lstrip("/")}', NAME_PROBLEMS)
 
 BASE: dict[str, Any] = {
     'resources': ['base'], 'base.topic': 'wheels', 'base.driver': 'wheels',
@@ -168,6 +171,11 @@ def test_the_disk_is_searched_once_for_all_resources(
             f'{name}.driver': 'twist', f'{name}.topic': name, f'{name}.receiver_timeout': 0.5}
     assert judge(found, AROUND).config is not None
     assert searched == [plugins.GROUP]
+
+
+def test_what_drivers_imported_before_the_public_module_is_the_same() -> None:
+    """A package that was written for the first version goes on working."""
+    assert (parameter_spec.described, parameter_spec.Form) == (plugin.described, plugin.Form)
 
 
 @pytest.mark.parametrize('name', ['setup.py', 'wheels_driver/__init__.py', 'wheels.yaml'])

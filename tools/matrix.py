@@ -42,7 +42,7 @@ TESTS = (
     'test/rpc/test_gantry_service.py', 'test/rpc/test_gripper_service.py',
     'test/rpc/test_servo_service.py', 'test/rpc/test_switch_service.py',
     'test/rpc/test_commands.py', 'test/ros/test_twist_driver.py', 'test/ros/test_stop_path.py',
-    'test/ros/test_parameters.py', 'test/test_dds.py', 'test/system/test_client_ends.py',
+    'test/parameters/test_parameters.py', 'test/test_dds.py', 'test/system/test_client_ends.py',
     'test/system/test_shutdown.py', 'test/system/test_stop_services.py',
     'test/system/test_guard.py')
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from viam_session_bridge.core.setpoints import Call, PoseGoal
-from viam_session_bridge.ros.parameter_tables import APIS
+from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.component_service import how_served, Served
 from viam_session_bridge.rpc.robot_service import RobotService

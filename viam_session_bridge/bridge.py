@@ -7,25 +7,19 @@ from contextlib import contextmanager
 import logging
 import sys
 import time
-from typing import Any
 import uuid
 
 from rclpy.node import Node
 
-from viam_session_bridge.assembly import (
-    emergency_of,
-    limits_of,
-    policy_of,
-    resource_of,
-)
 from viam_session_bridge.core.events import Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
-from viam_session_bridge.properties import properties_of
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
-from viam_session_bridge.ros.parameters import BridgeConfig, NODE_NAME, read, watch
+from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
@@ -52,8 +46,8 @@ class Bridge(SafetyProcess):
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
         supervisor = locked_bridge(
-            [resource_of(one) for one in config.resources], policy_of(config, BEAT_PERIOD),
-            emergency_of(config), identity, config.guard.required)
+            [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
+            config.estop.settings, identity, config.guard.required)
         super().__init__(node, supervisor, config, emergency=supervisor)
         port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
@@ -62,7 +56,7 @@ class Bridge(SafetyProcess):
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
-            self._properties(config), self._died,
+            _by_name(config), self._ros.senses, self._died,
             self._beat_of(_GRPC), BEAT_PERIOD)
 
     def run(self) -> int:
@@ -88,12 +82,8 @@ class Bridge(SafetyProcess):
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._supervisor.configure(
-            policy_of(config, BEAT_PERIOD), {one.name: limits_of(one) for one in config.resources})
-        self._server.describe(self._properties(config))
-
-    def _properties(self, config: BridgeConfig) -> dict[str, Any]:
-        return {one.name: properties_of(one, self._ros.senses(one.name))
-                for one in config.resources}
+            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
+        self._server.configure(_by_name(config))
 
     def _begin_end(self) -> None:
         self._supervisor.shut_down()
@@ -114,6 +104,10 @@ class Bridge(SafetyProcess):
         self._supervisor.say_goodbye()
         self._server.stop(timeout=0.7)
         return unrested
+
+
+def _by_name(config: BridgeConfig) -> dict[str, ResourceConfig]:
+    return {one.name: one for one in config.resources}
 
 
 def _start() -> tuple[Node, Callable[[], Bridge]]:

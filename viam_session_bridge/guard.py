@@ -17,21 +17,17 @@ import uuid
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from viam_session_bridge.assembly import resource_of
 from viam_session_bridge.core.events import Pulse
 from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedGuard
+from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.parameters import (
-    BridgeConfig,
-    EmergencyConfig,
-    NODE_NAME,
-    read,
-)
+from viam_session_bridge.ros.parameters import NODE_NAME, read
 from viam_session_bridge.ros.ports import AdoptingDriver
-from viam_session_bridge.ros.pulse import ECHO_TOPIC, GuardPort, PULSE_TOPIC
+from viam_session_bridge.ros.pulse import GuardPort
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
@@ -70,7 +66,7 @@ class Guard(SafetyProcess):
     def __init__(self, node: Node, around: Surroundings) -> None:
         config = around.config
         supervisor = LockedGuard(GuardRules(
-            [resource_of(one) for one in config.resources],
+            [one.resource for one in config.resources],
             BridgeWatch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))

@@ -30,14 +30,11 @@ from rclpy.signals import SignalHandlerOptions
 from viam_session_bridge import dds
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.locked_supervisor import LockedSupervisor
+from viam_session_bridge.parameters.plugins import Unusable
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
-from viam_session_bridge.ros.parameters import (
-    BridgeConfig,
-    ConfigurationError,
-    explain_startup_error,
-)
-from viam_session_bridge.ros.plugins import Unusable
+from viam_session_bridge.ros.parameters import ConfigurationError, explain_startup_error
 from viam_session_bridge.ros.ports import EmergencyStopping
 from viam_session_bridge.ros.pump import Pump
 

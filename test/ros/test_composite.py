@@ -24,17 +24,17 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import locked_bridge
-from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.services import PassServices
-from viam_session_bridge.ros.fittings import Fittings
-from viam_session_bridge.ros.parameter_outputs import (
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.outputs import (
     CommandConfig,
     LockOutput,
     SetBoolOutput,
     StopOutput,
     TriggerOutput,
 )
-from viam_session_bridge.ros.parameter_tables import BaseConfig
+from viam_session_bridge.ros.drivers.answers import Answers
+from viam_session_bridge.ros.drivers.services import PassServices
+from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.pump import Pump
 
 _numbers = count(1)

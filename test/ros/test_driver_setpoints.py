@@ -31,11 +31,10 @@ from viam_session_bridge.core.setpoints import (
     Waypoint,
 )
 from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import APIS, judge
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.equipment import Equipment
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_tables import APIS
 
 AROUND = Surroundings('/bridge', '/', '/{}'.format, '/{}'.format)
 

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
+from viam_session_bridge.parameters.joints import JointRange
 from viam_session_bridge.ros.hold import Hold, HoldSettings, Unmeasured
 from viam_session_bridge.ros.joint_states import JointReading
-from viam_session_bridge.ros.parameter_components import JointRange
 
 ARM = HoldSettings(tolerance=0.02, standing=0.05, fastest=1.0)
 GRIPPER = replace(ARM, grips=True)

@@ -11,14 +11,14 @@ import pytest
 from rclpy.node import Node
 
 from processes import wait_until
-from viam_session_bridge.assembly import resource_of
 from viam_session_bridge.core.events import Changed, Emergency, Outputs
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros import node as node_module
 from viam_session_bridge.ros.node import BridgeNode
-from viam_session_bridge.ros.parameters import BaseConfig, BridgeConfig
 
 BASE = BaseConfig(name='base', driver='twist', topic='cmd_vel')
 
@@ -28,7 +28,7 @@ class Rig:
 
     def __init__(self, node: Node) -> None:
         self.said: list[DiagnosticStatus] = []
-        self.gate = locked_bridge([resource_of(BASE)], Policy())
+        self.gate = locked_bridge([BASE.resource], Policy())
         self.node = BridgeNode(
             node, self.gate, BridgeConfig(resources=(BASE,)), dict, lambda: None)
         self.subscription = node.create_subscription(

@@ -69,8 +69,9 @@ class Rig:
     def is_at(self, *positions: float) -> bool:
         """Tell whether the joints are seen to stand there."""
         reading = self._group.reading
-        return (reading is not None and reading.positions == pytest.approx(positions)
-                and max(map(abs, reading.velocities)) < HOLD.standing)
+        return (
+            reading is not None and reading.positions == pytest.approx(positions)
+            and max(map(abs, reading.velocities)) < HOLD.standing)
 
     def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
         """Act at every tick until the joints were told something, and return it."""

@@ -22,15 +22,12 @@ from std_msgs.msg import String
 from processes import wait_until
 from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
 from viam_session_bridge.guard import look_around, make_node
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.parameters.outputs import CancelOutput, TriggerOutput
+from viam_session_bridge.parameters.shared import BridgeConfig, GuardConfig
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.parameter_outputs import CancelOutput, TriggerOutput
-from viam_session_bridge.ros.parameters import (
-    BaseConfig,
-    BridgeConfig,
-    ConfigurationError,
-    GuardConfig,
-    MotorConfig,
-)
+from viam_session_bridge.ros.parameters import ConfigurationError
 from viam_session_bridge.ros.pulse import (
     BridgePort,
     decode_echo,

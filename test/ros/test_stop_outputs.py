@@ -18,12 +18,12 @@ from host import took
 from processes import wait_until
 from servers import Servers, serving
 from viam_session_bridge.core.setpoints import Call, Velocity
+from viam_session_bridge.parameters.outputs import CANCEL_SERVICE
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
 from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
 from viam_session_bridge.ros.drivers.stop_messages import LockStop
-from viam_session_bridge.ros.parameter_output_rules import CANCEL_SERVICE
 
 _numbers = count(1)
 REQUESTS: dict[str, Any] = {

@@ -14,15 +14,15 @@ from rclpy.node import Node
 from processes import Motors, Programs, wait_until
 from servers import Servers, serving
 from viam_session_bridge.core.setpoints import Choice, Press, Velocity
-from viam_session_bridge.ros.equipment import Equipment
-from viam_session_bridge.ros.parameter_switches import (
-    ButtonConfig,
+from viam_session_bridge.parameters.button import ButtonConfig
+from viam_session_bridge.parameters.generic import GenericConfig
+from viam_session_bridge.parameters.switch import (
     EmptyPosition,
-    GenericConfig,
     SetBoolPosition,
     SwitchConfig,
     TriggerPosition,
 )
+from viam_session_bridge.ros.equipment import Equipment
 
 _numbers = count(1)
 

@@ -24,6 +24,7 @@ import uuid
 import grpc
 import pytest
 
+from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Output
 from viam_session_bridge.core.group import Resource
@@ -34,7 +35,6 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
 
 PATIENCE = 30.0  # s; every wait ends long before, unless something is broken
@@ -175,10 +175,11 @@ class Bench:
     """The server under test and all that it needs."""
 
     def __init__(self, *, bases: dict[str, VelocityLimits] | None = None,
-                 properties: dict[str, Any] | None = None, policy: Policy = LENIENT,
+                 configs: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
-                 others: tuple[Resource, ...] = ()) -> None:
+                 others: tuple[Resource, ...] = (),
+                 senses: dict[str, Any] | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
         resources = [
@@ -194,9 +195,10 @@ class Bench:
         self.deaths: list[BaseException] = []
         for resource in self.gate.resources() if paths else ():
             self.gate.path(resource.name, '')
-        own: dict[str, Any] = {name: BaseProperties() for name in bases}
+        own = {name: component('base', name=name) for name in bases}
         self.server = Server(
-            self.gate, ServerSettings(port=0), own | (properties or {}), self.deaths.append)
+            self.gate, ServerSettings(port=0), own | (configs or {}), (senses or {}).__getitem__,
+            self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False

@@ -13,12 +13,12 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from joint_bench import begin, drive, serve, way_of
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
 
 Code = grpc.StatusCode
 NAMES = ('lift', 'turn')
@@ -29,20 +29,22 @@ URDF = """<robot name="r"><link name="base"/><link name="middle"/><link name="ti
 <joint name="lift" type="prismatic"><parent link="base"/><child link="middle"/></joint>
 <joint name="turn" type="continuous"><parent link="middle"/><child link="tip"/></joint></robot>"""
 
+POSES = {'pose_topic': 'tip', 'pose_goal_topic': 'goal'}
 TIP = PoseGoal((0.3, 0.0, 0.5), (0.0, 0.0, 0.0, 1.0))
 
 
-def properties(**own: Any) -> ArmProperties:
+def configured(**own: Any) -> Any:
     """Return an arm that lifts (m) and turns (rad)."""
-    return ArmProperties(**{
-        'joints': NAMES, 'joint_limits': ((0.0, 0.5), (-3.0, 3.0)), 'max_joint_speed': FASTEST,
-        'tolerance': 0.02, 'max_move_duration': 30.0, 'has_feedback': True,
-        'prismatic': ('lift',), 'prismatic_max_speed': FASTEST, **own})
+    return component('arm', **{
+        'joints': NAMES, 'joint_minimums': (0.0, -3.0), 'joint_maximums': (0.5, 3.0),
+        'max_joint_speed': FASTEST, 'tolerance': 0.02, 'max_move_duration': 30.0,
+        'joint_states_topic': 'joint_states', 'prismatic_joints': ('lift',),
+        'prismatic_max_speed': FASTEST, **own})
 
 
 def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
     """In m/s and m: a hundredth of a radian is little, 10 mm are much."""
-    bench = serve(start, 'arm', properties(
+    bench = serve(start, 'arm', configured(
         prismatic_max_speed=0.05, prismatic_tolerance=0.001), here=HERE)
     call = begin(bench, 'arm', 'MoveToJointPositions', positions=positions(300.0, 10.0))
     [point] = way_of(bench, 'arm').points
@@ -58,7 +60,7 @@ def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose arm stands at 200 mm and 0 degrees."""
-    return serve(start, 'arm', properties(), here=HERE)
+    return serve(start, 'arm', configured(), here=HERE)
 
 
 def stand(bench: Any, here: tuple[float, ...]) -> None:
@@ -177,7 +179,7 @@ def test_without_positions_it_says_what_is_missing(
     bench.clock.advance(1.1)
     code, text = getattr(bench.client().arm, method).refused(name='arm', **fields)
     assert code is Code.FAILED_PRECONDITION and 'arm.joint_states_topic' in text
-    blind = serve(start, 'arm', properties(has_feedback=False))
+    blind = serve(start, 'arm', configured(joint_states_topic=''))
     code, text = getattr(blind.client().arm, method).refused(name='arm', **fields)
     assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
     assert not bench.gate.accepted and not blind.gate.accepted
@@ -225,7 +227,7 @@ def tip() -> Tip:
 @pytest.fixture
 def tipped(start: Callable[..., Any], tip: Tip) -> Any:
     """Return a bridge whose arm can be sent to poses, and whose tip is measured."""
-    return serve(start, 'arm', properties(pose=tip, takes_poses=True), here=HERE)
+    return serve(start, 'arm', configured(**POSES), here=HERE, pose=tip)
 
 
 def test_the_end_position_is_in_mm_and_degrees(tipped: Any, tip: Tip) -> None:
@@ -271,8 +273,8 @@ def test_move_to_position_ends_when_the_tip_is_seen_there(tipped: Any, tip: Tip)
 @pytest.mark.parametrize(('tolerance', 'there'), [(0.005, False), (0.02, True)])
 def test_how_near_to_a_pose_is_there(start: Callable[..., Any], tip: Tip, tolerance: float,
                                      there: bool) -> None:
-    bench = serve(start, 'arm', properties(
-        pose=tip, takes_poses=True, pose_tolerance=tolerance), here=HERE)
+    bench = serve(start, 'arm', configured(
+        pose_tolerance=tolerance, **POSES), here=HERE, pose=tip)
     call = begin(bench, 'arm', 'MoveToPosition', to=proto.common.Pose(x=310.0, z=500.0, o_z=1.0))
     assert isinstance(bench.told('arm'), PoseGoal)
     for _ in range(3):
@@ -291,11 +293,11 @@ def test_a_pose_that_is_never_reached_is_given_up(tipped: Any) -> None:
 
 
 @pytest.mark.parametrize(('own', 'missing'), [
-    ({}, 'arm.pose_goal_topic'), ({'takes_poses': True}, 'arm.pose_topic'),
-    ({'pose': lambda: TIP}, 'arm.pose_goal_topic')])
+    ({}, 'arm.pose_goal_topic'), ({'pose_goal_topic': 'goal'}, 'arm.pose_topic'),
+    ({'pose_topic': 'tip'}, 'arm.pose_goal_topic')])
 def test_poses_need_a_driver_and_a_measurement(
         start: Callable[..., Any], own: Any, missing: str) -> None:
-    bench = serve(start, 'arm', properties(**own), here=HERE)
+    bench = serve(start, 'arm', configured(**own), here=HERE)
     code, text = bench.client().arm.MoveToPosition.refused(
         name='arm', to=proto.common.Pose(x=1.0, o_z=1.0))
     assert code is Code.UNIMPLEMENTED and missing in text
@@ -313,9 +315,10 @@ def test_a_pose_that_is_not_a_number_is_named(tipped: Any) -> None:
 
 def test_kinematics_are_the_urdf_of_its_chain(start: Callable[..., Any]) -> None:
     texts = ['']
-    bench = serve(start, 'arm', properties(description=lambda: texts[0]), here=HERE)
+    bench = serve(start, 'arm', configured(
+        robot_description_topic='urdf'), here=HERE, description=lambda: texts[0])
     client = bench.client()
-    without = serve(start, 'arm', properties(), here=HERE)
+    without = serve(start, 'arm', configured(), here=HERE)
     code, text = without.client().arm.GetKinematics.refused(name='arm')
     assert code is Code.UNIMPLEMENTED and 'configure arm.robot_description_topic' in text
     code, text = client.arm.GetKinematics.refused(name='arm')

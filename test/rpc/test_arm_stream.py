@@ -10,11 +10,11 @@ import grpc
 import pytest
 
 from arm_streams import batch, init, point, Request, Stream
+from components import component
 from joint_bench import drive, serve, way_of
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
 
 Code = grpc.StatusCode
 HERE = (0.0, 0.0)
@@ -23,9 +23,10 @@ HERE = (0.0, 0.0)
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose arm stands at 0 and may go 1 rad/s for 10 s."""
-    return serve(start, 'arm', ArmProperties(
-        ('a', 'b'), joint_limits=((-2.0, 2.0), (-2.0, 2.0)), max_joint_speed=1.0, tolerance=0.02,
-        max_move_duration=10.0, has_feedback=True), here=HERE)
+    return serve(start, 'arm', component(
+        'arm', joints=('a', 'b'), joint_minimums=(-2.0, -2.0), joint_maximums=(2.0, 2.0),
+        max_joint_speed=1.0, tolerance=0.02, max_move_duration=10.0,
+        joint_states_topic='joint_states'), here=HERE)
 
 
 def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> None:
@@ -96,7 +97,7 @@ def test_an_unknown_arm_and_one_without_feedback(
         start: Callable[..., Any], bench: Any) -> None:
     code, text = Stream(bench).send(init('leg')).refused()
     assert code is Code.NOT_FOUND and "'leg'" in text
-    blind = serve(start, 'arm', ArmProperties(('a', 'b')))
+    blind = serve(start, 'arm', component('arm', joints=('a', 'b')))
     code, text = Stream(blind).send(init()).refused()
     assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
 

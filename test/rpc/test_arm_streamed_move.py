@@ -12,13 +12,13 @@ import grpc
 import pytest
 
 from arm_streams import batch, init, point, Stream
+from components import component
 from joint_bench import place, serve
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import arm_stream
-from viam_session_bridge.rpc.arm_service import ArmProperties
 
 Code = grpc.StatusCode
 HERE = (0.0,)
@@ -99,9 +99,9 @@ def approximately(*points: tuple[float, float]) -> list[Any]:
 
 
 def serving(start: Callable[..., Any], **how: Any) -> Any:
-    return serve(start, 'arm', ArmProperties(
-        ('a',), max_joint_speed=1.0, tolerance=0.01, max_move_duration=60.0,
-        has_feedback=True), here=HERE, **how)
+    return serve(start, 'arm', component(
+        'arm', joints=('a',), max_joint_speed=1.0, tolerance=0.01, max_move_duration=60.0,
+        joint_states_topic='joint_states'), here=HERE, **how)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from host import took
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
@@ -24,7 +25,6 @@ from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.base_service import BaseProperties
 
 Code = grpc.StatusCode
 
@@ -430,7 +430,7 @@ def test_absurd_moves_are_refused(
 
 
 def test_the_longest_move_is_configured(start: Callable[..., Any]) -> None:
-    bench = start(properties={'base': BaseProperties(max_move_duration=3.0)})
+    bench = start(configs={'base': component('base', max_move_duration=3.0)})
     client = bench.client()
     assert '3' in client.base.MoveStraight.refused(
         name='base', distance_mm=301, mm_per_sec=100.0).text
@@ -657,7 +657,7 @@ def test_without_odometry_a_move_is_timed_and_still_seen_to_rest(
         start: Callable[..., Any]) -> None:
     """Where only the velocity is measured, which says nothing about the way."""
     bench = start(
-        properties={'base': BaseProperties(has_odometry=False)},
+        configs={'base': component('base', odometry_topic='', velocity_topic='speed')},
         actuator=ActuatorSettings(stop_hold=0.2, stop_timeout=1.0, rest=RestSettings(dwell=0.2)))
     base = SteeredBase(bench)
     base.coasts = True
@@ -804,14 +804,15 @@ def test_is_moving_without_feedback_counts_a_stop_under_way(bench: Any, client: 
 
 
 def test_properties_are_the_configured_ones(start: Callable[..., Any]) -> None:
-    bench = start(properties={'base': BaseProperties(0.4, 0.3, 0.5)})
+    bench = start(configs={'base': component(
+        'base', width_meters=0.4, turning_radius_meters=0.3, wheel_circumference_meters=0.5)})
     reply = bench.client().base.GetProperties(name='base')
     assert (reply.width_meters, reply.turning_radius_meters,
             reply.wheel_circumference_meters) == (0.4, 0.3, 0.5)
 
 
 def test_geometries_are_the_configured_box_in_viams_axes(start: Callable[..., Any]) -> None:
-    bench = start(properties={'base': BaseProperties(size=(0.6, 0.4, 0.2))})
+    bench = start(configs={'base': component('base', size_meters=(0.6, 0.4, 0.2))})
     [box] = bench.client().base.GetGeometries(name='base').geometries
     assert box.label == 'base'
     assert (box.box.dims_mm.x, box.box.dims_mm.y, box.box.dims_mm.z) == pytest.approx(

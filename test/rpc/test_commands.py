@@ -8,24 +8,22 @@ from typing import Any
 import grpc
 import pytest
 
+from components import command_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Call, JointLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.generic_service import GenericProperties
 
 Code = grpc.StatusCode
 
-COMMANDS = {
-    'dock': CommandInfo(moves=True, kind='trigger'),
-    'fan': CommandInfo(moves=True, kind='set_bool'),
-    'lights': CommandInfo(moves=False, kind='set_bool'),
-    'save': CommandInfo(moves=False, kind='empty'),
-}
+COMMANDS = (
+    command_config('dock', moves=True, kind='trigger'),
+    command_config('fan', moves=True, kind='set_bool'),
+    command_config('lights', moves=False, kind='set_bool'),
+    command_config('save', moves=False, kind='empty'),
+)
 REAL = Policy(stall_limit=60.0)
 
 
@@ -35,8 +33,8 @@ def serve(start: Callable[..., Any]) -> Callable[..., Any]:
     def served(**how: Any) -> Any:
         return start(
             others=(Resource('generic', 'generic', JointLimits(), ActuatorSettings()),),
-            properties={'generic': GenericProperties(COMMANDS),
-                        'base': BaseProperties(commands=COMMANDS)}, **how)
+            configs={api: component(api, commands=COMMANDS) for api in ('generic', 'base')},
+            **how)
 
     return served
 

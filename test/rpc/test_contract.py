@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
+from components import command_config, component, senses
 from host import took
 from processes import PATIENCE, wait_until
 from viam_session_bridge.core import errors
@@ -23,19 +24,9 @@ from viam_session_bridge.core.setpoints import JointLimits, PoseGoal
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
-from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.button_service import ButtonProperties
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import how_served
-from viam_session_bridge.rpc.gantry_service import GantryProperties
-from viam_session_bridge.rpc.generic_service import GenericProperties
-from viam_session_bridge.rpc.gripper_service import GripperProperties
-from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.server import COMPONENTS
-from viam_session_bridge.rpc.servo_service import ServoProperties
 from viam_session_bridge.rpc.status import status_of
-from viam_session_bridge.rpc.switch_service import SwitchProperties
 
 Code = grpc.StatusCode
 
@@ -54,39 +45,28 @@ MOVES_ALL_THE_SAME = 'viam.component.gantry.v1.GantryService.Home'
 # not grow old.
 MEASURED = ActuatorSettings(stop_hold=0.2, rest=RestSettings(patience=1e6))
 HERE = PoseGoal((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
-COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger')}
-PROPERTIES: dict[str, Any] = {
-    'arm': ArmProperties(
-        ('joint',), has_feedback=True, description=lambda: '<robot/>', pose=lambda: HERE,
-        takes_poses=True, commands=COMMANDS),
-    'base': BaseProperties(commands=COMMANDS),
-    'button': ButtonProperties(commands=COMMANDS),
-    'gantry': GantryProperties(
-        ('x',), (1.0,), (0.0,), home_m=(0.5,), has_feedback=True,
-        description=lambda: '<robot/>', commands=COMMANDS),
-    'generic': GenericProperties(COMMANDS),
-    'gripper': GripperProperties(
-        0.0, 2.0, 1.0, has_feedback=True, description=lambda: '<robot/>', commands=COMMANDS),
-    'motor': MotorProperties(commands=COMMANDS),
-    'servo': ServoProperties(has_feedback=True, commands=COMMANDS),
-    'switch': SwitchProperties(commands=COMMANDS),
+STATES = {'joint_states_topic': 'joint_states', 'robot_description_topic': 'description'}
+COMMANDS = {'commands': (command_config('dock', moves=True, kind='trigger'),)}
+CONFIGS: dict[str, Any] = {
+    'arm': component('arm', pose_topic='tip', pose_goal_topic='goal', **STATES, **COMMANDS),
+    'gantry': component('gantry', home_m=(0.5,), **STATES, **COMMANDS),
+    'gripper': component('gripper', **STATES, **COMMANDS),
+    'servo': component('servo', joint_states_topic='joint_states', **COMMANDS),
+    **{api: component(api, **COMMANDS) for api in (
+        'base', 'button', 'generic', 'motor', 'switch')},
 }
 # The same with nothing that may be left out.
-BARE: dict[str, Any] = {
-    'arm': ArmProperties(('joint',)), 'base': BaseProperties(), 'button': ButtonProperties(),
-    'gantry': GantryProperties(('x',), (1.0,), (0.0,)), 'generic': GenericProperties(),
-    'gripper': GripperProperties(0.0, 2.0, 1.0), 'motor': MotorProperties(),
-    'servo': ServoProperties(), 'switch': SwitchProperties(),
-}
+BARE: dict[str, Any] = {api: component(api) for api in CONFIGS}
 COMPONENT_METHODS = [
     method for name in COMPONENTS for method in proto.service(name).methods]
 
 
-def serve(start: Callable[..., Any], properties: Any, settings: ActuatorSettings) -> Any:
+def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -> Any:
     """Return a bridge with a resource of every API; joints that have feedback are measured."""
-    others = [Resource(api, api, JointLimits(10.0), settings) for api in properties
+    others = [Resource(api, api, JointLimits(10.0), settings) for api in configs
               if api != 'base']
-    bench = start(others=tuple(others), properties=properties)
+    bench = start(others=tuple(others), configs=configs, senses=dict.fromkeys(
+        configs, senses(lambda: '<robot/>', lambda: HERE)))
     for resource in others:
         bench.gate.measured(resource.name, JointSample((0.0,)))
     return bench
@@ -95,7 +75,7 @@ def serve(start: Callable[..., Any], properties: Any, settings: ActuatorSettings
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge with everything that can be configured."""
-    return serve(start, PROPERTIES, MEASURED)
+    return serve(start, CONFIGS, MEASURED)
 
 
 def full_name(method: Any) -> str:
@@ -210,7 +190,7 @@ def test_the_walk_finds_what_it_should() -> None:
         'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
     assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
     assert len(MONITORED) == 19
-    assert {service.API for service in COMPONENTS.values()} == set(PROPERTIES) == set(BARE)
+    assert {service.API for service in COMPONENTS.values()} == set(CONFIGS) == set(BARE)
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)

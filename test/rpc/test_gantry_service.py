@@ -14,13 +14,13 @@ from xml.etree import ElementTree
 import grpc
 import pytest
 
+from components import component
 from joint_bench import begin, drive, serve, way_of
 from viam_session_bridge.core.events import Changed
 from viam_session_bridge.core.presence import ConnectionClaim, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.gantry_service import GantryProperties
 
 Code = grpc.StatusCode
 HERE = (-0.4, 0.1)  # 100 mm and 100 mm
@@ -31,18 +31,18 @@ URDF = '<robot name="gantry"><link name="frame"/>' + ''.join(
         ('x', 'frame', 'bridge', '1 0 0'), ('z', 'bridge', 'tool', '0 0 -1'))) + '</robot>'
 
 
-def properties(**own: Any) -> GantryProperties:
+def configured(**own: Any) -> Any:
     """Return a gantry whose first joint is at -0.5 m where Viam's axis begins."""
-    return GantryProperties(**{
+    return component('gantry', **{
         'joints': ('x', 'z'), 'lengths_m': (1.0, 0.3), 'offsets_m': (-0.5, 0.0),
-        'max_speed': 0.2, 'max_move_duration': 60.0, 'home_m': (0.0, 0.3), 'has_feedback': True,
-        **own})
+        'max_speed': 0.2, 'max_move_duration': 60.0, 'home_m': (0.0, 0.3),
+        'joint_states_topic': 'joint_states', **own})
 
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose gantry stands at 100 mm on both axes."""
-    return serve(start, 'gantry', properties(), here=HERE)
+    return serve(start, 'gantry', configured(), here=HERE)
 
 
 def test_positions_and_lengths_are_mm(bench: Any) -> None:
@@ -99,7 +99,7 @@ def test_bad_values_are_named_and_change_nothing(bench: Any, fields: Any, named:
     ('GetPosition', {}), ('MoveToPosition', {'positions_mm': [0.0, 0.0]}), ('Home', {})])
 def test_without_positions_it_says_what_is_missing(
         start: Callable[..., Any], method: str, fields: Any) -> None:
-    blind = serve(start, 'gantry', properties(has_feedback=False))
+    blind = serve(start, 'gantry', configured(joint_states_topic=''))
     code, text = getattr(blind.client().gantry, method).refused(name='gantry', **fields)
     assert code is Code.UNIMPLEMENTED and 'configure gantry.joint_states_topic' in text
 
@@ -107,8 +107,9 @@ def test_without_positions_it_says_what_is_missing(
 def test_kinematics_are_the_urdf_of_its_axes(start: Callable[..., Any], bench: Any) -> None:
     code, text = bench.client().gantry.GetKinematics.refused(name='gantry')
     assert code is Code.UNIMPLEMENTED and 'configure gantry.robot_description_topic' in text
-    own = properties(description=lambda: URDF)
-    reply = serve(start, 'gantry', own).client().gantry.GetKinematics(name='gantry')
+    own = configured(robot_description_topic='description')
+    reply = serve(start, 'gantry', own, description=lambda: URDF).client().gantry.GetKinematics(
+        name='gantry')
     assert reply.format == proto.common.KINEMATICS_FILE_FORMAT_URDF
     joints = ElementTree.fromstring(reply.kinematics_data).findall('joint')
     limits = [joint.find('limit').attrib for joint in joints]  # type: ignore[union-attr]
@@ -123,7 +124,7 @@ def test_kinematics_are_the_urdf_of_its_axes(start: Callable[..., Any], bench: A
 @pytest.mark.parametrize('gets_there', [True, False])
 def test_home_answers_whether_it_got_there(start: Callable[..., Any], gets_there: bool) -> None:
     # In real time: the caller's connection is looked at.
-    bench = serve(start, 'gantry', properties(max_speed=2.0), here=HERE, real_clock=True)
+    bench = serve(start, 'gantry', configured(max_speed=2.0), here=HERE, real_clock=True)
     client = bench.client()
     call = client.gantry.Home.start(name='gantry')
     bench.until_moving('gantry')
@@ -145,7 +146,7 @@ def test_home_answers_whether_it_got_there(start: Callable[..., Any], gets_there
 @pytest.mark.parametrize('unsupervised', list(UnsupervisedPolicy))
 def test_home_is_held_by_the_callers_connection_under_every_policy(
         start: Callable[..., Any], remote: Any, unsupervised: UnsupervisedPolicy) -> None:
-    bench = serve(start, 'gantry', properties(max_speed=0.02), here=HERE, real_clock=True,
+    bench = serve(start, 'gantry', configured(max_speed=0.02), here=HERE, real_clock=True,
                   policy=Policy(unsupervised=unsupervised, stall_limit=60.0))
     client = remote(bench)
     measure = JointSample(HERE)
@@ -170,7 +171,7 @@ def test_home_is_held_by_the_callers_connection_under_every_policy(
 
 
 def test_home_that_is_not_configured_says_so(start: Callable[..., Any]) -> None:
-    bench = serve(start, 'gantry', properties(home_m=()), here=HERE)
+    bench = serve(start, 'gantry', configured(home_m=()), here=HERE)
     code, text = bench.client().gantry.Home.refused(name='gantry')
     assert code is Code.UNIMPLEMENTED and 'configure gantry.home_m' in text
     assert not bench.gate.accepted

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import grpc
 import pytest
 
+from components import component
 from joint_bench import begin, drive, serve, way_of
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample
-from viam_session_bridge.rpc.gripper_service import GripperProperties
 
 Code = grpc.StatusCode
 OPEN, CLOSED = 0.08, 0.0
@@ -26,18 +26,18 @@ URDF = '<robot name="hand"><link name="wrist"/><link name="palm"/>' + ''.join(
         ('right', 'prismatic', 'palm', 'finger'))) + '</robot>'
 
 
-def properties(**own: Any) -> GripperProperties:
+def configured(**own: Any) -> Any:
     """Return a gripper of two fingers that go 80 mm."""
-    return GripperProperties(**{
+    return component('gripper', **{
         'open_position': OPEN, 'closed_position': CLOSED, 'max_speed': FASTEST,
-        'tolerance': 0.002, 'has_feedback': True, 'joints': ('left', 'right'),
+        'tolerance': 0.002, 'joint_states_topic': 'joint_states', 'joints': ('left', 'right'),
         'prismatic': True, **own})
 
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose gripper is open."""
-    return serve(start, 'gripper', properties(), here=(OPEN, OPEN))
+    return serve(start, 'gripper', configured(), here=(OPEN, OPEN))
 
 
 def test_why_no_joint_state_arrives_is_told(bench: Any) -> None:
@@ -133,7 +133,7 @@ def test_a_grab_that_is_stopped_claims_nothing(bench: Any) -> None:
 @pytest.fixture
 def blind(start: Callable[..., Any]) -> Any:
     """Return a bridge whose gripper has no feedback."""
-    return serve(start, 'gripper', properties(has_feedback=False))
+    return serve(start, 'gripper', configured(joint_states_topic=''))
 
 
 @pytest.mark.parametrize('method', ['Open', 'Grab'])
@@ -162,7 +162,7 @@ def test_without_feedback_it_says_what_is_missing(bench: Any, blind: Any, method
 
 
 def test_inputs_are_radians_where_the_joints_turn(start: Callable[..., Any]) -> None:
-    bench = serve(start, 'gripper', properties(
+    bench = serve(start, 'gripper', configured(
         open_position=0.0, closed_position=0.8, joints=('finger',), prismatic=False), here=(0.4,))
     client = bench.client()
     assert list(client.gripper.GetCurrentInputs(name='gripper').values) == [0.4]
@@ -191,11 +191,13 @@ def test_kinematics_are_those_of_joints_one_after_the_other(
         start: Callable[..., Any], bench: Any) -> None:
     code, text = bench.client().gripper.GetKinematics.refused(name='gripper')
     assert code is Code.UNIMPLEMENTED and 'configure gripper.robot_description_topic' in text
-    both = serve(start, 'gripper', properties(description=lambda: URDF))
+    both = serve(start, 'gripper', configured(robot_description_topic='urdf'),
+                 description=lambda: URDF)
     code, text = both.client().gripper.GetKinematics.refused(name='gripper')
     assert code is Code.FAILED_PRECONDITION
     assert text.endswith('on the way to right it has: right (see gripper.joints)')
-    one = serve(start, 'gripper', properties(description=lambda: URDF, joints=('left',)))
+    one = serve(start, 'gripper', configured(
+        robot_description_topic='urdf', joints=('left',)), description=lambda: URDF)
     robot = ElementTree.fromstring(
         one.client().gripper.GetKinematics(name='gripper').kinematics_data)
     assert [link.get('name') for link in robot.findall('link')] == ['palm', 'thumb']

@@ -17,16 +17,14 @@ from typing import Any
 import grpc
 import pytest
 
+from components import command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.calls import Call, Registry
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.connections import Presence
-from viam_session_bridge.rpc.gantry_service import GantryProperties
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.status import CallError
@@ -37,8 +35,8 @@ FORWARD = (0.0, 0.5, 0.0)
 DEADLINE = 0.3
 STOP_DEADLINE = 1.0
 
-COMMANDS = {'dock': CommandInfo(moves=True, kind='trigger'),
-            'save': CommandInfo(moves=False, kind='empty')}
+COMMANDS = (command_config('dock', moves=True, kind='trigger'),
+            command_config('save', moves=False, kind='empty'))
 
 
 def command(name: str) -> Any:
@@ -61,12 +59,12 @@ MOTIONS = {
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge with a gantry and a base; it takes motions of connections."""
-    gantry = GantryProperties(
-        ('x', 'z'), lengths_m=(1.0, 0.3), offsets_m=(-0.5, 0.0), max_speed=0.2,
-        home_m=(0.0, 0.3), has_feedback=True)
+    gantry = component(
+        'gantry', joints=('x', 'z'), lengths_m=(1.0, 0.3), offsets_m=(-0.5, 0.0), max_speed=0.2,
+        home_m=(0.0, 0.3), joint_states_topic='joint_states')
     bench = serve(start, 'gantry', gantry, here=(-0.4, 0.1), paths=False, real_clock=True,
                   policy=Policy(stall_limit=60.0))
-    bench.server.describe({'gantry': gantry, 'base': BaseProperties(commands=COMMANDS)})
+    bench.server.configure({'gantry': gantry, 'base': component('base', commands=COMMANDS)})
     return bench
 
 

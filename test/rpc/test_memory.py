@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from joint_bench import serve
 from viam_session_bridge.process import Garbage
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST
 
 BASE = 'viam.component.base.v1.BaseService'
@@ -131,7 +131,7 @@ def test_nor_does_one_that_its_client_cancels(
 @pytest.mark.parametrize('path', [f'{ARM}/MoveThroughJointPositionsStreamed', REFLECTION])
 def test_nor_does_a_stream(
         start: Callable[..., Any], without_collector: None, path: str, content: bytes) -> None:
-    bench = serve(start, 'arm', ArmProperties(('a',), has_feedback=True), here=(0.0,))
+    bench = serve(start, 'arm', component('arm', joint_states_topic='joint_states'), here=(0.0,))
     client = bench.client()
     for _ in range(3):
         stream = client.channel.stream_stream(f'/{path}')(iter([content]), timeout=20)

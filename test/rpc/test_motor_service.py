@@ -13,14 +13,13 @@ from typing import Any
 import grpc
 import pytest
 
+from components import command_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.motor_service import MotorProperties
 
 Code = grpc.StatusCode
 
@@ -32,13 +31,13 @@ FASTEST = 20.0  # rad/s
 NEAR = 0.2
 
 
-def a_motor(start: Callable[..., Any], *, feedback: bool, **properties: Any) -> Any:
+def a_motor(start: Callable[..., Any], *, feedback: bool, **own: Any) -> Any:
     """Serve one motor, and a base beside it."""
     actuator = ActuatorSettings(
         stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=1.0) if feedback else None)
     return start(
         others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
-        properties={'motor': MotorProperties(**properties)})
+        configs={'motor': component('motor', **own)})
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def held(start: Callable[..., Any]) -> Any:
     actuator = ActuatorSettings(stop_hold=0.2, ready_timeout=3.0)
     return start(
         others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
-        properties={'motor': MotorProperties()})
+        configs={'motor': component('motor')})
 
 
 def told(bench: Any) -> Any:
@@ -140,7 +139,8 @@ def test_stop_stops_and_is_moving_tells(blind: Any) -> None:
 
 def test_a_command_of_the_motor_is_no_power_that_is_known(start: Callable[..., Any]) -> None:
     """A service turns it, or not: nobody here knows."""
-    bench = a_motor(start, feedback=False, commands={'home': CommandInfo(True, 'trigger')})
+    bench = a_motor(start, feedback=False, commands=(
+        command_config('home', True, 'trigger'),))
     client, struct = bench.client(), proto.google.Struct()
     struct.update({'command': 'home'})
     call = client.motor.DoCommand.start(name='motor', command=struct)
@@ -157,7 +157,7 @@ def test_a_command_of_the_motor_is_no_power_that_is_known(start: Callable[..., A
 def test_an_effort_is_no_speed(
         start: Callable[..., Any], method: str, fields: dict[str, float]) -> None:
     """A light load would turn as fast as it can. A zero is a stop all the same."""
-    bench = a_motor(start, feedback=True, has_speed=False)
+    bench = a_motor(start, feedback=True, command='effort')
     bench.gate.measured('motor', JointSample((0.0,)))
     client = bench.client()
     with pytest.raises(grpc.RpcError) as refused:
@@ -313,7 +313,7 @@ def test_bad_values_are_named_and_change_nothing(
     ('GoFor', {'rpm': -5.0, 'revolutions': 1.0}), ('GoTo', {'rpm': 5.0})])
 def test_a_motor_that_turns_one_way_is_not_asked_for_the_other(
         start: Callable[..., Any], method: str, fields: Any) -> None:
-    bench = a_motor(start, feedback=True, one_way=True)
+    bench = a_motor(start, feedback=True, message='bool')
     bench.gate.measured('motor', JointSample((1.0,)))
     code, text = getattr(bench.client().motor, method).refused(name='motor', **fields)
     assert code is Code.INVALID_ARGUMENT and 'forwards' in text

@@ -12,12 +12,10 @@ import uuid
 import grpc
 import pytest
 
+from components import command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import operations, proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
-from viam_session_bridge.rpc.base_service import BaseProperties
-from viam_session_bridge.rpc.commands import CommandInfo
 
 Code = grpc.StatusCode
 
@@ -279,7 +277,8 @@ def test_a_move_that_stop_all_ended_answers_ok_however_late_the_driver_is_told(
 
 
 def test_stop_all_ends_a_stream_that_has_not_begun_to_move(start: Callable[..., Any]) -> None:
-    bench = serve(start, 'arm', ArmProperties(('a',), has_feedback=True), here=(0.0,))
+    bench = serve(start, 'arm', component(
+        'arm', joints=('a',), joint_states_topic='joint_states'), here=(0.0,))
     client, request = bench.client(), proto.arm.MoveThroughJointPositionsStreamedRequest
     begin = request(name='arm')
     begin.init.SetInParent()
@@ -301,8 +300,8 @@ def test_stop_all_ends_a_stream_that_has_not_begun_to_move(start: Callable[..., 
 
 
 def test_stop_all_ends_what_a_command_waits_for(start: Callable[..., Any]) -> None:
-    bench = start(properties={'base': BaseProperties(
-        commands={'save': CommandInfo(moves=False, kind='empty')})})
+    bench = start(configs={'base': component('base', commands=(
+        command_config('save', moves=False, kind='empty'),))})
     client, command = bench.client(), proto.google.Struct()
     command.update({'command': 'save'})
     call = client.base.DoCommand.start(name='base', command=command)

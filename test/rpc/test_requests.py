@@ -8,19 +8,17 @@ from typing import Any
 import grpc
 import pytest
 
+from components import command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmProperties
-from viam_session_bridge.rpc.base_service import BaseProperties
 from viam_session_bridge.rpc.calls import (
     decoder,
     LARGEST_REQUEST,
     REQUEST_LIMIT,
     request_limit,
 )
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.status import CallError
 
 Code = grpc.StatusCode
@@ -114,7 +112,8 @@ def test_the_session_comes_first_all_the_same(bench: Any, client: Any) -> None:
     'viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed',
     'grpc.reflection.v1.ServerReflection/ServerReflectionInfo'])
 def test_a_stream_ends_at_what_cannot_be_read(start: Callable[..., Any], path: str) -> None:
-    bench = serve(start, 'arm', ArmProperties(('a',), has_feedback=True), here=(0.0,))
+    bench = serve(start, 'arm', component(
+        'arm', joints=('a',), joint_states_topic='joint_states'), here=(0.0,))
     call = bench.client().channel.stream_stream(f'/{path}')(iter([b'\xff']), timeout=10)
     with pytest.raises(grpc.RpcError):
         next(call)
@@ -255,8 +254,8 @@ def test_a_session_comes_before_the_length(bench: Any, client: Any) -> None:
 
 
 def test_a_key_too_many_is_named(start: Callable[..., Any]) -> None:
-    client = start(properties={'base': BaseProperties(
-        commands={'dock': CommandInfo(moves=True, kind='trigger')})}).client()
+    client = start(configs={'base': component('base', commands=(
+        command_config('dock', moves=True, kind='trigger'),))}).client()
     call = send(client, f'{BASE}.BaseService/DoCommand', NAME + field(2, crowd(1000)))
     assert call.code() is Code.INVALID_ARGUMENT
     assert call.details().startswith('command: unknown key ')
@@ -266,8 +265,8 @@ def test_a_key_too_many_is_named(start: Callable[..., Any]) -> None:
     (['x'] * 1000, 'a list'), ({str(key): 'x' for key in range(1000)}, 'a Struct')])
 def test_what_a_command_is_given_is_not_quoted_at_length(
         start: Callable[..., Any], data: Any, found: str) -> None:
-    client = start(properties={'base': BaseProperties(
-        commands={'fan': CommandInfo(moves=True, kind='set_bool')})}).client()
+    client = start(configs={'base': component('base', commands=(
+        command_config('fan', moves=True, kind='set_bool'),))}).client()
     for wish, key in (({'command': data}, 'command'), ({'command': 'fan', 'data': data}, 'data')):
         command = proto.google.Struct()
         command.update(wish)

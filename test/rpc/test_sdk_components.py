@@ -13,22 +13,14 @@ from typing import Any
 
 import pytest
 
+from components import command_config, component, senses
 from joint_bench import Hardware
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.core.supervisor import Resource
-from viam_session_bridge.rpc.arm_service import ArmProperties
-from viam_session_bridge.rpc.button_service import ButtonProperties
-from viam_session_bridge.rpc.commands import CommandInfo
-from viam_session_bridge.rpc.gantry_service import GantryProperties
-from viam_session_bridge.rpc.generic_service import GenericProperties
-from viam_session_bridge.rpc.gripper_service import GripperProperties
-from viam_session_bridge.rpc.motor_service import MotorProperties
 from viam_session_bridge.rpc.poses import from_viam
-from viam_session_bridge.rpc.servo_service import ServoProperties
-from viam_session_bridge.rpc.switch_service import SwitchProperties
 
 pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
 from grpclib import GRPCError, Status  # noqa: E402, I100
@@ -54,21 +46,22 @@ HERE: dict[str, tuple[float, ...]] = {
     'arm': (0.0, 0.0), 'gantry': (0.0,), 'gripper': (0.08,), 'servo': (0.0,)}
 
 # Fast joints: every move takes a moment.
-PROPERTIES: dict[str, Any] = {
-    'arm': ArmProperties(
-        ('a', 'b'), max_joint_speed=10.0, has_feedback=True, description=lambda: URDF,
-        pose=lambda: from_viam(TIP, 'tip'), takes_poses=True),
-    'button': ButtonProperties(answered=True),
-    'gantry': GantryProperties(
-        ('x',), (1.0,), (0.0,), max_speed=5.0, home_m=(0.1,), has_feedback=True),
-    'generic': GenericProperties({
-        'dock': CommandInfo(moves=True, kind='trigger'),
-        'lights': CommandInfo(moves=False, kind='set_bool')}),
-    'gripper': GripperProperties(
-        0.08, 0.0, 1.0, tolerance=0.002, has_feedback=True, prismatic=True),
-    'motor': MotorProperties(),
-    'servo': ServoProperties(max_speed_deg_s=900.0, has_feedback=True),
-    'switch': SwitchProperties(3, ('off', 'low', 'high'), 0),
+CONFIGS: dict[str, Any] = {
+    'arm': component(
+        'arm', joints=('a', 'b'), max_joint_speed=10.0, joint_states_topic='joint_states',
+        robot_description_topic='description', pose_topic='tip', pose_goal_topic='goal'),
+    'button': component('button', driver='service'),
+    'gantry': component(
+        'gantry', max_speed=5.0, home_m=(0.1,), joint_states_topic='joint_states'),
+    'generic': component('generic', commands=(
+        command_config('dock', moves=True, kind='trigger'),
+        command_config('lights', moves=False, kind='set_bool'))),
+    'gripper': component(
+        'gripper', open_position=0.08, closed_position=0.0, tolerance=0.002, prismatic=True,
+        joint_states_topic='joint_states'),
+    'motor': component('motor'),
+    'servo': component('servo', max_speed_deg_s=900.0, joint_states_topic='joint_states'),
+    'switch': component('switch', labels=('off', 'low', 'high'), safe_position='off'),
 }
 
 
@@ -79,8 +72,9 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
         others=tuple(
             Resource(api, api, JointLimits(), ActuatorSettings(
                 stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=5.0) if api in HERE
-                else None)) for api in PROPERTIES),
-        properties=PROPERTIES, policy=Policy(stall_limit=60.0), real_clock=True)
+                else None)) for api in CONFIGS),
+        configs=CONFIGS, senses={'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip'))},
+        policy=Policy(stall_limit=60.0), real_clock=True)
     with Hardware(bench, HERE, {'gripper': 0.03}):
         bench.until(lambda: all(bench.gate.sample(name) for name in HERE))
         yield bench
@@ -102,7 +96,7 @@ def run(bench: Any, use: Callable[[RobotClient], Coroutine[Any, Any, None]]) -> 
 def test_every_component_is_listed(real: Any) -> None:
     async def use(robot: RobotClient) -> None:
         assert {(name.subtype, name.name) for name in robot.resource_names} == {
-            (api, api) for api in ('base', *PROPERTIES)}
+            (api, api) for api in ('base', *CONFIGS)}
 
     run(real, use)
 

@@ -9,26 +9,26 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from joint_bench import begin, drive, serve, way_of
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample
-from viam_session_bridge.rpc.servo_service import ServoProperties
 
 Code = grpc.StatusCode
 MIDDLE = (0.0,)
 
 
-def properties(**own: Any) -> ServoProperties:
+def configured(**own: Any) -> Any:
     """Return a servo whose joint is at -90 degrees where Viam's angle is 0."""
-    return ServoProperties(**{
+    return component('servo', **{
         'minimum_deg': 10.0, 'maximum_deg': 170.0, 'max_speed_deg_s': 60.0, 'offset_deg': -90.0,
-        'has_feedback': True, **own})
+        'joint_states_topic': 'joint_states', **own})
 
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
     """Return a bridge whose servo stands in the middle."""
-    return serve(start, 'servo', properties(), here=MIDDLE)
+    return serve(start, 'servo', configured(), here=MIDDLE)
 
 
 def test_it_turns_to_an_angle_and_says_when_it_is_there(bench: Any) -> None:
@@ -45,7 +45,7 @@ def test_it_turns_to_an_angle_and_says_when_it_is_there(bench: Any) -> None:
 
 
 def test_without_feedback_it_is_timed_for_the_whole_range(start: Callable[..., Any]) -> None:
-    blind = serve(start, 'servo', properties(has_feedback=False))
+    blind = serve(start, 'servo', configured(joint_states_topic=''))
     call = begin(blind, 'servo', 'Move', angle_deg=91)
     assert way_of(blind, 'servo').end.time == pytest.approx(1.5 * 160.0 / 60.0)
     blind.clock.advance(3.8)

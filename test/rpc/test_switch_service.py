@@ -8,33 +8,34 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource
-from viam_session_bridge.rpc.button_service import ButtonProperties
-from viam_session_bridge.rpc.switch_service import SwitchProperties
+from viam_session_bridge.parameters.switch import SwitchConfig
 
 Code = grpc.StatusCode
 
 # Every way a switch may be wired.
 WIRINGS = {
-    f'{"held" if safe is not None else "left alone"} {"answered" if answered else "told"}':
-    SwitchProperties(3, ('off', 'low', 'high'), safe, answered)
-    for safe in (None, 0) for answered in (False, True)}
+    f'{"held" if safe else "left alone"} {"answered" if answered else "told"}':
+    component('switch', driver='service' if answered else 'float', labels=('off', 'low', 'high'),
+              safe_position=safe)
+    for safe in ('', 'off') for answered in (False, True)}
 LEFT_TOLD, LEFT_ANSWERED, HELD_TOLD, HELD_ANSWERED = WIRINGS.values()
 every_wiring = pytest.mark.parametrize('wiring', WIRINGS.values(), ids=WIRINGS)
 
 
 @pytest.fixture
 def serve(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that serves a switch, or a button, of these properties."""
-    def served(properties: Any, **how: Any) -> Any:
-        api = 'button' if isinstance(properties, ButtonProperties) else 'switch'
+    """Return a function that serves a switch, or a button, of this configuration."""
+    def served(config: Any, **how: Any) -> Any:
+        api = config.api
         settings = ActuatorSettings(
-            command_rate=10.0, stop_hold=0.2, acknowledged=properties.answered)
+            command_rate=10.0, stop_hold=0.2, acknowledged=config.answers)
         return start(others=(Resource(api, api, JointLimits(), settings),),
-                     properties={api: properties}, **how)
+                     configs={api: config}, **how)
 
     return served
 
@@ -63,13 +64,13 @@ def position_of(bench: Any) -> Any:
 
 
 @every_wiring
-def test_a_position_is_set_and_known(serve: Any, wiring: SwitchProperties) -> None:
+def test_a_position_is_set_and_known(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     choose(bench, 2)
     assert bench.told('switch') == Choice(2)
     assert position_of(bench) == 2
     assert bench.state('switch') is (
-        State.IDLE if wiring.safe_position is None else State.MOVING)
+        State.IDLE if wiring.safe_index is None else State.MOVING)
 
 
 def test_one_that_is_held_is_told_again_and_again(serve: Any) -> None:
@@ -83,7 +84,7 @@ def test_one_that_is_held_is_told_again_and_again(serve: Any) -> None:
 
 
 @pytest.mark.parametrize('wiring', [LEFT_TOLD, LEFT_ANSWERED, HELD_ANSWERED])
-def test_others_are_told_once(serve: Any, wiring: SwitchProperties) -> None:
+def test_others_are_told_once(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     choose(bench, 1)
     told = len(bench.outputs)
@@ -94,7 +95,7 @@ def test_others_are_told_once(serve: Any, wiring: SwitchProperties) -> None:
 
 @pytest.mark.parametrize('wiring', [HELD_TOLD, HELD_ANSWERED])
 def test_it_goes_to_its_safe_position_when_its_owner_vanishes(
-        serve: Any, wiring: SwitchProperties) -> None:
+        serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     client = bench.client()
     session = client.start_session()
@@ -110,13 +111,13 @@ def test_it_goes_to_its_safe_position_when_its_owner_vanishes(
 
 
 @pytest.mark.parametrize('wiring', [HELD_TOLD, HELD_ANSWERED])
-def test_the_safe_position_is_a_stop(serve: Any, wiring: SwitchProperties) -> None:
+def test_the_safe_position_is_a_stop(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     choose(bench, 2)
     bench.clock.advance(0.02)
     call, epoch = begin(bench, 'switch', 'SetPosition', position=0)
     assert call.code() is Code.OK and bench.told('switch') is None
-    if wiring.answered:
+    if wiring.answers:
         code, text = bench.client().switch.GetPosition.refused(name='switch')
         assert code is Code.FAILED_PRECONDITION and 'has not confirmed' in text
         bench.gate.stop_answered('switch', epoch, '')
@@ -136,7 +137,7 @@ def test_a_safe_position_that_failed_is_not_claimed(serve: Any) -> None:
 
 
 @every_wiring
-def test_nothing_is_known_before_it_was_set(serve: Any, wiring: SwitchProperties) -> None:
+def test_nothing_is_known_before_it_was_set(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     code, text = bench.client().switch.GetPosition.refused(name='switch')
     assert code is Code.FAILED_PRECONDITION and 'nothing was set' in text
@@ -144,7 +145,7 @@ def test_nothing_is_known_before_it_was_set(serve: Any, wiring: SwitchProperties
 
 @pytest.mark.parametrize('wiring', [LEFT_ANSWERED, HELD_ANSWERED])
 def test_a_driver_that_refuses_is_an_error_and_the_position_is_not_known(
-        serve: Any, wiring: SwitchProperties) -> None:
+        serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     choose(bench, 1)
     bench.clock.advance(0.02)
@@ -184,7 +185,7 @@ def test_positions_have_labels(serve: Any) -> None:
 
 @pytest.mark.parametrize('answered', [False, True])
 def test_a_button_is_pushed_once_for_each_call(serve: Any, answered: bool) -> None:
-    bench = serve(ButtonProperties(answered=answered))
+    bench = serve(component('button', driver='service' if answered else 'message'))
     for _ in range(2):
         bench.clock.advance(0.02)
         call, epoch = begin(bench, 'button', 'Push')
@@ -199,7 +200,7 @@ def test_a_button_is_pushed_once_for_each_call(serve: Any, answered: bool) -> No
 
 
 def test_a_push_that_is_refused_is_an_error(serve: Any) -> None:
-    bench = serve(ButtonProperties(answered=True))
+    bench = serve(component('button', driver='service'))
     call, epoch = begin(bench, 'button', 'Push')
     bench.gate.motion_answered('button', epoch, 'no paper')
     assert call.code() is Code.ABORTED and 'no paper' in call.details()
@@ -208,7 +209,7 @@ def test_a_push_that_is_refused_is_an_error(serve: Any) -> None:
 
 def test_many_pushes_at_once_are_each_made_or_refused(serve: Any) -> None:
     """Outputs keep a distance, so that one may overtake another before it is told."""
-    bench = serve(ButtonProperties())
+    bench = serve(component('button'))
     client = bench.client()
     calls = [client.button.Push.start(name='button') for _ in range(10)]
     bench.until(lambda: len(bench.gate.accepted) == 10)
@@ -222,7 +223,7 @@ def test_many_pushes_at_once_are_each_made_or_refused(serve: Any) -> None:
 
 
 def test_a_push_that_was_overtaken_before_its_answer_is_no_success(serve: Any) -> None:
-    bench = serve(ButtonProperties(answered=True))
+    bench = serve(component('button', driver='service'))
     first, _ = begin(bench, 'button', 'Push')
     bench.clock.advance(0.02)
     second, epoch = begin(bench, 'button', 'Push')

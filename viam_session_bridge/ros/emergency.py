@@ -7,8 +7,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
+from viam_session_bridge.parameters.shared import EmergencyConfig
 from viam_session_bridge.ros.feedback import FEEDBACK_QOS
-from viam_session_bridge.ros.parameters import EmergencyConfig
 from viam_session_bridge.ros.ports import EmergencyStopping
 
 # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader hears what

@@ -8,6 +8,14 @@ from typing import Any
 from rclpy.node import Node
 
 from viam_session_bridge.core.stop import BaseSample
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.button import ButtonConfig
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.parameters.generic import GenericConfig
+from viam_session_bridge.parameters.joints import PositionedConfig
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.switch import SwitchConfig
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.joint_state import JointVelocityDriver
@@ -17,16 +25,6 @@ from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
 from viam_session_bridge.ros.fittings import Fittings
 from viam_session_bridge.ros.joint_states import JointStates
-from viam_session_bridge.ros.parameter_components import PositionedConfig
-from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
-from viam_session_bridge.ros.parameters import (
-    BaseConfig,
-    ButtonConfig,
-    GenericConfig,
-    MotorConfig,
-    ResourceConfig,
-    SwitchConfig,
-)
 from viam_session_bridge.ros.plugins import made, Tools
 from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.position_equipment import PositionEquipment

@@ -19,16 +19,16 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Empty, SetBool, Trigger
 
 from viam_session_bridge.core.states import State
-from viam_session_bridge.ros.drivers.output import COMMAND_QOS
-from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
-from viam_session_bridge.ros.parameter_escalations import (
+from viam_session_bridge.parameters.outputs import (
     BoolEscalation,
     CallingEscalation,
     EmptyEscalation,
     Escalation,
     SetBoolEscalation,
 )
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.ros.drivers.output import COMMAND_QOS
+from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
 from viam_session_bridge.ros.ports import Supervision
 
 # How often (s) it is looked whether a step is due, and messages are repeated.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from rclpy.node import Node
 
-from viam_session_bridge.ros.parameter_spec import Form
-from viam_session_bridge.ros.parameter_tables import BridgeConfig, table_entries
+from viam_session_bridge.parameters.schema import Form, table_entries
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.stop_path import publisher_problem
 
 # What shows whether a robot rests. Others, such as a description, stop no motion.

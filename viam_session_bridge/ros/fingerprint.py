@@ -16,9 +16,10 @@ from typing import Any
 
 from rclpy.node import Node
 
-from viam_session_bridge.ros.parameter_output_rules import CANCEL_SERVICE
-from viam_session_bridge.ros.parameter_spec import entries, Form
-from viam_session_bridge.ros.parameters import BridgeConfig, ResourceConfig
+from viam_session_bridge.parameters.outputs import CANCEL_SERVICE
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.schema import entries, Form
+from viam_session_bridge.parameters.shared import BridgeConfig
 
 _TOPICS = frozenset({Form.OUTPUT_TOPIC, Form.FEEDBACK_TOPIC})
 

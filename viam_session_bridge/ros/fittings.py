@@ -16,17 +16,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Empty, SetBool, Trigger
 
 from viam_session_bridge.core.states import State
-from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.commands import Command, Commands
-from viam_session_bridge.ros.drivers.composite import CompositeDriver
-from viam_session_bridge.ros.drivers.float import message_of, MESSAGES
-from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.services import Services
-from viam_session_bridge.ros.drivers.stop_calls import CallingStop
-from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
-from viam_session_bridge.ros.drivers.stop_messages import LockStop, MessageStop
-from viam_session_bridge.ros.parameter_output_rules import CANCEL_SERVICE
-from viam_session_bridge.ros.parameter_outputs import (
+from viam_session_bridge.parameters.outputs import (
+    CANCEL_SERVICE,
     CancelOutput,
     EmptyOutput,
     LockOutput,
@@ -36,7 +27,16 @@ from viam_session_bridge.ros.parameter_outputs import (
     TriggerOutput,
     ZeroOutput,
 )
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.ros.drivers.answers import Answers
+from viam_session_bridge.ros.drivers.commands import Command, Commands
+from viam_session_bridge.ros.drivers.composite import CompositeDriver
+from viam_session_bridge.ros.drivers.float import message_of, MESSAGES
+from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.drivers.services import Services
+from viam_session_bridge.ros.drivers.stop_calls import CallingStop
+from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
+from viam_session_bridge.ros.drivers.stop_messages import LockStop, MessageStop
 from viam_session_bridge.ros.ports import Driver, Supervision
 
 

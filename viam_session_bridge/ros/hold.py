@@ -31,8 +31,8 @@ from dataclasses import dataclass
 import math
 import threading
 
+from viam_session_bridge.parameters.joints import JointRange
 from viam_session_bridge.ros.joint_states import JointReading
-from viam_session_bridge.ros.parameter_components import JointRange
 
 # A stop shows in the feedback about so late (s): before, a joint that does not slow down says
 # nothing about whether it obeys.

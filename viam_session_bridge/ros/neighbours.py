@@ -16,11 +16,11 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.ear import Ear, GID_SIZE
 from viam_session_bridge.ros.matches import matches_of
 from viam_session_bridge.ros.ports import Supervision
-from viam_session_bridge.ros.pulse import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.stop_path import is_known, node_name, own_name
 
 # How often (s) others are looked for. A look at one topic takes some 50 us.

@@ -22,13 +22,13 @@ from std_srvs.srv import Trigger
 from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.events import Changed, Emergency, LogEvent, Outputs
 from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.neighbours import Neighbours
-from viam_session_bridge.ros.parameters import BridgeConfig
 from viam_session_bridge.ros.ports import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.ros.stop_path import own_name, path_warning

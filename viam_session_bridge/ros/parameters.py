@@ -1,46 +1,40 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Declares, reads and validates the ROS parameters of the bridge's node.
+Binds the parameters to a node: declares and describes them, and watches them change.
 
-The result is one frozen BridgeConfig or one ConfigurationError with every mistake. Create the node
-with `automatically_declare_parameters_from_overrides=True`: otherwise rclpy hides the names that
-nobody declared, and a misspelt one would be ignored without a word. What parameters exist is in
-`parameter_tables`; `python -m viam_session_bridge.ros.parameters` prints them as a document.
+What they are and mean is in the package `parameters`. The result is one frozen BridgeConfig or one
+ConfigurationError with every mistake. Create the node with
+`automatically_declare_parameters_from_overrides=True`: otherwise rclpy hides the names that nobody
+declared, and a misspelt one would be ignored without a word.
+`python -m viam_session_bridge.ros.parameters` prints all parameters as a document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
 import sys
 from typing import Any
 
-from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.validate_namespace import validate_namespace
+from rclpy.validate_topic_name import validate_topic_name
+import yaml  # type: ignore[import-untyped]
 
-from viam_session_bridge.ros.parameter_descriptors import declare
-from viam_session_bridge.ros.parameter_document import document
-from viam_session_bridge.ros.parameter_joints import MotorConfig
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_spec import Kind
-from viam_session_bridge.ros.parameter_startup import explain_startup_error
-from viam_session_bridge.ros.parameter_switches import ButtonConfig, GenericConfig, SwitchConfig
-from viam_session_bridge.ros.parameter_tables import (
-    BaseConfig,
-    BridgeConfig,
-    EmergencyConfig,
-    GrpcConfig,
-    GuardConfig,
-    SessionsConfig,
-)
-
-__all__ = [
-    'BaseConfig', 'BridgeConfig', 'ButtonConfig', 'ConfigurationError', 'EmergencyConfig',
-    'explain_startup_error', 'GenericConfig', 'GrpcConfig', 'GuardConfig', 'MotorConfig',
-    'NODE_NAME', 'read', 'ResourceConfig', 'SessionsConfig', 'SwitchConfig', 'watch']
+from viam_session_bridge.parameters.checks import first_line, Surroundings
+from viam_session_bridge.parameters.document import document
+from viam_session_bridge.parameters.load import judge
+from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
+from viam_session_bridge.parameters.shared import BridgeConfig
 
 NODE_NAME = 'viam_session_bridge'
 
@@ -130,7 +124,180 @@ def _found(node: Node) -> dict[str, Any]:
 def _surroundings(node: Node) -> Surroundings:
     return Surroundings(
         node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name,
-        node.resolve_service_name)
+        node.resolve_service_name, NAME_PROBLEMS)
+
+
+def _topic_problem(text: str) -> str | None:
+    try:
+        validate_topic_name(text)
+    except NameValidationException as error:
+        return first_line(error)
+    return None
+
+
+def _node_problem(text: str) -> str | None:
+    # A full node name and a namespace obey the same grammar.
+    try:
+        validate_namespace(text)
+    except NameValidationException as error:
+        return first_line(error)
+    return 'the root namespace is not a node' if text == '/' else None
+
+
+# How ROS judges names.
+NAME_PROBLEMS: Mapping[Form, Callable[[str], str | None]] = {
+    **dict.fromkeys((Form.OUTPUT_TOPIC, Form.FEEDBACK_TOPIC, Form.SERVICE, Form.ACTION),
+                    _topic_problem), Form.NODE: _node_problem}
+
+
+# ---- declaring ----------------------------------------------------------------------------------
+
+_TYPES = {
+    Kind.BOOL: Parameter.Type.BOOL,
+    Kind.INT: Parameter.Type.INTEGER,
+    Kind.FLOAT: Parameter.Type.DOUBLE,
+    Kind.TEXT: Parameter.Type.STRING,
+    Kind.FLOATS: Parameter.Type.DOUBLE_ARRAY,
+    Kind.TEXTS: Parameter.Type.STRING_ARRAY,
+}
+
+
+def declare(node: Node, values: Mapping[str, tuple[Entry, Any]]) -> None:
+    """Declare each parameter with its value; rclpy's automatic declarations are replaced."""
+    for name, (entry, value) in values.items():
+        if node.has_parameter(name):
+            node.undeclare_parameter(name)
+        if value == ():
+            _declare_empty_list(node, name, entry)
+            continue
+        plain = list(value) if isinstance(value, tuple) else value
+        described = descriptor(entry)
+        # rclpy lets no other parameter be without a value: whoever asks for a static one together
+        # with others, as `ros2 param dump` does, gets none of them.
+        described.dynamic_typing = value is None
+        node.declare_parameter(name, plain, described, ignore_override=True)
+
+
+def descriptor(entry: Entry) -> ParameterDescriptor:
+    """Return what `ros2 param describe` shows of a parameter."""
+    spec = entry.spec
+    made = ParameterDescriptor(
+        type=_TYPES[entry.kind].value,
+        description=spec.description + (f' [{spec.unit}]' if spec.unit else ''),
+        additional_constraints=f'accepted: {accepted(entry)}',
+        read_only=not spec.mutable)
+    if entry.kind is Kind.FLOAT:
+        made.floating_point_range = [
+            FloatingPointRange(from_value=float(spec.low), to_value=float(spec.high))]
+    elif entry.kind is Kind.INT:
+        made.integer_range = [
+            IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
+    return made
+
+
+def _declare_empty_list(node: Node, name: str, entry: Entry) -> None:
+    # rclpy infers a list of bytes from an empty list and then refuses the type we mean: take the
+    # value with a type of its own first, and the descriptor that fixes both afterwards.
+    node.declare_parameter(
+        name, [], ParameterDescriptor(dynamic_typing=True), ignore_override=True)
+    node.set_parameters([Parameter(name, _TYPES[entry.kind], [])])
+    node.set_descriptor(name, descriptor(entry))
+
+
+# ---- why ROS could not even read its arguments --------------------------------------------------
+
+_ROS_KEY = 'ros__parameters'
+
+
+def explain_startup_error(error: BaseException, argv: Sequence[str]) -> str:
+    """
+    Return one line that says what is wrong with the parameter files or arguments in `argv`.
+
+    rclpy then raises from `init` or from the constructor of Node, with texts about lines of C
+    files and sometimes without naming the parameter, so the file is read again here.
+
+    Where they are in order, the line is the first one of the exception's own text.
+    """
+    for path in _parameter_files(argv):
+        problem = _file_problem(path)
+        if problem is not None:
+            return f'parameter file {path}: {problem}'
+    text = ' '.join(str(error).split())
+    rule = re.search(r"parameter override rule: '(.*?)'\.", text)
+    if rule:
+        return (f'argument {rule.group(1)!r}: accepted: -p name:=value, with a value that is YAML '
+                'and no empty list')
+    if 'PARAMETER_NOT_SET' in text:
+        empty = [each for each in argv if re.search(r':=\s*\[\s*\]$', each)]
+        return (f'argument {" ".join(empty)!r}: an empty list has no type in ROS; leave it out'
+                if empty else 'a parameter has an empty list or no value; leave its line out')
+    # What follows names lines of C files.
+    return re.split(r',? at /', text)[0] or type(error).__name__
+
+
+def _parameter_files(argv: Sequence[str]) -> Iterator[str]:
+    for flag, path in zip(argv, argv[1:], strict=False):
+        if flag == '--params-file':
+            yield path
+
+
+def _file_problem(path: str) -> str | None:
+    try:
+        with open(path, encoding='utf-8') as file:
+            return _tree_problem(yaml.compose(file, yaml.SafeLoader))
+    except OSError as error:
+        return f'cannot be read: {error.strerror}'
+    except UnicodeDecodeError as error:
+        return f'is not YAML: byte {error.start} is not UTF-8'
+    except yaml.MarkedYAMLError as error:
+        return f'is not YAML: {error.problem}{_at(error.problem_mark)}'
+    except yaml.YAMLError as error:
+        return f'is not YAML: {" ".join(str(error).split())}'
+    except RecursionError:
+        return 'is nested too deeply; accepted: names, their values, and lists of values'
+
+
+def _at(mark: Any) -> str:
+    return f' (line {mark.line + 1}, column {mark.column + 1})' if mark else ''
+
+
+def _tree_problem(tree: Any) -> str | None:
+    """Return what makes valid YAML no parameter file, searching as deep as the ROS key."""
+    shape = f"accepted: a node's name as key, under it '{_ROS_KEY}', under that the parameters"
+    if not isinstance(tree, yaml.MappingNode):
+        return f'is not a parameter file; {shape}'
+    for key, value in tree.value:
+        if key.value == _ROS_KEY:
+            problem = _parameters_problem('', value)
+        elif isinstance(value, yaml.MappingNode):
+            problem = _tree_problem(value)
+        else:
+            where = _at(key.start_mark)
+            problem = f'{key.value!r} is not under a key {_ROS_KEY!r}{where}; {shape}'
+        if problem is not None:
+            return problem
+    return None
+
+
+def _parameters_problem(prefix: str, node: Any) -> str | None:
+    name = prefix.rstrip('.') or _ROS_KEY
+    if isinstance(node, yaml.MappingNode):
+        if not node.value:
+            return f'{name}: found an empty block{_at(node.start_mark)}; leave it out'
+        found = (_parameters_problem(f'{prefix}{key.value}.', value)
+                 for key, value in node.value)
+        return next((each for each in found if each is not None), None)
+    where = _at(node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        if not node.value:
+            return f'{name}: found an empty list{where}, which has no type in ROS; ' \
+                   'leave the line out'
+        if len({each.tag for each in node.value}) > 1:
+            return f'{name}: found a list of mixed types{where}; accepted: elements of one type ' \
+                   '(write 1.0, not 1, among numbers with a point)'
+    if node.tag == 'tag:yaml.org,2002:null':
+        return f'{name}: found no value{where}; give one or leave the line out'
+    return None
 
 
 if __name__ == '__main__':

@@ -8,6 +8,9 @@ from typing import Any, cast, Protocol
 
 from rclpy.node import Node
 
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.gripper import GripperConfig
+from viam_session_bridge.parameters.joints import JointRange, PositionedConfig, SeveralJointsConfig
 from viam_session_bridge.ros.drivers.float_array import FloatArray
 from viam_session_bridge.ros.drivers.float_array_position import FloatArrayPositionDriver
 from viam_session_bridge.ros.drivers.float_position import FloatPositionDriver
@@ -18,13 +21,6 @@ from viam_session_bridge.ros.drivers.pose_goal import OLDEST, PoseGoalDriver
 from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.hold import HoldSettings
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
-from viam_session_bridge.ros.parameter_components import (
-    ArmConfig,
-    GripperConfig,
-    JointRange,
-    PositionedConfig,
-    SeveralJointsConfig,
-)
 from viam_session_bridge.ros.plugins import made, Tools
 from viam_session_bridge.ros.ports import Driver, Supervision
 from viam_session_bridge.ros.senses import Description, PoseFeedback, Senses

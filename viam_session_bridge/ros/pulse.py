@@ -18,9 +18,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from std_msgs.msg import String
 
 from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
-
-PULSE_TOPIC = 'viam_session_bridge/pulse'
-ECHO_TOPIC = 'viam_session_bridge/guard'
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 
 # An old pulse says nothing that a new one does not say better.
 _OUT = QoSProfile(

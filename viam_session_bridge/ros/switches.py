@@ -11,6 +11,14 @@ from std_msgs.msg import Bool
 from std_msgs.msg import Empty as EmptyMessage
 from std_srvs.srv import Empty, SetBool, Trigger
 
+from viam_session_bridge.parameters.button import ButtonConfig
+from viam_session_bridge.parameters.generic import GenericConfig
+from viam_session_bridge.parameters.switch import (
+    PositionConfig,
+    SetBoolPosition,
+    SwitchConfig,
+    TriggerPosition,
+)
 from viam_session_bridge.ros.drivers.answers import Report
 from viam_session_bridge.ros.drivers.button import MessageButton, ServiceButton
 from viam_session_bridge.ros.drivers.float import message_of, MESSAGES
@@ -19,14 +27,6 @@ from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
 from viam_session_bridge.ros.drivers.switch import CalledPosition, NumberSwitch, ServiceSwitch
-from viam_session_bridge.ros.parameter_switches import (
-    ButtonConfig,
-    GenericConfig,
-    PositionConfig,
-    SetBoolPosition,
-    SwitchConfig,
-    TriggerPosition,
-)
 from viam_session_bridge.ros.ports import Driver, Supervision
 
 # What these drivers are made from.

@@ -8,23 +8,21 @@ and "base" are is said by whoever publishes or takes the pose.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 import math
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import PoseGoal, require_finite, Trajectory
+from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.rpc import poses, proto
-from viam_session_bridge.rpc.arm_stream import StreamedMove, StreamedTrajectory
+from viam_session_bridge.rpc.arm_stream import joints_of, StreamedMove, StreamedTrajectory
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import needs, never, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
-from viam_session_bridge.rpc.urdf import Counting
+from viam_session_bridge.rpc.trajectories import Joints, Pace, timed
 
 # More positions at once than this are refused.
 MOST_STATIONS = 1000
@@ -32,62 +30,6 @@ MOST_STATIONS = 1000
 # A pose is reached when the tip is there for so long (s); looked at in this period (s).
 POSE_DWELL = 0.2
 POSE_PERIOD = 0.05
-
-
-@dataclass(frozen=True)
-class ArmProperties:
-    """
-    What the service must know of an arm.
-
-    joints: from base to tip. joint_limits: (lowest, highest) of each, rad or m; empty is not
-    checked. max_joint_speed: rad/s. tolerance (rad): a goal is reached when all joints are so
-    near, and at rest. max_move_duration: the longest that a move may take, s. description: the
-    URDF, empty while none has arrived. pose: where the tip is, None while it is not known. Both
-    are None where nothing is configured. takes_poses: its driver can be sent to a pose. prismatic:
-    those of the joints that are m, for which prismatic_max_speed (m/s) and prismatic_tolerance (m)
-    count. pose_tolerance: a tip that is so near (m) to a pose is there. joint_scale: from a
-    measured joint to its position. commands: those of DoCommand.
-    """
-
-    joints: tuple[str, ...]
-    joint_limits: tuple[tuple[float, float], ...] = ()
-    max_joint_speed: float = 1.0
-    tolerance: float = 0.01
-    max_move_duration: float = 120.0
-    has_feedback: bool = False
-    description: Callable[[], str] | None = None
-    pose: Callable[[], PoseGoal | None] | None = None
-    takes_poses: bool = False
-    prismatic: tuple[str, ...] = ()
-    prismatic_max_speed: float = 0.1
-    prismatic_tolerance: float = 0.002
-    pose_tolerance: float = 0.005
-    joint_scale: float = 1.0
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
-
-    @property
-    def counting(self) -> Counting:
-        """Return how clients count the joints of the URDF."""
-        return Counting(self.joint_scale)
-
-    @property
-    def joints_on_the_wire(self) -> Joints:
-        """Return how JointPositions count the joints: degrees, or mm."""
-        return Joints(self.joints, tuple(
-            MM if name in self.prismatic else math.radians(1.0) for name in self.joints),
-            self.joint_limits)
-
-    @property
-    def speeds(self) -> tuple[float, ...]:
-        """Return how fast each joint may go, rad/s or m/s."""
-        return tuple(self.prismatic_max_speed if name in self.prismatic else self.max_joint_speed
-                     for name in self.joints)
-
-    @property
-    def tolerances(self) -> tuple[float, ...]:
-        """Return how near to its goal each joint is there, rad or m."""
-        return tuple(self.prismatic_tolerance if name in self.prismatic else self.tolerance
-                     for name in self.joints)
 
 
 class ArmService(JointService):
@@ -100,7 +42,7 @@ class ArmService(JointService):
     async def GetJointPositions(self, request: Any, call: Call) -> Any:
         """Answer the measured positions of the joints, degrees or mm."""
         sample = self._measured(request.name, 'GetJointPositions')
-        joints = self.properties[request.name].joints_on_the_wire
+        joints = joints_of(self.configs[request.name])
         return proto.arm.GetJointPositionsResponse(
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
@@ -108,7 +50,7 @@ class ArmService(JointService):
     @tells(Trajectory)
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
         """Move to positions of all joints, degrees or mm; answers when it is there."""
-        joints = self.properties[request.name].joints_on_the_wire
+        joints = joints_of(self.configs[request.name])
         station = joints.targets('positions.values', request.positions.values)
         await self._move(request, [station], 'positions.values', call)
         return proto.arm.MoveToJointPositionsResponse()
@@ -117,7 +59,7 @@ class ArmService(JointService):
     @tells(Trajectory)
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
         """Move through positions of all joints, within the options; answers at the last."""
-        joints = self.properties[request.name].joints_on_the_wire
+        joints = joints_of(self.configs[request.name])
         if not 1 <= len(request.positions) <= MOST_STATIONS:
             raise InvalidCommand(
                 f'positions: {len(request.positions)} are given; expected 1 to {MOST_STATIONS}')
@@ -165,8 +107,8 @@ class ArmService(JointService):
     @tells(PoseGoal)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """Move the tip to a pose, mm and degrees; answers when it is seen there."""
-        own = self.properties[request.name]
-        if not own.takes_poses:
+        own = self.configs[request.name]
+        if not own.pose_goal_topic:
             raise unimplemented(
                 f'{request.name}: MoveToPosition needs a driver that takes poses; configure '
                 f'{request.name}.pose_goal_topic, or move the joints: MoveToJointPositions')
@@ -221,31 +163,30 @@ class ArmService(JointService):
         """Answer what is served: no manual mode; poses where the driver takes them."""
         return proto.arm.GetPropertiesResponse(
             support_manual_mode=False,
-            support_cartesian_commands=self.properties[request.name].takes_poses)
+            support_cartesian_commands=bool(self.configs[request.name].pose_goal_topic))
 
     async def _move(self, request: Any, stations: list[tuple[float, ...]], field_name: str,
                     call: Call) -> None:
-        own = self.properties[request.name]
+        own = self.configs[request.name]
         options = getattr(request, 'options', None)
-        pace = _pace_of(own.joints_on_the_wire, own.speeds, options)
+        pace = _pace_of(joints_of(own), own.speeds, options)
         sample = self._measured(request.name, 'moving')
         await call.move(request.name, self._goal(request.name, timed(
             sample.positions, stations, pace, own.max_move_duration, field_name)))
 
-    def _open_stream(self, name: str) -> ArmProperties:
-        """Return an arm's properties. Raises UnknownResource, or CallError without feedback."""
+    def _open_stream(self, name: str) -> ArmConfig:
+        """Return an arm's configuration. Raises UnknownResource, or CallError without feedback."""
         self.resource(name)
         self._measured(name, 'MoveThroughJointPositionsStreamed')
-        own: ArmProperties = self.properties[name]
+        own: ArmConfig = self.configs[name]
         return own
 
     def _pose(self, name: str, method: str) -> PoseGoal:
         """Return where the tip is. Raises CallError or NoFeedback."""
-        source = self.properties[name].pose
-        if source is None:
+        if not self.configs[name].pose_topic:
             raise unimplemented(
                 f'{name}: {method} needs to know where the tip is; configure {name}.pose_topic')
-        pose: PoseGoal | None = source()
+        pose: PoseGoal | None = self._senses(name).pose()
         if pose is None:
             raise NoFeedback(
                 f'{name}: {method} needs to know where the tip is, and no pose has arrived lately '
@@ -254,10 +195,10 @@ class ArmService(JointService):
 
     async def _watch(self, name: str, goal: PoseGoal, epoch: int) -> None:
         """Report the goal as reached once the tip is there and stays for a moment."""
-        own, since = self.properties[name], math.inf
+        own, since = self.configs[name], math.inf
         while True:
             await asyncio.sleep(POSE_PERIOD)
-            pose = own.pose() if own.pose is not None else None
+            pose = self._senses(name).pose()
             now = self._gate.now()
             along, turn = (math.inf, math.inf) if pose is None else poses.distance(pose, goal)
             if along > own.pose_tolerance or turn > own.tolerance:

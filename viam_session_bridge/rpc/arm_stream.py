@@ -18,15 +18,16 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 import math
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from viam_session_bridge.core.errors import InvalidCommand, shown
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.status import MoveAborted
-from viam_session_bridge.rpc.trajectories import Joints
+from viam_session_bridge.rpc.trajectories import Joints, MM
 
 # After so many points others get a turn: heartbeats must not wait for a long batch.
 POINTS_IN_A_ROW = 100
@@ -59,28 +60,11 @@ _Result = TypeVar('_Result')
 
 # ---- what the client says ----------------------------------------------------------------------
 
-class Arm(Protocol):
-    """What must be known of the arm."""
-
-    @property
-    def joints_on_the_wire(self) -> Joints:
-        """Return how the wire counts its joints."""
-        ...
-
-    @property
-    def speeds(self) -> tuple[float, ...]:
-        """Return the fastest each joint may go, rad/s or m/s."""
-        ...
-
-    @property
-    def tolerances(self) -> tuple[float, ...]:
-        """Return how near counts as there for each joint, rad or m."""
-        ...
-
-    @property
-    def max_move_duration(self) -> float:
-        """Return the longest trajectory that is accepted, s."""
-        ...
+def joints_of(arm: ArmConfig) -> Joints:
+    """Return how JointPositions count the joints of an arm: degrees, or mm."""
+    return Joints(
+        arm.joints, tuple(MM if unit == 'm' else math.radians(1.0) for unit in arm.units),
+        tuple(zip(arm.joint_minimums, arm.joint_maximums, strict=True)))
 
 
 class StreamedTrajectory:
@@ -92,7 +76,7 @@ class StreamedTrajectory:
     """
 
     def __init__(self, requests: AsyncIterator[Any], call: Call,
-                 open_arm: Callable[[str], Arm]) -> None:
+                 open_arm: Callable[[str], ArmConfig]) -> None:
         self.turn: int | None = None
         self._name = ''
         self._requests = requests
@@ -135,7 +119,7 @@ class StreamedTrajectory:
     def require_start(self, first: Waypoint, here: Sequence[float]) -> None:
         """Raise InvalidCommand unless the first point is where the arm stands (rad or m)."""
         arm = self._open_arm(self._name)
-        joints = arm.joints_on_the_wire
+        joints = joints_of(arm)
         for index, (wanted, found) in enumerate(zip(first.positions, here, strict=True)):
             tolerance = arm.tolerances[index]
             if abs(wanted - found) > tolerance:
@@ -149,9 +133,9 @@ class StreamedTrajectory:
         """Return the next message, or None after the last."""
         return await self._call.awaited(asyncio.ensure_future(_one(self._requests)))
 
-    def _checked(self, point: Any, arm: Arm) -> Waypoint:
+    def _checked(self, point: Any, arm: ArmConfig) -> Waypoint:
         field = f'points[{self._count}]'
-        joints = arm.joints_on_the_wire
+        joints = joints_of(arm)
         # A duration of the wire is of any sign and size, but never NaN.
         time = point.time.seconds + point.time.nanos * 1e-9
         positions = joints.targets(f'{field}.positions', point.positions.values)
@@ -170,11 +154,11 @@ class StreamedTrajectory:
         return self._last
 
     @staticmethod
-    def _velocities(field: str, point: Any, arm: Arm) -> tuple[float, ...] | None:
+    def _velocities(field: str, point: Any, arm: ArmConfig) -> tuple[float, ...] | None:
         """Return the velocities of a point, rad/s or m/s, if it has any; all checked."""
         if not point.HasField('constraints'):
             return None
-        constraints, joints = point.constraints, arm.joints_on_the_wire
+        constraints, joints = point.constraints, joints_of(arm)
         velocities = joints.parsed(f'{field}.velocities', constraints.velocities.values)
         if constraints.HasField('accelerations'):
             joints.parsed(f'{field}.accelerations', constraints.accelerations.values)
@@ -198,7 +182,7 @@ def _require_start(field: str, time: float, velocities: tuple[float, ...] | None
 
 
 def _require_way(field: str, last: Waypoint, time: float, positions: tuple[float, ...],
-                 arm: Arm) -> None:
+                 arm: ArmConfig) -> None:
     if time <= last.time:
         raise InvalidCommand(
             f'{field}.time: {time:g} s does not come after {last.time:g} s; times rise from '
@@ -208,10 +192,10 @@ def _require_way(field: str, last: Waypoint, time: float, positions: tuple[float
             f'{field}.positions[{index}]', (after - before) / (time - last.time), index, arm)
 
 
-def _require_speed(field: str, speed: float, index: int, arm: Arm) -> None:
+def _require_speed(field: str, speed: float, index: int, arm: ArmConfig) -> None:
     fastest = arm.speeds[index]
     if abs(speed) > fastest * ROUNDING:
-        joints = arm.joints_on_the_wire
+        joints = joints_of(arm)
         scale = joints.scales[index]
         raise InvalidCommand(
             f'{field}: joint {joints.names[index]} would go at {abs(speed) / scale:.6g} a second; '

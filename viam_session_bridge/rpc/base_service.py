@@ -7,8 +7,6 @@ Viam: +y forward, +x right, +z up, mm/s and deg/s, positive z turns left. ROS (R
 forward, +y left, +z up, m/s and rad/s, positive z turns left.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -17,34 +15,9 @@ from viam_session_bridge.core.move import Along, Course, Motion
 from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService, tells
 
 MM = 1e-3
-
-
-@dataclass(frozen=True)
-class BaseProperties:
-    """
-    What a base says about itself, in metres; 0 where unknown.
-
-    size: length (x), width (y), height (z) of its box, or empty. max_move_duration: the longest
-    MoveStraight or Spin that is accepted, s. The decelerations (m/s2, rad/s2) shape the end of
-    moves that are steered by odometry. has_odometry: the pose is measured, where anything is.
-    allow_timed_moves: moves whose progress nothing measures are accepted. commands: those of
-    DoCommand.
-    """
-
-    width: float = 0.0
-    turning_radius: float = 0.0
-    wheel_circumference: float = 0.0
-    size: tuple[float, ...] = ()
-    max_move_duration: float = 120.0
-    linear_deceleration: float = 0.5
-    angular_deceleration: float = 1.0
-    has_odometry: bool = True
-    allow_timed_moves: bool = True
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class BaseService(ComponentService):
@@ -84,7 +57,7 @@ class BaseService(ComponentService):
         course = Course(
             Along.PATH, math.copysign(distance, distance * speed),
             min(abs(speed), limits.linear) if distance else 0.0,
-            self.properties[request.name].linear_deceleration)
+            self.configs[request.name].linear_deceleration)
         await call.move(request.name, self._motion(
             request.name, course, f'distance_mm: {request.distance_mm} mm'))
         return proto.base.MoveStraightResponse()
@@ -105,22 +78,22 @@ class BaseService(ComponentService):
                 f'angle_deg: {request.angle_deg:g} is no turn; expected 0.001 degrees or more')
         course = Course(
             Along.YAW, math.copysign(angle, angle * speed), min(abs(speed), limits.angular),
-            self.properties[request.name].angular_deceleration)
+            self.configs[request.name].angular_deceleration)
         await call.move(request.name, self._motion(
             request.name, course, f'angle_deg: {request.angle_deg:g} degrees'))
         return proto.base.SpinResponse()
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Answer the configured width, turning radius and wheel circumference (m)."""
-        own = self.properties[request.name]
+        own = self.configs[request.name]
         return proto.base.GetPropertiesResponse(
-            width_meters=own.width, turning_radius_meters=own.turning_radius,
-            wheel_circumference_meters=own.wheel_circumference)
+            width_meters=own.width_meters, turning_radius_meters=own.turning_radius_meters,
+            wheel_circumference_meters=own.wheel_circumference_meters)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
         """Answer the configured box, centred above the base frame's origin; or none."""
         reply = proto.common.GetGeometriesResponse()
-        size = self.properties[request.name].size
+        size = self.configs[request.name].size_meters
         if size:
             length, width, height = (part / MM for part in size)
             box = reply.geometries.add(label=request.name)
@@ -135,7 +108,7 @@ class BaseService(ComponentService):
         if course.speed == 0.0:
             return Motion(Velocity())
         return self._finite(
-            name, course, what, 'odometry_topic', self.properties[name].has_odometry)
+            name, course, what, 'odometry_topic', bool(self.configs[name].odometry_topic))
 
 
 def _vector(request: Any, field: str) -> Vector:

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """viam.component.button.v1.ButtonService: pushed once for each call; there is nothing to stop."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from viam_session_bridge.core.move import Motion
@@ -11,21 +9,8 @@ from viam_session_bridge.core.setpoints import Press
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
 from viam_session_bridge.rpc.status import MoveAborted
-
-
-@dataclass(frozen=True)
-class ButtonProperties:
-    """
-    What the service must know of a button.
-
-    answered: its driver reports whether it worked. commands: those of DoCommand.
-    """
-
-    answered: bool = False
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class ButtonService(ComponentService):
@@ -43,7 +28,7 @@ class ButtonService(ComponentService):
         """
         ended = await call.move(request.name, Motion(
             Press(), ANSWER_PATIENCE, once=True, momentary=True, settles=True,
-            answered=self.properties[request.name].answered))
+            answered=self.configs[request.name].answers))
         if ended.reason is not Reason.DONE:
             raise MoveAborted(request.name, ended.reason, ended.detail)
         return proto.button.PushResponse()

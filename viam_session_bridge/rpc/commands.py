@@ -10,13 +10,13 @@ The answer is {"success": bool, "message": str}.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, shown
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Call as DriverCall
 from viam_session_bridge.core.states import Reason
+from viam_session_bridge.parameters.outputs import CommandConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.status import MoveAborted, unimplemented
@@ -24,25 +24,7 @@ from viam_session_bridge.rpc.status import MoveAborted, unimplemented
 COMMAND, DATA = 'command', 'data'
 
 
-@dataclass(frozen=True)
-class CommandInfo:
-    """
-    One configured command.
-
-    moves: it may set something in motion, so that its caller must stay. kind: the ROS service
-    behind it: trigger, set_bool or empty.
-    """
-
-    moves: bool
-    kind: str
-
-    @property
-    def takes_data(self) -> bool:
-        """Tell whether it is switched on or off."""
-        return self.kind == 'set_bool'
-
-
-async def do_command(name: str, commands: Mapping[str, CommandInfo], request: Any,
+async def do_command(name: str, commands: Mapping[str, CommandConfig], request: Any,
                      call: Call) -> Any:
     """Run what a request asks for and answer what became of it. Raises a BridgeError."""
     if not commands:
@@ -74,7 +56,7 @@ async def _moved(name: str, wish: DriverCall, call: Call) -> tuple[str, str]:
     return '', ended.detail
 
 
-def _parsed(struct: Any, commands: Mapping[str, CommandInfo]) -> DriverCall:
+def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> DriverCall:
     """Return the command that a Struct asks for. Raises InvalidCommand."""
     # The first stranger ends it: nothing is built of a message of a million keys.
     unknown = next((key for key in struct if key not in (COMMAND, DATA)), None)

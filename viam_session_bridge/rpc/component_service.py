@@ -8,7 +8,7 @@ a method needs of the configuration is marked beside it, and docs/methods.md sho
 behaviour: a method that is marked still refuses by itself what it cannot do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import inspect
 from typing import Any, ClassVar, TypeVar
@@ -25,6 +25,9 @@ from viam_session_bridge.rpc.commands import do_command
 
 # A driver that answers gives up on its service long before (s).
 ANSWER_PATIENCE = 30.0
+
+Configs = Mapping[str, Any]
+Senses = Callable[[str], Any]
 
 _Method = TypeVar('_Method', bound=Callable[..., Any])
 
@@ -86,16 +89,18 @@ class ComponentService:
 
     Before a method runs, its wrapper has found the resource that the request names (calls.py).
 
-    API: its name, such as base. MESSAGES: the proto package. properties: what each resource says
-    about itself, by name; those of other APIs may be among them.
+    API: its name, such as base. MESSAGES: the proto package. configs: the configuration of each
+    resource, by name; those of other APIs may be among them. senses: of a name, what measures the
+    resource beside its motion: `description` and `pose`, each where it is configured.
     """
 
     API: ClassVar[str]
     MESSAGES: ClassVar[Any]
 
-    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
+    def __init__(self, gate: LockedBridge, configs: Configs, senses: Senses) -> None:
         self._gate = gate
-        self.properties = properties
+        self.configs = configs
+        self._senses = senses
 
     async def Stop(self, request: Any, call: Call) -> Any:
         """Stop; always accepted, from anybody."""
@@ -119,7 +124,7 @@ class ComponentService:
     @tells(DriverCall)
     async def DoCommand(self, request: Any, call: Call) -> Any:
         """Run one of the commands that are configured for the component."""
-        commands = self.properties[request.name].commands
+        commands = {each.name: each for each in self.configs[request.name].commands}
         return await do_command(request.name, commands, request, call)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
@@ -149,7 +154,7 @@ class ComponentService:
         (what names the field and its value), and NoFeedback when it would be timed and that is
         not allowed.
         """
-        own = self.properties[name]
+        own = self.configs[name]
         duration = abs(course.amount) / course.speed
         if duration > own.max_move_duration:
             raise InvalidCommand(

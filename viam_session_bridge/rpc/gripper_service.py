@@ -7,8 +7,6 @@ A gripper that closed, and stands short of closed, holds something. Its inputs a
 its joints: rad, or mm where they are prismatic, as Viam's own clients count them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -18,63 +16,13 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.core.states import Reason
-from viam_session_bridge.locked_supervisor import LockedBridge
+from viam_session_bridge.parameters.gripper import GripperConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
-from viam_session_bridge.rpc.urdf import Counting
-
-
-@dataclass(frozen=True)
-class GripperProperties:
-    """
-    What the service must know of a gripper.
-
-    open_position, closed_position: those of every joint, rad or m. max_speed: rad/s or m/s.
-    tolerance (rad or m): a position is reached when all joints are so near, and at rest.
-    max_move_duration: the longest that a move may take, s. prismatic: its joints are m. between:
-    it goes to positions between open and closed, too. description: the URDF, empty while none has
-    arrived; None where none is configured. joint_scale: from a measured joint to its position.
-    commands: those of DoCommand.
-    """
-
-    open_position: float
-    closed_position: float
-    max_speed: float
-    tolerance: float = 0.01
-    max_move_duration: float = 120.0
-    has_feedback: bool = False
-    joints: tuple[str, ...] = ('finger',)
-    prismatic: bool = False
-    between: bool = True
-    description: Callable[[], str] | None = None
-    joint_scale: float = 1.0
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
-
-    @property
-    def tolerances(self) -> tuple[float, ...]:
-        """Return how near to its goal each joint is there."""
-        return (self.tolerance,) * len(self.joints)
-
-    @property
-    def counting(self) -> Counting:
-        """Return how clients count the joints of the URDF."""
-        return Counting(self.joint_scale)
-
-    @property
-    def joints_on_the_wire(self) -> Joints:
-        """Return how inputs count the joints: rad, or mm."""
-        ends = sorted((self.open_position, self.closed_position))
-        return Joints(self.joints, (MM if self.prismatic else 1.0,) * len(self.joints),
-                      ((ends[0], ends[1]),) * len(self.joints))
-
-    def way_to_close(self, positions: tuple[float, ...]) -> float:
-        """Return how far the joint that is farthest from closed is from it, rad or m."""
-        return max((abs(at - self.closed_position) for at in positions), default=0.0)
 
 
 class GripperService(JointService):
@@ -83,15 +31,15 @@ class GripperService(JointService):
     API = 'gripper'
     MESSAGES = proto.gripper
 
-    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
-        super().__init__(gate, properties)
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         # Of grippers that hold something by a Grab: how far from closed they stood then.
         self._grips: dict[str, float] = {}
 
     @tells(Trajectory)
     async def Open(self, request: Any, call: Call) -> Any:
         """Open; answers when it is open."""
-        own = self.properties[request.name]
+        own = self.configs[request.name]
         await self._move(request.name, (own.open_position,) * len(own.joints), call)
         return proto.gripper.OpenResponse()
 
@@ -102,8 +50,8 @@ class GripperService(JointService):
 
         What is not seen is not claimed: success is false then, and the reply's extra says why.
         """
-        own, name = self.properties[request.name], request.name
-        before = self._measured(name, 'Grab').positions if own.has_feedback else ()
+        own, name = self.configs[request.name], request.name
+        before = self._measured(name, 'Grab').positions if own.joint_states_topic else ()
         held = name in self._grips
         reason = await self._move(
             name, (own.closed_position,) * len(own.joints), call, anywhere=True)
@@ -122,8 +70,8 @@ class GripperService(JointService):
 
         One that is told no more than to open or to close refuses what lies between.
         """
-        own = self.properties[request.name]
-        goal = own.joints_on_the_wire.targets('values', request.values)
+        own = self.configs[request.name]
+        goal = _joints_of(own).targets('values', request.values)
         if not own.between:
             goal = _end(own, goal)
         await self._move(request.name, goal, call)
@@ -133,7 +81,7 @@ class GripperService(JointService):
     async def GetCurrentInputs(self, request: Any, call: Call) -> Any:
         """Answer the measured positions of the joints, rad or mm."""
         sample = self._measured(request.name, 'GetCurrentInputs')
-        joints = self.properties[request.name].joints_on_the_wire
+        joints = _joints_of(self.configs[request.name])
         return proto.gripper.GetCurrentInputsResponse(values=joints.shown(sample.positions))
 
     @needs('joint_states_topic')
@@ -145,8 +93,8 @@ class GripperService(JointService):
         """
         name = request.name
         positions = self._measured(name, 'IsHoldingSomething').positions
-        own = self.properties[name]
-        way, grip = own.way_to_close(positions), self._grips.get(name)
+        own = self.configs[name]
+        way, grip = _way_to_close(own, positions), self._grips.get(name)
         reply = proto.gripper.IsHoldingSomethingResponse
         if grip is not None and own.tolerance < way <= grip + own.tolerance:
             return reply(is_holding_something=True)
@@ -175,9 +123,9 @@ class GripperService(JointService):
         return ended.reason
 
     def _way(self, name: str, goal: tuple[float, ...], anywhere: bool) -> Motion:
-        own = self.properties[name]
+        own = self.configs[name]
         pace = Pace((own.max_speed,) * len(own.joints))
-        if own.has_feedback:
+        if own.joint_states_topic:
             here = self._measured(name, 'moving').positions
             return self._goal(
                 name, timed(here, [goal], pace, own.max_move_duration, name), anywhere)
@@ -187,26 +135,38 @@ class GripperService(JointService):
 
     def _judge_grab(self, name: str, before: tuple[float, ...], held: bool) -> tuple[bool, str]:
         """Return whether a Grab that has ended holds something, or why nobody can tell."""
-        own = self.properties[name]
-        if not own.has_feedback:
+        own = self.configs[name]
+        if not own.joint_states_topic:
             return False, (f'nothing tells whether it holds something; configure '
                            f'{name}.joint_states_topic')
-        way = own.way_to_close(self._measured(name, 'Grab').positions)
+        way = _way_to_close(own, self._measured(name, 'Grab').positions)
         if way <= own.tolerance:
             return False, ''
         # A gripper that did not even move holds only what it held before.
-        if not held and own.way_to_close(before) - way <= own.tolerance:
+        if not held and _way_to_close(own, before) - way <= own.tolerance:
             return False, 'it did not move'
         self._grips[name] = way
         return True, ''
 
 
-def _end(own: GripperProperties, goal: tuple[float, ...]) -> tuple[float, ...]:
+def _joints_of(own: GripperConfig) -> Joints:
+    """Return how inputs count the joints: rad, or mm."""
+    low, high = sorted((own.open_position, own.closed_position))
+    return Joints(own.joints, (MM if own.prismatic else 1.0,) * len(own.joints),
+                  ((low, high),) * len(own.joints))
+
+
+def _way_to_close(own: GripperConfig, positions: tuple[float, ...]) -> float:
+    """Return how far the joint that is farthest from closed is from it, rad or m."""
+    return max((abs(at - own.closed_position) for at in positions), default=0.0)
+
+
+def _end(own: GripperConfig, goal: tuple[float, ...]) -> tuple[float, ...]:
     """Return the end, open or closed, that a goal names. Raises InvalidCommand."""
     for end in (own.open_position, own.closed_position):
         if all(math.isclose(at, end, abs_tol=own.tolerance) for at in goal):
             return (end,) * len(goal)
-    joints = own.joints_on_the_wire
+    joints = _joints_of(own)
     ends = ' or '.join(f'{joints.shown([end])[0]:g}' for end in sorted(
         (own.open_position, own.closed_position)))
     raise InvalidCommand(

@@ -17,15 +17,11 @@ from viam_session_bridge.rpc.status import CallError, unimplemented
 
 
 class JointService(ComponentService):
-    """
-    Serves components whose properties tell joints, has_feedback, tolerances and max_move_duration.
-
-    GetKinematics needs their description and counting as well.
-    """
+    """Serves components whose configuration is a PositionedConfig."""
 
     def _measured(self, name: str, method: str) -> JointSample:
         """Return where the joints are and how fast. Raises CallError or NoFeedback."""
-        if not self.properties[name].has_feedback:
+        if not self.configs[name].joint_states_topic:
             raise unimplemented(
                 f'{name}: {method} needs to know where the joints are; configure '
                 f'{name}.joint_states_topic')
@@ -43,25 +39,29 @@ class JointService(ComponentService):
 
         mounted: it begins where the component is mounted, not at the robot's root.
         """
-        own = self.properties[name]
-        if own.description is None:
+        own = self.configs[name]
+        if not own.robot_description_topic:
             raise unimplemented(
                 f'{name}: GetKinematics needs the URDF; configure '
                 f'{name}.robot_description_topic')
-        description = own.description()
+        description = self._senses(name).description()
         if not description:
             raise CallError(
                 grpc.StatusCode.UNAVAILABLE,
                 f'{name}: no robot description has arrived yet; is '
                 f'{name}.robot_description_topic published (robot_state_publisher does)?')
         try:
-            text = urdf.chain(description, own.joints, own.counting, mounted)
+            text = urdf.chain(description, own.joints, self._counting(own), mounted)
         except urdf.NoChain as problem:
             raise CallError(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f'{name}: {problem} (see {name}.joints)') from problem
         return proto.common.GetKinematicsResponse(
             format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
+
+    def _counting(self, own: Any) -> urdf.Counting:
+        """Return how clients count the joints of the URDF."""
+        return urdf.Counting(own.scale_of_joints)
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,
               monitored: bool = True, passed: float = 0.0) -> Motion:
@@ -72,8 +72,8 @@ class JointService(ComponentService):
         of it (s) is over already. A slow move may take max_move_duration beside that.
         """
         own, end, left = (
-            self.properties[name], trajectory.end, max(0.0, trajectory.end.time - passed))
-        if not own.has_feedback:
+            self.configs[name], trajectory.end, max(0.0, trajectory.end.time - passed))
+        if not own.joint_states_topic:
             return Motion(trajectory, left, once=True, settles=True, monitored=monitored)
         tolerances = (math.inf,) * len(end.positions) if anywhere else own.tolerances
         return Motion(

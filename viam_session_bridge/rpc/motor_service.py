@@ -6,8 +6,6 @@ viam.component.motor.v1.MotorService: revolutions and rpm of Viam into rad and r
 Positions are counted from a home that ResetZeroPosition sets; until then home is the joint's zero.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -15,10 +13,8 @@ from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
 from viam_session_bridge.core.move import Along, Course, Motion
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
 from viam_session_bridge.core.stop import JointSample
-from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ComponentService, needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 
@@ -31,33 +27,14 @@ SLOWEST_RPM = 0.1
 ARRIVED = 1e-3
 
 
-@dataclass(frozen=True)
-class MotorProperties:
-    """
-    What the service must know of a motor.
-
-    max_move_duration: the longest GoFor or GoTo that is accepted, s. deceleration (rad/s2): how
-    moves that are steered by feedback slow down. allow_timed_moves: moves whose progress nothing
-    measures are accepted. one_way: its driver cannot turn it backwards.
-    has_speed: its driver can be told a speed, not an effort only. commands: those of DoCommand.
-    """
-
-    max_move_duration: float = 120.0
-    deceleration: float = 10.0
-    one_way: bool = False
-    has_speed: bool = True
-    allow_timed_moves: bool = True
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
-
-
 class MotorService(ComponentService):
     """Serves the motors of a gate. Methods are spelled as in the proto."""
 
     API = 'motor'
     MESSAGES = proto.motor
 
-    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
-        super().__init__(gate, properties)
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         # Position (rad) of each motor's home.
         self._homes: dict[str, float] = {}
 
@@ -167,21 +144,21 @@ class MotorService(ComponentService):
 
     def _motion(self, name: str, amount: float, speed: float, what: str,
                 origin: float | None = None) -> Motion:
-        own, limits = self.properties[name], self._gate.resource(name).limits
+        own, limits = self.configs[name], self._gate.resource(name).limits
         fastest = limits.speed if isinstance(limits, JointLimits) else math.inf
         return self._finite(name, Course(
             Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
             what, 'joint_states_topic')
 
     def _require_speed(self, name: str, method: str) -> None:
-        if not self.properties[name].has_speed:
+        if self.configs[name].takes_effort:
             raise unimplemented(
                 f'{name}: {method} needs a driver that takes a speed, and {name}.command is '
                 "'effort': a share of the torque says nothing about how fast the motor turns; "
                 'SetPower is served')
 
     def _require_way(self, name: str, field: str, wish: float) -> None:
-        if wish < 0.0 and self.properties[name].one_way:
+        if wish < 0.0 and self.configs[name].one_way:
             raise InvalidCommand(
                 f'{field}: backwards; the driver of {name} can only turn it forwards '
                 f'({name}.message is bool)')

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 import threading
-from typing import Any
 
 import grpc
 
@@ -23,7 +22,7 @@ from viam_session_bridge.rpc.auth import AuthService
 from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
-from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
 from viam_session_bridge.rpc.connections import Presence
 from viam_session_bridge.rpc.gantry_service import GantryService
 from viam_session_bridge.rpc.generic_service import GenericService
@@ -123,19 +122,18 @@ class Server:
     """
     Serves Viam's API for a gate.
 
-    properties: what each resource says about itself, by name, in the class of its API's service.
-    on_death is called if the server ends without being asked to. beat is called by its loop every
-    beat_period (s).
+    configs and senses: see ComponentService. on_death is called if the server ends without being
+    asked to. beat is called by its loop every beat_period (s).
     """
 
-    def __init__(self, gate: LockedBridge, settings: ServerSettings, properties: dict[str, Any],
-                 on_death: Callable[[BaseException], None],
+    def __init__(self, gate: LockedBridge, settings: ServerSettings, configs: Configs,
+                 senses: Senses, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = 1.0) -> None:
         self._gate = gate
         self._settings = settings
         self._components = {
-            name: service(gate, properties) for name, service in COMPONENTS.items()}
+            name: service(gate, configs, senses) for name, service in COMPONENTS.items()}
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -146,10 +144,10 @@ class Server:
         self._end: asyncio.Event | None = None
         self.port = 0
 
-    def describe(self, properties: dict[str, Any]) -> None:
-        """Replace what the resources say about themselves."""
+    def configure(self, configs: Configs) -> None:
+        """Replace the configurations of the resources."""
         for component in self._components.values():
-            component.properties = properties
+            component.configs = configs
 
     def start(self) -> int:
         """Start serving and return the port. Raises ServerError."""

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """viam.component.servo.v1.ServoService: whole degrees of Viam into rad of a joint, and back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 import math
 from typing import Any
 
@@ -12,38 +10,13 @@ import grpc
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
-
-
-@dataclass(frozen=True)
-class ServoProperties:
-    """
-    What the service must know of a servo.
-
-    minimum_deg, maximum_deg: the angles of Viam that are accepted. tolerance_deg: an angle is
-    reached when it is so near, and at rest. max_move_duration: the longest that a move may take,
-    s. offset_deg: where its joint is at Viam's angle 0. commands: those of DoCommand.
-    """
-
-    minimum_deg: float = 0.0
-    maximum_deg: float = 180.0
-    max_speed_deg_s: float = 60.0
-    tolerance_deg: float = 1.0
-    has_feedback: bool = False
-    offset_deg: float = 0.0
-    max_move_duration: float = 120.0
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
-
-    @property
-    def tolerances(self) -> tuple[float, ...]:
-        """Return how near counts as there, rad."""
-        return (math.radians(self.tolerance_deg),)
 
 
 class ServoService(JointService):
@@ -55,7 +28,7 @@ class ServoService(JointService):
     @tells(Trajectory)
     async def Move(self, request: Any, call: Call) -> Any:
         """Turn to an angle, degrees; answers when it is there, or the time for it is over."""
-        own, angle = self.properties[request.name], request.angle_deg
+        own, angle = self.configs[request.name], request.angle_deg
         if not own.minimum_deg <= angle <= own.maximum_deg:
             raise InvalidCommand(
                 f'angle_deg: {angle} is out of the range of {request.name}; expected '
@@ -68,7 +41,7 @@ class ServoService(JointService):
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the measured angle, in whole degrees."""
         sample = self._measured(request.name, 'GetPosition')
-        own = self.properties[request.name]
+        own = self.configs[request.name]
         measured = math.degrees(sample.positions[0]) - own.offset_deg
         # A servo that has arrived at 0 may stand a little below, which Viam cannot say.
         angle = round(max(0.0, measured) if measured >= -own.tolerance_deg else measured)
@@ -79,10 +52,10 @@ class ServoService(JointService):
                 f'0; is {request.name}.offset_deg right?')
         return proto.servo.GetPositionResponse(position_deg=angle)
 
-    def _way(self, name: str, own: ServoProperties, goal: float) -> Motion:
+    def _way(self, name: str, own: ServoConfig, goal: float) -> Motion:
         """Return the way to a position of the joint, rad."""
         pace = Pace((math.radians(own.max_speed_deg_s),))
-        if own.has_feedback:
+        if own.joint_states_topic:
             here = self._measured(name, 'Move').positions
             return self._goal(name, timed(
                 here, [(goal,)], pace, own.max_move_duration, 'angle_deg'))

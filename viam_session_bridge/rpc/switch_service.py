@@ -7,8 +7,6 @@ Viam has no Stop for a switch. One that has a safe position is held in any other
 owner is present; choosing the safe position is its Stop.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -17,29 +15,10 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import CommandInfo
 from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
 from viam_session_bridge.rpc.status import CallError
-
-
-@dataclass(frozen=True)
-class SwitchProperties:
-    """
-    What the service must know of a switch.
-
-    positions: how many there are. labels: one for each, or none. safe_position: where it goes when
-    its owner vanishes; None leaves it where it is. answered: its driver reports whether it worked.
-    commands: those of DoCommand.
-    """
-
-    positions: int = 2
-    labels: tuple[str, ...] = ()
-    safe_position: int | None = None
-    answered: bool = False
-    commands: Mapping[str, CommandInfo] = field(default_factory=dict)
 
 
 class SwitchService(ComponentService):
@@ -48,33 +27,34 @@ class SwitchService(ComponentService):
     API = 'switch'
     MESSAGES = proto.switch
 
-    def __init__(self, gate: LockedBridge, properties: dict[str, Any]) -> None:
-        super().__init__(gate, properties)
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         # What each switch was set to last; a switch has no feedback.
         self._set: dict[str, int] = {}
 
     @tells(Choice)
     async def SetPosition(self, request: Any, call: Call) -> Any:
         """Set a position; answers when the driver was told, or has answered where it can."""
-        own, position = self.properties[request.name], request.position
-        if position >= own.positions:
+        own, position = self.configs[request.name], request.position
+        count = len(own.position_labels)
+        if position >= count:
             raise InvalidCommand(
                 f'position: {position}; {request.name} has the positions 0 to '
-                f'{own.positions - 1}{_named(own)}')
-        choice = Choice(position, resting=position == own.safe_position)
-        if own.safe_position is None:
+                f'{count - 1} ({", ".join(own.position_labels)})')
+        choice = Choice(position, resting=position == own.safe_index)
+        if own.safe_index is None:
             motion = Motion(choice, ANSWER_PATIENCE, once=True, momentary=True, settles=True,
-                            answered=own.answered)
+                            answered=own.answers)
         else:
-            motion = Motion(choice, once=own.answered, answered=own.answered)
-        if own.safe_position is None or own.answered:
+            motion = Motion(choice, once=own.answers, answered=own.answers)
+        if own.safe_index is None or own.answers:
             # Until it is known to have worked, the position is not known.
             ended = await call.move(
                 request.name, motion, lambda epoch: self._set.pop(request.name, None))
             # One that has a safe position was told that by the stop; any other may have been set,
             # or not.
             known = ended.reason is Reason.DONE or (
-                ended.reason is Reason.STOPPED and own.safe_position is not None)
+                ended.reason is Reason.STOPPED and own.safe_index is not None)
             if not known:
                 return proto.switch.SetPositionResponse()
         else:
@@ -85,7 +65,7 @@ class SwitchService(ComponentService):
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Answer the position that the driver was told last; refused while that is not known."""
         known = self._set.get(request.name)
-        safe = self.properties[request.name].safe_position
+        safe = self.configs[request.name].safe_index
         state, wish = self._gate.states()[request.name], self._gate.wish(request.name)
         if safe is not None and known is not None and not isinstance(wish, Choice):
             # Its owner is gone, or it was stopped: the driver was told the safe position.
@@ -101,11 +81,7 @@ class SwitchService(ComponentService):
         return proto.switch.GetPositionResponse(position=known)
 
     async def GetNumberOfPositions(self, request: Any, call: Call) -> Any:
-        """Answer how many positions it has, and their labels if it has any."""
-        own = self.properties[request.name]
+        """Answer how many positions it has, and their labels."""
+        own = self.configs[request.name]
         return proto.switch.GetNumberOfPositionsResponse(
-            number_of_positions=own.positions, labels=own.labels)
-
-
-def _named(own: SwitchProperties) -> str:
-    return f' ({", ".join(own.labels)})' if own.labels else ''
+            number_of_positions=len(own.position_labels), labels=own.position_labels)

@@ -7,9 +7,7 @@ from typing import Any
 
 from std_msgs.msg import Float64MultiArray
 
-from viam_session_bridge.core.setpoints import Setpoint, Velocity
-from viam_session_bridge.ros.parameter_spec import described, Form
-from viam_session_bridge.ros.plugins import Tools
+from viam_session_bridge.plugin import described, Form, Setpoint, Tools, Velocity
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,14 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of feedback: what shows rest and progress, of joints and of a whole robot."""
+"""Feedback: what shows rest and progress, of joints and of a whole robot."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from viam_session_bridge.ros.parameter_spec import described, Form
+from viam_session_bridge.core.stop import JointRest, RestSettings
+from viam_session_bridge.parameters.rules import Own, rule
+from viam_session_bridge.parameters.schema import described, Form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,36 @@ class RestTable:
         high=10.0))
     feedback_timeout: float = field(default=0.5, metadata=described(
         'Age after which feedback no longer says anything', unit='s', low=0.05, high=10.0))
+
+    @property
+    def feedback_topic(self) -> str:
+        """Return the topic that shows whether the resource is at rest; empty without feedback."""
+        raise NotImplementedError
+
+    @property
+    def joint_rests(self) -> tuple[JointRest, ...]:
+        """Return the joints that are measured; none where a whole robot is."""
+        return ()
+
+    @property
+    def rest(self) -> RestSettings | None:
+        """Return by what rest is judged; None without feedback."""
+        if not self.feedback_topic:
+            return None
+        settings = RestSettings(
+            dwell=self.rest_dwell, patience=self.feedback_timeout,
+            by_positions=self.rest_by == 'positions', source=self.feedback_topic)
+        joints = self.joint_rests
+        return replace(settings, joints=joints) if joints else settings
+
+
+@rule(RestTable, 'rest_dwell', 'stop_timeout')
+def _rest_is_seen_before_a_stop_fails(own: Own, dwell: float, end: float) -> None:
+    watched = any(entry.spec.form is Form.FEEDBACK_TOPIC and own.block.values.get(entry.name)
+                  for entry in own.block.entries)
+    if watched and dwell >= end:
+        own.wrong('rest_dwell', f'{dwell:g}',
+                  f'less than {own.stop_timeout} ({end:g} s), or every stop would fail')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +97,21 @@ class VelocityFeedbackTable(RestTable):
     def feedback_topic(self) -> str:
         """Return the topic that shows how fast the robot is."""
         return self.velocity_topic or self.odometry_topic
+
+    @property
+    def rest(self) -> RestSettings | None:
+        """Return by what rest is judged; None without feedback."""
+        settings = super().rest
+        if settings is None or settings.joints:
+            return settings
+        return replace(
+            settings, linear=self.rest_linear, angular=self.rest_angular,
+            pose_noise=self.pose_noise, heading_noise=self.heading_noise,
+            pose_source=self.odometry_topic)
+
+
+@rule(VelocityFeedbackTable, 'rest_by', 'velocity_topic')
+def _a_velocity_has_no_positions(own: Own, rest_by: str, velocity: str) -> None:
+    if rest_by == 'positions' and velocity:
+        own.wrong('rest_by', "'positions'",
+                  f"'both': {own.velocity_topic} is configured and has no positions")

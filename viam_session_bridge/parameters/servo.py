@@ -1,18 +1,26 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The table of servos, whose angles are degrees as Viam counts them."""
+"""Servos, whose angles are degrees as Viam counts them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 import math
 
-from viam_session_bridge.ros.parameter_components import JointPace, JointRange, PositionedConfig
-from viam_session_bridge.ros.parameter_spec import described
+from viam_session_bridge.parameters.joints import (
+    check_numbers,
+    JointPace,
+    JointRange,
+    NUMBER,
+    OneJoint,
+    PositionedConfig,
+)
+from viam_session_bridge.parameters.rules import below, Own, rule
+from viam_session_bridge.parameters.schema import described
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServoConfig(PositionedConfig):
+class ServoConfig(OneJoint, PositionedConfig):
     """A servo: one joint; its position in rad is Viam's angle plus offset_deg."""
 
     joint: str = field(default='', metadata=described(
@@ -52,3 +60,14 @@ class ServoConfig(PositionedConfig):
         return (JointRange(
             math.radians(self.minimum_deg + self.offset_deg),
             math.radians(self.maximum_deg + self.offset_deg), parameters=self._named(*named)),)
+
+
+below(ServoConfig, 'minimum_deg', 'maximum_deg')
+
+
+@rule(ServoConfig, 'tolerance_deg', 'offset_deg', 'minimum_deg', 'maximum_deg', *NUMBER)
+def _the_angles_are_numbers_of_the_driver(
+        own: Own, near: float, zero: float, low: float, high: float, *number: float) -> None:
+    check_numbers(own, number, math.radians(near), (
+        ('minimum_deg', low, math.radians(low + zero)),
+        ('maximum_deg', high, math.radians(high + zero))))

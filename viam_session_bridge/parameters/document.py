@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import textwrap
 
-from viam_session_bridge.ros.parameter_blocks import BlockConfig, other_kinds
-from viam_session_bridge.ros.parameter_judgement import FORBIDDEN_IN_NAMES, RESERVED, RESOURCES
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
-from viam_session_bridge.ros.parameter_spec import accepted, Entry, Kind
-from viam_session_bridge.ros.parameter_tables import (
-    APIS,
-    foreign_to_driver,
-    GLOBAL_BLOCKS,
+from viam_session_bridge.parameters.load import APIS, FORBIDDEN_IN_NAMES, RESERVED, RESOURCES
+from viam_session_bridge.parameters.schema import (
+    accepted,
+    BlockConfig,
+    choice_of,
+    Entry,
+    foreign,
+    Kind,
     table_entries,
 )
+from viam_session_bridge.parameters.shared import GLOBAL_BLOCKS
 
 _INTRODUCTION = f"""\
 # Parameters
@@ -105,13 +106,6 @@ def _default(entry: Entry) -> str:
 
 
 def _drivers(table: type, entry: Entry) -> str:
-    if issubclass(table, ResourceConfig):
-        choice, names = 'driver', tuple(table.DRIVERS)
-        without = [each for each in names if entry.name in foreign_to_driver(table, each)]
-    elif issubclass(table, BlockConfig):
-        choice, names = 'kind', tuple(table.KINDS)
-        without = [each for each in names if entry.name in other_kinds(table, each)]
-    else:
-        return ''
-    owners = [repr(each) for each in names if each not in without]
-    return f' (only with {choice} {" or ".join(owners)})' if without else ''
+    choice, tables = choice_of(table)
+    owners = [repr(each) for each in tables if entry.name not in foreign(table, each)]
+    return f' (only with {choice} {" or ".join(owners)})' if len(owners) < len(tables) else ''

@@ -17,17 +17,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from viam_session_bridge.ros import parameters
-from viam_session_bridge.ros.parameter_document import document
-from viam_session_bridge.ros.parameter_joints import MotorConfig
-from viam_session_bridge.ros.parameter_tables import (
-    APIS,
-    BaseConfig,
-    BridgeConfig,
-    GLOBAL_BLOCKS,
-    table_entries,
-)
-from viam_session_bridge.ros.parameter_velocity import VelocityFeedbackTable
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.document import document
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.parameters.load import APIS
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.schema import table_entries
+from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -855,7 +852,7 @@ def test_the_example_file_knows_every_parameter() -> None:
         'gripper': positions, 'servo': positions, 'switch': ('switch',), 'button': ('button',),
         'generic': ('generic',)}
     assert examples.keys() == APIS.keys()
-    common = {entry.name for entry in table_entries(parameters.ResourceConfig)}
+    common = {entry.name for entry in table_entries(ResourceConfig)}
     for api, names in examples.items():
         tables = [*GLOBAL_BLOCKS.values(), APIS[api]] if api == 'base' else [APIS[api]]
         text = '\n'.join(
@@ -870,4 +867,4 @@ def test_the_configuration_cannot_be_changed_in_place() -> None:
     """It is handed to several threads."""
     for table in (*GLOBAL_BLOCKS.values(), BaseConfig, BridgeConfig):
         assert table.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert dataclasses.is_dataclass(parameters.ResourceConfig)
+    assert dataclasses.is_dataclass(ResourceConfig)

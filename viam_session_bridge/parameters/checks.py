@@ -4,21 +4,23 @@
 Checks of one parameter value against its entry in the tables.
 
 Every refusal is a sentence that names the full parameter, what was found and what is accepted.
-Values against each other are checked in `parameter_rules`.
+Values against each other are checked in `rules`. What ROS says of a name is passed in, so that
+nothing here needs ROS.
 """
 
 from __future__ import annotations
 
 import array
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 import ipaddress
+import math
 from typing import Any
 
-from rclpy.exceptions import NameValidationException
-from rclpy.validate_namespace import validate_namespace
-from rclpy.validate_topic_name import validate_topic_name
+from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
 
-from viam_session_bridge.ros.parameter_spec import accepted, Entry, Form, Kind
+# What the messages of std_msgs that hold integers can hold.
+INTEGERS = {'int16': (-2 ** 15, 2 ** 15 - 1), 'int32': (-2 ** 31, 2 ** 31 - 1), 'bool': (0, 1)}
 
 
 class Mistake(ValueError):
@@ -29,7 +31,31 @@ class Mistake(ValueError):
         super().__init__(f'{name}: found {found}; accepted: {wanted}')
 
 
-def check_value(name: str, entry: Entry, found: Any) -> Any:
+@dataclass(frozen=True)
+class Surroundings:
+    """
+    What a check must know of the node: its full name, namespace, and how it resolves names.
+
+    problems: by the form of a string, what returns its fault; None where there is none.
+    """
+
+    node_name: str
+    namespace: str
+    resolve: Callable[[str], str]
+    resolve_service: Callable[[str], str]
+    problems: Mapping[Form, Callable[[str], str | None]] = field(default_factory=dict)
+
+    def topic(self, parameter: str, topic: str, errors: list[str]) -> str | None:
+        """Return the full name of a topic; None, and a mistake of its parameter, without one."""
+        return _resolved(self.resolve, 'topic', parameter, topic, errors)
+
+    def service(self, parameter: str, service: str, errors: list[str]) -> str | None:
+        """Return the full name of a service; None, and a mistake of its parameter, without one."""
+        return _resolved(self.resolve_service, 'service', parameter, service, errors)
+
+
+def check_value(name: str, entry: Entry, found: Any,
+                around: Surroundings | None = None) -> Any:
     """
     Return `found` converted to the type of the parameter, or raise Mistake.
 
@@ -43,7 +69,7 @@ def check_value(name: str, entry: Entry, found: Any) -> Any:
         return None
     mistake = Mistake(name, shown(found), wanted)
     if entry.kind is Kind.TEXT and isinstance(found, str):
-        return _check_text(name, entry, found)
+        return _check_text(name, entry, found, around.problems if around else {})
     if entry.kind is Kind.BOOL and isinstance(found, bool):
         return found
     if entry.kind is Kind.INT and isinstance(found, int) and not isinstance(found, bool):
@@ -86,7 +112,8 @@ def _in_range(value: float, entry: Entry) -> bool:
     return above and value <= spec.high
 
 
-def _check_text(name: str, entry: Entry, text: str) -> str:
+def _check_text(name: str, entry: Entry, text: str,
+                problems: Mapping[Form, Callable[[str], str | None]]) -> str:
     spec = entry.spec
     if not text and spec.empty:
         return text
@@ -95,28 +122,11 @@ def _check_text(name: str, entry: Entry, text: str) -> str:
         problem = spec.refused.get(text, '') if text not in spec.choices else None
     elif not text.strip():
         problem = ''
-    elif spec.form in _FORMS:
-        problem = _FORMS[spec.form](text)
+    elif judge := problems.get(spec.form) or _FORMS.get(spec.form):
+        problem = judge(text)
     if problem is None:
         return text
     raise Mistake(name, repr(text) + (f' ({problem})' if problem else ''), accepted(entry))
-
-
-def _topic_problem(text: str) -> str | None:
-    try:
-        validate_topic_name(text)
-    except NameValidationException as error:
-        return first_line(error)
-    return None
-
-
-def _node_problem(text: str) -> str | None:
-    # A full node name and a namespace obey the same grammar.
-    try:
-        validate_namespace(text)
-    except NameValidationException as error:
-        return first_line(error)
-    return 'the root namespace is not a node' if text == '/' else None
 
 
 def _frame_problem(text: str) -> str | None:
@@ -131,14 +141,7 @@ def _host_problem(text: str) -> str | None:
 
 
 _FORMS: Mapping[Form, Callable[[str], str | None]] = {
-    Form.OUTPUT_TOPIC: _topic_problem,
-    Form.SERVICE: _topic_problem,
-    Form.ACTION: _topic_problem,
-    Form.FEEDBACK_TOPIC: _topic_problem,
-    Form.NODE: _node_problem,
-    Form.FRAME: _frame_problem,
-    Form.HOST: _host_problem,
-}
+    Form.FRAME: _frame_problem, Form.HOST: _host_problem}
 
 
 def first_line(error: Exception) -> str:
@@ -159,3 +162,26 @@ def is_loopback(host: str) -> bool:
     if isinstance(address, ipaddress.IPv4Address):
         return address in ipaddress.ip_network('127.0.0.0/8')
     return address == ipaddress.ip_address('::1') or host == 'localhost'
+
+
+def beyond_message(number: float, message: str | None, parameter: str,
+                   wanted: str = 'a whole number') -> str:
+    """
+    Return what is accepted instead of a number that a message cannot hold; empty when it can.
+
+    message: its type; parameter: the full name of what chose it.
+    """
+    least, most = INTEGERS.get(message or '', (-math.inf, math.inf))
+    if math.isinf(most) or (number == round(number) and least <= number <= most):
+        return ''
+    return f'{wanted} from {least} to {most}, because {parameter} is {message!r}'
+
+
+def _resolved(resolve: Callable[[str], str], kind: str, parameter: str, name: str,
+              errors: list[str]) -> str | None:
+    try:
+        return resolve(name)
+    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
+        problem = first_line(error).split(', at /')[0]
+        errors.append(str(Mistake(parameter, f'{name!r} ({problem})', f'a ROS {kind} name')))
+        return None

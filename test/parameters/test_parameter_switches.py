@@ -6,15 +6,11 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.ros.parameter_judgement import judge, Verdict
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_switches import (
-    ButtonConfig,
-    GenericConfig,
-    SetBoolPosition,
-    SwitchConfig,
-    TriggerPosition,
-)
+from viam_session_bridge.parameters.button import ButtonConfig
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.generic import GenericConfig
+from viam_session_bridge.parameters.load import judge, Verdict
+from viam_session_bridge.parameters.switch import SetBoolPosition, SwitchConfig, TriggerPosition
 
 AROUND = Surroundings('/viam_session_bridge', '/', '/{}'.format, '/{}'.format)
 

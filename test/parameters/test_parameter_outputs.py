@@ -10,20 +10,17 @@ import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from viam_session_bridge.ros.parameter_blocks import Block, BlockConfig
-from viam_session_bridge.ros.parameter_filling import Filling
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_outputs import (
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import Filling, judge, unknown_names
+from viam_session_bridge.parameters.outputs import (
     CancelOutput,
     CommandConfig,
     LockOutput,
     SetBoolOutput,
 )
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_spec import described
-from viam_session_bridge.ros.parameter_unknown import unknown_names
-from viam_session_bridge.ros.parameters import NODE_NAME, read
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.schema import Block, BlockConfig, described
+from viam_session_bridge.ros.parameters import NAME_PROBLEMS, NODE_NAME, read
 
 BASE: dict[str, Any] = {
     'resources': ['base'],
@@ -48,7 +45,7 @@ BASE: dict[str, Any] = {
     'base.dock.moves': True,
 }
 
-AROUND = Surroundings('/viam_session_bridge', '/', '/{}'.format, '/{}'.format)
+AROUND = Surroundings('/viam_session_bridge', '/', '/{}'.format, '/{}'.format, NAME_PROBLEMS)
 
 
 def changed(changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,14 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Every API from its parameters: what the core and the services are told of it."""
+"""Every API from its parameters: what the core and the services read."""
 
 import math
 from typing import Any
 
 import pytest
 
-from viam_session_bridge.assembly import limits_of, resource_of
-from viam_session_bridge.properties import properties_of
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_tables import APIS
-from viam_session_bridge.ros.senses import Senses
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.load import APIS, judge
 
 AROUND = Surroundings(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
@@ -54,36 +50,30 @@ def test_every_api_is_here() -> None:
 
 
 @pytest.mark.parametrize('api', EACH)
-def test_every_api_has_limits_a_machine_and_properties(api: str) -> None:
+def test_every_api_has_limits_and_settings_for_the_core(api: str) -> None:
     """Whatever its parameters."""
     config = configured(api)
-    assert limits_of(config) is not None
-    assert resource_of(config).api == api
-    assert properties_of(config, Senses()).commands == {}
+    assert config.limits is not None
+    assert config.resource.api == api and config.commands == ()
 
 
 def test_what_an_arm_says() -> None:
-    """Limits joint by joint; without a description it says so by an empty text."""
-    arm = properties_of(configured('arm'), Senses())
-    assert arm.joint_limits == ((-1.0, 1.0), (-2.0, 2.0)) and arm.max_joint_speed == 1.5
-    assert (arm.tolerance, arm.has_feedback) == (0.04, True)
+    """Speeds, tolerances and rest joint by joint, in the unit of each."""
+    arm = configured('arm')
     assert (arm.speeds, arm.tolerances) == ((1.5, 0.2), (0.04, 0.003))
-    assert arm.pose is None and not arm.takes_poses and arm.pose_tolerance == 0.006
-    settings = resource_of(configured('arm')).actuator
+    settings = arm.resource.actuator
     assert settings.rest is not None and not settings.leads
     assert [tuple(one) for one in settings.rest.joints] == [('a', 'rad', 0.03), ('b', 'm', 0.002)]
 
 
 def test_what_others_say() -> None:
     """Offsets and feedback."""
-    gantry = properties_of(configured('gantry'), Senses())
-    assert gantry.offsets_m == (0.0,) and gantry.home_m == () and gantry.has_feedback
-    assert resource_of(configured('gantry')).actuator.leads
-    gripper = properties_of(configured('gripper'), Senses())
-    assert gripper.prismatic and not gripper.has_feedback
-    servo = properties_of(configured('servo'), Senses())
-    assert servo.offset_deg == -90.0 and servo.max_move_duration == 120.0
-    assert configured('servo').pace.fastest == pytest.approx(math.pi / 2)
-    base = properties_of(configured('base'), Senses())
-    assert not base.has_odometry
-    assert resource_of(configured('base')).actuator.rest is not None
+    gantry = configured('gantry')
+    assert gantry.zeros == (0.0,) and gantry.tolerances == (0.002,)
+    assert gantry.resource.actuator.leads
+    assert configured('gripper').resource.actuator.rest is None, 'nothing is measured'
+    servo = configured('servo')
+    assert servo.pace.fastest == pytest.approx(math.pi / 2)
+    assert servo.tolerances == (pytest.approx(math.pi / 180),)
+    assert configured('base').resource.actuator.rest is not None
+    assert configured('generic').resource.actuator.rest is None

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Tables of what moves single joints: drivers that publish numbers, joint states, and motors.
+Motors: drivers that publish numbers or joint states, and what shows how the motor turns.
 
 A number on its way out is offset + scale * wish, kept between minimum and maximum; a stop is
 neutral, whatever the others say.
@@ -12,12 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from viam_session_bridge.core.setpoints import Power, Speed
-from viam_session_bridge.ros.parameter_resource import ResourceConfig
-from viam_session_bridge.ros.parameter_spec import described, Form
-from viam_session_bridge.ros.parameter_velocity import MoveTable, RestTable
-
-LARGEST = 1e9
+from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
+from viam_session_bridge.core.stop import JointRest
+from viam_session_bridge.parameters.feedback import MoveTable, RestTable
+from viam_session_bridge.parameters.joints import check_joint_scale, OneJoint
+from viam_session_bridge.parameters.outputs import MESSAGES
+from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
+from viam_session_bridge.parameters.rules import below, Own, rule, whole
+from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,7 @@ class NumberTable:
 
     TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
-    topic: str = field(metadata=described(
-        'Topic that commands and stops are published on. Relative names follow the namespace',
-        form=Form.OUTPUT_TOPIC))
+    topic: str = field(metadata=COMMAND_TOPIC)
     command: str = field(metadata=described(
         "What the number means: 'velocity' (a wish in rad/s), 'power' (a share of full power, -1 "
         "to 1) or 'effort' (the same share, as force or torque: see stop; SetRPM, GoFor and GoTo "
@@ -59,7 +59,7 @@ class FloatTable(NumberTable):
     message: str = field(default='float64', metadata=described(
         'Type of the message, in std_msgs/msg: Float64, Float32, Int16, Int32 (rounded), or Bool '
         '(neutral is 0 or 1; any motion is the other one, scale and offset do not count)',
-        choices=('float64', 'float32', 'int16', 'int32', 'bool')))
+        choices=MESSAGES))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +78,11 @@ class JointVelocityTable:
 
     TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
-    topic: str = field(metadata=described(
-        'Topic that commands and stops are published on. Relative names follow the namespace',
-        form=Form.OUTPUT_TOPIC))
+    topic: str = field(metadata=COMMAND_TOPIC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class JointFeedbackTable(RestTable):
+class JointFeedbackTable(OneJoint, RestTable):
     """Parameters of feedback from joint states."""
 
     joint_states_topic: str = field(default='', metadata=described(
@@ -110,6 +108,11 @@ class JointFeedbackTable(RestTable):
         """Return the topic of the joint states."""
         return self.joint_states_topic
 
+    @property
+    def joint_rests(self) -> tuple[JointRest, ...]:
+        """Return by what its joint is at rest."""
+        return (JointRest(self.joint, 'rad', self.rest_speed),)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MotorConfig(
@@ -134,6 +137,59 @@ class MotorConfig(
         unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
 
     @property
+    def limits(self) -> JointLimits:
+        """Return its limits."""
+        return JointLimits(self.max_speed)
+
+    @property
+    def one_way(self) -> bool:
+        """Return whether its driver cannot turn it backwards."""
+        return self.message == 'bool'
+
+    @property
     def takes_effort(self) -> bool:
         """Return whether its driver is told an effort, and so no speed."""
         return self.driver in ('float', 'float_array') and self.command == 'effort'
+
+
+below(NumberTable, 'minimum', 'maximum')
+whole(MotorConfig, 'neutral')
+rule(JointFeedbackTable, 'joint_scale')(check_joint_scale)
+
+
+@rule(NumberTable, 'scale')
+def _wishes_differ_as_numbers(own: Own, scale: float) -> None:
+    if scale == 0.0:
+        own.wrong('scale', '0', 'another number, or every wish would be the same')
+
+
+@rule(NumberTable, 'minimum', 'maximum', 'neutral')
+def _a_stop_is_published_as_it_is(own: Own, low: float, high: float, neutral: float) -> None:
+    if low < high and not low <= neutral <= high:
+        own.wrong('neutral', f'{neutral:g}',
+                  f'from {own.minimum} ({low:g}) to {own.maximum} ({high:g})')
+
+
+@rule(NumberTable, 'neutral', 'offset')
+def _hardly_any_motion_is_near_a_stop(own: Own, neutral: float, offset: float) -> None:
+    if offset != neutral and own.value_of('message') != 'bool':
+        own.warn(
+            f'{own.offset} is {offset:g} and {own.neutral} {neutral:g}: the '
+            'number for hardly any motion is far from the one that stops. Is one of them missing?')
+
+
+@rule(NumberTable, 'command', 'stop', 'neutral', 'offset')
+def _what_a_stop_without_effort_drops_was_thought_of(
+        own: Own, command: str, stop: str, neutral: float, none: float) -> None:
+    if command != 'effort':
+        if stop:
+            own.wrong('stop', repr(stop), f"this parameter only with {own.command} 'effort'; a "
+                      f'stop sends {own.neutral}')
+    elif not stop:
+        own.wrong('stop', 'nothing',
+                  f"'zero' (a stop is no effort: a load falls) or 'hold' ({own.neutral} is the "
+                  f"effort that carries it), because {own.command} is 'effort'")
+    elif (stop == 'zero') != (neutral == none):
+        own.wrong('neutral', f'{neutral:g}',
+                  ('' if stop == 'zero' else 'another number than ')
+                  + f'{own.offset} ({none:g}), which is no effort, because {own.stop} is {stop!r}')

@@ -8,17 +8,15 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.ros.parameter_components import (
-    ArmConfig,
-    GantryConfig,
-    GripperConfig,
-    PositionedConfig,
-)
-from viam_session_bridge.ros.parameter_descriptors import descriptor
-from viam_session_bridge.ros.parameter_judgement import judge
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_servo import ServoConfig
-from viam_session_bridge.ros.parameter_tables import APIS, foreign_to_driver, table_entries
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.gantry import GantryConfig
+from viam_session_bridge.parameters.gripper import GripperConfig
+from viam_session_bridge.parameters.joints import PositionedConfig
+from viam_session_bridge.parameters.load import APIS, judge
+from viam_session_bridge.parameters.schema import foreign, table_entries
+from viam_session_bridge.parameters.servo import ServoConfig
+from viam_session_bridge.ros.parameters import descriptor
 
 AROUND = Surroundings(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
@@ -296,7 +294,7 @@ def test_led_joints_are_led_at_the_same_rate_whatever_the_receivers_timeout(
         assert one.repeat_rate == one.control_rate == (rate or 20.0)
         unset = judge(found(name, {}), AROUND)
         assert unset.config is not None
-        assert not any('receiver_timeout' in one for one in unset.config.warnings)
+        assert not any('receiver_timeout' in each for each in unset.config.warnings)
     assert config('arm', receiver_timeout=0.0).repeat_rate == 1.0, 'a trajectory is sent once'
 
 
@@ -306,5 +304,5 @@ def test_every_parameter_is_described() -> None:
         for entry in table_entries(table):
             shown = descriptor(entry)
             assert shown.description and shown.additional_constraints, entry.name
-    assert 'hold_time' in foreign_to_driver(ArmConfig, 'joint_state')
-    assert 'stop' in foreign_to_driver(ArmConfig, 'joint_trajectory')
+    assert 'hold_time' in foreign(ArmConfig, 'joint_state')
+    assert 'stop' in foreign(ArmConfig, 'joint_trajectory')

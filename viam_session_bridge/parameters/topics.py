@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from viam_session_bridge.ros.parameter_blocks import Block
-from viam_session_bridge.ros.parameter_rules import Surroundings
-from viam_session_bridge.ros.parameter_spec import Form, Spec
-from viam_session_bridge.ros.parameter_values import Mistake
-from viam_session_bridge.ros.pulse import ECHO_TOPIC, PULSE_TOPIC
+from viam_session_bridge.parameters.checks import Mistake, Surroundings
+from viam_session_bridge.parameters.schema import Block, Form, Spec
+
+# Those of bridge and guard.
+PULSE_TOPIC = 'viam_session_bridge/pulse'
+ECHO_TOPIC = 'viam_session_bridge/guard'
 
 # The driver whose resources may publish on one topic, because they do it together.
 SHARED_DRIVER = 'float_array'

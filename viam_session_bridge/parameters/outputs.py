@@ -1,0 +1,289 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a resource may have beside its driver: stop outputs, escalations, and DoCommand's calls.
+
+All are lists of blocks. What must be said by a person has no default: which value stops, which
+value releases, whose goals are cancelled, whether a command moves. What latches (emergency stops,
+motor power, brakes) is an escalation and not a stop output: a stop must be undone by the next
+command, an escalation by a person. Several resources may name the same service or topic as an
+escalation: the robot's emergency stop, for example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from viam_session_bridge.parameters.checks import Mistake, Surroundings
+from viam_session_bridge.parameters.rules import below, Own, rule, whole
+from viam_session_bridge.parameters.schema import Block, BlockConfig, described, Form, LARGEST
+
+# What cancels the goals of an action, whatever its type.
+CANCEL_SERVICE = '/_action/cancel_goal'
+
+# The types of messages with one number, in std_msgs/msg.
+MESSAGES = ('float64', 'float32', 'int16', 'int32', 'bool')
+
+ANSWER_TIMEOUT = described(
+    'How long the answer of the service may take', unit='s', low=0.05, high=20.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceTable:
+    """Parameters of everything that calls a service."""
+
+    service: str = field(metadata=described(
+        'Service that is called. Relative names follow the namespace', form=Form.SERVICE))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopOutput(BlockConfig):
+    """A stop output beside the driver's own."""
+
+    # The outcome of a stop is reported, so that the stop is not done before.
+    ACKNOWLEDGED: ClassVar[bool] = False
+    # It must be released before the next motion.
+    PREPARES: ClassVar[bool] = False
+
+    kind: str = field(metadata=described('How the stop is said'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallingOutput(StopOutput):
+    """A stop output that waits for an answer."""
+
+    ACKNOWLEDGED = True
+
+    call_timeout: float = field(default=1.0, metadata=described(
+        'How long one call may take. One that takes longer is given up and made again while the '
+        'stop lasts. Shorter than stop_timeout', unit='s', low=0.05, high=30.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerOutput(CallingOutput, ServiceTable):
+    """Calls a std_srvs/srv/Trigger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyOutput(CallingOutput, ServiceTable):
+    """Calls a std_srvs/srv/Empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldingTable:
+    """Parameters of an output that keeps its value."""
+
+    value: bool = field(metadata=described(
+        'What stops. Drivers differ: false switches motors off, true pauses a servo'))
+    release: bool = field(metadata=described(
+        'What lets the robot move again; sent before the next motion, which begins when that was '
+        'answered. Where a service has not answered within call_timeout, or says no, that motion '
+        'ends before it has begun, and the call that asked for it is told so'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetBoolOutput(CallingOutput, HoldingTable, ServiceTable):
+    """Calls a std_srvs/srv/SetBool."""
+
+    PREPARES = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelOutput(CallingOutput):
+    """Cancels the goals of an action, whatever its type."""
+
+    action: str = field(metadata=described(
+        'Action whose goals are cancelled, such as navigate_to_pose. Its type need not be '
+        'installed', form=Form.ACTION))
+    goals: str = field(metadata=described(
+        "Whose goals. 'all': those of other programs too. 'own': those that first show while a "
+        'client moves this resource through the bridge, or within 5 s after a command of '
+        'DoCommand that moves was stopped (an action does not tell who sent a goal); not those '
+        'that were there before. Of a bridge that died, only its guard knows them',
+        choices=('own', 'all')))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicTable:
+    """Parameters of an output that publishes."""
+
+    topic: str = field(metadata=described(
+        'Topic that the output publishes on. Relative names follow the namespace',
+        form=Form.OUTPUT_TOPIC))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockOutput(StopOutput, HoldingTable, TopicTable):
+    """Publishes a std_msgs/msg/Bool, as the locks of twist_mux take it."""
+
+    PREPARES = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroOutput(StopOutput, TopicTable):
+    """Publishes a velocity of zero."""
+
+    stamped: bool = field(metadata=described(
+        'The receiver takes geometry_msgs/msg/TwistStamped, not Twist'))
+    frame_id: str = field(default='base_link', metadata=described(
+        'Frame of the twist, written into the header where it is stamped', form=Form.FRAME))
+    stamp: str = field(default='zero', metadata=described(
+        "Stamp of each message, where it is stamped: 'zero' (the receiver takes the time of "
+        "arrival) or 'now' (ROS time)", choices=('zero', 'now')))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberOutput(StopOutput, TopicTable):
+    """Publishes a number that stops."""
+
+    number: float = field(metadata=described(
+        'The number that stops, as it is', low=-LARGEST, high=LARGEST))
+    message: str = field(default='float64', metadata=described(
+        'Type of the message, in std_msgs/msg. Bool: the number is 0 or 1',
+        choices=MESSAGES))
+
+
+StopOutput.KINDS = {
+    'trigger': TriggerOutput, 'set_bool': SetBoolOutput, 'empty': EmptyOutput,
+    'cancel': CancelOutput, 'lock': LockOutput, 'zero': ZeroOutput, 'number': NumberOutput}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandConfig(BlockConfig, ServiceTable):
+    """A service that DoCommand calls."""
+
+    kind: str = field(metadata=described(
+        'Type of the service, in std_srvs/srv: Trigger, SetBool (clients give the value as '
+        "'data') or Empty", choices=('trigger', 'set_bool', 'empty')))
+    moves: bool = field(metadata=described(
+        'The robot moves by it: the caller then owns the resource, whose stop outputs are sent '
+        'when it vanishes. Commands that do not move run beside everything else'))
+    call_timeout: float = field(default=5.0, metadata=described(
+        'How long the answer may take; then DoCommand fails', unit='s', low=0.05, high=600.0))
+
+    @property
+    def takes_data(self) -> bool:
+        """Tell whether it is switched on or off."""
+        return self.kind == 'set_bool'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalation(BlockConfig):
+    """One step."""
+
+    kind: str = field(metadata=described('How it is said'))
+    patience: float = field(default=1.0, metadata=described(
+        'How long the robot may take to come to rest after this step; then the next one is '
+        'tried', unit='s', low=0.0, high=60.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallingEscalation(Escalation, ServiceTable):
+    """A step that calls a service once."""
+
+    call_timeout: float = field(default=1.0, metadata=described(
+        'How long the answer may take; then the next step is tried', unit='s', low=0.05,
+        high=30.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerEscalation(CallingEscalation):
+    """Calls a std_srvs/srv/Trigger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyEscalation(CallingEscalation):
+    """Calls a std_srvs/srv/Empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueTable:
+    """Parameters of a step that says true or false."""
+
+    value: bool = field(metadata=described(
+        'What is said. Drivers differ: false switches motors off, true presses an emergency '
+        'stop'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetBoolEscalation(CallingEscalation, ValueTable):
+    """Calls a std_srvs/srv/SetBool."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoolEscalation(Escalation, ValueTable, TopicTable):
+    """Publishes a std_msgs/msg/Bool, again and again until the stop is confirmed or reset."""
+
+
+Escalation.KINDS = {
+    'trigger': TriggerEscalation, 'set_bool': SetBoolEscalation, 'empty': EmptyEscalation,
+    'bool': BoolEscalation}
+
+
+# ---- rules --------------------------------------------------------------------------------------
+
+below(CallingOutput, 'call_timeout', '..stop_timeout', ' s')
+whole(NumberOutput, 'number')
+
+
+@rule(HoldingTable, 'value', 'release')
+def _what_stops_does_not_release(own: Own, value: bool, release: bool) -> None:
+    if value == release:
+        own.wrong('release', str(value).lower(),
+                  f'{str(not value).lower()}, because {own.value} is {str(value).lower()}')
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Who calls a service: the resource, block and parameter that name it; whether it stops."""
+
+    resource: Block
+    block: Block
+    name: str
+    stops: bool
+
+
+def check_services(resources: list[Block], around: Surroundings, errors: list[str],
+                   warnings: list[str]) -> None:
+    """Refuse two resources that call one service: who stops one would stop the other."""
+    uses: dict[str, list[_Use]] = {}
+    for resource in resources:
+        stopping = [id(each) for each in resource.listed('stop_outputs')]
+        for block in resource.commanding():
+            for name, text, service in _services(block):
+                if text.startswith('/') and around.namespace != '/':
+                    warnings.append(
+                        f'{name} is {text!r}: an absolute name ignores the namespace '
+                        f'{around.namespace!r} of this node.')
+                resolved = around.service(name, service, errors)
+                if resolved is not None:
+                    use = _Use(resource, block, name, id(block) in stopping)
+                    _check_use(use, uses.setdefault(resolved, []), text, resolved, errors)
+                    uses[resolved].append(use)
+
+
+def _check_use(use: _Use, others: list[_Use], text: str, service: str,
+               errors: list[str]) -> None:
+    for other in others:
+        if other.resource is not use.resource or (other.stops and use.stops):
+            errors.append(str(Mistake(
+                use.name, f'{text!r}, which resolves to {service!r} like {other.name}',
+                'a service that no other resource and no other stop output calls')))
+            return
+        kind, wanted = use.block.values.get('kind'), other.block.values.get('kind')
+        if None not in (kind, wanted) and kind != wanted:
+            errors.append(str(Mistake(
+                use.block.full('kind'), repr(kind),
+                f'{wanted!r}, as in {other.block.full("kind")}: both call {service}, and a '
+                'service has one type')))
+            return
+
+
+def _services(block: Block) -> list[tuple[str, str, str]]:
+    """Return full name, value and service of the parameters that name one."""
+    return [
+        (block.full(entry.name), block.values[entry.name],
+         block.values[entry.name] + (CANCEL_SERVICE if entry.spec.form is Form.ACTION else ''))
+        for entry in block.entries
+        if entry.spec.form in (Form.SERVICE, Form.ACTION) and block.values.get(entry.name)]
