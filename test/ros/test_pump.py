@@ -217,9 +217,9 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
     with_others = len(rig.told)
     release.set()
     wait_until(lambda: len(rig.told) >= with_others + 5, 'the next pass')
-    passes = [[output.resource for output in outputs.outputs if output.setpoint is None]
-              for outputs, _, _ in rig.reports if any(one.resource == 'c' and one.setpoint is None
-                                                   for one in outputs.outputs)]
+    stops = [[output.resource for output in outputs.outputs if output.setpoint is None]
+             for outputs, _, _ in rig.reports]
+    passes = [names for names in stops if 'c' in names]
     assert passes[0] == ['c']
     stop_at = next(i for i, (name, setpoint, _) in enumerate(rig.told)
                    if name == 'c' and setpoint is None)
