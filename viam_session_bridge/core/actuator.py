@@ -14,9 +14,9 @@ for the hold, and an acknowledged output must have answered (stop.py).
 2. Before the first output of a motion, the guard must know of it where one is required, and the
    driver must be ready: a lock or a disabled drive is a stop output that stays, and has to be
    released by a service that may answer later (Readiness).
-3. A driver goes on with the number it was told last, and a service with what it began: a Call ends
-   neither the motion before it, nor does the motion after it end what the Call began. A stop is
-   sent between the two (PARTING).
+3. A driver continues with the last number it received, and a service with what it began. A Call
+   does not end the motion before it, and a motion does not end what a Call began. A stop is sent
+   between the two (PARTING).
 4. Each epoch ends once.
 """
 
