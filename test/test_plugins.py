@@ -11,7 +11,7 @@ import pytest
 from viam_session_bridge import plugin
 from viam_session_bridge.parameters import plugins
 from viam_session_bridge.parameters.base import BaseConfig
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import judge
 from viam_session_bridge.ros import parameter_spec
 from viam_session_bridge.ros.parameters import NAME_PROBLEMS
@@ -19,7 +19,7 @@ from viam_session_bridge.ros.parameters import NAME_PROBLEMS
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / 'examples' / 'driver'
 
-AROUND = Surroundings(
+AROUND = GraphNames(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
     lambda service: f'/{service.lstrip("/")}', NAME_PROBLEMS)
 

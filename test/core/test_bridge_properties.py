@@ -222,7 +222,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         if outputs.pulse is not None:
             self.sequence = outputs.pulse.sequence
             for name, told in self.told.items():
-                listed = name in outputs.pulse.standing
+                listed = name in outputs.pulse.active
                 told.listed = (told.listed or self.sequence) if listed else None
         for name, state in self.supervisor.states().items():
             if state is State.MOVING:

@@ -166,7 +166,7 @@ def test_the_pulse_goes_with_the_first_motion_output_and_lists_it() -> None:
     world.run(101.05)
     epoch = world.supervisor.command('left', Motion(AHEAD), Caller(), world.now)
     outputs = world.poll()
-    assert outputs.pulse is not None and outputs.pulse.standing == {'left': epoch}
+    assert outputs.pulse is not None and outputs.pulse.active == {'left': epoch}
     assert [one.resource for one in outputs.outputs] == ['left']
 
 
@@ -174,14 +174,14 @@ def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_comma
     world = World()
     world.command()
     world.run(101.0)
-    instants = [at for at, pulse in world.pulses if pulse.standing]
+    instants = [at for at, pulse in world.pulses if pulse.active]
     gaps = [after - before for before, after in zip(instants, instants[1:], strict=False)]
     assert max(gaps) <= PATIENCE / 5.0 + 1e-6
     assert set(instants) <= {at for at, _ in world.told}, 'no wake-up of their own'
     world.supervisor.stop('left', world.now)
     world.run(103.0)
-    assert world.state() is IDLE and world.pulses[-1][1].standing == {}
-    idle = [at for at, pulse in world.pulses if not pulse.standing and at > 102.2]
+    assert world.state() is IDLE and world.pulses[-1][1].active == {}
+    idle = [at for at, pulse in world.pulses if not pulse.active and at > 102.2]
     assert 2 <= len(idle) <= 5
 
 
@@ -219,7 +219,7 @@ def test_goodbye_says_what_was_not_seen_to_stop_and_ends_the_pulse() -> None:
     world.supervisor.shut_down(world.now)
     world.supervisor.say_goodbye(world.now)
     world.poll()
-    assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].standing) == {'left'}
+    assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].active) == {'left'}
     sent = len(world.pulses)
     world.run(110.0)
     assert len(world.pulses) == sent and world.state() is IDLE
@@ -564,7 +564,7 @@ def test_a_stop_of_a_client_is_not_judged_either_before_odometry_was_seen() -> N
         world.run(until)
     assert not world.failures() and world.state() is IDLE
     assert 111.4 <= world.told[-1][0] <= 111.6, 'each is held, and none for ever'
-    assert not any(one.standing for at, one in world.pulses if at > 112.0)
+    assert not any(one.active for at, one in world.pulses if at > 112.0)
 
 
 @pytest.mark.parametrize('seen', [100.7, 110.0])
@@ -710,10 +710,10 @@ def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> Non
     """From the first of them that lists it, for the guard that may have to go on."""
     world = Waiting()
     world.run(101.0)
-    listed = [one for _, one in world.pulses if one.standing]
+    listed = [one for _, one in world.pulses if one.active]
     assert listed and all(one.unmoved == ('left',) for one in listed)
     world.feed(101.01, speed=0.3)
-    assert world.pulses[-1][1].standing and world.pulses[-1][1].unmoved == ()
+    assert world.pulses[-1][1].active and world.pulses[-1][1].unmoved == ()
 
 
 def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
@@ -739,7 +739,7 @@ def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
     world.run(103.0)
     world.supervisor.say_goodbye(world.now)
     world.poll()
-    assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].standing
+    assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].active
 
 
 def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:
@@ -783,13 +783,13 @@ def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
 
 def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
     world = World()
-    gate = LockedBridge(world.supervisor, lambda: world.now)
+    locked = LockedBridge(world.supervisor, lambda: world.now)
     world.poll()
-    assert gate.concern() == {'left', 'right'}
+    assert locked.concern() == {'left', 'right'}
     world.run(103.0, elder=ELDER)
-    assert not gate.concern()
+    assert not locked.concern()
     world.run(106.0)
-    assert gate.concern() == {'left', 'right'}
+    assert locked.concern() == {'left', 'right'}
 
 
 def test_motion_is_stopped_when_an_elder_is_heard() -> None:

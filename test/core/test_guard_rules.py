@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Pulse
 from viam_session_bridge.core.group import ActuatorGroup, Resource
-from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
+from viam_session_bridge.core.guard_rules import GuardRules, PulseWatch
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
@@ -64,7 +64,7 @@ class Guard(Process):
     """A guard alone, which hears what it is told."""
 
     def __init__(self) -> None:
-        self.sentry = GuardRules(RESOURCES, BridgeWatch('guard', 'abc'))
+        self.sentry = GuardRules(RESOURCES, PulseWatch('guard', 'abc'))
         super().__init__(self.sentry)
         self.now = 100.0
         self._sequences = count(1)
@@ -380,7 +380,7 @@ class Robot:
         self.bridge = Process(Supervisor(
             RESOURCES, Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
             lambda: f's{next(ids)}', identity=BRIDGE, guard_required=required))
-        self.guard = Process(GuardRules(RESOURCES, BridgeWatch('guard', 'abc')))
+        self.guard = Process(GuardRules(RESOURCES, PulseWatch('guard', 'abc')))
         self.now = 100.0
         self.alive = True
         self.asleep = {'bridge': -math.inf, 'guard': -math.inf}
@@ -454,7 +454,7 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
         else:
             robot.asleep[step.split()[0]] = robot.now + number
     robot.alive = False
-    listed = set(robot.bridge.pulses[-1].standing)
+    listed = set(robot.bridge.pulses[-1].active)
     assert robot.moves() <= listed, 'what moves was told before'
     touched = len(robot.guard.told)
     robot.run(max(robot.now, robot.asleep['guard']) + 2.0 * PATIENCE + 1e-3)

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 import pytest
 
 from viam_session_bridge.core.events import Echo, Identity, Pulse
-from viam_session_bridge.core.peers import GuardCover, LISTENING, PeerBridges, Pulser, StartupStops
+from viam_session_bridge.core.peers import (
+    GuardCover,
+    LISTENING,
+    PeerBridges,
+    PulseSchedule,
+    StartupStops,
+)
 
 PATIENCE = 0.25
 PERIOD = PATIENCE / 5.0
@@ -25,7 +31,7 @@ OWN = Identity('own', 10.0, 'abc', PATIENCE)
 
 
 def test_an_idle_bridge_pulses_once_in_a_patience() -> None:
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     assert pulser.poll({}, 100.0) == Pulse(OWN, 1)
     assert pulser.due == 100.0 + PATIENCE
     assert pulser.poll({}, 100.1) is None
@@ -33,7 +39,7 @@ def test_an_idle_bridge_pulses_once_in_a_patience() -> None:
 
 
 def test_what_is_no_longer_idle_is_told_at_once() -> None:
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     pulser.poll({}, 100.0)
     pulse = pulser.poll({'base': 7}, 100.001)
     assert pulse == Pulse(OWN, 2, {'base': 7})
@@ -43,23 +49,23 @@ def test_what_is_no_longer_idle_is_told_at_once() -> None:
 
 
 def test_a_pass_that_comes_a_little_early_takes_the_pulse_along() -> None:
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     pulser.poll({'base': 7}, 100.0)
     assert pulser.poll({'base': 7}, 100.0 + 0.7 * PERIOD) is None
     assert pulser.poll({'base': 7}, 100.0 + 0.8 * PERIOD) is not None
 
 
 def test_a_resource_is_listed_since_the_first_pulse_of_an_unbroken_row() -> None:
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     assert pulser.listed_since('base') is None
-    for step, standing in enumerate([{'base': 7}, {'base': 8}, {}, {'base': 9}, {'base': 9}]):
-        pulser.poll(standing, 100.0 + step)
+    for step, active in enumerate([{'base': 7}, {'base': 8}, {}, {'base': 9}, {'base': 9}]):
+        pulser.poll(active, 100.0 + step)
         assert pulser.listed_since('base') == [1, 1, None, 4, 4][step]
 
 
 def test_what_went_idle_and_moves_again_between_two_pulses_is_still_listed() -> None:
     """The last pulse that was sent is what a guard goes by."""
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     pulser.poll({'base': 7}, 100.0)
     assert pulser.poll({}, 100.01) is None
     assert pulser.poll({'base': 8}, 100.02) is None
@@ -67,7 +73,7 @@ def test_what_went_idle_and_moves_again_between_two_pulses_is_still_listed() -> 
 
 
 def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
-    pulser = Pulser(OWN)
+    pulser = PulseSchedule(OWN)
     pulser.poll({'base': 7}, 100.0)
     pulser.say_goodbye()
     assert pulser.due <= 100.0
@@ -81,15 +87,15 @@ def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
 def test_a_guard_always_knows_what_stands_and_never_waits_long(
         passes: list[tuple[float, set[str]]]) -> None:
     """Whatever comes: the last pulse lists what stands, and is never older than it may be."""
-    pulser, now, told, last = Pulser(OWN), 100.0, Pulse(OWN, 0), -math.inf
+    pulser, now, told, last = PulseSchedule(OWN), 100.0, Pulse(OWN, 0), -math.inf
     for pause, names in passes:
         now = min(now + pause, max(now, pulser.due))
         pulse = pulser.poll(dict.fromkeys(names, 1), now)
         if pulse is not None:
             assert pulse.sequence == told.sequence + 1
             told, last = pulse, now
-        assert names <= set(told.standing)
-        assert pulser.due - last <= (PERIOD if told.standing else PATIENCE) + 1e-9
+        assert names <= set(told.active)
+        assert pulser.due - last <= (PERIOD if told.active else PATIENCE) + 1e-9
         assert pulser.due > now
 
 

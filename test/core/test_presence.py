@@ -83,7 +83,7 @@ class Rig:
         look_at = self.wake if looking is not None else math.inf
         while (now := min(self.wake, look_at)) < until:
             if looking is not None and now == look_at:
-                self.supervisor.look(frozenset(looking), now, now)
+                self.supervisor.update_sockets(frozenset(looking), now, now)
                 look_at += 0.1
             ends += self.poll(now)
         return ends
@@ -116,10 +116,10 @@ def test_with_stop_on_disconnect_the_motion_ends_with_the_last_connection() -> N
     ann = rig.start_session(1, 100.0)
     rig.command(ann, 100.0)
     assert rig.run(100.5, looking=[1]) == []
-    assert rig.supervisor.look(frozenset(), 100.5, 100.5)
+    assert rig.supervisor.update_sockets(frozenset(), 100.5, 100.5)
     assert rig.poll(100.5) == [Reason.DISCONNECTED]
     rig.supervisor.beat('s1', Caller('s1', 2), 100.6)
-    rig.supervisor.look(frozenset([2]), 100.7, 100.7)
+    rig.supervisor.update_sockets(frozenset([2]), 100.7, 100.7)
     rig.poll(100.7)
     assert not rig.moves
     rig.command(Caller('s1', 2), 100.8)
@@ -133,7 +133,7 @@ def test_without_stop_on_disconnect_only_the_window_counts() -> None:
     ann = rig.start_session(None, 100.0)
     rig.command(ann, 100.0)
     assert rig.supervisor.watched_sockets(100.0) == frozenset()
-    assert not rig.supervisor.look(frozenset(), 100.1, 100.1)
+    assert not rig.supervisor.update_sockets(frozenset(), 100.1, 100.1)
     assert rig.run(102.0) == []
     assert rig.poll(102.0) == [Reason.SESSION_ENDED]
 
@@ -181,7 +181,7 @@ def test_connection_the_open_connection_holds_the_motion() -> None:
     assert rig.supervisor.watched_sockets(100.0) == {7}
     assert rig.run(200.0, looking=[7, 8]) == []
     assert rig.moves
-    assert rig.supervisor.look(frozenset([8]), 200.0, 200.0)
+    assert rig.supervisor.update_sockets(frozenset([8]), 200.0, 200.0)
     assert rig.poll(200.0) == [Reason.DISCONNECTED]
 
 
@@ -232,7 +232,7 @@ def test_allow_nobody_stops_it() -> None:
     rig = Rig(ALLOW)
     rig.command(Caller(), 100.0)
     assert rig.supervisor.watched_sockets(100.0) == frozenset()
-    assert not rig.supervisor.look(frozenset(), 100.1, 100.1)
+    assert not rig.supervisor.update_sockets(frozenset(), 100.1, 100.1)
     assert rig.run(160.0) == []
     assert rig.moves
 
@@ -318,7 +318,7 @@ def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
     rig.command(caller, 100.0)
     assert rig.run(100.3, looking=[1]) == []
     last = 100.3
-    rig.supervisor.look(frozenset([1]), last, last)
+    rig.supervisor.update_sockets(frozenset([1]), last, last)
     rig.poll(last)
     if with_session:
         rig.supervisor.beat('s1', caller, last + 0.4)
@@ -340,9 +340,9 @@ def test_when_nobody_ever_looked_the_command_itself_goes_stale_like_a_look(
 def test_a_look_taken_before_the_command_proves_nothing() -> None:
     """Neither that the connection is open, nor, arriving late, that it is closed."""
     rig = Rig()
-    rig.supervisor.look(frozenset([1]), 99.9, 99.9)
+    rig.supervisor.update_sockets(frozenset([1]), 99.9, 99.9)
     rig.command(Caller(socket=1), 100.0)
-    assert not rig.supervisor.look(frozenset(), 99.99, 100.01)
+    assert not rig.supervisor.update_sockets(frozenset(), 99.99, 100.01)
     assert rig.poll(100.02) == []
     rig.run(100.5)
     assert rig.moves
@@ -353,10 +353,10 @@ def test_a_look_that_began_with_the_command_counts() -> None:
     """At equal times the look saw the sockets no earlier than the command came."""
     rig = Rig()
     rig.command(Caller(socket=1), 100.0)
-    assert rig.supervisor.look(frozenset([2]), 100.0, 100.01)
+    assert rig.supervisor.update_sockets(frozenset([2]), 100.0, 100.01)
     assert rig.poll(100.01) == [Reason.DISCONNECTED]
     rig.command(Caller(socket=1), 101.0)
-    assert not rig.supervisor.look(frozenset([1]), 101.0, 101.4)
+    assert not rig.supervisor.update_sockets(frozenset([1]), 101.0, 101.4)
     assert rig.run(101.5) == []
     assert rig.poll(101.5) == [Reason.DISCONNECTED]
 
@@ -365,7 +365,7 @@ def test_a_look_counts_from_when_it_was_begun() -> None:
     """One that took long to arrive is as old as its beginning."""
     rig = Rig()
     rig.command(Caller(socket=1), 100.0)
-    rig.supervisor.look(frozenset([1]), 100.1, 100.55)
+    rig.supervisor.update_sockets(frozenset([1]), 100.1, 100.55)
     assert rig.run(100.6) == []
     assert rig.poll(100.6) == [Reason.DISCONNECTED]
 
@@ -373,10 +373,10 @@ def test_a_look_counts_from_when_it_was_begun() -> None:
 def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
     """The newest look counts; of two begun at the same time, the one that came last."""
     sockets = OpenSockets()
-    sockets.look(frozenset([1]), 101.0)
-    sockets.look(frozenset(), 100.9)
+    sockets.update_sockets(frozenset([1]), 101.0)
+    sockets.update_sockets(frozenset(), 100.9)
     assert sockets.proves([1], 100.0, 101.2)
-    sockets.look(frozenset([2]), 101.0)
+    sockets.update_sockets(frozenset([2]), 101.0)
     assert not sockets.proves([1], 100.0, 101.2)
     assert sockets.proves([1, 2], 100.0, 101.2)
     assert not sockets.proves([], 100.0, 101.2)
@@ -385,7 +385,7 @@ def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
 def test_evidence_expires_exactly() -> None:
     """At ``taken_at + patience`` it is gone, as every deadline."""
     sockets = OpenSockets()
-    sockets.look(frozenset([1]), 101.0)
+    sockets.update_sockets(frozenset([1]), 101.0)
     assert sockets.proves([1], 100.0, 101.499999)
     assert not sockets.proves([1], 100.0, 101.5)
     assert sockets.stale_at(100.0) == 101.5
@@ -440,7 +440,7 @@ def test_unmonitored_motion_is_held_by_its_connection_under_every_policy(
     rig.poll(100.0)
     assert rig.run(101.5, looking=[1]) == []
     assert rig.moves
-    rig.supervisor.look(frozenset([2]), 101.5, 101.5)
+    rig.supervisor.update_sockets(frozenset([2]), 101.5, 101.5)
     assert rig.poll(101.5) == [Reason.DISCONNECTED]
     with pytest.raises(Unsupervised):
         rig.supervisor.command(

@@ -30,8 +30,8 @@ from viam_session_bridge.core.events import (
     Ended,
     Output,
     Outputs,
-    Overslept,
     SessionEnded,
+    Stall,
     TakenOver,
 )
 from viam_session_bridge.core.group import Resource
@@ -597,7 +597,7 @@ def test_a_pump_that_overslept_stops_everything_before_it_says_anything_else() -
     world.poll(late)
     assert [output.setpoint for _, output in world.told] == [None, None]
     assert {ended.reason for ended in world.ended} == {Reason.STALLED}
-    assert [event.late for event in world.events if isinstance(event, Overslept)] == [
+    assert [event.late for event in world.events if isinstance(event, Stall)] == [
         pytest.approx(0.126)]
     # Only a new command moves again.
     world.run(110.0, ann, bob)
@@ -646,7 +646,7 @@ def test_commands_that_waited_through_a_freeze_of_an_idle_bridge_are_refused() -
         world.poll(now)
         with pytest.raises(Stalled):
             world.supervisor.command('left', Motion(AHEAD), ann, now + 0.19)
-    late = [event.late for event in world.events if isinstance(event, Overslept)]
+    late = [event.late for event in world.events if isinstance(event, Stall)]
     assert late == [pytest.approx(8.8)]
     world.poll(110.0)
     world.command('left', AHEAD, ann, 110.0)
@@ -666,7 +666,7 @@ def test_a_command_after_hours_of_idling_is_no_stall(living: bool) -> None:
     world.command('left', AHEAD, ann, 5_000.1)
     world.run(5_000.3)
     assert world.state('left') is MOVING
-    assert not any(isinstance(event, Overslept) for event in world.events)
+    assert not any(isinstance(event, Stall) for event in world.events)
 
 
 def test_a_late_pump_is_no_stall_while_nothing_moves() -> None:
@@ -678,7 +678,7 @@ def test_a_late_pump_is_no_stall_while_nothing_moves() -> None:
     world.supervisor.command('right', Motion(AHEAD), ann, 100.5)
     world.poll(100.55)
     assert world.state('right') is MOVING
-    assert not any(isinstance(event, Overslept) for event in world.events)
+    assert not any(isinstance(event, Stall) for event in world.events)
 
 
 def test_a_pump_that_does_not_come_after_a_command_is_a_stall() -> None:

@@ -407,7 +407,7 @@ class Histories(RuleBasedStateMachine):
     def look(self, age: float) -> None:
         """Deliver a look begun a while ago; it may be older than one that is known."""
         taken_at = self.now - age
-        self.supervisor.look(frozenset(self.open), taken_at, self.now)
+        self.supervisor.update_sockets(frozenset(self.open), taken_at, self.now)
         if taken_at >= self.look_taken_at:
             self.look_taken_at, self.looked = taken_at, frozenset(self.open)
 

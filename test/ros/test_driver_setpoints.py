@@ -31,12 +31,12 @@ from viam_session_bridge.core.setpoints import (
     Waypoint,
 )
 from viam_session_bridge.locked_supervisor import locked_bridge
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.equipment import Equipment
 
-AROUND = Surroundings('/bridge', '/', '/{}'.format, '/{}'.format)
+AROUND = GraphNames('/bridge', '/', '/{}'.format, '/{}'.format)
 
 SETPOINTS: tuple[Setpoint, ...] = (
     Velocity((0.1, 0.0, 0.0)), Power(0.1), Speed(0.1), Trajectory((Waypoint(1.0, (0.1,)),)),
@@ -84,8 +84,8 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
-    gate = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
-    one = Equipment(node, gate).driver(config, lambda: None)
+    supervisor = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
+    one = Equipment(node, supervisor).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
         try:
@@ -146,8 +146,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
     """Return the driver of a resource that is measured and has a stop path, and its flush."""
-    gate = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
-    equipment = Equipment(node, gate)
+    supervisor = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
+    equipment = Equipment(node, supervisor)
     driver = equipment.driver(config, lambda: None)
     equipment.listen(config)
     states = node.create_publisher(JointState, 'states', 1)

@@ -21,12 +21,12 @@ from viam_session_bridge.ros.drivers.joint_state import JointStateDriver, JointV
 from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriver
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
-from viam_session_bridge.ros.hold import HoldSettings
 from viam_session_bridge.ros.joint_states import JointReading, JointStates
+from viam_session_bridge.ros.position_hold import PositionHoldSettings
 
 NAMES = ('shoulder', 'elbow')
 START = (0.5, -0.5)
-HOLD = HoldSettings(tolerance=0.02, standing=0.05, fastest=2.0)
+HOLD = PositionHoldSettings(tolerance=0.02, rest_speed=0.05, fastest=2.0)
 TICK = 0.05
 
 _numbers = count(1)
@@ -71,7 +71,7 @@ class Rig:
         reading = self._group.reading
         return (
             reading is not None and reading.positions == pytest.approx(positions)
-            and max(map(abs, reading.velocities)) < HOLD.standing)
+            and max(map(abs, reading.velocities)) < HOLD.rest_speed)
 
     def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
         """Act at every tick until the joints were told something, and return it."""
@@ -204,7 +204,7 @@ def test_a_stop_on_the_way_is_a_hold_that_does_not_turn_back(trajectories: Rig) 
 
 def _stands(rig: Rig) -> bool:
     reading = rig._group.reading
-    return reading is not None and max(map(abs, reading.velocities)) < HOLD.standing and len(
+    return reading is not None and max(map(abs, reading.velocities)) < HOLD.rest_speed and len(
         set(map(str, [told.end for told in rig.joints.told[-4:]]))) == 1
 
 

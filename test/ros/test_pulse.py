@@ -73,8 +73,8 @@ def test_an_echo_arrives_as_it_was_sent(echo: Echo) -> None:
     ({'patience': math.nan}, 'patience'), ({'patience': 1e9}, 'patience'),
     ({'patience': '1'}, 'patience'), ({'started': math.inf}, 'started'),
     ({'instance': 3}, 'instance'), ({'sequence': 1.5}, 'sequence'),
-    ({'sequence': True}, 'sequence'), ({'standing': ['base']}, 'standing'),
-    ({'standing': None}, 'standing'), ({'goals': 1}, 'goals'),
+    ({'sequence': True}, 'sequence'), ({'active': ['base']}, 'active'),
+    ({'active': None}, 'active'), ({'goals': 1}, 'goals'),
 ])
 def test_a_pulse_that_lies_names_its_mistake(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
@@ -126,7 +126,7 @@ def test_a_guard_hears_a_pulse_and_its_bridge_the_echo(talk: Talk) -> None:
 
 def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
     other = Pulse(Identity('another', 1.0, 'c', 0.25), 8)
-    for text in ('nonsense', '[' * 100000, json.dumps({**GOOD, 'standing': {'base': None}}),
+    for text in ('nonsense', '[' * 100000, json.dumps({**GOOD, 'active': {'base': None}}),
                  json.dumps({**GOOD, 'sequence': 10 ** 400, 'patience': 10 ** 400})):
         talk.raw.publish(String(data=text))
     wait_until(lambda: talk.raw.publish(String(data=encode_pulse(other))) or talk.pulses, 'it')

@@ -64,15 +64,15 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = 1000.0
-        self.gate: LockedBridge | None = None
+        self.locked: LockedBridge | None = None
 
     def __call__(self) -> float:
         return self._now
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
-        if self.gate is not None:
-            self.gate.wake()
+        if self.locked is not None:
+            self.locked.wake()
 
 
 class RecordingGate(LockedBridge):
@@ -185,19 +185,19 @@ class Bench:
         resources = [
             Resource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
-        self.gate: Any = gate_class(
+        self.locked: Any = gate_class(
             Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
-            self.clock.gate = self.gate
+            self.clock.locked = self.locked
         self.outputs: list[Output] = []
         self.events: list[Any] = []
-        self.errands: list[Any] = []
+        self.service_commands: list[Any] = []
         self.deaths: list[BaseException] = []
-        for resource in self.gate.resources() if paths else ():
-            self.gate.path(resource.name, '')
+        for resource in self.locked.resources() if paths else ():
+            self.locked.path(resource.name, '')
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
-            self.gate, ServerSettings(port=0), own | (configs or {}), (senses or {}).__getitem__,
+            self.locked, ServerSettings(port=0), own | (configs or {}), (senses or {}).__getitem__,
             self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
@@ -216,22 +216,22 @@ class Bench:
         self._clients.close()
         ended = self.server.stop(PATIENCE)
         self._ended = True
-        self.gate.wake()
+        self.locked.wake()
         self._pump.join(PATIENCE)
         assert ended and not self._pump.is_alive()
         assert not self.deaths
 
     def _run(self) -> None:
         while not self._ended:
-            polled = self.gate.poll()
+            polled = self.locked.poll()
             with self._passed:
                 self.outputs += polled.outputs.outputs
                 self.events += polled.outputs.events
-                self.errands += polled.errands
+                self.service_commands += polled.service_commands
                 polled.release()
                 self._passes += 1
                 self._passed.notify_all()
-            self.gate.wait(polled.outputs.wake)
+            self.locked.wait(polled.outputs.wake)
 
     def client(self) -> Client:
         """Return a client with a connection of its own."""
@@ -253,7 +253,7 @@ class Bench:
         return self.told(name) not in (None, 'nothing')
 
     def state(self, name: str = 'base') -> State:
-        state: State = self.gate.states()[name]
+        state: State = self.locked.states()[name]
         return state
 
     def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> None:
@@ -286,7 +286,7 @@ class Bench:
         goal = self._passes + 2
 
         def passed() -> bool:
-            self.gate.wake()
+            self.locked.wake()
             return self._passes >= goal
 
         self.until(passed)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 import sys
 
-from viam_session_bridge.cli.stage import Stage, StageError
+from viam_session_bridge.cli.harness import Harness, HarnessError
 
 SERVING = """
 The robot's bridge serves at {address}. Drive it, for example:
@@ -20,7 +20,7 @@ Ctrl-C ends everything."""
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'python' / 'drive.py'
 
 
-def serve(stage: Stage, say: Callable[[str], None]) -> int:
+def serve(stage: Harness, say: Callable[[str], None]) -> int:
     """Serve until interrupted; returns the exit status. The stage is closed afterwards."""
     good = True
     try:
@@ -30,7 +30,7 @@ def serve(stage: Stage, say: Callable[[str], None]) -> int:
             address=stage.facts.address, python=sys.executable,
             example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
         stage.attend()
-    except StageError as problem:
+    except HarnessError as problem:
         good = False
         say(f'\nFAIL  {problem}\n{problem.log}')
     except KeyboardInterrupt:

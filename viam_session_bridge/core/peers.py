@@ -34,7 +34,7 @@ PULSES_PER_PATIENCE = 5
 EARLY = 0.25
 
 
-class Pulser:
+class PulseSchedule:
     """
     Decides when a pulse goes out.
 
@@ -65,29 +65,29 @@ class Pulser:
         self._goodbye = True
         self.due = -math.inf
 
-    def is_due(self, standing: Set[str], now: float) -> bool:
+    def is_due(self, active: Set[str], now: float) -> bool:
         """Tell whether it is time, or somebody stands who was not listed; see poll."""
         early = EARLY * self._identity.patience / PULSES_PER_PATIENCE
-        return not standing <= self._listed.keys() or now >= self.due - early
+        return not active <= self._listed.keys() or now >= self.due - early
 
-    def poll(self, standing: Mapping[str, int], now: float,
+    def poll(self, active: Mapping[str, int], now: float,
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
              unconfirmed: tuple[str, ...] = (), latched: str = '',
              unmoved: tuple[str, ...] = ()) -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
         said = dict(goals), unconfirmed, latched, unmoved
-        if self._silent or not (said != self._said or self.is_due(standing.keys(), now)):
+        if self._silent or not (said != self._said or self.is_due(active.keys(), now)):
             return None
         self._sequence += 1
         self._said = said
-        self._listed = {name: self._listed.get(name, self._sequence) for name in standing}
-        self.due = now + (period if standing else self._identity.patience)
+        self._listed = {name: self._listed.get(name, self._sequence) for name in active}
+        self.due = now + (period if active else self._identity.patience)
         if self._goodbye:
             self._silent = True
             self.due = math.inf
         return Pulse(
-            self._identity, self._sequence, dict(standing), said[0], self._goodbye, unconfirmed,
+            self._identity, self._sequence, dict(active), said[0], self._goodbye, unconfirmed,
             latched, unmoved)
 
 
@@ -219,7 +219,7 @@ class PeerBridges:
 LISTENING = 0.5
 
 
-class Stage(Enum):
+class StartupStage(Enum):
     """How far a resource is."""
 
     UNMATCHED = 'nobody has listened yet'
@@ -235,13 +235,13 @@ class StartupStops:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.pending = dict.fromkeys(names, Stage.UNMATCHED)
+        self.pending = dict.fromkeys(names, StartupStage.UNMATCHED)
         self._from = math.inf
 
     def matched(self, name: str) -> None:
         """Note that a resource's output has a subscriber, or needs none."""
-        if self.pending.get(name) is Stage.UNMATCHED:
-            self.pending[name] = Stage.MATCHED
+        if self.pending.get(name) is StartupStage.UNMATCHED:
+            self.pending[name] = StartupStage.MATCHED
 
     def due(self, now: float) -> list[str]:
         """Return those that must be told to stop now; the first call begins the listening."""
@@ -249,30 +249,30 @@ class StartupStops:
             self._from = now + LISTENING
         if now < self._from:
             return []
-        return [name for name, stage in self.pending.items() if stage is Stage.MATCHED]
+        return [name for name, stage in self.pending.items() if stage is StartupStage.MATCHED]
 
     def begun(self, name: str) -> None:
         """Note that the stop was begun."""
-        self.pending[name] = Stage.BEGUN
+        self.pending[name] = StartupStage.BEGUN
 
     def lasting(self) -> list[str]:
         """Return those whose stop was begun and is not done."""
-        return [name for name, stage in self.pending.items() if stage is Stage.BEGUN]
+        return [name for name, stage in self.pending.items() if stage is StartupStage.BEGUN]
 
     def done(self, name: str) -> None:
         """Note that the stop is over: done, or failed."""
-        if self.pending.get(name) is Stage.BEGUN:
+        if self.pending.get(name) is StartupStage.BEGUN:
             del self.pending[name]
 
     def take_back(self) -> list[str]:
         """Let those that were begun be due again, later; returns them."""
         names = self.lasting()
-        self.pending.update(dict.fromkeys(names, Stage.MATCHED))
+        self.pending.update(dict.fromkeys(names, StartupStage.MATCHED))
         return names
 
     def due_at(self) -> float:
         """Return when the next one is due (s)."""
-        return self._from if Stage.MATCHED in self.pending.values() else math.inf
+        return self._from if StartupStage.MATCHED in self.pending.values() else math.inf
 
 
 # Bounds (s) of how long motion waits for the guard's echo.
@@ -281,7 +281,7 @@ MOST_ECHO = 1.0
 
 
 @dataclass
-class Orders:
+class StartupOrder:
     """What the supervisor has to do: stop these, leave those to others, tell that."""
 
     stops: dict[str, Reason] = field(default_factory=dict)
@@ -303,7 +303,7 @@ class Peers:
                  startup_stops: Iterable[str] = ()) -> None:
         self._identity = identity or Identity('')
         self._required = required
-        self.pulser = Pulser(self._identity) if identity is not None else None
+        self.pulser = PulseSchedule(self._identity) if identity is not None else None
         self.cover = GuardCover(self._identity)
         self.bridges = PeerBridges(self._identity)
         self.startup = StartupStops(startup_stops)
@@ -359,9 +359,9 @@ class Peers:
         """Return until when (s) a guard that is there must have answered a pulse sent now."""
         return now + min(max(self._identity.patience, LEAST_ECHO), MOST_ECHO)
 
-    def advance(self, moving: Callable[[], Iterable[str]], now: float) -> Orders:
+    def advance(self, moving: Callable[[], Iterable[str]], now: float) -> StartupOrder:
         """Advance to now. moving: gives the resources that move."""
-        orders = Orders()
+        orders = StartupOrder()
         startup_stops = self.startup.due(now) if self.startup.pending else []
         elder = self.bridges.elder(now)
         if elder is not None:

@@ -115,7 +115,7 @@ class OpenSockets:
         self._taken_at = -math.inf
         self._open: frozenset[int] = frozenset()
 
-    def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
+    def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """
         Record a look; tells whether a connection of the last one is missing.
 
@@ -151,9 +151,9 @@ class Presence:
         self._sessions = sessions
         self._sockets = OpenSockets()
 
-    def look(self, open_sockets: frozenset[int], taken_at: float) -> bool:
+    def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
-        return self._sockets.look(open_sockets, taken_at)
+        return self._sockets.update_sockets(open_sockets, taken_at)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""

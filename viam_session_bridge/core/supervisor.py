@@ -312,11 +312,11 @@ class Supervisor(ActuatorGroup):
 
     # ---- evidence -------------------------------------------------------------------------------
 
-    def look(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
+    def update_sockets(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
         """Take a look at the open connections; tells whether a motion lost its claimant by it."""
         # While nobody's connection is missing, only those need judging whose command is newer than
         # the last look: with hundreds of motions, the others would cost more than all the rest.
-        missing = self._presence.look(open_sockets, taken_at)
+        missing = self._presence.update_sockets(open_sockets, taken_at)
         judged = tuple(self._schedule.active if missing else self._unproven)
         self._unproven = {
             name: since for name, since in self._unproven.items() if since > taken_at}
@@ -492,13 +492,13 @@ class Supervisor(ActuatorGroup):
         # With hundreds of motions, most passes repeat one of them: those must not gather the rest.
         if pulser is None or not (news or self._goals or pulser.is_due(active.keys(), now)):
             return None
-        standing: dict[str, int] = {}
+        listed: dict[str, int] = {}
         goals: dict[str, tuple[str, ...]] = {}
         unconfirmed: list[str] = []
         unmoved: list[str] = []
         for name in active:
             actuator = self._actuators[name]
-            standing[name] = actuator.epoch
+            listed[name] = actuator.epoch
             ids = tuple(itertools.chain.from_iterable(self._goals.get(name, {}).values()))
             if ids:
                 goals[name] = ids
@@ -506,7 +506,7 @@ class Supervisor(ActuatorGroup):
                 unconfirmed.append(name)
             if actuator.sources.delay:
                 unmoved.append(name)
-        return pulser.poll(standing, now, goals, tuple(unconfirmed), self._emergency.reason,
+        return pulser.poll(listed, now, goals, tuple(unconfirmed), self._emergency.reason,
                            tuple(unmoved))
 
     def _retire(self, now: float) -> None:

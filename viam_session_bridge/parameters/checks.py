@@ -32,7 +32,7 @@ class Mistake(ValueError):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class GraphNames:
     """
     What a check must know of the node: its full name, namespace, and how it resolves names.
 
@@ -55,7 +55,7 @@ class Surroundings:
 
 
 def check_value(name: str, entry: Entry, found: Any,
-                around: Surroundings | None = None) -> Any:
+                around: GraphNames | None = None) -> Any:
     """
     Return `found` converted to the type of the parameter, or raise Mistake.
 

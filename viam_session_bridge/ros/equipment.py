@@ -24,9 +24,9 @@ from viam_session_bridge.ros.drivers.services import PassServices
 from viam_session_bridge.ros.drivers.twist import TwistDriver
 from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
 from viam_session_bridge.ros.fittings import Fittings
+from viam_session_bridge.ros.interfaces import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.joint_states import JointStates
 from viam_session_bridge.ros.plugins import made, Tools
-from viam_session_bridge.ros.ports import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.position_equipment import PositionEquipment
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.ros.switches import StillDrivers

@@ -29,7 +29,7 @@ from viam_session_bridge.parameters.outputs import (
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.interfaces import Supervision
 
 # How often (s) it is looked whether a step is due, and messages are repeated.
 PERIOD = 0.1

@@ -23,7 +23,7 @@ from viam_session_bridge.parameters.outputs import (
     LockOutput,
     NumberOutput,
     SetBoolOutput,
-    StopOutput,
+    StopOutputConfig,
     TriggerOutput,
     ZeroOutput,
 )
@@ -37,7 +37,7 @@ from viam_session_bridge.ros.drivers.services import Services
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
 from viam_session_bridge.ros.drivers.stop_cancel import CancelStop
 from viam_session_bridge.ros.drivers.stop_messages import LockStop, MessageStop
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.interfaces import Driver, Supervision
 
 
 class Fittings:
@@ -73,7 +73,7 @@ class Fittings:
                 each.kind, each.call_timeout)
             for each in self._config.commands})
 
-    def _output(self, output: StopOutput) -> Any:
+    def _output(self, output: StopOutputConfig) -> Any:
         if isinstance(output, LockOutput):
             return LockStop(
                 self._topic(output, Bool, 'topic'), output.value, output.release,
@@ -115,7 +115,7 @@ class Fittings:
     def _is_moving(self) -> bool:
         return self._supervision.states()[self._config.name] is State.MOVING
 
-    def _calling(self, output: StopOutput) -> CallingStop:
+    def _calling(self, output: StopOutputConfig) -> CallingStop:
         if not isinstance(output, (TriggerOutput, EmptyOutput, SetBoolOutput)):
             raise TypeError(f'{self._config.name}.{output.name}: no stop output is {output.kind}')
         common: dict[str, Any] = {

@@ -22,8 +22,8 @@ from viam_session_bridge.core.events import (
     LogEvent,
     Notice,
     Outputs,
-    Overslept,
     SessionEnded,
+    Stall,
     TakenOver,
 )
 from viam_session_bridge.core.presence import (
@@ -181,7 +181,7 @@ class Journal:
                 self._logger.error(event.text)
             else:
                 self._logger.info(event.text)
-        elif isinstance(event, Overslept):
+        elif isinstance(event, Stall):
             self._logger.error(
                 f'the stop loop came {event.late * 1e3:.0f} ms late; every motion is stopped and '
                 'only a new command moves again')

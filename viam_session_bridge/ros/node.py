@@ -27,9 +27,9 @@ from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
+from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.journal import kind_of
-from viam_session_bridge.ros.neighbours import Neighbours
-from viam_session_bridge.ros.ports import Driver, EmergencyStopping, SharedOutput, Supervision
+from viam_session_bridge.ros.other_publishers import OtherPublishers
 from viam_session_bridge.ros.senses import Senses
 from viam_session_bridge.ros.stop_path import own_name, path_warning
 
@@ -73,7 +73,7 @@ class BridgeNode:
             for one in config.resources}
         for one in config.resources:
             self._equipment.listen(one)
-        self._neighbours = Neighbours(node, supervision, self._measured)
+        self._other_publishers = OtherPublishers(node, supervision, self._measured)
         self._escalations = Escalations(node, supervision, config.resources)
         self._emergency = emergency
         self._emergency_input = (
@@ -203,7 +203,7 @@ class BridgeNode:
         level, text = DiagnosticStatus.OK, state.value
         if self._warnings.get(name):
             level, text = DiagnosticStatus.WARN, self._warnings[name]
-        others = self._neighbours.of(name)
+        others = self._other_publishers.of(name)
         if others:
             level, text = DiagnosticStatus.WARN, others
         if name in self._contradictions:

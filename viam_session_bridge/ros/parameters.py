@@ -30,7 +30,7 @@ from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_topic_name import validate_topic_name
 import yaml  # type: ignore[import-untyped]
 
-from viam_session_bridge.parameters.checks import first_line, Surroundings
+from viam_session_bridge.parameters.checks import first_line, GraphNames
 from viam_session_bridge.parameters.document import document
 from viam_session_bridge.parameters.load import judge
 from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
@@ -121,8 +121,8 @@ def _found(node: Node) -> dict[str, Any]:
     return {name: each.value for name, each in node.get_parameters_by_prefix('').items()}
 
 
-def _surroundings(node: Node) -> Surroundings:
-    return Surroundings(
+def _surroundings(node: Node) -> GraphNames:
+    return GraphNames(
         node.get_fully_qualified_name(), node.get_namespace(), node.resolve_topic_name,
         node.resolve_service_name, NAME_PROBLEMS)
 

@@ -18,7 +18,7 @@ from viam_session_bridge.parameters.plugins import Unusable
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.positions import Joints
-from viam_session_bridge.ros.ports import Driver
+from viam_session_bridge.ros.interfaces import Driver
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriv
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.pose_goal import OLDEST, PoseGoalDriver
 from viam_session_bridge.ros.drivers.positions import Joints
-from viam_session_bridge.ros.hold import HoldSettings
+from viam_session_bridge.ros.interfaces import Driver, Supervision
 from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
 from viam_session_bridge.ros.plugins import made, Tools
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.position_hold import PositionHoldSettings
 from viam_session_bridge.ros.senses import Description, PoseFeedback, Senses
 
 
@@ -117,7 +117,7 @@ class PositionEquipment:
         seen = bool(config.joint_states_topic)
         return Joints(
             config.names,
-            tuple(HoldSettings(
+            tuple(PositionHoldSettings(
                 each.near, each.slowest, each.fastest, config.feedback_timeout,
                 grips=isinstance(config, GripperConfig),
                 # The command of a continuous joint may count from another turn.

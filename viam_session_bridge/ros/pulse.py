@@ -40,7 +40,7 @@ def encode_pulse(pulse: Pulse) -> str:
     return json.dumps({
         'instance': sender.instance, 'started': sender.started,
         'configuration': sender.configuration, 'patience': sender.patience,
-        'sequence': pulse.sequence, 'standing': pulse.standing, 'goals': pulse.goals,
+        'sequence': pulse.sequence, 'active': pulse.active, 'goals': pulse.goals,
         'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
         'latched': pulse.latched, 'unmoved': pulse.unmoved}, separators=(',', ':'))
 
@@ -55,7 +55,7 @@ def decode_pulse(text: str) -> Pulse:
         Identity(content.text('instance'), content.number('started'),
                  content.text('configuration'), patience),
         content.whole('sequence'),
-        {name: int(epoch) for name, epoch in content.block('standing').items()},
+        {name: int(epoch) for name, epoch in content.block('active').items()},
         {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
         content.flag('goodbye'), content.texts('unconfirmed'), content.text('latched'),
         content.texts('unmoved'))

@@ -16,8 +16,8 @@ import threading
 import time
 from typing import cast
 
-from viam_session_bridge.core.events import Errand, Output, Outputs
-from viam_session_bridge.ros.ports import (
+from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
+from viam_session_bridge.ros.interfaces import (
     Driver,
     ObligingDriver,
     PreparingDriver,
@@ -135,9 +135,9 @@ class Pump:
                 break
             self._drive(output, faults)
         self._flush_all(faults)
-        for errand in polled.errands:
-            self._oblige(errand, faults)
-        if polled.errands:
+        for command in polled.service_commands:
+            self._oblige(command, faults)
+        if polled.service_commands:
             self._flush_all(faults)
         polled.release(untold)
         slow = self._slow()
@@ -166,19 +166,19 @@ class Pump:
         if fault:
             faults[output.resource] = fault
 
-    def _oblige(self, errand: Errand, faults: dict[str, str]) -> None:
-        driver = cast(ObligingDriver, self._drivers[errand.resource])
+    def _oblige(self, command: ServiceCommand, faults: dict[str, str]) -> None:
+        driver = cast(ObligingDriver, self._drivers[command.resource])
 
         def call() -> None:
             try:
-                driver.call(errand.call, errand.answer)
+                driver.call(command.call, command.answer)
             except Exception as problem:
-                errand.answer(f'{type(problem).__name__}: {problem}', '')
+                command.answer(f'{type(problem).__name__}: {problem}', '')
                 raise
 
-        fault = self._attempt(f'{errand.resource}: beginning a command of DoCommand', call)
+        fault = self._attempt(f'{command.resource}: beginning a command of DoCommand', call)
         if fault:
-            faults[errand.resource] = fault
+            faults[command.resource] = fault
 
     def _flush_all(self, faults: dict[str, str]) -> None:
         for shared in self._shared:

@@ -27,7 +27,7 @@ from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
 from viam_session_bridge.ros.drivers.switch import CalledPosition, NumberSwitch, ServiceSwitch
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.interfaces import Driver, Supervision
 
 # What these drivers are made from.
 StillConfig = SwitchConfig | ButtonConfig | GenericConfig

@@ -35,12 +35,12 @@ from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
-from viam_session_bridge.core.setpoints import Call as DriverCall
+from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import entity_of
-from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.operations import (
     Operation,
     operation_id,
@@ -234,7 +234,7 @@ class Call:
     resource: the one that the request names, for a method of a component; a Resource.
     """
 
-    gate: LockedBridge
+    supervisor: LockedBridge
     caller: Caller
     metadata: dict[str, list[str]]
     context: Any
@@ -253,7 +253,7 @@ class Call:
         """
         begun: _Waiter[Ended | None] = _Waiter()
         epoch, waits = await self._accepted(
-            name, motion, lambda caller, turn: self.gate.begin(
+            name, motion, lambda caller, turn: self.supervisor.begin(
                 name, motion, caller, begun.tell, turn))
         if not waits:
             return
@@ -274,12 +274,12 @@ class Call:
         """
         if self._stops(motion):
             epoch = await self._accepted(
-                name, motion, lambda caller, turn: self.gate.command(
+                name, motion, lambda caller, turn: self.supervisor.command(
                     name, motion, caller, turn=turn), turn)
             return Ended(name, epoch, Reason.STOPPED)
         ended: _Waiter[Ended] = _Waiter()
         epoch = await self._accepted(
-            name, motion, lambda caller, turn: self.gate.command(
+            name, motion, lambda caller, turn: self.supervisor.command(
                 name, motion, caller, ended.tell, turn), turn)
         if accepted is not None:
             accepted(epoch)
@@ -295,16 +295,16 @@ class Call:
             if self.announce is not None:
                 await self.announce()
             # Cancelled, but over already by a Stop or a newer command: its end is on the way.
-            if not await self._first(future) and not self.gate.cancel(name, epoch):
+            if not await self._first(future) and not self.supervisor.cancel(name, epoch):
                 await asyncio.wait({future})
         except asyncio.CancelledError:
-            self.gate.cancel(name, epoch)
+            self.supervisor.cancel(name, epoch)
             raise
         if not future.done():
             raise _cancelled(name)
         return future.result()
 
-    async def errand(self, name: str, call: DriverCall) -> tuple[str, str]:
+    async def service_command(self, name: str, call: ServiceCall) -> tuple[str, str]:
         """
         Have a driver run a command that moves nothing, and wait for its answer.
 
@@ -313,7 +313,7 @@ class Call:
         """
         self.require_in_time()
         answered: _Waiter[tuple[str, str]] = _Waiter()
-        self.gate.errand(
+        self.supervisor.service_command(
             name, call, lambda problem, detail: answered.tell((problem, detail)))
         try:
             return await asyncio.wait_for(self.awaited(answered.future), ERRAND_PATIENCE)
@@ -358,7 +358,7 @@ class Call:
             raise crowded(self.crowding)
         loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
-        clocks = (self.gate.now, loop.time)
+        clocks = (self.supervisor.now, loop.time)
         give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
@@ -427,8 +427,9 @@ _Streaming = Callable[[Any, Call], AsyncGenerator[Any, None]]
 class Registry:
     """Makes the handlers of one server."""
 
-    def __init__(self, gate: LockedBridge, presence: Presence, operations: Operations) -> None:
-        self._gate = gate
+    def __init__(self, supervisor: LockedBridge, presence: SocketMonitor,
+                 operations: Operations) -> None:
+        self._supervisor = supervisor
         self._presence = presence
         self._operations = operations
         # How many calls have come in.
@@ -585,7 +586,7 @@ class Registry:
         if not monitored:
             caller = Caller(entity=entity_of(metadata), peer=peer)
             # The search is worth its time only for motion that Viam does not monitor.
-            return Call(self._gate, caller, metadata, context, watch,
+            return Call(self._supervisor, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
         session = session_of(metadata)
         # What comes after its deadline tells of a client that was: it renews nothing, and of
@@ -593,8 +594,8 @@ class Registry:
         if is_late(context):
             session = None
         caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
-        self._gate.admit(caller)
-        return Call(self._gate, caller, metadata, context, watch,
+        self._supervisor.admit(caller)
+        return Call(self._supervisor, caller, metadata, context, watch,
                     locate=lambda: caller.socket)
 
 

@@ -17,7 +17,7 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.connections import Presence, shown_address
+from viam_session_bridge.rpc.connections import shown_address, SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.status import CallError
 
@@ -51,9 +51,9 @@ class RobotService:
     services: the component services that are served, by API name such as base.
     """
 
-    def __init__(self, gate: LockedBridge, operations: Operations,
-                 services: dict[str, ServiceDescriptor], presence: Presence) -> None:
-        self._gate = gate
+    def __init__(self, supervisor: LockedBridge, operations: Operations,
+                 services: dict[str, ServiceDescriptor], presence: SocketMonitor) -> None:
+        self._supervisor = supervisor
         self._operations = operations
         self._services = services
         self._presence = presence
@@ -63,7 +63,7 @@ class RobotService:
     async def StartSession(self, request: Any, call: Call) -> Any:
         """Start a session, or resume one; a dead or foreign id gives a new one."""
         caller = _from(call, self._presence.socket_of(call.caller.peer))
-        session = self._gate.start_session(caller, request.resume)
+        session = self._supervisor.start_session(caller, request.resume)
         resumed = request.resume and session.id == parse_session_id(request.resume, 'resume')
         # A resumed id goes back as it came: clients compare the text.
         reply = proto.robot.StartSessionResponse(id=request.resume if resumed else session.id)
@@ -73,14 +73,14 @@ class RobotService:
     async def SendSessionHeartbeat(self, request: Any, call: Call) -> Any:
         """Renew a session; SESSION_EXPIRED when it is dead or another entity's."""
         call.require_in_time()
-        self._gate.beat(parse_session_id(request.id, 'id'),
-                        _from(call, self._presence.known_socket(call.caller.peer)))
+        self._supervisor.beat(parse_session_id(request.id, 'id'),
+                              _from(call, self._presence.known_socket(call.caller.peer)))
         return _BEAT
 
     async def GetSessions(self, request: Any, call: Call) -> Any:
         """List the living sessions and where their last call came from."""
         reply = proto.robot.GetSessionsResponse()
-        for session in self._gate.sessions():
+        for session in self._supervisor.sessions():
             entry = reply.sessions.add(id=session.id)
             entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
             entry.peer_connection_info.remote_address = shown_address(session.peer)
@@ -91,12 +91,12 @@ class RobotService:
     async def ResourceNames(self, request: Any, call: Call) -> Any:
         """List every resource by its full name."""
         return proto.robot.ResourceNamesResponse(
-            resources=[_name(resource) for resource in self._gate.resources()])
+            resources=[_name(resource) for resource in self._supervisor.resources()])
 
     async def ResourceRPCSubtypes(self, request: Any, call: Call) -> Any:
         """List the APIs of the configured resources with the services that speak them."""
         reply = proto.robot.ResourceRPCSubtypesResponse()
-        for api in sorted({resource.api for resource in self._gate.resources()}):
+        for api in sorted({resource.api for resource in self._supervisor.resources()}):
             entry = reply.resource_rpc_subtypes.add(proto_service=self._services[api].full_name)
             entry.subtype.CopyFrom(proto.common.ResourceName(
                 namespace=NAMESPACE, type=TYPE, subtype=api))
@@ -113,8 +113,8 @@ class RobotService:
         robot = proto.robot
         reply = robot.GetMachineStatusResponse(
             state=robot.GetMachineStatusResponse.State.Value('STATE_RUNNING'))
-        states = self._gate.states()
-        for resource in self._gate.resources():
+        states = self._supervisor.states()
+        for resource in self._supervisor.resources():
             entry = reply.resources.add(name=_name(resource))
             healthy = states[resource.name] is not State.UNCONFIRMED
             entry.state = robot.ResourceStatus.State.Value(
@@ -182,7 +182,7 @@ class RobotService:
 
         C++ clients do so when they close. A move that it stops answers OK, as after Stop.
         """
-        self._gate.stop_all()
+        self._supervisor.stop_all()
         self._operations.cancel_others(call.operation)
         _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.

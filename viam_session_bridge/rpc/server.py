@@ -23,7 +23,7 @@ from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
-from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.gantry_service import GantryService
 from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
@@ -126,14 +126,14 @@ class Server:
     asked to. beat is called by its loop every beat_period (s).
     """
 
-    def __init__(self, gate: LockedBridge, settings: ServerSettings, configs: Configs,
+    def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
                  senses: Senses, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = 1.0) -> None:
-        self._gate = gate
+        self._supervisor = supervisor
         self._settings = settings
         self._components = {
-            name: service(gate, configs, senses) for name, service in COMPONENTS.items()}
+            name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -185,16 +185,16 @@ class Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        presence = Presence(
-            now=self._gate.now, wanted=self._gate.watched_sockets, report=self._gate.look,
-            network_timeout=self._settings.network_timeout)
+        presence = SocketMonitor(
+            now=self._supervisor.now, wanted=self._supervisor.watched_sockets,
+            report=self._supervisor.update_sockets, network_timeout=self._settings.network_timeout)
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
-        registry = Registry(self._gate, presence, operations)
+        registry = Registry(self._supervisor, presence, operations)
         component_services = {
             service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._gate, operations, component_services, presence)
+        robot = RobotService(self._supervisor, operations, component_services, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
@@ -211,7 +211,7 @@ class Server:
         presence.attach(self.port)
         poller = asyncio.create_task(presence.run())
         ending = asyncio.create_task(self._end.wait())
-        self._gate.watch_backlog()
+        self._supervisor.watch_backlog()
         beating = asyncio.create_task(self._beats(registry))
         self._started.set()
         try:
@@ -232,9 +232,9 @@ class Server:
         quiet, quiet_since = 0, 0.0
         while True:
             self._beat()
-            draining = self._gate.draining()
+            draining = self._supervisor.draining()
             pause = DRAIN_TICK if draining else self._beat_period
-            calls, began, began_at = registry.calls, clock(), self._gate.now()
+            calls, began, began_at = registry.calls, clock(), self._supervisor.now()
             await asyncio.sleep(pause)
             # Calls that wait are read without a pause between them.
             if not draining or registry.calls != calls or clock() - began > 2.0 * pause:
@@ -243,7 +243,7 @@ class Server:
             quiet_since = quiet_since if quiet else began_at
             quiet += 1
             if quiet >= QUIET_TICKS:
-                self._gate.backlog_paused(quiet_since)
+                self._supervisor.backlog_paused(quiet_since)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host

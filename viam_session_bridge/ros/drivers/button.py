@@ -7,7 +7,7 @@ from typing import Any
 from viam_session_bridge.core.setpoints import Press, Setpoint
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import ServiceCaller
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.interfaces import Supervision
 
 
 class MessageButton:

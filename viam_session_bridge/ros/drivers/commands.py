@@ -8,7 +8,7 @@ from typing import Any
 
 from std_srvs.srv import Empty, SetBool, Trigger
 
-from viam_session_bridge.core.setpoints import Call
+from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.ros.drivers.services import Answer, ServiceCaller
 
 # More calls of one command than this at the same time are refused.
@@ -31,7 +31,7 @@ class Commands:
         self._resource = resource
         self._commands = commands
 
-    def call(self, call: Call, answer: Answer,
+    def call(self, call: ServiceCall, answer: Answer,
              late: Callable[[Any], None] | None = None) -> None:
         """
         Begin a call; answer is called once, within the command's limit, on any thread.
@@ -50,7 +50,7 @@ class Commands:
         command.caller.ask(_request(command.kind, call), command.limit, answer, late)
 
 
-def _request(kind: str, call: Call) -> Any:
+def _request(kind: str, call: ServiceCall) -> Any:
     if kind == 'set_bool':
         return SetBool.Request(data=call.arguments['data'])
     return Trigger.Request() if kind == 'trigger' else Empty.Request()

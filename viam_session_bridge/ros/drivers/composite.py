@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 import functools
 from typing import Protocol
 
-from viam_session_bridge.core.setpoints import Call, Setpoint
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.commands import Commands
 from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
 from viam_session_bridge.ros.drivers.services import Answer
-from viam_session_bridge.ros.ports import Driver, Supervision
+from viam_session_bridge.ros.interfaces import Driver, Supervision
 from viam_session_bridge.ros.stop_path import path_warning
 
 
@@ -83,7 +83,7 @@ class CompositeDriver:
         self._calls.sent()
         for output in self._outputs:
             output.moved(setpoint)
-        if isinstance(setpoint, Call):
+        if isinstance(setpoint, ServiceCall):
             answered, late = self._calls.begin(epoch)
             self._commands.call(setpoint, answered, late)
         else:
@@ -102,7 +102,7 @@ class CompositeDriver:
             self._readiness.begin(epoch)
         _each([functools.partial(one.prepare, epoch) for one in self._released])
 
-    def call(self, call: Call, answer: Answer) -> None:
+    def call(self, call: ServiceCall, answer: Answer) -> None:
         """Run a command that does not move the robot; answer is called once, on any thread."""
         self._commands.call(call, answer)
 

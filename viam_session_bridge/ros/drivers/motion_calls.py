@@ -9,7 +9,7 @@ A service that hangs may carry out a call when the stop that was meant to end it
 from collections.abc import Callable
 from typing import Any
 
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.interfaces import Supervision
 
 
 class MotionCalls:

@@ -15,7 +15,7 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.ros.matches import matches_of
+from viam_session_bridge.ros.matched_subscribers import matches_of
 from viam_session_bridge.ros.stop_path import listener_problem
 
 # So many of our own newest messages are told from those of others.
@@ -52,7 +52,7 @@ class OutputTopic:
         # What was said last; others' messages are held against it (neighbours.py).
         self.said: deque[Any] = deque(maxlen=_MEMORY)
         # How many of the subscribers are our own ears, which drive nothing.
-        self.ears = 0
+        self.monitors = 0
         self._resources = [resource.partition('.')[0]]
         matches_of(node).watch(self, on_appear)
 
@@ -90,7 +90,7 @@ class OutputTopic:
     @property
     def listeners(self) -> int:
         """Return how many subscribers are matched that may be a driver's."""
-        return self.matched - self.ears
+        return self.matched - self.monitors
 
     def publish(self, message: Any) -> None:
         """Publish a message."""
@@ -106,4 +106,4 @@ class OutputTopic:
         return listener_problem(
             self._node, self._publisher, resource or self._resource, self._type,
             driver_node or self._driver_node, self._choice, self._chosen_by,
-            self._named_by, ears=self.ears)
+            self._named_by, monitors=self.monitors)

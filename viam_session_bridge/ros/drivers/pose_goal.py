@@ -17,7 +17,7 @@ from rclpy.node import Node
 
 from viam_session_bridge.core.setpoints import PoseGoal, Setpoint
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.ports import Driver
+from viam_session_bridge.ros.interfaces import Driver
 
 # The measured pose is followed for so long (s) after a stop began, and then held: see hold.
 FOLLOWING = 0.3

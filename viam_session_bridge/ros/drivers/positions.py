@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
-from viam_session_bridge.ros.hold import Hold, HoldSettings
 from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.position_hold import PositionHold, PositionHoldSettings
 
 # What a stop tells the joints: the measured position, the last one that was told, or a fixed
 # number that the driver knows.
@@ -35,7 +35,7 @@ class Joints:
     """
 
     names: tuple[str, ...]
-    hold: tuple[HoldSettings, ...]
+    hold: tuple[PositionHoldSettings, ...]
     period: float
     clock: Callable[[], float]
     feedback_problem: Callable[[], str] | None = None
@@ -54,7 +54,7 @@ class Positions:
         self._resource = resource
         self._joints = joints
         self._stop = stop
-        self._hold = Hold(joints.hold)
+        self._hold = PositionHold(joints.hold)
         self._lead: Lead | None = None
         self._led: Setpoint | None = None
         self._told: tuple[float, ...] | None = None

@@ -53,7 +53,7 @@ class StopClock:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StopAnswer:
     """What an answer means: the stop is done (True), refused (False), or must be seen (None)."""
 
     done: bool | None
@@ -144,9 +144,9 @@ class CallingStop:
         if motions != self._motions:
             return
         # No answer is no refusal: it is called again until the stop's own time is over.
-        self._conclude(Verdict(None, problem) if response is None else self._judge(response))
+        self._conclude(StopAnswer(None, problem) if response is None else self._judge(response))
 
-    def _conclude(self, verdict: Verdict) -> None:
+    def _conclude(self, verdict: StopAnswer) -> None:
         """Report what is known of the newest stop."""
         with self._lock:
             self._problem = verdict.problem
@@ -156,9 +156,9 @@ class CallingStop:
         if epoch is not None and verdict.done is not None:
             self._answered(epoch, verdict.problem)
 
-    def _judge(self, response: Any) -> Verdict:
+    def _judge(self, response: Any) -> StopAnswer:
         said_no = refusal(response)
-        return Verdict(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
+        return StopAnswer(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
 
     def prepare(self, epoch: int) -> None:
         """Call the service with what releases, and report to prepared."""

@@ -24,10 +24,10 @@ from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.core.setpoints import Call, Setpoint
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.ros.drivers.answers import Report
 from viam_session_bridge.ros.drivers.services import ServiceCaller
-from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, Verdict
+from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, StopAnswer
 
 STATUS_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
@@ -168,7 +168,7 @@ class CancelStop(CallingStop):
     def moved(self, setpoint: Setpoint) -> None:
         """Note that the robot is told to move."""
         super().moved(setpoint)
-        self._is_call = isinstance(setpoint, Call)
+        self._is_call = isinstance(setpoint, ServiceCall)
 
     def adopt(self, goals: Iterable[str]) -> None:
         """Take goals for our own, on behalf of a bridge; on the executor's thread."""
@@ -205,16 +205,16 @@ class CancelStop(CallingStop):
         running = self._watch.cancelable
         return running & self._own if self._only_own else running
 
-    def _judge(self, response: Any) -> Verdict:
+    def _judge(self, response: Any) -> StopAnswer:
         goals = {bytes(one.goal_id.uuid) for one in response.goals_canceling}
         self._watch.await_end(goals)
         running = self._running
         self._refusals = self._refusals + 1 if not goals and running else 0
         if not goals and response.return_code == CancelGoal.Response.ERROR_REJECTED:
-            return Verdict(False, f'{self._caller.where}: the server refuses to cancel')
+            return StopAnswer(False, f'{self._caller.where}: the server refuses to cancel')
         if self._refusals >= REFUSALS:
-            return Verdict(False, f'{self._caller.where}: the server does not cancel; '
-                                  f'{len(running)} goals go on')
+            return StopAnswer(False, f'{self._caller.where}: the server does not cancel; '
+                              f'{len(running)} goals go on')
         self._asked = self._motions
         if self._only_own and running - goals and goals:
             # The next one, without waiting.
@@ -222,18 +222,18 @@ class CancelStop(CallingStop):
                 self._called = None
         return self._look()
 
-    def _look(self) -> Verdict:
+    def _look(self) -> StopAnswer:
         """Say what the status topic shows, after the server has answered."""
         active = self._watch.active
         if self._only_own:
             active &= self._own
         if active:
-            return Verdict(None, f'{self._caller.where} has answered, but {self._watch.topic} '
-                                 f'shows {len(active)} goals that are not over')
+            return StopAnswer(None, f'{self._caller.where} has answered, but {self._watch.topic} '
+                              f'shows {len(active)} goals that are not over')
         if not self._watch.known:
-            return Verdict(None, f'{self._caller.where} has answered, but nobody publishes '
-                                 f'{self._watch.topic}')
-        return Verdict(True)
+            return StopAnswer(None, f'{self._caller.where} has answered, but nobody publishes '
+                              f'{self._watch.topic}')
+        return StopAnswer(True)
 
     def _on_goals(self, fresh: frozenset[bytes]) -> None:
         fresh &= self._watch.active

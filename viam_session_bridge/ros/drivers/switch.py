@@ -15,7 +15,7 @@ from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.interfaces import Supervision
 
 
 def position_of(resource: str, setpoint: Setpoint) -> int:

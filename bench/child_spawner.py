@@ -22,7 +22,7 @@ from viam_session_bridge.rpc import proto
 BEAT_INTERVAL = 0.4  # s
 
 
-class Nursery:
+class Spawner:
     """One client at a time."""
 
     def __init__(self) -> None:
@@ -84,6 +84,6 @@ def _connect(port: int, ready: Callable[[], object]) -> None:
 
 
 if __name__ == '__main__':
-    nursery = Nursery()
-    protocol.serve({'driving': nursery.driving, 'connected': nursery.connected,
-                    'kill': nursery.kill})
+    spawner = Spawner()
+    protocol.serve({'driving': spawner.driving, 'connected': spawner.connected,
+                    'kill': spawner.kill})

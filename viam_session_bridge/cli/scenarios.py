@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import signal
 
+from viam_session_bridge.cli.harness import Harness, REST_DWELL
 from viam_session_bridge.cli.processes import Child, is_frozen
-from viam_session_bridge.cli.stage import REST_DWELL, Stage
 from viam_session_bridge.cli.timeline import Report, seconds
 from viam_session_bridge.sim.diff_drive import steady_now
 
@@ -29,17 +29,17 @@ LATE = 1.5
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """One story; name is how the command line calls it."""
 
     name: str
     title: str
     plot: str
     must: str
-    play: Callable[[Stage], Report]
+    play: Callable[[Harness], Report]
 
 
-def play_killed(stage: Stage) -> Report:
+def play_killed(stage: Harness) -> Report:
     """Kill a program that drives."""
     program = stage.start_program('program A', power=1.0, period=0.1)
     stage.watch(1.5)
@@ -53,7 +53,7 @@ def play_killed(stage: Stage) -> Report:
     return report
 
 
-def play_frozen(stage: Stage) -> Report:
+def play_frozen(stage: Harness) -> Report:
     """Freeze a program that drives."""
     window = stage.facts.window
     program = stage.start_program('program A', power=1.0, period=0.1)
@@ -72,7 +72,7 @@ def play_frozen(stage: Stage) -> Report:
     return report
 
 
-def play_takeover(stage: Stage) -> Report:
+def play_takeover(stage: Harness) -> Report:
     """Let B take over from A, kill A, then B."""
     track, full_speed = stage.observer.track, stage.facts.full_speed
     first = stage.start_program('program A', power=0.5, period=0.0)
@@ -104,7 +104,7 @@ def play_takeover(stage: Stage) -> Report:
     return report
 
 
-def play_bridge_killed(stage: Stage) -> Report:
+def play_bridge_killed(stage: Harness) -> Report:
     """Kill the bridge itself while a program drives, and start it again."""
     patience, track = stage.facts.patience, stage.observer.track
     program = stage.start_program('program A', power=1.0, period=0.1)
@@ -136,19 +136,19 @@ def _tell_last_command(report: Report, program: Child, name: str, before: float)
     report.event(last, f'last command of {name}', f'{name} never gave a command')
 
 
-def _tell_driving(report: Report, stage: Stage, before: float, wanted: float) -> None:
+def _tell_driving(report: Report, stage: Harness, before: float, wanted: float) -> None:
     slowest = stage.observer.track.slowest(before - 1.0, before)
     report.check(slowest > 0.9 * wanted,
                  f'the robot was driving until then (slowest: {slowest:.2f} m/s)')
 
 
-def _tell_silence(report: Report, stage: Stage, begin: float) -> None:
+def _tell_silence(report: Report, stage: Harness, begin: float) -> None:
     silence = stage.observer.track.longest_silence(begin, steady_now())
     report.check(silence <= SILENCE,
                  f'the robot reported all the time (longest gap: {silence:.2f} s)')
 
 
-def _tell_stop(report: Report, stage: Stage, cause: float, name: str,
+def _tell_stop(report: Report, stage: Harness, cause: float, name: str,
                limit: float) -> float | None:
     """Look on until the robot rests, and tell it; returns the first zero cmd_vel's arrival."""
     stage.watch_for_rest(cause, limit + LATE)
@@ -174,7 +174,7 @@ def _tell_stop(report: Report, stage: Stage, cause: float, name: str,
 
 
 STORIES = (
-    Story(
+    Scenario(
         'killed', 'The program is killed',
         'A Viam SDK program drives the robot. Then it gets SIGKILL: it can neither stop the robot '
         'nor say goodbye. The robot has no command timeout: left alone, it would drive on for '
@@ -182,21 +182,21 @@ STORIES = (
         'The bridge sees the connection close and stops the robot at once, not only when the '
         'heartbeat window ({window:g} s) is over: at rest within {limit:g} s, braking included.',
         play_killed),
-    Story(
+    Scenario(
         'frozen', 'The program freezes',
         'The program gets SIGSTOP, as if it hung: its connection stays open, but its heartbeats '
         'cease.',
         'The session ends one heartbeat window ({window:g} s) after its last sign of life, and '
         'with it the motion: at rest within the window and {limit:g} s.',
         play_frozen),
-    Story(
+    Scenario(
         'takeover', 'One program takes over from another',
         "Program A drives at half speed. Program B commands full speed, so the robot is B's. Each "
         'gives one command only: it holds as long as its program lives. A is killed, later B.',
         "When A dies the robot drives on: it is not A's any more. When B dies it is at rest "
         'within {limit:g} s.',
         play_takeover),
-    Story(
+    Scenario(
         'bridge', 'The bridge itself is killed',
         'A program drives, and the bridge gets SIGKILL. The program is there and wants the robot '
         'to drive, but nobody watches over it any more, and the robot has no command timeout.',

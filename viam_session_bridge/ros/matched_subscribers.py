@@ -29,7 +29,7 @@ class Listened(Protocol):
         ...
 
 
-class Matches:
+class MatchedSubscribers:
     """The publishers of one node; on_appear runs on the executor's thread."""
 
     def __init__(self, node: Node) -> None:
@@ -57,12 +57,12 @@ class Matches:
 
 
 # By the node's id: its timer keeps the watch alive, and both go together.
-_OF: 'WeakValueDictionary[int, Matches]' = WeakValueDictionary()
+_OF: 'WeakValueDictionary[int, MatchedSubscribers]' = WeakValueDictionary()
 
 
-def matches_of(node: Node) -> Matches:
+def matches_of(node: Node) -> MatchedSubscribers:
     """Return the one watch of a node."""
     matches = _OF.get(id(node))
     if matches is None:
-        _OF[id(node)] = matches = Matches(node)
+        _OF[id(node)] = matches = MatchedSubscribers(node)
     return matches

@@ -35,7 +35,7 @@ _PARAMETERS = ('grpc.actual_port', 'sessions.heartbeat_window', 'base.max_linear
 _STALL = 'the stop loop came'
 
 
-class StageError(Exception):
+class HarnessError(Exception):
     """The demo could not go on; `log` is what the process that failed printed last."""
 
     def __init__(self, text: str, log: str = '') -> None:
@@ -52,7 +52,7 @@ class Facts(NamedTuple):
     patience: float
 
 
-class Stage:
+class Harness:
     """One robot, its bridge and guard, and the programs that drive it. Always close it."""
 
     def __init__(self, folder: Path, params_file: Path, bridge_arguments: Sequence[str],
@@ -135,7 +135,7 @@ class Stage:
             self._check_alive(program)
             if steady_now() > end:
                 suspect = program or self.bridge
-                raise StageError(f'{failure} within {patience:g} s', suspect.tail())
+                raise HarnessError(f'{failure} within {patience:g} s', suspect.tail())
             self.observer.spin(0.05)
 
     def watch(self, seconds: float) -> None:
@@ -183,7 +183,7 @@ class Stage:
         bridge = None if self._bridge_killed else self.bridge
         for child in (self.robot, bridge, self.guard, program):
             if child is not None and child.status is not None:
-                raise StageError(
+                raise HarnessError(
                     f'{child.name} ended unexpectedly (exit status {child.status})', child.tail())
 
     def _learn_facts(self) -> bool:

@@ -18,10 +18,10 @@ from rclpy.node import Node
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.ear import Ear, GID_SIZE
-from viam_session_bridge.ros.matches import matches_of
-from viam_session_bridge.ros.ports import Supervision
+from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.matched_subscribers import matches_of
 from viam_session_bridge.ros.stop_path import is_known, node_name, own_name
+from viam_session_bridge.ros.topic_listener import GID_SIZE, TopicListener
 
 # How often (s) others are looked for. A look at one topic takes some 50 us.
 PERIOD = 0.5
@@ -34,7 +34,7 @@ MOST_LOOKS = 25
 MOST_EARS = 25
 
 
-class Neighbours:
+class OtherPublishers:
     """
     The other publishers on the outputs of one node. Runs on the executor's thread.
 
@@ -52,7 +52,7 @@ class Neighbours:
         self._rounds = itertools.cycle(self._outputs)
         # Topic with others -> node -> what its publishers are called in a message.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
-        self._ears: dict[str, Ear] = {}
+        self._listeners: dict[str, TopicListener] = {}
         self._timer = node.create_timer(
             PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -97,19 +97,20 @@ class Neighbours:
 
     def _listen(self, topics: Collection[str]) -> None:
         """Have ears on these topics, and on no others."""
-        for topic in self._ears.keys() - set(topics):
-            self._ears.pop(topic).close()
+        for topic in self._listeners.keys() - set(topics):
+            self._listeners.pop(topic).close()
         for topic in topics:
-            if topic not in self._ears:
-                ear = Ear.opened(self._node, self._driving(topic)[0], self._outputs[topic])
-                if ear is not None:
-                    self._ears[topic] = ear
-        for topic, ear in self._ears.items():
-            ear.others = self._found[topic]
+            if topic not in self._listeners:
+                listener = TopicListener.opened(
+                    self._node, self._driving(topic)[0], self._outputs[topic])
+                if listener is not None:
+                    self._listeners[topic] = listener
+        for topic, listener in self._listeners.items():
+            listener.others = self._found[topic]
 
     def _report(self, stopping: Collection[str]) -> None:
-        for topic, ear in self._ears.items():
-            fresh, who = not ear.told, ear.news()
+        for topic, listener in self._listeners.items():
+            fresh, who = not listener.told, listener.news()
             if not who:
                 continue
             text = f'{" and ".join(sorted(who))} publishes on {topic}'

@@ -49,28 +49,28 @@ SETTLING = 0.5
 
 
 @dataclass(frozen=True)
-class HoldSettings:
+class PositionHoldSettings:
     """
     How far from what it was told a joint still counts as there, and when it stands.
 
-    tolerance: rad or m; standing, fastest: rad/s or m/s. grips: it keeps what it was told where
+    tolerance: rad or m; rest_speed, fastest: rad/s or m/s. grips: it keeps what it was told where
     it stands, however far that is. patience: age (s) from which a reading says nothing. limits:
     what may be held, in the coordinates of the command.
     """
 
     tolerance: float
-    standing: float
+    rest_speed: float
     fastest: float
     patience: float = 0.5
     grips: bool = False
     limits: JointRange = JointRange()
 
 
-class Unmeasured(RuntimeError):
+class NoMeasurement(RuntimeError):
     """There is nothing to hold: a joint was never measured."""
 
 
-class Hold:
+class PositionHold:
     """
     What the joints of one resource were told last, and what a stop tells them.
 
@@ -78,7 +78,7 @@ class Hold:
     the executor's thread, everything else by the pump's.
     """
 
-    def __init__(self, settings: Sequence[HoldSettings]) -> None:
+    def __init__(self, settings: Sequence[PositionHoldSettings]) -> None:
         # Guards the joints: the executor observes them while the pump tells them.
         self._lock = threading.Lock()
         self._joints = [_Held(each) for each in settings]
@@ -107,7 +107,7 @@ class Hold:
         """
         with self._lock:
             if not all(joint.is_measured for joint in self._joints):
-                raise Unmeasured(
+                raise NoMeasurement(
                     'no position (within the limits) was ever measured of all joints, so there '
                     'is none to hold')
             if epoch != self._epoch:
@@ -145,7 +145,7 @@ class Hold:
 class _Held:
     """One joint."""
 
-    def __init__(self, settings: HoldSettings) -> None:
+    def __init__(self, settings: PositionHoldSettings) -> None:
         self._settings = settings
         self.told: float | None = None
         self.at = -math.inf
@@ -261,7 +261,7 @@ class _Held:
     @property
     def _stands(self) -> bool:
         # Not known is not standing.
-        return abs(self._speed) <= self._settings.standing
+        return abs(self._speed) <= self._settings.rest_speed
 
     @property
     def _is_kept(self) -> bool:

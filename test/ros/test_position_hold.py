@@ -8,18 +8,18 @@ import math
 import pytest
 
 from viam_session_bridge.parameters.joints import JointRange
-from viam_session_bridge.ros.hold import Hold, HoldSettings, Unmeasured
 from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.position_hold import NoMeasurement, PositionHold, PositionHoldSettings
 
-ARM = HoldSettings(tolerance=0.02, standing=0.05, fastest=1.0)
+ARM = PositionHoldSettings(tolerance=0.02, rest_speed=0.05, fastest=1.0)
 GRIPPER = replace(ARM, grips=True)
 
 
 class Bench:
     """A hold of one joint, told what is measured."""
 
-    def __init__(self, settings: HoldSettings = ARM) -> None:
-        self.hold = Hold([settings])
+    def __init__(self, settings: PositionHoldSettings = ARM) -> None:
+        self.hold = PositionHold([settings])
         self.now = 0.0
 
     def measure(self, now: float, position: float, velocity: float = 0.0) -> None:
@@ -43,7 +43,7 @@ def test_without_a_measurement_there_is_nothing_to_hold() -> None:
     for told in ((), (2.0,)):
         if told:
             bench.hold.tell(told, due=1.0)
-        with pytest.raises(Unmeasured, match='no position .* was ever measured'):
+        with pytest.raises(NoMeasurement, match='no position .* was ever measured'):
             bench.stop()
 
 
@@ -240,7 +240,8 @@ def test_a_neighbour_is_left_where_it_is() -> None:
 
 def test_each_joint_is_held_by_its_own_measure() -> None:
     """2 mm/s are rest for an elbow (rad/s), and motion for a rail (m/s)."""
-    hold = Hold([ARM, HoldSettings(tolerance=0.002, standing=0.001, fastest=0.1)])
+    rail = PositionHoldSettings(tolerance=0.002, rest_speed=0.001, fastest=0.1)
+    hold = PositionHold([ARM, rail])
     hold.tell((1.0, 1.0), due=0.0)
     positions = (1.01, 1.01)
     hold.observe(positions, JointReading(positions, (0.002, 0.002), positions, 0.6))

@@ -11,7 +11,7 @@ from std_msgs.msg import Bool, Float64, Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.ear import alike, Ear, LEAST_HEARD
+from viam_session_bridge.ros.topic_listener import alike, LEAST_HEARD, TopicListener
 
 ZERO = Twist()
 AHEAD = Twist(linear=Vector3(x=0.1))
@@ -52,7 +52,7 @@ def test_where_messages_do_not_tell_their_sender_what_we_said_is_known(node: Nod
     """As with the rclpy of Jazzy: our own stop, and the motion before it, are nobody else's."""
     output = OutputTopic(
         node, 'base', Twist, 'anonymous', driver_node='', on_appear=lambda: None, choice='')
-    ear = Ear.opened(node, output, [output])
+    ear = TopicListener.opened(node, output, [output])
     assert ear is not None
     ear.others = {'/teleop': frozenset()}
     for message in (AHEAD, ZERO):
@@ -74,7 +74,7 @@ def test_an_ear_is_counted_exactly_and_at_once(node: Node) -> None:
     outputs = [
         OutputTopic(node, name, Twist, 'ear', driver_node='', on_appear=lambda: None, choice='')
         for name in ('one', 'two')]
-    ear = Ear.opened(node, outputs[0], outputs)
+    ear = TopicListener.opened(node, outputs[0], outputs)
     assert ear is not None
     assert [(one.matched, one.listeners) for one in outputs] == [(1, 0)] * 2
     assert 'nobody listens' in outputs[0].path_problem()

@@ -34,7 +34,7 @@ _QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=10)
 
 
-class Ear:
+class TopicListener:
     """One subscription. Made and used by the executor's thread."""
 
     def __init__(self, node: Node, output: OutputTopic, sharing: Sequence[OutputTopic]) -> None:
@@ -50,31 +50,31 @@ class Ear:
         self._subscription = node.create_subscription(
             output.message_type, output.name, self._hear, _QOS)
         for one, count in zip(sharing, before, strict=True):
-            one.ears = one.matched - count
+            one.monitors = one.matched - count
 
     @classmethod
     def opened(cls, node: Node, output: OutputTopic,
-               sharing: Sequence[OutputTopic]) -> Ear | None:
+               sharing: Sequence[OutputTopic]) -> TopicListener | None:
         """
         Listen to an output; None where that fails, or somebody came or went at that instant.
 
         sharing: all publishers of ours on its topic.
         """
         try:
-            ear = cls(node, output, sharing)
+            listener = cls(node, output, sharing)
         except Exception as problem:  # noqa: B902  rclpy raises many kinds; a stop needs no ear
             node.get_logger().warning(f'cannot listen to {output.name}: {problem}')
             return None
-        if all(one.ears == 1 for one in sharing):
-            return ear
-        ear.close()
+        if all(one.monitors == 1 for one in sharing):
+            return listener
+        listener.close()
         return None
 
     def close(self) -> None:
         """Listen no more."""
         self._node.destroy_subscription(self._subscription)
         for one in self._sharing:
-            one.ears = 0
+            one.monitors = 0
 
     def news(self) -> frozenset[str]:
         """Return who has commanded anything but a stop since the last call."""

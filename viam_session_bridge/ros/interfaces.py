@@ -5,8 +5,8 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
-from viam_session_bridge.core.events import Errand, Output, Outputs
-from viam_session_bridge.core.setpoints import Call, Setpoint
+from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import Sample
 
@@ -20,7 +20,7 @@ class Round(Protocol):
         ...
 
     @property
-    def errands(self) -> tuple[Errand, ...]:
+    def service_commands(self) -> tuple[ServiceCommand, ...]:
         """Return the commands that run beside motion."""
         ...
 
@@ -189,7 +189,7 @@ class AdoptingDriver(Protocol):
 class ObligingDriver(Protocol):
     """What a driver has besides, if its resource has commands that do not move it."""
 
-    def call(self, call: Call, answer: Callable[[str, str], None]) -> None:
+    def call(self, call: ServiceCall, answer: Callable[[str, str], None]) -> None:
         """
         Begin a command; must return at once.
 
