@@ -34,9 +34,9 @@ ROOT = Path(viam_session_bridge.__file__).parent.parent
 PROGRAM = """
 import sys
 from rclpy.logging import get_logger
-from viam_session_bridge.process import outlets
+from viam_session_bridge.process import nonblocking_stdio
 
-with outlets():
+with nonblocking_stdio():
     logger = get_logger('flood')
     for _ in range(int(sys.argv[2])):
         logger.info('x' * 1000)
@@ -182,7 +182,7 @@ def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
-    """With a reader nothing is lost; the two outlets keep no order between them."""
+    """With a reader nothing is lost; the two streams keep no order between them."""
     process, _ = flood(tmp_path, 500)
     output, _ = process.communicate(timeout=READ_PATIENCE)
     assert output.count('x' * 1000) == 500

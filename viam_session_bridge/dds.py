@@ -79,7 +79,7 @@ def choose(environment: Mapping[str, str], rmw: str, folder: Path,
 
 
 def check_confined() -> None:
-    """Raise HeardElsewhere if a UDP socket of this process is bound to more than 127.0.0.1."""
+    """Raise TrafficNotLocal if a UDP socket of this process is bound to more than 127.0.0.1."""
     wide = [address for address in _udp_sockets() if not address.startswith('0100007F:')]
     if wide:
         raise TrafficNotLocal(

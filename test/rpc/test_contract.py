@@ -67,7 +67,7 @@ def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -
     bench = start(others=tuple(others), configs=configs, senses=dict.fromkeys(
         configs, senses(lambda: '<robot/>', lambda: HERE)))
     for resource in others:
-        bench.supervisor.measured(resource.name, JointSample((0.0,)))
+        bench.locked.measured(resource.name, JointSample((0.0,)))
     return bench
 
 
@@ -205,8 +205,8 @@ def test_a_monitored_method_refuses_a_dead_session_and_nothing_moves(
             assert invoke(client, method, request, (session,)) == EXPIRED
     bench.settle()
     assert not bench.outputs
-    assert not bench.supervisor.accepted
-    assert not bench.supervisor.sessions()
+    assert not bench.locked.accepted
+    assert not bench.locked.sessions()
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)
@@ -229,9 +229,9 @@ def test_a_monitored_method_moves_with_a_living_session_or_says_it_is_not_served
         assert method.full_name in text
     else:
         assert code in (Code.OK, Code.DEADLINE_EXCEEDED), text  # some wait until it is done
-        name, _, caller = bench.supervisor.accepted[-1]
+        name, _, caller = bench.locked.accepted[-1]
         assert (name, caller.session) == (resource_of(method), session)
-    assert bench.supervisor.sessions()[0].begun, 'the call renewed the session either way'
+    assert bench.locked.sessions()[0].begun, 'the call renewed the session either way'
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_method_that_is_not_monitored_never_moves_anything(
     invoke(client, method, lively(method))
     bench.settle()
     assert not any(output.setpoint is not None for output in bench.outputs)
-    assert set(bench.supervisor.states().values()) <= {State.IDLE, State.STOPPING}
+    assert set(bench.locked.states().values()) <= {State.IDLE, State.STOPPING}
 
 
 @pytest.mark.parametrize('method', OTHERS, ids=full_name)
@@ -305,7 +305,7 @@ def test_a_method_tells_what_it_is_marked_with(bench: Any, client: Any, method: 
             name=resource_of(method), command=command).SerializeToString()
 
     def told() -> set[type]:
-        return {type(motion.setpoint) for _, motion, _ in bench.supervisor.accepted}
+        return {type(motion.setpoint) for _, motion, _ in bench.locked.accepted}
 
     if served.tells:
         invoke(client, method, request, enough=told)

@@ -71,7 +71,7 @@ def bench(start: Callable[..., Any]) -> Any:
 @contextmanager
 def held_up(bench: Any, deadline: float = DEADLINE) -> Iterator[None]:
     """Hold what every handler needs, until the deadline of what is called meanwhile has passed."""
-    with bench.supervisor._lock:
+    with bench.locked._lock:
         yield
         time.sleep(deadline + 0.1)
 
@@ -86,15 +86,15 @@ def nothing_was_begun(bench: Any, client: Any) -> bool:
     """Wait until the bridge is done with all calls; tell whether nothing came of them."""
     bench.until(lambda: not client.robot.GetOperations().operations)
     bench.settle()
-    return not bench.supervisor.accepted and not bench.service_commands
+    return not bench.locked.accepted and not bench.service_commands
 
 
 @pytest.mark.parametrize('method', MOTIONS)
 def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
         bench: Any, method: str) -> None:
     client = bench.client()
-    bench.supervisor.path('base', '')
-    bench.supervisor.path('gantry', '')
+    bench.locked.path('base', '')
+    bench.locked.path('gantry', '')
     client.robot.ResourceNames()  # connected
     with held_up(bench):
         call = call_of(client, method)
@@ -106,18 +106,18 @@ def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
 def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, method: str) -> None:
     client = bench.client()
     api, _ = MOTIONS[method]
-    real_now, armed, frozen = bench.supervisor.now, threading.Event(), threading.Event()
+    real_now, armed, frozen = bench.locked.now, threading.Event(), threading.Event()
 
     def now() -> float:
         # Between two tries, not within one: that holds the lock.
         in_a_handler = threading.current_thread().name == 'grpc'
-        if in_a_handler and armed.is_set() and not bench.supervisor._lock._is_owned():
+        if in_a_handler and armed.is_set() and not bench.locked._lock._is_owned():
             armed.clear()
             frozen.set()
             time.sleep(DEADLINE + 0.1)
         return float(real_now())
 
-    bench.supervisor.now = now
+    bench.locked.now = now
     for _ in range(10):
         call = call_of(client, method)
         while not client.robot.GetOperations().operations and not call.done():
@@ -127,7 +127,7 @@ def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, meth
             break
         armed.clear()  # a slow machine: it was over already
     assert frozen.is_set()
-    bench.supervisor.path(api, '')  # what it waited for
+    bench.locked.path(api, '')  # what it waited for
     assert call.code() is Code.DEADLINE_EXCEEDED
     assert nothing_was_begun(bench, client)
 
@@ -149,7 +149,7 @@ def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None
     ids=['Stop', 'StopAll', 'zero'])
 def test_a_stop_is_carried_out_however_late(bench: Any, stop: Callable[[Any], Any]) -> None:
     driver, other = bench.client(), bench.client()
-    bench.supervisor.path('base', '')
+    bench.locked.path('base', '')
     driver.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     other.robot.ResourceNames()
@@ -177,27 +177,27 @@ class LateContext:
 
 def presence_of(bench: Any) -> SocketMonitor:
     return SocketMonitor(
-        now=bench.supervisor.now, wanted=frozenset, report=lambda taken_at, present: None)
+        now=bench.locked.now, wanted=frozenset, report=lambda taken_at, present: None)
 
 
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
-    return Registry(bench.supervisor, presence_of(bench), Operations())._open(
+    return Registry(bench.locked, presence_of(bench), Operations())._open(
         LateContext(session), monitored)
 
 
 def test_a_late_call_renews_no_session(bench: Any) -> None:
     session = bench.client().start_session()
-    [before] = bench.supervisor.sessions()
+    [before] = bench.locked.sessions()
     call = late(bench, session, monitored=True)
     beat = late(bench, session, monitored=False)
-    robot = RobotService(bench.supervisor, Operations(), {}, presence_of(bench))
+    robot = RobotService(bench.locked, Operations(), {}, presence_of(bench))
     with pytest.raises(CallError, match='deadline'):
         asyncio.run(robot.SendSessionHeartbeat(
             proto.robot.SendSessionHeartbeatRequest(id=session), beat))
-    call.resource = bench.supervisor.resource('base')
+    call.resource = bench.locked.resource('base')
     # Not even by the stop that a zero command is.
     asyncio.run(call.command('base', Motion(Velocity())))
     bench.until_stopped()
-    [after] = bench.supervisor.sessions()
+    [after] = bench.locked.sessions()
     assert (after.begun, after.deadline) == (before.begun, before.deadline)

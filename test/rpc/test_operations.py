@@ -262,13 +262,13 @@ def test_stop_all_cancels_what_waits_and_answers_moves_as_stop_does(
 
 def test_a_move_that_stop_all_ended_answers_ok_however_late_the_driver_is_told(
         bench: Any, client: Any) -> None:
-    move, poll, held = drive(bench, client), bench.supervisor.poll, threading.Event()
+    move, poll, held = drive(bench, client), bench.locked.poll, threading.Event()
 
     def held_up() -> Any:
         held.wait(10.0)
         return poll()
 
-    bench.supervisor.poll = held_up
+    bench.locked.poll = held_up
     client.robot.StopAll()
     client.robot.ResourceNames()
     assert not move.done()
@@ -296,7 +296,7 @@ def test_stop_all_ends_a_stream_that_has_not_begun_to_move(start: Callable[..., 
         assert stream.code() is Code.CANCELLED
     finally:
         ended.set()
-    assert not bench.supervisor.accepted
+    assert not bench.locked.accepted
 
 
 def test_stop_all_ends_what_a_command_waits_for(start: Callable[..., Any]) -> None:
@@ -350,7 +350,7 @@ def test_what_keeps_a_robot_safe_and_a_client_connected_is_let_in(
 
 
 def test_other_calls_are_refused(bench: Any, crowded: Any) -> None:
-    metadata, before = crowded.chosen, len(bench.supervisor.accepted)
+    metadata, before = crowded.chosen, len(bench.locked.accepted)
     command = proto.google.Struct()
     for call in (crowded.base.IsMoving.start(name='base', metadata=metadata),
                  crowded.robot.BlockForOperation.start(id=CHOSEN, metadata=metadata),
@@ -359,7 +359,7 @@ def test_other_calls_are_refused(bench: Any, crowded: Any) -> None:
                  crowded.channel.stream_stream(
                      '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo')(iter([b'']))):
         assert call.code() is Code.RESOURCE_EXHAUSTED
-    assert len(bench.supervisor.accepted) == before
+    assert len(bench.locked.accepted) == before
 
 
 def test_streams_are_counted(bench: Any, client: Any, bound: str,

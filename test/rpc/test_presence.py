@@ -308,7 +308,7 @@ def test_report_bears_a_time_before_everything_it_is_made_of() -> None:
         return frozenset({-1})
 
     presence = SocketMonitor(now=now, wanted=wanted, report=lambda *it: steps.append(it))
-    presence.update_sockets()
+    presence.poll_sockets()
     assert steps == ['now', 'wanted', (1.0, frozenset())]
 
 

@@ -63,7 +63,7 @@ def test_a_sessions_motion_ends_with_its_connection_long_before_its_window(
     getattr(driver, end)()
     bench.until_stopped()
     assert reason_of_stop(bench) is Reason.DISCONNECTED
-    assert [one.id for one in bench.supervisor.sessions()] == [session], 'the session lives on'
+    assert [one.id for one in bench.locked.sessions()] == [session], 'the session lives on'
 
 
 def test_a_session_may_go_on_over_a_new_connection(serve: Any, remote: Any) -> None:

@@ -60,9 +60,9 @@ def ids(client: Any) -> list[str]:
 
 def launch(client: Any, bench: Any, method: str, **how: Any) -> Any:
     """Begin a monitored call that is to be accepted, and wait until the base moves."""
-    before = len(bench.supervisor.accepted)
+    before = len(bench.locked.accepted)
     call = getattr(client.base, method).start(name='base', timeout=30, **MONITORED[method], **how)
-    bench.until(lambda: len(bench.supervisor.accepted) > before)
+    bench.until(lambda: len(bench.locked.accepted) > before)
     bench.until_moving()
     return call
 
@@ -289,7 +289,7 @@ def test_a_living_session_drives_and_is_renewed(
     client.robot.SendSessionHeartbeat(id=session)
     bench.clock.advance(WINDOW * 0.75)
     launch(client, bench, method, sid=SPELLINGS[spelling](session))
-    assert bench.supervisor.accepted[-1][2].session == session
+    assert bench.locked.accepted[-1][2].session == session
     bench.clock.advance(WINDOW * 0.75)
     bench.settle()
     assert bench.moves()
@@ -302,13 +302,13 @@ def test_a_living_session_drives_and_is_renewed(
 @pytest.mark.parametrize('spelling', SPELLINGS)
 def test_the_zero_id_is_like_none(bench: Any, client: Any, method: str, spelling: str) -> None:
     launch(client, bench, method, sid=SPELLINGS[spelling](ZERO_ID))
-    assert bench.supervisor.accepted[-1][2].session is None
+    assert bench.locked.accepted[-1][2].session is None
 
 
 @pytest.mark.parametrize('method', MONITORED)
 def test_a_call_without_a_session_is_accepted(bench: Any, client: Any, method: str) -> None:
     launch(client, bench, method)
-    assert bench.supervisor.accepted[-1][2].session is None
+    assert bench.locked.accepted[-1][2].session is None
 
 
 @pytest.mark.parametrize('method', MONITORED)
@@ -347,14 +347,14 @@ def test_a_bad_header_is_refused_and_changes_nothing(
     session = client.start_session()
     client.base.SetPower(name='base', linear=FORWARD, sid=session)
     bench.until_moving()
-    accepted = list(bench.supervisor.accepted)
+    accepted = list(bench.locked.accepted)
     bench.clock.advance(WINDOW * 0.75)
     for which, refusal in refusals_of_bad_headers(client, method, session):
         assert refusal.code is Code.INVALID_ARGUMENT, which
         assert 'viam-sid' in refusal.text, which
         assert refusal.text != 'SESSION_EXPIRED', which
         assert len(refusal.text) < 500
-    assert bench.supervisor.accepted == accepted
+    assert bench.locked.accepted == accepted
     bench.settle()
     assert bench.moves()
     bench.clock.advance(WINDOW * 0.25)
@@ -373,7 +373,7 @@ def test_the_session_decides_before_anything_else(start: Callable[..., Any]) -> 
     assert client.base.Spin.refused(
         name='nobody', angle_deg=nan, degs_per_sec=nan, sid=UNKNOWN_ID) == EXPIRED
     assert 'viam-sid' in client.base.SetPower.refused(**worst, sid='x').text
-    bench.supervisor.shut_down()
+    bench.locked.shut_down()
     assert client.base.SetPower.refused(
         name='base', linear=FORWARD, sid=UNKNOWN_ID) == EXPIRED
 
