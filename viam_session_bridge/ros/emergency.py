@@ -8,8 +8,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.parameters.shared import EmergencyConfig
-from viam_session_bridge.ros.feedback import FEEDBACK_QOS
 from viam_session_bridge.ros.interfaces import EmergencyStopping
+from viam_session_bridge.ros.sources.odometry import FEEDBACK_QOS
 
 # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader hears what
 # was said before it came; it matches publishers of that durability alone, so there are two.

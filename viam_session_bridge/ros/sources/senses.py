@@ -16,7 +16,10 @@ from std_msgs.msg import String
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import PoseGoal
-from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.joints import SeveralJointsConfig
+from viam_session_bridge.ros.sources.odometry import FEEDBACK_QOS
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 # As robot_state_publisher publishes it: once, and again for everybody who comes later.
 LATCHED_QOS = QoSProfile(
@@ -90,6 +93,20 @@ class PoseFeedback:
         except InvalidCommand:
             return  # numbers that are no pose say nothing
         self._newest = self._clock(), pose
+
+
+def description(config: SeveralJointsConfig, tools: SourceTools) -> Description:
+    """Read the description of the robot."""
+    return Description(tools.node, config.robot_description_topic)
+
+
+def pose(config: ArmConfig, tools: SourceTools) -> PoseFeedback:
+    """Read the pose of an arm's tip."""
+    return PoseFeedback(tools.node, config.name, config.pose_topic, config.pose_frame,
+                        config.feedback_timeout, tools.clock)
+
+
+SOURCES = {'robot_description_topic': description, 'pose_topic': pose}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 FEEDBACK_QOS = QoSProfile(
     reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
@@ -62,6 +64,20 @@ class VelocityFeedback:
         if self._is_new(message):
             linear, angular = _vectors(message.twist)
             self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
+
+
+def odometry(config: VelocityFeedbackTable, tools: SourceTools) -> OdometryFeedback:
+    """Read the odometry of a resource."""
+    return OdometryFeedback(
+        tools.node, config.odometry_topic, tools.measured, shows_rest=not config.velocity_topic)
+
+
+def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedback:
+    """Read the velocity of a resource."""
+    return VelocityFeedback(tools.node, config.velocity_topic, tools.measured)
+
+
+SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
 
 
 class _News:
