@@ -25,7 +25,7 @@ from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.interfaces import AdoptingDriver
+from viam_session_bridge.ros.interfaces import PartsDriver
 from viam_session_bridge.ros.parameters import NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
 
@@ -81,7 +81,7 @@ class Guard(SafetyProcess):
         for name in pulse.active:
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
-                cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
+                cast(PartsDriver, driver).adopt(pulse.goals.get(name, ()))
         self._supervisor.hear(pulse)
 
     def _begin_end(self) -> None:

@@ -162,11 +162,28 @@ class SharedOutput(Protocol):
         ...
 
 
-class PreparingDriver(Protocol):
-    """What a driver has besides, if it must get ready before the first motion after a stop."""
+class PartsDriver(Protocol):
+    """What a driver has besides, if its resource has stop outputs or commands."""
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
-        """Get ready, without moving, and report to Supervision.prepared; must return at once."""
+        """
+        Get ready before the first motion after a stop, without moving; must return at once.
+
+        Reports to Supervision.prepared.
+        """
+        ...
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take these ids (hexadecimal) for goals to cancel; on the executor's thread."""
+        ...
+
+    def call(self, call: ServiceCall, answer: Callable[[str, str], None]) -> None:
+        """
+        Begin a command that does not move the resource; must return at once.
+
+        answer is called once, on any thread, with what was wrong (empty: nothing) and what was
+        said.
+        """
         ...
 
 
@@ -175,27 +192,6 @@ class WarningDriver(Protocol):
 
     def path_warning(self) -> str:
         """Say what, and what to do; empty when nothing does. Motion is accepted all the same."""
-        ...
-
-
-class AdoptingDriver(Protocol):
-    """What a driver has besides, if its stops cancel goals."""
-
-    def adopt(self, goals: Iterable[str]) -> None:
-        """Take these ids (hexadecimal) for goals to cancel; on the executor's thread."""
-        ...
-
-
-class ObligingDriver(Protocol):
-    """What a driver has besides, if its resource has commands that do not move it."""
-
-    def call(self, call: ServiceCall, answer: Callable[[str, str], None]) -> None:
-        """
-        Begin a command; must return at once.
-
-        answer is called once, on any thread, with what was wrong (empty: nothing) and what was
-        said.
-        """
         ...
 
 

@@ -11,7 +11,7 @@ from viam_session_bridge.parameters.button import (
     ServiceButtonTable,
 )
 from viam_session_bridge.ros.drivers.services import request_of
-from viam_session_bridge.ros.drivers.tools import OwnTools, Tools
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 
 class MessageButton:

@@ -9,7 +9,7 @@ from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.parameters.generic import GenericTable
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.ros.drivers.services import Answer, request_of
-from viam_session_bridge.ros.drivers.tools import OwnTools, Tools
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 # More calls of one command than this at the same time are refused.
 MOST_CALLS = 8

@@ -19,8 +19,8 @@ from viam_session_bridge.ros.drivers.stop_calls import calling
 from viam_session_bridge.ros.drivers.stop_cancel import cancelling
 from viam_session_bridge.ros.drivers.stop_messages import lock, number, zero
 from viam_session_bridge.ros.drivers.stop_outputs import StopOutput
-from viam_session_bridge.ros.drivers.tools import OwnTools
 from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.stop_path import path_warning
 
 # Makes a stop output from its block of parameters.

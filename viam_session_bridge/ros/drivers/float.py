@@ -9,7 +9,7 @@ from viam_session_bridge.parameters.joints import FloatPositionTable, Positioned
 from viam_session_bridge.parameters.motor import FloatTable, MotorConfig
 from viam_session_bridge.ros.drivers.number import message_of, MESSAGES, Scaling
 from viam_session_bridge.ros.drivers.positions import NUMBER, Positions
-from viam_session_bridge.ros.drivers.tools import Tools
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
 

@@ -15,7 +15,7 @@ from viam_session_bridge.parameters.joints import FloatArrayPositionTable, Posit
 from viam_session_bridge.parameters.motor import FloatArrayTable, MotorConfig
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.positions import HOLD, NUMBER, Positions
-from viam_session_bridge.ros.drivers.tools import OwnTools
+from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
 

@@ -14,7 +14,7 @@ from viam_session_bridge.parameters.joints import JointStateTable, PositionedCon
 from viam_session_bridge.parameters.motor import JointVelocityTable, MotorConfig
 from viam_session_bridge.ros.drivers.number import Scaling
 from viam_session_bridge.ros.drivers.positions import Positions
-from viam_session_bridge.ros.drivers.tools import Tools
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
 

@@ -18,7 +18,7 @@ from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
 from viam_session_bridge.parameters.joints import PositionedConfig, TrajectoryTable
 from viam_session_bridge.ros.drivers.following import Following
 from viam_session_bridge.ros.drivers.positions import Positions
-from viam_session_bridge.ros.drivers.tools import OwnTools
+from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
 

@@ -15,8 +15,8 @@ from geometry_msgs.msg import PoseStamped
 
 from viam_session_bridge.core.setpoints import PoseGoal, Setpoint
 from viam_session_bridge.parameters.arm import ArmConfig
-from viam_session_bridge.ros.drivers.tools import OwnTools
 from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.plugins import OwnTools
 
 # The measured pose is followed for so long (s) after a stop began, and then held: see hold.
 FOLLOWING = 0.3

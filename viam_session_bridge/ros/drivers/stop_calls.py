@@ -17,7 +17,7 @@ from typing import Any
 from viam_session_bridge.core.setpoints import Setpoint
 from viam_session_bridge.ros.drivers.services import refusal, request_of, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_outputs import Report, StopOutput
-from viam_session_bridge.ros.drivers.tools import OwnTools
+from viam_session_bridge.ros.plugins import OwnTools
 
 # A call that failed is made again after so long (s), while the stop lasts.
 RETRY = 0.5

@@ -31,7 +31,7 @@ from viam_session_bridge.parameters.outputs import CANCEL_SERVICE, CancelOutput
 from viam_session_bridge.ros.drivers.services import ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, StopAnswer
 from viam_session_bridge.ros.drivers.stop_outputs import Report
-from viam_session_bridge.ros.drivers.tools import OwnTools
+from viam_session_bridge.ros.plugins import OwnTools
 
 STATUS_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,

@@ -13,7 +13,7 @@ from viam_session_bridge.parameters.outputs import LockOutput, NumberOutput, Zer
 from viam_session_bridge.ros.drivers.number import message_of, MESSAGES
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.stop_outputs import Report, StopOutput
-from viam_session_bridge.ros.drivers.tools import OwnTools
+from viam_session_bridge.ros.plugins import OwnTools
 
 
 class MessageStop(StopOutput):

@@ -17,7 +17,7 @@ from viam_session_bridge.parameters.switch import (
 from viam_session_bridge.ros.drivers.number import message_of, MESSAGES
 from viam_session_bridge.ros.drivers.services import MotionCalls, request_of, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
-from viam_session_bridge.ros.drivers.tools import OwnTools, Tools
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 
 def position_of(resource: str, setpoint: Setpoint) -> int:

@@ -13,7 +13,7 @@ from geometry_msgs.msg import Twist, TwistStamped
 
 from viam_session_bridge.core.setpoints import Setpoint, Velocity
 from viam_session_bridge.parameters.base import BaseConfig, TwistStampedTable, TwistTable
-from viam_session_bridge.ros.drivers.tools import Tools
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.stop_path import smoother_behind
 
 _AT_REST = Velocity()

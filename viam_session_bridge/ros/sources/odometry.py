@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
 from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
-from viam_session_bridge.ros.sources.tools import SourceTools
+from viam_session_bridge.ros.sources import SourceTools
 
 FEEDBACK_QOS = QoSProfile(
     reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,

@@ -18,8 +18,8 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import SeveralJointsConfig
+from viam_session_bridge.ros.sources import SourceTools
 from viam_session_bridge.ros.sources.odometry import FEEDBACK_QOS
-from viam_session_bridge.ros.sources.tools import SourceTools
 
 # As robot_state_publisher publishes it: once, and again for everybody who comes later.
 LATCHED_QOS = QoSProfile(

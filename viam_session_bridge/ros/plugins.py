@@ -3,8 +3,8 @@
 """
 The interface of drivers: what each is given, and what it must be (docs/drivers.md).
 
-The drivers of this package, in this folder, and those of other packages have the same. How those
-of other packages are found, and how their tables are used, is in `parameters.plugins`.
+It is the same for the drivers of this package, in `drivers`, and for those of other packages. How
+those of other packages are found, and how their tables are used, is in `parameters.plugins`.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ class OwnTools(Tools):
     What drivers and stop outputs of this package are given besides; no public API.
 
     answers and readiness: collect what the parts of the resource report of stops, and of getting
-    ready. stop_timeout: that of the resource (s).
-    array: returns the one that all resources share which name this topic. pose:
-    where the tip of an arm is.
+    ready. array: returns the one that all resources share which name this topic. stop_timeout:
+    that of the resource (s). pose: where the tip of an arm is.
     """
 
     supervision: Supervision
