@@ -5,6 +5,7 @@
 from array import array
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Duration, Time
@@ -31,6 +32,7 @@ from viam_session_bridge.core.setpoints import (
     Waypoint,
 )
 from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
 from viam_session_bridge.parameters.schema import Form, table_entries
@@ -107,6 +109,29 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
             continue
         done.append(type(setpoint))
     assert tuple(done) == getattr(APIS[api].DRIVERS[driver], 'TAKES', ())
+
+
+def test_what_a_driver_of_another_package_reads_is_read_by_no_source_of_ours(node: Node) -> None:
+    """Its parameter may have the name of one of ours and mean another type of message."""
+    @dataclass(frozen=True, kw_only=True)
+    class Table:
+        pose_topic: str = 'poses'
+
+    class Other:
+        APIS = ('base',)
+        TABLE = Table
+
+        def __init__(self, config: Any, tools: Any) -> None:
+            pass
+
+    table = dataclass(frozen=True, kw_only=True)(
+        type('Extended', (Table, BaseConfig), {'PLUGINS': {'other': Other}}))
+    config = table(name='one', driver='other', topic='', odometry_topic='odometry')
+    supervisor = locked_bridge([Resource('base', 'one', JointLimits())], Policy())
+    factory = Factory(node, supervisor)
+    assert isinstance(factory.driver(config, lambda: None), Other)
+    assert factory.senses('one').pose is None
+    assert node.get_subscriptions_info_by_topic(node.resolve_topic_name('odometry'))
 
 
 # How a motion of each API is commanded; parameters beside those above, by their case.

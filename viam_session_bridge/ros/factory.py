@@ -98,7 +98,7 @@ class Factory:
             array=functools.partial(self._array, name), stop_timeout=config.stop_timeout,
             pose=found.get('pose_topic'))
         driver = _made(config, tools)
-        if hasattr(driver, 'observe'):
+        if tools.joints is not None and hasattr(driver, 'observe'):
             reading.observers.append(driver.observe)
         if isinstance(config, ArmConfig) and config.pose_goal_topic:
             driver = PoseGoalDriver(config, tools, driver)
