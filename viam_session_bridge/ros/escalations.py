@@ -12,17 +12,15 @@ from collections.abc import Mapping, Sequence
 import time
 from typing import Any
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
 
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.outputs import BoolEscalation, CallingEscalation
 from viam_session_bridge.parameters.resources import ResourceConfig
-from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from viam_session_bridge.ros.drivers.services import request_of, ServiceCaller, Services
 from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
 
 # How often (s) it is looked whether a step is due, and messages are repeated.
 PERIOD = 0.1
@@ -124,8 +122,7 @@ class Escalations:
             one.name: _Ladder(one.name, [self._step(one.name, step) for step in one.escalations])
             for one in resources if one.escalations}
         if self._ladders:
-            self._timer = node.create_timer(
-                PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self._timer = steady_timer(node, PERIOD, self._look)
 
     def outcomes(self) -> Mapping[str, list[str]]:
         """Return what came of the steps that have begun, by resource."""

@@ -187,14 +187,6 @@ class PartsDriver(Protocol):
         ...
 
 
-class WarningDriver(Protocol):
-    """What a driver has besides, if it can tell that something on its path spoils commands."""
-
-    def path_warning(self) -> str:
-        """Say what, and what to do; empty when nothing does. Motion is accepted all the same."""
-        ...
-
-
 class Driver(Protocol):
     """
     One way of moving and stopping one resource.
@@ -202,6 +194,9 @@ class Driver(Protocol):
     send and stop are called by the pump's thread alone and must return at once; path_problem by
     the executor's thread alone. What a driver learns later (the answer of a service) it reports to
     Supervision with the epoch it was given; a stop keeps its epoch for as long as it lasts.
+
+    A driver may have path_warning as well: it says what on its path spoils commands without
+    closing it, and what to do; empty when nothing does. Motion is accepted all the same.
     """
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:

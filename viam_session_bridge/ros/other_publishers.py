@@ -12,14 +12,13 @@ moves on.
 from collections.abc import Collection
 import itertools
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.drivers.output import matches_of, OutputTopic
 from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.stop_path import is_known, node_name, own_name
 from viam_session_bridge.ros.topic_listener import GID_SIZE, TopicListener
 
@@ -52,8 +51,7 @@ class OtherPublishers:
         # Topic with others -> node -> what its publishers are called in a message.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
         self._listeners: dict[str, TopicListener] = {}
-        self._timer = node.create_timer(
-            PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = steady_timer(node, PERIOD, self._look)
 
     def of(self, resource: str) -> str:
         """Say who else publishes on the topics of a resource; empty where nobody does."""

@@ -19,11 +19,7 @@ from std_msgs.msg import String
 
 from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
-
-# An old pulse says nothing that a new one does not say better.
-_OUT = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.profiles import COMMAND_QOS
 
 # Several bridges share the topic: a burst of one must not push out another's.
 _IN = QoSProfile(
@@ -88,7 +84,7 @@ class BridgePort:
 
     def __init__(self, node: Node, instance: str, hear: Callable[[Pulse], None],
                  echoed: Callable[[Echo], None]) -> None:
-        self._publisher = node.create_publisher(String, PULSE_TOPIC, _OUT)
+        self._publisher = node.create_publisher(String, PULSE_TOPIC, COMMAND_QOS)
         self._inputs = [
             _Input(node, PULSE_TOPIC, decode_pulse, hear, lambda text: instance not in text),
             _Input(node, ECHO_TOPIC, decode_echo, echoed, lambda text: instance in text)]
@@ -108,7 +104,7 @@ class GuardPort:
 
     def __init__(self, node: Node, resolve: Callable[[str], str], hear: Callable[[Pulse], None],
                  drained: Callable[[], None]) -> None:
-        self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), _OUT)
+        self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), COMMAND_QOS)
         self._input = _Input(node, resolve(PULSE_TOPIC), decode_pulse, hear, lambda text: True)
         # The executor takes what has arrived before it looks at this.
         self._drain = node.create_guard_condition(drained)

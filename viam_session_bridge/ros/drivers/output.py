@@ -1,11 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The topic that a driver commands and stops by: one publisher for both, so that their order holds.
-
-RELIABLE matches every reader, VOLATILE and depth 1 never replay an old wish to a driver that
-restarts.
-"""
+"""The topic that a driver commands and stops by: one publisher for both, to keep their order."""
 
 from __future__ import annotations
 
@@ -14,12 +9,10 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
 from viam_session_bridge.ros.stop_path import listener_problem
 
 # So many of our own newest messages are told from those of others.
@@ -27,10 +20,6 @@ _MEMORY = 64
 
 # How often (s) publishers are asked for new subscribers.
 MATCH_PERIOD = 0.05
-
-COMMAND_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
 
 
 class OutputTopic:
@@ -118,8 +107,7 @@ class MatchedSubscribers:
     def __init__(self, node: Node) -> None:
         self._watched: list[tuple[OutputTopic, Callable[[], None]]] = []
         self._counts: list[int] = []
-        node.create_timer(
-            MATCH_PERIOD, self._ask, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady_timer(node, MATCH_PERIOD, self._ask)
 
     def watch(self, publisher: OutputTopic, on_appear: Callable[[], None]) -> None:
         """Call on_appear whenever a publisher has more subscribers than before."""

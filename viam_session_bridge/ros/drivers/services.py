@@ -17,12 +17,11 @@ import time
 from typing import Any
 
 from action_msgs.srv import CancelGoal
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from std_srvs.srv import Empty, SetBool, Trigger
 
 from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.stop_path import service_problem
 
 TYPES: dict[str, Any] = {
@@ -175,8 +174,7 @@ class Services:
     def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
         """Return a client; where is the parameter that names the service."""
         if self._timer is None:
-            self._timer = self._node.create_timer(
-                SWEEP_PERIOD, self._sweep, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self._timer = steady_timer(self._node, SWEEP_PERIOD, self._sweep)
         self._callers.append(ServiceCaller(self._node, kind, service, where, self.later))
         return self._callers[-1]
 

@@ -23,7 +23,6 @@ from action_msgs.msg import GoalStatus, GoalStatusArray
 from action_msgs.srv import CancelGoal
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.core.states import State
@@ -32,10 +31,7 @@ from viam_session_bridge.ros.drivers.services import ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, StopAnswer
 from viam_session_bridge.ros.drivers.stop_outputs import Report
 from viam_session_bridge.ros.plugins import OwnTools
-
-STATUS_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.profiles import LATCHED_QOS
 
 _CANCELABLE = frozenset({GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING})
 _ACTIVE = _CANCELABLE | {GoalStatus.STATUS_CANCELING}
@@ -72,12 +68,12 @@ class GoalWatch:
         topic = f'{action}/_action/status'
         try:
             self._subscription: Any = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS,
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS,
                 event_callbacks=SubscriptionEventCallbacks(matched=self._on_matched))
         except UnsupportedEventTypeError:
             self._servers = 1
             self._subscription = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS)
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS)
 
     @property
     def topic(self) -> str:

@@ -14,16 +14,12 @@ import math
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
 from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS
 from viam_session_bridge.ros.sources import SourceTools
-
-FEEDBACK_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=5)
 
 
 class OdometryFeedback:

@@ -11,20 +11,14 @@ from dataclasses import dataclass
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import SeveralJointsConfig
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
 from viam_session_bridge.ros.sources import SourceTools
-from viam_session_bridge.ros.sources.odometry import FEEDBACK_QOS
-
-# As robot_state_publisher publishes it: once, and again for everybody who comes later.
-LATCHED_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
 
 
 class Description:
