@@ -5,7 +5,7 @@ Makes the driver of each resource, and the feedback that its parameters name.
 
 A driver is chosen by `api` and `driver`, among the classes in `drivers/` and those of other
 packages: see `plugins`. Each parameter that names a topic of feedback has its source:
-see `sources`.
+see `sources.tools`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +32,8 @@ from viam_session_bridge.ros.drivers.stop_outputs import Answers
 from viam_session_bridge.ros.interfaces import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
-from viam_session_bridge.ros.sources import SourceTools
 from viam_session_bridge.ros.sources.senses import Senses
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 def _contents(package: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ from sensor_msgs.msg import JointState
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.parameters.joints import JointRange
 from viam_session_bridge.ros.profiles import FEEDBACK_QOS
-from viam_session_bridge.ros.sources import SourceTools
+from viam_session_bridge.ros.sources.tools import SourceTools
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.

@@ -19,7 +19,7 @@ from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
 from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
 from viam_session_bridge.ros.profiles import FEEDBACK_QOS
-from viam_session_bridge.ros.sources import SourceTools
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class OdometryFeedback:

@@ -18,7 +18,7 @@ from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import SeveralJointsConfig
 from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
-from viam_session_bridge.ros.sources import SourceTools
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class Description:
