@@ -318,6 +318,12 @@ def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None
     assert positions.stopping(3) == (1.0,)
 
 
+def test_a_resource_without_joints_goes_to_no_positions() -> None:
+    """A driver of another package for a base, for example: it is refused with the reason."""
+    with pytest.raises(TypeError, match='base: it has no joints'):
+        Positions('base', None)
+
+
 @pytest.mark.parametrize('stop', ['hold', 'last'])
 def test_a_servo_that_was_told_nothing_holds_where_it_is_measured(stop: str) -> None:
     """Whatever its stop repeats later; unmeasured, the stop is a fault that says so."""

@@ -10,6 +10,7 @@ from elsewhere does.
 
 from collections.abc import Callable
 import math
+from typing import Any
 
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
@@ -33,7 +34,7 @@ class OdometryFeedback:
                  shows_rest: bool = True) -> None:
         self._take = take
         self._shows_rest = shows_rest
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             Odometry, topic, self._on_odometry, FEEDBACK_QOS)
 
@@ -52,7 +53,7 @@ class VelocityFeedback:
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
 
@@ -76,13 +77,13 @@ def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedb
 SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
 
 
-class _News:
+class StampCheck:
     """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, message: Odometry | TwistStamped) -> bool:
+    def __call__(self, message: Any) -> bool:
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         is_new = stamp != self._last or stamp == (0, 0)
         self._last = stamp

@@ -18,6 +18,7 @@ from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import SeveralJointsConfig
 from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
+from viam_session_bridge.ros.sources.odometry import StampCheck
 from viam_session_bridge.ros.sources.tools import SourceTools
 
 
@@ -52,7 +53,7 @@ class PoseFeedback:
         self._frame = frame
         self._patience = patience
         self._clock = clock
-        self._stamp: tuple[int, int] | None = None
+        self._is_new = StampCheck()
         # Replaced as a whole: other threads read it.
         self._newest: tuple[float, PoseGoal] | None = None
         self._subscription = node.create_subscription(
@@ -76,10 +77,8 @@ class PoseFeedback:
                 f'ignored; {self._resource}.pose_frame is {self._frame!r}',
                 throttle_duration_sec=10.0)
             return
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if stamp == self._stamp and stamp != (0, 0):
+        if not self._is_new(message):
             return
-        self._stamp = stamp
         position, turn = message.pose.position, message.pose.orientation
         try:
             pose = PoseGoal((position.x, position.y, position.z),
