@@ -452,6 +452,8 @@ class Supervisor(ActuatorGroup):
             self._actuators[name].leave('another bridge drives this robot')
             self._touch(name, now)
         self._events += orders.notices
+        if self._polled_at < self._presence.stale_at <= now:
+            self._schedule.touch_active()
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
@@ -475,6 +477,8 @@ class Supervisor(ActuatorGroup):
         pulse = self._pulse(due, now, any(map(self._alters_pulse, events)))
         self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
                        self._peers.due(now))
+        if self._schedule.active and self._presence.stale_at > now:
+            self.due = min(self.due, self._presence.stale_at)
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
