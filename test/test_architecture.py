@@ -54,13 +54,13 @@ ROS = {
     'unique_identifier_msgs', '*_msgs', '*_srvs',
 }
 WORLD = {
-    'rpc': GRPC,
+    'rpc': GRPC | {'cryptography'},
     'ros': ROS | {'yaml'},
     'guard': ROS,
     'bridge': {'rclpy'},
     'process': {'rclpy'},
     'dds': {'rclpy'},
-    'cli': ROS | GRPC | {'yaml', 'viam'},
+    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography'},
     'sim': ROS,
 }
 
