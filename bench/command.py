@@ -51,7 +51,7 @@ def measure(world: World) -> list[Row]:
 
 
 def delays(speeds: list[float], sent: list[float],
-            arrived: list[tuple[float, float]]) -> list[float]:
+           arrived: list[tuple[float, float]]) -> list[float]:
     """
     Return from each sending to the first arrival of its speed (s).
 
