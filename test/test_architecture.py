@@ -56,13 +56,13 @@ ROS = {
     'unique_identifier_msgs', '*_msgs', '*_srvs',
 }
 WORLD = {
-    'rpc': GRPC | {'jwt'},
+    'rpc': GRPC | {'cryptography', 'jwt'},
     'ros': ROS | {'yaml'},
     'guard': ROS,
     'bridge': {'rclpy'},
     'process': {'rclpy'},
     'dds': {'rclpy'},
-    'cli': ROS | GRPC | {'yaml', 'viam'},
+    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography'},
     'sim': ROS,
 }
 

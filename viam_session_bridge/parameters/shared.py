@@ -32,6 +32,15 @@ class GrpcConfig:
     allow_anonymous: bool = field(default=False, metadata=described(
         'Allow a host beyond loopback although every client that reaches the port can then '
         'drive the robot'))
+    tls_certificate_file: str = field(default='', metadata=described(
+        'Certificate (PEM) of the server for TLS, then those that it depends on. It is read again '
+        'when it changes', form=Form.FILE, empty='plain text'))
+    tls_key_file: str = field(default='', metadata=described(
+        'Private key (PEM, without a password) of grpc.tls_certificate_file', form=Form.FILE,
+        empty='plain text'))
+    allow_plain_text: bool = field(default=False, metadata=described(
+        'Allow API keys beyond loopback without TLS although everybody who can record the network '
+        'then has them'))
     max_connections: int = field(default=1024, metadata=described(
         'Most client connections at the same time', low=1, high=65535))
 
@@ -135,6 +144,32 @@ def _nobody_serves_beyond_loopback_by_accident(own: Own, host: str, anonymous: b
             'a loopback address (127.0.0.1, ::1, localhost), or any address together with '
             'grpc.allow_anonymous: true. This release does not authenticate clients: beyond '
             'loopback everybody who reaches the port could drive the robot')
+
+
+@rule(GrpcConfig, 'tls_certificate_file', 'tls_key_file')
+def _a_certificate_needs_its_key(own: Own, certificate: str, key: str) -> None:
+    if bool(certificate) != bool(key):
+        missing, other = (('tls_key_file', own.tls_certificate_file) if certificate
+                          else ('tls_certificate_file', own.tls_key_file))
+        own.wrong(missing, "''", f'a file, because {other} is {certificate or key!r}; or neither '
+                  'of the two')
+
+
+@rule(GrpcConfig, 'host', 'tls_certificate_file', 'allow_plain_text', '/auth.key_file')
+def _keys_leave_the_machine_encrypted(
+        own: Own, host: str, certificate: str, plain: bool, key_file: str) -> None:
+    if not key_file or certificate or is_loopback(host):
+        return
+    if plain:
+        own.warn(
+            f'{own.host} is {host!r} and {own.allow_plain_text} is true: API keys cross the '
+            'network in plain text, and everybody who can record it can drive the robot.')
+    else:
+        own.wrong(
+            'tls_certificate_file', "''",
+            f'a certificate (`keys lab-certificate` makes one), because {own.host} is {host!r} '
+            f'and auth.key_file is {key_file!r}: SDKs send the key to the bridge. Or a loopback '
+            f'address; or {own.allow_plain_text}: true, where nobody can record the network')
 
 
 @rule(SessionsConfig, 'heartbeat_window')

@@ -37,6 +37,7 @@ from viam_session_bridge.rpc.reflection_service import (
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
+from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,12 +70,18 @@ COMPONENTS: dict[str, type[ComponentService]] = {
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where to listen (port 0 takes any free one), and how connections are judged."""
+    """
+    Where to listen (port 0 takes any free one), and how connections are judged.
+
+    certificate_file and key_file: what TLS is served with; both empty for plain text.
+    """
 
     host: str = '127.0.0.1'
     port: int = 8080
     max_connections: int = 1024
     network_timeout: float = 2.0
+    certificate_file: str = ''
+    key_file: str = ''
 
 
 def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
@@ -248,12 +255,24 @@ class Server:
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host
         shown = f'[{host}]' if ':' in host else host
+        address = f'{shown}:{self._settings.port}'
+        credentials = self._credentials()
         try:
-            port = server.add_insecure_port(f'{shown}:{self._settings.port}')
+            port = (server.add_insecure_port(address) if credentials is None
+                    else server.add_secure_port(address, credentials))
         except RuntimeError as problem:
             raise ServerError(
-                f'grpc.port: cannot listen on {shown}:{self._settings.port}; is the port in use, '
+                f'grpc.port: cannot listen on {address}; is the port in use, '
                 'or the address not of this machine?') from problem
         if port == 0:
-            raise ServerError(f'grpc.port: cannot listen on {shown}:{self._settings.port}')
+            raise ServerError(f'grpc.port: cannot listen on {address}')
         return port
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        if not self._settings.certificate_file:
+            return None
+        try:
+            return CertificateFiles(
+                self._settings.certificate_file, self._settings.key_file).credentials()
+        except CertificateError as problem:
+            raise ServerError(str(problem)) from problem
