@@ -11,6 +11,8 @@
 // again. There is nothing to do for any of this here: the SDK starts a session with the first
 // motion command, sends heartbeats, and when the session was lost, begins a new one and repeats
 // the call.
+//
+// Of a bridge that asks for an API key, VIAM_API_KEY_ID and VIAM_API_KEY are its id and the key.
 package main
 
 import (
@@ -43,9 +45,14 @@ func main() {
 }
 
 func drive(ctx context.Context, address, name, remote string, power float64) error {
-	// The bridge speaks plain text and asks for no credentials. It answers at once that it has no
-	// WebRTC, upon which the SDK connects directly.
-	options := []client.RobotClientOption{client.WithDialOptions(rpc.WithInsecure())}
+	// The bridge speaks plain text. It answers at once that it has no WebRTC, upon which the SDK
+	// connects directly.
+	dial := []rpc.DialOption{rpc.WithInsecure()}
+	if id := os.Getenv("VIAM_API_KEY_ID"); id != "" {
+		dial = append(dial, rpc.WithEntityCredentials(id, rpc.Credentials{
+			Type: rpc.CredentialsTypeAPIKey, Payload: os.Getenv("VIAM_API_KEY")}))
+	}
+	options := []client.RobotClientOption{client.WithDialOptions(dial...)}
 	if remote != "" {
 		options = append(options, client.WithRemoteName(remote))
 	}
