@@ -114,9 +114,13 @@ def lose(port: int, bases: list[str]) -> None:
 
 
 def saturate(port: int, connections: int, in_flight: int, seconds: float,
-             real: bool = True) -> dict[str, Any]:
-    """Beat as fast as answers come, with so many calls in flight per connection."""
-    opened = [http2.Connection(port) for _ in range(connections)]
+             real: bool = True, ca: str = '') -> dict[str, Any]:
+    """
+    Beat as fast as answers come, with so many calls in flight per connection.
+
+    ca: see http2.Connection.
+    """
+    opened = [http2.Connection(port, ca) for _ in range(connections)]
     messages = [calls.beat(start_session(one, real)) for one in opened]
     ready = select.epoll()
     by_number = {

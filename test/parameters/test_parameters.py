@@ -517,7 +517,7 @@ def test_a_certificate_without_its_key_is_refused(
         missing: str) -> None:
     [error] = errors_of({given: '/etc/bridge/server.pem'})
     assert error.startswith(f"{missing}: found ''")
-    assert f'{given} is /etc/bridge/server.pem' in error
+    assert f"{given} is '/etc/bridge/server.pem'" in error
     assert not read(make_node({**BASE, given: '~/server.pem', missing: '~/server.key'})).warnings
 
 
