@@ -262,7 +262,7 @@ class Bench:
         with self._passed:
             while not condition():
                 left = give_up - time.monotonic()
-                assert left > 0.0, f'waited in vain; told {self.told()}, {self.gate.states()}'
+                assert left > 0.0, f'waited in vain; told {self.told()}, {self.locked.states()}'
                 self._passed.wait(min(left, 0.02))
 
     def until_moving(self, name: str = 'base') -> None:

@@ -125,7 +125,7 @@ class Supervisor(ActuatorGroup):
         # Commands that no look at the connections has seen yet, and when they came.
         self._unproven: dict[str, float] = {}
         self._watched: frozenset[int] = frozenset()
-        self._watched_as_of = (-1, -1)
+        self._watched_as_of = -1
         self._polled_at = math.inf
         self._emergency = EmergencyStop(emergency)
 
@@ -325,14 +325,13 @@ class Supervisor(ActuatorGroup):
             self._touch(name, now)
         return bool(lost)
 
-    def watched_sockets(self, now: float) -> frozenset[int]:
+    def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        as_of = (self._schedule.touches, self.sessions.connections_seen)
-        if as_of != self._watched_as_of:
-            self._watched_as_of = as_of
-            self._watched = frozenset().union(*(
-                self._presence.sockets(self._actuators[name].claim, now)
-                for name in self._schedule.active))
+        if self._schedule.touches != self._watched_as_of:
+            self._watched_as_of = self._schedule.touches
+            sockets = (self._presence.socket(self._actuators[name].claim)
+                       for name in self._schedule.active)
+            self._watched = frozenset(socket for socket in sockets if socket is not None)
         return self._watched
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:

@@ -46,8 +46,9 @@ class SessionsConfig:
     max_sessions: int = field(default=1024, metadata=described(
         'Most sessions alive at the same time', low=1, high=100000, mutable=True))
     stop_on_disconnect: bool = field(default=True, metadata=described(
-        "Stop a session's motion as soon as its last connection closes, before the heartbeat "
-        'window ends', mutable=True))
+        "Stop a session's motion as soon as the connection that carried its last command closes. "
+        'false: the session alone holds it, so that heartbeats of any client that knows the id '
+        'of the session keep it going', mutable=True))
     unsupervised: str = field(default='connection', metadata=described(
         'How long a client without a session holds its motion: while its connection is open, '
         'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
@@ -143,6 +144,14 @@ def _every_client_survives_the_window(own: Own, window: float) -> None:
         own.warn(
             f'sessions.heartbeat_window is {window:g} s: Flutter clients compute a broken '
             'heartbeat interval from anything but whole seconds of at least 2.')
+
+
+@rule(SessionsConfig, 'stop_on_disconnect')
+def _heartbeats_hold_no_motion(own: Own, stop_on_disconnect: bool) -> None:
+    if not stop_on_disconnect:
+        own.warn(
+            'sessions.stop_on_disconnect is false: a motion goes on without its client for as '
+            'long as anybody who knows the id of its session sends heartbeats.')
 
 
 @rule(SessionsConfig, 'unsupervised')
