@@ -456,9 +456,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse) -> None:
-        """Take the pulse of another bridge."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now))
+    def hear(self, pulse: Pulse, verified: bool = True) -> None:
+        """Take the pulse of another bridge; verified: it is signed with our key."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now, verified))
 
     def echoed(self, echo: Echo) -> None:
         """Take a guard's echo."""

@@ -8,6 +8,7 @@ topics of each bridge: a base that moves, and one that nobody moves.
 """
 
 from collections.abc import Iterator
+import json
 from pathlib import Path
 import signal
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 from geometry_msgs.msg import Twist
 import pytest
+from std_msgs.msg import String
 
 from host import lost, took
 from observer import Observer, spinning_node
@@ -36,6 +38,7 @@ GUARD_PATIENCE = 1.0  # s
 LAUNCH_PATIENCE = 5.0  # s, from SIGINT to SIGTERM
 LAUNCH_LIMIT = 10.0  # s, from SIGINT to SIGKILL
 WEDGED = Path(__file__).with_name('programs') / 'wedged_bridge.py'
+FORGED_NUMBER = 2 ** 60
 DRIVE = 'viam_session_bridge/drive'
 
 
@@ -123,6 +126,56 @@ def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -
     assert not any(one.is_zero for one in crew.driver.heard(crew.idle_topic))
     assert joystick is not None
     assert not crew.guard.logged('idle: stopping')
+
+
+class Forger:
+    """Copies the messages of bridge and guard, changes them, and sends them 20 times a second."""
+
+    def __init__(self, node: Any, namespace: str) -> None:
+        self._instance = ''
+        topics = [f'{namespace}/viam_session_bridge/{name}' for name in ('pulse', 'guard')]
+        self._pulses, self._echoes = (
+            node.create_publisher(String, topic, 10) for topic in topics)
+        self._reader = node.create_subscription(String, topics[0], self._read, 10)
+        self._timer = node.create_timer(0.05, self._forge)
+        self.sent = 0
+
+    def _read(self, message: String) -> None:
+        pulse, end = json.JSONDecoder().raw_decode(message.data)
+        if pulse['sequence'] < FORGED_NUMBER:
+            self._instance, self._pulse = pulse['instance'], pulse
+            self._signature = message.data[end:]
+
+    def _forge(self) -> None:
+        if not self._instance:
+            return
+        pulse = {**self._pulse, 'active': {}, 'goals': {}, 'sequence': FORGED_NUMBER + self.sent}
+        echo = {
+            'guard': 'forged', 'instance': self._instance, 'sequence': FORGED_NUMBER,
+            'configuration': pulse['configuration'], 'fired': self.sent, 'unreached': [],
+            'latched': 'forged', 'moved': [], 'number': FORGED_NUMBER + self.sent}
+        for publisher, content in ((self._pulses, pulse), (self._echoes, echo)):
+            # As a version without signatures sends it, and with a signature of another message.
+            for end in ('', self._signature):
+                publisher.publish(String(data=json.dumps(content) + end))
+        self.sent += 1
+
+
+def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
+        programs: Programs, node: Any) -> None:
+    """Whoever is in the domain can read and send on these topics."""
+    crew = Crew(programs, guard=False, moving=False)
+    forger = Forger(node, crew.topic.rpartition('/')[0])
+    wait_until(lambda: forger.sent > 10, 'forged messages')
+    assert 'no guard answers' in crew.refused()
+    guard = programs.guard(crew.bridge)
+    guard.wait_logged('base: a driver is listening')
+    crew.move()
+    crew.driver.check_driving(crew.topic, 1.0)
+    crew.driver.check_stop(crew.topic, crew.bridge.kill(), GUARD_PATIENCE)
+    guard.wait_logged('fallen silent; stopping base$')
+    for process in (crew.bridge, guard):
+        assert process.logged(r'not signed with the key .* guard\.key_file'), process.text
 
 
 def test_a_bridge_that_freezes_is_stopped_for_and_resumes_nothing(programs: Programs) -> None:

@@ -71,6 +71,11 @@ class GuardConfig:
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
         'stop loop oversleeps by more than half of it, every motion is stopped',
         unit='s', low=0.1, high=5.0))
+    key_file: str = field(default='', metadata=described(
+        'File with the key by which bridge and guard recognize each other: an absolute path, or '
+        "one that begins with '~/'. It is created when it is missing, with mode 0600; for "
+        'processes of two users or two machines, copy it',
+        empty='$ROS_HOME/viam_session_bridge/guard.key, or ~/.ros instead of $ROS_HOME'))
 
 
 @dataclass(frozen=True)
