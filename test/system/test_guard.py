@@ -13,6 +13,7 @@ from pathlib import Path
 import signal
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 from geometry_msgs.msg import Twist
 import pytest
@@ -38,6 +39,7 @@ GUARD_PATIENCE = 1.0  # s
 LAUNCH_PATIENCE = 5.0  # s, from SIGINT to SIGTERM
 LAUNCH_LIMIT = 10.0  # s, from SIGINT to SIGKILL
 WEDGED = Path(__file__).with_name('programs') / 'wedged_bridge.py'
+POLICY = Path(__file__).parents[2] / 'config' / 'sros2_policy.xml'
 FORGED_NUMBER = 2 ** 60
 DRIVE = 'viam_session_bridge/drive'
 
@@ -176,6 +178,43 @@ def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
     guard.wait_logged('fallen silent; stopping base$')
     for process in (crew.bridge, guard):
         assert process.logged(r'not signed with the key .* guard\.key_file'), process.text
+
+
+def policy_of(node: str, name: str, permission: str) -> set[str]:
+    """Return what the SROS2 policy of the package lets the enclave of that name do."""
+    return {
+        (entry.text or '').replace('~', f'/{node}')
+        for enclave in ElementTree.parse(POLICY).iter('enclave')
+        if enclave.get('path') == f'/{node}' for kind in enclave.iter(name)
+        if kind.get(permission) == 'ALLOW' for entry in kind}
+
+
+@pytest.mark.parametrize('process', ['bridge', 'guard'])
+def test_the_sros2_policy_lets_both_processes_do_what_they_do(
+        guarded_pair: tuple[str, Any], process: str) -> None:
+    """Not enforced here: what their nodes have in the graph is compared with the file."""
+    namespace, asking = guarded_pair
+    node = 'viam_session_bridge' + ('_guard' if process == 'guard' else '')
+    for ask, name, permission in (
+            (asking.get_publisher_names_and_types_by_node, 'topics', 'publish'),
+            (asking.get_subscriber_names_and_types_by_node, 'topics', 'subscribe'),
+            (asking.get_service_names_and_types_by_node, 'services', 'reply')):
+        found = {topic.removeprefix(namespace).strip('/') for topic, _ in ask(node, namespace)}
+        allowed = {one.strip('/') for one in policy_of(node, name, permission)}
+        assert found and found <= allowed | {'idle_cmd_vel'}
+
+
+@pytest.fixture(scope='module')
+def guarded_pair(shared: Programs, node: Any) -> tuple[str, Any]:
+    """Return the namespace of a bridge with a guard, and a node that knows of both."""
+    namespace = new_namespace()
+    shared.guard(shared.bridge(guarded(), namespace=namespace))
+    names = {('viam_session_bridge', namespace), ('viam_session_bridge_guard', namespace)}
+    wait_until(lambda: names <= set(node.get_node_names_and_namespaces()), 'both nodes')
+    wait_until(lambda: all(
+        node.count_publishers(f'{namespace}/viam_session_bridge/{topic}')
+        for topic in ('pulse', 'guard')), 'pulse and echo')
+    return namespace, node
 
 
 def test_a_bridge_that_freezes_is_stopped_for_and_resumes_nothing(programs: Programs) -> None:

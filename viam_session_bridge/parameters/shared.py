@@ -17,7 +17,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.parameters.checks import is_loopback
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.parameters.rules import Own, rule
-from viam_session_bridge.parameters.schema import described, Form
+from viam_session_bridge.parameters.schema import described, Form, SafeChange
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,21 @@ class SessionsConfig:
 
     heartbeat_window: float = field(default=2.0, metadata=described(
         'Silence after which a session expires and its motion stops. Whole seconds of at least '
-        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True))
+        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True,
+        safe_change=SafeChange.NONE))
     max_sessions: int = field(default=1024, metadata=described(
-        'Most sessions alive at the same time', low=1, high=100000, mutable=True))
+        'Most sessions alive at the same time', low=1, high=100000, mutable=True,
+        safe_change=SafeChange.ANY))
     stop_on_disconnect: bool = field(default=True, metadata=described(
         "Stop a session's motion as soon as the connection that carried its last command closes. "
         'false: the session alone holds it, so that heartbeats of any client that knows the id '
-        'of the session keep it going', mutable=True))
+        'of the session keep it going', mutable=True, safe_change=SafeChange.NONE))
     unsupervised: str = field(default='connection', metadata=described(
         'How long a client without a session holds its motion: while its connection is open, '
         'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
         'commands are refused (reject)',
-        choices=('connection', 'lease', 'allow', 'reject'), mutable=True))
+        choices=('connection', 'lease', 'allow', 'reject'), mutable=True,
+        safe_change=SafeChange.NONE))
     network_timeout: float = field(default=2.0, metadata=described(
         "Silence of the kernel of the client's machine after which its network counts as dead",
         unit='s', low=1.5, high=60.0))
@@ -96,9 +99,19 @@ class EmergencyConfig:
         return EmergencySettings(self.topic, self.timeout)
 
 
+@dataclass(frozen=True)
+class RunTimeConfig:
+    """What may be changed while the bridge runs."""
+
+    allow_less_safe: bool = field(default=False, metadata=described(
+        'Permit changes at run time (ros2 param set, from any node) that make motion less safe: '
+        'another heartbeat_window, stop_on_disconnect or unsupervised, and limits above their '
+        'value at the start'))
+
+
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
-    'estop': EmergencyConfig}
+    'estop': EmergencyConfig, 'run_time': RunTimeConfig}
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,7 @@ class BridgeConfig:
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
     estop: EmergencyConfig = EmergencyConfig()
+    run_time: RunTimeConfig = RunTimeConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
 
