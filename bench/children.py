@@ -174,7 +174,12 @@ class Child:
 
 
 class World:
-    """Starts processes by name, once each, in an environment of their own. A context manager."""
+    """
+    Starts the processes of one measurement by name, once each. A context manager.
+
+    They have a ROS domain of their own and end with it: of two bridges in one domain, only the
+    first takes commands.
+    """
 
     def __init__(self, quick: bool) -> None:
         self.quick = quick
@@ -183,6 +188,7 @@ class World:
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> 'World':
+        os.environ.pop('ROS_DOMAIN_ID', None)
         dds_environment.isolate()
         path = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         self.environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))}
@@ -204,8 +210,8 @@ class World:
         """Return the process of a script in this folder; it is started at the first call."""
         return self._child(name or script, [str(HERE / f'child_{script}.py'), *arguments])
 
-    def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
-               noting: bool = False, patience: float = 0.25, held: Sequence[str] = (),
+    def bridge(self, bases: list[str], *, window: float = 2.0, noting: bool = False,
+               patience: float = 0.25, held: Sequence[str] = (),
                stopped: Sequence[str] = ()) -> Child:
         """
         Return a bridge with these bases: as users run it, or one that notes its stops.
@@ -215,25 +221,19 @@ class World:
         """
         program = ([str(HERE / 'child_bridge.py')] if noting
                    else ['-m', 'viam_session_bridge.bridge'])
-        file = Path(self._folder.name) / f'{name}.yaml'
+        file = Path(self._folder.name) / 'bridge.yaml'
         file.write_text(PARAMETERS.format(
             names=', '.join([*bases, *held, *stopped]), window=window, patience=patience,
             bases=''.join([*(BASE.format(name=base) for base in bases),
                            *(HELD.format(name=base) for base in held),
                            *(STOPPED.format(name=base) for base in stopped)])))
-        return self._child(name, [*program, '--ros-args', '--params-file', str(file)])
-
-    def end(self, name: str) -> None:
-        """End one process, so that it does not share the processors with the next measurement."""
-        child = self._children.pop(name, None)
-        if child is not None:
-            child.end()
+        return self._child('bridge', [*program, '--ros-args', '--params-file', str(file)])
 
     def end_all(self) -> str:
         """End all processes; return what those wrote that had ended by themselves."""
         dead = [child.last_words() for child in self._children.values() if not child.alive]
-        for name in reversed(list(self._children)):
-            self.end(name)
+        while self._children:
+            self._children.popitem()[1].end()
         return '\n'.join(dead)
 
     def _child(self, name: str, arguments: list[str]) -> Child:

@@ -8,6 +8,7 @@ Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump i
 
 from itertools import count
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import LISTENING
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
+from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
@@ -202,6 +204,36 @@ def test_goals_to_cancel_are_told_at_once_with_what_stands() -> None:
     world.supervisor.stop('left', world.now)
     world.run(world.now + 2.0)
     assert world.state() is IDLE and world.pulses[-1][1].goals == {}
+
+
+@pytest.mark.parametrize('stopped', ['stop', 'absence'])
+def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -> None:
+    """What is gathered in the pass of a stop delays the stop."""
+    def calls(others: int) -> int:
+        names = ['mine', *(f'other{number}' for number in range(others))]
+        settings = ActuatorSettings(command_rate=1.0, require_path=False)
+        supervisor = Supervisor(
+            [Resource('base', name, VelocityLimits(1.0, 1.0), settings) for name in names],
+            Policy(SessionSettings(heartbeat_window=2.0), unsupervised=UnsupervisedPolicy.ALLOW),
+            lambda: 'mine', identity=OWN)
+        for name in names[1:]:
+            supervisor.command(name, Motion(AHEAD), Caller(), 100.0)
+        caller = Caller(supervisor.start_session(Caller(socket=1), '', 99.9).id, socket=1)
+        supervisor.command('mine', Motion(AHEAD), caller, 100.0)
+        supervisor.poll(100.0)
+        supervisor.update_sockets(frozenset({1} if stopped == 'stop' else ()), 100.01, 100.01)
+        if stopped == 'stop':
+            supervisor.stop('mine', 100.01)
+        counted = count()
+        sys.setprofile(lambda frame, event, argument: next(counted) and None)
+        try:
+            outputs = supervisor.poll(100.01)
+        finally:
+            sys.setprofile(None)
+        assert [(one.resource, one.setpoint) for one in outputs.outputs] == [('mine', None)]
+        return next(counted)
+
+    assert calls(300) == calls(3)
 
 
 def test_pulses_make_a_stall_visible_that_no_output_would() -> None:

@@ -455,6 +455,36 @@ def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
     assert not sockets.proves(None, 100.0, 101.2)
 
 
+@pytest.mark.parametrize('with_session', [True, False])
+def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool) -> None:
+    """And while it lasts, no motion has the pump come for its sake: a look serves them all."""
+    names = [f'base{number}' for number in range(200)]
+    supervisor = Supervisor(
+        [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(require_path=False))
+         for name in names], Policy(SessionSettings(heartbeat_window=60.0)), lambda: 's1')
+    caller = Caller(socket=1)
+    if with_session:
+        caller = Caller(supervisor.start_session(caller, '', 100.0).id, socket=1)
+    now, looked, polls = 100.0, 100.0, [100.0]
+    for name in names:
+        supervisor.command(name, Motion(AHEAD.setpoint, once=True), caller, now)
+        supervisor.poll(now)
+        supervisor.update_sockets(frozenset([1]), now, now)
+        now += 0.004
+    proven, wake, ends = now + LOOK_PATIENCE, now, dict[str, None]()
+    while not ends:
+        if now < proven + 5.0:
+            supervisor.update_sockets(frozenset([1]), now, now)
+            looked = now
+        now = min(wake, now + 0.01)
+        if now == wake:
+            polls.append(now)
+            outputs = supervisor.poll(now)
+            wake, ends = outputs.wake, {one.resource: None for one in outputs.ended}
+    assert now == looked + LOOK_PATIENCE and ends.keys() == set(names)
+    assert sum(at > proven for at in polls) <= 2.0 * (now - proven) / LOOK_PATIENCE
+
+
 def test_evidence_expires_exactly() -> None:
     """At ``taken_at + patience`` it is gone, as every deadline."""
     sockets = OpenSockets()

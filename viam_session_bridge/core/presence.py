@@ -146,9 +146,13 @@ class OpenSockets:
             return False
         return self._taken_at < since or socket in self._open
 
-    def stale_at(self, since: float) -> float:
+    def stale_at(self, since: float = -math.inf) -> float:
         """Return the instant (s) at which the evidence for a command at ``since`` runs out."""
         return max(self._taken_at, since) + LOOK_PATIENCE
+
+    def unproven_until(self, since: float) -> float:
+        """Return until when (s) a command needs a look; infinity once one was taken after it."""
+        return self.stale_at(since) if self._taken_at < since else math.inf
 
 
 class Presence:
@@ -162,6 +166,11 @@ class Presence:
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
         return self._sockets.update_sockets(open_sockets, taken_at)
+
+    @property
+    def stale_at(self) -> float:
+        """Return when the newest look proves nobody's presence any more (s)."""
+        return self._sockets.stale_at()
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
@@ -220,17 +229,21 @@ class Presence:
         return None
 
     def ends_at(self, claim: Claim, now: float) -> float:
-        """Return when a claim ends if nothing renews it (s)."""
+        """
+        Return when a claim ends if nothing renews it (s).
+
+        All that rest on the newest look end with it, at stale_at: that is not among these.
+        """
         if isinstance(claim, LeaseClaim):
             return claim.until
         if isinstance(claim, ConnectionClaim):
-            return self._sockets.stale_at(claim.since)
+            return self._sockets.unproven_until(claim.since)
         if isinstance(claim, SessionClaim):
             session = self._sessions.get(claim.session, now)
             deadline = session.deadline if session is not None else now
             if not self.policy.stop_on_disconnect:
                 return deadline
-            return min(deadline, self._sockets.stale_at(claim.since))
+            return min(deadline, self._sockets.unproven_until(claim.since))
         return math.inf
 
     def socket(self, claim: Claim | None) -> int | None:

@@ -29,9 +29,11 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
 )
 from viam_session_bridge.core.events import (
+    Changed,
     Echo,
     Emergency,
     Identity,
+    LogEvent,
     Notice,
     Output,
     Outputs,
@@ -452,6 +454,8 @@ class Supervisor(ActuatorGroup):
             self._actuators[name].leave('another bridge drives this robot')
             self._touch(name, now)
         self._events += orders.notices
+        if self._polled_at < self._presence.stale_at <= now:
+            self._schedule.touch_active()
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
@@ -472,9 +476,11 @@ class Supervisor(ActuatorGroup):
             for name in startup.lasting():
                 if self._actuators[name].stopped_enough(now):
                     startup.done(name)
-        pulse = self._pulse(now, bool(events))
+        pulse = self._pulse(due, now, any(map(self._alters_pulse, events)))
         self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
                        self._peers.due(now))
+        if self._schedule.active and self._presence.stale_at > now:
+            self.due = min(self.due, self._presence.stale_at)
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
@@ -488,12 +494,22 @@ class Supervisor(ActuatorGroup):
         claim = self._actuators[name].claim
         return None if claim is None else self._presence.absent(claim, now)
 
-    def _pulse(self, now: float, news: bool) -> Pulse | None:
-        """Return the pulse that goes out; news: somebody's state has changed."""
+    def _alters_pulse(self, event: LogEvent) -> bool:
+        """Tell whether the pulse says something else of this, beside who is active."""
+        if isinstance(event, Changed):
+            return (State.UNCONFIRMED in (event.before, event.after)
+                    or event.resource in self._goals
+                    or bool(self._actuators[event.resource].sources.delay))
+        return isinstance(event, Emergency)
+
+    def _pulse(self, polled: Iterable[str], now: float, news: bool) -> Pulse | None:
+        """Return the pulse that goes out. polled: those who may not be listed yet."""
         pulser, active = self._peers.pulser, self._schedule.active
-        # With hundreds of motions, most passes repeat one of them: those must not gather the rest.
-        if pulser is None or not (news or self._goals or pulser.is_due(active.keys(), now)):
+        # A stop must not wait until hundreds of motions are gathered that are as they were.
+        if pulser is None or not (news or self._goals_are_new or pulser.is_due(
+                active.keys() & polled, now)):
             return None
+        self._goals_are_new = False
         listed: dict[str, int] = {}
         goals: dict[str, tuple[str, ...]] = {}
         unconfirmed: list[str] = []
