@@ -60,6 +60,7 @@ class World:
         self.pulses: list[tuple[float, Pulse]] = []
         self.events: list[object] = []
         self.guard = False
+        self._numbers = count(1)
         if path:
             for name in ('left', 'right'):
                 self.supervisor.path(name, '', self.now)
@@ -94,7 +95,7 @@ class World:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired, unreached, latched, moved), self.now)
+            configuration, fired, unreached, latched, moved, next(self._numbers)), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None,
                 setpoint: Velocity = AHEAD) -> int:
@@ -831,6 +832,42 @@ def test_motion_is_stopped_when_an_elder_is_heard() -> None:
     world.supervisor.hear(Pulse(ELDER, 1), world.now)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
+
+
+def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
+    world = World()
+    world.command()
+    world.supervisor.hear(Pulse(ELDER, 1), world.now, verified=False)
+    world.poll()
+    assert world.reasons() == [Reason.OTHER_BRIDGE]
+    with pytest.raises(OtherBridge, match=r'\(elder\).*not signed.*guard\.key_file'):
+        world.command()
+    assert 'guard.key_file' in world.supervisor.troubles(world.now)['other bridge']
+    assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
+
+
+def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
+    """First stops go out, a late driver is stopped, and so is everything in the last resort."""
+    world = World(stop_on_start=True)
+    locked = LockedBridge(world.supervisor, lambda: world.now)
+    for step in range(30):
+        world.supervisor.hear(Pulse(ELDER, step), world.now, verified=False)
+        world.run(100.0 + step / 10.0)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+    assert world.outputs() and locked.concern() == {'left', 'right'}
+
+
+def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -> None:
+    world = World(required=True)
+    world.supervisor.echoed(Echo('guard', 'own', 10 ** 9, 'abc', number=7), world.now)
+    world.command()
+    assert world.state() is MOVING
+    for recorded in (Echo('guard', 'own', 10 ** 9, 'abc', fired=1, number=7),
+                     Echo('guard', 'own', 10 ** 9, 'abc', latched='x', moved=('left',), number=6)):
+        world.supervisor.echoed(recorded, world.now)
+    world.poll()
+    assert world.state() is MOVING
+    assert not world.supervisor.emergency(world.now)
 
 
 def test_a_driver_that_appears_is_the_elders_business() -> None:

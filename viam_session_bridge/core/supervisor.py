@@ -129,7 +129,7 @@ class Supervisor(ActuatorGroup):
         # The entity whose command a resource has accepted last.
         self._commanders: dict[str, str] = {}
         self._watched: frozenset[int] = frozenset()
-        self._watched_as_of = (-1, -1)
+        self._watched_as_of = -1
         self._polled_at = math.inf
         self._emergency = EmergencyStop(emergency)
 
@@ -347,14 +347,13 @@ class Supervisor(ActuatorGroup):
             self._touch(name, now)
         return bool(lost)
 
-    def watched_sockets(self, now: float) -> frozenset[int]:
+    def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        as_of = (self._schedule.touches, self.sessions.connections_seen)
-        if as_of != self._watched_as_of:
-            self._watched_as_of = as_of
-            self._watched = frozenset().union(*(
-                self._presence.sockets(self._actuators[name].claim, now)
-                for name in self._schedule.active))
+        if self._schedule.touches != self._watched_as_of:
+            self._watched_as_of = self._schedule.touches
+            sockets = (self._presence.socket(self._actuators[name].claim)
+                       for name in self._schedule.active)
+            self._watched = frozenset(socket for socket in sockets if socket is not None)
         return self._watched
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
@@ -398,13 +397,15 @@ class Supervisor(ActuatorGroup):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse, now: float) -> None:
-        """Take a pulse of any bridge."""
-        self._peers.bridges.hear(pulse, now)
+    def hear(self, pulse: Pulse, now: float, verified: bool = True) -> None:
+        """Take a pulse of any bridge; verified: it is signed with our key."""
+        self._peers.bridges.hear(pulse, now, verified)
         self.due = min(self.due, now)
 
     def echoed(self, echo: Echo, now: float) -> None:
         """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
+        if not self._peers.cover.is_new(echo):
+            return
         latched = self._peers.inherits(echo)
         if latched:
             self._events.append(Notice(
@@ -414,7 +415,7 @@ class Supervisor(ActuatorGroup):
             self._events.append(Notice(
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
             self._stall(now)
-        for name in self._peers.left_moving(echo):
+        for name in echo.moved:
             if name in self._actuators:
                 self._actuators[name].sources.moved()
                 self._judge_late(name, now)
@@ -436,7 +437,7 @@ class Supervisor(ActuatorGroup):
 
         Where another bridge drives it, that one sees to it.
         """
-        if self._peers.bridges.elder(now) is None:
+        if not self._peers.leaves_robot(now):
             super().driver_appeared(name, now)
         self._matched(name, now)
 
@@ -447,7 +448,8 @@ class Supervisor(ActuatorGroup):
     @property
     def concern(self) -> frozenset[str]:
         """Return what must be stopped when nothing can be decided any more; needs no lock."""
-        return super().concern if self._peers.elder is None else frozenset()
+        elder = self._peers.elder
+        return frozenset() if elder is not None and elder.verified else super().concern
 
     def say_goodbye(self, now: float) -> None:
         """Let the guard go: the next pulse is the last."""
@@ -543,7 +545,7 @@ class Supervisor(ActuatorGroup):
             if actuator.sources.delay:
                 unmoved.append(name)
         return pulser.poll(listed, now, goals, tuple(unconfirmed), self._emergency.reason,
-                           tuple(unmoved))
+                           tuple(unmoved), self._peers.cover.guards)
 
     def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):

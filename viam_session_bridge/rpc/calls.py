@@ -604,8 +604,7 @@ class Registry:
         return handle
 
     def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
-        return self._operations.running(
-            operation_id(call.metadata), path, call.caller.session, call.caller.peer)
+        return self._operations.running(operation_id(call.metadata), path, call.caller)
 
     def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; the session still comes first."""
