@@ -67,7 +67,7 @@ STOPPED = """
       halt: {{kind: trigger, service: {name}/halt}}
 """
 PARAMETERS = """
-viam_session_bridge:
+/**:
   ros__parameters:
     resources: [{names}]
 {bases}

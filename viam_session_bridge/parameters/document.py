@@ -31,8 +31,8 @@ leave the line out instead.
 Parameters marked *yes* under "run time" can be changed with `ros2 param set`; the others refuse
 with a reason. `ros2 param describe` shows the same texts as this page.
 
-The top-level key of the file must match the node: `viam_session_bridge`, with a namespace
-`/robot1/viam_session_bridge`, or `/**` for any node.
+The top-level key of the file is `/**`: a node of any name, in any namespace. The full name of the
+node works as well: `viam_session_bridge`, or in a namespace `/robot1/viam_session_bridge`.
 
 ## Top level
 
