@@ -33,8 +33,8 @@ refuse with a reason. Limits accept values up to the one that they had when the 
 More than that, and any change where *if permitted* is noted, needs `run_time.allow_less_safe:
 true` in the parameter file. `ros2 param describe` shows the same texts as this page.
 
-The top-level key of the file must match the node: `viam_session_bridge`, with a namespace
-`/robot1/viam_session_bridge`, or `/**` for any node.
+The top-level key of the file is `/**`: a node of any name, in any namespace. The full name of the
+node works as well: `viam_session_bridge`, or in a namespace `/robot1/viam_session_bridge`.
 
 ## Top level
 

@@ -92,8 +92,8 @@ class Spec:
     Meaning and limits of one parameter.
 
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
-    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted;
-    `refused` says of others that may be expected why they are not.
+    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted
+    but for `others`, in words; `refused` says of others that may be expected why they are not.
     `empty` says what an empty string or list, or a number that is not set, means; where it is ''
     none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
     `blocks` is the table of the blocks that a list of strings names. `message` is the type of the
@@ -107,6 +107,7 @@ class Spec:
     high: float = 0.0
     low_excluded: bool = False
     choices: tuple[str, ...] = ()
+    others: str = ''
     refused: Mapping[str, str] = field(default_factory=dict)
     form: Form = Form.TEXT
     empty: str = ''
@@ -154,7 +155,7 @@ def accepted(entry: Entry) -> str:
     spec = entry.spec
     if entry.kind is Kind.TEXT:
         if spec.choices:
-            return ' or '.join(repr(choice) for choice in spec.choices)
+            return ' or '.join([*map(repr, spec.choices), *filter(None, [spec.others])])
         return spec.form.value + (f", or '' ({spec.empty})" if spec.empty else '')
     absent = f', or no such line ({spec.empty})' if spec.empty else ''
     if entry.kind is Kind.FLOATS:
