@@ -27,6 +27,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
+	@echo '               with ARGS=--secure: with an API key and TLS'
 	@echo 'make bridge     a simulated robot, its bridge at localhost:8080 and its guard, until Ctrl-C'
 	@echo 'make check      style, types, and the tests of core and parameters: less than a minute'
 	@echo 'make test       all tests; with ARGS only those: make test ARGS="test/rpc -k base"'

@@ -55,7 +55,9 @@ setup(
             'bridge = viam_session_bridge.bridge:main',
             'guard = viam_session_bridge.guard:main',
             'demo = viam_session_bridge.cli.demo:main',
+            'keys = viam_session_bridge.cli.keys:main',
             'sim_base = viam_session_bridge.sim.diff_drive:main',
+            'viam-session-bridge = viam_session_bridge.cli.main:main',
         ],
     },
 )

@@ -377,6 +377,14 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
 
+    def stop_own(self, entity: str) -> list[str]:
+        """Stop, and return, the resources that this entity was the last to command."""
+        return self._decide(lambda now: self._supervisor.stop_own(entity, now))
+
+    def revoke(self, entity: str) -> None:
+        """End the sessions of an entity, and what it set in motion."""
+        self._decide(lambda now: self._supervisor.revoke(entity, now))
+
     def cancel(self, name: str, epoch: int) -> bool:
         """End the motion of this epoch if it still runs; tells whether it did."""
         return self._decide(lambda now: self._supervisor.cancel(name, epoch, now))

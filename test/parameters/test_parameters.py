@@ -23,8 +23,9 @@ from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
 from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.parameters.motor import MotorConfig
 from viam_session_bridge.parameters.resources import ResourceConfig
-from viam_session_bridge.parameters.schema import table_entries
-from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
+from viam_session_bridge.parameters.rules import check_rules
+from viam_session_bridge.parameters.schema import Block, table_entries
+from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS, GrpcConfig
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -231,6 +232,8 @@ def test_a_refused_configuration_leaves_the_node_as_it_was(make_node: MakeNode) 
     ('grpc.port', True, ['true', 'an integer']),
     ('grpc.host', '', ["''", 'an IP address or a host name']),
     ('grpc.host', 'http://localhost', ['an IP address or a host name']),
+    ('grpc.tls_certificate_file', 'server.pem', ["'server.pem'", 'an absolute path', '~/']),
+    ('grpc.tls_key_file', '/etc/bridge/', ["'/etc/bridge/'", 'a file']),
     ('grpc.allow_anonymous', 'yes', ["'yes'", 'true or false']),
     ('grpc.allow_anonymous', 1, ['1', 'true or false']),
     ('sessions.heartbeat_window', float('nan'), ['nan', '0.03 to 60 s']),
@@ -504,6 +507,43 @@ def test_beyond_loopback_needs_permission(
     assert 'grpc.allow_anonymous: true' in error and 'could drive the robot' in error
     config = read(make_node({**BASE, 'grpc.host': host, 'grpc.allow_anonymous': True}))
     assert 'can drive the robot' in config.warnings[0]
+
+
+@pytest.mark.parametrize(('given', 'missing'), [
+    ('grpc.tls_certificate_file', 'grpc.tls_key_file'),
+    ('grpc.tls_key_file', 'grpc.tls_certificate_file')])
+def test_a_certificate_without_its_key_is_refused(
+        errors_of: Callable[..., list[str]], make_node: MakeNode, given: str,
+        missing: str) -> None:
+    [error] = errors_of({given: '/etc/bridge/server.pem'})
+    assert error.startswith(f"{missing}: found ''")
+    assert f"{given} is '/etc/bridge/server.pem'" in error
+    assert not read(make_node({**BASE, given: '~/server.pem', missing: '~/server.key'})).warnings
+
+
+KEYS = {'host': '0.0.0.0', 'tls_certificate_file': '', 'allow_plain_text': False}
+
+
+@pytest.mark.parametrize(('changes', 'key_file', 'found'), [
+    ({}, '~/keys', 'error'),
+    ({}, '', 'nothing'),
+    ({'host': 'localhost'}, '~/keys', 'nothing'),
+    ({'tls_certificate_file': '/server.pem'}, '~/keys', 'nothing'),
+    ({'allow_plain_text': True}, '~/keys', 'warning'),
+])
+def test_keys_beyond_loopback_need_tls_or_an_explicit_parameter(
+        changes: dict[str, Any], key_file: str, found: str) -> None:
+    grpc = Block('grpc', GrpcConfig, {**KEYS, **changes}, entries=table_entries(GrpcConfig))
+    auth = Block('auth', GrpcConfig, {'key_file': key_file})
+    errors, warnings = list[str](), list[str]()
+    check_rules(grpc, {'grpc': grpc, 'auth': auth}, errors, warnings)
+    about_keys = [one for one in (*errors, *warnings) if 'grpc.allow_plain_text' in one]
+    assert len(about_keys) == (found != 'nothing')
+    if found == 'error':
+        assert about_keys[0].startswith("grpc.tls_certificate_file: found ''")
+        assert "auth.key_file is '~/keys'" in about_keys[0] and about_keys[0] in errors
+    elif found == 'warning':
+        assert about_keys[0] in warnings and 'plain text' in about_keys[0]
 
 
 @pytest.mark.parametrize(('changes', 'says'), [

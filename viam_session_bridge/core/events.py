@@ -126,11 +126,12 @@ class Changed:
 
 @dataclass(frozen=True)
 class SessionEnded:
-    """A session passed its deadline."""
+    """A session passed its deadline, or its key was revoked."""
 
     session: str
     peer: str
     begun: bool
+    revoked: bool = False
 
 
 @dataclass(frozen=True)

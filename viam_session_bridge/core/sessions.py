@@ -55,6 +55,11 @@ def parse_session_id(text: str, field_name: str) -> str:
     return '-'.join(match.groups())
 
 
+def shown_session(session_id: str) -> str:
+    """Return a session id as logs name it: whoever has all of it can use the session."""
+    return f'{session_id[:8]}...'
+
+
 def remember(recent: dict[int, None], one: int, most: int) -> None:
     """Add to a set that keeps the most recently added and drops the rest."""
     recent.pop(one, None)
@@ -172,6 +177,13 @@ class SessionTable:
         for session in dead:
             del self._sessions[session.id]
         return dead
+
+    def end(self, entity: str) -> list[Session]:
+        """Remove the sessions of an entity and return them."""
+        ended = [session for session in self._sessions.values() if session.entity == entity]
+        for session in ended:
+            del self._sessions[session.id]
+        return ended
 
     def living(self, now: float) -> list[Session]:
         """Return the sessions that are alive, oldest first."""

@@ -126,6 +126,8 @@ class Supervisor(ActuatorGroup):
         self.backlog = Backlog()
         # Commands that no look at the connections has seen yet, and when they came.
         self._unproven: dict[str, float] = {}
+        # The entity whose command a resource has accepted last.
+        self._commanders: dict[str, str] = {}
         self._watched: frozenset[int] = frozenset()
         self._watched_as_of = (-1, -1)
         self._polled_at = math.inf
@@ -205,6 +207,7 @@ class Supervisor(ActuatorGroup):
             actuator.readiness.await_cover(self._peers.answer_by(now))
         self._turns[name] += 1
         self._touch(name, now)
+        self._commanders[name] = caller.entity
         self._unproven[name] = now
         if not moving:
             # While nothing moved, nobody waited for the pump: its lateness counts from here.
@@ -256,6 +259,23 @@ class Supervisor(ActuatorGroup):
         if current:
             self.stop(name, now, Reason.CANCELLED)
         return current
+
+    def stop_own(self, entity: str, now: float) -> list[str]:
+        """Stop, and return, the resources that this entity was the last to command."""
+        own = [name for name, commander in self._commanders.items() if commander == entity]
+        for name in own:
+            self.stop(name, now)
+        return own
+
+    def revoke(self, entity: str, now: float) -> None:
+        """End the sessions of an entity, and what it set in motion in any way."""
+        for session in self.sessions.end(entity):
+            self._events.append(
+                SessionEnded(session.id, session.peer, session.begun, revoked=True))
+        for name, commander in self._commanders.items():
+            if commander == entity and self._actuators[name].state is State.MOVING:
+                self.stop(name, now, Reason.REVOKED)
+        self.due = min(self.due, now)
 
     def reset(self, now: float) -> list[str]:
         """

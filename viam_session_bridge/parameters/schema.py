@@ -73,6 +73,7 @@ class Form(enum.Enum):
     ACTION = 'a ROS action name'
     FEEDBACK_TOPIC = 'a ROS topic name to read'
     NODE = "a full node name such as '/robot1/diff_drive_controller'"
+    FILE = "an absolute path of a file, or one that begins with '~/'"
     FRAME = 'a tf frame name (no leading slash, no spaces)'
 
 

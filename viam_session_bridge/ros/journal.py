@@ -34,6 +34,7 @@ from viam_session_bridge.core.presence import (
     OpenClaim,
     SessionClaim,
 )
+from viam_session_bridge.core.sessions import shown_session
 from viam_session_bridge.core.states import State
 
 CAPACITY = 1000
@@ -48,7 +49,7 @@ _Line = tuple[int, str]
 def describe_claim(claim: Claim | None) -> str:
     """Name who holds a motion."""
     if isinstance(claim, SessionClaim):
-        return f'session {claim.session}'
+        return f'session {shown_session(claim.session)}'
     if isinstance(claim, ConnectionClaim):
         return f'connection {claim.socket} (no session)'
     if isinstance(claim, LeaseClaim):
@@ -149,7 +150,9 @@ class Journal:
             self._write_change(event)
         elif isinstance(event, SessionEnded):
             told = 'lapsed' if event.begun else 'was never used and is forgotten'
-            self._logger.info(f'session {event.session} ({event.peer}) {told}')
+            if event.revoked:
+                told = 'ended: its key was revoked, rotated or changed'
+            self._logger.info(f'session {shown_session(event.session)} ({event.peer}) {told}')
         elif isinstance(event, TakenOver):
             self._logger.info(
                 f'{event.resource}: taken over by {describe_claim(event.after)} '

@@ -180,11 +180,17 @@ class RobotService:
         """
         Stop every resource and cancel every other call, whoever asks.
 
-        C++ clients do so when they close. A move that it stops answers OK, as after Stop.
+        C++ clients do so when they close. A move that it stops answers OK, as after Stop. For a
+        key with `stop_all: own` it stops only the resources that the key was the last to command.
         """
-        self._supervisor.stop_all()
-        self._operations.cancel_others(call.operation)
-        _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+        if call.rights.stops_all:
+            self._supervisor.stop_all()
+            self._operations.cancel_others(call.operation)
+            _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+        else:
+            stopped = self._supervisor.stop_own(call.caller.entity)
+            _LOG.warning('StopAll by %s, key %s: stops what it commanded last: %s',
+                         call.caller.peer, call.caller.entity, ', '.join(stopped) or 'nothing')
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
         await asyncio.sleep(0)
         return proto.robot.StopAllResponse()
