@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import os
 from pathlib import Path
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -38,9 +38,9 @@ class Robot(NamedTuple):
             f'{power} of full speed').at
 
 
-def new_robot(programs: Programs) -> Robot:
-    """Start one on a port of the system's choice."""
-    bridge = programs.bridge(settings({'base': base(max_linear_speed=SPEED)}))
+def new_robot(programs: Programs, grpc: dict[str, Any] | None = None) -> Robot:
+    """Start one on a port of the system's choice; grpc: more parameters of that block."""
+    bridge = programs.bridge(settings({'base': base(max_linear_speed=SPEED)}, grpc=grpc))
     topic = bridge.topic()
     driver = programs.driver(topic)
     bridge.wait_drivers()
@@ -80,6 +80,33 @@ def robot(shared_robot: Robot) -> Robot:
 def own_robot(programs: Programs) -> Robot:
     """Give a robot that the test may break."""
     return new_robot(programs)
+
+
+class Secured:
+    """A robot whose bridge serves with TLS as localhost; the file of its CA, and another one."""
+
+    def __init__(self, programs: Programs, folder: Path, trustme: Any) -> None:
+        self._authority = trustme.CA()
+        self.ca, self.other_ca = folder / 'ca.pem', folder / 'other_ca.pem'
+        self._authority.cert_pem.write_to_path(str(self.ca))
+        trustme.CA().cert_pem.write_to_path(str(self.other_ca))
+        self._certificate, self._key = folder / 'server.pem', folder / 'server.key'
+        self.issue('localhost')
+        self.robot = new_robot(programs, {
+            'tls_certificate_file': str(self._certificate), 'tls_key_file': str(self._key)})
+
+    def issue(self, name: str) -> None:
+        """Replace the certificate by one of that name."""
+        issued = self._authority.issue_cert(name)
+        issued.cert_chain_pems[0].write_to_path(str(self._certificate))
+        issued.private_key_pem.write_to_path(str(self._key))
+
+
+@pytest.fixture
+def secured(programs: Programs, tmp_path: Path) -> Secured:
+    """Start a robot with TLS."""
+    return Secured(programs, tmp_path, pytest.importorskip(
+        'trustme', reason='trustme is not installed: no certificates'))
 
 
 @pytest.fixture
