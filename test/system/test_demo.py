@@ -85,6 +85,15 @@ def test_every_story_goes_as_it_must() -> None:
     assert 'FAIL' not in result.stdout
 
 
+def test_a_secure_demo_goes_as_it_must() -> None:
+    """One story: what is different is how programs connect."""
+    pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
+    result = demo('killed', '--secure', *QUICK)
+    assert result.returncode == 0, result.stdout
+    assert 'asks each program for an API key' in result.stdout
+    assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == ['killed']
+
+
 @pytest.mark.timeout(200)
 def test_it_fails_when_the_robot_stops_late() -> None:
     result = demo('killed', '--ros-args', '-p', 'sessions.stop_on_disconnect:=false')
