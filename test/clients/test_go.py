@@ -196,14 +196,14 @@ def test_it_reconnects_after_a_restart_of_the_bridge(
     robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
 
 
-def test_tls_connects_with_the_right_ca_and_name_only(
+def test_with_a_key_it_connects_over_tls_with_the_right_ca_and_name_only(
         secured: Any, run: Callable[..., Program], drive_program: Path, began: float) -> None:
     """With another CA or name it fails after 90 s without a reason; see docs/security.md."""
     robot = secured.robot
 
     def start(ca: Path, address: str) -> Program:
-        return run('/usr/bin/env', f'SSL_CERT_FILE={ca}', 'VIAM_API_KEY_ID=id',
-                   'VIAM_API_KEY=key', drive_program, '--tls', '--power', '1', address)
+        return run('/usr/bin/env', f'SSL_CERT_FILE={ca}', *secured.key, drive_program, '--tls',
+                   '--power', '1', address)
     wrong = [start(secured.other_ca, robot.address),
              start(secured.ca, f'127.0.0.1:{robot.bridge.port}')]
     right = start(secured.ca, robot.address)
