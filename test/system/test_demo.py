@@ -85,6 +85,15 @@ def test_every_story_goes_as_it_must() -> None:
     assert 'FAIL' not in result.stdout
 
 
+def test_a_secure_demo_goes_as_it_must() -> None:
+    """One story: what is different is how programs connect."""
+    pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
+    result = demo('killed', '--secure', *QUICK)
+    assert result.returncode == 0, result.stdout
+    assert 'asks each program for an API key' in result.stdout
+    assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == ['killed']
+
+
 @pytest.mark.timeout(200)
 def test_it_fails_when_the_robot_stops_late() -> None:
     result = demo('killed', '--ros-args', '-p', 'sessions.stop_on_disconnect:=false')
@@ -160,16 +169,16 @@ def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path)
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, *options: str) -> Iterator[str]:
     """Serve the robot of the demo, as `make bridge` does; yields the bridge's address."""
     with socket.create_server(('127.0.0.1', 0)) as free:
         port = free.getsockname()[1]
     log = folder / 'served.log'
     with log.open('w') as output:
-        process = subprocess.Popen([sys.executable, '-m', DEMO, '--serve', str(port)], cwd=ROOT,
-                                   stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([sys.executable, '-m', DEMO, '--serve', str(port), *options],
+                                   cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: 'serves at' in log.read_text(encoding='utf-8')
+        wait_for(lambda: 'Ctrl-C ends' in log.read_text(encoding='utf-8')
                  or process.poll() is not None)
         started = children(process.pid)
         yield f'127.0.0.1:{port}'
@@ -203,6 +212,32 @@ def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> 
                 check=False)
             assert result.returncode == 0, result.stdout
             assert re.search(printed, result.stdout, re.DOTALL), result.stdout
+
+
+@pytest.mark.timeout(200)
+def test_the_program_of_the_readme_needs_key_and_ca_where_the_demo_is_secure(
+        tmp_path: Path) -> None:
+    pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    [program] = re.findall(r'```python\n(import asyncio\n.*?)```', readme, re.DOTALL)
+    assert len(program.splitlines()) == 6
+    with served(tmp_path, '--secure') as address:
+        log = (tmp_path / 'served.log').read_text(encoding='utf-8')
+        variables = dict(re.findall(r'((?:VIAM_API|SSL)_\w+)=(\S+)', log))
+        for name, value in (
+                ('robot.local:8080', address), ('KEY ID', variables['VIAM_API_KEY_ID']),
+                ('KEY', variables['VIAM_API_KEY'])):
+            assert f"'{name}'" in program
+            program = program.replace(f"'{name}'", repr(value))
+
+        def status(program: str, **environment: str) -> int:
+            return subprocess.run(
+                [sys.executable, '-c', program], env={**os.environ, **environment},
+                timeout=60.0, check=False, stderr=subprocess.DEVNULL).returncode
+        assert status(program, SSL_CERT_FILE=variables['SSL_CERT_FILE']) == 0
+        assert status(program) != 0, 'without the CA'
+        wrong = program.replace(variables['VIAM_API_KEY'], 'x' * len(variables['VIAM_API_KEY']))
+        assert status(wrong, SSL_CERT_FILE=variables['SSL_CERT_FILE']) != 0, 'with a wrong key'
 
 
 def test_a_port_that_is_taken_is_named() -> None:
