@@ -356,10 +356,9 @@ class Call:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
         if self.crowding and not self._stops(motion):
             raise crowded(self.crowding)
-        loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
-        clocks = (self.gate.now, loop.time)
-        give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
+        clocks = (self.gate.now, asyncio.get_running_loop().time)
+        give_up: list[float] = []
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
             if is_late(self.context) and not self._stops(motion):
@@ -370,6 +369,7 @@ class Call:
                 return accepted
             except NotYet as problem:
                 turn, refusal = problem.turn, problem
+            give_up = give_up or [clock() + DISCOVERY_PATIENCE for clock in clocks]
             await self._pause(name)
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
