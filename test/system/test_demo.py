@@ -12,11 +12,16 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from viam_session_bridge.cli.demo import _play
 from viam_session_bridge.cli.isolation import segments_of
 from viam_session_bridge.cli.processes import Child
+from viam_session_bridge.cli.stories import Story
+from viam_session_bridge.cli.timeline import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = 'viam_session_bridge.cli.demo'
@@ -83,6 +88,28 @@ def test_every_story_goes_as_it_must() -> None:
     assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == [
         'killed', 'frozen', 'takeover', 'bridge']
     assert 'FAIL' not in result.stdout
+
+
+@pytest.mark.parametrize(('disturbed', 'unsafe', 'passes'), [
+    ((True, False), False, True), ((True, True, True, True), False, False),
+    ((True, False), True, False)])
+def test_a_story_whose_robot_could_not_report_is_played_again(
+        disturbed: tuple[bool, ...], unsafe: bool, passes: bool) -> None:
+    """Not for ever, and not when the robot moved too long."""
+    plays = iter(disturbed)
+
+    def play(stage: Any) -> Report:
+        report = Report(zero=0.0, disturbed=next(plays))
+        report.check(not report.disturbed, 'the robot reported all the time')
+        report.check(not unsafe, 'at rest in time', safety=True)
+        return report
+
+    child = SimpleNamespace(tail=lambda: 'the log')
+    stage: Any = SimpleNamespace(
+        facts=SimpleNamespace(window=WINDOW, patience=PATIENCE_OF_GUARD), stalls=lambda: 0,
+        end_programs=lambda: None, watch=lambda seconds: None, bridge=child, guard=child,
+        robot=child)
+    assert _play(Story('one', '', '', '', play), stage)[0] is passes
 
 
 @pytest.mark.timeout(200)
