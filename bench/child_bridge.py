@@ -23,8 +23,8 @@ from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, Polled
+from viam_session_bridge.ros.interfaces import Driver, SharedOutput
 from viam_session_bridge.ros.node import BridgeNode
-from viam_session_bridge.ros.ports import Driver, SharedOutput
 from waits import BareWaits
 
 

@@ -138,9 +138,13 @@ def drive(connection: http2.Connection, bases: list[str]) -> bool:
 
 
 def saturate(port: int, connections: int, in_flight: int, seconds: float,
-             real: bool = True) -> dict[str, Any]:
-    """Beat as fast as answers come, with so many calls in flight per connection."""
-    opened = [http2.Connection(port) for _ in range(connections)]
+             real: bool = True, ca: str = '') -> dict[str, Any]:
+    """
+    Beat as fast as answers come, with so many calls in flight per connection.
+
+    ca: see http2.Connection.
+    """
+    opened = [http2.Connection(port, ca) for _ in range(connections)]
     messages = [calls.beat(start_session(one, real)) for one in opened]
     ready = select.epoll()
     by_number = {

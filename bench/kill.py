@@ -19,17 +19,17 @@ def measure(world: World) -> list[Row]:
     bridge = world.bridge([BASE])
     listener = world.child('listener', TOPIC, BARE_TOPIC)
     bare = world.child('bare', BARE_TOPIC)
-    nursery = world.child('nursery')
+    spawner = world.child('spawner')
     port, bare_port = port_of(bridge), bare.ask('port')
     listener.ask('matched', topics=[TOPIC, BARE_TOPIC])
     ours, floor = [], []
     for _ in range(world.scaled(60, 6)):
         born = listener.ask('now')
-        nursery.ask('driving', port=port, base=BASE)
+        spawner.ask('driving', port=port, base=BASE)
         listener.ask('wait', topic=TOPIC, zero=False, after=born)
-        ours.append(_kill(nursery, listener, TOPIC))
-        nursery.ask('connected', port=bare_port)
-        floor.append(_kill(nursery, listener, BARE_TOPIC))
+        ours.append(_kill(spawner, listener, TOPIC))
+        spawner.ask('connected', port=bare_port)
+        floor.append(_kill(spawner, listener, BARE_TOPIC))
     value = figure(ours)
     assert value.p99 is not None
     return [Row(
@@ -38,10 +38,10 @@ def measure(world: World) -> list[Row]:
         'SIGKILL to end of file at a bare epoll server that publishes with rclpy, to received')]
 
 
-def _kill(nursery: Child, listener: Child, topic: str) -> float:
+def _kill(spawner: Child, listener: Child, topic: str) -> float:
     """Let the client live a moment, kill it; return how long the zero took (s)."""
     time.sleep(random.uniform(SHORTEST_LIFE, LONGEST_LIFE))
-    killed = nursery.ask('kill')
+    killed = spawner.ask('kill')
     took = float(listener.ask('wait', topic=topic, zero=True, after=killed)) - killed
     listener.ask('take', topic=topic)
     return took

@@ -26,8 +26,8 @@ from viam_session_bridge.core.actuator import Actuator, ActuatorSettings  # noqa
 from viam_session_bridge.core.events import Ended  # noqa: E402
 from viam_session_bridge.core.move import (  # noqa: E402
     Along,
-    Course,
     Motion,  # noqa: E402
+    MoveProfile,
 )
 from viam_session_bridge.core.presence import OpenClaim  # noqa: E402
 from viam_session_bridge.core.stop import BaseSample, RestSettings  # noqa: E402
@@ -82,7 +82,7 @@ class Base:
         return BaseSample(yaw=math.remainder(place, math.tau), angular=(0.0, 0.0, speed))
 
 
-def run(base: Base, course: Course, steered: bool) -> float:
+def run(base: Base, course: MoveProfile, steered: bool) -> float:
     """Drive one move with the real actuator; return where it ended minus where it should."""
     rest = RestSettings() if steered else None
     actuator = Actuator('base', ActuatorSettings(require_path=False, rest=rest))
@@ -124,7 +124,7 @@ def moves(along: Along, count: int, seed: int) -> Iterator[tuple[float, float]]:
             'acceleration': chance.uniform(0.7, 2.0) if straight else chance.uniform(1.5, 4.0),
             'latency': chance.uniform(0.02, 0.12), 'slip': chance.uniform(0.0, 0.15),
             'noise': 0.002, 'along': along}
-        course = Course(along, amount, speed, 0.5 if straight else 1.0)
+        course = MoveProfile(along, amount, speed, 0.5 if straight else 1.0)
         yield tuple(
             abs(run(Base(random.Random(chance.random()), **model), course, steered))
             for steered in (False, True))

@@ -27,6 +27,7 @@ import heartbeats
 import kill
 from report import Row, table
 import spread
+import tls
 import waiting
 
 MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
     'kill': kill.measure,
     'command': command.measure,
     'heartbeats': heartbeats.measure,
+    'tls': tls.measure,
     'crowd': crowd.measure,
 }
 

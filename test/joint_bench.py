@@ -13,7 +13,7 @@ from typing import Any
 
 from components import senses
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.setpoints import Call, Choice, JointLimits, Press, Trajectory
+from viam_session_bridge.core.setpoints import Choice, JointLimits, Press, ServiceCall, Trajectory
 from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.core.supervisor import Resource
 
@@ -37,15 +37,15 @@ def serve(start: Callable[..., Any], api: str, config: Any, *,
         others=(Resource(api, api, JointLimits(), actuator),),
         configs={api: config}, senses={api: senses(description, pose)}, **how)
     if here is not None:
-        bench.gate.measured(api, JointSample(here))
+        bench.locked.measured(api, JointSample(here))
     return bench
 
 
 def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
     """Begin a move and wait until the driver is told of it; return the call."""
-    accepted, epoch = len(bench.gate.accepted), _latest_epoch(bench)
+    accepted, epoch = len(bench.locked.accepted), _latest_epoch(bench)
     call = getattr(getattr(bench.client(), api), method).start(name=api, **fields)
-    bench.until(lambda: len(bench.gate.accepted) > accepted)
+    bench.until(lambda: len(bench.locked.accepted) > accepted)
     # Outputs of new commands keep a distance.
     bench.clock.advance(0.02)
     bench.until(lambda: _latest_epoch(bench) > epoch and bench.moves(api))
@@ -79,7 +79,7 @@ def drive(bench: Any, api: str, call: Any, here: tuple[float, ...],
             here = tuple(max(at, blocked_at) for at in here)
         speed = max(abs(a - b) for a, b in zip(before, here, strict=True)) / STEP
         bench.clock.advance(STEP)
-        bench.gate.measured(api, JointSample(here, (speed,) * len(here)))
+        bench.locked.measured(api, JointSample(here, (speed,) * len(here)))
         bench.settle()
     return here
 
@@ -106,7 +106,7 @@ class Hardware:
         self._blocked_at = blocked_at or {}
         self._ways: dict[str, tuple[Any, float, tuple[float, ...]]] = {}
         self._answered = 0
-        self._errands = 0
+        self._service_commands = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name='hardware', daemon=True)
 
@@ -125,11 +125,11 @@ class Hardware:
                 self._move(name, now)
             for output in self._bench.outputs[self._answered:]:
                 self._answered += 1
-                if isinstance(output.setpoint, Call | Choice | Press):
-                    self._bench.gate.motion_answered(output.resource, output.epoch, '', 'done')
-            for errand in self._bench.errands[self._errands:]:
-                self._errands += 1
-                errand.answer('', f'{errand.call.command} is done')
+                if isinstance(output.setpoint, ServiceCall | Choice | Press):
+                    self._bench.locked.motion_answered(output.resource, output.epoch, '', 'done')
+            for command in self._bench.service_commands[self._service_commands:]:
+                self._service_commands += 1
+                command.answer('', f'{command.call.command} is done')
 
     def _move(self, name: str, now: float) -> None:
         told, here = self._bench.told(name), self._here[name]
@@ -141,4 +141,4 @@ class Hardware:
             here = tuple(max(at, self._blocked_at.get(name, at)) for at in here)
         speed = max(abs(a - b) for a, b in zip(self._here[name], here, strict=True)) / 0.01
         self._here[name] = here
-        self._bench.gate.measured(name, JointSample(here, (speed,) * len(here)))
+        self._bench.locked.measured(name, JointSample(here, (speed,) * len(here)))

@@ -100,6 +100,6 @@ def test_a_socket_that_listens_beyond_is_found(listener: socket.socket) -> None:
     other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with other:
         other.bind(('0.0.0.0', 0))
-        with pytest.raises(dds.HeardElsewhere, match=f'{other.getsockname()[1]:04X}') as raised:
+        with pytest.raises(dds.TrafficNotLocal, match=f'{other.getsockname()[1]:04X}') as raised:
             dds.check_confined()
     assert f'{listener_port:04X}' not in str(raised.value)

@@ -33,7 +33,7 @@ from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
-from viam_session_bridge.core.setpoints import Call, Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import ServiceCall, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import BaseSample
 from viam_session_bridge.core.supervisor import Supervisor
@@ -297,7 +297,7 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
         lambda: locked.admit(caller),
         lambda: locked.start_session(Caller(socket=3), caller.session or ''),
         locked.sessions,
-        lambda: locked.look(locked.now(), frozenset([1, 2])),
+        lambda: locked.update_sockets(locked.now(), frozenset([1, 2])),
         locked.watched_sockets,
         lambda: locked.measured('left', BaseSample(linear=(0.1, 0.0, 0.0))),
         lambda: locked.path('right', ''),
@@ -452,7 +452,7 @@ def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
 def test_a_guard_has_nothing_that_clients_have_but_that_it_hears_pulses() -> None:
     """Nobody can command it, by type: no method of a bridge of that kind is there at all."""
     public = {name for name in vars(LockedBridge) if not name.startswith('_')}
-    assert {'command', 'begin', 'go_on', 'errand', 'press_emergency'} < public
+    assert {'command', 'begin', 'go_on', 'service_command', 'press_emergency'} < public
     assert {name for name in public if hasattr(LockedGuard, name)} == {'hear'}
 
 
@@ -473,7 +473,8 @@ CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.begin('right', AHEAD, ann, lambda ended: None),
     lambda locked, ann, epoch: locked.command('left', ZERO, ann),
     lambda locked, ann, epoch: locked.go_on('left', epoch, AHEAD, 0.0),
-    lambda locked, ann, epoch: locked.errand('left', Call('dock'), lambda problem, text: None),
+    lambda locked, ann, epoch: locked.service_command(
+        'left', ServiceCall('dock'), lambda problem, text: None),
     lambda locked, ann, epoch: locked.stop('right'),
     lambda locked, ann, epoch: locked.stop_all(),
     lambda locked, ann, epoch: locked.cancel('left', epoch),
@@ -488,7 +489,7 @@ CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.moved_late('left'),
     lambda locked, ann, epoch: locked.prepared('left', epoch, ''),
     lambda locked, ann, epoch: locked.runs_late('left', epoch, 0.1),
-    lambda locked, ann, epoch: locked.look(locked.now(), frozenset()),
+    lambda locked, ann, epoch: locked.update_sockets(locked.now(), frozenset()),
     lambda locked, ann, epoch: locked.configure(POLICY, {}),
     lambda locked, ann, epoch: locked.held_up(1.0, ()),
     lambda locked, ann, epoch: locked.say_goodbye(),
@@ -561,7 +562,7 @@ def test_a_reset_of_what_was_not_confirmed_wakes_the_pump() -> None:
 def test_a_refusal_that_stops_something_wakes_the_pump() -> None:
     """A command that waits for a stop raises; the stop goes out at once all the same."""
     locked, ann = real()
-    locked.command('left', Motion(Call('dock')), ann)
+    locked.command('left', Motion(ServiceCall('dock')), ann)
     locked.poll()
     thread = waits(locked)
     with pytest.raises(StopOutstanding):
@@ -576,11 +577,11 @@ def test_a_look_wakes_the_pump_only_when_it_ends_a_motion() -> None:
     locked.path('left', '')
     locked.command('left', AHEAD, Caller(socket=5))
     locked.poll()
-    locked.look(locked.now(), frozenset([5]))
+    locked.update_sockets(locked.now(), frozenset([5]))
     before = steady_now()
     locked.wait(before + 0.05)
     assert steady_now() >= before + 0.05
-    locked.look(locked.now(), frozenset())
+    locked.update_sockets(locked.now(), frozenset())
     thread = waits(locked)
     thread.join(PATIENCE)
     assert not thread.is_alive()

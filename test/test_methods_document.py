@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.core.setpoints import Call, PoseGoal, Power, Press, Speed
+from viam_session_bridge.core.setpoints import PoseGoal, Power, Press, ServiceCall, Speed
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.component_service import Served
 
@@ -37,7 +37,7 @@ def test_who_carries_a_method_out_follows_from_the_marks(tool: Any) -> None:
               'b': type('B', (), {'TAKES': (Power,)}), 'c': type('C', (), {})}
     for kinds, drivers in (
             ((Speed,), '`a`'), ((Power,), '`a`, `b`'), ((Press,), ''), ((), ''),
-            ((PoseGoal,), '`pose_goal_topic`'), ((Call,), '`commands`')):
+            ((PoseGoal,), '`pose_goal_topic`'), ((ServiceCall,), '`commands`')):
         assert tool.drivers_of(Served(tells=kinds), tables) == drivers
     assert tool.drivers_of(Served(tells=(Power,)), {'b': tables['b']}) == 'all'
 

@@ -19,12 +19,12 @@ import viam_session_bridge
 from viam_session_bridge.process import (
     BEAT_PERIOD,
     FIRST_PATIENCE,
-    Garbage,
+    GarbageCollection,
     LONGEST_PERIOD,
     OVERSLEPT,
     PART_PATIENCE,
     QUIET_PERIOD,
-    Vitals,
+    ThreadWatchdog,
 )
 
 READ_PATIENCE = 60.0
@@ -34,9 +34,9 @@ ROOT = Path(viam_session_bridge.__file__).parent.parent
 PROGRAM = """
 import sys
 from rclpy.logging import get_logger
-from viam_session_bridge.process import outlets
+from viam_session_bridge.process import nonblocking_stdio
 
-with outlets():
+with nonblocking_stdio():
     logger = get_logger('flood')
     for _ in range(int(sys.argv[2])):
         logger.info('x' * 1000)
@@ -68,33 +68,33 @@ class Collections:
 
 def test_it_waits_until_nothing_moves() -> None:
     collected = Collections()
-    garbage = Garbage(100.0, collected)
+    garbage = GarbageCollection(100.0, collected)
     assert collected.count == 1
-    garbage.look(100.0 + QUIET_PERIOD, False)
-    garbage.look(100.0 + LONGEST_PERIOD - 0.1, False)
+    garbage.collect_when_due(100.0 + QUIET_PERIOD, False)
+    garbage.collect_when_due(100.0 + LONGEST_PERIOD - 0.1, False)
     assert collected.count == 1
-    garbage.look(100.0 + LONGEST_PERIOD - 0.1, True)
+    garbage.collect_when_due(100.0 + LONGEST_PERIOD - 0.1, True)
     assert collected.count == 2
 
 
 def test_it_does_not_wait_for_ever() -> None:
     collected = Collections()
-    garbage = Garbage(100.0, collected)
-    garbage.look(100.0 + LONGEST_PERIOD, False)
-    garbage.look(100.1 + LONGEST_PERIOD, False)
+    garbage = GarbageCollection(100.0, collected)
+    garbage.collect_when_due(100.0 + LONGEST_PERIOD, False)
+    garbage.collect_when_due(100.1 + LONGEST_PERIOD, False)
     assert collected.count == 2
 
 
 def test_in_a_quiet_time_it_comes_now_and_then() -> None:
     collected = Collections()
-    garbage = Garbage(100.0, collected)
+    garbage = GarbageCollection(100.0, collected)
     for second in range(int(2.5 * QUIET_PERIOD)):
-        garbage.look(100.0 + second, True)
+        garbage.collect_when_due(100.0 + second, True)
     assert collected.count == 3
 
 
 def test_the_collector_makes_no_full_collection_by_itself() -> None:
-    Garbage(100.0)
+    GarbageCollection(100.0)
     before = gc.get_stats()[2]['collections']
     kept = [[[]] for _ in range(200_000)]
     assert kept and gc.get_stats()[2]['collections'] == before
@@ -108,7 +108,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.vitals = Vitals(lambda: self.now, ('pump', 'grpc'))
+        self.watchdog = ThreadWatchdog(lambda: self.now, ('pump', 'grpc'))
 
     def run(self, seconds: float, *beating: str) -> list[str]:
         silent: list[str] = []
@@ -116,8 +116,8 @@ class Rig:
         while self.now < until:
             self.now += BEAT_PERIOD
             for part in beating:
-                self.vitals.beat(part)
-            silent = self.vitals.silent()
+                self.watchdog.beat(part)
+            silent = self.watchdog.silent()
         return silent
 
 
@@ -143,7 +143,7 @@ def test_a_frozen_process_gets_new_time() -> None:
     rig = Rig()
     rig.run(1.0, 'pump', 'grpc')
     rig.now += 3600.0
-    assert rig.vitals.silent() == []
+    assert rig.watchdog.silent() == []
     assert rig.run(PART_PATIENCE / 2) == []
     assert rig.run(PART_PATIENCE, 'grpc') == ['pump']
 
@@ -153,8 +153,8 @@ def test_a_watcher_that_comes_a_little_late_forgives_nobody() -> None:
     rig.run(1.0, 'pump', 'grpc')
     for _ in range(round(PART_PATIENCE / OVERSLEPT) + 2):
         rig.now += OVERSLEPT * 0.9
-        rig.vitals.beat('grpc')
-        silent = rig.vitals.silent()
+        rig.watchdog.beat('grpc')
+        silent = rig.watchdog.silent()
     assert silent == ['pump']
 
 
@@ -182,7 +182,7 @@ def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
-    """With a reader nothing is lost; the two outlets keep no order between them."""
+    """With a reader nothing is lost; the two streams keep no order between them."""
     process, _ = flood(tmp_path, 500)
     output, _ = process.communicate(timeout=READ_PATIENCE)
     assert output.count('x' * 1000) == 500

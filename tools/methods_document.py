@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from viam_session_bridge.core.setpoints import Call, PoseGoal
+from viam_session_bridge.core.setpoints import PoseGoal, ServiceCall
 from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.component_service import how_served, Served
@@ -43,7 +43,7 @@ Every method of the APIs below, as of release {proto.api_version} of Viam's API.
 _STOPS = {'Stop', 'StopAll'}
 
 # What is carried out beside the drivers, by the parameter that says by what.
-_BESIDE: dict[type, str] = {Call: '`commands`', PoseGoal: '`pose_goal_topic`'}
+_BESIDE: dict[type, str] = {ServiceCall: '`commands`', PoseGoal: '`pose_goal_topic`'}
 
 
 def document() -> str:

@@ -33,7 +33,7 @@ _PEERS = ('ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER')
 _FAST_DDS = ('rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp')
 
 
-class HeardElsewhere(Exception):
+class TrafficNotLocal(Exception):
     """What was to stay on this machine could be heard beyond it."""
 
 
@@ -79,10 +79,10 @@ def choose(environment: Mapping[str, str], rmw: str, folder: Path,
 
 
 def check_confined() -> None:
-    """Raise HeardElsewhere if a UDP socket of this process is bound to more than 127.0.0.1."""
+    """Raise TrafficNotLocal if a UDP socket of this process is bound to more than 127.0.0.1."""
     wide = [address for address in _udp_sockets() if not address.startswith('0100007F:')]
     if wide:
-        raise HeardElsewhere(
+        raise TrafficNotLocal(
             f'{_RANGE} is LOCALHOST, but sockets of this process listen beyond this machine '
             f'({", ".join(wide)}); name a profiles file of your own in {_FILE}')
 

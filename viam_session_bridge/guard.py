@@ -18,16 +18,17 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from viam_session_bridge.core.events import Pulse
-from viam_session_bridge.core.guard_rules import BridgeWatch, GuardRules
+from viam_session_bridge.core.guard_rules import GuardRules, PulseWatch
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedGuard
 from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
+from viam_session_bridge.ros.interfaces import PartsDriver
 from viam_session_bridge.ros.parameters import NODE_NAME, read
-from viam_session_bridge.ros.ports import AdoptingDriver
 from viam_session_bridge.ros.pulse import GuardPort
+from viam_session_bridge.ros.signatures import load_key, Signer
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
@@ -45,7 +46,7 @@ _DIAGNOSTICS = '/diagnostics'
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class GuardParts:
     """What the bridge's node sees: its parameters, its namespace, and how its names resolve."""
 
     config: BridgeConfig
@@ -63,14 +64,16 @@ class Guard(SafetyProcess):
 
     _supervisor: LockedGuard
 
-    def __init__(self, node: Node, around: Surroundings) -> None:
+    def __init__(self, node: Node, around: GuardParts) -> None:
         config = around.config
+        signer = Signer(load_key(config.guard.key_file))
         supervisor = LockedGuard(GuardRules(
             [one.resource for one in config.resources],
-            BridgeWatch(str(uuid.uuid4()), fingerprint(config))))
+            PulseWatch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
-        port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)
+        port = GuardPort(
+            node, signer, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
 
     def _serve(self) -> None:
@@ -78,10 +81,10 @@ class Guard(SafetyProcess):
 
     def _hear(self, pulse: Pulse) -> None:
         """Take a pulse: first which goals are the bridge's, then what it means."""
-        for name in pulse.standing:
+        for name in pulse.active:
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
-                cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
+                cast(PartsDriver, driver).adopt(pulse.goals.get(name, ()))
         self._supervisor.hear(pulse)
 
     def _begin_end(self) -> None:
@@ -95,7 +98,7 @@ class Guard(SafetyProcess):
                 if state is not State.IDLE]
 
 
-def look_around() -> Surroundings:
+def look_around() -> GuardParts:
     """
     Return what the bridge's node sees, by being it for a moment. rclpy must be up.
 
@@ -110,12 +113,12 @@ def look_around() -> Surroundings:
         sim_time = node.get_parameter('use_sim_time').value
         names = {name: node.resolve_topic_name(name)
                  for name in (PULSE_TOPIC, ECHO_TOPIC, _DIAGNOSTICS)}
-        return Surroundings(config, node.get_namespace(), bool(sim_time), names)
+        return GuardParts(config, node.get_namespace(), bool(sim_time), names)
     finally:
         node.destroy_node()
 
 
-def make_node(around: Surroundings) -> Node:
+def make_node(around: GuardParts) -> Node:
     """Return the guard's own node; the arguments of the process were for the bridge's."""
     return Node(
         GUARD_NAME, namespace=around.namespace, use_global_arguments=False,

@@ -21,13 +21,21 @@ from typing import Generic, TypeVar
 import uuid
 
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
-from viam_session_bridge.core.events import Echo, Ended, Errand, Identity, Output, Outputs, Pulse
+from viam_session_bridge.core.events import (
+    Echo,
+    Ended,
+    Identity,
+    Output,
+    Outputs,
+    Pulse,
+    ServiceCommand,
+)
 from viam_session_bridge.core.group import ActuatorGroup, Resource
 from viam_session_bridge.core.guard_rules import GuardRules
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import Session
-from viam_session_bridge.core.setpoints import Call, Limits, Setpoint
+from viam_session_bridge.core.setpoints import Limits, ServiceCall, Setpoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
 from viam_session_bridge.core.supervisor import Supervisor
@@ -51,7 +59,7 @@ class Polled:
     outputs: Outputs
     ended: tuple[Callable[[], None], ...] = ()
     begun: tuple[tuple[Output, Callable[[Ended | None], None]], ...] = ()
-    errands: tuple[Errand, ...] = ()
+    service_commands: tuple[ServiceCommand, ...] = ()
 
     def release(self, untold: Collection[Output] = ()) -> None:
         """
@@ -79,11 +87,11 @@ class _Waiters:
     def __init__(self) -> None:
         self._for_end: dict[int, Callable[[Ended], None]] = {}
         self._for_begin: dict[int, Callable[[Ended | None], None]] = {}
-        self._errands: list[Errand] = []
+        self._service_commands: list[ServiceCommand] = []
 
     def __len__(self) -> int:
-        """Return how many motions and errands somebody waits for."""
-        return len(self._for_end) + len(self._for_begin) + len(self._errands)
+        """Return how many motions and service_commands somebody waits for."""
+        return len(self._for_end) + len(self._for_begin) + len(self._service_commands)
 
     def for_end(self, epoch: int, on_end: Callable[[Ended], None]) -> None:
         """Have this called with the end of a motion."""
@@ -93,9 +101,9 @@ class _Waiters:
         """Have this called with None once a driver was told; with the end if that came before."""
         self._for_begin[epoch] = on_begun
 
-    def errand(self, errand: Errand) -> None:
+    def service_command(self, command: ServiceCommand) -> None:
         """Have the pump run this."""
-        self._errands.append(errand)
+        self._service_commands.append(command)
 
     def take(self, outputs: Outputs) -> Polled:
         """Take out those who wait for what these outputs say."""
@@ -109,8 +117,8 @@ class _Waiters:
             (output, self._for_begin.pop(output.epoch)) for output in outputs.outputs
             if output.epoch in self._for_begin and not output.prepare
         ) if self._for_begin else ()
-        errands, self._errands = tuple(self._errands), []
-        return Polled(outputs, tuple(ended), begun, errands)
+        service_commands, self._service_commands = tuple(self._service_commands), []
+        return Polled(outputs, tuple(ended), begun, service_commands)
 
 
 class LockedSupervisor(Generic[_Core]):
@@ -297,8 +305,12 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def sessions(self) -> list[Session]:
         """Return copies of the sessions that are alive, oldest first."""
         return self._decide(lambda now: [
-            replace(session, sockets=dict(session.sockets))
-            for session in self._supervisor.sessions.living(now)])
+            replace(session) for session in self._supervisor.sessions.living(now)])
+
+    def session_on(self, socket: int | None) -> str:
+        """Return the session of the last call on a connection that named one, or nothing."""
+        return self._decide(lambda now: '' if socket is None else
+                            self._supervisor.sessions.carriers.get(socket, ''))
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -348,7 +360,8 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Return the place in line of a command that begins to form. Raises UnknownResource."""
         return self._decide(lambda now: self._supervisor.turn(name))
 
-    def errand(self, name: str, call: Call, on_answer: Callable[[str, str], None]) -> None:
+    def service_command(
+            self, name: str, call: ServiceCall, on_answer: Callable[[str, str], None]) -> None:
         """
         Have the driver run a command that does not move the robot. Raises UnknownResource.
 
@@ -357,7 +370,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """
         with self._lock:
             self._supervisor.resource(name)
-            self._waiters.errand(Errand(name, call, on_answer))
+            self._waiters.service_command(ServiceCommand(name, call, on_answer))
             self._wake_locked()
 
     def stop(self, name: str) -> None:
@@ -367,6 +380,14 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def stop_all(self) -> None:
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
+
+    def stop_own(self, entity: str) -> list[str]:
+        """Stop, and return, the resources that this entity was the last to command."""
+        return self._decide(lambda now: self._supervisor.stop_own(entity, now))
+
+    def revoke(self, entity: str) -> None:
+        """End the sessions of an entity, and what it set in motion."""
+        self._decide(lambda now: self._supervisor.revoke(entity, now))
 
     def cancel(self, name: str, epoch: int) -> bool:
         """End the motion of this epoch if it still runs; tells whether it did."""
@@ -421,13 +442,13 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- evidence -------------------------------------------------------------------------------
 
-    def look(self, taken_at: float, open_sockets: frozenset[int]) -> None:
+    def update_sockets(self, taken_at: float, open_sockets: frozenset[int]) -> None:
         """Take a look at the open connections, begun at taken_at (s)."""
-        self._decide(lambda now: self._supervisor.look(open_sockets, taken_at, now))
+        self._decide(lambda now: self._supervisor.update_sockets(open_sockets, taken_at, now))
 
     def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        return self._decide(lambda now: self._supervisor.watched_sockets(now))
+        return self._decide(lambda now: self._supervisor.watched_sockets())
 
     def watch_backlog(self) -> None:
         """Note that backlog_paused will be called when draining tells that it matters."""
@@ -443,9 +464,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse) -> None:
-        """Take the pulse of another bridge."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now))
+    def hear(self, pulse: Pulse, verified: bool = True) -> None:
+        """Take the pulse of another bridge; verified: it is signed with our key."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now, verified))
 
     def echoed(self, echo: Echo) -> None:
         """Take a guard's echo."""

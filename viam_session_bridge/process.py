@@ -32,10 +32,10 @@ from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.locked_supervisor import LockedSupervisor
 from viam_session_bridge.parameters.plugins import Unusable
 from viam_session_bridge.parameters.shared import BridgeConfig
+from viam_session_bridge.ros.interfaces import EmergencyStopping
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
 from viam_session_bridge.ros.parameters import ConfigurationError, explain_startup_error
-from viam_session_bridge.ros.ports import EmergencyStopping
 from viam_session_bridge.ros.pump import Pump
 
 _Result = TypeVar('_Result')
@@ -89,7 +89,7 @@ class SafetyProcess:
         self._deaths: list[BaseException] = []
         # The parts that hang: then the process cannot end in an orderly way.
         self.stuck: list[str] = []
-        self._vitals = Vitals(supervisor.now, self.vital)
+        self._watchdog = ThreadWatchdog(supervisor.now, self.vital)
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
             node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
@@ -134,7 +134,7 @@ class SafetyProcess:
         self._ros.notice(outputs)
 
     def _beat_of(self, part: str) -> Callable[[], None]:
-        return functools.partial(self._vitals.beat, part)
+        return functools.partial(self._watchdog.beat, part)
 
     def _died(self, problem: BaseException) -> None:
         self._deaths.append(problem)
@@ -142,10 +142,10 @@ class SafetyProcess:
 
     def _watch(self) -> None:
         """Return when it is time to go: a signal, a death, or a part that hangs."""
-        garbage = Garbage(self._supervisor.now())
+        garbage = GarbageCollection(self._supervisor.now())
         while not self._leave.wait(BEAT_PERIOD):
-            garbage.look(self._supervisor.now(), self._supervisor.quiet)
-            self.stuck = self._vitals.silent()
+            garbage.collect_when_due(self._supervisor.now(), self._supervisor.quiet)
+            self.stuck = self._watchdog.silent()
             if self.stuck:
                 self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
 
@@ -163,7 +163,7 @@ class SafetyProcess:
                 self.stuck.append('the way down')
         # Nobody else is left who could tell the drivers.
         self._pump.last_resort()
-        with suppress(Hanging):
+        with suppress(ThreadHung):
             within(LAST_WORDS, self._tell_why)
         return EXIT_FAILED
 
@@ -197,7 +197,7 @@ def run(argv: Sequence[str],
     """
     args = without_log_file(argv)
     node = None
-    with outlets():
+    with nonblocking_stdio():
         sys.setswitchinterval(SWITCH_INTERVAL)
         confined = dds.settle()
         try:
@@ -263,7 +263,7 @@ _CHUNK = 1 << 16
 
 
 @contextmanager
-def outlets() -> Iterator[None]:
+def nonblocking_stdio() -> Iterator[None]:
     """Let what is written to standard output and error meanwhile wait for nobody."""
     with ExitStack() as stack:
         for descriptor in (1, 2):
@@ -339,7 +339,7 @@ FIRST_PATIENCE = 30.0
 OVERSLEPT = 0.5
 
 
-class Vitals:
+class ThreadWatchdog:
     """
     The parts of one process, by name; now is the steady clock (s).
 
@@ -377,7 +377,7 @@ _NEVER = 1 << 30
 _YOUNG, _MIDDLE = 5000, 10
 
 
-class Garbage:
+class GarbageCollection:
     """
     Python's collector, kept from freezing every thread at a moment of its own choosing.
 
@@ -393,7 +393,7 @@ class Garbage:
         gc.freeze()
         gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
 
-    def look(self, now: float, quiet: bool) -> None:
+    def collect_when_due(self, now: float, quiet: bool) -> None:
         """Collect if it is time; quiet: nothing moves."""
         if now - self._collected_at >= (QUIET_PERIOD if quiet else LONGEST_PERIOD):
             self._collected_at = now
@@ -403,7 +403,7 @@ class Garbage:
 # ---- ends that come in any case -----------------------------------------------------------------
 
 
-class Hanging(Exception):
+class ThreadHung(Exception):
     """A call did not come back in time."""
 
 
@@ -411,8 +411,8 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
     """
     Return what a call returns, made in a thread of its own; raise what it raises.
 
-    Raises Hanging when it takes longer than that (s). It goes on, then, and may never end: a lock
-    may be held for ever, and whoever has to stop the robot must not wait for it.
+    Raises ThreadHung when it takes longer than that (s). The thread then continues and may never
+    end: a lock may be held forever, and whatever stops the robot must not wait for it.
     """
     results: list[_Result] = []
     problems: list[BaseException] = []
@@ -429,7 +429,7 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
     if problems:
         raise problems[0]
     if not results:
-        raise Hanging(f'it did not come back within {patience:g} s')
+        raise ThreadHung(f'it did not come back within {patience:g} s')
     return results[0]
 
 
@@ -438,7 +438,7 @@ def leave_at_once(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             within(LINGER, stream.flush)
-        except (Hanging, OSError, ValueError):
+        except (ThreadHung, OSError, ValueError):
             pass
     # The last words are on their way through the outlets.
     time.sleep(LINGER)

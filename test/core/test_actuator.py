@@ -23,7 +23,7 @@ from viam_session_bridge.core.actuator import (
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
 from viam_session_bridge.core.group import Resource
-from viam_session_bridge.core.move import Along, Course, Motion
+from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.presence import Caller, OpenClaim, Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
@@ -434,7 +434,7 @@ def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> N
     """Driven at one speed it is repeated rarely; slowing down it follows the odometry."""
     machine = actuator(replace(SEEING, repeat_rate=1.0))
     machine.measured(BaseSample(), 100.0)
-    course = Course(Along.PATH, 2.0, 0.5, 0.125)  # slows down in the second half
+    course = MoveProfile(Along.PATH, 2.0, 0.5, 0.125)  # slows down in the second half
     machine.command(Motion(AHEAD, 30.0, course), OpenClaim(), 1, 100.0)
     told = []
     for i in range(600):
@@ -693,7 +693,7 @@ def test_a_move_that_is_steered_ends_when_a_position_is_outside_of_its_limits() 
     machine = actuator(SEEING)
     machine.measured(JointSample((0.5,)), 100.0)
     machine.command(
-        Motion(AHEAD, 10.0, Course(Along.JOINT, 1.0, 0.5, 1.0)), OpenClaim(), 1, 100.0)
+        Motion(AHEAD, 10.0, MoveProfile(Along.JOINT, 1.0, 0.5, 1.0)), OpenClaim(), 1, 100.0)
     machine.measured(GARBAGE, 100.1)
     machine.poll(100.1)
     [ended], _ = machine.take_notes()
@@ -1253,7 +1253,7 @@ def steered(machine: Actuator, now: float = 100.0) -> None:
     """Begin a drive of one metre at half a metre a second, ten seconds at most."""
     assert machine.rest is not None
     machine.measured(BaseSample(), now)
-    course = Course(Along.PATH, 1.0, 0.5, 100.0)
+    course = MoveProfile(Along.PATH, 1.0, 0.5, 100.0)
     machine.command(Motion(AHEAD, 10.0, course), OpenClaim(), 1, now)
     machine.poll(now)
 

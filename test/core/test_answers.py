@@ -13,11 +13,11 @@ from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import OpenClaim
-from viam_session_bridge.core.setpoints import Call, PoseGoal, Press, Velocity
+from viam_session_bridge.core.setpoints import PoseGoal, Press, ServiceCall, Velocity
 from viam_session_bridge.core.states import Reason, State
 
-DOCK = Motion(Call('dock'), once=True, answered=True)
-UNDOCK = Motion(Call('undock'), once=True, answered=True)
+DOCK = Motion(ServiceCall('dock'), once=True, answered=True)
+UNDOCK = Motion(ServiceCall('undock'), once=True, answered=True)
 # How long (s) a driver may take to get ready.
 READY = 0.5
 
@@ -66,7 +66,7 @@ def test_a_call_is_made_once_and_its_answer_releases_who_waits_but_not_the_motio
     rig = Rig()
     epoch = rig.command(DOCK)
     output = rig.poll()
-    assert output is not None and output.setpoint == Call('dock')
+    assert output is not None and output.setpoint == ServiceCall('dock')
     assert rig.poll(1.0) is None and rig.ended == []
     rig.actuator.motion_answered(epoch, '', 'on my way', rig.now)
     rig.poll()

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Goals that are seen to be reached: where, standing, and never before their trajectory is over.
+Goals that are seen to be reached: where, active, and never before their trajectory is over.
 
 One actuator of two joints: feedback grows old after 1 s, it stands below 0.01 rad/s.
 """

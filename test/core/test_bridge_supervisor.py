@@ -60,6 +60,7 @@ class World:
         self.pulses: list[tuple[float, Pulse]] = []
         self.events: list[object] = []
         self.guard = False
+        self._numbers = count(1)
         if path:
             for name in ('left', 'right'):
                 self.supervisor.path(name, '', self.now)
@@ -94,7 +95,7 @@ class World:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired, unreached, latched, moved), self.now)
+            configuration, fired, unreached, latched, moved, next(self._numbers)), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None,
                 setpoint: Velocity = AHEAD) -> int:
@@ -168,7 +169,7 @@ def test_the_pulse_goes_with_the_first_motion_output_and_lists_it() -> None:
     world.run(101.05)
     epoch = world.supervisor.command('left', Motion(AHEAD), Caller(), world.now)
     outputs = world.poll()
-    assert outputs.pulse is not None and outputs.pulse.standing == {'left': epoch}
+    assert outputs.pulse is not None and outputs.pulse.active == {'left': epoch}
     assert [one.resource for one in outputs.outputs] == ['left']
 
 
@@ -176,14 +177,14 @@ def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_comma
     world = World()
     world.command()
     world.run(101.0)
-    instants = [at for at, pulse in world.pulses if pulse.standing]
+    instants = [at for at, pulse in world.pulses if pulse.active]
     gaps = [after - before for before, after in zip(instants, instants[1:], strict=False)]
     assert max(gaps) <= PATIENCE / 5.0 + 1e-6
     assert set(instants) <= {at for at, _ in world.told}, 'no wake-up of their own'
     world.supervisor.stop('left', world.now)
     world.run(103.0)
-    assert world.state() is IDLE and world.pulses[-1][1].standing == {}
-    idle = [at for at, pulse in world.pulses if not pulse.standing and at > 102.2]
+    assert world.state() is IDLE and world.pulses[-1][1].active == {}
+    idle = [at for at, pulse in world.pulses if not pulse.active and at > 102.2]
     assert 2 <= len(idle) <= 5
 
 
@@ -220,7 +221,7 @@ def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -
         caller = Caller(supervisor.start_session(Caller(socket=1), '', 99.9).id, socket=1)
         supervisor.command('mine', Motion(AHEAD), caller, 100.0)
         supervisor.poll(100.0)
-        supervisor.look(frozenset({1} if stopped == 'stop' else ()), 100.01, 100.01)
+        supervisor.update_sockets(frozenset({1} if stopped == 'stop' else ()), 100.01, 100.01)
         if stopped == 'stop':
             supervisor.stop('mine', 100.01)
         counted = count()
@@ -251,7 +252,7 @@ def test_goodbye_says_what_was_not_seen_to_stop_and_ends_the_pulse() -> None:
     world.supervisor.shut_down(world.now)
     world.supervisor.say_goodbye(world.now)
     world.poll()
-    assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].standing) == {'left'}
+    assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].active) == {'left'}
     sent = len(world.pulses)
     world.run(110.0)
     assert len(world.pulses) == sent and world.state() is IDLE
@@ -596,7 +597,7 @@ def test_a_stop_of_a_client_is_not_judged_either_before_odometry_was_seen() -> N
         world.run(until)
     assert not world.failures() and world.state() is IDLE
     assert 111.4 <= world.told[-1][0] <= 111.6, 'each is held, and none for ever'
-    assert not any(one.standing for at, one in world.pulses if at > 112.0)
+    assert not any(one.active for at, one in world.pulses if at > 112.0)
 
 
 @pytest.mark.parametrize('seen', [100.7, 110.0])
@@ -742,10 +743,10 @@ def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> Non
     """From the first of them that lists it, for the guard that may have to go on."""
     world = Waiting()
     world.run(101.0)
-    listed = [one for _, one in world.pulses if one.standing]
+    listed = [one for _, one in world.pulses if one.active]
     assert listed and all(one.unmoved == ('left',) for one in listed)
     world.feed(101.01, speed=0.3)
-    assert world.pulses[-1][1].standing and world.pulses[-1][1].unmoved == ()
+    assert world.pulses[-1][1].active and world.pulses[-1][1].unmoved == ()
 
 
 def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
@@ -771,7 +772,7 @@ def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
     world.run(103.0)
     world.supervisor.say_goodbye(world.now)
     world.poll()
-    assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].standing
+    assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].active
 
 
 def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:
@@ -815,13 +816,13 @@ def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
 
 def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
     world = World()
-    gate = LockedBridge(world.supervisor, lambda: world.now)
+    locked = LockedBridge(world.supervisor, lambda: world.now)
     world.poll()
-    assert gate.concern() == {'left', 'right'}
+    assert locked.concern() == {'left', 'right'}
     world.run(103.0, elder=ELDER)
-    assert not gate.concern()
+    assert not locked.concern()
     world.run(106.0)
-    assert gate.concern() == {'left', 'right'}
+    assert locked.concern() == {'left', 'right'}
 
 
 def test_motion_is_stopped_when_an_elder_is_heard() -> None:
@@ -831,6 +832,42 @@ def test_motion_is_stopped_when_an_elder_is_heard() -> None:
     world.supervisor.hear(Pulse(ELDER, 1), world.now)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
+
+
+def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
+    world = World()
+    world.command()
+    world.supervisor.hear(Pulse(ELDER, 1), world.now, verified=False)
+    world.poll()
+    assert world.reasons() == [Reason.OTHER_BRIDGE]
+    with pytest.raises(OtherBridge, match=r'\(elder\).*not signed.*guard\.key_file'):
+        world.command()
+    assert 'guard.key_file' in world.supervisor.troubles(world.now)['other bridge']
+    assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
+
+
+def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
+    """First stops go out, a late driver is stopped, and so is everything in the last resort."""
+    world = World(stop_on_start=True)
+    locked = LockedBridge(world.supervisor, lambda: world.now)
+    for step in range(30):
+        world.supervisor.hear(Pulse(ELDER, step), world.now, verified=False)
+        world.run(100.0 + step / 10.0)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+    assert world.outputs() and locked.concern() == {'left', 'right'}
+
+
+def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -> None:
+    world = World(required=True)
+    world.supervisor.echoed(Echo('guard', 'own', 10 ** 9, 'abc', number=7), world.now)
+    world.command()
+    assert world.state() is MOVING
+    for recorded in (Echo('guard', 'own', 10 ** 9, 'abc', fired=1, number=7),
+                     Echo('guard', 'own', 10 ** 9, 'abc', latched='x', moved=('left',), number=6)):
+        world.supervisor.echoed(recorded, world.now)
+    world.poll()
+    assert world.state() is MOVING
+    assert not world.supervisor.emergency(world.now)
 
 
 def test_a_driver_that_appears_is_the_elders_business() -> None:

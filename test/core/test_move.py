@@ -9,16 +9,16 @@ import sys
 
 import pytest
 
-from viam_session_bridge.core.move import Along, Course, Tracker
+from viam_session_bridge.core.move import Along, MoveProfile, SteeredTracker
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.stop import BaseSample, RestSettings
 
 
-def begun(course: Course) -> Tracker:
-    return Tracker(course, RestSettings())
+def begun(course: MoveProfile) -> SteeredTracker:
+    return SteeredTracker(course, RestSettings())
 
 
-def follow(tracker: Tracker, *samples: BaseSample) -> Tracker:
+def follow(tracker: SteeredTracker, *samples: BaseSample) -> SteeredTracker:
     """Take samples, one a second."""
     for second, sample in enumerate(samples):
         tracker.take(sample, float(second))
@@ -27,7 +27,7 @@ def follow(tracker: Tracker, *samples: BaseSample) -> Tracker:
 
 def test_distance_is_counted_along_the_path_of_an_arc() -> None:
     """A quarter circle of radius 1 m is 1.57 m long, though its chord is 1.41 m."""
-    tracker = begun(Course(Along.PATH, 2.0, 0.5, 0.5))
+    tracker = begun(MoveProfile(Along.PATH, 2.0, 0.5, 0.5))
     arc = [i / 100.0 * math.pi / 2.0 for i in range(101)]
     follow(tracker, *(BaseSample(math.sin(a), 1.0 - math.cos(a), a) for a in arc))
     assert tracker.remaining == pytest.approx(2.0 - math.pi / 2.0, abs=1e-3)
@@ -35,14 +35,14 @@ def test_distance_is_counted_along_the_path_of_an_arc() -> None:
 
 def test_noise_does_not_add_up() -> None:
     """Jumping to and fro is no progress."""
-    tracker = begun(Course(Along.PATH, 1.0, 0.5, 0.5))
+    tracker = begun(MoveProfile(Along.PATH, 1.0, 0.5, 0.5))
     follow(tracker, *(BaseSample(x=0.01 * (i % 2)) for i in range(1001)))
     assert tracker.remaining == pytest.approx(1.0)
 
 
 def test_a_turn_is_counted_beyond_half_a_circle() -> None:
     """Yaw wraps at pi; a turn of 540 degrees does not care."""
-    tracker = begun(Course(Along.YAW, 3.0 * math.pi, 1.0, 1.0))
+    tracker = begun(MoveProfile(Along.YAW, 3.0 * math.pi, 1.0, 1.0))
     follow(tracker, *(BaseSample(yaw=math.remainder(i * 0.1, math.tau)) for i in range(95)))
     assert tracker.remaining == pytest.approx(3.0 * math.pi - 9.4)
 
@@ -51,7 +51,7 @@ def test_a_turn_is_counted_beyond_half_a_circle() -> None:
     (Along.PATH, Velocity(linear=(-0.5, 0.0, 0.0))),
     (Along.YAW, Velocity(angular=(0.0, 0.0, -0.5)))])
 def test_a_negative_amount_goes_the_other_way(along: Along, velocity: Velocity) -> None:
-    tracker = begun(Course(along, -2.0, 0.5, 0.5))
+    tracker = begun(MoveProfile(along, -2.0, 0.5, 0.5))
     assert tracker.wish() == velocity
     there = BaseSample(x=-0.5) if along is Along.PATH else BaseSample(yaw=-0.5)
     follow(tracker, BaseSample(), there)
@@ -60,7 +60,7 @@ def test_a_negative_amount_goes_the_other_way(along: Along, velocity: Velocity) 
 
 def test_it_slows_down_within_the_deceleration_and_never_creeps_to_a_halt() -> None:
     """v^2 = 2 a r, and a tenth of the speed at least, until it is done."""
-    course = Course(Along.PATH, 1.0, 0.5, 0.25)
+    course = MoveProfile(Along.PATH, 1.0, 0.5, 0.25)
     for left in (1.0, 0.5, 0.3, 0.1, 0.01, 0.0001):
         tracker = follow(begun(course), BaseSample(), BaseSample(x=1.0 - left))
         speed = tracker.wish().linear[0]
@@ -71,7 +71,7 @@ def test_it_slows_down_within_the_deceleration_and_never_creeps_to_a_halt() -> N
 def test_what_the_robot_will_do_anyway_counts_as_done() -> None:
     """At 0.5 m/s a stop shows a tenth of a second later: 5 cm are driven already."""
     tracker = follow(
-        begun(Course(Along.PATH, 1.0, 0.5, 0.5)), BaseSample(),
+        begun(MoveProfile(Along.PATH, 1.0, 0.5, 0.5)), BaseSample(),
         BaseSample(x=0.949, linear=(0.5, 0.0, 0.0)))
     assert not tracker.done
     tracker.take(BaseSample(x=0.951, linear=(0.5, 0.0, 0.0)), 2.0)
@@ -80,14 +80,14 @@ def test_what_the_robot_will_do_anyway_counts_as_done() -> None:
 
 def test_an_overshot_goal_is_done() -> None:
     tracker = follow(
-        begun(Course(Along.YAW, -1.0, 0.5, 0.5)), BaseSample(), BaseSample(yaw=-1.2))
+        begun(MoveProfile(Along.YAW, -1.0, 0.5, 0.5)), BaseSample(), BaseSample(yaw=-1.2))
     assert tracker.done
 
 
 def test_limits_hold_for_courses() -> None:
     limits = VelocityLimits(0.3, 0.7)
-    assert Course(Along.PATH, 1.0, 9.0, 1.0).within(limits).speed == 0.3
-    assert Course(Along.YAW, 1.0, 9.0, 1.0).within(limits).speed == 0.7
+    assert MoveProfile(Along.PATH, 1.0, 9.0, 1.0).within(limits).speed == 0.3
+    assert MoveProfile(Along.YAW, 1.0, 9.0, 1.0).within(limits).speed == 0.7
 
 
 @pytest.mark.parametrize('along', [Along.PATH, Along.YAW])

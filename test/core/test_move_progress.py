@@ -15,7 +15,7 @@ import pytest
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.events import Ended
-from viam_session_bridge.core.move import Along, Arrival, Course, Motion
+from viam_session_bridge.core.move import Along, Arrival, Motion, MoveProfile
 from viam_session_bridge.core.presence import OpenClaim
 from viam_session_bridge.core.setpoints import Speed, Trajectory, Velocity, Waypoint
 from viam_session_bridge.core.states import Reason
@@ -43,7 +43,7 @@ class Drive:
     def run(self, amount: float, speed: float, seconds: float = 30.0) -> float:
         """Command a move, let time pass until it has ended; returns how far the base drove."""
         self.actuator.measured(self.seen(self.place, self.speed), self.now)
-        course = Course(Along.PATH, amount, speed, 0.5)
+        course = MoveProfile(Along.PATH, amount, speed, 0.5)
         self.actuator.command(
             Motion(course.velocity(speed), 120.0, course), OpenClaim(), 1, self.now)
         end = self.now + seconds
@@ -338,7 +338,7 @@ def test_a_motor_that_turns_the_wrong_way_is_stopped_within_5_degrees() -> None:
     actuator = Actuator('motor', ActuatorSettings(rest=JOINT))
     actuator.path_problem = ''
     actuator.measured(JointSample((0.0,), (0.0,)), 0.0)
-    course = Course(Along.JOINT, 6.0, 2.0, 10.0)
+    course = MoveProfile(Along.JOINT, 6.0, 2.0, 10.0)
     actuator.command(Motion(Speed(2.0), 120.0, course), OpenClaim(), 1, 0.0)
     for index in range(1, 100):
         now = index * PERIOD
@@ -356,7 +356,7 @@ def test_a_velocity_that_is_not_used_says_nothing_about_a_move(
         velocities: tuple[float, ...]) -> None:
     """With rest_by: positions a configured speed of 0.5 rad/s is no measured one."""
     settings = replace(JOINT, by_positions=True)
-    tracker = Course(Along.JOINT, 1.0, 0.1, 10.0).tracker(Speed(0.1), settings)
+    tracker = MoveProfile(Along.JOINT, 1.0, 0.1, 10.0).tracker(Speed(0.1), settings)
     tracker.moves_at((3.0,))
     for index in range(400):
         at = index * PERIOD

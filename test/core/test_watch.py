@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viam_session_bridge.core.events import Echo, Identity, Pulse
-from viam_session_bridge.core.guard_rules import BridgeWatch, Verdict
+from viam_session_bridge.core.guard_rules import PulseVerdict, PulseWatch
 
 PATIENCE = 0.25
 BRIDGE = Identity('bridge', 10.0, 'abc', PATIENCE)
@@ -20,10 +20,10 @@ class Guard:
     """A watch whose loop comes on time, and whose queue is empty when it asks."""
 
     def __init__(self) -> None:
-        self.watch = BridgeWatch('guard', 'abc')
+        self.watch = PulseWatch('guard', 'abc')
         self.now = 100.0
         self.wake = float('inf')
-        self.verdicts: list[tuple[float, Verdict]] = []
+        self.verdicts: list[tuple[float, PulseVerdict]] = []
         self.drains = True
 
     def hear(self, now: float, *names: str, sender: Identity = BRIDGE, sequence: int = 0,
@@ -68,7 +68,7 @@ def test_silence_is_judged_after_one_patience_exactly_and_once() -> None:
     guard.run(100.2999)
     assert not guard.verdicts
     guard.run(200.0)
-    assert guard.verdicts == [(100.05 + PATIENCE, Verdict('bridge', ('base',)))]
+    assert guard.verdicts == [(100.05 + PATIENCE, PulseVerdict('bridge', ('base',)))]
 
 
 def test_the_silence_of_an_idle_bridge_says_nothing() -> None:
@@ -76,14 +76,14 @@ def test_the_silence_of_an_idle_bridge_says_nothing() -> None:
     guard.hear(100.0, 'base')
     guard.hear(100.1)
     guard.run(200.0)
-    assert not guard.verdicts and not guard.watch.standing
+    assert not guard.verdicts and not guard.watch.active
 
 
 def test_a_bridge_that_says_goodbye_is_not_judged_but_what_stands_is_stopped() -> None:
     guard = Guard()
     guard.hear(100.0, 'base', goodbye=True)
     guard.run(200.0)
-    assert guard.verdicts == [(100.0, Verdict('bridge', ('base',), left=True))]
+    assert guard.verdicts == [(100.0, PulseVerdict('bridge', ('base',), left=True))]
 
 
 def test_a_bridge_that_is_back_can_fall_silent_again() -> None:
@@ -200,18 +200,18 @@ def test_bridges_that_come_and_go_do_not_pile_up_and_push_nobody_out_who_moves()
 def test_every_silence_is_judged_once_on_time_and_nothing_else(
         steps: list[tuple[float, str]]) -> None:
     """The guard naps a second now and then; a bridge that is heard soon after is not judged."""
-    guard, expected, last, standing = Guard(), [], 0.0, False
+    guard, expected, last, active = Guard(), [], 0.0, False
     sequence = 0
     for pause, step in [*steps, (10.0, 'idle')]:
         now = guard.now + pause
         guard.run(now)
-        if standing and now >= last + PATIENCE:
+        if active and now >= last + PATIENCE:
             expected.append(last + PATIENCE)
-            standing = False
+            active = False
         if step == 'nap':
             guard.pass_at(now + 1.0)
             now += 1.1
         sequence += 1
-        standing, last = step != 'idle', now
-        guard.hear(now, *(['base'] if standing else []), sequence=sequence)
+        active, last = step != 'idle', now
+        guard.hear(now, *(['base'] if active else []), sequence=sequence)
     assert [at for at, _ in guard.verdicts] == expected

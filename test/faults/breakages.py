@@ -85,14 +85,14 @@ def pulse_after_motion() -> None:
     since: dict[str, float] = {}
 
     def make(pulse: Any) -> Any:
-        def late(self: Any, standing: Any, now: float, *others: Any) -> Any:
-            for name in set(since) - set(standing):
+        def late(self: Any, active: Any, now: float, *others: Any) -> Any:
+            for name in set(since) - set(active):
                 del since[name]
             return pulse(self, {
-                name: epoch for name, epoch in standing.items()
+                name: epoch for name, epoch in active.items()
                 if now - since.setdefault(name, now) > LATE_PULSE}, now, *others)
         return late
-    _replace(_part('core.peers', 'Pulser'), 'poll', make)
+    _replace(_part('core.peers', 'PulseSchedule'), 'poll', make)
 
 
 @breakage('a guard stops everything, also what a joystick moves',
@@ -113,7 +113,7 @@ def guard_stops_idle() -> None:
 @breakage('a guard that was frozen takes its own silence for that of the bridge', 'guard_hiccup',
           needs_guard=True, of_guard=True)
 def guard_without_grace() -> None:
-    watch = _part('core.guard_rules', 'BridgeWatch')
+    watch = _part('core.guard_rules', 'PulseWatch')
     _replace(watch, '_notice_own_delay', lambda old: lambda self, now: None)
     _replace(watch, '_heard_out', lambda old: lambda self, bridge, now: True)
 
@@ -132,7 +132,7 @@ def pulses_from_a_timer() -> None:
             if newest:
                 sequence = max(sequence + 1, newest[-1].sequence)
                 self._publisher.publish(type_of_message(
-                    data=encode(replace(newest[-1], sequence=sequence))))
+                    data=self._sign(encode(replace(newest[-1], sequence=sequence)))))
 
     type_of_message = _part('ros.pulse', 'String')
 
@@ -210,7 +210,7 @@ def stall_forgiven() -> None:
 
 @breakage('looks at the connections are made up: whoever was there is there', 'client_killed')
 def stale_presence() -> None:
-    _replace(_part('rpc.connections', 'Presence'), '_is_present',
+    _replace(_part('rpc.connections', 'SocketMonitor'), '_is_present',
              lambda old: lambda self, one: True)
 
 
@@ -277,7 +277,7 @@ def rest_not_awaited() -> None:
 @breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
 def deaths_ignored() -> None:
     _replace(_part('bridge', 'Bridge'), '_died', lambda old: lambda self, problem: None)
-    _replace(_part('process', 'Vitals'), 'silent', lambda old: lambda self: [])
+    _replace(_part('process', 'ThreadWatchdog'), 'silent', lambda old: lambda self: [])
 
 
 @breakage('a bridge that ends leaves everything as it is', 'bridge_terminated', guard=False)
@@ -322,7 +322,7 @@ def _failure_ignored(reason: str) -> None:
             found = failure(self, *arguments)
             return None if found is not None and found.reason is ignored else found
         return go_on
-    _replace(_part('core.move', 'Tracker'), 'failure', make)
+    _replace(_part('core.move', 'SteeredTracker'), 'failure', make)
 
 
 @breakage('a move does not watch its direction', 'odometry_reversed_in_a_move')

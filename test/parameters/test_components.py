@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
 
-AROUND = Surroundings(
+AROUND = GraphNames(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
     lambda service: f'/{service.lstrip("/")}')
 

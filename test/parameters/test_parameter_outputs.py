@@ -10,7 +10,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import Filling, judge, unknown_names
 from viam_session_bridge.parameters.outputs import (
     CancelOutput,
@@ -45,7 +45,7 @@ BASE: dict[str, Any] = {
     'base.dock.moves': True,
 }
 
-AROUND = Surroundings('/viam_session_bridge', '/', '/{}'.format, '/{}'.format, NAME_PROBLEMS)
+AROUND = GraphNames('/viam_session_bridge', '/', '/{}'.format, '/{}'.format, NAME_PROBLEMS)
 
 
 def changed(changes: dict[str, Any]) -> dict[str, Any]:

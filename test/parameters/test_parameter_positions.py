@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.parameters.arm import ArmConfig
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.gantry import GantryConfig
 from viam_session_bridge.parameters.gripper import GripperConfig
 from viam_session_bridge.parameters.joints import PositionedConfig
@@ -18,7 +18,7 @@ from viam_session_bridge.parameters.schema import foreign, table_entries
 from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.ros.parameters import descriptor
 
-AROUND = Surroundings(
+AROUND = GraphNames(
     '/bridge', '/', lambda topic: f'/{topic.lstrip("/")}',
     lambda service: f'/{service.lstrip("/")}')
 

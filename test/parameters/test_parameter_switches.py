@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.parameters.button import ButtonConfig
-from viam_session_bridge.parameters.checks import Surroundings
+from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.generic import GenericConfig
-from viam_session_bridge.parameters.load import judge, Verdict
+from viam_session_bridge.parameters.load import CheckedChange, judge
 from viam_session_bridge.parameters.switch import SetBoolPosition, SwitchConfig, TriggerPosition
 
-AROUND = Surroundings('/viam_session_bridge', '/', '/{}'.format, '/{}'.format)
+AROUND = GraphNames('/viam_session_bridge', '/', '/{}'.format, '/{}'.format)
 
 LASER: dict[str, Any] = {
     'resources': ['laser'], 'laser.api': 'switch', 'laser.driver': 'float',
@@ -35,7 +35,7 @@ HELPER: dict[str, Any] = {
     'helper.lights.moves': False}
 
 
-def verdict(values: dict[str, Any], **changes: Any) -> Verdict:
+def verdict(values: dict[str, Any], **changes: Any) -> CheckedChange:
     (name,) = values['resources']
     changed = {**values, **{f'{name}.{short}': value for short, value in changes.items()}}
     return judge({name: value for name, value in changed.items() if value is not None}, AROUND)

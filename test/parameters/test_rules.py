@@ -10,7 +10,7 @@ import pytest
 
 from viam_session_bridge.parameters import rules
 from viam_session_bridge.parameters.load import APIS, Filling
-from viam_session_bridge.parameters.outputs import Escalation, StopOutput
+from viam_session_bridge.parameters.outputs import Escalation, StopOutputConfig
 from viam_session_bridge.parameters.rules import below, check_rules, Own, rule
 from viam_session_bridge.parameters.schema import Block, BlockConfig, described, table_entries
 from viam_session_bridge.parameters.shared import GLOBAL_BLOCKS
@@ -115,7 +115,7 @@ def test_a_rule_that_names_a_parameter_that_its_table_does_not_have_fails() -> N
 def test_every_input_of_a_rule_is_a_parameter_of_its_tables(one: Any) -> None:
     """Otherwise the rule would never run."""
     tables = [each for each in (
-        *APIS.values(), *GLOBAL_BLOCKS.values(), *StopOutput.KINDS.values(),
+        *APIS.values(), *GLOBAL_BLOCKS.values(), *StopOutputConfig.KINDS.values(),
         *Escalation.KINDS.values()) if issubclass(each, one.table)]
     assert tables
     for table in tables:

@@ -21,20 +21,19 @@ from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
-from viam_session_bridge.core.setpoints import Call, Setpoint, Velocity, VelocityLimits
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import locked_bridge
-from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.base import BaseConfig, TwistTable
 from viam_session_bridge.parameters.outputs import (
     CommandConfig,
     LockOutput,
     SetBoolOutput,
-    StopOutput,
+    StopOutputConfig,
     TriggerOutput,
 )
-from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.services import PassServices
-from viam_session_bridge.ros.fittings import Fittings
+from viam_session_bridge.ros.drivers.stop_outputs import Answers
+from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.pump import Pump
 
 _numbers = count(1)
@@ -49,11 +48,16 @@ def servers() -> Iterator[Servers]:
 
 
 class Recorder:
-    """The driver itself: writes down what it is told."""
+    """The driver itself, as a plugin that makes one: writes down what it is told."""
+
+    TABLE = TwistTable
 
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.fault = False
+
+    def __call__(self, config: Any, tools: Any) -> 'Recorder':
+        return self
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         self.told.append(setpoint)
@@ -70,23 +74,24 @@ class Recorder:
 class Rig:
     """A gate and its pump, around one base with what it is fitted with."""
 
-    def __init__(self, node: Node, outputs: tuple[StopOutput, ...] = (),
+    def __init__(self, node: Node, outputs: tuple[StopOutputConfig, ...] = (),
                  commands: tuple[CommandConfig, ...] = (), stop_timeout: float = 3.0) -> None:
-        config = BaseConfig(
+        self.recorder = Recorder()
+        table = type('Recorded', (BaseConfig,), {'PLUGINS': {'twist': self.recorder}})
+        config = table(
             name='base', driver='twist', topic='unused', stop_outputs=outputs, commands=commands,
             stop_timeout=stop_timeout)
-        self.gate = locked_bridge([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
+        self.supervisor = locked_bridge([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
             ActuatorSettings(stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
                              acknowledged=config.acknowledged,
                              ready_timeout=config.ready_timeout)))],
             Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
-        self.recorder = Recorder()
-        services = PassServices(node)
-        self.driver: Any = Fittings(
-            node, services, self.gate, config, lambda: None).fitted(self.recorder)
+        factory = Factory(node, self.supervisor)
+        self.driver: Any = factory.driver(config, lambda: None)
         self.faults: list[str] = []
-        self.pump = Pump(self.gate, {'base': self.driver}, self._report, self._died, [services])
-        self.caller = Caller(self.gate.start_session(Caller()).id, socket=SOCKET)
+        self.pump = Pump(
+            self.supervisor, {'base': self.driver}, self._report, self._died, factory.shared)
+        self.caller = Caller(self.supervisor.start_session(Caller()).id, socket=SOCKET)
         self.ended: list[Ended] = []
         self.answers: list[tuple[str, str]] = []
         self.pump.start()
@@ -99,8 +104,8 @@ class Rig:
 
     def command(self, motion: Motion = FORWARD) -> None:
         # As the poller does: a claim of a connection needs evidence that is newer than itself.
-        self.gate.command('base', motion, self.caller, self.ended.append)
-        self.gate.look(self.gate.now(), frozenset({SOCKET}))
+        self.supervisor.command('base', motion, self.caller, self.ended.append)
+        self.supervisor.update_sockets(self.supervisor.now(), frozenset({SOCKET}))
 
     def insist(self, motion: Motion) -> None:
         """Command until it is accepted."""
@@ -115,13 +120,13 @@ class Rig:
     def run(self, command: str, **arguments: bool) -> tuple[str, str]:
         """Run a command that does not move; returns what was wrong, and what was said."""
         before = len(self.answers)
-        self.gate.errand(
-            'base', Call(command, arguments), lambda *answer: self.answers.append(answer))
+        self.supervisor.service_command(
+            'base', ServiceCall(command, arguments), lambda *answer: self.answers.append(answer))
         wait_until(lambda: len(self.answers) > before, 'an answer')
         return self.answers[before]
 
     def wait_state(self, state: State) -> None:
-        wait_until(lambda: self.gate.states()['base'] is state, state.value)
+        wait_until(lambda: self.supervisor.states()['base'] is state, state.value)
 
     def wait_path(self) -> None:
         wait_until(lambda: not self.driver.path_problem(), 'the stop path')
@@ -131,7 +136,7 @@ class Rig:
 def rig(node: Node) -> Iterator[Any]:
     rigs: list[Rig] = []
 
-    def make(*outputs: StopOutput, **options: Any) -> Rig:
+    def make(*outputs: StopOutputConfig, **options: Any) -> Rig:
         rigs.append(Rig(node, outputs, **options))
         return rigs[-1]
 
@@ -162,7 +167,7 @@ def test_a_stop_waits_for_every_answer(node: Node, servers: Servers, rig: Any) -
     one.wait_path()
     one.command()
     servers.order('say', name=second, delay=0.5)
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     servers.wait_called(second)
     servers.wait_called(first)
     assert None in one.recorder.told
@@ -181,7 +186,7 @@ def test_one_refusal_is_a_stop_that_failed(node: Node, servers: Servers, rig: An
     servers.order('say', name=bad, mode='no')
     one = rig(trigger('a', good), trigger('b', bad))
     one.wait_path()
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     one.wait_state(State.UNCONFIRMED)
     servers.order('say', name=bad)
     one.wait_state(State.IDLE)
@@ -195,11 +200,11 @@ def test_a_service_that_was_never_there_fails_no_stop_and_delays_no_zero(
     assert one.driver.path_problem() == (
         f'base.a.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
     began = time.monotonic()
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')
     assert took(began) < 1.0
     one.wait_state(State.IDLE)
-    assert one.gate.awaited() == {'base': f'the service {name} (base.a.service)'}
+    assert one.supervisor.awaited() == {'base': f'the service {name} (base.a.service)'}
     assert not one.faults
 
 
@@ -210,11 +215,11 @@ def test_a_service_that_is_gone_fails_the_stop_but_delays_no_zero(
     servers.order('serve', kind='trigger', name=name)
     one = rig(trigger('a', name), stop_timeout=1.0)
     one.wait_path()
-    assert not one.gate.awaited()
+    assert not one.supervisor.awaited()
     servers.order('drop', name=name)
     wait_until(lambda: one.driver.path_problem(), 'the service is gone')
     began = time.monotonic()
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')
     assert took(began) < 1.0
     one.wait_state(State.UNCONFIRMED)
@@ -229,7 +234,7 @@ def test_a_driver_that_raises_skips_no_stop_output(
     one = rig(trigger('a', name))
     one.wait_path()
     one.recorder.fault = True
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     servers.wait_called(name)
     wait_until(lambda: one.faults, 'the fault')
     assert 'unplugged' in one.faults[0]
@@ -253,7 +258,7 @@ def test_motion_waits_until_everything_is_released(
     servers.order('say', name=power)
     assert [called.data for called in servers.called(power)] == [True]
     assert {called.data for called in servers.called(lock)} == {False}
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     one.wait_state(State.IDLE)
     assert [called.data for called in servers.called(power)] == [True, False]
     assert servers.called(lock)[-1].data is True
@@ -285,11 +290,11 @@ def test_a_command_that_moves_is_owned_and_stopped(
     one = rig(trigger('halt', halt), commands=(dock(service),))
     one.wait_path()
     wait_until(lambda: one.run('dock')[0] == '', 'its service')
-    one.command(Motion(Call('dock'), once=True, answered=True, monitored=False))
+    one.command(Motion(ServiceCall('dock'), once=True, answered=True, monitored=False))
     [ended] = wait_until(lambda: one.ended, 'the answer')
     assert (ended.reason, ended.detail) == (Reason.DONE, f'{service} says yes')
-    assert one.gate.states()['base'] is State.MOVING and not servers.called(halt)
-    one.gate.look(one.gate.now(), frozenset())
+    assert one.supervisor.states()['base'] is State.MOVING and not servers.called(halt)
+    one.supervisor.update_sockets(one.supervisor.now(), frozenset())
     servers.wait_called(halt)
     one.wait_state(State.IDLE)
     assert one.recorder.told and set(one.recorder.told) == {None}
@@ -307,7 +312,7 @@ def test_a_command_begins_when_the_motion_before_it_was_stopped(
     one.command()
     wait_until(lambda: one.recorder.told, 'motion')
     since = time.monotonic()
-    one.insist(Motion(Call('dock'), once=True, answered=True, monitored=False))
+    one.insist(Motion(ServiceCall('dock'), once=True, answered=True, monitored=False))
     called = servers.wait_called(service, since)
     assert servers.called(halt, since)[0].at < called.at
     assert one.recorder.told[-1] is None and one.recorder.told.count(None) >= 2
@@ -315,7 +320,7 @@ def test_a_command_begins_when_the_motion_before_it_was_stopped(
     one.insist(FORWARD)
     wait_until(lambda: one.recorder.told[-1] is not None, 'motion')
     assert servers.called(halt, since)
-    one.gate.stop('base')
+    one.supervisor.stop('base')
     one.wait_state(State.IDLE)
 
 
@@ -326,7 +331,7 @@ def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig:
     servers.order('say', name=service, mode='no')
     one = rig(commands=(dock(service),))
     wait_until(lambda: 'says no' in one.run('dock')[0], 'its service')
-    one.command(Motion(Call('dock'), once=True, answered=True))
+    one.command(Motion(ServiceCall('dock'), once=True, answered=True))
     [ended] = wait_until(lambda: one.ended, 'the answer')
     assert ended.reason is Reason.REFUSED
     assert ended.detail == f'base.dock.service: {service}: the answer was no: {service} says no'
@@ -342,7 +347,7 @@ def test_a_command_that_hung_and_wakes_after_the_stop_is_stopped_again(
         one = rig(commands=(dock(service, call_timeout=0.5),))
         wait_until(lambda: one.run('dock')[0] == '', 'its service')
         hung.freeze()
-        one.command(Motion(Call('dock'), once=True, answered=True))
+        one.command(Motion(ServiceCall('dock'), once=True, answered=True))
         [ended] = wait_until(lambda: one.ended, 'the end')
         assert ended.reason is Reason.REFUSED
         assert ended.detail == f'base.dock.service: {service} has not answered within 0.5 s'

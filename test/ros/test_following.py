@@ -15,13 +15,13 @@ import pytest
 
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.ros.drivers.following import CATCH_UP, Following
-from viam_session_bridge.ros.hold import HoldSettings
-from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 STEP = 0.005  # s
 BEGAN = 50.0
 
-JOINT = HoldSettings(tolerance=0.01, standing=0.02, fastest=1.0)
+JOINT = PositionHoldSettings(tolerance=0.01, rest_speed=0.02, fastest=1.0)
 
 
 def seen(at: float, positions: tuple[float, ...], speeds: tuple[float, ...]) -> JointReading:

@@ -16,8 +16,8 @@ from viam_session_bridge.core.events import (
     LogEvent,
     Output,
     Outputs,
-    Overslept,
     SessionEnded,
+    Stall,
     TakenOver,
 )
 from viam_session_bridge.core.presence import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
@@ -25,7 +25,7 @@ from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
 
-CLAIM = SessionClaim('0b57ac6e', 1.0)
+CLAIM = SessionClaim('0b57ac6e', 1, 1.0)
 MOVE = Output('base', 1, Velocity((0.1, 0.0, 0.0)), 0.0)
 
 
@@ -87,7 +87,7 @@ LINES = [
     (SessionEnded('0b57ac6e', '', False), 'info', ('never used',)),
     (TakenOver('base', CLAIM, ConnectionClaim(7, 2.0)), 'info',
      ('base', 'taken over', 'connection 7', 'from session 0b57ac6e')),
-    (Overslept(0.1234), 'error', ('123 ms late',)),
+    (Stall(0.1234), 'error', ('123 ms late',)),
 ]
 
 
@@ -115,7 +115,7 @@ def test_a_log_that_hangs_keeps_nobody_waiting(log: Log, journal: Journal) -> No
     """What does not fit is counted, and the loss is told when the log recovers."""
     log.open.clear()
     for _ in range(CAPACITY + 50):
-        journal.report(Outputs(events=(Overslept(0.2),)), {})
+        journal.report(Outputs(events=(Stall(0.2),)), {})
     assert not log.lines, 'all was reported while the log hung'
     log.open.set()
     journal.close(timeout=10.0)
@@ -127,7 +127,7 @@ def test_a_log_that_hangs_does_not_hold_up_the_end(log: Log, journal: Journal) -
     """close() is bounded, also with a full queue."""
     log.open.clear()
     for _ in range(CAPACITY + 50):
-        journal.report(Outputs(events=(Overslept(0.2),)), {})
+        journal.report(Outputs(events=(Stall(0.2),)), {})
     began = time.monotonic()
     journal.close(timeout=0.2)
     assert took(began) < 1.5
@@ -170,8 +170,8 @@ def test_held_motion_is_not_worth_a_line(log: Log, journal: Journal) -> None:
 
 def test_a_line_that_cannot_be_written_ends_nothing(log: Log, journal: Journal) -> None:
     """The next one may: a log that has died would be full soon, and nobody would know why."""
-    journal.report(Outputs(events=(Overslept('late'),)), {})  # type: ignore[arg-type]
-    journal.report(Outputs(events=(Overslept(0.1234),)), {})
+    journal.report(Outputs(events=(Stall('late'),)), {})  # type: ignore[arg-type]
+    journal.report(Outputs(events=(Stall(0.1234),)), {})
     journal.close()
     assert [level for level, _ in log.lines] == ['error', 'error']
     assert 'was not written' in log.lines[0][1] and '123 ms' in log.lines[1][1]

@@ -28,9 +28,9 @@ class Rig:
 
     def __init__(self, node: Node) -> None:
         self.said: list[DiagnosticStatus] = []
-        self.gate = locked_bridge([BASE.resource], Policy())
+        self.supervisor = locked_bridge([BASE.resource], Policy())
         self.node = BridgeNode(
-            node, self.gate, BridgeConfig(resources=(BASE,)), dict, lambda: None)
+            node, self.supervisor, BridgeConfig(resources=(BASE,)), dict, lambda: None)
         self.subscription = node.create_subscription(
             DiagnosticArray, '/diagnostics', lambda array: self.said.extend(array.status), 10)
         wait_until(lambda: self.subscription.get_publisher_count() > 0, 'a publisher')

@@ -75,24 +75,24 @@ class SharedRecorder:
 class Rig:
     """A gate, its pump and three drivers; pulses are told to `pulse` between their calls."""
 
-    def __init__(self, gate: LockedBridge | None = None, sharing: bool = False,
+    def __init__(self, locked: LockedBridge | None = None, sharing: bool = False,
                  stale_after: float = math.inf) -> None:
         self.pulse: Callable[[Outputs], None] = self._tell
-        self.gate = gate or locked_bridge(resources(), policy())
+        self.locked = locked or locked_bridge(resources(), policy())
         self.told: list[tuple[str, Velocity | None, float]] = []
         self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
         self.reports: list[tuple[Outputs, dict[str, str], str]] = []
         self.deaths: list[BaseException] = []
         self.shared = SharedRecorder(self.told)
         self.pump = Pump(
-            self.gate, self.drivers, self._report, self.deaths.append,
+            self.locked, self.drivers, self._report, self.deaths.append,
             [self.shared] if sharing else [], tell=lambda outputs: self.pulse(outputs),
             stale_after=stale_after)
-        self.caller = Caller(self.gate.start_session(Caller()).id)
+        self.caller = Caller(self.locked.start_session(Caller()).id)
 
     def _tell(self, outputs: Outputs) -> None:
         if outputs.pulse is not None:
-            self.told.append((PULSE + ','.join(outputs.pulse.standing), None, time.monotonic()))
+            self.told.append((PULSE + ','.join(outputs.pulse.active), None, time.monotonic()))
 
     def _report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
         self.reports.append((outputs, faults, slow))
@@ -102,7 +102,7 @@ class Rig:
         return self
 
     def command(self, name: str, motion: Motion = FORWARD, **options: Any) -> int:
-        return self.gate.command(name, motion, self.caller, **options)
+        return self.locked.command(name, motion, self.caller, **options)
 
     def of(self, name: str, since: int = 0) -> list[Velocity | None]:
         return [setpoint for driver, setpoint, _ in self.told[since:] if driver == name]
@@ -135,8 +135,8 @@ def test_a_wish_is_repeated_then_stopped_then_silent(rig: Rig) -> None:
     moves = [at for _, _, at in rig.told]
     assert moves[5] - moves[0] >= 0.2
     assert took(moves[0], moves[5]) <= 0.25 + MARGIN
-    rig.gate.stop('a')
-    wait_until(lambda: rig.gate.states()['a'].value == 'idle', 'the end of the hold')
+    rig.locked.stop('a')
+    wait_until(lambda: rig.locked.states()['a'].value == 'idle', 'the end of the hold')
     told = rig.of('a')
     first = told.index(None)
     assert set(told[:first]) == {FORWARD.setpoint} and set(told[first:]) == {None}
@@ -150,7 +150,7 @@ def test_an_idle_pump_tells_nobody_anything(rig: Rig) -> None:
     """Also when it is woken."""
     rig.start()
     for _ in range(20):
-        rig.gate.wake()
+        rig.locked.wake()
         time.sleep(0.005)
     assert not rig.told and not rig.reports
     assert rig.pump.stop(5.0) and not rig.pump.alive and not rig.deaths
@@ -165,7 +165,7 @@ def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
     wait_until(lambda: all(rig.of(name).count(FORWARD.setpoint) >= 3 for name in NAMES),
                'all are driven')
     mark = len(rig.told)
-    rig.gate.stop_all()
+    rig.locked.stop_all()
     wait_until(lambda: all(rig.of(name, mark).count(None) >= 3 for name in NAMES), 'all stop')
     assert rig.faults()
     assert all('unplugged' in faults['a'] and set(faults) == {'a'} for faults in rig.faults())
@@ -183,7 +183,7 @@ def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(
     wait_until(lambda: all(len(rig.of(name)) >= 3 for name in NAMES), 'all are driven')
     mark = len(rig.told)
     asked = time.monotonic()
-    rig.gate.stop_all()
+    rig.locked.stop_all()
     stopped = wait_until(
         lambda: [at for name, setpoint, at in rig.told[mark:] if name == 'c' and not setpoint],
         'the stop of a neighbour')
@@ -211,7 +211,7 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
     rig.drivers['a'].fault = lambda: None
     rig.command('a')
     rig.command('b')
-    rig.gate.stop('c')
+    rig.locked.stop('c')
     # Everybody's next output is due by then.
     time.sleep(0.1)
     with_others = len(rig.told)
@@ -243,7 +243,7 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
 
     rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
     told_at_death: list[int] = []
-    rig.pump = Pump(rig.gate, rig.drivers, lambda *_: None,
+    rig.pump = Pump(rig.locked, rig.drivers, lambda *_: None,
                     lambda problem: (rig.deaths.append(problem),
                                      told_at_death.append(len(rig.told)))[0],
                     [rig.shared])
@@ -280,7 +280,7 @@ def test_what_drivers_share_goes_out_once_after_all_of_them(sharing: Rig) -> Non
     rig.start()
     wait_until(lambda: 'flush' in [name for name, _, _ in rig.told], 'the first pass')
     mark = len(rig.told)
-    rig.gate.stop_all()
+    rig.locked.stop_all()
     wait_until(lambda: all(None in rig.of(name, mark) for name in NAMES), 'the stops')
     names = [name for name, _, _ in list(rig.told)]
     stops = [names.index(name, mark) for name in NAMES]
@@ -318,14 +318,14 @@ def test_a_waiter_that_raises_leaves_nothing_moving(
     rig.start().command('b')
     rig.command('a', on_end=fail(RuntimeError('the loop is closed')))
     wait_until(lambda: rig.of('a') and rig.of('b'), 'motion')
-    rig.gate.stop('a')
+    rig.locked.stop('a')
     wait_until(lambda: rig.of('a')[-1] is None, 'the stop')
     wait_until(lambda: rig.deaths or len(rig.of('a')) > 6, 'what becomes of it')
     if not rig.pump.alive or rig.deaths:
         assert isinstance(rig.deaths[0], RuntimeError)
         assert rig.of('b')[-1] is None
     else:
-        rig.gate.stop('b')
+        rig.locked.stop('b')
         wait_until(lambda: rig.of('b')[-1] is None, 'a stop by a loop that goes on')
 
 
@@ -333,7 +333,7 @@ def test_a_report_that_raises_is_a_death_and_not_a_silence(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may end the loop without stops."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
-    rig.pump = Pump(rig.gate, rig.drivers, fail(ValueError('no log')), rig.deaths.append)
+    rig.pump = Pump(rig.locked, rig.drivers, fail(ValueError('no log')), rig.deaths.append)
     rig.start().command('a')
     wait_until(lambda: rig.deaths, 'the report of the death')
     assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
@@ -355,7 +355,7 @@ def test_the_last_resort_stops_what_concerns_it(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard must not stop what its bridge has never moved."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
-    monkeypatch.setattr(rig.gate, 'concern', lambda: {'b'})
+    monkeypatch.setattr(rig.locked, 'concern', lambda: {'b'})
     rig.pump.last_resort()
     assert {name for name, _, _ in rig.told} == {'b'}
 
@@ -381,7 +381,7 @@ def test_a_pulse_stands_after_the_stops_and_before_the_motion_of_its_pass(pulsin
     names = [name for name, _, _ in rig.told]
     assert names.index(PULSE + 'a') < names.index('a')
     del rig.told[:]
-    rig.gate.stop('a')
+    rig.locked.stop('a')
     rig.command('b')
     rig.pump._pass()
     assert [name for name, _, _ in rig.told] == ['a', PULSE + 'a,b', 'b']
@@ -395,7 +395,7 @@ def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: 
     wait_until(lambda: rig.of('a'), 'motion')
     rig.drivers['a'].fault = lambda: None if free.wait(30.0) else None
     if blocked == 'stop':
-        rig.gate.stop('a')
+        rig.locked.stop('a')
     told = len(rig.told)
     wait_until(lambda: len(rig.told) > told, 'the call that blocks')
     time.sleep(0.1)
@@ -449,14 +449,14 @@ def test_a_push_that_a_freeze_and_a_newer_one_ended_was_not_made() -> None:
 def test_who_waits_for_a_motion_to_begin_is_not_told_that_it_did_when_a_freeze_kept_it() -> None:
     """It was held back until its driver was ready, and then the freeze came."""
     rig = freezing(ready_timeout=5.0)
-    rig.drivers['a'].prepare = lambda setpoint, epoch: rig.gate.prepared('a', epoch, '')
+    rig.drivers['a'].prepare = lambda setpoint, epoch: rig.locked.prepared('a', epoch, '')
     begun: list[Ended | None] = []
-    _, waits = rig.gate.begin('a', FORWARD, rig.caller, begun.append)
+    _, waits = rig.locked.begin('a', FORWARD, rig.caller, begun.append)
     assert waits
     rig.start()
     wait_until(lambda: begun, 'the answer')
     assert begun[0] is not None and begun[0].reason is Reason.STALLED
-    wait_until(lambda: rig.gate.states()['a'].value == 'idle', 'the end of the stop')
+    wait_until(lambda: rig.locked.states()['a'].value == 'idle', 'the end of the stop')
     assert set(rig.of('a')) == {None} and len(begun) == 1
     rig.pump.stop(5.0)
 
@@ -485,7 +485,7 @@ def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig)
     rig.pulse = fail(OSError('no network'))
     rig.start().command('a')
     wait_until(lambda: rig.of('a'), 'motion')
-    rig.gate.stop('a')
+    rig.locked.stop('a')
     wait_until(lambda: None in rig.of('a'), 'the stop')
     assert rig.faults()[0] == {'pulse': 'OSError: no network'}
 
@@ -504,10 +504,10 @@ def test_no_command_of_a_stall_comes_before_its_stop() -> None:
     supervisor = Supervisor(
         resources(), Policy(sessions=SessionSettings(WINDOW), stop_on_disconnect=False,
                             stall_limit=0.125), lambda: ID)
-    gate = LockedBridge(supervisor, lambda: now[0])
-    rig = Rig(gate)
+    locked = LockedBridge(supervisor, lambda: now[0])
+    rig = Rig(locked)
     rig.command('a')
-    gate.poll()
+    locked.poll()
     now[0] += 1.0
     with pytest.raises(Stalled):
         rig.command('a')
@@ -515,7 +515,7 @@ def test_no_command_of_a_stall_comes_before_its_stop() -> None:
         rig.command('a')
     except Stalled:
         pass
-    outputs = gate.poll().outputs.outputs
+    outputs = locked.poll().outputs.outputs
     assert [output.setpoint for output in outputs if output.resource == 'a'] == [None]
 
 

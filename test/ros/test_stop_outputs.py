@@ -17,7 +17,7 @@ from std_srvs.srv import Empty, SetBool, Trigger
 from host import took
 from processes import wait_until
 from servers import Servers, serving
-from viam_session_bridge.core.setpoints import Call, Velocity
+from viam_session_bridge.core.setpoints import ServiceCall, Velocity
 from viam_session_bridge.parameters.outputs import CANCEL_SERVICE
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
@@ -29,7 +29,7 @@ _numbers = count(1)
 REQUESTS: dict[str, Any] = {
     'trigger': Trigger.Request(), 'set_bool': SetBool.Request(data=False),
     'empty': Empty.Request()}
-DRIVE, DOCK = Velocity((1.0, 0.0, 0.0)), Call('dock')
+DRIVE, DOCK = Velocity((1.0, 0.0, 0.0)), ServiceCall('dock')
 STOP_TIMEOUT = 4.0  # s
 PERIOD = 0.05  # s
 

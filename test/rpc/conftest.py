@@ -64,15 +64,15 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = 1000.0
-        self.gate: LockedBridge | None = None
+        self.locked: LockedBridge | None = None
 
     def __call__(self) -> float:
         return self._now
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
-        if self.gate is not None:
-            self.gate.wake()
+        if self.locked is not None:
+            self.locked.wake()
 
 
 class RecordingGate(LockedBridge):
@@ -179,26 +179,27 @@ class Bench:
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
                  others: tuple[Resource, ...] = (),
-                 senses: dict[str, Any] | None = None) -> None:
+                 senses: dict[str, Any] | None = None,
+                 settings: ServerSettings | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
         resources = [
             Resource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
-        self.gate: Any = gate_class(
+        self.locked: Any = gate_class(
             Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
-            self.clock.gate = self.gate
+            self.clock.locked = self.locked
         self.outputs: list[Output] = []
         self.events: list[Any] = []
-        self.errands: list[Any] = []
+        self.service_commands: list[Any] = []
         self.deaths: list[BaseException] = []
-        for resource in self.gate.resources() if paths else ():
-            self.gate.path(resource.name, '')
+        for resource in self.locked.resources() if paths else ():
+            self.locked.path(resource.name, '')
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
-            self.gate, ServerSettings(port=0), own | (configs or {}), (senses or {}).__getitem__,
-            self.deaths.append)
+            self.locked, settings or ServerSettings(port=0), own | (configs or {}),
+            (senses or {}).__getitem__, self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False
@@ -216,22 +217,22 @@ class Bench:
         self._clients.close()
         ended = self.server.stop(PATIENCE)
         self._ended = True
-        self.gate.wake()
+        self.locked.wake()
         self._pump.join(PATIENCE)
         assert ended and not self._pump.is_alive()
         assert not self.deaths
 
     def _run(self) -> None:
         while not self._ended:
-            polled = self.gate.poll()
+            polled = self.locked.poll()
             with self._passed:
                 self.outputs += polled.outputs.outputs
                 self.events += polled.outputs.events
-                self.errands += polled.errands
+                self.service_commands += polled.service_commands
                 polled.release()
                 self._passes += 1
                 self._passed.notify_all()
-            self.gate.wait(polled.outputs.wake)
+            self.locked.wait(polled.outputs.wake)
 
     def client(self) -> Client:
         """Return a client with a connection of its own."""
@@ -253,7 +254,7 @@ class Bench:
         return self.told(name) not in (None, 'nothing')
 
     def state(self, name: str = 'base') -> State:
-        state: State = self.gate.states()[name]
+        state: State = self.locked.states()[name]
         return state
 
     def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> None:
@@ -262,7 +263,7 @@ class Bench:
         with self._passed:
             while not condition():
                 left = give_up - time.monotonic()
-                assert left > 0.0, f'waited in vain; told {self.told()}, {self.gate.states()}'
+                assert left > 0.0, f'waited in vain; told {self.told()}, {self.locked.states()}'
                 self._passed.wait(min(left, 0.02))
 
     def until_moving(self, name: str = 'base') -> None:
@@ -286,7 +287,7 @@ class Bench:
         goal = self._passes + 2
 
         def passed() -> bool:
-            self.gate.wake()
+            self.locked.wake()
             return self._passes >= goal
 
         self.until(passed)
@@ -318,8 +319,10 @@ def beat(path, request, period):
     while not ended.wait(period):
         invoke(path, request)
 
-port, ended = sys.stdin.readline().strip(), threading.Event()
-channel = grpc.insecure_channel(f'127.0.0.1:{port}')
+port, _, ca = sys.stdin.readline().strip().partition(' ')
+ended, address = threading.Event(), f'127.0.0.1:{port}'
+channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(
+    open(ca, 'rb').read())) if ca else grpc.insecure_channel(address)
 print('{}', flush=True)
 for line in sys.stdin:
     wish = json.loads(line)
@@ -348,10 +351,10 @@ for line in sys.stdin:
             [sys.executable, '-c', self.PROGRAM], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def open(self, port: int) -> None:  # noqa: A003
-        """Choose the server; the connection is made with the first call."""
+    def open(self, port: int, ca: str = '') -> None:  # noqa: A003
+        """Choose the server, and the CA of its TLS; the first call makes the connection."""
         assert self._process.stdin is not None
-        print(port, file=self._process.stdin, flush=True)
+        print(port, ca, file=self._process.stdin, flush=True)
         assert self._answer() == {}
 
     def _answer(self) -> Any:
@@ -457,14 +460,14 @@ def spares() -> Iterator[list[RemoteClient]]:
 
 
 @pytest.fixture
-def remote(spares: list[RemoteClient]) -> Iterator[Callable[[Bench], RemoteClient]]:
+def remote(spares: list[RemoteClient]) -> Iterator[Callable[..., RemoteClient]]:
     """Return a function that makes a client in a process of its own."""
     with ExitStack() as clients:
-        def make(bench: Bench) -> RemoteClient:
+        def make(bench: Bench, ca: str = '') -> RemoteClient:
             one = spares.pop(0)
             clients.callback(one.close)
             spares.append(RemoteClient())
-            one.open(bench.port)
+            one.open(bench.port, ca)
             return one
 
         yield make

@@ -15,7 +15,7 @@ import time
 
 import grpc
 
-from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.server import server_options
 
 Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
@@ -55,7 +55,7 @@ async def serve(host: str) -> None:
             reported = present
             print('present', *sorted(present), flush=True)
 
-    presence = Presence(now=time.monotonic, wanted=lambda: frozenset(wanted), report=report)
+    presence = SocketMonitor(now=time.monotonic, wanted=lambda: frozenset(wanted), report=report)
 
     async def handle(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
         caller = presence.socket_of(context.peer())

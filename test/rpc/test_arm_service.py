@@ -50,7 +50,7 @@ def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
     [point] = way_of(bench, 'arm').points
     assert point.time == pytest.approx(1.5 * 0.1 / 0.05), 'the lift takes longest'
     bench.clock.advance(point.time)
-    bench.gate.measured('arm', JointSample((0.298, math.radians(9.0))))
+    bench.locked.measured('arm', JointSample((0.298, math.radians(9.0))))
     bench.settle()
     assert bench.state('arm') is State.MOVING
     stand(bench, (0.2995, math.radians(9.0)))
@@ -67,7 +67,7 @@ def stand(bench: Any, here: tuple[float, ...]) -> None:
     """Have joint states show for 0.5 s that the arm stands there."""
     for _ in range(10):
         bench.clock.advance(0.05)
-        bench.gate.measured('arm', JointSample(here))
+        bench.locked.measured('arm', JointSample(here))
         bench.settle()
 
 
@@ -79,7 +79,7 @@ def positions(*values: float) -> Any:
 
 
 def test_positions_are_degrees_and_mm(bench: Any) -> None:
-    bench.gate.measured('arm', JointSample((0.25, -math.pi / 2)))
+    bench.locked.measured('arm', JointSample((0.25, -math.pi / 2)))
     reply = bench.client().arm.GetJointPositions(name='arm')
     assert list(reply.positions.values) == pytest.approx([250.0, -90.0])
 
@@ -109,7 +109,7 @@ def test_a_way_may_end_where_it_begins(bench: Any) -> None:
     """Judged by positions alone it would be over at once, and the arm would move ownerless."""
     call = begin(bench, 'arm', 'MoveThroughJointPositions', positions=[
         positions(200.0, 40.0), positions(200.0, 0.0)])
-    bench.gate.measured('arm', JointSample(HERE))
+    bench.locked.measured('arm', JointSample(HERE))
     bench.settle()
     assert not call.done() and bench.state('arm') is State.MOVING
     drive(bench, 'arm', call, HERE)
@@ -168,7 +168,7 @@ def test_bad_values_are_named_and_change_nothing(
     assert code is Code.INVALID_ARGUMENT
     assert text.startswith(named), text
     bench.settle()
-    assert bench.told('arm') == 'nothing' and not bench.gate.accepted
+    assert bench.told('arm') == 'nothing' and not bench.locked.accepted
 
 
 @pytest.mark.parametrize(('method', 'fields'), [
@@ -182,7 +182,7 @@ def test_without_positions_it_says_what_is_missing(
     blind = serve(start, 'arm', configured(joint_states_topic=''))
     code, text = getattr(blind.client().arm, method).refused(name='arm', **fields)
     assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
-    assert not bench.gate.accepted and not blind.gate.accepted
+    assert not bench.locked.accepted and not blind.locked.accepted
 
 
 def test_stop_ends_a_move_and_its_call(bench: Any) -> None:
@@ -196,7 +196,7 @@ def test_an_arm_that_never_arrives_is_stopped(bench: Any) -> None:
     call = begin(bench, 'arm', 'MoveToJointPositions', positions=positions(250.0, 0.0))
     for _ in range(30):
         bench.clock.advance(0.5)
-        bench.gate.measured('arm', JointSample(HERE))
+        bench.locked.measured('arm', JointSample(HERE))
         bench.settle()
     assert call.code() is Code.ABORTED and Reason.NOT_STARTED.value in call.details()
     assert 'joint 0 is at 0.2 rad, its goal is 0.25' in call.details()
@@ -255,13 +255,13 @@ def test_move_to_position_ends_when_the_tip_is_seen_there(tipped: Any, tip: Tip)
             seen = tip.looks + 2
             tipped.until(lambda seen=seen: tip.looks >= seen)
             tipped.clock.advance(0.3)
-            tipped.gate.measured('arm', JointSample(HERE))
+            tipped.locked.measured('arm', JointSample(HERE))
         assert not call.done(), wrong
     tip.at = PoseGoal((0.352, 0.0, 0.5), told.orientation)
 
     def over() -> bool:
         tipped.clock.advance(0.002)
-        tipped.gate.measured('arm', JointSample(HERE))
+        tipped.locked.measured('arm', JointSample(HERE))
         return bool(call.done())
 
     tipped.until(over)
@@ -281,7 +281,7 @@ def test_how_near_to_a_pose_is_there(start: Callable[..., Any], tip: Tip, tolera
         seen = tip.looks + 2
         bench.until(lambda seen=seen: tip.looks >= seen or call.done())
         bench.clock.advance(0.3)
-        bench.gate.measured('arm', JointSample(HERE))
+        bench.locked.measured('arm', JointSample(HERE))
     assert call.done() == there, 'the tip is 10 mm away'
 
 
@@ -301,7 +301,7 @@ def test_poses_need_a_driver_and_a_measurement(
     code, text = bench.client().arm.MoveToPosition.refused(
         name='arm', to=proto.common.Pose(x=1.0, o_z=1.0))
     assert code is Code.UNIMPLEMENTED and missing in text
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_a_pose_that_is_not_a_number_is_named(tipped: Any) -> None:

@@ -39,14 +39,14 @@ def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> N
         point(1.5, 20.0, -5.0), name='arm'))
     assert stream.acknowledged() and stream.acknowledged()
     bench.settle()
-    assert bench.state('arm') is State.IDLE and not bench.gate.accepted
+    assert bench.state('arm') is State.IDLE and not bench.locked.accepted
     stream.end()
     bench.until_moving('arm')
     points = way_of(bench, 'arm').points
     assert [each.time for each in points] == pytest.approx([0.5, 1.0, 1.5])
     assert points[0].positions == pytest.approx((math.radians(10.0), 0.0))
     assert all(each.velocities is None for each in points), 'a curve may leave the limits'
-    assert bench.gate.accepted[-1][2].session == session
+    assert bench.locked.accepted[-1][2].session == session
     drive(bench, 'arm', stream.call, HERE)
     assert list(stream.call) == [] and stream.call.code() is Code.OK
 
@@ -90,7 +90,7 @@ def test_what_is_out_of_order_is_named_and_moves_nothing(
     assert code is Code.INVALID_ARGUMENT
     assert details.startswith(text), details
     bench.settle()
-    assert bench.told('arm') == 'nothing' and not bench.gate.accepted
+    assert bench.told('arm') == 'nothing' and not bench.locked.accepted
 
 
 def test_an_unknown_arm_and_one_without_feedback(
@@ -108,9 +108,9 @@ def test_a_session_that_died_while_the_client_streamed_moves_nothing(bench: Any)
         init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
     assert stream.acknowledged()
     bench.clock.advance(2.1)
-    bench.gate.measured('arm', JointSample(HERE))
+    bench.locked.measured('arm', JointSample(HERE))
     assert stream.refused() == (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_a_client_that_leaves_half_way_leaves_nothing_half_way(bench: Any) -> None:
@@ -120,7 +120,7 @@ def test_a_client_that_leaves_half_way_leaves_nothing_half_way(bench: Any) -> No
     robot = bench.client().robot
     bench.until(lambda: not robot.GetOperations().operations)
     bench.settle()
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_cancelling_the_call_stops_the_arm(bench: Any) -> None:
@@ -146,7 +146,7 @@ def test_its_operation_can_be_cancelled(bench: Any, moving: bool) -> None:
     if moving:
         bench.until_stopped('arm')
     else:
-        assert not bench.gate.accepted
+        assert not bench.locked.accepted
 
 
 @pytest.mark.parametrize('what', ['Stop', 'a command'])
@@ -158,11 +158,11 @@ def test_what_comes_during_the_stream_overtakes_it(bench: Any, what: str) -> Non
     if what == 'Stop':
         client.arm.Stop(name='arm')
     else:
-        bench.gate.path('arm', '')
+        bench.locked.path('arm', '')
         client.arm.MoveToJointPositions.start(
             name='arm', positions=proto.arm.JointPositions(values=[10.0, 0.0]))
-        bench.until(lambda: bench.gate.accepted)
-    accepted = len(bench.gate.accepted)
+        bench.until(lambda: bench.locked.accepted)
+    accepted = len(bench.locked.accepted)
     code, text = stream.refused()
     assert code is Code.ABORTED and 'a stop or a newer command came' in text
-    assert len(bench.gate.accepted) == accepted
+    assert len(bench.locked.accepted) == accepted

@@ -75,7 +75,7 @@ class Robot:
             self.at = place(
                 output.setpoint, HERE, self.share * (self.bench.clock() - self.began))
         speed = abs(self.at[0] - before[0]) / STEP
-        self.bench.gate.measured('arm', JointSample(self.at, (speed,) * len(self.at)))
+        self.bench.locked.measured('arm', JointSample(self.at, (speed,) * len(self.at)))
         self.bench.settle()
         # The stream looks at the clock ever so often.
         time.sleep(5 * PERIOD)
@@ -89,7 +89,7 @@ class Robot:
         self.bench.settle()
         assert not self.told, 'it waits a moment for more'
         self.bench.clock.advance(0.31)
-        self.bench.gate.measured('arm', JointSample(HERE))
+        self.bench.locked.measured('arm', JointSample(HERE))
         self.until(lambda: self.told)
         self.began = self.bench.clock()
 
@@ -139,7 +139,7 @@ def test_an_arm_that_is_late_is_told_the_later(robot: Robot) -> None:
     """Its driver knows where it is: what it has not come to is still ahead of it."""
     robot.set_out(0.5, 1.0)
     robot.send(1.5)
-    robot.bench.gate.runs_late('arm', robot.told[0].epoch, 0.4)
+    robot.bench.locked.runs_late('arm', robot.told[0].epoch, 0.4)
     robot.go(0.7)
     assert len(robot.told) == 1
     robot.send(2.0)
@@ -298,7 +298,7 @@ def test_a_stop_tells_a_client_that_had_more_to_say(robot: Robot) -> None:
 
 def test_an_emergency_stop_ends_it_with_the_reason(robot: Robot) -> None:
     robot.set_out(1.0)
-    robot.bench.gate.press_emergency('the button was pressed')
+    robot.bench.locked.press_emergency('the button was pressed')
     code, text = robot.stream.refused()
     assert code is Code.ABORTED and 'emergency' in text
 
@@ -337,15 +337,15 @@ def test_its_time_begins_when_the_driver_is_told(start: Callable[..., Any]) -> N
     robot = Robot(serving(start, ready_timeout=1.0))
     robot.send(0.0, 0.2, 0.4, 0.6)
     robot.bench.clock.advance(0.31)
-    robot.bench.gate.measured('arm', JointSample(HERE))
+    robot.bench.locked.measured('arm', JointSample(HERE))
     robot.until(lambda: robot.told and robot.told[-1].prepare)
     robot.send(0.8, 1.0)
     epoch = robot.told[-1].epoch
     robot.bench.clock.advance(0.45)
-    robot.bench.gate.measured('arm', JointSample(HERE))
+    robot.bench.locked.measured('arm', JointSample(HERE))
     time.sleep(20 * PERIOD)
     assert all(output.prepare for output in robot.told)
-    robot.bench.gate.prepared('arm', epoch, '')
+    robot.bench.locked.prepared('arm', epoch, '')
     robot.until(lambda: not robot.told[-1].prepare)
     robot.began = robot.bench.clock()
     assert robot.way == approximately((0.2, 4.0), (0.4, 8.0), (0.6, 12.0))

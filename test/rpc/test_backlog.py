@@ -28,7 +28,7 @@ def test_calls_are_refused_as_long_as_they_follow_one_upon_the_other(
     bench.server._loop.call_soon_threadsafe(thaw.wait)
     calls = [client.base.SetPower.start(**power) for _ in range(CALLS)]
     time.sleep(0.5)
-    bench.gate.held_up(FREEZE, ())
+    bench.locked.held_up(FREEZE, ())
     thaw.set()
     executed = [number for number, call in enumerate(calls) if not call.details()]
     assert not executed, f'{len(executed)} of {CALLS}, from no. {executed[0]} on'

@@ -42,9 +42,9 @@ def close(velocity: Any, linear: Any = (0.0, 0.0, 0.0), angular: Any = (0.0, 0.0
 
 def twist_of(bench: Any, method: Any, **fields: Any) -> Any:
     """Command a held motion; return what the driver is told."""
-    before = len(bench.gate.accepted)
+    before = len(bench.locked.accepted)
     method(name='base', **fields)
-    assert len(bench.gate.accepted) == before + 1
+    assert len(bench.locked.accepted) == before + 1
     bench.clock.advance(0.05)
     bench.settle()
     return bench.told()
@@ -52,9 +52,9 @@ def twist_of(bench: Any, method: Any, **fields: Any) -> Any:
 
 def move(bench: Any, method: Any, **fields: Any) -> Any:
     """Begin a finite move and wait until the base moves by it; return the call."""
-    before, told = len(bench.gate.accepted), latest_epoch(bench)
+    before, told = len(bench.locked.accepted), latest_epoch(bench)
     call = method.start(name='base', **fields)
-    bench.until(lambda: len(bench.gate.accepted) > before)
+    bench.until(lambda: len(bench.locked.accepted) > before)
     bench.clock.advance(0.02)
     bench.until(lambda: latest_epoch(bench) > told and bench.outputs[-1].setpoint is not None)
     return call
@@ -227,7 +227,7 @@ def test_vectors_that_are_not_finite_are_refused_by_name(
         bench: Any, client: Any, field: str, axis: int, bad: float) -> None:
     client.base.SetPower(name='base', angular=(0, 0, 0.5))
     bench.until_moving()
-    accepted = list(bench.gate.accepted)
+    accepted = list(bench.locked.accepted)
     vector = [0.25, 0.25, 0.25]
     vector[axis] = bad
     for method in (client.base.SetPower, client.base.SetVelocity):
@@ -236,7 +236,7 @@ def test_vectors_that_are_not_finite_are_refused_by_name(
         assert f'{field}.{"xyz"[axis]}' in refusal.text
         assert str(bad) in refusal.text
     bench.settle()
-    assert bench.gate.accepted == accepted
+    assert bench.locked.accepted == accepted
     assert bench.moves(), 'a refused command changes nothing'
 
 
@@ -313,7 +313,7 @@ def test_zero_works_without_a_stop_path_and_at_shutdown(
     getattr(bench.client().base, method)(name='base', **ZEROS[method])
     assert took(began) < 0.9, 'a stop does not wait for discovery'
     bench.until_stopped()
-    bench.gate.shut_down()
+    bench.locked.shut_down()
     getattr(bench.client().base, method)(name='base', **ZEROS[method])
 
 
@@ -328,7 +328,7 @@ def test_zero_from_another_client_releases_ownership(
     before = len(bench.outputs)
     bench.clock.advance(3.0)  # the session ends, and owns nothing
     bench.settle()
-    assert not bench.gate.sessions()
+    assert not bench.locked.sessions()
     assert len(bench.outputs) == before
 
 
@@ -337,7 +337,7 @@ def test_moves_that_are_stops_leave_nothing_behind(bench: Any, client: Any) -> N
         client.base.MoveStraight(name='base', distance_mm=0, mm_per_sec=100.0)
     bench.until_idle()
     bench.settle()
-    assert not bench.gate._waiters, 'nobody waits any more'
+    assert not bench.locked._waiters, 'nobody waits any more'
 
 
 # ---- finite moves ----
@@ -379,10 +379,10 @@ def test_moves_faster_than_the_limit_take_longer(start: Callable[..., Any]) -> N
     client = bench.client()
     move(bench, client.base.MoveStraight, distance_mm=-1000, mm_per_sec=4000.0)
     assert close(bench.told(), (-0.5, 0, 0))
-    assert bench.gate.accepted[-1][1].duration == pytest.approx(2.0)
+    assert bench.locked.accepted[-1][1].duration == pytest.approx(2.0)
     move(bench, client.base.Spin, angle_deg=90.0, degs_per_sec=1e300)
     assert close(bench.told(), angular=(0, 0, math.pi / 4))
-    assert bench.gate.accepted[-1][1].duration == pytest.approx(2.0)
+    assert bench.locked.accepted[-1][1].duration == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(('method', 'fields'), [
@@ -486,7 +486,7 @@ def test_a_move_whose_owner_is_gone_is_aborted_with_the_reason(
 def test_a_move_is_aborted_at_shutdown(
         bench: Any, client: Any, method: str, finish: Callable[..., Any]) -> None:
     call = move(bench, getattr(client.base, method), **MOVES[method])
-    bench.gate.shut_down()
+    bench.locked.shut_down()
     code, text = finish(call)
     assert code is Code.ABORTED
     assert 'shutting down' in text
@@ -500,7 +500,7 @@ def test_a_move_is_aborted_at_shutdown(
 def test_a_move_is_aborted_when_the_stop_path_is_lost(
         bench: Any, client: Any, method: str, finish: Callable[..., Any]) -> None:
     call = move(bench, getattr(client.base, method), **MOVES[method])
-    bench.gate.path('base', 'nobody listens on /cmd_vel')
+    bench.locked.path('base', 'nobody listens on /cmd_vel')
     assert finish(call).code is Code.ABORTED
     bench.until_stopped()
 
@@ -558,7 +558,7 @@ def test_cancelling_races_with_a_newer_command_and_never_ends_it(
         bench.clock.advance(0.05)
         client.robot.ResourceNames()
         bench.settle()
-        if bench.gate.accepted[-1][1].duration is None:
+        if bench.locked.accepted[-1][1].duration is None:
             assert close(bench.told(), (0.5, 0, 0))
 
 
@@ -589,7 +589,7 @@ class SteeredBase:
         rate = told.angular[2] if moves else 0.0
         self.x, self.yaw = self.x + speed * 0.05, self.yaw + rate * 0.05
         self._bench.clock.advance(0.05)
-        self._bench.gate.measured('base', BaseSample(
+        self._bench.locked.measured('base', BaseSample(
             x=self.x, yaw=self.yaw, linear=(abs(speed), 0.0, 0.0), angular=(0.0, 0.0, abs(rate))))
         self._bench.settle()
 
@@ -678,7 +678,7 @@ def test_without_odometry_a_move_is_timed_and_still_seen_to_rest(
 def test_without_a_stop_path_motion_is_refused_after_a_second(
         start: Callable[..., Any]) -> None:
     bench = start(paths=False)
-    bench.gate.path('base', 'topic /cmd_vle: nobody subscribes')
+    bench.locked.path('base', 'topic /cmd_vle: nobody subscribes')
     client = bench.client()
     commands = {
         'SetPower': {'linear': FORWARD}, 'SetVelocity': {'angular': (0, 0, 5)}, **MOVES}
@@ -697,7 +697,7 @@ def test_a_command_waits_a_moment_for_discovery(start: Callable[..., Any]) -> No
     client = bench.client()
     held = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
     bench.until(lambda: client.robot.GetOperations().operations)
-    bench.gate.path('base', '')
+    bench.locked.path('base', '')
     assert held.code() is Code.OK
     bench.until_moving()
 
@@ -712,9 +712,9 @@ def test_a_command_that_waits_is_ended_by_a_stop(
     bench.until(lambda: client.robot.GetOperations().operations)
     client.base.Stop(name='base')
     bench.until_stopped()
-    bench.gate.path('base', '')
-    bench.until(lambda: call.done() or bench.gate.accepted)
-    assert not bench.gate.accepted, 'the command is older than the stop'
+    bench.locked.path('base', '')
+    bench.until(lambda: call.done() or bench.locked.accepted)
+    assert not bench.locked.accepted, 'the command is older than the stop'
     bench.settle()
     assert not bench.moves()
 
@@ -725,7 +725,7 @@ def test_a_command_that_waits_is_ended_by_stop_all(start: Callable[..., Any]) ->
     call = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
     bench.until(lambda: client.robot.GetOperations().operations)
     client.robot.StopAll()
-    bench.gate.path('base', '')
+    bench.locked.path('base', '')
     call.code()
     bench.settle()
     assert not bench.moves()
@@ -735,7 +735,7 @@ def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> 
     bench = start(paths=False)
     client = bench.client()
     for attempt in range(8):
-        bench.gate.path('base', 'gone for a moment')
+        bench.locked.path('base', 'gone for a moment')
         bench.until_idle()
         older = client.base.SetPower.start(name='base', linear=(0, 0.25, 0), timeout=10)
         bench.until(lambda: len(client.robot.GetOperations().operations) == 1)
@@ -745,7 +745,7 @@ def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> 
         bench.until(lambda older=older: (
             older.done() or len(client.robot.GetOperations().operations) == 2))
         time.sleep(0.0025 * attempt)
-        bench.gate.path('base', '')
+        bench.locked.path('base', '')
         older.code()
         assert newer.code() is Code.OK
         bench.clock.advance(0.05)
@@ -764,9 +764,9 @@ def test_a_move_that_waits_is_ended_by_cancel_operation(
     bench.until(lambda: client.robot.GetOperations().operations)
     [operation] = client.robot.GetOperations().operations
     client.robot.CancelOperation(id=operation.id)
-    bench.gate.path('base', '')
+    bench.locked.path('base', '')
     assert finish(call).code is Code.CANCELLED
-    assert not bench.gate.accepted, 'it must not even begin'
+    assert not bench.locked.accepted, 'it must not even begin'
     assert bench.told() == 'nothing'
 
 
@@ -780,7 +780,7 @@ def test_a_command_that_waits_is_ended_by_its_caller(
     bench.until(lambda: client.robot.GetOperations().operations)
     call.cancel()
     bench.until(lambda: not client.robot.GetOperations().operations)
-    bench.gate.path('base', '')
+    bench.locked.path('base', '')
     bench.settle()
     assert bench.told() == 'nothing'
 

@@ -11,7 +11,7 @@ import pytest
 from components import command_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
-from viam_session_bridge.core.setpoints import Call, JointLimits
+from viam_session_bridge.core.setpoints import JointLimits, ServiceCall
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc import proto
@@ -68,36 +68,36 @@ def answer_of(call: Any) -> tuple[bool, str]:
 
 @pytest.mark.parametrize('api', ['generic', 'base'])
 @pytest.mark.parametrize(('command', 'wanted'), [
-    ({'command': 'save'}, Call('save')),
-    ({'command': 'lights', 'data': True}, Call('lights', {'data': True})),
-    ({'command': 'lights', 'data': False}, Call('lights', {'data': False}))])
+    ({'command': 'save'}, ServiceCall('save')),
+    ({'command': 'lights', 'data': True}, ServiceCall('lights', {'data': True})),
+    ({'command': 'lights', 'data': False}, ServiceCall('lights', {'data': False}))])
 def test_a_command_is_run_and_its_answer_comes_back(
-        bench: Any, api: str, command: Any, wanted: Call) -> None:
+        bench: Any, api: str, command: Any, wanted: ServiceCall) -> None:
     call = ask(bench.client(), api, **command)
-    bench.until(lambda: bench.errands)
-    [errand] = bench.errands
-    assert (errand.resource, errand.call) == (api, wanted)
+    bench.until(lambda: bench.service_commands)
+    [command] = bench.service_commands
+    assert (command.resource, command.call) == (api, wanted)
     assert not call.done()
-    errand.answer('', 'all right')
+    command.answer('', 'all right')
     assert answer_of(call) == (True, 'all right')
     bench.settle()
-    assert not bench.outputs and not bench.gate.accepted
+    assert not bench.outputs and not bench.locked.accepted
 
 
 def test_a_command_that_fails_is_an_answer(bench: Any) -> None:
     call = ask(bench.client(), command='save')
-    bench.until(lambda: bench.errands)
-    bench.errands[0].answer('no room left', '')
+    bench.until(lambda: bench.service_commands)
+    bench.service_commands[0].answer('no room left', '')
     assert answer_of(call) == (False, 'no room left')
 
 
 def test_an_answer_that_nobody_waits_for_any_more_is_harmless(bench: Any) -> None:
     client = bench.client()
     call = ask(client, command='save')
-    bench.until(lambda: bench.errands)
+    bench.until(lambda: bench.service_commands)
     call.cancel()
     bench.until(lambda: not client.robot.GetOperations().operations)
-    bench.errands[0].answer('', 'too late')
+    bench.service_commands[0].answer('', 'too late')
     assert not bench.deaths
 
 
@@ -108,12 +108,12 @@ def test_an_answer_that_nobody_waits_for_any_more_is_harmless(bench: Any) -> Non
 def test_a_command_that_moves_goes_on_after_its_answer(bench: Any, api: str) -> None:
     call = ask(bench.client(), api, command='dock')
     bench.until_moving(api)
-    assert bench.told(api) == Call('dock')
+    assert bench.told(api) == ServiceCall('dock')
     assert not call.done()
-    bench.gate.motion_answered(api, bench.outputs[-1].epoch, '', 'on my way')
+    bench.locked.motion_answered(api, bench.outputs[-1].epoch, '', 'on my way')
     assert answer_of(call) == (True, 'on my way')
     bench.still_moves_for(0.3, api)
-    assert bench.state(api) is State.MOVING and not bench.errands
+    assert bench.state(api) is State.MOVING and not bench.service_commands
 
 
 @pytest.mark.parametrize('unsupervised', list(UnsupervisedPolicy))
@@ -123,7 +123,7 @@ def test_what_it_moves_is_stopped_with_its_callers_connection_under_every_policy
     client = bench.client()
     call = ask(client, command='dock')
     bench.until_moving('generic')
-    bench.gate.motion_answered('generic', bench.outputs[-1].epoch, '')
+    bench.locked.motion_answered('generic', bench.outputs[-1].epoch, '')
     assert answer_of(call) == (True, '')
     bench.still_moves_for(0.3, 'generic')
     client.close()
@@ -137,7 +137,7 @@ def test_it_takes_what_the_component_does(bench: Any) -> None:
     client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0))
     bench.until_moving()
     call = ask(client, 'base', command='fan', data=True)
-    bench.until(lambda: bench.told() == Call('fan', {'data': True}))
+    bench.until(lambda: bench.told() == ServiceCall('fan', {'data': True}))
     client.base.Stop(name='base')
     bench.until_stopped()
     success, message = answer_of(call)
@@ -147,7 +147,7 @@ def test_it_takes_what_the_component_does(bench: Any) -> None:
 def test_one_that_is_refused_is_an_answer_and_a_stop(bench: Any) -> None:
     call = ask(bench.client(), command='dock')
     bench.until_moving('generic')
-    bench.gate.motion_answered('generic', bench.outputs[-1].epoch, 'no dock in sight')
+    bench.locked.motion_answered('generic', bench.outputs[-1].epoch, 'no dock in sight')
     assert answer_of(call) == (False, 'no dock in sight')
     bench.until_stopped('generic')
 
@@ -177,7 +177,7 @@ def test_what_is_not_a_command_is_named(bench: Any, command: Any, text: str) -> 
     assert code is Code.INVALID_ARGUMENT
     assert details.startswith(text), details
     bench.settle()
-    assert not bench.errands and not bench.gate.accepted
+    assert not bench.service_commands and not bench.locked.accepted
 
 
 def test_without_commands_it_says_where_they_go(start: Callable[..., Any]) -> None:

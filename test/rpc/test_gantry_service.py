@@ -92,7 +92,7 @@ def test_bad_values_are_named_and_change_nothing(bench: Any, fields: Any, named:
     assert code is Code.INVALID_ARGUMENT
     assert text.startswith(named), text
     bench.settle()
-    assert bench.told('gantry') == 'nothing' and not bench.gate.accepted
+    assert bench.told('gantry') == 'nothing' and not bench.locked.accepted
 
 
 @pytest.mark.parametrize(('method', 'fields'), [
@@ -136,7 +136,7 @@ def test_home_answers_whether_it_got_there(start: Callable[..., Any], gets_there
         return
 
     def over() -> bool:
-        bench.gate.measured('gantry', JointSample((-0.5, 0.3)))
+        bench.locked.measured('gantry', JointSample((-0.5, 0.3)))
         return bool(call.done())
 
     bench.until(over)
@@ -151,12 +151,12 @@ def test_home_is_held_by_the_callers_connection_under_every_policy(
     client = remote(bench)
     measure = JointSample(HERE)
     # The other process may have taken longer to start than joint states stay fresh.
-    bench.gate.measured('gantry', measure)
+    bench.locked.measured('gantry', measure)
     client.start('gantry', 'Home', name='gantry')
 
     def told(condition: Callable[[], bool]) -> Callable[[], bool]:
         def measured() -> bool:
-            bench.gate.measured('gantry', measure)
+            bench.locked.measured('gantry', measure)
             return condition()
         return measured
 
@@ -174,4 +174,4 @@ def test_home_that_is_not_configured_says_so(start: Callable[..., Any]) -> None:
     bench = serve(start, 'gantry', configured(home_m=()), here=HERE)
     code, text = bench.client().gantry.Home.refused(name='gantry')
     assert code is Code.UNIMPLEMENTED and 'configure gantry.home_m' in text
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted

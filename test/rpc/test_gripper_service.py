@@ -43,14 +43,14 @@ def bench(start: Callable[..., Any]) -> Any:
 def test_why_no_joint_state_arrives_is_told(bench: Any) -> None:
     """As far as the graph shows it."""
     bench.clock.advance(5.0)
-    bench.gate.feedback('gripper', 'on /joints /hand publishes a/msg/B; expected c/msg/D')
+    bench.locked.feedback('gripper', 'on /joints /hand publishes a/msg/B; expected c/msg/D')
     with pytest.raises(grpc.RpcError) as refused:
         bench.client().gripper.GetCurrentInputs(name='gripper')
     assert 'publishes a/msg/B; expected c/msg/D' in refused.value.details()
 
 
 def test_it_opens_and_says_when(bench: Any) -> None:
-    bench.gate.measured('gripper', JointSample((0.02, 0.02)))
+    bench.locked.measured('gripper', JointSample((0.02, 0.02)))
     call = begin(bench, 'gripper', 'Open')
     [point] = way_of(bench, 'gripper').points
     assert point.positions == (OPEN, OPEN)
@@ -84,7 +84,7 @@ def holding(bench: Any) -> Any:
 
 
 def test_what_slips_out_is_not_held_any_more(holding: Any) -> None:
-    holding.gate.measured('gripper', JointSample((CLOSED, CLOSED)))
+    holding.locked.measured('gripper', JointSample((CLOSED, CLOSED)))
     client = holding.client()
     assert not client.gripper.IsHoldingSomething(name='gripper').is_holding_something
 
@@ -97,7 +97,7 @@ def test_grabbing_again_still_holds(holding: Any) -> None:
 
 @pytest.mark.parametrize('fingers', [(0.05, 0.03), (0.05, 0.05)])
 def test_fingers_that_somebody_moved_tell_nothing(holding: Any, fingers: Any) -> None:
-    holding.gate.measured('gripper', JointSample(fingers))
+    holding.locked.measured('gripper', JointSample(fingers))
     code, text = holding.client().gripper.IsHoldingSomething.refused(name='gripper')
     assert code is Code.FAILED_PRECONDITION and 'nobody can tell' in text
 
@@ -123,7 +123,7 @@ def test_a_gripper_that_does_not_move_holds_nothing_new(bench: Any) -> None:
 
 def test_a_grab_that_is_stopped_claims_nothing(bench: Any) -> None:
     call = begin(bench, 'gripper', 'Grab')
-    bench.gate.measured('gripper', JointSample((0.04, 0.04)))
+    bench.locked.measured('gripper', JointSample((0.04, 0.04)))
     bench.client().gripper.Stop(name='gripper')
     bench.until_stopped('gripper')
     reply = call.result()
@@ -179,7 +179,7 @@ def test_bad_inputs_are_named_and_change_nothing(bench: Any, values: Any, named:
     code, text = bench.client().gripper.GoToInputs.refused(name='gripper', values=values)
     assert code is Code.INVALID_ARGUMENT and text.startswith(named), text
     bench.settle()
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_shapes_are_not_known(bench: Any) -> None:

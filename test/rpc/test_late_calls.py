@@ -24,8 +24,9 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import NoAuthentication
 from viam_session_bridge.rpc.calls import Call, Registry
-from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.status import CallError
@@ -74,7 +75,7 @@ def held_up(bench: Any) -> Iterator[None]:
 
     It may be held before the call is read.
     """
-    with bench.gate._lock:
+    with bench.locked._lock:
         yield
         time.sleep(DEADLINE + 0.1)
 
@@ -94,7 +95,7 @@ def made_late(bench: Any, begin: Callable[[float], Any]) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             # A handler begins with one of these.
             for name in ('resource', 'stop_all'):
-                patch.setattr(bench.gate, name, partial(held, getattr(bench.gate, name)))
+                patch.setattr(bench.locked, name, partial(held, getattr(bench.locked, name)))
             call = begin(deadline)
             call.code()  # waits for the end of the call
             over.set()
@@ -113,15 +114,15 @@ def nothing_was_begun(bench: Any, client: Any) -> bool:
     """Wait until the bridge is done with all calls; tell whether nothing came of them."""
     bench.until(lambda: not client.robot.GetOperations().operations)
     bench.settle()
-    return not bench.gate.accepted and not bench.errands
+    return not bench.locked.accepted and not bench.service_commands
 
 
 @pytest.mark.parametrize('method', MOTIONS)
 def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
         bench: Any, method: str) -> None:
     client = bench.client()
-    bench.gate.path('base', '')
-    bench.gate.path('gantry', '')
+    bench.locked.path('base', '')
+    bench.locked.path('gantry', '')
     client.robot.ResourceNames()  # connected
     with held_up(bench):
         call = call_of(client, method)
@@ -133,18 +134,18 @@ def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
 def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, method: str) -> None:
     client = bench.client()
     api, _ = MOTIONS[method]
-    real_now, armed, frozen = bench.gate.now, threading.Event(), threading.Event()
+    real_now, armed, frozen = bench.locked.now, threading.Event(), threading.Event()
 
     def now() -> float:
         # Between two tries, not within one: that holds the lock.
         in_a_handler = threading.current_thread().name == 'grpc'
-        if in_a_handler and armed.is_set() and not bench.gate._lock._is_owned():
+        if in_a_handler and armed.is_set() and not bench.locked._lock._is_owned():
             armed.clear()
             frozen.set()
             time.sleep(DEADLINE + 0.1)
         return float(real_now())
 
-    bench.gate.now = now
+    bench.locked.now = now
     for _ in range(10):
         call = call_of(client, method)
         while not client.robot.GetOperations().operations and not call.done():
@@ -154,7 +155,7 @@ def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, meth
             break
         armed.clear()  # a slow machine: it was over already
     assert frozen.is_set()
-    bench.gate.path(api, '')  # what it waited for
+    bench.locked.path(api, '')  # what it waited for
     assert call.code() is Code.DEADLINE_EXCEEDED
     assert nothing_was_begun(bench, client)
 
@@ -177,7 +178,7 @@ def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None
 def test_a_stop_is_carried_out_however_late(
         bench: Any, stop: Callable[[Any, float], Any]) -> None:
     driver, other = bench.client(), bench.client()
-    bench.gate.path('base', '')
+    bench.locked.path('base', '')
     driver.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     other.robot.ResourceNames()
@@ -202,28 +203,29 @@ class LateContext:
         return 0.0
 
 
-def presence_of(bench: Any) -> Presence:
-    return Presence(now=bench.gate.now, wanted=frozenset, report=lambda taken_at, present: None)
+def presence_of(bench: Any) -> SocketMonitor:
+    return SocketMonitor(
+        now=bench.locked.now, wanted=frozenset, report=lambda taken_at, present: None)
 
 
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
-    return Registry(bench.gate, presence_of(bench), Operations())._open(
+    return Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())._open(
         LateContext(session), monitored)
 
 
 def test_a_late_call_renews_no_session(bench: Any) -> None:
     session = bench.client().start_session()
-    [before] = bench.gate.sessions()
+    [before] = bench.locked.sessions()
     call = late(bench, session, monitored=True)
     beat = late(bench, session, monitored=False)
-    robot = RobotService(bench.gate, Operations(), {}, presence_of(bench))
+    robot = RobotService(bench.locked, Operations(), {}, presence_of(bench))
     with pytest.raises(CallError, match='deadline'):
         asyncio.run(robot.SendSessionHeartbeat(
             proto.robot.SendSessionHeartbeatRequest(id=session), beat))
-    call.resource = bench.gate.resource('base')
+    call.resource = bench.locked.resource('base')
     # Not even by the stop that a zero command is.
     asyncio.run(call.command('base', Motion(Velocity())))
     bench.until_stopped()
-    [after] = bench.gate.sessions()
+    [after] = bench.locked.sessions()
     assert (after.begun, after.deadline) == (before.begun, before.deadline)

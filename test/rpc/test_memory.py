@@ -16,7 +16,7 @@ import pytest
 
 from components import component
 from joint_bench import serve
-from viam_session_bridge.process import Garbage
+from viam_session_bridge.process import GarbageCollection
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST
 
@@ -41,7 +41,7 @@ def resident() -> int:
 def as_in_the_bridge() -> Iterator[None]:
     """Have the collector work as it does in a bridge while a resource moves."""
     before = gc.get_threshold()
-    Garbage(0.0)
+    GarbageCollection(0.0)
     yield
     gc.set_threshold(*before)
     gc.unfreeze()

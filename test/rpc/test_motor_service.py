@@ -50,7 +50,7 @@ def blind(start: Callable[..., Any]) -> Any:
 def seen(start: Callable[..., Any]) -> Any:
     """Return a bridge whose motor stands at 1 rad, as its joint states say."""
     bench = a_motor(start, feedback=True)
-    bench.gate.measured('motor', JointSample((1.0,)))
+    bench.locked.measured('motor', JointSample((1.0,)))
     return bench
 
 
@@ -84,7 +84,7 @@ def simulate(bench: Any, position: float, call: Any) -> float:
         speed = wish.value if isinstance(wish, Speed) else 0.0
         position += speed * 0.02
         bench.clock.advance(0.02)
-        bench.gate.measured('motor', JointSample((position,), (speed,)))
+        bench.locked.measured('motor', JointSample((position,), (speed,)))
         bench.settle()
         if call.done():
             return position
@@ -158,7 +158,7 @@ def test_an_effort_is_no_speed(
         start: Callable[..., Any], method: str, fields: dict[str, float]) -> None:
     """A light load would turn as fast as it can. A zero is a stop all the same."""
     bench = a_motor(start, feedback=True, command='effort')
-    bench.gate.measured('motor', JointSample((0.0,)))
+    bench.locked.measured('motor', JointSample((0.0,)))
     client = bench.client()
     with pytest.raises(grpc.RpcError) as refused:
         getattr(client.motor, method)(name='motor', **fields)
@@ -174,7 +174,7 @@ def test_an_effort_is_no_speed(
 def test_why_no_position_arrives_is_told(seen: Any) -> None:
     """As far as the graph shows it."""
     seen.clock.advance(5.0)
-    seen.gate.feedback('motor', 'on /joints /wheel publishes a/msg/B; expected c/msg/D')
+    seen.locked.feedback('motor', 'on /joints /wheel publishes a/msg/B; expected c/msg/D')
     client = seen.client()
     with pytest.raises(grpc.RpcError) as refused:
         client.motor.GetPosition(name='motor')
@@ -224,7 +224,7 @@ def test_go_to_counts_from_where_it_was_decided(seen: Any) -> None:
     """A joint that is moving already has gone on when the first sample of the move arrives."""
     call = begin(seen, seen.client().motor.GoTo, rpm=60.0, position_revolutions=1.0)
     seen.clock.advance(0.1)
-    seen.gate.measured('motor', JointSample((1.5,), (math.tau,)))
+    seen.locked.measured('motor', JointSample((1.5,), (math.tau,)))
     assert simulate(seen, 1.5, call) == pytest.approx(math.tau, abs=NEAR)
 
 
@@ -259,7 +259,7 @@ def test_the_position_is_counted_from_home(seen: Any) -> None:
     assert client.motor.GetPosition(name='motor').position == pytest.approx(1.0 / math.tau)
     client.motor.ResetZeroPosition(name='motor', offset=0.25)
     assert client.motor.GetPosition(name='motor').position == pytest.approx(-0.25)
-    seen.gate.measured('motor', JointSample((1.0 + math.tau,)))
+    seen.locked.measured('motor', JointSample((1.0 + math.tau,)))
     assert client.motor.GetPosition(name='motor').position == pytest.approx(0.75)
     seen.settle()
     assert seen.told('motor') == 'nothing'
@@ -305,7 +305,7 @@ def test_bad_values_are_named_and_change_nothing(
     assert text.startswith(f'{named}: '), text
     seen.settle()
     assert seen.told('motor') == 'nothing'
-    assert not seen.gate.accepted
+    assert not seen.locked.accepted
 
 
 @pytest.mark.parametrize(('method', 'fields'), [
@@ -314,10 +314,10 @@ def test_bad_values_are_named_and_change_nothing(
 def test_a_motor_that_turns_one_way_is_not_asked_for_the_other(
         start: Callable[..., Any], method: str, fields: Any) -> None:
     bench = a_motor(start, feedback=True, message='bool')
-    bench.gate.measured('motor', JointSample((1.0,)))
+    bench.locked.measured('motor', JointSample((1.0,)))
     code, text = getattr(bench.client().motor, method).refused(name='motor', **fields)
     assert code is Code.INVALID_ARGUMENT and 'forwards' in text
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_a_base_is_no_motor(blind: Any) -> None:
@@ -343,7 +343,7 @@ def test_a_command_is_answered_when_its_driver_was_told(held: Any) -> None:
     held.clock.advance(2.0)
     held.settle()
     assert not call.done()
-    held.gate.prepared('motor', epoch, '')
+    held.locked.prepared('motor', epoch, '')
     assert call.result() == proto.motor.SetPowerResponse()
     assert held.told('motor') == Power(0.5)
 
@@ -353,7 +353,7 @@ def test_who_commands_what_does_not_get_ready_is_told_so(held: Any, says: str) -
     """Whether its driver says why, or says nothing."""
     call, epoch = ask(held)
     if says:
-        held.gate.prepared('motor', epoch, says)
+        held.locked.prepared('motor', epoch, says)
     else:
         held.clock.advance(3.0)
     assert call.code() is Code.ABORTED
@@ -376,5 +376,5 @@ def test_a_command_that_waits_ends_with_its_call(held: Any) -> None:
     call, epoch = ask(held)
     call.cancel()
     held.until(lambda: held.state('motor') is State.STOPPING)
-    held.gate.prepared('motor', epoch, '')
+    held.locked.prepared('motor', epoch, '')
     assert told(held) is None

@@ -22,7 +22,7 @@ import grpc
 import pytest
 
 from host import took
-from viam_session_bridge.rpc.connections import Presence, PresenceUnavailable
+from viam_session_bridge.rpc.connections import SocketMonitor, SocketMonitorUnavailable
 from viam_session_bridge.rpc.server import server_options
 
 HELPER = Path(__file__).with_name('presence_helper.py')
@@ -82,7 +82,7 @@ class Watched:
         self.wanted_calls = 0
         self.reports: list[tuple[float, frozenset[int]]] = []
         self.failure: Exception | None = None
-        self.presence = Presence(
+        self.presence = SocketMonitor(
             now=time.monotonic, wanted=self._wanted, report=lambda *it: self.reports.append(it))
 
     def _wanted(self) -> frozenset[int]:
@@ -307,13 +307,13 @@ def test_report_bears_a_time_before_everything_it_is_made_of() -> None:
         steps.append('wanted')
         return frozenset({-1})
 
-    presence = Presence(now=now, wanted=wanted, report=lambda *it: steps.append(it))
-    presence.look()
+    presence = SocketMonitor(now=now, wanted=wanted, report=lambda *it: steps.append(it))
+    presence.poll_sockets()
     assert steps == ['now', 'wanted', (1.0, frozenset())]
 
 
 def test_nudge_without_a_poller_is_harmless() -> None:
-    presence = Presence(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
+    presence = SocketMonitor(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
     presence.nudge()
 
     async def scenario() -> None:
@@ -327,8 +327,8 @@ def test_nudge_without_a_poller_is_harmless() -> None:
 def test_attach_refuses_a_port_that_nobody_serves() -> None:
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
-        presence = Presence(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
-        with pytest.raises(PresenceUnavailable, match='no listening socket'):
+        presence = SocketMonitor(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
+        with pytest.raises(SocketMonitorUnavailable, match='no listening socket'):
             presence.attach(unused.getsockname()[1])
 
 

@@ -82,7 +82,7 @@ def test_a_request_that_is_none_is_refused_by_the_name_of_its_message(
     assert call.details() == (
         f'the request is no {message}: its bytes are malformed, or it is nested too deeply')
     bench.settle()
-    assert bench.told() == 'nothing' and not bench.gate.accepted
+    assert bench.told() == 'nothing' and not bench.locked.accepted
 
 
 def test_so_is_a_command_that_is_nested_too_deeply(client: Any) -> None:
@@ -96,7 +96,7 @@ def test_so_is_one_to_the_machine(bench: Any, client: Any, method: str) -> None:
     call = send(client, f'viam.robot.v1.RobotService/{method}', b'\xff\xff\xff')
     assert call.code() is Code.INVALID_ARGUMENT
     assert f'viam.robot.v1.{method}Request' in call.details()
-    assert not bench.gate.sessions()
+    assert not bench.locked.sessions()
     client.robot.ResourceNames()
 
 
@@ -297,7 +297,7 @@ def test_a_name_of_another_api_is_not_found_and_left_alone(
         start: Callable[..., Any], method: str) -> None:
     """Not even stopped: as for viam-server, a base of this name does not exist."""
     bench = start(others=(Resource('motor', 'wheel', VelocityLimits(1.0, 1.0)),))
-    bench.gate.path('wheel', '')
+    bench.locked.path('wheel', '')
     fields = {'MoveStraight': {'distance_mm': 5, 'mm_per_sec': 5.0},
               'Spin': {'angle_deg': 5.0, 'degs_per_sec': 5.0}}.get(method, {})
     code, text = getattr(bench.client().base, method).refused(name='wheel', **fields)

@@ -217,7 +217,8 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
         bench: Any, start: Callable[..., Any]) -> None:
     with socket.create_server(('127.0.0.1', 0)) as taken:
         for port in (taken.getsockname()[1], bench.port):
-            server = Server(bench.gate, ServerSettings(port=port), {}, {}.get, bench.deaths.append)
+            server = Server(
+                bench.locked, ServerSettings(port=port), {}, {}.get, bench.deaths.append)
             with pytest.raises(ServerError, match='grpc.port') as caught:
                 server.start()
             assert str(port) in str(caught.value)
@@ -225,7 +226,8 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
 
 
 def test_an_address_of_another_machine_is_an_error(bench: Any) -> None:
-    server = Server(bench.gate, ServerSettings('203.0.113.1', 0), {}, {}.get, bench.deaths.append)
+    settings = ServerSettings('203.0.113.1', 0)
+    server = Server(bench.locked, settings, {}, {}.get, bench.deaths.append)
     with pytest.raises(ServerError, match='203.0.113.1'):
         server.start()
 
@@ -268,7 +270,7 @@ def test_pings_of_idle_clients_are_no_offence(bench: Any) -> None:
 def test_serves_ipv6_as_well(bench: Any) -> None:
     if not socket.has_ipv6 or not _has_ipv6_loopback():
         pytest.skip('this machine has no IPv6 loopback')
-    server = Server(bench.gate, ServerSettings('::1', 0), {}, {}.get, bench.deaths.append)
+    server = Server(bench.locked, ServerSettings('::1', 0), {}, {}.get, bench.deaths.append)
     port = server.start()
     try:
         with grpc.insecure_channel(f'[::1]:{port}') as channel:

@@ -65,7 +65,7 @@ async def told(bench: Any, condition: Callable[[], Any]) -> None:
     """Wait for a condition without holding up the client's event loop."""
     give_up = time.monotonic() + 10.0
     while not condition():
-        assert time.monotonic() < give_up, (bench.told(), bench.gate.states())
+        assert time.monotonic() < give_up, (bench.told(), bench.locked.states())
         await asyncio.sleep(0.01)
 
 
@@ -146,9 +146,9 @@ def test_connects_and_drives(real: Any, dial: Any) -> None:
         await base.set_power(Vector3(x=0, y=0.5, z=0), Vector3(x=0, y=0, z=0))
         await told(real, real.moves)
         assert await base.is_moving()
-        [session] = real.gate.sessions()
+        [session] = real.locked.sessions()
         assert session.begun
-        assert real.gate.accepted[-1][2].session == session.id
+        assert real.locked.accepted[-1][2].session == session.id
         await base.stop()
         await told(real, lambda: real.told() is None)
         await robot.close()
@@ -167,10 +167,10 @@ def test_connects_with_an_api_key(start: Callable[..., Any], host: str) -> None:
         base = Base.from_robot(robot, 'base')
         await base.set_power(Vector3(x=0, y=0.5, z=0), Vector3(x=0, y=0, z=0))
         await told(real, real.moves)
-        [session] = real.gate.sessions()
+        [session] = real.locked.sessions()
         assert session.entity == KEY_ID
         await asyncio.sleep(1.5)  # beats arrive as the same entity, or the window would be over
-        assert [one.id for one in real.gate.sessions()] == [session.id]
+        assert [one.id for one in real.locked.sessions()] == [session.id]
         assert real.moves()
         await robot.close()
 
@@ -191,9 +191,10 @@ def test_every_method_of_the_base_works(real: Any, dial: Any) -> None:
         assert real.told().linear == pytest.approx((0.2, 0.0, 0.0))
         assert real.told().angular == pytest.approx((0.0, 0.0, math.pi / 4))
         await base.move_straight(distance=-50, velocity=250)
-        assert real.gate.accepted[-1][1].setpoint.linear[0] == pytest.approx(-0.25)
+        assert real.locked.accepted[-1][1].setpoint.linear[0] == pytest.approx(-0.25)
         await base.spin(angle=10, velocity=50)
-        assert real.gate.accepted[-1][1].setpoint.angular[2] == pytest.approx(math.radians(50))
+        turning = real.locked.accepted[-1][1].setpoint.angular[2]
+        assert turning == pytest.approx(math.radians(50))
         await told(real, lambda: real.told() is None)
         await base.set_power(zero, zero)
         await base.stop()
@@ -225,7 +226,7 @@ def test_refusals_reach_the_program_as_they_are(real: Any, dial: Any) -> None:
         assert refused.value.status is Status.UNIMPLEMENTED
         await base.set_power(Vector3(x=0, y=0.5, z=0), Vector3())
         await told(real, real.moves)
-        assert len(real.gate.sessions()) == 1, 'a refusal does not cost the session'
+        assert len(real.locked.sessions()) == 1, 'a refusal does not cost the session'
         await robot.close()
 
     run(program())
@@ -281,9 +282,9 @@ def test_a_lost_session_is_an_error_once_and_the_next_call_recovers(
         forward, zero = Vector3(x=0, y=0.5, z=0), Vector3(x=0, y=0, z=0)
         await base.set_power(forward, zero)
         await told(bench, bench.moves)
-        lost = bench.gate.sessions()[0].id
+        lost = bench.locked.sessions()[0].id
         # The call's own beat and the first one of the thread: the next is due in 12 s.
-        await told(bench, lambda: bench.gate.beats == 2)
+        await told(bench, lambda: bench.locked.beats == 2)
         bench.clock.advance(60.0)
         await told(bench, lambda: bench.told() is None)
         with pytest.raises(GRPCError) as refused:
@@ -293,9 +294,9 @@ def test_a_lost_session_is_an_error_once_and_the_next_call_recovers(
         assert not bench.moves()
         await base.set_power(forward, zero)
         await told(bench, bench.moves)
-        [session] = bench.gate.sessions()
+        [session] = bench.locked.sessions()
         assert session.id != lost
-        assert bench.gate.accepted[-1][2].session == session.id
+        assert bench.locked.accepted[-1][2].session == session.id
         await robot.close()
 
     run(program())
@@ -313,7 +314,7 @@ def test_without_sessions_the_connection_counts(
         await told(real, real.moves)
         await asyncio.sleep(1.0)
         assert real.moves(), 'longer than a window'
-        assert not real.gate.sessions()
+        assert not real.locked.sessions()
         await robot.close()
 
     run(program())
@@ -355,9 +356,9 @@ def test_a_program_that_blocks_its_loop_keeps_connection_and_session(
     before, after = json.loads(told_sessions)
     assert len(before) == 1
     assert after == before
-    commands = [motion.setpoint.linear[0] for _, motion, _ in bench.gate.accepted]
+    commands = [motion.setpoint.linear[0] for _, motion, _ in bench.locked.accepted]
     assert commands == [0.5, 0.25]
-    assert {caller.session for _, _, caller in bench.gate.accepted} == set(before)
+    assert {caller.session for _, _, caller in bench.locked.accepted} == set(before)
     # The only stop is the one after the program has left.
     bench.until_stopped()
     assert reasons(bench) in ([Reason.DISCONNECTED], [Reason.SESSION_ENDED])

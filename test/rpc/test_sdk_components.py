@@ -76,7 +76,7 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
         configs=CONFIGS, senses={'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip'))},
         policy=Policy(stall_limit=60.0), real_clock=True)
     with Hardware(bench, HERE, {'gripper': 0.03}):
-        bench.until(lambda: all(bench.gate.sample(name) for name in HERE))
+        bench.until(lambda: all(bench.locked.sample(name) for name in HERE))
         yield bench
 
 
@@ -105,7 +105,7 @@ def test_arm(real: Any) -> None:
     async def use(robot: RobotClient) -> None:
         arm = Arm.from_robot(robot, 'arm')
         await arm.move_to_joint_positions(JointPositions(values=[30.0, -20.0]))
-        assert real.gate.accepted[-1][2].session == real.gate.sessions()[0].id
+        assert real.locked.accepted[-1][2].session == real.locked.sessions()[0].id
         at = await arm.get_joint_positions()
         assert list(at.values) == pytest.approx([30.0, -20.0], abs=1.0)
         await arm.move_through_joint_positions(
@@ -145,7 +145,7 @@ def test_arm_streamed(real: Any) -> None:
         assert len(updates) == 2
         assert list((await arm.get_joint_positions()).values) == pytest.approx(
             [40.0, 0.0], abs=1.0)
-        assert real.gate.accepted[-1][2].session == real.gate.sessions()[0].id
+        assert real.locked.accepted[-1][2].session == real.locked.sessions()[0].id
         with pytest.raises(GRPCError) as refused:
             async for _ in arm.move_through_joint_positions_streamed(backwards()):
                 pass

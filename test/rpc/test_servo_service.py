@@ -71,18 +71,18 @@ def test_angles_out_of_range_are_refused(bench: Any, angle: int) -> None:
     assert code is Code.INVALID_ARGUMENT
     assert text == f'angle_deg: {angle} is out of the range of servo; expected 10 to 170'
     bench.settle()
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 @pytest.mark.parametrize(('joint', 'shown'), [
     (-90.4, 0), (-90.9, 0), (-89.6, 0), (89.9, 180)])
 def test_measured_angles_are_rounded(bench: Any, joint: float, shown: int) -> None:
-    bench.gate.measured('servo', JointSample((math.radians(joint),)))
+    bench.locked.measured('servo', JointSample((math.radians(joint),)))
     assert bench.client().servo.GetPosition(name='servo').position_deg == shown
 
 
 def test_an_angle_that_viam_cannot_count_is_an_error(bench: Any) -> None:
-    bench.gate.measured('servo', JointSample((math.radians(-95.0),)))
+    bench.locked.measured('servo', JointSample((math.radians(-95.0),)))
     code, text = bench.client().servo.GetPosition.refused(name='servo')
     assert code is Code.FAILED_PRECONDITION
     assert '-5 degrees' in text and 'servo.offset_deg' in text

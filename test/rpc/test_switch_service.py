@@ -51,8 +51,8 @@ def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
 def choose(bench: Any, position: int) -> None:
     """Set a position that works."""
     call, epoch = begin(bench, 'switch', 'SetPosition', position=position)
-    bench.gate.motion_answered('switch', epoch, '')
-    bench.gate.stop_answered('switch', epoch, '')
+    bench.locked.motion_answered('switch', epoch, '')
+    bench.locked.stop_answered('switch', epoch, '')
     assert call.code() is Code.OK
 
 
@@ -101,11 +101,11 @@ def test_it_goes_to_its_safe_position_when_its_owner_vanishes(
     session = client.start_session()
     call = client.switch.SetPosition.start(sid=session, name='switch', position=2)
     bench.until_moving('switch')
-    bench.gate.motion_answered('switch', bench.outputs[-1].epoch, '')
+    bench.locked.motion_answered('switch', bench.outputs[-1].epoch, '')
     assert call.code() is Code.OK
     bench.clock.advance(2.1)
     bench.until_stopped('switch')
-    bench.gate.stop_answered('switch', bench.outputs[-1].epoch, '')
+    bench.locked.stop_answered('switch', bench.outputs[-1].epoch, '')
     bench.until_idle('switch')
     assert position_of(bench) == 0
 
@@ -120,7 +120,7 @@ def test_the_safe_position_is_a_stop(serve: Any, wiring: SwitchConfig) -> None:
     if wiring.answers:
         code, text = bench.client().switch.GetPosition.refused(name='switch')
         assert code is Code.FAILED_PRECONDITION and 'has not confirmed' in text
-        bench.gate.stop_answered('switch', epoch, '')
+        bench.locked.stop_answered('switch', epoch, '')
         bench.until_idle('switch')
     assert position_of(bench) == 0
 
@@ -130,7 +130,7 @@ def test_a_safe_position_that_failed_is_not_claimed(serve: Any) -> None:
     choose(bench, 2)
     bench.clock.advance(0.02)
     _, epoch = begin(bench, 'switch', 'SetPosition', position=0)
-    bench.gate.stop_answered('switch', epoch, 'the relay is stuck')
+    bench.locked.stop_answered('switch', epoch, 'the relay is stuck')
     bench.until(lambda: bench.state('switch') is State.UNCONFIRMED)
     code, _ = bench.client().switch.GetPosition.refused(name='switch')
     assert code is Code.FAILED_PRECONDITION
@@ -151,7 +151,7 @@ def test_a_driver_that_refuses_is_an_error_and_the_position_is_not_known(
     bench.clock.advance(0.02)
     call, epoch = begin(bench, 'switch', 'SetPosition', position=2)
     assert not call.done(), 'the call waits for the answer'
-    bench.gate.motion_answered('switch', epoch, 'the relay is stuck')
+    bench.locked.motion_answered('switch', epoch, 'the relay is stuck')
     assert call.code() is Code.ABORTED
     assert Reason.REFUSED.value in call.details() and 'the relay is stuck' in call.details()
     code, _ = bench.client().switch.GetPosition.refused(name='switch')
@@ -172,7 +172,7 @@ def test_a_wrong_position_is_refused(serve: Any, position: int) -> None:
     code, text = bench.client().switch.SetPosition.refused(name='switch', position=position)
     assert code is Code.INVALID_ARGUMENT
     assert text == f'position: {position}; switch has the positions 0 to 2 (off, low, high)'
-    assert not bench.gate.accepted
+    assert not bench.locked.accepted
 
 
 def test_positions_have_labels(serve: Any) -> None:
@@ -193,7 +193,7 @@ def test_a_button_is_pushed_once_for_each_call(serve: Any, answered: bool) -> No
         if answered:
             bench.settle()
             assert not call.done()
-            bench.gate.motion_answered('button', epoch, '')
+            bench.locked.motion_answered('button', epoch, '')
         assert call.code() is Code.OK
         assert bench.state('button') is State.IDLE
     assert [output.setpoint for output in bench.outputs] == [Press()] * 2
@@ -202,7 +202,7 @@ def test_a_button_is_pushed_once_for_each_call(serve: Any, answered: bool) -> No
 def test_a_push_that_is_refused_is_an_error(serve: Any) -> None:
     bench = serve(component('button', driver='service'))
     call, epoch = begin(bench, 'button', 'Push')
-    bench.gate.motion_answered('button', epoch, 'no paper')
+    bench.locked.motion_answered('button', epoch, 'no paper')
     assert call.code() is Code.ABORTED and 'no paper' in call.details()
     assert bench.state('button') is State.IDLE
 
@@ -212,7 +212,7 @@ def test_many_pushes_at_once_are_each_made_or_refused(serve: Any) -> None:
     bench = serve(component('button'))
     client = bench.client()
     calls = [client.button.Push.start(name='button') for _ in range(10)]
-    bench.until(lambda: len(bench.gate.accepted) == 10)
+    bench.until(lambda: len(bench.locked.accepted) == 10)
     for _ in range(5):
         bench.clock.advance(0.02)
         bench.settle()
@@ -227,7 +227,7 @@ def test_a_push_that_was_overtaken_before_its_answer_is_no_success(serve: Any) -
     first, _ = begin(bench, 'button', 'Push')
     bench.clock.advance(0.02)
     second, epoch = begin(bench, 'button', 'Push')
-    bench.gate.motion_answered('button', epoch, '')
+    bench.locked.motion_answered('button', epoch, '')
     assert (first.code(), second.code()) == (Code.ABORTED, Code.OK)
     assert Reason.SUPERSEDED.value in first.details()
 
@@ -242,6 +242,6 @@ def test_a_position_that_a_stop_overtook_is_not_claimed(serve: Any) -> None:
     call.code()
     for problem in (None, 'the relay is stuck'):
         if problem is not None:
-            bench.gate.motion_answered('switch', epoch, problem)
+            bench.locked.motion_answered('switch', epoch, problem)
         code, _ = bench.client().switch.GetPosition.refused(name='switch')
         assert code is Code.FAILED_PRECONDITION

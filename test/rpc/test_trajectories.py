@@ -11,10 +11,10 @@ import pytest
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import Waypoint
-from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
 
 DEGREE = math.radians(1.0)
-ARM = Joints(('lift', 'elbow'), (MM, DEGREE), ((0.0, 0.5), (-math.pi, math.pi)))
+ARM = TrajectoryJoints(('lift', 'elbow'), (MM, DEGREE), ((0.0, 0.5), (-math.pi, math.pi)))
 
 
 def test_units_come_in_and_go_out() -> None:

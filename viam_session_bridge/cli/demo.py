@@ -20,11 +20,13 @@ from types import FrameType
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
+from viam_session_bridge.cli.harness import Harness, HarnessError, OPEN, REST_DWELL, secured
 from viam_session_bridge.cli.isolation import isolated
+from viam_session_bridge.cli.lab_certificate import Refused
+from viam_session_bridge.cli.scenarios import LIMIT, Scenario, STORIES
 from viam_session_bridge.cli.serve import serve
-from viam_session_bridge.cli.stage import REST_DWELL, Stage, StageError
-from viam_session_bridge.cli.stories import LIMIT, STORIES, Story
 from viam_session_bridge.cli.timeline import paragraph, WIDTH
+from viam_session_bridge.key_file import KeyFileError
 
 EXIT_FAILED = 1
 EXIT_CANNOT_BEGIN = 2
@@ -36,6 +38,10 @@ WELCOME = """\
 A simulated robot, the bridge, its guard and Viam SDK programs, each a process of its own, in ROS
 domain {domain} and on this machine only: no real robot can hear them. To look on with ROS tools:
     ROS_DOMAIN_ID={domain} ros2 topic echo /odom"""
+
+SECURED = """
+The bridge asks each program for an API key and serves with TLS; the programs verify its
+certificate with the CA that was made for this run."""
 
 NO_SDK = """\
 The demo drives the robot with a real Viam program, and the Viam SDK is not installed for
@@ -107,12 +113,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             if arguments.serve is not None:
                 passed_on = ['-p', f'grpc.port:={arguments.serve}', *passed_on]
             rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-            stage = Stage(Path(folder), params_file, passed_on, say, interruption.check)
+            access = OPEN
+            if arguments.secure:
+                access = secured(Path(folder) / 'access')
+                say(SECURED)
+            stage = Harness(Path(folder), params_file, passed_on, say, interruption.check, access)
             try:
                 return (_perform(stories, stage) if arguments.serve is None
                         else serve(stage, say))
             finally:
                 rclpy.try_shutdown()
+    except (Refused, KeyFileError) as problem:
+        print(problem, file=sys.stderr)
+        return EXIT_CANNOT_BEGIN
     except KeyboardInterrupt:
         say('\ninterrupted; everything that was started is ended')
         return EXIT_INTERRUPTED
@@ -136,6 +149,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--serve', type=int, metavar='PORT',
                         help='play nothing, and keep the robot, its bridge and its guard running '
                              'for programs that connect to this port, until Ctrl-C')
+    parser.add_argument('--secure', action='store_true',
+                        help='the bridge asks for an API key and serves with TLS; key, CA and '
+                             'certificate are made for this run')
     return parser.parse_args(words)
 
 
@@ -156,16 +172,16 @@ def _find_params_file() -> Path | None:
     return None
 
 
-def _perform(stories: Sequence[Story], stage: Stage) -> int:
+def _perform(stories: Sequence[Scenario], stage: Harness) -> int:
     began = time.monotonic()
-    results: list[tuple[Story, bool, str]] = []
+    results: list[tuple[Scenario, bool, str]] = []
     try:
         say('starting the robot, the bridge and the guard ...')
         stage.open()
         for number, story in enumerate(stories, start=1):
             say(f'\n{"-" * WIDTH}\nStory {number} of {len(stories)}: {story.title}\n')
             results.append((story, *_play(story, stage)))
-    except StageError as problem:
+    except HarnessError as problem:
         say(f'\nFAIL  {problem}')
         _show_log(problem.log)
     finally:
@@ -173,7 +189,7 @@ def _perform(stories: Sequence[Story], stage: Stage) -> int:
     return _sum_up(stories, results, statuses, time.monotonic() - began)
 
 
-def _play(story: Story, stage: Stage) -> tuple[bool, str]:
+def _play(story: Scenario, stage: Harness) -> tuple[bool, str]:
     """Play one story and tell it; returns whether it went as it must, and a summary."""
     numbers = {'window': stage.facts.window, 'limit': LIMIT, 'patience': stage.facts.patience}
     say(paragraph(story.plot.format(**numbers)))
@@ -183,7 +199,7 @@ def _play(story: Story, stage: Stage) -> tuple[bool, str]:
         stalls = stage.stalls()
         try:
             report = story.play(stage)
-        except StageError as problem:
+        except HarnessError as problem:
             say(f'\n  FAIL  {problem}')
             _show_log(problem.log)
             return False, str(problem)
@@ -210,7 +226,7 @@ def _show_log(text: str, whose: str = '') -> None:
         say('\n'.join(f'  | {line}' for line in text.splitlines()))
 
 
-def _sum_up(stories: Sequence[Story], results: Sequence[tuple[Story, bool, str]],
+def _sum_up(stories: Sequence[Scenario], results: Sequence[tuple[Scenario, bool, str]],
             statuses: Mapping[str, int], duration: float) -> int:
     say(f'\n{"-" * WIDTH}')
     for story, passed, summary in results:

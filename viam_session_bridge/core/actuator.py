@@ -33,7 +33,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import Changed, Ended, Output
 from viam_session_bridge.core.move import Motion, MoveProgress
 from viam_session_bridge.core.presence import Claim
-from viam_session_bridge.core.setpoints import Call, Setpoint, Speed, Velocity
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint, Speed, Velocity
 from viam_session_bridge.core.states import Event, Reason, State, TRANSITIONS
 from viam_session_bridge.core.stop import RestSettings, RestWatch, Sample, Sources, Stopping
 
@@ -360,7 +360,7 @@ class Actuator:
 
     def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
         """Stop first what this setpoint would not end. Raises StopOutstanding meanwhile."""
-        if not (isinstance(setpoint, Call) or isinstance(self._last, Call)):
+        if not (isinstance(setpoint, ServiceCall) or isinstance(self._last, ServiceCall)):
             return
         if self.state is State.MOVING and setpoint != self._last:
             self.stop(Reason.SUPERSEDED, epoch, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import math
 
 from viam_session_bridge.core.presence import Claim
-from viam_session_bridge.core.setpoints import Call, Setpoint
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.core.states import Reason, State
 
 
@@ -31,21 +31,24 @@ class Pulse:
     """
     One sign of life.
 
-    standing: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
+    active: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
     for each resource that has any. goodbye: no further pulse follows, on purpose; what still
-    stands was not seen at rest. unconfirmed: those among the standing whose stop has failed.
+    stands was not seen at rest. unconfirmed: those among the active whose stop has failed.
     latched: why the emergency stop is latched; empty while it is open. unmoved: those among the
-    standing of which nobody knows that they moved, and whose feedback or servers were not seen.
+    active of which nobody knows that they moved, and whose feedback or servers were not seen.
+    guards: those whose echoes this bridge has received; a pulse that was recorded before a guard
+    started does not name it.
     """
 
     sender: Identity
     sequence: int
-    standing: Mapping[str, int] = field(default_factory=dict)
+    active: Mapping[str, int] = field(default_factory=dict)
     goals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     goodbye: bool = False
     unconfirmed: tuple[str, ...] = ()
     latched: str = ''
     unmoved: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Echo:
     the resources that this guard could not stop, because their drivers do not hear it. latched:
     why the emergency stop of a bridge before this one was latched, while nobody has reset it.
     moved: the resources that a bridge before this one left moving, or without a confirmed stop.
+    number: grows with each echo of this guard.
     """
 
     guard: str
@@ -68,6 +72,7 @@ class Echo:
     unreached: tuple[str, ...] = ()
     latched: str = ''
     moved: tuple[str, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Errand:
+class ServiceCommand:
     """
     What a driver is asked to do beside motion: one of the resource's commands that do not move it.
 
@@ -97,7 +102,7 @@ class Errand:
     """
 
     resource: str
-    call: Call
+    call: ServiceCall
     answer: Callable[[str, str], None]
 
 
@@ -126,11 +131,12 @@ class Changed:
 
 @dataclass(frozen=True)
 class SessionEnded:
-    """A session passed its deadline."""
+    """A session passed its deadline, or its key was revoked."""
 
     session: str
     peer: str
     begun: bool
+    revoked: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ class TakenOver:
 
 
 @dataclass(frozen=True)
-class Overslept:
+class Stall:
     """The pump came late (s) while something moved."""
 
     late: float
@@ -164,7 +170,7 @@ class Notice:
     grave: bool = False
 
 
-LogEvent = Changed | SessionEnded | TakenOver | Overslept | Emergency | Notice
+LogEvent = Changed | SessionEnded | TakenOver | Stall | Emergency | Notice
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.errors import shown, UnknownResource
-from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Overslept
+from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Stall
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
@@ -137,7 +137,7 @@ class ActuatorGroup:
         for output in untold:
             self._actuators[output.resource].untold(output.epoch)
         self.due = now
-        self._events.append(Overslept(late))
+        self._events.append(Stall(late))
         self._stall(now)
 
     def _stall(self, now: float) -> None:

@@ -7,6 +7,11 @@ Silence means stop, but only silence while the guard itself was receiving: a gua
 first takes in what has arrived meanwhile, and gives the bridge, which may have been held up too,
 one patience more. Both are bounded: a guard that receives nothing stops the robot.
 
+Pulses were verified before they come here (ros/signatures.py). Their numbers show which are new.
+A pulse of a bridge that is not known yet may be a recording from before this guard started, unless
+it names this guard: until one does, such a bridge can add to what is stopped and take nothing from
+it.
+
 A guard drives the same actuators as the bridge, so that its stops are repeated until rest is seen,
 and are reported when it is not. It is a group of actuators and no supervisor: it has no method
 that begins a motion.
@@ -29,7 +34,7 @@ MOST_BRIDGES = 16
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PulseVerdict:
     """
     A bridge fell silent, or left: what it had not stopped.
 
@@ -54,16 +59,18 @@ class _Bridge:
     echo_due: bool = True
     # Why the emergency stop was latched before this bridge came, until it says that it knows.
     inherits: str = ''
+    # One of its pulses named this guard: it is no recording.
+    knows_us: bool = False
 
     @property
     def silent_at(self) -> float:
         """Return when its silence is long enough."""
-        if self.judged or not self.pulse.standing:
+        if self.judged or not self.pulse.active:
             return math.inf
         return max(self.heard_at + self.pulse.sender.patience, self.grace)
 
 
-class BridgeWatch:
+class PulseWatch:
     """The bridges that one guard hears. Times are seconds on its own steady clock."""
 
     def __init__(self, guard: str, configuration: str) -> None:
@@ -76,6 +83,7 @@ class BridgeWatch:
         self._planned = math.inf
         self._drained = -math.inf
         self._unreached: tuple[str, ...] = ()
+        self._number = 0
 
     def hear(self, pulse: Pulse, now: float) -> bool:
         """Take a pulse; tells whether it is news."""
@@ -87,31 +95,37 @@ class BridgeWatch:
         while len(self._bridges) >= MOST_BRIDGES:
             self._forget_one()
         inherits = before.inherits if before else next(iter(self._latches.values()), '')
-        self._bridges[instance] = _Bridge(
-            pulse, now, fired=before.fired if before else 0, inherits=inherits)
-        self._note_latch(pulse)
+        bridge = self._bridges[instance] = _Bridge(
+            pulse, now, fired=before.fired if before else 0, inherits=inherits,
+            knows_us=self._guard in pulse.guards or (before is not None and before.knows_us))
+        if bridge.knows_us:
+            self._note_latch(pulse)
         return True
+
+    def knows_us(self, instance: str) -> bool:
+        """Tell whether this bridge lives at the same time as this guard, for certain."""
+        return instance in self._bridges and self._bridges[instance].knows_us
 
     def drained(self, now: float) -> None:
         """Note that everything which had arrived by then (s) was taken in."""
         self._drained = now
 
-    def judge(self, now: float) -> list[Verdict]:
+    def judge(self, now: float) -> list[PulseVerdict]:
         """Return who has fallen silent, or left, since the last time."""
         self._notice_own_delay(now)
-        verdicts: list[Verdict] = []
+        verdicts: list[PulseVerdict] = []
         for instance, bridge in self._bridges.items():
-            standing = tuple(bridge.pulse.standing)
+            active = tuple(bridge.pulse.active)
             unconfirmed = frozenset(bridge.pulse.unconfirmed)
             unmoved = frozenset(bridge.pulse.unmoved)
             if bridge.pulse.goodbye:
                 if not bridge.judged:
-                    verdicts.append(Verdict(instance, standing, True, unconfirmed, unmoved))
+                    verdicts.append(PulseVerdict(instance, active, True, unconfirmed, unmoved))
                 bridge.judged = True
             elif now >= bridge.silent_at and self._heard_out(bridge, now):
                 bridge.judged = True
                 bridge.fired += 1
-                verdicts.append(Verdict(instance, standing, False, unconfirmed, unmoved))
+                verdicts.append(PulseVerdict(instance, active, False, unconfirmed, unmoved))
         return verdicts
 
     def plan(self, now: float) -> float:
@@ -134,28 +148,30 @@ class BridgeWatch:
         last pulse of each bridge is answered again: motion may be waiting for it. moved: see Echo.
         """
         changed, self._unreached = unreached != self._unreached, unreached
-        echoes = tuple(
-            Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
-                 unreached, bridge.inherits, moved)
-            for instance, bridge in self._bridges.items() if bridge.echo_due or changed)
-        for bridge in self._bridges.values():
-            bridge.echo_due = False
-        return echoes
+        echoes: list[Echo] = []
+        for instance, bridge in self._bridges.items():
+            if bridge.echo_due or changed:
+                bridge.echo_due = False
+                self._number += 1
+                echoes.append(Echo(
+                    self._guard, instance, bridge.pulse.sequence, self._configuration,
+                    bridge.fired, unreached, bridge.inherits, moved, self._number))
+        return tuple(echoes)
 
     def stands(self, name: str) -> bool:
         """Tell whether a bridge that is there lists this resource."""
-        return any(name in bridge.pulse.standing and not bridge.judged
+        return any(name in bridge.pulse.active and not bridge.judged and bridge.knows_us
                    for bridge in self._bridges.values())
 
     @property
-    def standing(self) -> bool:
+    def active(self) -> bool:
         """Tell whether a bridge that is there lists anything."""
         return any(True for _ in self.listed())
 
     def listed(self) -> Iterator[str]:
         """Return what the bridges that are there list."""
         return (name for bridge in self._bridges.values() if not bridge.judged
-                for name in bridge.pulse.standing)
+                for name in bridge.pulse.active)
 
     def _note_latch(self, pulse: Pulse) -> None:
         """Keep a latch beyond the life of its bridge, until the one that inherits it has it."""
@@ -193,14 +209,14 @@ class BridgeWatch:
 
     def _forget_one(self) -> None:
         idle = (name for name, bridge in self._bridges.items()
-                if bridge.judged or not bridge.pulse.standing)
+                if bridge.judged or not bridge.pulse.active)
         del self._bridges[next(idle, next(iter(self._bridges)))]
 
 
 class GuardRules(ActuatorGroup):
     """Touches nothing that was idle, and is silent as soon as a bridge is back."""
 
-    def __init__(self, resources: Iterable[Resource], watch: BridgeWatch) -> None:
+    def __init__(self, resources: Iterable[Resource], watch: PulseWatch) -> None:
         super().__init__(resources)
         self._watch = watch
         # Whose resources are being stopped: instance of the bridge by name.
@@ -222,11 +238,13 @@ class GuardRules(ActuatorGroup):
             return
         self.due = min(self.due, now)
         self._note_concern()
-        self._left_moving -= pulse.standing.keys() - set(pulse.unmoved)
+        if not self._watch.knows_us(pulse.sender.instance):
+            return
+        self._left_moving -= pulse.active.keys() - set(pulse.unmoved)
         if pulse.goodbye:
             return
         for name, instance in list(self._held.items()):
-            if instance == pulse.sender.instance or name in pulse.standing:
+            if instance == pulse.sender.instance or name in pulse.active:
                 del self._held[name]
                 self._actuators[name].leave('a bridge sees to it again')
                 self._touch(name, now)
@@ -238,7 +256,7 @@ class GuardRules(ActuatorGroup):
 
     def rests(self) -> bool:
         """Tell whether no bridge relies on this guard and its own stops are done."""
-        return not self._watch.standing and all(
+        return not self._watch.active and all(
             actuator.state is State.IDLE for actuator in self._actuators.values())
 
     def hurry(self, until: float, now: float) -> None:
@@ -271,7 +289,7 @@ class GuardRules(ActuatorGroup):
             outputs, wake=self.due, drain=self._watch.must_drain(now),
             echoes=self._watch.echoes(unreached, tuple(sorted(self._left_moving))))
 
-    def _carry_out(self, verdict: Verdict, now: float) -> None:
+    def _carry_out(self, verdict: PulseVerdict, now: float) -> None:
         # What another bridge has in hand meanwhile is its business.
         names = [name for name in verdict.names
                  if name in self._actuators and not self._watch.stands(name)]

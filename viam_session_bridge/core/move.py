@@ -84,7 +84,7 @@ class Failure(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Course:
+class MoveProfile:
     """
     A drive by amount m, or a turn by amount rad (signed), at speed (m/s or rad/s, positive).
 
@@ -100,7 +100,7 @@ class Course:
     deceleration: float
     origin: float | None = None
 
-    def within(self, limits: Limits) -> 'Course':
+    def within(self, limits: Limits) -> 'MoveProfile':
         """Return this course no faster than the limits."""
         if isinstance(limits, VelocityLimits):
             limit = limits.linear if self.along is Along.PATH else limits.angular
@@ -122,9 +122,9 @@ class Course:
         """Return how far (m or rad) it goes on from this speed after a stop."""
         return speed * LOOK_AHEAD + speed ** 2 / (2.0 * self.deceleration)
 
-    def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'Tracker':
+    def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'SteeredTracker':
         """Begin it."""
-        return Tracker(self, rest)
+        return SteeredTracker(self, rest)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Arrival:
         return ArrivalTracker(self, setpoint, rest)
 
 
-class Progressing:
+class ProgressTracker:
     """
     What both trackers remember: since when (s) the measured travel has not grown, and from where.
 
@@ -174,7 +174,7 @@ class Progressing:
         return (now - self.since) * (1.0 - START_NOISES / commanded) >= timeout
 
 
-class ArrivalTracker(Progressing):
+class ArrivalTracker(ProgressTracker):
     """One goal on its way."""
 
     def __init__(self, arrival: Arrival, setpoint: Setpoint, rest: RestSettings) -> None:
@@ -348,10 +348,10 @@ class ArrivalTracker(Progressing):
         return f'joint {joint.name}', joint.unit
 
 
-class Tracker(Progressing):
+class SteeredTracker(ProgressTracker):
     """One course on its way."""
 
-    def __init__(self, course: Course, rest: RestSettings) -> None:
+    def __init__(self, course: MoveProfile, rest: RestSettings) -> None:
         super().__init__()
         self._course = course
         self._rest = rest
@@ -553,7 +553,7 @@ class Motion:
 
     setpoint: Setpoint
     duration: float | None = None
-    course: Course | Arrival | None = None
+    course: MoveProfile | Arrival | None = None
     once: bool = False
     settles: bool = False
     momentary: bool = False
@@ -612,7 +612,7 @@ class MoveProgress:
     def end(self) -> None:
         """Forget the motion."""
         self.motion: Motion | None = None
-        self._tracker: Tracker | ArrivalTracker | None = None
+        self._tracker: SteeredTracker | ArrivalTracker | None = None
         self._unanswered: int | None = None
         self._ends_at = math.inf
         self._arrives_at = math.inf
@@ -775,7 +775,7 @@ class MoveProgress:
 
     def _has_arrived(self, now: float) -> bool:
         return (self._may_arrive and now >= self._arrives_at
-                and (isinstance(self._tracker, Tracker)
+                and (isinstance(self._tracker, SteeredTracker)
                      or self._rest is not None and self._rest.stands(now)))
 
     @property

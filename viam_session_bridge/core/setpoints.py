@@ -216,7 +216,7 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Call:
+class ServiceCall:
     """One of the commands that are configured for a resource, by name, with what it is given."""
 
     command: str

@@ -19,7 +19,7 @@ from viam_session_bridge.parameters import plugins
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.button import ButtonConfig
-from viam_session_bridge.parameters.checks import check_value, Mistake, Surroundings
+from viam_session_bridge.parameters.checks import check_value, GraphNames, Mistake
 from viam_session_bridge.parameters.gantry import GantryConfig
 from viam_session_bridge.parameters.generic import GenericConfig
 from viam_session_bridge.parameters.gripper import GripperConfig
@@ -64,7 +64,7 @@ RESERVED = frozenset({RESOURCES.name, _QOS_OVERRIDES, *GLOBAL_BLOCKS, *_STANDARD
 
 
 @dataclass
-class Verdict:
+class CheckedChange:
     """`config` is None if there are `errors`. `values`: every value that passed, by full name."""
 
     config: BridgeConfig | None = None
@@ -72,7 +72,7 @@ class Verdict:
     values: dict[str, tuple[Entry, Any]] = field(default_factory=dict)
 
 
-def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
+def judge(found: Mapping[str, Any], around: GraphNames) -> CheckedChange:
     """Judge all parameters of a node at once, given by full name."""
     filling = Filling(found, around)
     errors, warnings = filling.errors, list[str]()
@@ -95,14 +95,14 @@ def judge(found: Mapping[str, Any], around: Surroundings) -> Verdict:
     check_topics(list(resources.values()), shared['estop'], around, errors, warnings)
     check_services(list(resources.values()), around, errors, warnings)
     if errors:
-        return Verdict(errors=errors, values=values)
-    return Verdict(BridgeConfig(
+        return CheckedChange(errors=errors, values=values)
+    return CheckedChange(BridgeConfig(
         **{name: block.built() for name, block in shared.items()},
         resources=tuple(block.built() for block in resources.values()),
         warnings=tuple(warnings)), values=values)
 
 
-def _resource_names(filling: Filling, around: Surroundings) -> list[str]:
+def _resource_names(filling: Filling, around: GraphNames) -> list[str]:
     names = filling.take(RESOURCES.name, RESOURCES)
     if names is None:
         return []
@@ -168,7 +168,7 @@ class Filling:
     """
 
     found: Mapping[str, Any]
-    around: Surroundings | None = None
+    around: GraphNames | None = None
     known: dict[str, Entry] = field(default_factory=dict)
     values: dict[str, tuple[Entry, Any]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)

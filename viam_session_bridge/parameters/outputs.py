@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from viam_session_bridge.parameters.checks import Mistake, Surroundings
+from viam_session_bridge.parameters.checks import GraphNames, Mistake
 from viam_session_bridge.parameters.rules import below, Own, rule, whole
 from viam_session_bridge.parameters.schema import Block, BlockConfig, described, Form, LARGEST
 
@@ -38,7 +38,7 @@ class ServiceTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StopOutput(BlockConfig):
+class StopOutputConfig(BlockConfig):
     """A stop output beside the driver's own."""
 
     # The outcome of a stop is reported, so that the stop is not done before.
@@ -50,7 +50,7 @@ class StopOutput(BlockConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallingOutput(StopOutput):
+class CallingOutput(StopOutputConfig):
     """A stop output that waits for an answer."""
 
     ACKNOWLEDGED = True
@@ -114,14 +114,14 @@ class TopicTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LockOutput(StopOutput, HoldingTable, TopicTable):
+class LockOutput(StopOutputConfig, HoldingTable, TopicTable):
     """Publishes a std_msgs/msg/Bool, as the locks of twist_mux take it."""
 
     PREPARES = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZeroOutput(StopOutput, TopicTable):
+class ZeroOutput(StopOutputConfig, TopicTable):
     """Publishes a velocity of zero."""
 
     stamped: bool = field(metadata=described(
@@ -134,7 +134,7 @@ class ZeroOutput(StopOutput, TopicTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberOutput(StopOutput, TopicTable):
+class NumberOutput(StopOutputConfig, TopicTable):
     """Publishes a number that stops."""
 
     number: float = field(metadata=described(
@@ -144,7 +144,7 @@ class NumberOutput(StopOutput, TopicTable):
         choices=MESSAGES))
 
 
-StopOutput.KINDS = {
+StopOutputConfig.KINDS = {
     'trigger': TriggerOutput, 'set_bool': SetBoolOutput, 'empty': EmptyOutput,
     'cancel': CancelOutput, 'lock': LockOutput, 'zero': ZeroOutput, 'number': NumberOutput}
 
@@ -244,7 +244,7 @@ class _Use:
     stops: bool
 
 
-def check_services(resources: list[Block], around: Surroundings, errors: list[str],
+def check_services(resources: list[Block], around: GraphNames, errors: list[str],
                    warnings: list[str]) -> None:
     """Refuse two resources that call one service: who stops one would stop the other."""
     uses: dict[str, list[_Use]] = {}

@@ -12,7 +12,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.setpoints import JointLimits, Limits
 from viam_session_bridge.core.stop import RestSettings
-from viam_session_bridge.parameters.outputs import CommandConfig, Escalation, StopOutput
+from viam_session_bridge.parameters.outputs import CommandConfig, Escalation, StopOutputConfig
 from viam_session_bridge.parameters.rules import Own, rule
 from viam_session_bridge.parameters.schema import Block, choice_of, described, Form
 
@@ -95,8 +95,8 @@ class ResourceConfig:
     driver_node: str = field(default='', metadata=described(
         'Node that must listen for the stop path to count', form=Form.NODE,
         empty='any node counts'))
-    stop_outputs: tuple[StopOutput, ...] = field(default=(), metadata=described(
-        "What is sent on a stop, after the driver's own neutral command", blocks=StopOutput))
+    stop_outputs: tuple[StopOutputConfig, ...] = field(default=(), metadata=described(
+        "What is sent on a stop, after the driver's own neutral command", blocks=StopOutputConfig))
     commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
         'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from viam_session_bridge.parameters.checks import Mistake, Surroundings
+from viam_session_bridge.parameters.checks import GraphNames, Mistake
 from viam_session_bridge.parameters.schema import Block, Form, Spec
 
 # Those of bridge and guard.
@@ -26,7 +26,7 @@ class _Use(NamedTuple):
     spec: Spec
 
 
-def check_topics(resources: list[Block], shared: Block, around: Surroundings, errors: list[str],
+def check_topics(resources: list[Block], shared: Block, around: GraphNames, errors: list[str],
                  warnings: list[str]) -> None:
     """
     Refuse two uses of one topic, which only show after remapping and namespace.
@@ -71,7 +71,7 @@ def _own(name: str, topic: str, resolved: str | None) -> str:
 
 
 def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
-                  around: Surroundings, errors: list[str]) -> None:
+                  around: GraphNames, errors: list[str]) -> None:
     """Refuse to hear oneself, and to hear two types of messages on one topic."""
     heard: dict[str, _Use] = {}
     for use in uses:

@@ -16,14 +16,8 @@ import threading
 import time
 from typing import cast
 
-from viam_session_bridge.core.events import Errand, Output, Outputs
-from viam_session_bridge.ros.ports import (
-    Driver,
-    ObligingDriver,
-    PreparingDriver,
-    SharedOutput,
-    Supervision,
-)
+from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
+from viam_session_bridge.ros.interfaces import Driver, PartsDriver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays the stops of other resources; it is logged.
 SLOW_CALL = 0.02
@@ -135,9 +129,9 @@ class Pump:
                 break
             self._drive(output, faults)
         self._flush_all(faults)
-        for errand in polled.errands:
-            self._oblige(errand, faults)
-        if polled.errands:
+        for command in polled.service_commands:
+            self._oblige(command, faults)
+        if polled.service_commands:
             self._flush_all(faults)
         polled.release(untold)
         slow = self._slow()
@@ -158,7 +152,7 @@ class Pump:
         if setpoint is None:
             act = functools.partial(driver.stop, epoch)
         elif output.prepare:
-            act = functools.partial(cast(PreparingDriver, driver).prepare, setpoint, epoch)
+            act = functools.partial(cast(PartsDriver, driver).prepare, setpoint, epoch)
         else:
             act = functools.partial(driver.send, setpoint, epoch)
         what = 'the stop' if setpoint is None else 'the setpoint'
@@ -166,19 +160,19 @@ class Pump:
         if fault:
             faults[output.resource] = fault
 
-    def _oblige(self, errand: Errand, faults: dict[str, str]) -> None:
-        driver = cast(ObligingDriver, self._drivers[errand.resource])
+    def _oblige(self, command: ServiceCommand, faults: dict[str, str]) -> None:
+        driver = cast(PartsDriver, self._drivers[command.resource])
 
         def call() -> None:
             try:
-                driver.call(errand.call, errand.answer)
+                driver.call(command.call, command.answer)
             except Exception as problem:
-                errand.answer(f'{type(problem).__name__}: {problem}', '')
+                command.answer(f'{type(problem).__name__}: {problem}', '')
                 raise
 
-        fault = self._attempt(f'{errand.resource}: beginning a command of DoCommand', call)
+        fault = self._attempt(f'{command.resource}: beginning a command of DoCommand', call)
         if fault:
-            faults[errand.resource] = fault
+            faults[command.resource] = fault
 
     def _flush_all(self, faults: dict[str, str]) -> None:
         for shared in self._shared:

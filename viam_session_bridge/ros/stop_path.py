@@ -7,14 +7,14 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
 """
 
-from typing import cast
+from collections.abc import Callable
 
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from viam_session_bridge.ros.ports import Driver, WarningDriver
+from viam_session_bridge.ros.interfaces import Driver
 
 # Known by their names, since the graph does not tell what a node is: nodes that calculate the
 # stamps of what they publish from the stamps they get, and nodes that pass stamps on unchanged.
@@ -48,7 +48,7 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
                      driver_node: str, choice: str = 'twist or twist_stamped',
                      chosen_by: str = 'driver', named_by: str = 'topic',
-                     ears: int = 0) -> str:
+                     monitors: int = 0) -> str:
     """
     Say why nothing that could stop the robot listens to this publisher; empty when it does.
 
@@ -56,7 +56,7 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
     chosen_by, when the listener wants another type. named_by: the parameter of the topic. ears:
     how many of the subscribers are our own, which stop nothing.
     """
-    matched = publisher.get_subscription_count() - ears
+    matched = publisher.get_subscription_count() - monitors
     if matched and not driver_node:
         return ''
     topic = publisher.topic_name
@@ -115,9 +115,8 @@ def smoother_behind(node: Node, topic: str, message_type: type) -> str:
 
 def path_warning(driver: Driver) -> str:
     """Say what spoils the path of a driver without closing it; empty where it sees nothing."""
-    if not hasattr(driver, 'path_warning'):
-        return ''
-    return cast(WarningDriver, driver).path_warning()
+    warning: Callable[[], str] | None = getattr(driver, 'path_warning', None)
+    return warning() if warning else ''
 
 
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:

@@ -22,7 +22,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, never, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import Joints, Pace, timed
+from viam_session_bridge.rpc.trajectories import Pace, timed, TrajectoryJoints
 
 # More positions at once than this are refused.
 MOST_STATIONS = 1000
@@ -199,18 +199,18 @@ class ArmService(JointService):
         while True:
             await asyncio.sleep(POSE_PERIOD)
             pose = self._senses(name).pose()
-            now = self._gate.now()
+            now = self._supervisor.now()
             along, turn = (math.inf, math.inf) if pose is None else poses.distance(pose, goal)
             if along > own.pose_tolerance or turn > own.tolerance:
                 since = math.inf
                 continue
             since = min(since, now)
             if now - since >= POSE_DWELL:
-                self._gate.motion_answered(name, epoch, '')
+                self._supervisor.motion_answered(name, epoch, '')
                 return
 
 
-def _pace_of(joints: Joints, fastest: Sequence[float], options: Any) -> Pace:
+def _pace_of(joints: TrajectoryJoints, fastest: Sequence[float], options: Any) -> Pace:
     """
     Return how fast each joint may go: the strictest of what is configured and what is asked for.
 
@@ -235,7 +235,8 @@ def _pace_of(joints: Joints, fastest: Sequence[float], options: Any) -> Pace:
     return Pace(tuple(speeds), tuple(accelerations))
 
 
-def _tighten(bounds: list[float], joints: Joints, field: str, given: Sequence[float]) -> None:
+def _tighten(bounds: list[float], joints: TrajectoryJoints, field: str,
+             given: Sequence[float]) -> None:
     if not given:
         return
     if len(given) != len(bounds):

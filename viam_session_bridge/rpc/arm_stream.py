@@ -27,7 +27,7 @@ from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.status import MoveAborted
-from viam_session_bridge.rpc.trajectories import Joints, MM
+from viam_session_bridge.rpc.trajectories import MM, TrajectoryJoints
 
 # After so many points others get a turn: heartbeats must not wait for a long batch.
 POINTS_IN_A_ROW = 100
@@ -60,9 +60,9 @@ _Result = TypeVar('_Result')
 
 # ---- what the client says ----------------------------------------------------------------------
 
-def joints_of(arm: ArmConfig) -> Joints:
+def joints_of(arm: ArmConfig) -> TrajectoryJoints:
     """Return how JointPositions count the joints of an arm: degrees, or mm."""
-    return Joints(
+    return TrajectoryJoints(
         arm.joints, tuple(MM if unit == 'm' else math.radians(1.0) for unit in arm.units),
         tuple(zip(arm.joint_minimums, arm.joint_maximums, strict=True)))
 
@@ -95,7 +95,7 @@ class StreamedTrajectory:
         self._open_arm(first.name)
         self._name = first.name
         # A Stop that comes from now on overtakes the move.
-        self.turn = self._call.gate.turn(first.name)
+        self.turn = self._call.supervisor.turn(first.name)
         return self._name
 
     async def batch(self) -> list[Waypoint] | None:
@@ -238,7 +238,7 @@ class StreamedMove:
 
     @property
     def _now(self) -> float:
-        return self._call.gate.now()
+        return self._call.supervisor.now()
 
     def add(self, points: Sequence[Waypoint]) -> None:
         """Append points."""
@@ -349,7 +349,7 @@ class StreamedMove:
         """Return how much of the way (s) the arm has made; None before, and after the end."""
         if self._epoch is None or self._is_over:
             return None
-        passed = self._call.gate.passed(self._name, self._epoch)
+        passed = self._call.supervisor.passed(self._name, self._epoch)
         self._passed = passed or 0.0
         return passed
 
@@ -374,7 +374,7 @@ class StreamedMove:
             replace(point, time=point.time + self._paused) for point in taken))
 
     def _go_on(self, passed: float) -> None:
-        if self._epoch is None or not self._call.gate.go_on(
+        if self._epoch is None or not self._call.supervisor.go_on(
                 self._name, self._epoch, self._motion(passed), passed):
             # Its end is on the way.
             self._epoch = None

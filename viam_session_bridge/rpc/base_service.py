@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.move import Along, Course, Motion
+from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
@@ -54,7 +54,7 @@ class BaseService(ComponentService):
         limits = call.resource.limits
         distance = request.distance_mm * MM
         speed = require_finite('mm_per_sec', request.mm_per_sec) * MM
-        course = Course(
+        course = MoveProfile(
             Along.PATH, math.copysign(distance, distance * speed),
             min(abs(speed), limits.linear) if distance else 0.0,
             self.configs[request.name].linear_deceleration)
@@ -76,7 +76,7 @@ class BaseService(ComponentService):
         if speed and abs(request.angle_deg) < 1e-3:
             raise InvalidCommand(
                 f'angle_deg: {request.angle_deg:g} is no turn; expected 0.001 degrees or more')
-        course = Course(
+        course = MoveProfile(
             Along.YAW, math.copysign(angle, angle * speed), min(abs(speed), limits.angular),
             self.configs[request.name].angular_deceleration)
         await call.move(request.name, self._motion(
@@ -103,7 +103,7 @@ class BaseService(ComponentService):
             box.box.dims_mm.x, box.box.dims_mm.y, box.box.dims_mm.z = width, length, height
         return reply
 
-    def _motion(self, name: str, course: Course, what: str) -> Motion:
+    def _motion(self, name: str, course: MoveProfile, what: str) -> Motion:
         """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
         if course.speed == 0.0:
             return Motion(Velocity())

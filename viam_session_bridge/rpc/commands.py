@@ -14,7 +14,7 @@ from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, shown
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.setpoints import Call as DriverCall
+from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.outputs import CommandConfig
 from viam_session_bridge.rpc import proto
@@ -34,13 +34,13 @@ async def do_command(name: str, commands: Mapping[str, CommandConfig], request: 
     if commands[wish.command].moves:
         problem, message = await _moved(name, wish, call)
     else:
-        problem, message = await call.errand(name, wish)
+        problem, message = await call.service_command(name, wish)
     reply = proto.common.DoCommandResponse()
     reply.result.update({'success': not problem, 'message': problem or message})
     return reply
 
 
-async def _moved(name: str, wish: DriverCall, call: Call) -> tuple[str, str]:
+async def _moved(name: str, wish: ServiceCall, call: Call) -> tuple[str, str]:
     """Run a command that moves; whatever it set in motion goes on until its caller is gone."""
     try:
         ended = await call.move(
@@ -56,7 +56,7 @@ async def _moved(name: str, wish: DriverCall, call: Call) -> tuple[str, str]:
     return '', ended.detail
 
 
-def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> DriverCall:
+def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> ServiceCall:
     """Return the command that a Struct asks for. Raises InvalidCommand."""
     # The first stranger ends it: nothing is built of a message of a million keys.
     unknown = next((key for key in struct if key not in (COMMAND, DATA)), None)
@@ -73,13 +73,13 @@ def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> DriverCall:
     if not commands[wanted].takes_data:
         if DATA in fields:
             raise InvalidCommand(f'command.{DATA}: the command {wanted} takes none')
-        return DriverCall(wanted)
+        return ServiceCall(wanted)
     data = fields.get(DATA)
     if not isinstance(data, bool):
         found = 'it is missing' if DATA not in fields else f'found {shown(str(data))}'
         raise InvalidCommand(
             f'command.{DATA}: {found}; the command {wanted} expects true or false')
-    return DriverCall(wanted, {DATA: data})
+    return ServiceCall(wanted, {DATA: data})
 
 
 def _value(value: Any) -> Any:

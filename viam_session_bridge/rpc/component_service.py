@@ -15,8 +15,8 @@ from typing import Any, ClassVar, TypeVar
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback, UnknownResource
 from viam_session_bridge.core.group import Resource
-from viam_session_bridge.core.move import Course, Motion
-from viam_session_bridge.core.setpoints import Call as DriverCall
+from viam_session_bridge.core.move import Motion, MoveProfile
+from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
@@ -97,31 +97,31 @@ class ComponentService:
     API: ClassVar[str]
     MESSAGES: ClassVar[Any]
 
-    def __init__(self, gate: LockedBridge, configs: Configs, senses: Senses) -> None:
-        self._gate = gate
+    def __init__(self, supervisor: LockedBridge, configs: Configs, senses: Senses) -> None:
+        self._supervisor = supervisor
         self.configs = configs
         self._senses = senses
 
     async def Stop(self, request: Any, call: Call) -> Any:
         """Stop; always accepted, from anybody."""
-        self._gate.stop(request.name)
+        self._supervisor.stop(request.name)
         return self.MESSAGES.StopResponse()
 
     async def IsMoving(self, request: Any, call: Call) -> Any:
         """Answer from feedback where configured; else whether a motion or stop is under way."""
-        return self.MESSAGES.IsMovingResponse(is_moving=self._gate.is_moving(request.name))
+        return self.MESSAGES.IsMovingResponse(is_moving=self._supervisor.is_moving(request.name))
 
     async def GetStatus(self, request: Any, call: Call) -> Any:
         """Answer the state of the stop machine and whether the component moves."""
         reply = proto.common.GetStatusResponse()
-        state = self._gate.states()[request.name]
+        state = self._supervisor.states()[request.name]
         reply.result.update({
-            'state': state.value, 'is_moving': self._gate.is_moving(request.name),
+            'state': state.value, 'is_moving': self._supervisor.is_moving(request.name),
             'stop_confirmed': state is not State.UNCONFIRMED})
         return reply
 
     @needs('commands')
-    @tells(DriverCall)
+    @tells(ServiceCall)
     async def DoCommand(self, request: Any, call: Call) -> Any:
         """Run one of the commands that are configured for the component."""
         commands = {each.name: each for each in self.configs[request.name].commands}
@@ -133,17 +133,17 @@ class ComponentService:
 
     def resource(self, name: str) -> Resource:
         """Return a resource. Raises UnknownResource, also for a name of another API."""
-        resource = self._gate.resource(name)
+        resource = self._supervisor.resource(name)
         if resource.api != self.API:
             raise UnknownResource(f'{name!r} is a {resource.api}, not a {self.API}')
         return resource
 
     def _why_silent(self, name: str) -> str:
         """Return what is known of why no feedback arrives, to be added to a refusal."""
-        problem = self._gate.feedback_problem(name)
+        problem = self._supervisor.feedback_problem(name)
         return f' ({problem})' if problem else ''
 
-    def _finite(self, name: str, course: Course, what: str, feedback: str,
+    def _finite(self, name: str, course: MoveProfile, what: str, feedback: str,
                 shows_progress: bool = True) -> Motion:
         """
         Return a course as a motion: steered where its progress is measured, else timed.
@@ -161,7 +161,7 @@ class ComponentService:
                 f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
                 f'allows {own.max_move_duration:g} s')
         setpoint = course.velocity(course.speed)
-        if shows_progress and self._gate.resource(name).actuator.rest is not None:
+        if shows_progress and self._supervisor.resource(name).actuator.rest is not None:
             return Motion(setpoint, own.max_move_duration, course)
         if not own.allow_timed_moves:
             raise NoFeedback(

@@ -75,11 +75,11 @@ class Connection(NamedTuple):
     peer: Endpoint
 
 
-class PresenceUnavailable(RuntimeError):
+class SocketMonitorUnavailable(RuntimeError):
     """This system does not tell which connections are open."""
 
 
-class Presence:
+class SocketMonitor:
     """
     Watches the connections that motions depend on. Belongs to the event loop's thread.
 
@@ -114,10 +114,10 @@ class Presence:
         try:
             works = listens(port)
         except OSError as error:
-            raise PresenceUnavailable(f'cannot list the sockets of this process: {error}') \
+            raise SocketMonitorUnavailable(f'cannot list the sockets of this process: {error}') \
                 from error
         if not works:
-            raise PresenceUnavailable(
+            raise SocketMonitorUnavailable(
                 f'found no listening socket with port {port} in this process whose state and '
                 'cookie can be read; Linux with /proc is needed to know which clients are there')
         self._port = port
@@ -160,7 +160,7 @@ class Presence:
             return known.cookie
         return self.socket_of(peer)
 
-    def look(self) -> None:
+    def poll_sockets(self) -> None:
         """Look once and report which of the wanted sockets are present."""
         # In this order: a command that is older than the report was wanted when it was made.
         taken_at = self._now()
@@ -177,7 +177,7 @@ class Presence:
             try:
                 idle = not self._wanted()
                 if not idle:
-                    self.look()
+                    self.poll_sockets()
             # Nothing was reported, which the supervisor takes for absence; looking must go on.
             except Exception:
                 idle = False

@@ -18,7 +18,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
 from viam_session_bridge.rpc.urdf import Counting
 
 
@@ -100,10 +100,10 @@ class GantryService(JointService):
         return self._goal(name, trajectory, monitored=monitored)
 
 
-def _joints_of(own: GantryConfig) -> Joints:
+def _joints_of(own: GantryConfig) -> TrajectoryJoints:
     """Return how positions_mm count the axes: mm from Viam's 0, up to the length."""
-    return Joints(own.joints, (MM,) * len(own.joints),
-                  tuple((0.0, length) for length in own.lengths_m))
+    return TrajectoryJoints(own.joints, (MM,) * len(own.joints),
+                            tuple((0.0, length) for length in own.lengths_m))
 
 
 def _speed(index: int, asked: float, fastest: float) -> float:

@@ -22,7 +22,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
-from viam_session_bridge.rpc.trajectories import Joints, MM, Pace, timed
+from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
 
 
 class GripperService(JointService):
@@ -149,11 +149,11 @@ class GripperService(JointService):
         return True, ''
 
 
-def _joints_of(own: GripperConfig) -> Joints:
+def _joints_of(own: GripperConfig) -> TrajectoryJoints:
     """Return how inputs count the joints: rad, or mm."""
     low, high = sorted((own.open_position, own.closed_position))
-    return Joints(own.joints, (MM if own.prismatic else 1.0,) * len(own.joints),
-                  ((low, high),) * len(own.joints))
+    return TrajectoryJoints(own.joints, (MM if own.prismatic else 1.0,) * len(own.joints),
+                            ((low, high),) * len(own.joints))
 
 
 def _way_to_close(own: GripperConfig, positions: tuple[float, ...]) -> float:

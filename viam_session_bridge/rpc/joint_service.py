@@ -25,7 +25,7 @@ class JointService(ComponentService):
             raise unimplemented(
                 f'{name}: {method} needs to know where the joints are; configure '
                 f'{name}.joint_states_topic')
-        sample = self._gate.sample(name)
+        sample = self._supervisor.sample(name)
         if not isinstance(sample, JointSample):
             raise NoFeedback(
                 f'{name}: {method} needs to know where the joints are, and no joint state of all '

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
-from viam_session_bridge.core.move import Along, Course, Motion
+from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
@@ -119,7 +119,7 @@ class MotorService(ComponentService):
 
     async def IsPowered(self, request: Any, call: Call) -> Any:
         """Answer what the driver is told now, as a share of full power; 0 while it stops."""
-        limits, wish, share = call.resource.limits, self._gate.wish(request.name), 0.0
+        limits, wish, share = call.resource.limits, self._supervisor.wish(request.name), 0.0
         if isinstance(wish, Power):
             share = wish.value
         elif isinstance(wish, Speed) and isinstance(limits, JointLimits):
@@ -130,11 +130,11 @@ class MotorService(ComponentService):
 
     def _position(self, name: str, method: str) -> float:
         """Return the measured position, rad. Raises CallError or NoFeedback."""
-        if self._gate.resource(name).actuator.rest is None:
+        if self._supervisor.resource(name).actuator.rest is None:
             raise unimplemented(
                 f'{name}: {method} needs the position of the motor; configure '
                 f'{name}.joint_states_topic and {name}.joint')
-        sample = self._gate.sample(name)
+        sample = self._supervisor.sample(name)
         if not isinstance(sample, JointSample):
             raise NoFeedback(
                 f'{name}: {method} needs the position of the motor, and no joint state of '
@@ -144,9 +144,9 @@ class MotorService(ComponentService):
 
     def _motion(self, name: str, amount: float, speed: float, what: str,
                 origin: float | None = None) -> Motion:
-        own, limits = self.configs[name], self._gate.resource(name).limits
+        own, limits = self.configs[name], self._supervisor.resource(name).limits
         fastest = limits.speed if isinstance(limits, JointLimits) else math.inf
-        return self._finite(name, Course(
+        return self._finite(name, MoveProfile(
             Along.JOINT, amount, min(abs(speed), fastest), own.deceleration, origin),
             what, 'joint_states_topic')
 

@@ -18,12 +18,18 @@ import grpc
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.arm_service import ArmService
-from viam_session_bridge.rpc.auth import AuthService
+from viam_session_bridge.rpc.auth import (
+    Authentication,
+    AuthenticationError,
+    AuthService,
+    KeyAuthentication,
+    NoAuthentication,
+)
 from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
-from viam_session_bridge.rpc.connections import Presence
+from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.gantry_service import GantryService
 from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
@@ -37,6 +43,7 @@ from viam_session_bridge.rpc.reflection_service import (
 from viam_session_bridge.rpc.robot_service import RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
+from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,6 +53,10 @@ START_PATIENCE = 10.0
 # come in so many ticks of so long (s), each of them punctual, none is left.
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
+
+# Each call looks at the key file. What a revoked key drives without calls is stopped within so
+# long (s).
+KEY_PERIOD = 0.1
 
 REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
 
@@ -69,12 +80,20 @@ COMPONENTS: dict[str, type[ComponentService]] = {
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where to listen (port 0 takes any free one), and how connections are judged."""
+    """
+    Where to listen (port 0 takes any free one), and how connections are judged.
+
+    certificate_file and key_file: what TLS is served with; both empty for plain text.
+    api_key_file: the API keys that are accepted; empty where everybody is.
+    """
 
     host: str = '127.0.0.1'
     port: int = 8080
     max_connections: int = 1024
     network_timeout: float = 2.0
+    certificate_file: str = ''
+    key_file: str = ''
+    api_key_file: str = ''
 
 
 def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
@@ -126,14 +145,14 @@ class Server:
     asked to. beat is called by its loop every beat_period (s).
     """
 
-    def __init__(self, gate: LockedBridge, settings: ServerSettings, configs: Configs,
+    def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
                  senses: Senses, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = 1.0) -> None:
-        self._gate = gate
+        self._supervisor = supervisor
         self._settings = settings
         self._components = {
-            name: service(gate, configs, senses) for name, service in COMPONENTS.items()}
+            name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -185,19 +204,21 @@ class Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        presence = Presence(
-            now=self._gate.now, wanted=self._gate.watched_sockets, report=self._gate.look,
-            network_timeout=self._settings.network_timeout)
+        presence = SocketMonitor(
+            now=self._supervisor.now, wanted=self._supervisor.watched_sockets,
+            report=self._supervisor.update_sockets, network_timeout=self._settings.network_timeout)
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
-        registry = Registry(self._gate, presence, operations)
+        # The registry exists before any key can end.
+        authentication = self._authentication(lambda entity: self._end_key(registry, entity))
+        registry = Registry(self._supervisor, presence, operations, authentication)
         component_services = {
             service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._gate, operations, component_services, presence)
+        robot = RobotService(self._supervisor, operations, component_services, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
-            'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
+            'proto.rpc.v1.AuthService': AuthService(authentication),
             **self._components}
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}
@@ -206,13 +227,15 @@ class Server:
             served[name] = ReflectionService(version, [*served, *reflection], streams)
         server.add_generic_rpc_handlers(tuple(
             registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
+        server.add_generic_rpc_handlers((registry.unserved(),))
         self.port = self._bind(server)
         await server.start()
         presence.attach(self.port)
         poller = asyncio.create_task(presence.run())
         ending = asyncio.create_task(self._end.wait())
-        self._gate.watch_backlog()
+        self._supervisor.watch_backlog()
         beating = asyncio.create_task(self._beats(registry))
+        looking = asyncio.create_task(_look_at_keys(authentication))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -224,7 +247,23 @@ class Server:
             poller.cancel()
             ending.cancel()
             beating.cancel()
+            looking.cancel()
             await server.stop(grace=0.2)
+
+    def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
+        if not self._settings.api_key_file:
+            return NoAuthentication()
+        try:
+            return KeyAuthentication(
+                self._settings.api_key_file, self._supervisor.now, on_end,
+                [one.name for one in self._supervisor.resources()])
+        except AuthenticationError as problem:
+            raise ServerError(str(problem)) from problem
+
+    def _end_key(self, registry: Registry, entity: str) -> None:
+        """End the sessions and calls of a key that counts no more, and what they drive."""
+        self._supervisor.revoke(entity)
+        registry.end_calls(entity)
 
     async def _beats(self, registry: Registry) -> None:
         """Beat; and after a freeze find out when none of the calls is left that waited in it."""
@@ -232,9 +271,9 @@ class Server:
         quiet, quiet_since = 0, 0.0
         while True:
             self._beat()
-            draining = self._gate.draining()
+            draining = self._supervisor.draining()
             pause = DRAIN_TICK if draining else self._beat_period
-            calls, began, began_at = registry.calls, clock(), self._gate.now()
+            calls, began, began_at = registry.calls, clock(), self._supervisor.now()
             await asyncio.sleep(pause)
             # Calls that wait are read without a pause between them.
             if not draining or registry.calls != calls or clock() - began > 2.0 * pause:
@@ -243,17 +282,35 @@ class Server:
             quiet_since = quiet_since if quiet else began_at
             quiet += 1
             if quiet >= QUIET_TICKS:
-                self._gate.backlog_paused(quiet_since)
+                self._supervisor.backlog_paused(quiet_since)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host
         shown = f'[{host}]' if ':' in host else host
+        address = f'{shown}:{self._settings.port}'
+        credentials = self._credentials()
         try:
-            port = server.add_insecure_port(f'{shown}:{self._settings.port}')
+            port = (server.add_insecure_port(address) if credentials is None
+                    else server.add_secure_port(address, credentials))
         except RuntimeError as problem:
             raise ServerError(
-                f'grpc.port: cannot listen on {shown}:{self._settings.port}; is the port in use, '
+                f'grpc.port: cannot listen on {address}; is the port in use, '
                 'or the address not of this machine?') from problem
         if port == 0:
-            raise ServerError(f'grpc.port: cannot listen on {shown}:{self._settings.port}')
+            raise ServerError(f'grpc.port: cannot listen on {address}')
         return port
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        if not self._settings.certificate_file:
+            return None
+        try:
+            return CertificateFiles(
+                self._settings.certificate_file, self._settings.key_file).credentials()
+        except CertificateError as problem:
+            raise ServerError(str(problem)) from problem
+
+
+async def _look_at_keys(authentication: Authentication) -> None:
+    while True:
+        await asyncio.sleep(KEY_PERIOD)
+        authentication.refresh()

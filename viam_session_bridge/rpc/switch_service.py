@@ -66,7 +66,7 @@ class SwitchService(ComponentService):
         """Answer the position that the driver was told last; refused while that is not known."""
         known = self._set.get(request.name)
         safe = self.configs[request.name].safe_index
-        state, wish = self._gate.states()[request.name], self._gate.wish(request.name)
+        state, wish = self._supervisor.states()[request.name], self._supervisor.wish(request.name)
         if safe is not None and known is not None and not isinstance(wish, Choice):
             # Its owner is gone, or it was stopped: the driver was told the safe position.
             stopping = state is State.STOPPING and call.resource.actuator.acknowledged

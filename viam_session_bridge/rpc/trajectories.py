@@ -25,7 +25,7 @@ SHORTEST = 0.1
 
 
 @dataclass(frozen=True)
-class Joints:
+class TrajectoryJoints:
     """
     The joints of one resource: how the wire counts them, and how far they go.
 

@@ -17,8 +17,8 @@ from dataclasses import replace
 import math
 
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
-from viam_session_bridge.ros.hold import HoldSettings
-from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 # So far (s) behind what it was told a controller is looked for.
 MOST_LAG = 0.3
@@ -42,8 +42,8 @@ class Following:
     begin; None where that is not known.
     """
 
-    def __init__(self, joints: Sequence[HoldSettings], trajectory: Trajectory, began: float,
-                 seen: JointReading | None) -> None:
+    def __init__(self, joints: Sequence[PositionHoldSettings], trajectory: Trajectory,
+                 began: float, seen: JointReading | None) -> None:
         self._joints = tuple(joints)
         self._began = began
         # By how much (s) it may be late for good: what it was late when it had to wait for more.
@@ -153,7 +153,7 @@ class Following:
     def _nearest_to(self, seen: JointReading, earliest: float,
                     latest: float) -> tuple[float, float] | None:
         """Return how near (in tolerances) the way comes to the joints between two times, where."""
-        speeds = [0.0 if math.isnan(speed) or abs(speed) <= joint.standing else speed
+        speeds = [0.0 if math.isnan(speed) or abs(speed) <= joint.rest_speed else speed
                   for speed, joint in zip(seen.velocities, self._joints, strict=True)]
         found: list[tuple[float, bool, float]] = []
         for before, after in zip(self._points, self._points[1:], strict=False):

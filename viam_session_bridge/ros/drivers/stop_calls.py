@@ -15,8 +15,9 @@ import time
 from typing import Any
 
 from viam_session_bridge.core.setpoints import Setpoint
-from viam_session_bridge.ros.drivers.answers import Report
-from viam_session_bridge.ros.drivers.services import refusal, ServiceCaller
+from viam_session_bridge.ros.drivers.services import refusal, request_of, ServiceCaller
+from viam_session_bridge.ros.drivers.stop_outputs import Report, StopOutput
+from viam_session_bridge.ros.plugins import OwnTools
 
 # A call that failed is made again after so long (s), while the stop lasts.
 RETRY = 0.5
@@ -53,14 +54,14 @@ class StopClock:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StopAnswer:
     """What an answer means: the stop is done (True), refused (False), or must be seen (None)."""
 
     done: bool | None
     problem: str = ''
 
 
-class CallingStop:
+class CallingStop(StopOutput):
     """
     Calls a service on a stop, and may call it otherwise to release what the stop holds.
 
@@ -144,9 +145,9 @@ class CallingStop:
         if motions != self._motions:
             return
         # No answer is no refusal: it is called again until the stop's own time is over.
-        self._conclude(Verdict(None, problem) if response is None else self._judge(response))
+        self._conclude(StopAnswer(None, problem) if response is None else self._judge(response))
 
-    def _conclude(self, verdict: Verdict) -> None:
+    def _conclude(self, verdict: StopAnswer) -> None:
         """Report what is known of the newest stop."""
         with self._lock:
             self._problem = verdict.problem
@@ -156,9 +157,9 @@ class CallingStop:
         if epoch is not None and verdict.done is not None:
             self._answered(epoch, verdict.problem)
 
-    def _judge(self, response: Any) -> Verdict:
+    def _judge(self, response: Any) -> StopAnswer:
         said_no = refusal(response)
-        return Verdict(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
+        return StopAnswer(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
 
     def prepare(self, epoch: int) -> None:
         """Call the service with what releases, and report to prepared."""
@@ -188,3 +189,17 @@ class CallingStop:
             self._was_seen = True
             self._seen()
         return problem
+
+
+def calling(output: Any, tools: OwnTools) -> CallingStop:
+    """Return the output of a kind that calls a service: 'trigger', 'empty' or 'set_bool'."""
+    where = f'{output.name}.service'
+    holding: dict[str, Any] = {} if not output.PREPARES else {
+        'release': request_of(output.kind, output.release), 'prepared': tools.readiness.part()}
+    return CallingStop(
+        tools.caller(output.kind, output.service, where),
+        request_of(output.kind, getattr(output, 'value', False)),
+        call_timeout=output.call_timeout, stop_timeout=tools.stop_timeout,
+        answered=tools.answers.part(), seen=tools.expected(
+            f'the service {tools.node.resolve_service_name(output.service)} '
+            f'({tools.resource}.{where})'), **holding)

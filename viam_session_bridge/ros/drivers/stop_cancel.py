@@ -14,6 +14,7 @@ refusal: what counts is that the action's status topic shows no goal under way.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+import functools
 import math
 import time
 from typing import Any
@@ -22,16 +23,15 @@ from action_msgs.msg import GoalStatus, GoalStatusArray
 from action_msgs.srv import CancelGoal
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from viam_session_bridge.core.setpoints import Call, Setpoint
-from viam_session_bridge.ros.drivers.answers import Report
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
+from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.outputs import CANCEL_SERVICE, CancelOutput
 from viam_session_bridge.ros.drivers.services import ServiceCaller
-from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, Verdict
-
-STATUS_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, StopAnswer
+from viam_session_bridge.ros.drivers.stop_outputs import Report
+from viam_session_bridge.ros.plugins import OwnTools
+from viam_session_bridge.ros.profiles import LATCHED_QOS
 
 _CANCELABLE = frozenset({GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING})
 _ACTIVE = _CANCELABLE | {GoalStatus.STATUS_CANCELING}
@@ -68,12 +68,12 @@ class GoalWatch:
         topic = f'{action}/_action/status'
         try:
             self._subscription: Any = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS,
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS,
                 event_callbacks=SubscriptionEventCallbacks(matched=self._on_matched))
         except UnsupportedEventTypeError:
             self._servers = 1
             self._subscription = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS)
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS)
 
     @property
     def topic(self) -> str:
@@ -168,7 +168,7 @@ class CancelStop(CallingStop):
     def moved(self, setpoint: Setpoint) -> None:
         """Note that the robot is told to move."""
         super().moved(setpoint)
-        self._is_call = isinstance(setpoint, Call)
+        self._is_call = isinstance(setpoint, ServiceCall)
 
     def adopt(self, goals: Iterable[str]) -> None:
         """Take goals for our own, on behalf of a bridge; on the executor's thread."""
@@ -205,16 +205,16 @@ class CancelStop(CallingStop):
         running = self._watch.cancelable
         return running & self._own if self._only_own else running
 
-    def _judge(self, response: Any) -> Verdict:
+    def _judge(self, response: Any) -> StopAnswer:
         goals = {bytes(one.goal_id.uuid) for one in response.goals_canceling}
         self._watch.await_end(goals)
         running = self._running
         self._refusals = self._refusals + 1 if not goals and running else 0
         if not goals and response.return_code == CancelGoal.Response.ERROR_REJECTED:
-            return Verdict(False, f'{self._caller.where}: the server refuses to cancel')
+            return StopAnswer(False, f'{self._caller.where}: the server refuses to cancel')
         if self._refusals >= REFUSALS:
-            return Verdict(False, f'{self._caller.where}: the server does not cancel; '
-                                  f'{len(running)} goals go on')
+            return StopAnswer(False, f'{self._caller.where}: the server does not cancel; '
+                              f'{len(running)} goals go on')
         self._asked = self._motions
         if self._only_own and running - goals and goals:
             # The next one, without waiting.
@@ -222,18 +222,18 @@ class CancelStop(CallingStop):
                 self._called = None
         return self._look()
 
-    def _look(self) -> Verdict:
+    def _look(self) -> StopAnswer:
         """Say what the status topic shows, after the server has answered."""
         active = self._watch.active
         if self._only_own:
             active &= self._own
         if active:
-            return Verdict(None, f'{self._caller.where} has answered, but {self._watch.topic} '
-                                 f'shows {len(active)} goals that are not over')
+            return StopAnswer(None, f'{self._caller.where} has answered, but {self._watch.topic} '
+                              f'shows {len(active)} goals that are not over')
         if not self._watch.known:
-            return Verdict(None, f'{self._caller.where} has answered, but nobody publishes '
-                                 f'{self._watch.topic}')
-        return Verdict(True)
+            return StopAnswer(None, f'{self._caller.where} has answered, but nobody publishes '
+                              f'{self._watch.topic}')
+        return StopAnswer(True)
 
     def _on_goals(self, fresh: frozenset[bytes]) -> None:
         fresh &= self._watch.active
@@ -259,6 +259,21 @@ class CancelStop(CallingStop):
             self._own = kept
             if self._only_own:
                 self._tell(tuple(sorted(goal.hex() for goal in kept)))
+
+
+def cancelling(output: CancelOutput, tools: OwnTools) -> CancelStop:
+    """Return the output of kind 'cancel'."""
+    name, supervision = tools.resource, tools.supervision
+    service, where = output.action + CANCEL_SERVICE, f'{output.name}.action'
+    server = tools.node.resolve_service_name(service).removesuffix(CANCEL_SERVICE)
+    return CancelStop(
+        tools.node, output.action, tools.caller(output.kind, service, where),
+        call_timeout=output.call_timeout, stop_timeout=tools.stop_timeout,
+        answered=tools.answers.part(), own=output.goals == 'own',
+        moving=lambda: supervision.states()[name] is State.MOVING,
+        tell=functools.partial(supervision.goals, name, output.action),
+        late=functools.partial(supervision.moved_late, name),
+        seen=tools.expected(f'the action server {server} ({name}.{where})'))
 
 
 def _id_of(text: str) -> bytes | None:

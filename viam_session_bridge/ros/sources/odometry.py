@@ -1,0 +1,102 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Feedback in: nav_msgs/Odometry and geometry_msgs/TwistStamped as the measured velocity of a base.
+
+Only what is new counts: a message whose stamp does not advance is frozen, and is not passed on.
+``open_loop`` controllers publish what was commanded; such odometry confirms nothing, a velocity
+from elsewhere does.
+"""
+
+from collections.abc import Callable
+import math
+from typing import Any
+
+from geometry_msgs.msg import Quaternion, Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+
+from viam_session_bridge.core.setpoints import Vector
+from viam_session_bridge.core.stop import BaseSample
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS
+from viam_session_bridge.ros.sources.tools import SourceTools
+
+
+class OdometryFeedback:
+    """
+    Hands every fresh sample to a callable, on the executor's thread.
+
+    shows_rest: false where a velocity from elsewhere shows it, and this only steers moves.
+    """
+
+    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None],
+                 shows_rest: bool = True) -> None:
+        self._take = take
+        self._shows_rest = shows_rest
+        self._is_new = StampCheck()
+        self._subscription = node.create_subscription(
+            Odometry, topic, self._on_odometry, FEEDBACK_QOS)
+
+    def _on_odometry(self, message: Odometry) -> None:
+        if not self._is_new(message):
+            return
+        pose = message.pose.pose
+        linear, angular = _vectors(message.twist.twist)
+        self._take(BaseSample(
+            x=pose.position.x, y=pose.position.y, yaw=_yaw(pose.orientation), linear=linear,
+            angular=angular, shows_rest=self._shows_rest))
+
+
+class VelocityFeedback:
+    """Hands every fresh velocity to a callable, as a sample without a pose."""
+
+    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
+        self._take = take
+        self._is_new = StampCheck()
+        self._subscription = node.create_subscription(
+            TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        if self._is_new(message):
+            linear, angular = _vectors(message.twist)
+            self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
+
+
+def odometry(config: VelocityFeedbackTable, tools: SourceTools) -> OdometryFeedback:
+    """Read the odometry of a resource."""
+    return OdometryFeedback(
+        tools.node, config.odometry_topic, tools.measured, shows_rest=not config.velocity_topic)
+
+
+def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedback:
+    """Read the velocity of a resource."""
+    return VelocityFeedback(tools.node, config.velocity_topic, tools.measured)
+
+
+SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
+
+
+class StampCheck:
+    """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] | None = None
+
+    def __call__(self, message: Any) -> bool:
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        is_new = stamp != self._last or stamp == (0, 0)
+        self._last = stamp
+        return is_new
+
+
+def _vectors(twist: Twist) -> tuple[Vector, Vector]:
+    """Return the linear (m/s) and the angular (rad/s) velocity."""
+    linear, angular = twist.linear, twist.angular
+    return (linear.x, linear.y, linear.z), (angular.x, angular.y, angular.z)
+
+
+def _yaw(orientation: Quaternion) -> float:
+    """Return the rotation about z (rad) of a quaternion."""
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
