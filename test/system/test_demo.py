@@ -12,11 +12,16 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from viam_session_bridge.cli.demo import _play
 from viam_session_bridge.cli.isolation import segments_of
 from viam_session_bridge.cli.processes import Child
+from viam_session_bridge.cli.scenarios import Scenario
+from viam_session_bridge.cli.timeline import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = 'viam_session_bridge.cli.demo'
@@ -94,6 +99,28 @@ def test_a_secure_demo_goes_as_it_must() -> None:
     assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == ['killed']
 
 
+@pytest.mark.parametrize(('disturbed', 'unsafe', 'passes'), [
+    ((True, False), False, True), ((True, True, True, True), False, False),
+    ((True, False), True, False)])
+def test_a_story_whose_robot_could_not_report_is_played_again(
+        disturbed: tuple[bool, ...], unsafe: bool, passes: bool) -> None:
+    """Not for ever, and not when the robot moved too long."""
+    plays = iter(disturbed)
+
+    def play(stage: Any) -> Report:
+        report = Report(zero=0.0, disturbed=next(plays))
+        report.check(not report.disturbed, 'the robot reported all the time')
+        report.check(not unsafe, 'at rest in time', safety=True)
+        return report
+
+    child = SimpleNamespace(tail=lambda: 'the log')
+    stage: Any = SimpleNamespace(
+        facts=SimpleNamespace(window=WINDOW, patience=PATIENCE_OF_GUARD), stalls=lambda: 0,
+        end_programs=lambda: None, watch=lambda seconds: None, bridge=child, guard=child,
+        robot=child)
+    assert _play(Scenario('one', '', '', '', play), stage)[0] is passes
+
+
 @pytest.mark.timeout(200)
 def test_it_fails_when_the_robot_stops_late() -> None:
     result = demo('killed', '--ros-args', '-p', 'sessions.stop_on_disconnect:=false')
@@ -128,7 +155,7 @@ def test_it_says_what_to_install() -> None:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(('number', 'status'), [
-    (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+    (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int) -> None:
     log = tmp_path / 'demo.log'
     with log.open('w') as output:
@@ -238,11 +265,3 @@ def test_the_program_of_the_readme_needs_key_and_ca_where_the_demo_is_secure(
         assert status(program) != 0, 'without the CA'
         wrong = program.replace(variables['VIAM_API_KEY'], 'x' * len(variables['VIAM_API_KEY']))
         assert status(wrong, SSL_CERT_FILE=variables['SSL_CERT_FILE']) != 0, 'with a wrong key'
-
-
-def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(('127.0.0.1', 0)) as taken:
-        port = taken.getsockname()[1]
-        result = demo('--serve', str(port))
-    assert result.returncode == 1
-    assert re.search(rf'grpc\.port.*{port}', result.stdout), result.stdout
