@@ -71,7 +71,7 @@ PURE = {
     'string', 'textwrap', 'types', 'typing',
 }
 # What parameters may use beside that: values, texts, and what other packages bring.
-OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress'}
+OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress', 'pkgutil'}
 PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 

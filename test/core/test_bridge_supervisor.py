@@ -24,7 +24,7 @@ from viam_session_bridge.core.errors import (
     Stalled,
 )
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import LISTENING
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
@@ -48,7 +48,7 @@ class World:
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
              for name in ('left', 'right')],
             Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
             lambda: f's{next(numbers)}', identity=OWN, guard_required=required)

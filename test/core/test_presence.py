@@ -15,7 +15,7 @@ import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import Unsupervised
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import (
     Caller,
@@ -49,8 +49,8 @@ class Rig:
                  ready_timeout: float | None = None) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', 'base', VelocityLimits(1.0, 1.0),
-                      ActuatorSettings(ready_timeout=ready_timeout))],
+            [ActuatedResource('base', 'base', VelocityLimits(1.0, 1.0),
+                              ActuatorSettings(ready_timeout=ready_timeout))],
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect, unsupervised),
             lambda: f's{next(numbers)}')
         self.supervisor.path('base', '', 0.0)

@@ -16,7 +16,7 @@ from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from processes import wait_until
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
     Choice,
@@ -33,6 +33,7 @@ from viam_session_bridge.core.setpoints import (
 from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.equipment import Equipment
 
@@ -78,13 +79,14 @@ def parameters(api: str, driver: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(('api', 'driver'), [
-    (api, driver) for api, table in APIS.items() for driver in table.DRIVERS])
+    (api, driver) for api, table in APIS.items() if issubclass(table, ActuatedConfig)
+    for driver in table.DRIVERS])
 def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -> None:
     """A wish of another kind is a fault, never a guess."""
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
-    supervisor = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
+    supervisor = locked_bridge([ActuatedResource(api, 'one', JointLimits())], Policy())
     one = Equipment(node, supervisor).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
@@ -146,7 +148,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
     """Return the driver of a resource that is measured and has a stop path, and its flush."""
-    supervisor = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
+    supervisor = locked_bridge(
+        [ActuatedResource(config.api, config.name, JointLimits())], Policy())
     equipment = Equipment(node, supervisor)
     driver = equipment.driver(config, lambda: None)
     equipment.listen(config)

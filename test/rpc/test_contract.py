@@ -18,7 +18,7 @@ from host import took
 from processes import PATIENCE, wait_until
 from viam_session_bridge.core import errors
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import JointLimits, PoseGoal, ServiceCall
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample, RestSettings
@@ -62,7 +62,7 @@ COMPONENT_METHODS = [
 
 def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -> Any:
     """Return a bridge with a resource of every API; joints that have feedback are measured."""
-    others = [Resource(api, api, JointLimits(10.0), settings) for api in configs
+    others = [ActuatedResource(api, api, JointLimits(10.0), settings) for api in configs
               if api != 'base']
     bench = start(others=tuple(others), configs=configs, senses=dict.fromkeys(
         configs, senses(lambda: '<robot/>', lambda: HERE)))

@@ -16,10 +16,10 @@ import pytest
 from components import command_config, component, senses
 from joint_bench import Hardware
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
 from viam_session_bridge.core.stop import RestSettings
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc.poses import from_viam
 
 pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
@@ -70,7 +70,7 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
     """Return a bridge with every component, whose hardware obeys; the gripper holds a block."""
     bench = start(
         others=tuple(
-            Resource(api, api, JointLimits(), ActuatorSettings(
+            ActuatedResource(api, api, JointLimits(), ActuatorSettings(
                 stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=5.0) if api in HERE
                 else None)) for api in CONFIGS),
         configs=CONFIGS, senses={'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip'))},

@@ -14,7 +14,7 @@ from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
 from viam_session_bridge.parameters.generic import GenericConfig
 from viam_session_bridge.parameters.joints import PositionedConfig
 from viam_session_bridge.parameters.motor import MotorConfig
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.switch import SwitchConfig
 from viam_session_bridge.ros.drivers.float import FloatDriver
 from viam_session_bridge.ros.drivers.float_array import FloatArray
@@ -45,7 +45,7 @@ class Equipment:
         self._still = StillDrivers(node, self._services, supervision)
         self._positions = PositionEquipment(node, supervision, self._states, self._array)
 
-    def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
+    def driver(self, config: ActuatedConfig, on_appear: Callable[[], None]) -> Driver:
         """Return the driver of a resource; on_appear runs when a receiver has come up."""
         fittings = Fittings(self._node, self._services, self._supervision, config, on_appear)
         if config.driver in config.PLUGINS and not isinstance(config, PositionedConfig):
@@ -55,7 +55,7 @@ class Equipment:
             return fittings.fitted(self._still.driver(config, fittings.answers.part, on_appear))
         return fittings.fitted(self._driver(config, on_appear))
 
-    def _driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
+    def _driver(self, config: ActuatedConfig, on_appear: Callable[[], None]) -> Driver:
         common: dict[str, Any] = {'driver_node': config.driver_node, 'on_appear': on_appear}
         if isinstance(config, PositionedConfig):
             return self._positions.driver(config, common)
@@ -99,7 +99,7 @@ class Equipment:
             self._joint_states[name] = JointStates(self._node, topic, self._supervision.now)
         return self._joint_states[name]
 
-    def listen(self, config: ResourceConfig) -> None:
+    def listen(self, config: ActuatedConfig) -> None:
         """Pass the feedback of a resource on to the supervisor, if it has any."""
         def take(sample: Any) -> None:
             self._supervision.measured(config.name, sample)

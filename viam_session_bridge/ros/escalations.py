@@ -26,7 +26,7 @@ from viam_session_bridge.parameters.outputs import (
     Escalation,
     SetBoolEscalation,
 )
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
 from viam_session_bridge.ros.interfaces import Supervision
@@ -123,7 +123,7 @@ class Escalations:
     """The steps of all resources that have any."""
 
     def __init__(self, node: Node, supervision: Supervision,
-                 resources: Sequence[ResourceConfig]) -> None:
+                 resources: Sequence[ActuatedConfig]) -> None:
         self._node = node
         self._supervision = supervision
         self._services = Services(node)

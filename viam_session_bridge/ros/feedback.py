@@ -10,6 +10,7 @@ from elsewhere does.
 
 from collections.abc import Callable
 import math
+from typing import Any
 
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
@@ -35,7 +36,7 @@ class OdometryFeedback:
                  shows_rest: bool = True) -> None:
         self._take = take
         self._shows_rest = shows_rest
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             Odometry, topic, self._on_odometry, FEEDBACK_QOS)
 
@@ -54,7 +55,7 @@ class VelocityFeedback:
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
 
@@ -64,13 +65,13 @@ class VelocityFeedback:
             self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
 
 
-class _News:
+class StampCheck:
     """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, message: Odometry | TwistStamped) -> bool:
+    def __call__(self, message: Any) -> bool:
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         is_new = stamp != self._last or stamp == (0, 0)
         self._last = stamp

@@ -27,7 +27,7 @@ from viam_session_bridge.parameters.outputs import (
     TriggerOutput,
     ZeroOutput,
 )
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.answers import Answers
 from viam_session_bridge.ros.drivers.commands import Command, Commands
 from viam_session_bridge.ros.drivers.composite import CompositeDriver
@@ -44,7 +44,7 @@ class Fittings:
     """Makes the parts of one resource that stand beside its driver."""
 
     def __init__(self, node: Node, services: Services, supervision: Supervision,
-                 config: ResourceConfig, on_appear: Callable[[], None]) -> None:
+                 config: ActuatedConfig, on_appear: Callable[[], None]) -> None:
         self._node = node
         self._services = services
         self._supervision = supervision

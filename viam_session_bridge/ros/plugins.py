@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 from rclpy.node import Node
 
 from viam_session_bridge.parameters.plugins import Unusable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.positions import Joints
 from viam_session_bridge.ros.interfaces import Driver
@@ -64,7 +64,7 @@ class PluginDriver(Driver, Protocol):
         ...
 
 
-def made(config: ResourceConfig, tools: Tools) -> Any:
+def made(config: ActuatedConfig, tools: Tools) -> Any:
     """Return the driver of a resource that another package brings. Raises Unusable."""
     try:
         return config.PLUGINS[config.driver](config, tools)

@@ -17,17 +17,11 @@ import grpc
 
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmService
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.auth import AuthService
-from viam_session_bridge.rpc.base_service import BaseService
-from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
-from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
+from viam_session_bridge.rpc.component_service import components, Configs, Senses
 from viam_session_bridge.rpc.connections import SocketMonitor
-from viam_session_bridge.rpc.gantry_service import GantryService
-from viam_session_bridge.rpc.generic_service import GenericService
-from viam_session_bridge.rpc.gripper_service import GripperService
-from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
     MOST_REFLECTIONS,
@@ -35,8 +29,6 @@ from viam_session_bridge.rpc.reflection_service import (
     VERSIONS,
 )
 from viam_session_bridge.rpc.robot_service import RobotService
-from viam_session_bridge.rpc.servo_service import ServoService
-from viam_session_bridge.rpc.switch_service import SwitchService
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,18 +45,8 @@ REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
 # client, stops and heartbeats among them.
 MOST_STREAMS = 4096
 
-# One service for each component API that may be configured.
-COMPONENTS: dict[str, type[ComponentService]] = {
-    'viam.component.arm.v1.ArmService': ArmService,
-    'viam.component.base.v1.BaseService': BaseService,
-    'viam.component.button.v1.ButtonService': ButtonService,
-    'viam.component.gantry.v1.GantryService': GantryService,
-    'viam.component.generic.v1.GenericService': GenericService,
-    'viam.component.gripper.v1.GripperService': GripperService,
-    'viam.component.motor.v1.MotorService': MotorService,
-    'viam.component.servo.v1.ServoService': ServoService,
-    'viam.component.switch.v1.SwitchService': SwitchService,
-}
+# One class for each component API that may be configured, by the full name of its service.
+COMPONENTS = components()
 
 
 @dataclass(frozen=True)
@@ -133,7 +115,9 @@ class Server:
         self._supervisor = supervisor
         self._settings = settings
         self._components = {
-            name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
+            name: (service(configs, senses, supervisor) if issubclass(service, ActuatedService)
+                   else service(configs, senses)) for name, service in COMPONENTS.items()}
+        self._resources = [one.resource for one in configs.values()]
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -192,9 +176,7 @@ class Server:
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
         registry = Registry(self._supervisor, presence, operations)
-        component_services = {
-            service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._supervisor, operations, component_services, presence)
+        robot = RobotService(self._supervisor, operations, self._resources, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
