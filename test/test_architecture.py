@@ -5,11 +5,13 @@ Who may import whom. The floor plan of the package, as data.
 
     bridge -> process, rpc, ros, locked, parameters, core
     guard -> process, ros, locked, parameters, core
+    client -> rpc: only what rpc.proto declares; programs of users import it
     cli, sim: programs around the bridge; no part of the bridge imports them
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
-    rpc  -> locked, parameters, core
+    rpc  -> locked, parameters, core, key_file
     ros  -> parameters, core
+    key_file -> the standard library: rpc reads it, the command keys writes it
     plugin -> ros, parameters, core: what drivers of other packages import
     locked_supervisor (above: locked) -> core
     parameters -> core, and the standard library without clocks and threads
@@ -26,6 +28,9 @@ import sys
 
 import pytest
 
+from viam_session_bridge.parameters.load import APIS
+from viam_session_bridge.parameters.resources import ActuatedConfig
+
 PACKAGE = 'viam_session_bridge'
 SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 
@@ -35,15 +40,17 @@ OWN = {
     'core': set(),
     'locked_supervisor': {'core'},
     'parameters': {'core'},
-    'rpc': {'core', 'locked_supervisor', 'parameters'},
+    'rpc': {'core', 'key_file', 'locked_supervisor', 'parameters'},
+    'key_file': set(),
     'ros': {'core', 'parameters'},
     'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
     'plugin': {'core', 'parameters', 'ros'},
+    'client': {'rpc'},
     'bridge': {
         'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
-    'cli': {'sim', '__init__'},
+    'cli': {'key_file', 'sim', '__init__'},
     'sim': set(),
 }
 
@@ -54,13 +61,14 @@ ROS = {
     'unique_identifier_msgs', '*_msgs', '*_srvs',
 }
 WORLD = {
-    'rpc': GRPC,
+    'rpc': GRPC | {'cryptography', 'jwt'},
     'ros': ROS | {'yaml'},
     'guard': ROS,
     'bridge': {'rclpy'},
     'process': {'rclpy'},
     'dds': {'rclpy'},
-    'cli': ROS | GRPC | {'yaml', 'viam'},
+    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography'},
+    'client': GRPC | {'grpclib'},
     'sim': ROS,
 }
 
@@ -240,8 +248,8 @@ def reached(module: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize('api', sorted(
-    path.stem for path in (SOURCE / 'ros' / 'sources').glob('*.py') if path.stem != '__init__'))
+@pytest.mark.parametrize('api', [
+    api for api, table in APIS.items() if not issubclass(table, ActuatedConfig)])
 @pytest.mark.parametrize('module', ['rpc.{}_service', 'ros.sources.{}', 'parameters.{}'])
 def test_a_component_without_an_actuator_reaches_nothing_that_moves(
         api: str, module: str) -> None:

@@ -75,6 +75,9 @@ class Cell:
 
 CELLS = (
     Cell('jazzy', '3.10', 'protobuf==3.20.3', 'grpcio==1.51.1'),
+    # The pair of Ubuntu 24.04 and of Debian 12: what Debian calls protobuf 3.21.12 is 4.21.12 in
+    # Python. Ubuntu has Python 3.12, for which the index has no grpcio 1.51.1.
+    Cell('jazzy', '3.11', 'protobuf==4.21.12', 'grpcio==1.51.1'),
     Cell('jazzy', '3.11', 'protobuf==4.25.9', 'grpcio==1.51.1'),
     Cell('jazzy', '3.12', 'protobuf==4.25.9', 'grpcio'),
     Cell('kilted', '3.11', 'protobuf==5.29.6', 'grpcio'),

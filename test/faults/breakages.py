@@ -132,7 +132,7 @@ def pulses_from_a_timer() -> None:
             if newest:
                 sequence = max(sequence + 1, newest[-1].sequence)
                 self._publisher.publish(type_of_message(
-                    data=encode(replace(newest[-1], sequence=sequence))))
+                    data=self._sign(encode(replace(newest[-1], sequence=sequence)))))
 
     type_of_message = _part('ros.pulse', 'String')
 

@@ -15,8 +15,8 @@ import pytest
 
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.ros.drivers.following import CATCH_UP, Following
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 STEP = 0.005  # s
 BEGAN = 50.0

@@ -24,10 +24,11 @@ from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import table_entries
 from viam_session_bridge.parameters.sensor import SensorConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
+from viam_session_bridge.ros.factory import READ_ONLY
 from viam_session_bridge.ros.fingerprint import fingerprint
 from viam_session_bridge.ros.node import BridgeNode
-from viam_session_bridge.ros.sources import Source, source_of
 from viam_session_bridge.ros.sources.sensor import read_battery, read_range, read_temperature
+from viam_session_bridge.ros.sources.source import Source
 from viam_session_bridge.ros.stop_path import type_name
 
 NAN, INF = math.nan, math.inf
@@ -45,7 +46,7 @@ class Rig:
         self.node = node
         config = SimpleNamespace(
             name='front', driver='range', topic=self.topic, feedback_timeout=TIMEOUT)
-        self.source: Source = source_of('sensor')(node, config, lambda: self.now)
+        self.source: Source = READ_ONLY['sensor'](node, config, lambda: self.now)
 
     def publish(self, message: Any = None, reliable: bool = False, latched: bool = False) -> None:
         """Publish a message, and wait until it was received."""
@@ -164,7 +165,7 @@ def test_what_is_not_measured_of_a_battery_is_left_out() -> None:
     table for table in APIS.values() if not issubclass(table, ActuatedConfig)])
 def test_a_source_reads_the_messages_that_the_parameters_name(table: Any) -> None:
     """For every component without an actuator, and each of its drivers."""
-    readers = source_of(table.API).READERS
+    readers = READ_ONLY[table.API].READERS
     assert readers.keys() == table.DRIVERS.keys()
     for driver, (message_type, _) in readers.items():
         [topic] = [one for one in table_entries(table, driver) if one.name == 'topic']

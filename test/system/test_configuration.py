@@ -69,6 +69,17 @@ def test_two_bases_on_one_topic_are_refused(programs: Programs) -> None:
     assert any('/robot/cmd_vel' in line and 'one' in line and 'two' in line for line in log)
 
 
+def test_a_certificate_that_cannot_be_read_is_named(programs: Programs) -> None:
+    """The bridge does not fall back to plain text."""
+    bridge = programs.bridge(settings(grpc={
+        'tls_certificate_file': '/nowhere/server.pem', 'tls_key_file': '/nowhere/server.key'}),
+        ready=False)
+    assert bridge.ended() == 1
+    assert any("grpc.tls_certificate_file: found '/nowhere/server.pem'" in line
+               and 'cannot be read' in line for line in bridge.log), bridge.text
+    assert 'Traceback' not in bridge.text
+
+
 def test_a_port_in_use_is_named(programs: Programs) -> None:
     """Two bridges must never share a port: half of the commands would go to either."""
     with socket.create_server(('127.0.0.1', 0)) as holder:
@@ -94,7 +105,8 @@ def test_a_second_bridge_on_the_port_of_the_first_ends(programs: Programs) -> No
 @pytest.fixture(scope='module')
 def bridge(shared: Programs) -> Bridge:
     return shared.bridge(settings(
-        {'base': base(max_linear_speed=0.5)}, use_sim_time=True))
+        {'base': base(max_linear_speed=0.5)}, use_sim_time=True,
+        run_time={'allow_less_safe': True}))
 
 
 @pytest.fixture(scope='module')

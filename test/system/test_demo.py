@@ -188,6 +188,8 @@ EXAMPLES = {
                       'A has left +moving: True.*B has left +moving: False',
     ('session_by_hand.py',): r'session (\S+) window 2\.0.*open \1 from .*moving with beats True.*'
                              r'moving without beats False.*refused \w+ SESSION_EXPIRED',
+    ('session_client.py',): r'moving with heartbeats True.*over: no heartbeat was answered.*'
+                            r'moving without heartbeats False.*refused: .*the window is 2 s',
 }
 
 

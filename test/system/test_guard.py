@@ -8,13 +8,16 @@ topics of each bridge: a base that moves, and one that nobody moves.
 """
 
 from collections.abc import Iterator
+import json
 from pathlib import Path
 import signal
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 from geometry_msgs.msg import Twist
 import pytest
+from std_msgs.msg import String
 
 from host import lost, took
 from observer import Observer, spinning_node
@@ -36,6 +39,8 @@ GUARD_PATIENCE = 1.0  # s
 LAUNCH_PATIENCE = 5.0  # s, from SIGINT to SIGTERM
 LAUNCH_LIMIT = 10.0  # s, from SIGINT to SIGKILL
 WEDGED = Path(__file__).with_name('programs') / 'wedged_bridge.py'
+POLICY = Path(__file__).parents[2] / 'config' / 'sros2_policy.xml'
+FORGED_NUMBER = 2 ** 60
 DRIVE = 'viam_session_bridge/drive'
 
 
@@ -123,6 +128,93 @@ def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -
     assert not any(one.is_zero for one in crew.driver.heard(crew.idle_topic))
     assert joystick is not None
     assert not crew.guard.logged('idle: stopping')
+
+
+class Forger:
+    """Copies the messages of bridge and guard, changes them, and sends them 20 times a second."""
+
+    def __init__(self, node: Any, namespace: str) -> None:
+        self._instance = ''
+        topics = [f'{namespace}/viam_session_bridge/{name}' for name in ('pulse', 'guard')]
+        self._pulses, self._echoes = (
+            node.create_publisher(String, topic, 10) for topic in topics)
+        self._reader = node.create_subscription(String, topics[0], self._read, 10)
+        self._timer = node.create_timer(0.05, self._forge)
+        self.sent = 0
+
+    def _read(self, message: String) -> None:
+        pulse, end = json.JSONDecoder().raw_decode(message.data)
+        if pulse['sequence'] < FORGED_NUMBER:
+            self._instance, self._pulse = pulse['instance'], pulse
+            self._signature = message.data[end:]
+
+    def _forge(self) -> None:
+        if not self._instance:
+            return
+        pulse = {**self._pulse, 'active': {}, 'goals': {}, 'sequence': FORGED_NUMBER + self.sent}
+        echo = {
+            'guard': 'forged', 'instance': self._instance, 'sequence': FORGED_NUMBER,
+            'configuration': pulse['configuration'], 'fired': self.sent, 'unreached': [],
+            'latched': 'forged', 'moved': [], 'number': FORGED_NUMBER + self.sent}
+        for publisher, content in ((self._pulses, pulse), (self._echoes, echo)):
+            # As a version without signatures sends it, and with a signature of another message.
+            for end in ('', self._signature):
+                publisher.publish(String(data=json.dumps(content) + end))
+        self.sent += 1
+
+
+def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
+        programs: Programs, node: Any) -> None:
+    """Whoever is in the domain can read and send on these topics."""
+    crew = Crew(programs, guard=False, moving=False)
+    forger = Forger(node, crew.topic.rpartition('/')[0])
+    wait_until(lambda: forger.sent > 10, 'forged messages')
+    assert 'no guard answers' in crew.refused()
+    guard = programs.guard(crew.bridge)
+    guard.wait_logged('base: a driver is listening')
+    crew.move()
+    crew.driver.check_driving(crew.topic, 1.0)
+    crew.driver.check_stop(crew.topic, crew.bridge.kill(), GUARD_PATIENCE)
+    guard.wait_logged('fallen silent; stopping base$')
+    for process in (crew.bridge, guard):
+        assert process.logged(r'not signed with the key .* guard\.key_file'), process.text
+
+
+def policy_of(node: str, name: str, permission: str) -> set[str]:
+    """Return what the SROS2 policy of the package lets the enclave of that name do."""
+    return {
+        (entry.text or '').replace('~', f'/{node}')
+        for enclave in ElementTree.parse(POLICY).iter('enclave')
+        if enclave.get('path') == f'/{node}' for kind in enclave.iter(name)
+        if kind.get(permission) == 'ALLOW' for entry in kind}
+
+
+@pytest.mark.parametrize('process', ['bridge', 'guard'])
+def test_the_sros2_policy_lets_both_processes_do_what_they_do(
+        guarded_pair: tuple[str, Any], process: str) -> None:
+    """Not enforced here: what their nodes have in the graph is compared with the file."""
+    namespace, asking = guarded_pair
+    node = 'viam_session_bridge' + ('_guard' if process == 'guard' else '')
+    for ask, name, permission in (
+            (asking.get_publisher_names_and_types_by_node, 'topics', 'publish'),
+            (asking.get_subscriber_names_and_types_by_node, 'topics', 'subscribe'),
+            (asking.get_service_names_and_types_by_node, 'services', 'reply')):
+        found = {topic.removeprefix(namespace).strip('/') for topic, _ in ask(node, namespace)}
+        allowed = {one.strip('/') for one in policy_of(node, name, permission)}
+        assert found and found <= allowed | {'idle_cmd_vel'}
+
+
+@pytest.fixture(scope='module')
+def guarded_pair(shared: Programs, node: Any) -> tuple[str, Any]:
+    """Return the namespace of a bridge with a guard, and a node that knows of both."""
+    namespace = new_namespace()
+    shared.guard(shared.bridge(guarded(), namespace=namespace))
+    names = {('viam_session_bridge', namespace), ('viam_session_bridge_guard', namespace)}
+    wait_until(lambda: names <= set(node.get_node_names_and_namespaces()), 'both nodes')
+    wait_until(lambda: all(
+        node.count_publishers(f'{namespace}/viam_session_bridge/{topic}')
+        for topic in ('pulse', 'guard')), 'pulse and echo')
+    return namespace, node
 
 
 def test_a_bridge_that_freezes_is_stopped_for_and_resumes_nothing(programs: Programs) -> None:

@@ -63,7 +63,7 @@ class ResourceConfig:
 
     name: str
     api: str = field(default='base', metadata=described('Viam API that the resource serves'))
-    driver: str = field(metadata=described('How the resource is moved and stopped, or read'))
+    driver: str = field(metadata=described('How the resource is read'))
 
     def __init_subclass__(cls) -> None:
         if 'API' in vars(cls):
@@ -84,6 +84,9 @@ class ActuatedConfig(ResourceConfig):
     # Its driver can set it in motion. Otherwise only commands can, and only stop outputs stop it.
     MOVES_BY_ITSELF: ClassVar[bool] = True
 
+    driver: str = field(metadata=described(
+        'How the resource is moved and stopped',
+        others='the driver of another package, if that is installed (docs/drivers.md)'))
     command_rate: float | None = field(default=None, metadata=described(
         'How often a setpoint is sent: one that changes, one that is held unchanged, the steps of '
         'a driver that leads joints, and a stop. A new command and a new stop are sent at once, '

@@ -11,7 +11,7 @@ import math
 
 from sensor_msgs.msg import BatteryState, Range, Temperature
 
-from viam_session_bridge.ros.sources import Source
+from viam_session_bridge.ros.sources.source import Source
 
 Readings = dict[str, float | str | bool]
 

@@ -15,14 +15,12 @@ from typing import Any
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
-
-FEEDBACK_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=5)
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class OdometryFeedback:
@@ -63,6 +61,20 @@ class VelocityFeedback:
         if self._is_new(message):
             linear, angular = _vectors(message.twist)
             self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
+
+
+def odometry(config: VelocityFeedbackTable, tools: SourceTools) -> OdometryFeedback:
+    """Read the odometry of a resource."""
+    return OdometryFeedback(
+        tools.node, config.odometry_topic, tools.measured, shows_rest=not config.velocity_topic)
+
+
+def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedback:
+    """Read the velocity of a resource."""
+    return VelocityFeedback(tools.node, config.velocity_topic, tools.measured)
+
+
+SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
 
 
 class StampCheck:
