@@ -57,7 +57,7 @@ class Bridge(SafetyProcess):
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout),
             _by_name(config), self._ros.senses, self._died,
-            self._beat_of(_GRPC), BEAT_PERIOD)
+            self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
 
     def run(self) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
@@ -83,7 +83,7 @@ class Bridge(SafetyProcess):
         self._config = config
         self._supervisor.configure(
             config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
-        self._server.configure(_by_name(config))
+        self._server.configure(_by_name(config), config.revision)
 
     def _begin_end(self) -> None:
         self._supervisor.shut_down()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 import threading
+import time
 
 import grpc
 
@@ -34,7 +35,7 @@ from viam_session_bridge.rpc.reflection_service import (
     ReflectionService,
     VERSIONS,
 )
-from viam_session_bridge.rpc.robot_service import RobotService
+from viam_session_bridge.rpc.robot_service import Revision, RobotService
 from viam_session_bridge.rpc.servo_service import ServoService
 from viam_session_bridge.rpc.switch_service import SwitchService
 
@@ -123,14 +124,15 @@ class Server:
     Serves Viam's API for a gate.
 
     configs and senses: see ComponentService. on_death is called if the server ends without being
-    asked to. beat is called by its loop every beat_period (s).
+    asked to. beat is called by its loop every beat_period (s). revision: names the configuration.
     """
 
     def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
                  senses: Senses, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
-                 beat_period: float = 1.0) -> None:
+                 beat_period: float = 1.0, revision: str = '') -> None:
         self._supervisor = supervisor
+        self._revision = Revision(revision, time.time())
         self._settings = settings
         self._components = {
             name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
@@ -144,8 +146,9 @@ class Server:
         self._end: asyncio.Event | None = None
         self.port = 0
 
-    def configure(self, configs: Configs) -> None:
-        """Replace the configurations of the resources."""
+    def configure(self, configs: Configs, revision: str = '') -> None:
+        """Replace the configurations of the resources, and the name of it all."""
+        self._revision = Revision(revision, time.time())
         for component in self._components.values():
             component.configs = configs
 
@@ -194,7 +197,8 @@ class Server:
         registry = Registry(self._supervisor, presence, operations)
         component_services = {
             service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._supervisor, operations, component_services, presence)
+        robot = RobotService(
+            self._supervisor, operations, component_services, presence, lambda: self._revision)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
