@@ -19,7 +19,7 @@ from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
-from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
+from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
@@ -48,7 +48,9 @@ class Bridge(SafetyProcess):
         supervisor = locked_bridge(
             [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
-        super().__init__(node, supervisor, config, emergency=supervisor)
+        super().__init__(
+            node, supervisor, config, emergency=supervisor,
+            companion=f'{node.get_namespace().rstrip("/")}/{GUARD_NAME}')
         port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(

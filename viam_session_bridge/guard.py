@@ -26,10 +26,8 @@ from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.interfaces import AdoptingDriver
-from viam_session_bridge.ros.parameters import NODE_NAME, read
+from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
-
-GUARD_NAME = 'viam_session_bridge_guard'
 
 # launch follows SIGINT with SIGTERM after 5 s, and with SIGKILL 5 s later. So long (s) the guard
 # outlives the first of them, for a bridge that has got the same one, and for its own stops.
@@ -46,9 +44,10 @@ _DIAGNOSTICS = '/diagnostics'
 
 @dataclass(frozen=True)
 class GuardParts:
-    """What the bridge's node sees: its parameters, its namespace, and how its names resolve."""
+    """What the bridge's node sees: its parameters, its own name, and how its names resolve."""
 
     config: BridgeConfig
+    name: str
     namespace: str
     use_sim_time: bool
     names: dict[str, str]
@@ -69,7 +68,8 @@ class Guard(SafetyProcess):
             [one.resource for one in config.resources],
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
-        super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
+        super().__init__(
+            node, supervisor, replace(config, estop=EmergencyConfig()), companion=around.name)
         port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
 
@@ -110,7 +110,8 @@ def look_around() -> GuardParts:
         sim_time = node.get_parameter('use_sim_time').value
         names = {name: node.resolve_topic_name(name)
                  for name in (PULSE_TOPIC, ECHO_TOPIC, _DIAGNOSTICS)}
-        return GuardParts(config, node.get_namespace(), bool(sim_time), names)
+        return GuardParts(
+            config, node.get_fully_qualified_name(), node.get_namespace(), bool(sim_time), names)
     finally:
         node.destroy_node()
 

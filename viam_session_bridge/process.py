@@ -81,8 +81,8 @@ class SafetyProcess:
     teardown: ClassVar[float]
 
     def __init__(self, node: Node, supervisor: LockedSupervisor[Any], config: BridgeConfig, *,
-                 emergency: EmergencyStopping | None = None) -> None:
-        """Make the parts, but for the pump; emergency: see BridgeNode."""
+                 emergency: EmergencyStopping | None = None, companion: str = '') -> None:
+        """Make the parts, but for the pump; emergency, companion: see BridgeNode."""
         self._node = node
         self._supervisor = supervisor
         self._leave = threading.Event()
@@ -93,7 +93,7 @@ class SafetyProcess:
         self._journal = Journal(node.get_logger())
         self._ros = BridgeNode(
             node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
-            emergency=emergency)
+            emergency=emergency, companion=companion)
         self._executor = ExecutorThread(node, self._died)
 
     def _add_pump(self, tell: Callable[[Outputs], None],

@@ -37,6 +37,7 @@ from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
 from viam_session_bridge.parameters.shared import BridgeConfig
 
 NODE_NAME = 'viam_session_bridge'
+GUARD_NAME = 'viam_session_bridge_guard'
 
 
 class ConfigurationError(Exception):
