@@ -3,6 +3,7 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
+    executables -> the standard library: how bridge, guard, demo and sim_base start
     bridge -> process, rpc, ros, locked, parameters, core
     guard -> process, ros, locked, parameters, core
     cli, sim: programs around the bridge; no part of the bridge imports them
@@ -32,19 +33,21 @@ SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 # Part -> the parts it may import besides itself. A new part must find its place here.
 OWN = {
     '__init__': set(),
+    'executables': set(),
     'core': set(),
     'locked_supervisor': {'core'},
     'parameters': {'core'},
     'rpc': {'core', 'locked_supervisor', 'parameters'},
     'ros': {'core', 'parameters'},
-    'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
+    'guard': {'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'ros'},
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
     'plugin': {'core', 'parameters', 'ros'},
     'bridge': {
-        'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
-    'cli': {'sim', '__init__'},
-    'sim': set(),
+        'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros',
+        '__init__'},
+    'cli': {'executables', 'sim', '__init__'},
+    'sim': {'executables'},
 }
 
 # Part -> what it may import of the world outside the standard library.
@@ -71,7 +74,7 @@ PURE = {
     'string', 'textwrap', 'types', 'typing',
 }
 # What parameters may use beside that: values, texts, and what other packages bring.
-OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress'}
+OF_PARAMETERS = {'array', 'difflib', 'hashlib', 'importlib', 'ipaddress'}
 PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 

@@ -2,10 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bridge: wires its parts, and takes them down in order. Decides nothing about motion."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('bridge'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+from collections.abc import Callable, Iterator, Sequence  # noqa: I100
 from contextlib import contextmanager
 import logging
-import sys
+import os
+import socket
+import threading
 import time
 import uuid
 
@@ -34,6 +44,7 @@ class Bridge(SafetyProcess):
     """All parts of one bridge."""
 
     vital = (PUMP, EXECUTOR, _GRPC)
+    explained = (ServerError,)
     way_down = 5.5
     executor_end = 0.3
     teardown = 3.0
@@ -42,15 +53,18 @@ class Bridge(SafetyProcess):
 
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
+        # Alarms name topics in full, whatever the parameter file calls them.
+        full = resolved(config, node)
         identity = Identity(
-            str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
-            config.guard.patience)
+            str(uuid.uuid4()), steady_now(), fingerprint(full), config.guard.patience,
+            socket.gethostname(), os.getpid(), config.grpc.port)
         supervisor = locked_bridge(
-            [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
+            [one.resource for one in full.resources], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
         super().__init__(
             node, supervisor, config, emergency=supervisor,
-            companion=f'{node.get_namespace().rstrip("/")}/{GUARD_NAME}')
+            companion=f'{node.get_namespace().rstrip("/")}/{GUARD_NAME}',
+            is_open=lambda socket_id: self._server.is_open(socket_id))
         port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
@@ -61,22 +75,22 @@ class Bridge(SafetyProcess):
             _by_name(config), self._ros.senses, self._died,
             self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
 
-    def run(self) -> int:
+    def run(self, leave: threading.Event | None = None) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
         with _logging_to(self._journal):
             for warning in self._config.warnings:
                 self._node.get_logger().warning(warning)
             watch(self._node, self._config, self._reconfigure)
-            return super().run()
+            return super().run(leave)
 
     def _serve(self) -> None:
         log = self._node.get_logger()
         try:
             port = self._server.start()
         except ServerError as problem:
-            log.error(str(problem))
             self._died(problem)
             return
+        self._supervisor.serves_at(port)
         self._node.declare_parameter('grpc.actual_port', port)
         names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
         log.info(f'serving {names} at {self._config.grpc.host}:{port}')
@@ -132,7 +146,3 @@ def _logging_to(journal: Journal) -> Iterator[None]:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

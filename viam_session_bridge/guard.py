@@ -7,9 +7,16 @@ It has the same parameters and the same drivers, and nobody can command it. Wire
 silence is judged is in core/guard_rules.py.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('guard'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+from collections.abc import Callable, Sequence  # noqa: I100
+from dataclasses import dataclass, replace
 import time
 from typing import cast
 import uuid
@@ -133,7 +140,3 @@ def _start() -> tuple[Node, Callable[[], Guard]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guard; see process.py for the exit status."""
     return run([*(sys.argv if argv is None else argv), *_GUARDED], _start)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

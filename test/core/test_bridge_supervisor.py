@@ -578,7 +578,7 @@ def test_odometry_that_shows_motion_is_a_stop_again_and_the_timeout_counts_from_
     assert [at for at, one in world.told if one.resource == 'left' and seen <= at <= seen + 0.06]
     world.feed(seen + 2.2, speed=0.3)
     [failure] = world.failures()
-    assert failure.startswith('no rest was seen within 2 s: ')
+    assert failure.startswith('no rest was seen within 2 s (stop_timeout): ')
 
 
 def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -> None:
@@ -589,7 +589,7 @@ def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -
     assert world.state() is STOPPING
     world.run(112.1)
     [failure] = world.failures()
-    assert failure.startswith('no rest was seen within 2 s: ')
+    assert failure.startswith('no rest was seen within 2 s (stop_timeout): ')
 
 
 def test_motion_waits_for_odometry_also_where_no_first_stop_is_wanted() -> None:
@@ -694,7 +694,8 @@ def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: floa
     world.run(told + 1.9)
     assert not world.failures() and world.state() is STOPPING
     world.run(told + 2.1)
-    assert world.failures() == [f'no rest was seen within 2 s; waiting for {ODOMETRY}']
+    assert world.failures() == [
+        f'no rest was seen within 2 s (stop_timeout); waiting for {ODOMETRY}']
     assert world.pulses[-1][1].unmoved == ()
 
 
@@ -755,7 +756,7 @@ def test_the_later_bridge_refuses_and_sends_nothing() -> None:
     world = World(stop_on_start=True)
     world.run(103.0, elder=ELDER)
     assert not world.told
-    with pytest.raises(OtherBridge, match='another bridge .elder. drives this robot'):
+    with pytest.raises(OtherBridge, match="another bridge .instance 'elder'. drives"):
         world.command()
     assert 'elder' in world.supervisor.troubles(world.now)['other bridge']
 

@@ -187,7 +187,8 @@ def test_a_guard_that_takes_over_judges_at_once_also_where_it_never_saw_odometry
         assert guard.states() == {'seen': UNCONFIRMED}
         failed = [one.detail for one in guard.events
                   if isinstance(one, Changed) and one.after is UNCONFIRMED]
-        assert failed == ['no rest was seen within 5 s; waiting for odometry on /odom']
+        assert failed == [
+            'no rest was seen within 5 s (stop_timeout); waiting for odometry on /odom']
 
 
 def test_what_is_not_known_to_have_moved_is_stopped_by_a_guard_and_not_judged() -> None:

@@ -25,6 +25,8 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
+import math
+import time
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -75,6 +77,15 @@ _UNBOUNDED = frozenset({'proto.rpc.v1.AuthService.Authenticate'} | {
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 
 _STOPS = frozenset({'Stop', 'StopAll'})
+
+# Beside those that Viam monitors; each refusal of a command leaves a line in the log.
+_OTHER_COMMANDS = _STOPS | {'DoCommand', 'Home'}
+
+# Refusals of one resource for one cause are logged once in so long (s).
+REFUSAL_PERIOD = 10.0
+
+# What a client says it is: Viam's SDKs by themselves, others by their library.
+_SDK_KEYS = ('viam_client', 'user-agent')
 
 # Of a Stop that cannot be parsed, the name is looked for among so many fields (Python reads them).
 _MOST_FIELDS = 1000
@@ -213,6 +224,11 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
             f'{SESSION_KEY}: found more than one session id in metadata; send exactly one')
     session = parse_session_id(values[0], SESSION_KEY)
     return None if session == NO_SESSION else session
+
+
+def sdk_of(metadata: dict[str, list[str]]) -> str:
+    """Return what a client says it is; unbounded, unverified, empty if it says nothing."""
+    return next((metadata[key][0] for key in _SDK_KEYS if key in metadata), '')
 
 
 def is_late(context: Any) -> bool:
@@ -432,6 +448,7 @@ class Registry:
         self._supervisor = supervisor
         self._presence = presence
         self._operations = operations
+        self._refusals = RefusalLog()
         # How many calls have come in.
         self.calls = 0
 
@@ -471,11 +488,13 @@ class Registry:
         path = f'/{method.containing_service.full_name}/{method.name}'
         decode = decoder(method)
 
+        commands = monitored or method.name in _OTHER_COMMANDS
+
         async def answer(content: bytes, context: Any) -> Any:
             """Return the reply, or a _Refusal."""
-            header = None
+            header, named = None, ''
             try:
-                call = self._open(context, monitored)
+                call = self._open(context, monitored, path)
                 if not listed:
                     return await behaviour(decode(content), call)
                 crowding = self._operations.crowded(call.caller.peer)
@@ -488,6 +507,7 @@ class Registry:
                     call.crowding = crowding
                     if resource is not None:
                         call.resource = resource(request.name)
+                        named = request.name
                     # First the deed, then the header: a Stop is carried out even if its caller
                     # leaves at once, and a command is not kept waiting.
                     reply = await behaviour(request, call)
@@ -497,6 +517,8 @@ class Registry:
                 raise
             except Exception as problem:
                 refusal = _refusal(problem, path)
+                if commands:
+                    self._refusals.note(named, path, context, problem, refusal.text)
             if header is not None:
                 await header.send()
             return refusal
@@ -521,7 +543,7 @@ class Registry:
         async def answer(requests: Any, context: Any) -> AsyncGenerator[Any, None]:
             """Generate the replies; the last one may be a _Refusal."""
             try:
-                call = self._open(context, monitored)
+                call = self._open(context, monitored, path)
                 crowding = self._operations.crowded(call.caller.peer)
                 if crowding:
                     raise crowded(crowding)
@@ -541,6 +563,8 @@ class Registry:
                 raise
             except Exception as problem:
                 refusal = _refusal(problem, path)
+                if monitored:
+                    self._refusals.note('', path, context, problem, refusal.text)
             yield refusal
 
         async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
@@ -567,7 +591,7 @@ class Registry:
 
         async def refuse(request: Any, context: Any) -> Any:
             try:
-                self._open(context, monitored)
+                self._open(context, monitored, method.full_name)
                 raise _not_served(method)
             except (BridgeError, CallError) as problem:
                 abort = context.abort(*_refusal(problem, method.full_name))
@@ -576,7 +600,7 @@ class Registry:
 
         return refuse
 
-    def _open(self, context: Any, monitored: bool) -> Call:
+    def _open(self, context: Any, monitored: bool, path: str) -> Call:
         """Find out who calls. On a monitored method the session decides before anything else."""
         self.calls += 1
         metadata: dict[str, list[str]] = {}
@@ -584,7 +608,8 @@ class Registry:
             metadata.setdefault(key, []).append(value)
         peer, watch = context.peer(), self._presence.nudge
         if not monitored:
-            caller = Caller(entity=entity_of(metadata), peer=peer)
+            caller = Caller(entity=entity_of(metadata), peer=peer, method=path,
+                            sdk=sdk_of(metadata))
             # The search is worth its time only for motion that Viam does not monitor.
             return Call(self._supervisor, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
@@ -593,10 +618,43 @@ class Registry:
         # commands only a stop is carried out then (calls.py).
         if is_late(context):
             session = None
-        caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
+        caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer, path,
+                        sdk_of(metadata))
         self._supervisor.admit(caller)
         return Call(self._supervisor, caller, metadata, context, watch,
                     locate=lambda: caller.socket)
+
+
+class RefusalLog:
+    """Writes which commands were refused, once for each resource and cause in a while."""
+
+    def __init__(self) -> None:
+        # When each was written last (s), and how many have come since. Resources that nobody
+        # configured count as one, so this is as large as the configuration.
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def note(self, resource: str, path: str, context: Any, problem: Exception,
+             text: str) -> None:
+        """
+        Take a refusal. resource: the one that the command is for; empty where none is known.
+
+        A move that ended early was accepted; the log says why it ended. A caller that cancelled
+        knows.
+        """
+        if isinstance(problem, MoveAborted) or (
+                isinstance(problem, CallError) and problem.code is grpc.StatusCode.CANCELLED):
+            return
+        cause = (problem.code.name if isinstance(problem, CallError)
+                 else type(problem).__name__)
+        now = time.monotonic()
+        written, more = self._written.get((resource, cause), (-math.inf, 0))
+        if now < written + REFUSAL_PERIOD:
+            self._written[resource, cause] = written, more + 1
+            return
+        self._written[resource, cause] = now, 0
+        _LOG.warning(
+            'refused %s of %s: %s%s', path.rpartition('/')[2], context.peer(), text,
+            f' ({more} more like this since the last message)' if more else '')
 
 
 class _Header:

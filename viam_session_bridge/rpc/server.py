@@ -10,7 +10,9 @@ heartbeats queue behind nothing.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+import errno
 import logging
+import socket
 import threading
 import time
 
@@ -24,7 +26,7 @@ from viam_session_bridge.rpc.base_service import BaseService
 from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
-from viam_session_bridge.rpc.connections import SocketMonitor
+from viam_session_bridge.rpc.connections import port_holder, SocketMonitor
 from viam_session_bridge.rpc.gantry_service import GantryService
 from viam_session_bridge.rpc.generic_service import GenericService
 from viam_session_bridge.rpc.gripper_service import GripperService
@@ -144,6 +146,7 @@ class Server:
         self._problem: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
+        self._presence: SocketMonitor | None = None
         self.port = 0
 
     def configure(self, configs: Configs, revision: str = '') -> None:
@@ -151,6 +154,10 @@ class Server:
         self._revision = Revision(revision, time.time())
         for component in self._components.values():
             component.configs = configs
+
+    def is_open(self, socket: int) -> bool:
+        """Tell whether a client's connection is open; may be called from any thread."""
+        return self._presence is None or self._presence.is_open(socket)
 
     def start(self) -> int:
         """Start serving and return the port. Raises ServerError."""
@@ -191,6 +198,7 @@ class Server:
         presence = SocketMonitor(
             now=self._supervisor.now, wanted=self._supervisor.watched_sockets,
             report=self._supervisor.update_sockets, network_timeout=self._settings.network_timeout)
+        self._presence = presence
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
@@ -252,12 +260,35 @@ class Server:
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host
         shown = f'[{host}]' if ':' in host else host
+        refusal = f'grpc.host, grpc.port: cannot listen on {shown}:{self._settings.port}'
+        # gRPC would write a line of its own about what it cannot bind, with no cause.
+        try:
+            _try_to_bind(host, self._settings.port)
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise ServerError(f'{refusal}: {problem.strerror}') from problem
+            holder = port_holder(self._settings.port) or 'a process that is ending'
+            raise ServerError(f'{refusal}: the port is in use by {holder}') from problem
         try:
             port = server.add_insecure_port(f'{shown}:{self._settings.port}')
         except RuntimeError as problem:
-            raise ServerError(
-                f'grpc.port: cannot listen on {shown}:{self._settings.port}; is the port in use, '
-                'or the address not of this machine?') from problem
+            raise ServerError(refusal) from problem
         if port == 0:
-            raise ServerError(f'grpc.port: cannot listen on {shown}:{self._settings.port}')
+            raise ServerError(refusal)
         return port
+
+
+def _try_to_bind(host: str, port: int) -> None:
+    """Raise OSError where a port cannot be bound now."""
+    if port == 0:
+        return
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+        with socket.socket(family, kind, protocol) as probe:
+            # As gRPC does: what is left of connections that were closed does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+            # Two sockets with that option may be bound to one port; only one may listen.
+            probe.listen(1)
