@@ -6,6 +6,7 @@ A bridge among other processes, told by the numbers on a clock: guard, elder bri
 Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump is always on time.
 """
 
+from dataclasses import replace
 from itertools import count
 import math
 from typing import Any
@@ -819,3 +820,59 @@ def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
     world.run(102.0, elder=YOUNGER)
     assert world.state() is MOVING
     assert 'younger' in world.supervisor.troubles(world.now)['other bridge']
+
+
+# ---- what is said of guards ---------------------------------------------------------------------
+
+
+def notices(world: World) -> list[Notice]:
+    return [one for one in world.events if isinstance(one, Notice)]
+
+
+@pytest.mark.parametrize('required', [True, False])
+def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: bool) -> None:
+    world = World(required=required)
+    world.run(102.9)
+    [begin] = notices(world)
+    assert 'waiting for a guard' in begin.text and begin.warns is not required
+    world.run(110.0)
+    [_, alarm] = notices(world)
+    assert 'no guard answers within 1 s, 4 x guard.patience' in alarm.text
+    assert 'this bridge has waited for 3 s' in alarm.text
+    assert ('motion is refused' if required else 'guard.required is off') in alarm.text
+    assert (alarm.grave, alarm.warns) == (required, not required)
+
+
+def test_a_guard_that_answers_within_3_s_is_all_that_is_said() -> None:
+    world = World(required=True)
+    world.run(102.0)
+    world.guard = True
+    world.run(110.0)
+    assert [one.text for one in notices(world)][1:] == ['a guard is listening']
+
+
+def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() -> None:
+    world = World(required=True, stop_on_start=False)
+    world.guard = True
+    world.run(101.0)
+    world.command()
+    world.run(101.5)
+    world.guard = False
+    world.run(104.0)
+    [stop] = [one for one in world.events if isinstance(one, Changed)
+              and one.reason is Reason.NO_GUARD and one.before is MOVING]
+    assert stop.detail.startswith('no guard answers within 1 s, 4 x guard.patience')
+
+
+def test_another_bridge_is_told_by_host_process_and_port() -> None:
+    world = World()
+    world.run(103.0, elder=replace(ELDER, host='robot1', process=7, port=80))
+    with pytest.raises(OtherBridge, match="host 'robot1', process 7, port 80"):
+        world.command()
+
+
+def test_the_port_is_in_the_pulse_as_soon_as_it_is_known() -> None:
+    world = World()
+    world.supervisor.serves_at(8081)
+    world.run(101.0)
+    assert world.pulses[-1][1].sender.port == 8081

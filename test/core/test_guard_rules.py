@@ -113,6 +113,8 @@ def test_silence_stops_what_was_listed_and_touches_nothing_else() -> None:
     assert reasons[0] is Reason.BRIDGE_SILENT
     notices = [one for one in guard.events if isinstance(one, Notice)]
     assert len(notices) == 1 and 'stopping left' in notices[0].text and notices[0].grave
+    assert notices[0].text.startswith(
+        'no pulse for 0.25 s (limit 0.25 s, guard.patience): bridge (')
 
 
 def test_an_idle_bridge_may_die_without_a_zero() -> None:

@@ -120,7 +120,7 @@ def test_every_event_is_one_line(
 
 
 @pytest.mark.parametrize(('open_sockets', 'says'), [
-    (set(), 'its client had closed its connections'), ({3}, 'lapsed: nothing of it came for 2 s')])
+    (set(), 'has ended: its connections were closed'), ({3}, 'lapsed: nothing of it came for 2 s')])
 def test_only_a_session_whose_client_is_still_connected_has_lapsed(
         log: Log, open_sockets: set[int], says: str) -> None:
     journal = Journal(log, open_sockets.__contains__)

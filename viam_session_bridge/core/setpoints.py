@@ -113,7 +113,8 @@ class VelocityLimits:
 
 
 def _shown(values: Sequence[float]) -> str:
-    return f'({", ".join(f"{value:.3g}" for value in values)})'
+    # Adding zero: nobody asked for -0.
+    return f'({", ".join(f"{value + 0.0:.3g}" for value in values)})'
 
 
 def _shortened(vector: Vector, length: float) -> Vector:

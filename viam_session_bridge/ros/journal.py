@@ -198,7 +198,7 @@ class Journal:
         if not event.begun:
             return 'was never used and is forgotten'
         if event.sockets and not any(map(self._is_open, event.sockets)):
-            return 'has ended: its client had closed its connections'
+            return 'has ended: its connections were closed'
         return f'lapsed: nothing of it came for {event.window:g} s (sessions.heartbeat_window)'
 
     def _write_change(self, event: Changed) -> None:
