@@ -52,11 +52,11 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
-            'bridge = viam_session_bridge.bridge:main',
-            'guard = viam_session_bridge.guard:main',
-            'demo = viam_session_bridge.cli.demo:main',
+            'bridge = viam_session_bridge.executables:bridge',
+            'guard = viam_session_bridge.executables:guard',
+            'demo = viam_session_bridge.executables:demo',
             'keys = viam_session_bridge.cli.keys:main',
-            'sim_base = viam_session_bridge.sim.diff_drive:main',
+            'sim_base = viam_session_bridge.executables:sim_base',
             'viam-session-bridge = viam_session_bridge.cli.main:main',
         ],
     },

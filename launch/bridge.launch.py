@@ -22,11 +22,14 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import matches_action
-from launch.events.process import ShutdownProcess
+from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+
+# The exit status of bridge and guard when their parameters are wrong.
+MISCONFIGURED = 2
 
 PACKAGE = 'viam_session_bridge'
 NODE = 'viam_session_bridge'
@@ -119,7 +122,19 @@ def start_bridge(context: LaunchContext) -> list[Action]:
         executable='guard', respawn=True, respawn_delay=GUARD_RESPAWN_DELAY, **common)
     end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(guard)))
     ending = RegisterEventHandler(OnProcessExit(target_action=bridge, on_exit=[end]))
-    return [guard, bridge] if respawn else [guard, ending, bridge]
+    return [no_respawn_after_mistakes(bridge), no_respawn_after_mistakes(guard), guard,
+            *([] if respawn else [ending]), bridge]
+
+
+def no_respawn_after_mistakes(process: Node) -> RegisterEventHandler:
+    """Let a process that found its parameters wrong be started no more: it would say the same."""
+    end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(process)))
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list[Action]:
+        # launch waits with a respawn until this is done, and for the delay after that.
+        return [end] if event.returncode == MISCONFIGURED else []
+
+    return RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit))
 
 
 def parse(name: str, text: str, kind: type) -> Any:

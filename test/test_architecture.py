@@ -3,6 +3,7 @@
 """
 Who may import whom. The floor plan of the package, as data.
 
+    executables -> the standard library: how bridge, guard, demo and sim_base start
     bridge -> process, rpc, ros, locked, parameters, core
     guard -> process, ros, locked, parameters, core
     client -> rpc: only what rpc.proto declares; programs of users import it
@@ -37,21 +38,23 @@ SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 # Part -> the parts it may import besides itself. A new part must find its place here.
 OWN = {
     '__init__': set(),
+    'executables': set(),
     'core': set(),
     'locked_supervisor': {'core'},
     'parameters': {'core'},
     'rpc': {'core', 'key_file', 'locked_supervisor', 'parameters'},
     'key_file': set(),
     'ros': {'core', 'parameters'},
-    'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
+    'guard': {'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'ros'},
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
     'plugin': {'core', 'parameters', 'ros'},
     'client': {'rpc'},
     'bridge': {
-        'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
-    'cli': {'key_file', 'sim', '__init__'},
-    'sim': set(),
+        'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros',
+        '__init__'},
+    'cli': {'executables', 'key_file', 'sim', '__init__'},
+    'sim': {'executables'},
 }
 
 # Part -> what it may import of the world outside the standard library.
@@ -79,7 +82,7 @@ PURE = {
     'string', 'textwrap', 'types', 'typing',
 }
 # What parameters may use beside that: values, texts, and what other packages bring.
-OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress', 'pkgutil'}
+OF_PARAMETERS = {'array', 'difflib', 'hashlib', 'importlib', 'ipaddress', 'pkgutil'}
 PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 

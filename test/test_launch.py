@@ -68,9 +68,9 @@ while {wait!r} and '/guard"' not in Path({record!r}).read_text() and time.monoto
 
 # The real ones.
 PROGRAM = """
-import importlib, sys
-name = sys.argv[0].rpartition('/')[2]
-sys.exit(importlib.import_module('viam_session_bridge.' + name).main())
+import sys
+from viam_session_bridge.executables import start
+sys.exit(start(sys.argv[0].rpartition('/')[2]))
 """
 
 
@@ -262,6 +262,45 @@ def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
     finally:
         press_ctrl_c(process)
     assert sum(name == 'guard' for name, _, _ in starts(record)) == 1, 'it covers the gap'
+
+
+MISTAKEN = """
+import sys, time
+from pathlib import Path
+name = sys.argv[0].rpartition('/')[2]
+with open({record!r}, 'a') as record:
+    print('["%s"]' % name, file=record)
+if name == 'guard':
+    sys.exit(2)
+# Long enough for several respawns of the guard, 0.5 s apart.
+time.sleep(3.0)
+sys.exit(2)
+"""
+
+
+@pytest.mark.parametrize('respawn', ['false', 'true'])
+def test_a_process_with_wrong_parameters_is_not_started_again(
+        prefix: Path, params_file: Path, respawn: str) -> None:
+    """It ends with status 2, and would say the same again; launch ends by itself."""
+    record = prefix.parent / 'record.jsonl'
+    install(prefix, MISTAKEN.format(record=str(record)))
+    process = launch(f'params_file:={params_file}', f'respawn:={respawn}')
+    output, _ = process.communicate(timeout=60)
+    started = [json.loads(line)[0] for line in record.read_text(encoding='utf-8').splitlines()]
+    assert sorted(started) == ['bridge', 'guard'], output
+
+
+def test_what_is_wrong_in_a_file_of_a_namespace_is_said_of_that_file(
+        prefix: Path, params_file: Path) -> None:
+    """Not of the copy that was made for the namespace."""
+    params_file.write_text('viam_session_bridge:\n  ros__parameters:\n    token: "0815"\n',
+                           encoding='utf-8')
+    install(prefix, PROGRAM)
+    process = launch(f'params_file:={params_file}', 'namespace:=robot1')
+    output, _ = process.communicate(timeout=60)
+    assert f'The parameters are wrong; parameter file: {params_file}' in output, output
+    assert output.count("unknown parameter 'token'; did you mean") == 2, 'of bridge and guard'
+    assert 'Traceback' not in output
 
 
 def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:

@@ -94,7 +94,7 @@ def test_its_parameters_are_those_of_the_resource(wheels: None) -> None:
 @pytest.mark.parametrize(('changes', 'says'), [
     ({'wheel_radius': None}, 'base.wheel_radius: found nothing; accepted: a number above 0'),
     ({'wheel_radius': -1.0}, 'base.wheel_radius: found -1.0'),
-    ({'wheel_raduis': 1.0}, "the nearest known name is 'base.wheel_radius'"),
+    ({'wheel_raduis': 1.0}, "did you mean 'base.wheel_radius'?"),
     ({'stamp': 'now'}, "base.stamp: found a parameter that driver 'wheels' does not have"),
     ({'topic': 'no topic'}, 'base.topic: found'),
     ({'receiver_timeout': 0.0}, 'base.receiver_timeout: found 0')])

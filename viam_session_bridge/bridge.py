@@ -2,10 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bridge: wires its parts, and takes them down in order. Decides nothing about motion."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('bridge'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+from collections.abc import Callable, Iterator, Sequence  # noqa: I100
 from contextlib import contextmanager
 import logging
-import sys
+import os
+import socket
+import threading
 import time
 import uuid
 
@@ -19,7 +29,7 @@ from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
-from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
+from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.signatures import load_key, Signer
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
@@ -35,6 +45,7 @@ class Bridge(SafetyProcess):
     """All parts of one bridge."""
 
     vital = (PUMP, EXECUTOR, _GRPC)
+    explained = (ServerError,)
     way_down = 5.5
     executor_end = 0.3
     teardown = 3.0
@@ -44,13 +55,18 @@ class Bridge(SafetyProcess):
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
         signer = Signer(load_key(config.guard.key_file))
+        # Alarms name topics in full, whatever the parameter file calls them.
+        full = resolved(config, node)
         identity = Identity(
-            str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
-            config.guard.patience)
+            str(uuid.uuid4()), steady_now(), fingerprint(full), config.guard.patience,
+            socket.gethostname(), os.getpid(), config.grpc.port)
         supervisor = locked_bridge(
-            [one.resource for one in config.actuated], config.policy(BEAT_PERIOD),
+            [one.resource for one in full.actuated], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
-        super().__init__(node, supervisor, config, emergency=supervisor)
+        super().__init__(
+            node, supervisor, config, emergency=supervisor,
+            companion=f'{node.get_namespace().rstrip("/")}/{GUARD_NAME}',
+            is_open=lambda socket_id: self._server.is_open(socket_id))
         port = BridgePort(
             node, signer, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
@@ -61,24 +77,24 @@ class Bridge(SafetyProcess):
                 config.sessions.network_timeout, config.grpc.tls_certificate_file,
                 config.grpc.tls_key_file, config.auth.key_file),
             _by_name(config), self._ros.senses, self._died,
-            self._beat_of(_GRPC), BEAT_PERIOD)
+            self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
 
-    def run(self) -> int:
+    def run(self, leave: threading.Event | None = None) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
         with _logging_to(self._journal):
             for warning in self._config.warnings:
                 self._node.get_logger().warning(warning)
             watch(self._node, self._config, self._reconfigure)
-            return super().run()
+            return super().run(leave)
 
     def _serve(self) -> None:
         log = self._node.get_logger()
         try:
             port = self._server.start()
         except ServerError as problem:
-            log.error(str(problem))
             self._died(problem)
             return
+        self._supervisor.serves_at(port)
         self._node.declare_parameter('grpc.actual_port', port)
         names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
         log.info(f'serving {names} at {self._config.grpc.host}:{port}')
@@ -87,7 +103,7 @@ class Bridge(SafetyProcess):
         self._config = config
         self._supervisor.configure(
             config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.actuated})
-        self._server.configure(_by_name(config))
+        self._server.configure(_by_name(config), config.revision)
 
     def _begin_end(self) -> None:
         self._supervisor.shut_down()
@@ -134,7 +150,3 @@ def _logging_to(journal: Journal) -> Iterator[None]:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -7,9 +7,16 @@ It has the same parameters and the same drivers, and nobody can command it. Wire
 silence is judged is in core/guard_rules.py.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('guard'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+from collections.abc import Callable, Sequence  # noqa: I100
+from dataclasses import dataclass, replace
 import time
 from typing import cast
 import uuid
@@ -26,11 +33,9 @@ from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.interfaces import PartsDriver
-from viam_session_bridge.ros.parameters import NODE_NAME, read
+from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
 from viam_session_bridge.ros.signatures import load_key, Signer
-
-GUARD_NAME = 'viam_session_bridge_guard'
 
 # launch follows SIGINT with SIGTERM after 5 s, and with SIGKILL 5 s later. So long (s) the guard
 # outlives the first of them, for a bridge that has got the same one, and for its own stops.
@@ -47,9 +52,10 @@ _DIAGNOSTICS = '/diagnostics'
 
 @dataclass(frozen=True)
 class GuardParts:
-    """What the bridge's node sees: its parameters, its namespace, and how its names resolve."""
+    """What the bridge's node sees: its parameters, its own name, and how its names resolve."""
 
     config: BridgeConfig
+    name: str
     namespace: str
     use_sim_time: bool
     names: dict[str, str]
@@ -73,7 +79,7 @@ class Guard(SafetyProcess):
         supervisor = LockedGuard(GuardRules(
             [one.resource for one in config.actuated],
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
-        super().__init__(node, supervisor, config)
+        super().__init__(node, supervisor, config, companion=around.name)
         port = GuardPort(
             node, signer, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
@@ -116,7 +122,8 @@ def look_around() -> GuardParts:
         sim_time = node.get_parameter('use_sim_time').value
         names = {name: node.resolve_topic_name(name)
                  for name in (PULSE_TOPIC, ECHO_TOPIC, _DIAGNOSTICS)}
-        return GuardParts(config, node.get_namespace(), bool(sim_time), names)
+        return GuardParts(
+            config, node.get_fully_qualified_name(), node.get_namespace(), bool(sim_time), names)
     finally:
         node.destroy_node()
 
@@ -138,7 +145,3 @@ def _start() -> tuple[Node, Callable[[], Guard]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guard; see process.py for the exit status."""
     return run([*(sys.argv if argv is None else argv), *_GUARDED], _start)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -468,6 +468,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Take a guard's echo."""
         self._decide(lambda now: self._supervisor.echoed(echo, now))
 
+    def serves_at(self, port: int) -> None:
+        """Have other bridges told at which port clients are served."""
+        self._decide(lambda now: self._supervisor.serves_at(port))
+
     def say_goodbye(self) -> None:
         """Let the guard go: the next pulse is the last."""
         self._decide(lambda now: self._supervisor.say_goodbye(now))

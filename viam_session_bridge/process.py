@@ -35,7 +35,11 @@ from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.interfaces import EmergencyStopping
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
-from viam_session_bridge.ros.parameters import ConfigurationError, explain_startup_error
+from viam_session_bridge.ros.parameters import (
+    ConfigurationError,
+    explain_startup_error,
+    where_from,
+)
 from viam_session_bridge.ros.pump import Pump
 
 _Result = TypeVar('_Result')
@@ -70,19 +74,25 @@ class SafetyProcess:
     """
     The parts that bridge and guard both have, started and taken down in order.
 
-    vital: the threads without which nothing is safe. Bounds of the end (s): way_down for all parts
-    together, after which one of them hangs; executor_end, of it, for the executor; teardown for
-    rclpy's own end after that.
+    vital: the threads without which nothing is safe. explained: failures whose text says it all.
+    Bounds of the end (s): way_down for all parts together, after which one of them hangs;
+    executor_end, of it, for the executor; teardown for rclpy's own end after that.
     """
 
     vital: ClassVar[tuple[str, ...]] = (PUMP, EXECUTOR)
+    explained: ClassVar[tuple[type[BaseException], ...]] = ()
     way_down: ClassVar[float]
     executor_end: ClassVar[float]
     teardown: ClassVar[float]
 
     def __init__(self, node: Node, supervisor: LockedSupervisor[Any], config: BridgeConfig, *,
-                 emergency: EmergencyStopping | None = None) -> None:
-        """Make the parts, but for the pump; emergency: see BridgeNode."""
+                 emergency: EmergencyStopping | None = None, companion: str = '',
+                 is_open: Callable[[int], bool] = lambda socket: True) -> None:
+        """
+        Make the parts, but for the pump.
+
+        emergency, companion: see BridgeNode. is_open: see Journal.
+        """
         self._node = node
         self._supervisor = supervisor
         self._leave = threading.Event()
@@ -90,10 +100,10 @@ class SafetyProcess:
         # The parts that hang: then the process cannot end in an orderly way.
         self.stuck: list[str] = []
         self._watchdog = ThreadWatchdog(supervisor.now, self.vital)
-        self._journal = Journal(node.get_logger())
+        self._journal = Journal(node.get_logger(), is_open)
         self._ros = BridgeNode(
             node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
-            emergency=emergency)
+            emergency=emergency, companion=companion)
         self._executor = ExecutorThread(node, self._died)
 
     def _add_pump(self, tell: Callable[[Outputs], None],
@@ -103,10 +113,13 @@ class SafetyProcess:
             self._supervisor, self._ros.drivers, self._report, self._died, self._ros.shared,
             self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after)
 
-    def run(self) -> int:
-        """Serve until a signal or a failure, come to rest, and return the exit status."""
-        # launch and the terminal may both send one: a second changes nothing.
-        own_signals(lambda number, frame: self._leave.set())
+    def run(self, leave: threading.Event | None = None) -> int:
+        """
+        Serve until a signal or a failure, come to rest, and return the exit status.
+
+        leave: set by a signal, also by one that has come already.
+        """
+        self._leave = leave or self._leave
         self._pump.start()
         self._executor.start()
         self._serve()
@@ -184,8 +197,9 @@ class SafetyProcess:
 
     def _name_deaths(self) -> None:
         for problem in self._deaths:
-            self._node.get_logger().fatal(
-                f'a vital part failed: {type(problem).__name__}: {problem}')
+            text = (str(problem) if isinstance(problem, self.explained)
+                    else f'a vital part failed: {type(problem).__name__}: {problem}')
+            self._node.get_logger().fatal(text)
 
 
 def run(argv: Sequence[str],
@@ -197,6 +211,9 @@ def run(argv: Sequence[str],
     """
     args = without_log_file(argv)
     node = None
+    leave = threading.Event()
+    # launch and the terminal may both send one: a second changes nothing.
+    own_signals(lambda number, frame: leave.set())
     with nonblocking_stdio():
         sys.setswitchinterval(SWITCH_INTERVAL)
         confined = dds.settle()
@@ -212,13 +229,13 @@ def run(argv: Sequence[str],
                 print(explain_startup_error(problem, args), file=sys.stderr)
                 return EXIT_MISCONFIGURED
             process = make()
-            status = process.run()
+            status = process.run(leave)
             if process.stuck:
                 leave_at_once(status)
             leave_by(process.teardown, status or EXIT_FAILED)
             return status
         except (ConfigurationError, Unusable) as problem:
-            print(problem, file=sys.stderr)
+            print(f'{where_from(args)}:\n{problem}', file=sys.stderr)
             return EXIT_MISCONFIGURED
         finally:
             if node is not None:

@@ -8,6 +8,7 @@ are not to be had.
 """
 
 from collections.abc import Callable
+import json
 from pathlib import Path
 import re
 import shutil
@@ -27,6 +28,25 @@ INSTALLING = 90.0  # s
 WINDOW = 2.0  # s, the default
 AT_ONCE = 0.0  # s
 FOREVER = '600'  # s
+
+
+# Asks for what the SDK's own end-to-end test of a machine's status and version asks for.
+STATUS = """
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { RobotClient } from '@viamrobotics/sdk';
+globalThis.VIAM = {
+  GRPC_TRANSPORT_FACTORY: (options) => createGrpcTransport({ httpVersion: '2', ...options }),
+};
+const robot = new RobotClient();
+await robot.dial({ host: `http://${process.argv[2]}` });
+const status = await robot.getMachineStatus();
+const version = await robot.getVersion();
+console.log('status', JSON.stringify({
+  state: status.state, resources: status.resources.length, config: status.config?.revision,
+  updated: status.resources.every((one) => one.lastUpdated) && !!status.config.lastUpdated,
+  version: version.version, api: version.apiVersion }));
+process.exit();
+"""
 
 
 @pytest.fixture(scope='module')
@@ -134,6 +154,21 @@ def test_with_a_key_it_connects_over_tls_with_the_right_ca_and_name_only(
     start(secured.ca, robot.address).wait_logged("does not match certificate's altnames")
     robot.driver.check_driving(robot.topic, WINDOW + 0.5)
     robot.driver.check_stop(robot.topic, right.kill(), AT_ONCE)
+def test_the_machine_status_has_what_the_sdks_own_test_expects(
+        robot: Any, node: str, example: Path, run: Callable[..., Program]) -> None:
+    """As e2e/tests/robot-client-apis.node.spec.ts of viamrobotics/viam-typescript-sdk asserts."""
+    program = example.with_name('status.mjs')
+    program.write_text(STATUS, encoding='utf-8')
+    done = run(node, program, robot.address)
+    assert done.ended() == 0, done.text
+    said = done.logged('^status ({.*})$')
+    assert said, done.text
+    found = json.loads(said[1])
+    assert found['state'] is not None
+    assert found['resources'] > 0
+    assert found['config'] and found['updated']
+    assert re.fullmatch(r'v?\d+\.\d+\.\d+', found['version'])
+    assert re.fullmatch(r'v\d+\.\d+\.\d+', found['api'])
 
 
 def test_it_takes_its_own_advice() -> None:

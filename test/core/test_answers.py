@@ -107,7 +107,9 @@ def test_a_push_that_is_never_answered_ends_at_its_time_limit() -> None:
     epoch = rig.command(PUSH)
     rig.poll()
     rig.poll(5.0)
-    assert rig.ended == [Ended('base', epoch, Reason.TIME_LIMIT, 'no answer within 5 s')]
+    assert rig.ended == [Ended(
+        'base', epoch, Reason.TIME_LIMIT,
+        'its driver has not answered within 5 s (max_move_duration)')]
 
 
 def test_an_answer_of_an_older_epoch_says_nothing() -> None:

@@ -103,5 +103,7 @@ def test_a_slow_move_is_stopped_at_its_time_limit_and_not_before() -> None:
     assert not rig.ended
     rig.pass_time(0.2, (0.5, -0.25))
     assert rig.ended == [Ended('arm', 1, Reason.TIME_LIMIT, (
-        'joint 0 is at 0.5 rad, its goal is 1 (tolerance 0.02) after 5 s (max_move_duration)'))]
+        'joint 0 is at 0.5 rad, its goal is 1 (tolerance 0.02) after 5 s (max_move_duration); '
+        'on the feedback, position of joint 0 moves at 0.0997 rad/s, velocity of joint 0 reports '
+        '0 rad/s'))]
     assert rig.actuator.state is State.STOPPING

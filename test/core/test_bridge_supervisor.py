@@ -6,6 +6,7 @@ A bridge among other processes, told by the numbers on a clock: guard, elder bri
 Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump is always on time.
 """
 
+from dataclasses import replace
 from itertools import count
 import math
 import sys
@@ -611,7 +612,7 @@ def test_odometry_that_shows_motion_is_a_stop_again_and_the_timeout_counts_from_
     assert [at for at, one in world.told if one.resource == 'left' and seen <= at <= seen + 0.06]
     world.feed(seen + 2.2, speed=0.3)
     [failure] = world.failures()
-    assert failure.startswith('no rest was seen within 2 s: ')
+    assert failure.startswith('no rest was seen within 2 s (stop_timeout): ')
 
 
 def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -> None:
@@ -622,7 +623,7 @@ def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -
     assert world.state() is STOPPING
     world.run(112.1)
     [failure] = world.failures()
-    assert failure.startswith('no rest was seen within 2 s: ')
+    assert failure.startswith('no rest was seen within 2 s (stop_timeout): ')
 
 
 def test_motion_waits_for_odometry_also_where_no_first_stop_is_wanted() -> None:
@@ -727,7 +728,8 @@ def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: floa
     world.run(told + 1.9)
     assert not world.failures() and world.state() is STOPPING
     world.run(told + 2.1)
-    assert world.failures() == [f'no rest was seen within 2 s; waiting for {ODOMETRY}']
+    assert world.failures() == [
+        f'no rest was seen within 2 s (stop_timeout); waiting for {ODOMETRY}']
     assert world.pulses[-1][1].unmoved == ()
 
 
@@ -788,7 +790,7 @@ def test_the_later_bridge_refuses_and_sends_nothing() -> None:
     world = World(stop_on_start=True)
     world.run(103.0, elder=ELDER)
     assert not world.told
-    with pytest.raises(OtherBridge, match='another bridge .elder. drives this robot'):
+    with pytest.raises(OtherBridge, match="another bridge .instance 'elder'. is already active"):
         world.command()
     assert 'elder' in world.supervisor.troubles(world.now)['other bridge']
 
@@ -840,7 +842,7 @@ def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
     world.supervisor.hear(Pulse(ELDER, 1), world.now, verified=False)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
-    with pytest.raises(OtherBridge, match=r'\(elder\).*not signed.*guard\.key_file'):
+    with pytest.raises(OtherBridge, match="instance 'elder'.*not signed.*guard.key_file"):
         world.command()
     assert 'guard.key_file' in world.supervisor.troubles(world.now)['other bridge']
     assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
@@ -887,3 +889,59 @@ def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
     world.run(102.0, elder=YOUNGER)
     assert world.state() is MOVING
     assert 'younger' in world.supervisor.troubles(world.now)['other bridge']
+
+
+# ---- what is said of guards ---------------------------------------------------------------------
+
+
+def notices(world: World) -> list[Notice]:
+    return [one for one in world.events if isinstance(one, Notice)]
+
+
+@pytest.mark.parametrize('required', [True, False])
+def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: bool) -> None:
+    world = World(required=required)
+    world.run(102.9)
+    [begin] = notices(world)
+    assert 'waiting for a guard' in begin.text and begin.warns is not required
+    world.run(110.0)
+    [_, alarm] = notices(world)
+    assert 'no guard answers within 1 s, 4 x guard.patience' in alarm.text
+    assert 'this bridge has waited for 3 s' in alarm.text
+    assert ('motion is refused' if required else 'guard.required is off') in alarm.text
+    assert (alarm.grave, alarm.warns) == (required, not required)
+
+
+def test_a_guard_that_answers_within_3_s_is_all_that_is_said() -> None:
+    world = World(required=True)
+    world.run(102.0)
+    world.guard = True
+    world.run(110.0)
+    assert [one.text for one in notices(world)][1:] == ['a guard is listening']
+
+
+def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() -> None:
+    world = World(required=True, stop_on_start=False)
+    world.guard = True
+    world.run(101.0)
+    world.command()
+    world.run(101.5)
+    world.guard = False
+    world.run(104.0)
+    [stop] = [one for one in world.events if isinstance(one, Changed)
+              and one.reason is Reason.NO_GUARD and one.before is MOVING]
+    assert stop.detail.startswith('no guard answers within 1 s, 4 x guard.patience')
+
+
+def test_another_bridge_is_told_by_host_process_and_port() -> None:
+    world = World()
+    world.run(103.0, elder=replace(ELDER, host='robot1', process=7, port=80))
+    with pytest.raises(OtherBridge, match="host 'robot1', process 7, port 80"):
+        world.command()
+
+
+def test_the_port_is_in_the_pulse_as_soon_as_it_is_known() -> None:
+    world = World()
+    world.supervisor.serves_at(8081)
+    world.run(101.0)
+    assert world.pulses[-1][1].sender.port == 8081

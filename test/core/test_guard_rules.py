@@ -116,6 +116,8 @@ def test_silence_stops_what_was_listed_and_touches_nothing_else() -> None:
     assert reasons[0] is Reason.BRIDGE_SILENT
     notices = [one for one in guard.events if isinstance(one, Notice)]
     assert len(notices) == 1 and 'stopping left' in notices[0].text and notices[0].grave
+    assert notices[0].text.startswith(
+        'no pulse for 0.25 s (limit 0.25 s, guard.patience): bridge (')
 
 
 def test_an_idle_bridge_may_die_without_a_zero() -> None:
@@ -190,7 +192,8 @@ def test_a_guard_that_takes_over_judges_at_once_also_where_it_never_saw_odometry
         assert guard.states() == {'seen': UNCONFIRMED}
         failed = [one.detail for one in guard.events
                   if isinstance(one, Changed) and one.after is UNCONFIRMED]
-        assert failed == ['no rest was seen within 5 s; waiting for odometry on /odom']
+        assert failed == [
+            'no rest was seen within 5 s (stop_timeout); waiting for odometry on /odom']
 
 
 def test_what_is_not_known_to_have_moved_is_stopped_by_a_guard_and_not_judged() -> None:

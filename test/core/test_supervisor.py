@@ -28,11 +28,11 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import (
     Changed,
     Ended,
+    MotionBegun,
     Output,
     Outputs,
     SessionEnded,
     Stall,
-    TakenOver,
 )
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
@@ -48,6 +48,7 @@ AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))
 ZERO = Velocity()
 POLICY = Policy(SessionSettings(heartbeat_window=2.0, max_sessions=8), stop_on_disconnect=False)
 LIMITS = VelocityLimits(1.0, 1.0)
+SILENT = 'no heartbeat or command of it for 2 s, limit 2 s (sessions.heartbeat_window)'
 
 
 class World:
@@ -135,7 +136,7 @@ def test_two_clients_one_base() -> None:
     # 3. Ann vanishes: her window lapses, and the base goes on for bob.
     world.run(104.0, bob)
     assert [type(event) for event in world.events if not isinstance(event, Changed)] == [
-        TakenOver, SessionEnded]
+        MotionBegun, MotionBegun, SessionEnded]
     assert world.state('left') is MOVING
     assert world.last('left')[1].setpoint == BACK
     # 4. Bob vanishes, too: the base stops at his deadline.
@@ -195,7 +196,7 @@ def test_a_refused_command_takes_nothing_over() -> None:
     world.run(101.9)
     assert world.last('left')[1].setpoint == AHEAD
     world.run(102.0)
-    assert world.ended == [Ended('left', 1, Reason.SESSION_ENDED)]
+    assert world.ended == [Ended('left', 1, Reason.SESSION_ENDED, SILENT)]
 
 
 def test_after_a_stop_the_old_owners_end_stops_nothing() -> None:
@@ -220,8 +221,11 @@ def test_taking_over_is_told_with_both_names() -> None:
     world.command('left', BACK, bob, 100.2)
     world.stop('left', 100.3)
     world.command('left', BACK, ann, 100.4)
-    assert [event for event in world.events if isinstance(event, TakenOver)] == [
-        TakenOver('left', SessionClaim('s1', None, 100.1), SessionClaim('s2', None, 100.2))]
+    assert [(event.claim, event.before) for event in world.events
+            if isinstance(event, MotionBegun)] == [
+        (SessionClaim('s1', None, 100.0), None),
+        (SessionClaim('s2', None, 100.2), SessionClaim('s1', None, 100.1)),
+        (SessionClaim('s1', None, 100.4), None)]
 
 
 # ---- commands -----------------------------------------------------------------------------------
@@ -559,7 +563,7 @@ def test_a_move_that_outlives_its_session_ends_with_it() -> None:
     ann = world.session(100.0)
     epoch = world.command('left', AHEAD, ann, 100.0, duration=10.0)
     world.run(102.0)
-    assert world.ended == [Ended('left', epoch, Reason.SESSION_ENDED)]
+    assert world.ended == [Ended('left', epoch, Reason.SESSION_ENDED, SILENT)]
 
 
 def test_a_lost_path_ends_the_motion_and_refuses_the_next() -> None:
@@ -600,7 +604,7 @@ def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
     claim = SessionClaim('s1', None, 100.0)
     assert [event for event in world.events if isinstance(event, Changed)] == [
         Changed('left', IDLE, MOVING, Reason.COMMANDED, claim),
-        Changed('left', MOVING, STOPPING, Reason.SESSION_ENDED, claim),
+        Changed('left', MOVING, STOPPING, Reason.SESSION_ENDED, claim, detail=SILENT),
         Changed('left', STOPPING, IDLE, Reason.SESSION_ENDED, None, verified=False)]
 
 
@@ -742,7 +746,10 @@ def test_a_pump_that_does_not_come_after_a_command_is_a_stall() -> None:
     ann = world.session(100.0)
     world.supervisor.command('left', Motion(AHEAD), ann, 100.0)
     assert all(output.setpoint is None for output in world.poll(100.2).outputs)
-    assert world.ended == [Ended('left', 1, Reason.STALLED)]
+    late = 'the stop loop came 200 ms late (limit 125 ms, half of guard.patience)'
+    assert world.ended == [Ended('left', 1, Reason.STALLED, late)]
+    [stall] = [event for event in world.events if isinstance(event, Stall)]
+    assert stall.stopped == ('left',) and stall.refused == pytest.approx(0.2)
 
 
 def test_commands_in_a_row_do_not_hide_a_sleeping_pump() -> None:

@@ -117,7 +117,6 @@ def test_the_node_declares_and_describes_what_blocks_hold() -> None:
     ({'base.nav.goals': 'mine'}, 'base.nav.goals', ["'mine'", "'own' or 'all'"]),
     ({'base.nav.service': 'x'}, 'base.nav.service', [
         "kind 'cancel' does not have", "base.nav.kind 'trigger' or 'set_bool' or 'empty'"]),
-    ({'base.nav.acton': 'x'}, 'base.nav.acton', ['unknown', "'base.nav.action'"]),
     ({'base.nav.call_timeout': 5.0}, 'base.nav.call_timeout', ['base.stop_timeout (5 s)']),
     ({'base.lock.value': None}, 'base.lock.value', ['nothing', 'true or false']),
     ({'base.lock.release': True}, 'base.lock.release', ['found true', 'accepted: false']),
@@ -142,6 +141,11 @@ def test_a_mistake_is_named_in_full(
     assert all(each in found[0] for each in says), found[0]
     if 'a/b' not in str(changes):
         assert len(errors(changes)) == 1, errors(changes)
+
+
+def test_an_unknown_name_of_an_output_comes_with_the_nearest_of_that_output() -> None:
+    assert errors({'base.nav.acton': 'x'}) == [
+        "unknown parameter 'base.nav.acton'; did you mean 'base.nav.action'?"]
 
 
 def test_a_block_that_no_list_names_is_one_mistake() -> None:

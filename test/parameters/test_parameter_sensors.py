@@ -41,7 +41,7 @@ def test_mistakes_name_field_value_and_what_is_accepted() -> None:
     assert errors(feedback_timeout=0.0) == [
         'front.feedback_timeout: found 0.0; accepted: a number from 0.05 to 3600 s']
     [error] = errors(stop_hold=1.0)
-    assert error.startswith('front.stop_hold: found an unknown parameter')
+    assert error.startswith("unknown parameter 'front.stop_hold'")
 
 
 def test_an_unknown_api_lists_all_that_are_known_in_order() -> None:

@@ -102,7 +102,6 @@ def test_buttons_and_generic_components_are_short() -> None:
     (BELL, {'topic': 'ring'}, 'bell.topic', ["driver 'service' does not have"]),
     (HELPER, {'lights.moves': True, 'accept_no_timeout': True}, 'helper.stop_outputs',
      ['nothing', 'lights']),
-    (HELPER, {'topic': 'x'}, 'helper.topic', ['unknown']),
     (HELPER, {'joint_states_topic': 'joint_states'}, 'helper.joints',
      ['nothing', 'helper.joint_states_topic', 'each once']),
     (HELPER, {'joint_states_topic': 'joint_states', 'joints': ['lift', 'lift']}, 'helper.joints',

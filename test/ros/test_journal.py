@@ -15,18 +15,29 @@ from processes import wait_until
 from viam_session_bridge.core.events import (
     Changed,
     LogEvent,
+    MotionBegun,
+    Notice,
     Output,
     Outputs,
     SessionEnded,
     Stall,
-    TakenOver,
 )
-from viam_session_bridge.core.presence import ConnectionClaim, LeaseClaim, OpenClaim, SessionClaim
-from viam_session_bridge.core.setpoints import Velocity
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import (
+    Caller,
+    ConnectionClaim,
+    LeaseClaim,
+    OpenClaim,
+    SessionClaim,
+)
+from viam_session_bridge.core.setpoints import Power, Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
 
 CLAIM = SessionClaim('0b57ac6e', 1, 1.0)
+CALLER = Caller(
+    '0b57ac6e', 7, 'ann', 'ipv4:10.0.0.1:5', '/viam.component.base.v1.BaseService/SetPower',
+    'python;0.1')
 MOVE = Output('base', 1, Velocity((0.1, 0.0, 0.0)), 0.0)
 
 
@@ -71,7 +82,9 @@ def change(after: State, reason: Reason = Reason.COMMANDED, **details: object) -
 
 
 LINES = [
-    (change(State.MOVING, claim=CLAIM), 'info', ('base', 'moving', 'session 0b57ac6e')),
+    (MotionBegun('base', CALLER, CLAIM, Motion(Velocity((0.5, 0.0, 0.0)))), 'info', (
+        "base: moving for session 0b57ac6e... (ipv4:10.0.0.1:5, entity 'ann', 'python;0.1'): "
+        'SetPower: linear (0.5, 0, 0) m/s, angular (0, 0, 0) rad/s',)),
     (change(State.STOPPING, Reason.STOPPED, claim=CLAIM), 'info',
      ('base', 'stopping', 'asked for a stop', 'session 0b57ac6e')),
     (change(State.STOPPING, Reason.LATE_DRIVER), 'warning', ('base', 'driver appeared')),
@@ -84,13 +97,17 @@ LINES = [
     (change(State.UNCONFIRMED, Reason.NOT_AT_REST, detail='no rest was seen within 5 s'), 'error',
      ('base', 'NOT CONFIRMED', 'no rest was seen within 5 s', '~/reset')),
     (SessionEnded('0b57ac6e', 'ipv4:127.0.0.1:80', True), 'info',
-     ('0b57ac6e', 'ipv4:127.0.0.1:80', 'lapsed')),
+     ('0b57ac6e', 'ipv4:127.0.0.1:80', 'lapsed', 'sessions.heartbeat_window')),
     (SessionEnded('0b57ac6e', '', False), 'info', ('never used',)),
     (SessionEnded('0b57ac6e', '', True, revoked=True), 'info', ('ended', 'key was revoked')),
     (change(State.STOPPING, Reason.REVOKED, claim=CLAIM), 'warning', ('key', 'was revoked')),
-    (TakenOver('base', CLAIM, ConnectionClaim(7, 2.0)), 'info',
-     ('base', 'taken over', 'connection 7', 'from session 0b57ac6e')),
-    (Stall(0.1234), 'error', ('123 ms late',)),
+    (MotionBegun('base', Caller(), ConnectionClaim(7, 2.0), Motion(Power(0.5), 3.0), CLAIM),
+     'info', ('base: taken over by connection 7', 'an unknown peer', 'from session 0b57ac6e',
+              '0.5 of full power; 3 s at most')),
+    (Stall(0.1234, 0.125, 'half of guard.patience', True, ('base', 'arm'), 0.12), 'error',
+     ('123 ms late, within one pass (limit 125 ms, half of guard.patience)', 'stopped: base, arm;',
+      'refused for 0.12 s')),
+    (Notice('an operator should look', warns=True), 'warning', ('should look',)),
 ]
 
 
@@ -109,6 +126,19 @@ def test_a_session_id_is_never_written_in_full() -> None:
     """Whoever has it can use the session."""
     session = '0b57ac6e-9dad-41d1-80b4-00c04fd430c8'
     assert describe_claim(replace(CLAIM, session=session)) == 'session 0b57ac6e...'
+
+
+@pytest.mark.parametrize(('open_sockets', 'says'), [
+    (set(), 'has ended: its connections were closed'),
+    ({3}, 'lapsed: nothing of it came for 2 s')])
+def test_only_a_session_whose_client_is_still_connected_has_lapsed(
+        log: Log, open_sockets: set[int], says: str) -> None:
+    journal = Journal(log, open_sockets.__contains__)
+    journal.report(Outputs(events=(
+        SessionEnded('0b57ac6e', 'ipv4:127.0.0.1:80', True, 2.0, (3, 4)),)), {})
+    journal.close()
+    [(_, line)] = log.lines
+    assert says in line and ('lapsed' in line) is bool(open_sockets)
 
 
 @pytest.mark.parametrize(('claim', 'words'), [

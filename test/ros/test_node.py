@@ -7,10 +7,12 @@ import threading
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import Twist
 import pytest
 from rclpy.node import Node
 
-from processes import wait_until
+from observer import spinning_node
+from processes import new_namespace, wait_until
 from viam_session_bridge.core.events import Changed, Emergency, Outputs
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.states import Reason, State
@@ -18,6 +20,7 @@ from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros import node as node_module
+from viam_session_bridge.ros import other_publishers
 from viam_session_bridge.ros.node import BridgeNode
 
 BASE = BaseConfig(name='base', driver='twist', topic='cmd_vel')
@@ -67,3 +70,56 @@ def test_everything_else_keeps_to_its_period(rig: Rig, event: Emergency | Change
     rig.node.notice(Outputs(events=(event,)))
     time.sleep(0.3)
     assert not rig.said
+
+
+@pytest.fixture
+def fresh() -> Iterator[Node]:
+    """Give a node that no other bridge's node looks around from."""
+    with spinning_node('fresh', namespace=new_namespace()) as node:
+        yield node
+
+
+def published_by(node: Node, topic: str) -> set[str]:
+    return {one.node_name for one in node.get_publishers_info_by_topic(topic)}
+
+
+@pytest.mark.parametrize('discovery', [0.0, 3600.0])
+def test_what_is_missing_is_logged_only_once_discovery_had_its_time(
+        fresh: Node, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+        discovery: float) -> None:
+    """The supervisor knows at once, whatever the log says."""
+    monkeypatch.setattr(node_module, 'DISCOVERY', discovery)
+    supervisor = locked_bridge([BASE.resource], Policy())
+    paths: list[str] = []
+    monkeypatch.setattr(supervisor, 'path', lambda name, problem: paths.append(problem))
+    beats: list[float] = []
+    bridge_node = BridgeNode(fresh, supervisor, BridgeConfig(resources=(BASE,)), dict,
+                             lambda: beats.append(time.monotonic()))
+    wait_until(lambda: len(beats) > 2, 'two looks at the path')
+    assert 'nobody listens' in paths[0]
+    assert ('no stop path' in capfd.readouterr().err) is not discovery
+    del bridge_node
+
+
+def test_the_other_safety_process_is_no_other_publisher_even_before_its_first_pulse(
+        fresh: Node, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is known by its name: discovery may show its outputs before its pulses."""
+    monkeypatch.setattr(other_publishers, 'DISCOVERY', 0.0)
+    topic = fresh.resolve_topic_name('cmd_vel')
+    space = fresh.get_namespace()
+    with spinning_node('companion', namespace=space) as companion, \
+            spinning_node('stranger', namespace=space) as stranger:
+        kept = [one.create_publisher(Twist, 'cmd_vel', 1) for one in (companion, stranger)]
+        wait_until(lambda: {'companion', 'stranger'} <= published_by(fresh, topic), 'discovery')
+        bridge_node = BridgeNode(
+            fresh, locked_bridge([BASE.resource], Policy()), BridgeConfig(resources=(BASE,)), dict,
+            lambda: None, companion=f'{space}/companion')
+        said: list[str] = []
+
+        def stranger_is_named() -> bool:
+            said.append(capfd.readouterr().err)
+            return f'{topic} is also published by {space}/stranger' in ''.join(said)
+
+        wait_until(stranger_is_named, 'a warning of the stranger')
+        assert 'companion' not in ''.join(said)
+        del kept, bridge_node

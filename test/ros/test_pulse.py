@@ -332,3 +332,13 @@ def test_a_wrong_file_is_wrong_for_both(tmp_path: Path) -> None:
     path.write_text('viam_session_bridge:\n  ros__parameters:\n    resources: [base]\n')
     with process('--params-file', str(path)), pytest.raises(ConfigurationError, match='driver'):
         look_around()
+
+
+def test_a_pulse_says_where_its_bridge_runs() -> None:
+    """An older one does not, and is read all the same."""
+    told = decode_pulse(encode_pulse(Pulse(Identity('i', host='robot1', process=7, port=80), 1)))
+    assert str(told.sender) == "bridge (host 'robot1', process 7, port 80, instance 'i')"
+    old = {name: value for name, value in GOOD.items() if name not in ('host', 'process', 'port')}
+    assert str(decode_pulse(json.dumps(old)).sender) == "bridge (instance 'i')"
+    with pytest.raises(ValueError, match='process'):
+        decode_pulse(json.dumps({**GOOD, 'process': 'seven'}))

@@ -13,7 +13,7 @@ from rclpy.publisher import Publisher
 
 from processes import Programs, wait_until
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
-from viam_session_bridge.ros.stop_path import listener_problem, type_name
+from viam_session_bridge.ros.stop_path import listener_problem, nearest_topics, type_name
 
 # Topic -> the nodes that listen to it, and how.
 CASES: dict[str, dict[str, dict[str, str]]] = {
@@ -112,3 +112,29 @@ def test_a_listener_that_closes_is_missed(node: Node, programs: Programs) -> Non
     wait_until(lambda: problem(node, publisher) == '', 'a sound path')
     driver.finish()
     wait_until(lambda: problem(node, publisher), 'that nobody listens', 5.0)
+
+
+def test_a_topic_without_subscribers_comes_with_those_that_may_be_meant(
+        node: Node, programs: Programs) -> None:
+    """Same kind of message first, header or not; with type and number of subscribers."""
+    publisher = node.create_publisher(Twist, 'mistyped/cmd_vel', COMMAND_QOS)
+    meant = f'{node.get_namespace()}/robot1/mistyped/cmd_vel'
+    programs.driver(meant, type='twist_stamped', ready=False)
+    wait_until(lambda: node.get_subscriptions_info_by_topic(meant), 'discovery')
+    wait_until(lambda: f'did you mean {meant} (TwistStamped, 1 subscriber)' in problem(
+        node, publisher), 'a suggestion')
+
+
+def test_a_topic_that_only_we_subscribe_is_not_suggested(node: Node) -> None:
+    publisher = node.create_publisher(Twist, 'feedback_or_not', COMMAND_QOS)
+    own = node.create_subscription(Twist, 'feedback_of_ours', lambda message: None, 1)
+    assert own.topic_name in dict(node.get_topic_names_and_types())
+    assert own.topic_name not in problem(node, publisher)
+
+
+def test_suggestions_begin_with_the_same_kind_of_message_and_the_likest_name() -> None:
+    wanted, other = 'geometry_msgs/msg/Twist', 'std_msgs/msg/String'
+    assert nearest_topics('/cmd_vel', wanted, {
+        '/robot1/cmd_vel': [f'{wanted}Stamped'], '/base/reference': [wanted], '/cmd_vel': [wanted],
+        '/other/cmd_vel': [other], '/chatter': [other], '/cmd_vel_out': [wanted],
+    }) == ['/cmd_vel_out', '/robot1/cmd_vel', '/base/reference', '/other/cmd_vel']

@@ -211,7 +211,7 @@ def presence_of(bench: Any) -> SocketMonitor:
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
     return Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())._open(
-        LateContext(session), monitored)
+        LateContext(session), monitored, '/viam.robot.v1.RobotService/StopAll')
 
 
 def test_a_late_call_renews_no_session(bench: Any) -> None:

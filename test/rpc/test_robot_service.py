@@ -8,21 +8,24 @@ in test_presence_policies.py.
 """
 
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 import logging
 import socket
 import struct
+import time
 from typing import Any
 
 import grpc
 import pytest
 
 from components import component
+import linting
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.locked_supervisor import LockedBridge
-from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc import proto, robot_service
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
 Code = grpc.StatusCode
@@ -67,6 +70,7 @@ def test_a_base_whose_stop_was_not_confirmed_is_unhealthy(start: Callable[..., A
     bench = start(actuator=ActuatorSettings(
         stop_hold=0.1, stop_timeout=0.5, rest=RestSettings()))
     client = bench.client()
+    [began] = client.robot.GetMachineStatus().resources
     client.base.SetPower(name='base', linear=FORWARD)
     client.base.Stop(name='base')
     bench.until_stopped()
@@ -75,6 +79,33 @@ def test_a_base_whose_stop_was_not_confirmed_is_unhealthy(start: Callable[..., A
     [entry] = client.robot.GetMachineStatus().resources
     assert entry.state == proto.robot.ResourceStatus.State.Value('STATE_UNHEALTHY')
     assert 'not confirmed' in entry.error
+    assert entry.last_updated.ToNanoseconds() > began.last_updated.ToNanoseconds()
+
+
+def test_a_machine_status_names_the_configuration_and_when_it_was_changed(
+        start: Callable[..., Any]) -> None:
+    bench = start(bases=TWO)
+    client, began = bench.client(), time.time_ns()
+    before = client.robot.GetMachineStatus()
+    assert before.HasField('config')
+    assert 0 < before.config.last_updated.ToNanoseconds() <= began
+    assert [one.last_updated for one in before.resources] == [before.config.last_updated] * 2
+    bench.server.configure({}, 'another')
+    after = client.robot.GetMachineStatus()
+    assert after.config.revision == 'another'
+    assert after.config.last_updated.ToNanoseconds() >= began
+    assert {one.revision for one in after.resources} == {'another'}
+    assert [one.last_updated for one in after.resources] == [after.config.last_updated] * 2
+
+
+def test_a_checkout_that_is_not_installed_reports_the_version_of_its_package_xml(
+        client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(robot_service, 'version', missing)
+    text = (linting.ROOT / 'package.xml').read_text(encoding='utf-8')
+    assert f'<version>{client.robot.GetVersion().version}</version>' in text
 
 
 # ---- what a machine is asked, and this one has not ----

@@ -195,7 +195,7 @@ def test_a_client_that_reconnects_too_late_has_to_begin_anew(
         first.moves()
         cut = proxy.cut(reopen=False)
         zeros = first.stops(cut, AT_ONCE)
-        bridge.wait_logged(f'session {session[:8]}... .* lapsed')
+        bridge.wait_logged(f'session {session[:8]}... .* has ended: its connections were closed')
         proxy.reopen()
         refused = client.ask('set_power_under', base='first', session=session)
         assert refused['text'] == 'SESSION_EXPIRED'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the whole process makes of its parameters; test/ros/test_parameters.py has the details."""
 
+import os
 from pathlib import Path
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from host import took
 from observer import Observer
-from processes import base, Bridge, Driver, MARGIN, Programs, settings, wait_until
+from processes import base, Bridge, Driver, MARGIN, Program, Programs, settings, wait_until
 
 
 def refused(programs: Programs, parameters: dict[str, Any], **options: Any) -> list[str]:
@@ -47,6 +48,21 @@ def test_a_file_that_is_not_yaml_is_named(programs: Programs, tmp_path: Path) ->
     broken.write_text('viam_session_bridge: {ros__parameters: [')
     log = refused(programs, settings(), arguments=['--params-file', str(broken)])
     assert any('broken.yaml' in line and 'not YAML' in line for line in log)
+
+
+def test_mistakes_stand_below_the_name_of_their_file_and_an_unknown_one_has_a_suggestion(
+        programs: Programs, tmp_path: Path) -> None:
+    file = tmp_path / 'robot.yaml'
+    file.write_text('viam_session_bridge:\n  ros__parameters:\n    resources: [base]\n'
+                    '    base: {driver: twist, topic: cmd_vel, receiver_timeout: 0.5,\n'
+                    '           max_liner_speed: 0.2}\n')
+    bridge = programs.add(Program(
+        '-m', 'viam_session_bridge.bridge', '--ros-args', '--params-file', str(file)),
+        ready=False)
+    assert bridge.ended() == 2
+    assert bridge.log == [
+        f'The parameters are wrong; parameter file: {file}:',
+        "- unknown parameter 'base.max_liner_speed'; did you mean 'base.max_linear_speed'?"]
 
 
 def test_a_file_for_another_node_is_no_configuration(programs: Programs, tmp_path: Path) -> None:
@@ -99,7 +115,8 @@ def test_a_port_in_use_is_named(programs: Programs) -> None:
         port = holder.getsockname()[1]
         bridge = programs.bridge(settings(port=port), ready=False)
         assert bridge.ended() == 1
-    assert any('grpc.port' in line and str(port) in line for line in bridge.log)
+    [line] = [line for line in bridge.log if f':{port}' in line]
+    assert 'grpc.port' in line and f'the port is in use by process {os.getpid()} (' in line
     assert 'Traceback' not in bridge.text
 
 

@@ -239,6 +239,10 @@ def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> 
                 check=False)
             assert result.returncode == 0, result.stdout
             assert re.search(printed, result.stdout, re.DOTALL), result.stdout
+    log = (tmp_path / 'served.log').read_text(encoding='utf-8')
+    assert re.search(r'^bridge: .*base: moving for session .*python.*: SetPower: linear', log,
+                     re.MULTILINE)
+    assert re.search(r'^guard: .*guarding base$', log, re.MULTILINE), 'what both log is shown'
 
 
 @pytest.mark.timeout(200)

@@ -411,7 +411,7 @@ def test_a_second_bridge_on_the_same_robot_refuses(
     second = programs.bridge(
         guarded(required=False, stop_on_start=True), namespace=crew.bridge.namespace)
     second.wait_drivers('base', 'idle')
-    second.wait_logged('another bridge .* was there first')
+    second.wait_logged('another bridge .* is already active')
     client = programs.client(second.address)
     refusal = client.ask('set_power', base='base', linear=1.0)
     assert not refusal['ok'] and 'another bridge' in refusal['text'], refusal

@@ -7,12 +7,19 @@ Here belongs the course of the evening; what is played is in `stories`. Exit sta
 story went as it must, 1 when one did not, 2 when it could not begin, 130 when interrupted.
 """
 
-import argparse
+import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('demo'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+import argparse  # noqa: I100
 from collections.abc import Mapping, Sequence
 import importlib.util
 from pathlib import Path
 import signal
-import sys
 import tempfile
 import time
 from types import FrameType
@@ -241,7 +248,3 @@ def _sum_up(stories: Sequence[Scenario], results: Sequence[tuple[Scenario, bool,
     say(f'\n{"All went as it must" if good else "Not everything went as it must"} '
         f'({duration:.0f} s).')
     return 0 if good else EXIT_FAILED
-
-
-if __name__ == '__main__':
-    sys.exit(main())

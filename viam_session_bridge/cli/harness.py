@@ -177,10 +177,17 @@ class Harness:
             self.observer.spin(min(0.05, seconds))
 
     def attend(self) -> None:
-        """Stay until interrupted, without looking on. Raises StageError when one of them ends."""
+        """Tell what bridge and guard log until interrupted. Raises StageError when one ends."""
         while True:
+            self.tell_events()
             self._check_alive()
             time.sleep(0.1)
+
+    def tell_events(self) -> None:
+        """Tell what bridge and guard have logged since the last time."""
+        for child in (self.bridge, self.guard):
+            for line in child.news():
+                self.say(f'{child.name}: {line}')
 
     def watch_for_rest(self, after: float, patience: float) -> None:
         """Look on until the robot rests for good after that instant, at most so many s longer."""

@@ -41,6 +41,7 @@ class Child:
         """
         self.name = name
         self._log = folder / f'{name.replace(" ", "_")}.log'
+        self._read = 0
         with self._log.open('wb') as log:
             # In a session of its own: Ctrl-C in the terminal does not reach it, we end it.
             self._process = subprocess.Popen(
@@ -62,6 +63,15 @@ class Child:
     def output(self) -> str:
         """Return all it has printed so far."""
         return self._log.read_text(encoding='utf-8', errors='replace')
+
+    def news(self) -> list[str]:
+        """Return the lines that it has printed since the last call, complete ones only."""
+        with self._log.open('rb') as log:
+            log.seek(self._read)
+            text = log.read()
+        complete = text[:text.rfind(b'\n') + 1]
+        self._read += len(complete)
+        return complete.decode('utf-8', 'replace').splitlines()
 
     def tail(self, lines: int = 20) -> str:
         """Return the last lines it has printed."""

@@ -3,7 +3,8 @@
 """
 Keeps the robot, the bridge and the guard of the demo running, for programs that somebody writes.
 
-Nothing is played; it ends when it is interrupted, and well, or when one of the three ends.
+Nothing is played. What bridge and guard log is shown. It ends when it is interrupted, and well, or
+when one of the three ends.
 """
 
 from collections.abc import Callable
@@ -48,4 +49,5 @@ def serve(stage: Harness, say: Callable[[str], None]) -> int:
         say('\nending the guard, the bridge and the robot')
     finally:
         statuses = stage.close()
+        stage.tell_events()
     return int(not good or any(statuses.values()))

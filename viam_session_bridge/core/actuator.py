@@ -105,8 +105,9 @@ class Readiness:
     Times are seconds. patience: how long the driver may take, before it is stopped again and the
     move ends; None for one that has nothing to get ready.
 
-    covered_by: until when the guard may take to answer; infinite when it needs not. awaited: the
-    driver has to get ready. fails_at: until when it may take.
+    covered_by: until when the guard may take to answer; infinite when it needs not.
+    cover_patience: how long it may take. awaited: the driver has to get ready. fails_at: until
+    when it may take.
     """
 
     def __init__(self, patience: float | None) -> None:
@@ -114,6 +115,7 @@ class Readiness:
         # Whoever ran before us may have left a lock behind.
         self._needed = patience is not None
         self.covered_by = math.inf
+        self.cover_patience = 0.0
         self.fails_at = math.inf
         self.awaited = False
         self._asked_in: int | None = None
@@ -128,9 +130,10 @@ class Readiness:
         """Begin a motion; awaited tells whether it has to wait. One answer serves them all."""
         self.awaited = self._needed
 
-    def await_cover(self, until: float) -> None:
+    def await_cover(self, until: float, now: float) -> None:
         """Wait for the guard; motion that supersedes another one waits no longer than that."""
-        self.covered_by = min(self.covered_by, until)
+        if math.isinf(self.covered_by):
+            self.covered_by, self.cover_patience = until, until - now
 
     @property
     def uncovered(self) -> bool:
@@ -560,17 +563,21 @@ class Actuator:
         """Note the end of a motion; detail is its driver's text."""
         self._ended.append(Ended(self.name, epoch, reason, detail))
 
-    def _finish_waiting(self, reason: Reason) -> None:
+    def _finish_waiting(self, reason: Reason, detail: str = '') -> None:
         """End the move that waits for rest, if there is one."""
         if self._finishing is not None:
-            self.note_end(self._finishing, reason)
+            self.note_end(self._finishing, reason, detail)
             self._finishing = None
 
     def _judge_motion(self, now: float) -> None:
         if now >= self.readiness.covered_by:
-            self.stop(Reason.NO_GUARD, self.epoch, now, 'it did not answer in time')
+            self.stop(Reason.NO_GUARD, self.epoch, now,
+                      f'no echo of the guard within {self.readiness.cover_patience:g} s '
+                      '(guard.patience)')
         elif now >= self.readiness.fails_at:
-            self.stop(Reason.NOT_READY, self.epoch, now, 'it did not answer in time')
+            self.stop(Reason.NOT_READY, self.epoch, now,
+                      f'it did not answer within {self.settings.ready_timeout:g} s '
+                      '(call_timeout of what is released)')
         elif not self.readiness.holds_back:
             over = self._progress.verdict(now)
             if over is not None and over.reason is Reason.DONE:
@@ -630,7 +637,7 @@ class Actuator:
             return
         self._rest_confirmed = seen
         self._end_stop()
-        self._finish_waiting(Reason.NOT_AT_REST)
+        self._finish_waiting(Reason.NOT_AT_REST, others)
         if done:
             self._to(Event.STOP_DONE, self.reason, verified=seen or self.settings.acknowledged)
         else:
@@ -665,7 +672,7 @@ class Actuator:
         self._stop_failure = problem
         self._stopping.end()
         self._to(Event.STOP_FAILED, Reason.NOT_AT_REST, detail=problem)
-        self._finish_waiting(Reason.NOT_AT_REST)
+        self._finish_waiting(Reason.NOT_AT_REST, problem)
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
@@ -675,7 +682,7 @@ class Actuator:
                 self.epoch, Reason.DONE if done else reason, '' if done else detail)
         # Somebody who only looks on must not spoil a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
-            self._finish_waiting(reason)
+            self._finish_waiting(reason, detail)
 
     def _allows(self, event: Event) -> bool:
         """Tell whether this may happen in the state as it is."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import math
 
-from viam_session_bridge.core.presence import Claim
+from viam_session_bridge.core.errors import shown
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, Claim
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.core.states import Reason, State
 
@@ -17,13 +19,24 @@ class Identity:
     Which run of which bridge: instance is unique, started orders them (s on its steady clock).
 
     configuration: fingerprint of what stops depend on. patience (s): how long it may be silent
-    before its guard stops what it moved.
+    before its guard stops what it moved. host, process, port: where it runs and serves, for
+    people; empty and 0 where it does not tell.
     """
 
     instance: str
     started: float = 0.0
     configuration: str = ''
     patience: float = 0.25
+    host: str = field(default='', compare=False)
+    process: int = field(default=0, compare=False)
+    port: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        """Say where a person finds it; others may have written it."""
+        known = [f'host {shown(self.host)}' if self.host else '',
+                 f'process {self.process}' if self.process else '',
+                 f'port {self.port}' if self.port else '', f'instance {shown(self.instance)}']
+        return f'bridge ({", ".join(filter(None, known))})'
 
 
 @dataclass(frozen=True)
@@ -130,29 +143,58 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class MotionBegun:
+    """
+    A resource that did not move begins to, or another client has taken it over: by whom, and what.
+
+    before: who held the motion that it takes the place of; None where nothing moved.
+    """
+
+    resource: str
+    caller: Caller
+    claim: Claim
+    motion: Motion
+    before: Claim | None = None
+
+
+@dataclass(frozen=True)
 class SessionEnded:
-    """A session passed its deadline, or its key was revoked."""
+    """
+    A session passed its deadline, because nothing of it came for its window (s), or was revoked.
+
+    revoked: its key was revoked. sockets: the connections whose last call named it.
+    """
 
     session: str
     peer: str
     begun: bool
+    window: float = field(default=0.0, compare=False)
+    sockets: tuple[int, ...] = field(default=(), compare=False)
     revoked: bool = False
 
 
 @dataclass(frozen=True)
-class TakenOver:
-    """A resource that moves passed from one claimant to another."""
-
-    resource: str
-    before: Claim
-    after: Claim
-
-
-@dataclass(frozen=True)
 class Stall:
-    """The pump came late (s) while something moved."""
+    """
+    The pump came late (s).
+
+    limit (s): how late it may be. rule: where that limit comes from. within_pass: a driver or the
+    decision took so long, not the way to the next pass. stopped: the resources that moved. refused
+    (s): how long commands are refused at least, since they may have waited.
+    """
 
     late: float
+    limit: float = 0.0
+    rule: str = ''
+    within_pass: bool = False
+    stopped: tuple[str, ...] = ()
+    refused: float = 0.0
+
+    def __str__(self) -> str:
+        """Say what was late, by how much, and what the limit is."""
+        where = ', within one pass' if self.within_pass else ''
+        return (f'the stop loop came {self.late * 1e3:.0f} ms late{where} (limit '
+                f'{self.limit * 1e3:.0f} ms{self.rule and ", "}{self.rule})')
 
 
 @dataclass(frozen=True)
@@ -164,13 +206,18 @@ class Emergency:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about other processes that is worth a line; grave: an operator must look."""
+    """
+    Something about other processes that is worth a line.
+
+    grave: an operator must look. warns: an operator should look.
+    """
 
     text: str
     grave: bool = False
+    warns: bool = False
 
 
-LogEvent = Changed | SessionEnded | TakenOver | Stall | Emergency | Notice
+LogEvent = Changed | MotionBegun | SessionEnded | Stall | Emergency | Notice
 
 
 @dataclass(frozen=True)

@@ -140,16 +140,23 @@ class ActuatorGroup:
 
         untold: the motions of that pass that were too old to be handed to their drivers.
         """
+        untold = tuple(untold)
         for output in untold:
             self._actuators[output.resource].untold(output.epoch)
         self.due = now
-        self._events.append(Stall(late))
-        self._stall(now)
+        stall = self._judged(Stall(
+            late, within_pass=bool(untold), stopped=tuple(self._moving())))
+        self._events.append(stall)
+        self._stall(now, str(stall))
 
-    def _stall(self, now: float) -> None:
-        """Stop every motion."""
+    def _judged(self, stall: Stall) -> Stall:
+        """Return a stall with the limit that it exceeded."""
+        return stall
+
+    def _stall(self, now: float, detail: str) -> None:
+        """Stop every motion; detail: what was late."""
         for name in list(self._moving()):
-            self.stop(name, now, Reason.STALLED)
+            self.stop(name, now, Reason.STALLED, detail)
 
     # ---- what drivers report --------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ that begins a motion.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import math
 
-from viam_session_bridge.core.events import Changed, Echo, Notice, Outputs, Pulse
+from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Outputs, Pulse
 from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.states import Reason, State
 
@@ -39,6 +39,7 @@ class PulseVerdict:
     A bridge fell silent, or left: what it had not stopped.
 
     left: it said goodbye. unconfirmed: those whose stop had failed already. unmoved: see Pulse.
+    sender, silence (s): for texts.
     """
 
     instance: str
@@ -46,6 +47,8 @@ class PulseVerdict:
     left: bool = False
     unconfirmed: frozenset[str] = frozenset()
     unmoved: frozenset[str] = frozenset()
+    sender: Identity = field(default=Identity(''), compare=False)
+    silence: float = field(default=0.0, compare=False)
 
 
 @dataclass
@@ -120,12 +123,15 @@ class PulseWatch:
             unmoved = frozenset(bridge.pulse.unmoved)
             if bridge.pulse.goodbye:
                 if not bridge.judged:
-                    verdicts.append(PulseVerdict(instance, active, True, unconfirmed, unmoved))
+                    verdicts.append(PulseVerdict(
+                        instance, active, True, unconfirmed, unmoved, bridge.pulse.sender))
                 bridge.judged = True
             elif now >= bridge.silent_at and self._heard_out(bridge, now):
                 bridge.judged = True
                 bridge.fired += 1
-                verdicts.append(PulseVerdict(instance, active, False, unconfirmed, unmoved))
+                verdicts.append(PulseVerdict(
+                    instance, active, False, unconfirmed, unmoved, bridge.pulse.sender,
+                    now - bridge.heard_at))
         return verdicts
 
     def plan(self, now: float) -> float:
@@ -304,9 +310,10 @@ class GuardRules(ActuatorGroup):
                 self._actuators[name].doubt('the bridge had not seen it at rest')
             self._held[name] = verdict.instance
         if verdict.left:
-            text = f'bridge {verdict.instance} has left'
+            text = f'{verdict.sender} has left'
         else:
-            text = f'bridge {verdict.instance} has fallen silent'
+            text = (f'no pulse for {verdict.silence:.2f} s (limit {verdict.sender.patience:g} s, '
+                    f'guard.patience): {verdict.sender} has fallen silent')
         if names:
             text += '; stopping ' + ', '.join(names)
         self._events.append(Notice(text, grave=bool(names)))

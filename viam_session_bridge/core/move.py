@@ -100,6 +100,11 @@ class MoveProfile:
     deceleration: float
     origin: float | None = None
 
+    def __str__(self) -> str:
+        """Say it with units."""
+        unit = {Along.PATH: 'm', Along.YAW: 'rad', Along.JOINT: 'rad or m'}[self.along]
+        return f'{self.amount:.3g} {unit} at {self.speed:.3g} {unit}/s'
+
     def within(self, limits: Limits) -> 'MoveProfile':
         """Return this course no faster than the limits."""
         if isinstance(limits, VelocityLimits):
@@ -335,7 +340,8 @@ class ArrivalTracker(ProgressTracker):
             (low, high), goal = self._ranges[index], self._arrival.targets[index]
             if low - margin <= here <= high + margin:
                 continue
-            text = f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and {high:.4g}'
+            text = (f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and '
+                    f'{high:.4g} (accepted: {margin:.3g} beyond)')
             if (here < low) is (goal > self._start[index]):
                 return Failure(Reason.BACKWARDS, (
                     f'{text}; {self._rest.source} moves against the command: check the sign of '
@@ -456,14 +462,14 @@ class SteeredTracker(ProgressTracker):
         if -self._progress > allowed:
             return Failure(Reason.BACKWARDS, (
                 f'{source} shows {self._shown(self._progress)} of {self._whole}: it moves against '
-                'the command; check the sign'))
+                f'the command (accepted: {self._shown(-allowed)}); check the sign'))
         integrated, amount = self._integrated, abs(course.amount)
         if (integrated > amount + course.stopping_distance(course.speed)
                 and self._progress < amount / 2.0):
             return Failure(Reason.POSE_STANDS, (
                 f'the velocity on {self._rest.source} adds up to {self._shown(integrated)}, the '
                 f'pose shows {self._shown(self._progress)} of {self._whole}: the pose does not '
-                'move'))
+                'move (see odometry_topic, velocity_topic)'))
         progress, commanded = self._from
         noises = (self._commanded - commanded) / self._noise
         if self.not_started(now, noises, start_timeout):
@@ -471,15 +477,19 @@ class SteeredTracker(ProgressTracker):
                 f'{self.account()} after {now - self.since:.1f} s (move_start_timeout '
                 f'{start_timeout:g} s)'))
         if self._is_stuck(now):
+            least = self._noise * min(1.0, STALL_SHARE * noises)
             return Failure(Reason.NO_PROGRESS, (
                 f'{self.account()}; {self._shown(self._progress - progress)} in the last '
                 f'{now - self.since:.1f} s, {self._shown(self._commanded - commanded)} were '
-                'commanded'))
+                f'commanded, expected: at least {self._shown(least)} '
+                f'(see {self._noise_parameter})'))
         return None
 
     def account(self) -> str:
-        """Say how far it has come."""
-        return f'{self._source} shows {self._shown(self._progress)} of {self._whole}'
+        """Say how far it has come, and how fast it was to go."""
+        unit = 'rad' if self._course.along is Along.YAW else self._unit
+        return (f'{self._source} shows {self._shown(self._progress)} of {self._whole} (commanded: '
+                f'{self._course.speed:.3g} {unit}/s)')
 
     @property
     def _source(self) -> str:
@@ -510,6 +520,11 @@ class SteeredTracker(ProgressTracker):
                 Along.JOINT: self._rest.joint_noise(0)}[self._course.along]
 
     @property
+    def _noise_parameter(self) -> str:
+        return {Along.PATH: 'pose_noise', Along.YAW: 'heading_noise',
+                Along.JOINT: 'rest_speed'}[self._course.along]
+
+    @property
     def _margin(self) -> float:
         """Return how far (m or rad) it may be on the wrong side of its start."""
         is_length = self._course.along is Along.PATH or (
@@ -519,8 +534,12 @@ class SteeredTracker(ProgressTracker):
     def _shown(self, value: float) -> str:
         if self._course.along is Along.YAW:
             return f'{math.degrees(value):.3g} degrees'
-        return f'{value:.3g} ' + ('m' if self._course.along is Along.PATH
-                                  else self._rest.joint(0).unit)
+        return f'{value:.3g} {self._unit}'
+
+    @property
+    def _unit(self) -> str:
+        """Return the unit of the way but of a turn: m, or the joint's."""
+        return 'm' if self._course.along is Along.PATH else self._rest.joint(0).unit
 
     @property
     def _whole(self) -> str:
@@ -567,6 +586,14 @@ class Motion:
             raise InvalidCommand(f'duration: {self.duration} s lies in the past')
         if self.earliest:
             require_finite('earliest', self.earliest)
+
+    def __str__(self) -> str:
+        """Say what is asked for."""
+        text = str(self.setpoint)
+        if isinstance(self.course, MoveProfile):
+            text = f'{self.course}; {text}'
+        limit = '' if self.duration is None else f'; {self.duration:.4g} s at most'
+        return text + limit
 
     @property
     def is_timed(self) -> bool:
@@ -738,17 +765,26 @@ class MoveProgress:
                 return None
             if self._unanswered is None:
                 return Failure(Reason.DONE, '')
-            return Failure(Reason.TIME_LIMIT, f'no answer within {self._limit}')
+            return Failure(
+                Reason.TIME_LIMIT, f'its driver has not answered within {self._limit} '
+                '(max_move_duration)')
         if now >= self._stale_at:
             return Failure(Reason.STALE_FEEDBACK, self._rest.account(now) if self._rest else '')
         if self._has_arrived(now):
             return Failure(Reason.DONE, '')
         if over:
             growing = self.motion is not None and self.motion.growing
-            return Failure(Reason.TIME_LIMIT, (
+            return self._measured(now, Failure(Reason.TIME_LIMIT, (
                 f'{self._tracker.account()} after {self._limit} '
-                f'{"without more points of the way" if growing else "(max_move_duration)"}'))
-        return self._failure(now)
+                f'{"without more points of the way" if growing else "(max_move_duration)"}')))
+        return self._measured(now, self._failure(now))
+
+    def _measured(self, now: float, failure: Failure | None) -> Failure | None:
+        """Add to why a move must end where it is measured, and how it moves now."""
+        measured = '' if self._rest is None else self._rest.fastest(now)
+        if failure is None or not measured:
+            return failure
+        return failure._replace(detail=f'{failure.detail}; {measured}')
 
     @property
     def _limit(self) -> str:

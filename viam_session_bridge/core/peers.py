@@ -18,7 +18,7 @@ The supervisor does what follows from it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 import math
 from types import MappingProxyType
@@ -56,6 +56,10 @@ class PulseSchedule:
             dict[str, tuple[str, ...]], tuple[str, ...], str, tuple[str, ...]] = {}, (), '', ()
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
+
+    def serves_at(self, port: int) -> None:
+        """Tell the port from the next pulse on."""
+        self._identity = replace(self._identity, port=port)
 
     def listed_since(self, name: str) -> int | None:
         """Return the first of the pulses that list this resource without a gap up to now."""
@@ -141,7 +145,9 @@ class GuardCover:
 
     def problem(self, now: float) -> str:
         """Say why no guard would stop this robot; empty when one would."""
-        problem = 'no guard answers (it is a process of its own: start it beside the bridge)'
+        problem = (f'no guard answers within {GUARD_MEMORY * self._identity.patience:g} s, '
+                   f'{GUARD_MEMORY:g} x guard.patience (it is a process of its own: start it '
+                   'beside the bridge)')
         for one in self._guards.values():
             if now < self._gone_at(one):
                 if self._fits(one):
@@ -309,6 +315,9 @@ class StartupStops:
         return self._from if StartupStage.MATCHED in self.pending.values() else math.inf
 
 
+# A bridge that has started is given so long (s) until no guard is worth a word.
+GUARD_PATIENCE = 3.0
+
 # Bounds (s) of how long motion waits for the guard's echo.
 LEAST_ECHO = 0.25
 MOST_ECHO = 1.0
@@ -318,7 +327,7 @@ MOST_ECHO = 1.0
 class StartupOrder:
     """What the supervisor has to do: stop these, leave those to others, tell that."""
 
-    stops: dict[str, Reason] = field(default_factory=dict)
+    stops: dict[str, tuple[Reason, str]] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -343,7 +352,14 @@ class Peers:
         self.startup = StartupStops(startup_stops)
         self.elder: PeerBridge | None = None
         self._guard_problem: str | None = None
+        # Until when the first guard may take to answer, once this has begun.
+        self._guard_by = math.inf
         self._inherited = False
+
+    @property
+    def patience(self) -> float:
+        """Return how long (s) this bridge may be silent."""
+        return self._identity.patience
 
     # ---- what comes in --------------------------------------------------------------------------
 
@@ -376,13 +392,17 @@ class Peers:
                 'commands are taken when that is done')
         if not self._required:
             return
-        problem = self.cover.problem(now)
+        problem = self._uncovered(name, now)
         if problem:
             raise NoGuard(f'{name}: {problem}; guard.required is on')
-        if not self.cover.reaches(name, now):
-            raise NoGuard(
-                f'{name}: the guard does not reach its driver, so it could not stop it (the '
-                "guard's log says why); guard.required is on")
+
+    def _uncovered(self, name: str, now: float) -> str:
+        """Say why no guard would stop this resource; empty when one would."""
+        problem = self.cover.problem(now)
+        if problem or self.cover.reaches(name, now):
+            return problem
+        return ("the guard does not reach its driver, so it could not stop it (the guard's log "
+                'says why)')
 
     def covered(self, name: str, now: float) -> bool:
         """Tell whether the guard would stop this resource, or none has to."""
@@ -401,24 +421,25 @@ class Peers:
         elder = self.bridges.elder(now)
         if elder is not None and elder.verified:
             orders.leaves = self.startup.take_back()
-            orders.stops = dict.fromkeys(moving(), Reason.OTHER_BRIDGE)
+            orders.stops = dict.fromkeys(moving(), (Reason.OTHER_BRIDGE, _describe(elder)))
         else:
             for name in startup_stops:
                 self.startup.begun(name)
-                orders.stops[name] = Reason.STARTED
+                orders.stops[name] = Reason.STARTED, ''
             if elder is not None:
-                orders.stops.update(dict.fromkeys(moving(), Reason.OTHER_BRIDGE))
-            elif self._required and not self.cover.reaches_all(now):
                 orders.stops.update(dict.fromkeys(
-                    (name for name in moving() if not self.cover.reaches(name, now)),
-                    Reason.NO_GUARD))
+                    moving(), (Reason.OTHER_BRIDGE, _describe(elder))))
+            elif self._required and not self.cover.reaches_all(now):
+                orders.stops.update({
+                    name: (Reason.NO_GUARD, self._uncovered(name, now)) for name in moving()
+                    if not self.cover.reaches(name, now)})
         orders.notices = list(self._notices(elder, now))
         return orders
 
     def due(self, now: float) -> float:
         """Return when something of this must be looked at again (s)."""
         due = math.inf if self.pulser is None else self.pulser.due
-        changes = [self.bridges.changes_at(now), self.cover.ends_at()]
+        changes = [self.bridges.changes_at(now), self.cover.ends_at(), self._guard_by]
         if self.startup.pending:
             changes.append(self.startup.due_at())
         for at in changes:
@@ -437,9 +458,8 @@ class Peers:
             found['other bridge'] = _describe(elder)
         elif younger is not None:
             found['other bridge'] = (
-                f'a second bridge ({younger.identity.instance}) has been started on this robot; '
-                'it refuses motion as long as this one lives'
-                + ('' if younger.verified else f' ({_UNVERIFIED})'))
+                f'a second {younger.identity} has been started on this robot; it refuses motion '
+                'as long as this one lives' + ('' if younger.verified else f' ({_UNVERIFIED})'))
         return found
 
     def _notices(self, elder: PeerBridge | None, now: float) -> Iterator[Notice]:
@@ -447,16 +467,30 @@ class Peers:
             yield (Notice('the other bridge is gone: this one takes over') if elder is None
                    else Notice(_describe(elder), grave=True))
         self.elder = elder
-        problem = self.cover.problem(now)
+        if self.pulser is not None:
+            yield from self._guard_notices(self.cover.problem(now), now)
+
+    def _guard_notices(self, problem: str, now: float) -> Iterator[Notice]:
         if problem == self._guard_problem:
             return
-        # While a robot comes up, its guard is missing for a moment: not worth a word.
+        effect = ('motion is refused until one answers (guard.required is on)' if self._required
+                  else 'nothing stops the robot if this bridge fails (guard.required is off)')
         if not problem:
             yield Notice('a guard is listening')
-        elif self._guard_problem is not None:
-            yield Notice(problem, grave=self._required)
-        if not problem or self._guard_problem is not None:
-            self._guard_problem = problem
+        else:
+            # While a robot comes up, its guard is missing for a moment.
+            if self._guard_problem is None:
+                if math.isinf(self._guard_by):
+                    self._guard_by = now + GUARD_PATIENCE
+                    yield Notice(f'waiting for a guard: {effect}', warns=not self._required)
+                if now < self._guard_by:
+                    return
+                problem_text = f'{problem}; this bridge has waited for {GUARD_PATIENCE:g} s'
+            else:
+                problem_text = problem
+            yield Notice(f'{problem_text}: {effect}', grave=self._required,
+                         warns=not self._required)
+        self._guard_problem = problem
 
 
 _UNVERIFIED = (
@@ -466,10 +500,10 @@ _UNVERIFIED = (
 
 def _describe(elder: PeerBridge) -> str:
     if elder.verified:
-        return (f'another bridge ({elder.identity.instance}) drives this robot and was there '
-                'first; this one only looks on until that one ends')
-    return (f'another process ({elder.identity.instance}) says that it is a bridge that drives '
-            f'this robot and was there first, so this one moves nothing; {_UNVERIFIED}')
+        return (f'another {elder.identity} is already active on this robot; this bridge stays '
+                'passive until that one ends')
+    return (f'another process claims to be a {elder.identity} that was active first, so this one '
+            f'moves nothing; {_UNVERIFIED}')
 
 
 def _described(elder: PeerBridge | None) -> str:

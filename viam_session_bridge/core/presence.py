@@ -12,7 +12,7 @@ cannot keep the motion of a client that is gone. When nobody looks any more, nob
 What does not belong here: who owns what (supervisor.py), and how sockets are looked at (rpc).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 import math
 
@@ -36,13 +36,16 @@ class Caller:
     """
     Who calls: session id (canonical), id of the open socket, authenticated entity, peer address.
 
-    socket is None when the registry of open sockets does not list the caller's connection.
+    socket is None when the registry of open sockets does not list the caller's connection. method,
+    sdk: what is called, and what calls by its own account; for the log only.
     """
 
     session: str | None = None
     socket: int | None = None
     entity: str = ''
     peer: str = ''
+    method: str = field(default='', compare=False)
+    sdk: str = field(default='', compare=False)
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,26 @@ class Presence:
         elif isinstance(claim, LeaseClaim) and now >= claim.until:
             return Reason.LEASE_OVER
         return None
+
+    def account(self, claim: Claim, now: float) -> str:
+        """Say by what a claimant that is absent was judged: measured, limit, parameter."""
+        if isinstance(claim, SessionClaim):
+            found = self._sessions.silence(claim.session, now)
+            silence, window = found or (math.nan, self.policy.sessions.heartbeat_window)
+            if found is None or silence >= window:
+                measured = '' if found is None else f' for {silence:.3g} s'
+                return (f'no heartbeat or command of it{measured}, limit {window:g} s '
+                        '(sessions.heartbeat_window)')
+            return ('no connection that carried it is open or answers '
+                    '(sessions.stop_on_disconnect is on; see sessions.network_timeout)')
+        if isinstance(claim, ConnectionClaim):
+            return ('the connection is closed or does not answer (see sessions.network_timeout, '
+                    'sessions.unsupervised)')
+        if isinstance(claim, LeaseClaim):
+            window = self.policy.sessions.heartbeat_window
+            return (f'no command for {window:g} s beyond the motion itself '
+                    '(sessions.heartbeat_window)')
+        return ''
 
     def ends_at(self, claim: Claim, now: float) -> float:
         """

@@ -142,6 +142,17 @@ class SessionTable:
         session = self._sessions.get(session_id)
         return session if session is not None and session.alive(now) else None
 
+    def sockets_of(self, session_id: str) -> tuple[int, ...]:
+        """Return the connections whose last call that named a session named this one."""
+        return tuple(socket for socket, one in self.carriers.items() if one == session_id)
+
+    def silence(self, session_id: str, now: float) -> tuple[float, float] | None:
+        """Return for how long (s) nothing of a session has come, and its window; None if gone."""
+        session = self._sessions.get(session_id)
+        if session is None or not session.begun:
+            return None
+        return now - (session.deadline - session.window), session.window
+
     def require(self, session_id: str, entity: str, now: float) -> Session:
         """Return this entity's living session, unchanged. Raises SessionExpired."""
         session = self._sessions.get(session_id)

@@ -7,7 +7,7 @@ Frames follow REP 103: x forward, y left, z up, counter-clockwise positive; metr
 seconds. Whatever is made here is finite: a NaN or an infinity is refused at construction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import math
 from typing import Protocol
@@ -63,6 +63,10 @@ class Velocity:
             finite_vector('linear', self.linear)
             finite_vector('angular', self.angular)
 
+    def __str__(self) -> str:
+        """Say it with units."""
+        return f'linear {_shown(self.linear)} m/s, angular {_shown(self.angular)} rad/s'
+
     @property
     def is_zero(self) -> bool:
         """All six numbers are zero: a stop."""
@@ -108,6 +112,11 @@ class VelocityLimits:
         return Velocity(linear, angular)
 
 
+def _shown(values: Sequence[float]) -> str:
+    # Adding zero: nobody asked for -0.
+    return f'({", ".join(f"{value + 0.0:.3g}" for value in values)})'
+
+
 def _shortened(vector: Vector, length: float) -> Vector:
     # Dividing first: the length of a huge but finite vector may be infinite.
     largest = max(abs(part) for part in vector)
@@ -125,6 +134,10 @@ class Power:
     def __post_init__(self) -> None:
         require_finite('power', self.value)
 
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f'{self.value:.3g} of full power'
+
     @property
     def is_zero(self) -> bool:
         """No power is a stop."""
@@ -139,6 +152,10 @@ class Speed:
 
     def __post_init__(self) -> None:
         require_finite('speed', self.value)
+
+    def __str__(self) -> str:
+        """Say it with its unit."""
+        return f'{self.value:.3g} rad/s or m/s'
 
     @property
     def is_zero(self) -> bool:
@@ -180,6 +197,11 @@ class Trajectory:
                 raise InvalidCommand(f'points: time {later:g} s does not come after {earlier:g} s')
         if len({len(point.positions) for point in self.points}) != 1:
             raise InvalidCommand('points: all have the same number of positions')
+
+    def __str__(self) -> str:
+        """Say where it leads, and when."""
+        return (f'{len(self.points)} points to {_shown(self.end.positions)} rad or m in '
+                f'{self.end.time:.3g} s')
 
     @property
     def is_zero(self) -> bool:

@@ -121,7 +121,8 @@ class Quantity(NamedTuple):
 
     position, rate: what texts call it and its velocity. unit: of the position. noise: displacement
     within the window. rate_limit, lone_rate_limit: mean velocity where the position is measured,
-    and where it is not. parameters: what changes these numbers. wraps: it is an angle.
+    and where it is not. parameters: what changes these numbers. wraps: it is an angle. axes: of
+    the velocity, in order.
     """
 
     position: str
@@ -132,6 +133,7 @@ class Quantity(NamedTuple):
     lone_rate_limit: float
     parameters: str
     wraps: bool = False
+    axes: str = ''
 
     def distance(self, one: Sequence[float], other: Sequence[float]) -> float:
         """Return how far two positions are apart."""
@@ -185,9 +187,9 @@ class RestSettings:
             return tuple(self._quantity(index) for index in range(len(sample.positions)))
         return (
             Quantity('pose', 'twist', 'm', self.pose_noise, self.linear, self.linear,
-                     'pose_noise, rest_linear'),
+                     'pose_noise, rest_linear', axes='xyz'),
             Quantity('heading', 'twist', 'rad', self.heading_noise, self.angular, self.angular,
-                     'heading_noise, rest_angular', wraps=True))
+                     'heading_noise, rest_angular', wraps=True, axes='xyz'))
 
     def is_jump(self, before: Sample | None, after: Sample, elapsed: float) -> bool:
         """Tell whether no base can have moved from one pose to the other in the time (s)."""
@@ -229,13 +231,15 @@ class _Motion(NamedTuple):
     How one quantity moved within a window.
 
     displaced: the largest distance from where it is at the end; speed: the net one by time; both
-    None without positions. rate: the mean velocity; None without velocities.
+    None without positions. rate: the mean velocity; None without velocities. axis: its largest
+    component, for texts.
     """
 
     quantity: Quantity
     displaced: float | None
     speed: float | None
     rate: float | None
+    axis: str = ''
 
     @property
     def shown_by_position(self) -> bool:
@@ -255,7 +259,8 @@ class _Motion(NamedTuple):
         """Say what is measured."""
         quantity, unit = self.quantity, f'{self.quantity.unit}/s'
         if self.speed is None:
-            return f'{quantity.rate} reports {self.rate or 0.0:.3g} {unit}'
+            axis = f' ({self.axis} axis)' if self.axis and self.rate else ''
+            return f'{quantity.rate} reports {self.rate or 0.0:.3g} {unit}{axis}'
         text = f'{quantity.position} moves at {self.speed:.3g} {unit}'
         return text if self.rate is None else (
             f'{text}, {quantity.rate} reports {self.rate:.3g} {unit}')
@@ -374,6 +379,14 @@ class RestWatch:
         return tuple(max(one.speed or 0.0, one.rate or 0.0)
                      for one in self._motions(self.settings.window))
 
+    def fastest(self, now: float) -> str:
+        """Say how what moves most by its own limit moves, and on which topic; empty if unknown."""
+        if not self.is_known(now):
+            return ''
+        one = max(self._motions(self.settings.window), default=None, key=lambda motion: max(
+            motion.speed or 0.0, motion.rate or 0.0) / motion.quantity.rate_limit)
+        return '' if one is None else f'on {self.settings.source}, {one}'
+
     def contradiction(self, now: float) -> str:
         """Say how positions and velocities disagree; empty where they do not."""
         window = self.settings.window
@@ -445,8 +458,11 @@ def _motion(quantity: Quantity, index: int, entries: Sequence[_Entry]) -> _Motio
         return _Motion(quantity, displaced, speed, _mean(rates))
     shares = min(3, len(rates))
     bounds = [len(rates) * share // shares for share in range(shares + 1)]
-    return _Motion(quantity, None, None, max(
-        _mean(rates[first:end]) for first, end in zip(bounds, bounds[1:], strict=False)))
+    part = max((rates[first:end] for first, end in zip(bounds, bounds[1:], strict=False)),
+               key=_mean)
+    sums = [abs(sum(components)) for components in zip(*part, strict=True)]
+    axis = quantity.axes[sums.index(max(sums))] if quantity.axes else ''
+    return _Motion(quantity, None, None, _mean(part), axis)
 
 
 def _mean(vectors: Sequence[tuple[float, ...]]) -> float:
@@ -595,7 +611,7 @@ class Stopping:
             return ''
         if now >= self._latest:
             return 'no rest was seen, and there is no time left to wait for it'
-        return f'no rest was seen within {self._timeout:g} s'
+        return f'no rest was seen within {self._timeout:g} s (stop_timeout)'
 
     def yielded(self, now: float) -> str:
         """

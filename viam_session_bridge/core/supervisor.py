@@ -34,12 +34,13 @@ from viam_session_bridge.core.events import (
     Emergency,
     Identity,
     LogEvent,
+    MotionBegun,
     Notice,
     Output,
     Outputs,
     Pulse,
     SessionEnded,
-    TakenOver,
+    Stall,
 )
 from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.move import Motion
@@ -204,7 +205,7 @@ class Supervisor(ActuatorGroup):
                 self._touch(name, now)
             raise
         if not self._peers.covered(name, now):
-            actuator.readiness.await_cover(self._peers.answer_by(now))
+            actuator.readiness.await_cover(self._peers.answer_by(now), now)
         self._turns[name] += 1
         self._touch(name, now)
         self._commanders[name] = caller.entity
@@ -212,8 +213,8 @@ class Supervisor(ActuatorGroup):
         if not moving:
             # While nothing moved, nobody waited for the pump: its lateness counts from here.
             self.due = now
-        if before is not None and not same_holder(before, claim):
-            self._events.append(TakenOver(name, before, claim))
+        if before is None or not same_holder(before, claim):
+            self._events.append(MotionBegun(name, caller, claim, motion, before))
         if motion.is_timed:
             self._events.append(Notice(
                 f'{name}: this move is timed and takes {motion.duration:.4g} s, because no '
@@ -235,7 +236,7 @@ class Supervisor(ActuatorGroup):
             return False
         absence = self._presence.absent(claim, now)
         if absence is not None:
-            self.stop(name, now, absence)
+            self.stop(name, now, absence, self._presence.account(claim, now))
             return False
         motion = motion.within(self._resources[name].limits)
         actuator.go_on(motion, passed, now)
@@ -413,8 +414,10 @@ class Supervisor(ActuatorGroup):
             self.press_emergency(latched, now)
         if self._peers.cover.take(echo, now):
             self._events.append(Notice(
-                'the guard has stopped the robot, because this bridge was silent', grave=True))
-            self._stall(now)
+                'the guard has stopped the robot, because this bridge was silent for longer than '
+                f'{self._peers.patience:g} s (guard.patience)', grave=True))
+            self._stall(now, f'the guard received no pulse for {self._peers.patience:g} s '
+                             '(guard.patience)')
         for name in echo.moved:
             if name in self._actuators:
                 self._actuators[name].sources.moved()
@@ -451,6 +454,11 @@ class Supervisor(ActuatorGroup):
         elder = self._peers.elder
         return frozenset() if elder is not None and elder.verified else super().concern
 
+    def serves_at(self, port: int) -> None:
+        """Have other bridges told at which port clients are served."""
+        if self._peers.pulser is not None:
+            self._peers.pulser.serves_at(port)
+
     def say_goodbye(self, now: float) -> None:
         """Let the guard go: the next pulse is the last."""
         if self._peers.pulser is not None:
@@ -468,8 +476,8 @@ class Supervisor(ActuatorGroup):
         # After a freeze the guard seems silent, too: that is no reason of its own.
         self._fence(now)
         orders = self._peers.advance(self._moving, now)
-        for name, reason in orders.stops.items():
-            self.stop(name, now, reason)
+        for name, (reason, detail) in orders.stops.items():
+            self.stop(name, now, reason, detail)
         for name in orders.leaves:
             self._actuators[name].leave('another bridge drives this robot')
             self._touch(name, now)
@@ -480,16 +488,17 @@ class Supervisor(ActuatorGroup):
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
-        if now >= self._sweep_at:
-            self._retire(now)
-            self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
         if self._emergency.check(now):
             self._latched(now)
         due = self._schedule.take(now)
         for name in due:
-            absence = self._absence(name, now)
-            if absence is not None:
-                self.stop(name, now, absence)
+            absence, claim = self._absence(name, now), self._actuators[name].claim
+            if absence is not None and claim is not None:
+                self.stop(name, now, absence, self._presence.account(claim, now))
+        # Only now: of a session that was forgotten nobody could say for how long it was silent.
+        if now >= self._sweep_at:
+            self._retire(now)
+            self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
         outputs, ended = self._poll_actuators(due, now)
         events, self._events = self._events, []
         startup = self._peers.startup
@@ -552,7 +561,9 @@ class Supervisor(ActuatorGroup):
 
     def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):
-            self._events.append(SessionEnded(session.id, session.peer, session.begun))
+            self._events.append(SessionEnded(
+                session.id, session.peer, session.begun, window=session.window,
+                sockets=self.sessions.sockets_of(session.id)))
 
     def _fence(self, now: float) -> bool:
         """Stop every motion if the pump overslept; tells whether anything moved until now."""
@@ -569,7 +580,15 @@ class Supervisor(ActuatorGroup):
         self._polled_at = now
         super().held_up(late, now, untold)
 
-    def _stall(self, now: float) -> None:
+    def _judged(self, stall: Stall) -> Stall:
+        """Return a stall with the limit that it exceeded, and what follows for commands."""
+        moving = bool(stall.stopped) or stall.within_pass
+        return replace(
+            stall, limit=self._policy.stall_limit if moving else IDLE_STALL,
+            rule='half of guard.patience' if moving else 'while nothing moves',
+            refused=min(stall.late, LONGEST_ECHO))
+
+    def _stall(self, now: float, detail: str) -> None:
         """Stop every motion, and refuse commands until that is told: both may be old."""
         self._stalled = True
-        super()._stall(now)
+        super()._stall(now, detail)

@@ -321,7 +321,7 @@ def _unknown(name: str, block: Block | None, filling: Filling) -> str:
         # A match inside the block is meant; the same word elsewhere only looks nearer.
         inside = [each for each in filling.known if each.startswith(block.full(''))]
     nearest = difflib.get_close_matches(name, inside or filling.known, n=1, cutoff=0.0)[0]
-    return str(Mistake(name, 'an unknown parameter', f'the nearest known name is {nearest!r}'))
+    return f'unknown parameter {name!r}; did you mean {nearest!r}?'
 
 
 def _owners(name: str, block: Block, filling: Filling) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import hashlib
 
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
@@ -150,6 +151,11 @@ class BridgeConfig:
     def actuated(self) -> tuple[ActuatedConfig, ...]:
         """Return the resources that are moved and stopped; the others are only read."""
         return tuple(one for one in self.resources if isinstance(one, ActuatedConfig))
+
+    @property
+    def revision(self) -> str:
+        """Return a short text that is another one as soon as any value is."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
     def policy(self, poll_period: float) -> Policy:
         """

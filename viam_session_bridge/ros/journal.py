@@ -7,6 +7,7 @@ A log sink may be slow or full; who reports hands over and never waits. When the
 reports are counted and dropped, and the loss is logged. What cannot be written ends nothing.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 import logging
 import math
@@ -17,15 +18,16 @@ import time
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from viam_session_bridge.core.errors import shown
 from viam_session_bridge.core.events import (
     Changed,
     Emergency,
     LogEvent,
+    MotionBegun,
     Notice,
     Outputs,
     SessionEnded,
     Stall,
-    TakenOver,
 )
 from viam_session_bridge.core.presence import (
     Claim,
@@ -41,6 +43,9 @@ CAPACITY = 1000
 
 # Slow calls are logged at most once in so long (s).
 SLOW_PERIOD = 10.0
+
+# So many characters of a motion's values are written.
+MOST_VALUES = 200
 
 _Report = tuple[Outputs, dict[str, str], str]
 _Line = tuple[int, str]
@@ -62,8 +67,11 @@ def describe_claim(claim: Claim | None) -> str:
 class Journal:
     """Writes reports of the pump, and what Python's logging is told, to a logger."""
 
-    def __init__(self, logger: RcutilsLogger) -> None:
+    def __init__(self, logger: RcutilsLogger,
+                 is_open: Callable[[int], bool] = lambda socket: True) -> None:
+        """Begin; is_open tells whether the connection of a client's socket is still open."""
         self._logger = logger
+        self._is_open = is_open
         self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
         self._lost = 0
         self._slow_calls = 0
@@ -149,14 +157,11 @@ class Journal:
         if isinstance(event, Changed):
             self._write_change(event)
         elif isinstance(event, SessionEnded):
-            told = 'lapsed' if event.begun else 'was never used and is forgotten'
-            if event.revoked:
-                told = 'ended: its key was revoked, rotated or changed'
-            self._logger.info(f'session {shown_session(event.session)} ({event.peer}) {told}')
-        elif isinstance(event, TakenOver):
             self._logger.info(
-                f'{event.resource}: taken over by {describe_claim(event.after)} '
-                f'from {describe_claim(event.before)}')
+                f'session {shown_session(event.session)} ({event.peer}) '
+                f'{self._end_of_session(event)}')
+        elif isinstance(event, MotionBegun):
+            self._logger.info(describe_begin(event))
         elif isinstance(event, Emergency):
             if event.reason:
                 self._logger.error(
@@ -165,19 +170,30 @@ class Journal:
             else:
                 self._logger.warning('the emergency stop was reset; only new commands move again')
         elif isinstance(event, Notice):
-            if event.grave:
-                self._logger.error(event.text)
-            else:
-                self._logger.info(event.text)
+            self._write_line(
+                logging.ERROR if event.grave else
+                logging.WARNING if event.warns else logging.INFO, event.text)
         elif isinstance(event, Stall):
+            stopped = ', '.join(event.stopped) or 'nothing, since nothing moved'
             self._logger.error(
-                f'the stop loop came {event.late * 1e3:.0f} ms late; every motion is stopped and '
-                'only a new command moves again')
+                f'{event}: the computer was overloaded or suspended, or a call held the '
+                f'interpreter; stopped: {stopped}; commands are refused for {event.refused:.2g} s '
+                'at least, and only a new one moves again')
+
+    def _end_of_session(self, event: SessionEnded) -> str:
+        """Say how a session came to its end: only a client that was there let it lapse."""
+        if event.revoked:
+            return 'ended: its key was revoked, rotated or changed'
+        if not event.begun:
+            return 'was never used and is forgotten'
+        if event.sockets and not any(map(self._is_open, event.sockets)):
+            return 'has ended: its connections were closed'
+        return f'lapsed: nothing of it came for {event.window:g} s (sessions.heartbeat_window)'
 
     def _write_change(self, event: Changed) -> None:
         if event.after is State.MOVING:
-            self._logger.info(f'{event.resource}: moving for {describe_claim(event.claim)}')
-        elif event.after is State.STOPPING:
+            return  # MotionBegun says more
+        if event.after is State.STOPPING:
             line = f'{event.resource}: stopping, {event.reason.value}'
             if event.detail:
                 line += f' ({event.detail})'
@@ -194,6 +210,25 @@ class Journal:
             self._logger.error(
                 f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is '
                 'refused until the stop is confirmed or ~/reset is called')
+
+
+def describe_begin(event: MotionBegun) -> str:
+    """Say who has a resource move, by what call, and how."""
+    caller, motion = event.caller, event.motion
+    entity = f', entity {shown(caller.entity)}' if caller.entity else ''
+    sdk = f', {shown(caller.sdk)}' if caller.sdk else ''
+    verb, other = 'moving', ''
+    if event.before is not None:
+        verb, other = 'taken over', f' from {describe_claim(event.before)}'
+    place = f' ({caller.peer or "an unknown peer"}{entity}{sdk})'
+    call = f'{caller.method.rpartition("/")[2]}: ' if caller.method else ''
+    return (f'{event.resource}: {verb} {"by" if event.before else "for"} '
+            f'{describe_claim(event.claim)}{place}{other}: {call}{_cut(str(motion))}')
+
+
+def _cut(text: str) -> str:
+    """Return the values of a motion: those of an arm may be many."""
+    return text if len(text) <= MOST_VALUES else f'{text[:MOST_VALUES]}...'
 
 
 def kind_of(problem: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import functools
 import itertools
 import threading
+import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,7 +33,7 @@ from viam_session_bridge.ros.other_publishers import OtherPublishers
 from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.sources.senses import Senses
 from viam_session_bridge.ros.sources.source import Source
-from viam_session_bridge.ros.stop_path import own_name, path_warning
+from viam_session_bridge.ros.stop_path import DISCOVERY, own_name, path_warning
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
 PATH_PERIOD = 0.2
@@ -48,16 +49,21 @@ class BridgeNode:
 
     faults: what is wrong with drivers, by resource. beat: called by the executor every
     PATH_PERIOD. emergency: what an emergency stop is passed on to; None for no emergency stop.
+    companion: the full name of the node of the other safety process.
     """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
                  faults: Callable[[], dict[str, str]], beat: Callable[[], None], *,
-                 emergency: EmergencyStopping | None = None) -> None:
+                 emergency: EmergencyStopping | None = None, companion: str = '') -> None:
         self._node = node
         self._supervision = supervision
         self._faults = faults
         self._beat = beat
         self._problems: dict[str, str] = {}
+        self._discovered_at = time.monotonic() + DISCOVERY
+        # What the log says of paths and of feedback; while they are being discovered, nothing.
+        self._logged_problems: dict[str, str] = {}
+        self._logged_unfed: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._warned: set[str] = set()
         self._unfed: dict[str, str] = {}
@@ -73,7 +79,8 @@ class BridgeNode:
         self._sources: dict[str, Source] = {
             one.name: READ_ONLY[one.api](node, one, supervision.now)
             for one in config.resources if not isinstance(one, ActuatedConfig)}
-        self._other_publishers = OtherPublishers(node, supervision, self._measured)
+        self._other_publishers = OtherPublishers(
+            node, supervision, self._measured, companion)
         self._escalations = Escalations(node, supervision, config.actuated)
         self._emergency = emergency
         self._emergency_input = (
@@ -121,18 +128,22 @@ class BridgeNode:
     def _check_path(self, name: str) -> None:
         self._check_warning(name)
         problem = self._drivers[name].path_problem()
-        last = self._problems.get(name)
-        if last == problem:
-            return
-        self._problems[name] = problem
-        self._supervision.path(name, problem)
+        if problem != self._problems.get(name):
+            self._problems[name] = problem
+            self._supervision.path(name, problem)
+        last = self._logged_problems.get(name)
         # A measured value in it may differ each time.
-        if last and kind_of(last) == kind_of(problem):
+        if last is not None and kind_of(last) == kind_of(problem) or self._is_discovering(problem):
             return
+        self._logged_problems[name] = problem
         if problem:
             self._node.get_logger().warning(f'no stop path: {problem}')
         else:
             self._node.get_logger().info(f'{name}: a driver is listening')
+
+    def _is_discovering(self, problem: str) -> bool:
+        """Tell whether what is missing may only not have been discovered yet."""
+        return bool(problem) and time.monotonic() < self._discovered_at
 
     def _check_warning(self, name: str) -> None:
         warning = self._warnings[name] = path_warning(self._drivers[name])
@@ -145,11 +156,14 @@ class BridgeNode:
         problems = {name: one.text for name, one in found.items()}
         for name in {**self._unfed, **problems}:
             problem = problems.get(name, '')
-            if self._unfed.get(name, '') == problem:
-                continue
-            if name in self._drivers:
+            if name in self._drivers and self._unfed.get(name, '') != problem:
                 self._supervision.feedback(
                     name, problem, name in found and found[name].hides_rest)
+        for name in {**self._logged_unfed, **problems}:
+            problem = problems.get(name, '')
+            if self._logged_unfed.get(name, '') == problem or self._is_discovering(problem):
+                continue
+            self._logged_unfed[name] = problem
             if problem:
                 self._node.get_logger().warning(f'no feedback: {problem}')
             else:

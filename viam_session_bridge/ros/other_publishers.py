@@ -11,15 +11,15 @@ moves on.
 
 from collections.abc import Collection
 import itertools
+import time
 
 from rclpy.node import Node
 
 from viam_session_bridge.core.states import State
-from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.drivers.output import matches_of, OutputTopic
 from viam_session_bridge.ros.interfaces import Supervision
 from viam_session_bridge.ros.profiles import steady_timer
-from viam_session_bridge.ros.stop_path import is_known, node_name, own_name
+from viam_session_bridge.ros.stop_path import DISCOVERY, is_known, node_name, own_nodes
 from viam_session_bridge.ros.topic_listener import GID_SIZE, TopicListener
 
 # How often (s) others are looked for. A look at one topic takes some 50 us.
@@ -38,18 +38,24 @@ class OtherPublishers:
     The other publishers on the outputs of one node. Runs on the executor's thread.
 
     measured: the resources whose rest can be seen; the stops of others end by themselves.
+    companion: the full name of the node of the other safety process, which commands the same.
     """
 
-    def __init__(self, node: Node, supervision: Supervision, measured: Collection[str]) -> None:
+    def __init__(self, node: Node, supervision: Supervision, measured: Collection[str],
+                 companion: str = '') -> None:
         self._node = node
         self._supervision = supervision
         self._measured = frozenset(measured)
+        self._companion = companion
+        self._discovered_at = time.monotonic() + DISCOVERY
         self._outputs: dict[str, list[OutputTopic]] = {}
         for one in matches_of(node).publishers:
             self._outputs.setdefault(one.name, []).append(one)
         self._rounds = itertools.cycle(self._outputs)
         # Topic with others -> node -> what its publishers are called in a message.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
+        # Topic -> the nodes that the log has named.
+        self._warned: dict[str, set[str]] = {}
         self._listeners: dict[str, TopicListener] = {}
         self._timer = steady_timer(node, PERIOD, self._look)
 
@@ -66,18 +72,12 @@ class OtherPublishers:
         urgent = [topic for topic in self._outputs if stopping
                   and self._contested(topic, stopping)][:MOST_LOOKS]
         due = itertools.islice(self._rounds, min(MOST_LOOKS, len(self._outputs)))
-        family = self._family()
+        # Of a process that has just started, the graph may show an output before the pulse.
+        family = own_nodes(self._node) | {self._companion}
         for topic in dict.fromkeys((*urgent, *due)):
             self._ask(topic, family)
         self._listen([topic for topic in urgent if topic in self._found][:MOST_EARS])
         self._report(stopping)
-
-    def _family(self) -> frozenset[str]:
-        """Return the nodes that are told of otherwise: ourselves, guards, rivals."""
-        pulsing = itertools.chain.from_iterable(
-            self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
-            for topic in (PULSE_TOPIC, ECHO_TOPIC))
-        return frozenset({own_name(self._node), *map(node_name, pulsing)})
 
     def _ask(self, topic: str, family: Collection[str]) -> None:
         found: dict[str, set[bytes]] = {}
@@ -85,9 +85,11 @@ class OtherPublishers:
             name = node_name(publisher)
             if is_known(publisher) and name not in family:
                 found.setdefault(name, set()).add(bytes(publisher.endpoint_gid)[:GID_SIZE])
-        for name in found.keys() - self._found.get(topic, {}).keys():
-            self._node.get_logger().warning(
-                f'{", ".join(self._resources(topic))}: {topic} is also published by {name}')
+        if time.monotonic() >= self._discovered_at:
+            for name in found.keys() - self._warned.get(topic, set()):
+                self._node.get_logger().warning(
+                    f'{", ".join(self._resources(topic))}: {topic} is also published by {name}')
+            self._warned[topic] = set(found)
         self._found.pop(topic, None)
         if found:
             self._found[topic] = {name: frozenset(gids) for name, gids in found.items()}

@@ -37,6 +37,7 @@ from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind, S
 from viam_session_bridge.parameters.shared import BridgeConfig
 
 NODE_NAME = 'viam_session_bridge'
+GUARD_NAME = 'viam_session_bridge_guard'
 
 
 class ConfigurationError(Exception):
@@ -224,6 +225,12 @@ def _declare_empty_list(node: Node, name: str, entry: Entry) -> None:
 
 _ROS_KEY = 'ros__parameters'
 
+# How the first line of a copy begins that the launch file has made for a namespace.
+COPY_OF = '# Copy of '
+
+# How the files are called that launch_ros makes of single parameters.
+_LAUNCH_ARGUMENTS = 'launch_params_'
+
 
 def explain_startup_error(error: BaseException, argv: Sequence[str]) -> str:
     """
@@ -237,7 +244,7 @@ def explain_startup_error(error: BaseException, argv: Sequence[str]) -> str:
     for path in _parameter_files(argv):
         problem = _file_problem(path)
         if problem is not None:
-            return f'parameter file {path}: {problem}'
+            return f'parameter file {_origin(path)}: {problem}'
     text = ' '.join(str(error).split())
     rule = re.search(r"parameter override rule: '(.*?)'\.", text)
     if rule:
@@ -249,6 +256,26 @@ def explain_startup_error(error: BaseException, argv: Sequence[str]) -> str:
                 if empty else 'a parameter has an empty list or no value; leave its line out')
     # What follows names lines of C files.
     return re.split(r',? at /', text)[0] or type(error).__name__
+
+
+def where_from(argv: Sequence[str]) -> str:
+    """Return the heading of mistakes: the parameter files that were read."""
+    files = [_origin(path) for path in _parameter_files(argv)]
+    if not files:
+        return 'The parameters are wrong, and no parameter file was given (--params-file)'
+    return f'The parameters are wrong; parameter file: {", ".join(files)}'
+
+
+def _origin(path: str) -> str:
+    """Return the file that a copy was made of, as its first line says; or the path itself."""
+    if path.rpartition('/')[2].startswith(_LAUNCH_ARGUMENTS):
+        return 'the arguments of launch'
+    try:
+        with open(path, encoding='utf-8') as file:
+            line = file.readline(1000)
+    except (OSError, UnicodeDecodeError):
+        return path
+    return line.removeprefix(COPY_OF).strip() if line.startswith(COPY_OF) else path
 
 
 def _parameter_files(argv: Sequence[str]) -> Iterator[str]:

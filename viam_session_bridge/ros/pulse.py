@@ -44,6 +44,7 @@ def encode_pulse(pulse: Pulse) -> str:
     return json.dumps({
         'instance': sender.instance, 'started': sender.started,
         'configuration': sender.configuration, 'patience': sender.patience,
+        'host': sender.host, 'process': sender.process, 'port': sender.port,
         'sequence': pulse.sequence, 'active': pulse.active, 'goals': pulse.goals,
         'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
         'latched': pulse.latched, 'unmoved': pulse.unmoved, 'guards': pulse.guards},
@@ -58,7 +59,8 @@ def decode_pulse(text: str) -> Pulse:
         raise ValueError(f'patience: found {patience}, accepted: above 0, up to 60 s')
     return Pulse(
         Identity(content.text('instance'), content.number('started'),
-                 content.text('configuration'), patience),
+                 content.text('configuration'), patience, content.text('host', ''),
+                 content.whole('process', 0), content.whole('port', 0)),
         content.whole('sequence'),
         {name: int(epoch) for name, epoch in content.block('active').items()},
         {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
@@ -182,9 +184,10 @@ class _Content:
             raise ValueError('found no JSON object')
         self._content: Mapping[str, Any] = content
 
-    def text(self, name: str) -> str:
-        """Return a string."""
-        return str(self._checked(name, str))
+    def text(self, name: str, missing: str | None = None) -> str:
+        """Return a string; missing: of an older release, which has none."""
+        return missing if self._lacks(name) and missing is not None else str(
+            self._checked(name, str))
 
     def number(self, name: str) -> float:
         """Return a finite number."""
@@ -193,9 +196,10 @@ class _Content:
             raise ValueError(f'{name}: found {value}, accepted: a finite number')
         return value
 
-    def whole(self, name: str) -> int:
-        """Return an integer."""
-        return int(self._checked(name, int))
+    def whole(self, name: str, missing: int | None = None) -> int:
+        """Return an integer; missing: of an older release, which has none."""
+        return missing if self._lacks(name) and missing is not None else int(
+            self._checked(name, int))
 
     def flag(self, name: str) -> bool:
         """Return true or false."""
@@ -209,6 +213,9 @@ class _Content:
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings."""
         return tuple(map(str, self._checked(name, list)))
+
+    def _lacks(self, name: str) -> bool:
+        return name not in self._content
 
     def _checked(self, name: str, *kinds: type) -> Any:
         value = self._content.get(name)

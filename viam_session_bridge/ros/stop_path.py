@@ -7,15 +7,32 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+import difflib
+import itertools
+import time
+from weakref import WeakKeyDictionary
 
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.interfaces import Driver
 from viam_session_bridge.ros.parameters import NODE_NAME
+
+# What discovery finds comes in no order: what is missing, or is there beside us, so soon (s) after
+# a node was made is worth no warning.
+DISCOVERY = 2.0
+
+# Topics of the graph are read again after so long (s): where a subscriber is missing, its topic is
+# looked for several times a second.
+_GRAPH_PERIOD = 2.0
+
+# So many topics are compared, and so many are suggested.
+_MOST_COMPARED = 50
+_MOST_SUGGESTED = 3
 
 # Known by their names, since the graph does not tell what a node is: nodes that calculate the
 # stamps of what they publish from the stamps they get, and nodes that pass stamps on unchanged.
@@ -44,6 +61,14 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
     if not is_known(endpoint):
         return 'a node whose name is not known yet'
     return endpoint.node_namespace.rstrip('/') + '/' + endpoint.node_name
+
+
+def own_nodes(node: Node) -> frozenset[str]:
+    """Return the full names of the bridges and guards that the graph shows, ours among them."""
+    pulsing = itertools.chain.from_iterable(
+        node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
+        for topic in (PULSE_TOPIC, ECHO_TOPIC))
+    return frozenset({own_name(node), *map(node_name, pulsing)})
 
 
 def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
@@ -80,7 +105,7 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
     if not endpoints:
         return (f'{resource}.{named_by}: nobody listens to {topic}, so a stop would reach no '
                 f'driver (expected a subscriber of {wanted}; '
-                f'{resource.partition(".")[0]}.require_stop_path is on)' + _isolation(node))
+                + (_suggestion(node, topic, wanted) or _isolation(node)))
     if not fitting:
         found = ', '.join(sorted({
             f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
@@ -97,6 +122,52 @@ def _isolation(node: Node) -> str:
         return ''
     return (f'; there is no other node in this ROS domain: ROS_DOMAIN_ID is '
             f'{node.context.get_domain_id()}')
+
+
+_GRAPHS: 'WeakKeyDictionary[Node, tuple[float, dict[str, list[str]]]]' = WeakKeyDictionary()
+
+
+def _suggestion(node: Node, topic: str, wanted: str) -> str:
+    """Name topics of the graph that may be meant instead; empty where none is."""
+    read_at, topics = _GRAPHS.get(node, (0.0, {}))
+    if not topics or time.monotonic() - read_at >= _GRAPH_PERIOD:
+        topics = dict(node.get_topic_names_and_types())
+        _GRAPHS[node] = time.monotonic(), topics
+    near = nearest_topics(topic, wanted, topics)
+    if not near:
+        return ''
+    ours, found = own_nodes(node), list[str]()
+    for name in near:
+        subscribers = [one for one in node.get_subscriptions_info_by_topic(name)
+                       if node_name(one) not in ours]
+        types = sorted({one.topic_type.rpartition('/')[2] for one in subscribers})
+        if subscribers:
+            found.append(f'{name} ({" and ".join(types)}, {len(subscribers)} subscriber'
+                         f'{"" if len(subscribers) == 1 else "s"})')
+    return f'; did you mean {" or ".join(found[:_MOST_SUGGESTED])}?' if found else ''
+
+
+def nearest_topics(topic: str, wanted: str, topics: Mapping[str, Iterable[str]]) -> list[str]:
+    """
+    Return the topics that may be meant by a name, the most likely first.
+
+    Those of the same kind of message, with or without a header, whatever they are called; and
+    those whose names end alike, whatever their type. topics: their types, by name.
+    """
+    last = topic.rpartition('/')[2]
+    found = [
+        (not any(_kind(one) == _kind(wanted) for one in types),
+         -difflib.SequenceMatcher(None, topic, name).ratio(), name)
+        for name, types in itertools.islice((
+            (name, types) for name, types in topics.items() if name != topic and (
+                any(_kind(one) == _kind(wanted) for one in types)
+                or name.rpartition('/')[2] == last)), _MOST_COMPARED)]
+    return [name for _, _, name in sorted(found)]
+
+
+def _kind(message_type: str) -> str:
+    """Return what a type says, whether or not a header comes with it."""
+    return message_type.removesuffix('Stamped')
 
 
 def smoother_behind(node: Node, topic: str, message_type: type) -> str:

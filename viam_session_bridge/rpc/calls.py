@@ -25,6 +25,8 @@ from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
+import math
+import time
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -81,6 +83,15 @@ _UNBOUNDED = frozenset({AUTHENTICATE} | {
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 
 _STOPS = frozenset({'Stop', 'StopAll'})
+
+# Beside those that Viam monitors; each refusal of a command leaves a line in the log.
+_OTHER_COMMANDS = _STOPS | {'DoCommand', 'Home'}
+
+# Refusals of one resource for one cause are logged once in so long (s).
+REFUSAL_PERIOD = 10.0
+
+# What a client says it is: Viam's SDKs by themselves, others by their library.
+_SDK_KEYS = ('viam_client', 'user-agent')
 
 # Of a Stop that cannot be parsed, the name is looked for among so many fields (Python reads them).
 _MOST_FIELDS = 1000
@@ -221,6 +232,11 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
             f'{SESSION_KEY}: found more than one session id in metadata; send exactly one')
     session = parse_session_id(values[0], SESSION_KEY)
     return None if session == NO_SESSION else session
+
+
+def sdk_of(metadata: dict[str, list[str]]) -> str:
+    """Return what a client says it is; unbounded, unverified, empty if it says nothing."""
+    return next((metadata[key][0] for key in _SDK_KEYS if key in metadata), '')
 
 
 def is_late(context: Any) -> bool:
@@ -449,6 +465,7 @@ class Registry:
         self._authentication = authentication
         # By entity: the calls that are not over at once, with their tasks.
         self._under_way: dict[str, dict[Call, asyncio.Task[Any]]] = {}
+        self._refusals = RefusalLog()
         # How many calls have come in.
         self.calls = 0
 
@@ -514,11 +531,13 @@ class Registry:
         path = f'/{method.containing_service.full_name}/{method.name}'
         decode = decoder(method)
 
+        commands = monitored or method.name in _OTHER_COMMANDS
+
         async def answer(content: bytes, context: Any) -> Any:
             """Return the reply, or a _Refusal."""
-            header = None
+            header, named = None, ''
             try:
-                call = self._open(context, monitored, public)
+                call = self._open(context, monitored, path, public)
                 if not listed:
                     return await behaviour(decode(content), call)
                 crowding = self._operations.crowded(call.caller.peer)
@@ -531,8 +550,9 @@ class Registry:
                     call.crowding = crowding
                     if resource is not None:
                         call.resource = resource(request.name)
+                        named = request.name
                         if reads:
-                            call.rights.require_read(request.name)
+                            call.rights.require_read(named)
                     # First the deed, then the header: a Stop is carried out even if its caller
                     # leaves at once, and a command is not kept waiting.
                     reply = await behaviour(request, call)
@@ -542,6 +562,8 @@ class Registry:
                 raise
             except Exception as problem:
                 refusal = _refusal(problem, path)
+                if commands:
+                    self._refusals.note(named, path, context, problem, refusal.text)
             if header is not None:
                 await header.send()
             return refusal
@@ -566,7 +588,7 @@ class Registry:
         async def answer(requests: Any, context: Any) -> AsyncGenerator[Any, None]:
             """Generate the replies; the last one may be a _Refusal."""
             try:
-                call = self._open(context, monitored)
+                call = self._open(context, monitored, path)
                 crowding = self._operations.crowded(call.caller.peer)
                 if crowding:
                     raise crowded(crowding)
@@ -587,6 +609,8 @@ class Registry:
                 raise
             except Exception as problem:
                 refusal = _refusal(problem, path)
+                if monitored:
+                    self._refusals.note('', path, context, problem, refusal.text)
             yield refusal
 
         async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
@@ -612,7 +636,7 @@ class Registry:
 
         async def refuse(request: Any, context: Any) -> Any:
             try:
-                self._open(context, monitored)
+                self._open(context, monitored, method.full_name)
                 raise _not_served(method)
             except (BridgeError, CallError) as problem:
                 abort = context.abort(*_refusal(problem, method.full_name))
@@ -629,12 +653,12 @@ class Registry:
         try:
             # SDKs go on without WebRTC only if this answer does not depend on their credentials.
             if not path.startswith(f'/{SIGNALING}/'):
-                self._open(context, monitored=False)
+                self._open(context, monitored=False, path=path)
             raise unimplemented(f'{shown(path)} is not served by viam_session_bridge')
         except CallError as problem:
             await context.abort(*_refusal(problem, path))
 
-    def _open(self, context: Any, monitored: bool, public: bool = False) -> Call:
+    def _open(self, context: Any, monitored: bool, path: str, public: bool = False) -> Call:
         """
         Find out who calls. On a monitored method the session decides before anything else.
 
@@ -647,7 +671,7 @@ class Registry:
         peer, watch = context.peer(), self._presence.nudge
         rights = _NOTHING if public else self._authentication.rights(metadata)
         if not monitored:
-            caller = Caller(entity=rights.entity, peer=peer)
+            caller = Caller(entity=rights.entity, peer=peer, method=path, sdk=sdk_of(metadata))
             # The search is worth its time only for motion that Viam does not monitor.
             return Call(self._supervisor, rights, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
@@ -656,7 +680,8 @@ class Registry:
         # commands only a stop is carried out then (calls.py).
         if is_late(context):
             session = None
-        caller = Caller(session, self._presence.socket_of(peer), rights.entity, peer)
+        caller = Caller(session, self._presence.socket_of(peer), rights.entity, peer, path,
+                        sdk_of(metadata))
         self._supervisor.admit(caller)
         return Call(self._supervisor, rights, caller, metadata, context, watch,
                     locate=lambda: caller.socket)
@@ -680,6 +705,38 @@ class _Unserved(grpc.GenericRpcHandler):
             await self._refuse(path, context)
 
         return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+class RefusalLog:
+    """Writes which commands were refused, once for each resource and cause in a while."""
+
+    def __init__(self) -> None:
+        # When each was written last (s), and how many have come since. Resources that nobody
+        # configured count as one, so this is as large as the configuration.
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def note(self, resource: str, path: str, context: Any, problem: Exception,
+             text: str) -> None:
+        """
+        Take a refusal. resource: the one that the command is for; empty where none is known.
+
+        A move that ended early was accepted; the log says why it ended. A caller that cancelled
+        knows.
+        """
+        if isinstance(problem, MoveAborted) or (
+                isinstance(problem, CallError) and problem.code is grpc.StatusCode.CANCELLED):
+            return
+        cause = (problem.code.name if isinstance(problem, CallError)
+                 else type(problem).__name__)
+        now = time.monotonic()
+        written, more = self._written.get((resource, cause), (-math.inf, 0))
+        if now < written + REFUSAL_PERIOD:
+            self._written[resource, cause] = written, more + 1
+            return
+        self._written[resource, cause] = now, 0
+        _LOG.warning(
+            'refused %s of %s: %s%s', path.rpartition('/')[2], context.peer(), text,
+            f' ({more} more like this since the last message)' if more else '')
 
 
 class _Header:

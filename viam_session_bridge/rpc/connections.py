@@ -34,6 +34,8 @@ import time
 from typing import NamedTuple
 import urllib.parse
 
+from viam_session_bridge.core.errors import shown
+
 _log = logging.getLogger(__name__)
 
 # A look may use a tenth of the event loop's time, but the next one is never put off beyond this.
@@ -159,6 +161,11 @@ class SocketMonitor:
         if known is not None and is_same(known.fd, known.cookie):
             return known.cookie
         return self.socket_of(peer)
+
+    def is_open(self, socket_id: int) -> bool:
+        """Tell whether a connection is open now. May be called from any thread."""
+        fd = self._descriptors.get(socket_id)
+        return fd is not None and silence(fd, socket_id) is not None
 
     def poll_sockets(self) -> None:
         """Look once and report which of the wanted sockets are present."""
@@ -309,6 +316,35 @@ def listens(port: int) -> bool:
         except OSError:
             continue
     return False
+
+
+def port_holder(port: int) -> str:
+    """
+    Name the process that listens on a port; empty where none does.
+
+    The kernel tells which process only of our own user's, or to root.
+    """
+    inodes = set()
+    for table in ('tcp', 'tcp6'):
+        try:
+            with open(f'/proc/self/net/{table}', encoding='ascii') as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue
+        inodes |= {f'socket:[{row[9]}]' for row in rows
+                   if int(row[3], 16) == _LISTEN and int(row[1].rpartition(':')[2], 16) == port}
+    if not inodes:
+        return ''
+    for process in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            folder = f'/proc/{process}/fd'
+            if any(os.readlink(f'{folder}/{one}') in inodes for one in os.listdir(folder)):
+                with open(f'/proc/{process}/cmdline', encoding='utf-8', errors='replace') as file:
+                    words = file.read().replace('\0', ' ').strip()
+                return f'process {process} ({shown(words)})'
+        except OSError:
+            continue  # it has ended meanwhile, or belongs to somebody else
+    return 'a process that the kernel does not show to this user'
 
 
 def is_same(fd: int, cookie: int) -> bool:

@@ -3,13 +3,16 @@
 """viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import hmac
 from importlib.metadata import PackageNotFoundError, version
 import logging
+from pathlib import Path
 import secrets
-from typing import Any
+import time
+from typing import Any, NamedTuple
 import uuid
+from xml.etree import ElementTree
 
 import grpc
 
@@ -39,24 +42,50 @@ _LEVELS = {
 _LOG = logging.getLogger(__name__)
 
 
+# Beside the package in a checkout, which may run without being installed.
+_PACKAGE_XML = Path(__file__).resolve().parents[2] / 'package.xml'
+
+
 def package_version() -> str:
-    """Return this package's version; 'unknown' when it runs without being installed."""
+    """Return this package's version: as installed, or of a checkout; 'unknown' otherwise."""
     try:
         return version('viam_session_bridge')
     except PackageNotFoundError:
+        pass
+    try:
+        return ElementTree.parse(_PACKAGE_XML).findtext('version') or 'unknown'
+    except (OSError, ElementTree.ParseError):
         return 'unknown'
+
+
+class Revision(NamedTuple):
+    """Which configuration is in effect, and since when (s since the epoch, for display only)."""
+
+    name: str
+    since: float
+
+
+class _Health(NamedTuple):
+    """Whether a resource is healthy, and since when (s since the epoch) that is known."""
+
+    healthy: bool
+    since: float
 
 
 class RobotService:
     """
     Serves a machine.
 
-    resources: everything that is configured, with and without an actuator, in its order.
+    resources: everything that is configured, with and without an actuator, in its order. revision:
+    returns the configuration in effect.
     """
 
     def __init__(self, supervisor: LockedBridge, operations: Operations,
-                 resources: Sequence[Resource], presence: SocketMonitor) -> None:
+                 resources: Sequence[Resource], presence: SocketMonitor,
+                 revision: Callable[[], Revision] = lambda: Revision('', 0.0)) -> None:
         self._supervisor = supervisor
+        self._revision = revision
+        self._health: dict[str, _Health] = {}
         self._operations = operations
         self._resources = resources
         self._presence = presence
@@ -129,14 +158,27 @@ class RobotService:
             api_version=proto.api_version)
 
     async def GetMachineStatus(self, request: Any, call: Call) -> Any:
-        """Tell which resources are ready; one whose stop was not confirmed is unhealthy."""
+        """
+        Tell which resources are ready; one whose stop was not confirmed is unhealthy.
+
+        Nothing is configured later than the start but by a changed parameter. When a resource was
+        updated last is when its new health was first reported.
+        """
         robot = proto.robot
         reply = robot.GetMachineStatusResponse(
             state=robot.GetMachineStatusResponse.State.Value('STATE_RUNNING'))
+        revision = self._revision()
+        reply.config.revision = revision.name
+        reply.config.last_updated.FromNanoseconds(int(revision.since * 1e9))
         states = self._supervisor.states()
         for resource in self._resources:
-            entry = reply.resources.add(name=_name(resource))
+            entry = reply.resources.add(name=_name(resource), revision=revision.name)
             healthy = states.get(resource.name) is not State.UNCONFIRMED
+            known = self._health.get(resource.name, _Health(True, revision.since))
+            if healthy is not known.healthy:
+                known = _Health(healthy, time.time())
+            self._health[resource.name] = known
+            entry.last_updated.FromNanoseconds(int(max(known.since, revision.since) * 1e9))
             entry.state = robot.ResourceStatus.State.Value(
                 'STATE_READY' if healthy else 'STATE_UNHEALTHY')
             if not healthy:

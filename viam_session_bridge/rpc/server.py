@@ -10,8 +10,11 @@ heartbeats queue behind nothing.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+import errno
 import logging
+import socket
 import threading
+import time
 
 import grpc
 
@@ -27,14 +30,14 @@ from viam_session_bridge.rpc.auth import (
 )
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import components, Configs, Senses
-from viam_session_bridge.rpc.connections import SocketMonitor
+from viam_session_bridge.rpc.connections import port_holder, SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
     MOST_REFLECTIONS,
     ReflectionService,
     VERSIONS,
 )
-from viam_session_bridge.rpc.robot_service import RobotService
+from viam_session_bridge.rpc.robot_service import Revision, RobotService
 from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
 
 _LOG = logging.getLogger(__name__)
@@ -124,14 +127,15 @@ class Server:
     Serves Viam's API for a gate.
 
     configs and senses: see ComponentService. on_death is called if the server ends without being
-    asked to. beat is called by its loop every beat_period (s).
+    asked to. beat is called by its loop every beat_period (s). revision: names the configuration.
     """
 
     def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
                  senses: Senses, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
-                 beat_period: float = 1.0) -> None:
+                 beat_period: float = 1.0, revision: str = '') -> None:
         self._supervisor = supervisor
+        self._revision = Revision(revision, time.time())
         self._settings = settings
         self._components = {
             name: (service(configs, senses, supervisor) if issubclass(service, ActuatedService)
@@ -145,12 +149,18 @@ class Server:
         self._problem: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
+        self._presence: SocketMonitor | None = None
         self.port = 0
 
-    def configure(self, configs: Configs) -> None:
-        """Replace the configurations of the resources."""
+    def configure(self, configs: Configs, revision: str = '') -> None:
+        """Replace the configurations of the resources, and the name of it all."""
+        self._revision = Revision(revision, time.time())
         for component in self._components.values():
             component.configs = configs
+
+    def is_open(self, socket: int) -> bool:
+        """Tell whether a client's connection is open; may be called from any thread."""
+        return self._presence is None or self._presence.is_open(socket)
 
     def start(self) -> int:
         """Start serving and return the port. Raises ServerError."""
@@ -191,13 +201,15 @@ class Server:
         presence = SocketMonitor(
             now=self._supervisor.now, wanted=self._supervisor.watched_sockets,
             report=self._supervisor.update_sockets, network_timeout=self._settings.network_timeout)
+        self._presence = presence
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
         # The registry exists before any key can end.
         authentication = self._authentication(lambda entity: self._end_key(registry, entity))
         registry = Registry(self._supervisor, presence, operations, authentication)
-        robot = RobotService(self._supervisor, operations, self._resources, presence)
+        robot = RobotService(
+            self._supervisor, operations, self._resources, presence, lambda: self._revision)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(authentication),
@@ -271,15 +283,22 @@ class Server:
         shown = f'[{host}]' if ':' in host else host
         address = f'{shown}:{self._settings.port}'
         credentials = self._credentials()
+        refusal = f'grpc.host, grpc.port: cannot listen on {address}'
+        # gRPC would write a line of its own about what it cannot bind, with no cause.
+        try:
+            _try_to_bind(host, self._settings.port)
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise ServerError(f'{refusal}: {problem.strerror}') from problem
+            holder = port_holder(self._settings.port) or 'a process that is ending'
+            raise ServerError(f'{refusal}: the port is in use by {holder}') from problem
         try:
             port = (server.add_insecure_port(address) if credentials is None
                     else server.add_secure_port(address, credentials))
         except RuntimeError as problem:
-            raise ServerError(
-                f'grpc.port: cannot listen on {address}; is the port in use, '
-                'or the address not of this machine?') from problem
+            raise ServerError(refusal) from problem
         if port == 0:
-            raise ServerError(f'grpc.port: cannot listen on {address}')
+            raise ServerError(refusal)
         return port
 
     def _credentials(self) -> grpc.ServerCredentials | None:
@@ -296,3 +315,19 @@ async def _look_at_keys(authentication: Authentication) -> None:
     while True:
         await asyncio.sleep(KEY_PERIOD)
         authentication.refresh()
+
+
+def _try_to_bind(host: str, port: int) -> None:
+    """Raise OSError where a port cannot be bound now."""
+    if port == 0:
+        return
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+        with socket.socket(family, kind, protocol) as probe:
+            # As gRPC does: what is left of connections that were closed does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+            # Two sockets with that option may be bound to one port; only one may listen.
+            probe.listen(1)

@@ -13,10 +13,17 @@ Time is the steady clock, so use_sim_time and clock steps move nothing here. Sta
 or with `stamp: steady` the seconds of `steady_now`, the same for all processes of this machine.
 """
 
-from collections.abc import Sequence
+import sys
+
+from viam_session_bridge.executables import start
+
+if __name__ == '__main__':
+    sys.exit(start('sim_base'))
+
+# ruff: noqa: E402  what is imported from here on takes a second
+from collections.abc import Sequence  # noqa: I100
 import math
 import signal
-import sys
 import time
 
 from builtin_interfaces.msg import Time
@@ -184,7 +191,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     node.destroy_node()
     rclpy.try_shutdown()
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

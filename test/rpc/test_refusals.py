@@ -1,0 +1,98 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the log says of commands: who began a motion, and which commands were refused."""
+
+from collections.abc import Callable
+import logging
+from typing import Any
+
+import grpc
+import pytest
+
+from viam_session_bridge.core.events import MotionBegun
+from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.rpc import calls, connections
+from viam_session_bridge.rpc.calls import RefusalLog
+
+TWO = {'left': VelocityLimits(1.0, 2.0), 'right': VelocityLimits(1.0, 2.0)}
+FORWARD = (0.0, 0.5, 0.0)
+PROBLEM = 'left.topic: nobody listens'
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if 'refused' in one.getMessage()]
+
+
+def test_the_begin_of_a_motion_names_method_peer_and_sdk(bench: Any) -> None:
+    client = bench.client()
+    client.base.SetPower(name='base', linear=FORWARD, metadata=(('viam_client', 'python;0.1;v1'),))
+    bench.until(bench.moves)
+    [begun] = [one for one in bench.events if isinstance(one, MotionBegun)]
+    assert begun.caller.method.endswith('BaseService/SetPower')
+    assert begun.caller.sdk == 'python;0.1;v1'
+    assert begun.caller.peer.startswith('ipv4:127.0.0.1:')
+    assert str(begun.motion).startswith('linear (0.5, 0, 0) m/s')
+
+
+def test_a_client_without_a_name_of_its_own_has_the_one_of_its_library(bench: Any) -> None:
+    bench.client().base.SetPower(name='base', linear=FORWARD)
+    bench.until(bench.moves)
+    [begun] = [one for one in bench.events if isinstance(one, MotionBegun)]
+    assert 'grpc-python' in begun.caller.sdk
+
+
+def test_each_refused_command_leaves_one_line_for_each_resource_and_cause(
+        start: Callable[..., Any], caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, 'DISCOVERY_PATIENCE', 0.0)
+    bench = start(bases=TWO)
+    for name in TWO:
+        bench.locked.path(name, f'{name}.topic: nobody listens')
+    client = bench.client()
+    for _ in range(3):
+        for name in TWO:
+            client.base.SetPower.refused(name=name, linear=FORWARD)
+    lines = refusals(caplog)
+    assert len(lines) == 2
+    assert 'refused SetPower of ipv4:127.0.0.1:' in lines[0] and PROBLEM in lines[0]
+    client.base.SetPower.refused(name='left', linear=(float('nan'), 0.0, 0.0))
+    assert len(refusals(caplog)) == 3, 'another cause'
+    client.base.IsMoving.refused(name='nothing')
+    assert len(refusals(caplog)) == 3, 'a question is no command'
+
+
+def test_a_refusal_after_a_while_counts_those_between(
+        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Context:
+
+        def peer(self) -> str:
+            return 'ipv4:1.2.3.4:5'
+
+    log = RefusalLog()
+    caplog.set_level(logging.WARNING)
+    for period in (1e9, 1e9, 1e9, 0.0):
+        monkeypatch.setattr(calls, 'REFUSAL_PERIOD', period)
+        log.note('base', '/a/SetPower', Context(), calls.CallError(
+            grpc.StatusCode.NOT_FOUND, 'no'), 'no')
+    log.note('base', '/a/SetPower', Context(), calls.CallError(
+        grpc.StatusCode.CANCELLED, 'its caller knows'), 'its caller knows')
+    assert refusals(caplog) == [
+        'refused SetPower of ipv4:1.2.3.4:5: no',
+        'refused SetPower of ipv4:1.2.3.4:5: no (2 more like this since the last message)']
+
+
+def test_a_client_that_closes_is_told_from_one_that_stays(bench: Any) -> None:
+    staying, leaving = bench.client(), bench.client()
+    for client in (staying, leaving):
+        client.start_session()
+    [first, second] = [next(iter(one.sockets)) for one in bench.locked.sessions()]
+    assert bench.server.is_open(first) and bench.server.is_open(second)
+    leaving.close()
+    bench.until(lambda: not bench.server.is_open(second))
+    assert bench.server.is_open(first)
+
+
+def test_who_holds_a_port_is_named(bench: Any) -> None:
+    assert connections.port_holder(bench.port).startswith('process ')
+    assert 'python' in connections.port_holder(bench.port)
+    assert connections.port_holder(1) == ''

@@ -1,0 +1,98 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How every executable of this package starts: help, and signals that come early.
+
+What an executable imports takes a second. This module imports nothing of that, so that --help
+needs no ROS, and a signal that comes meanwhile ends the process without a traceback: nothing was
+begun. Each module that runs hands over to here first, whether it is started by its name or with
+``python -m``.
+"""
+
+from importlib import import_module
+import os
+import signal
+import sys
+from typing import NamedTuple
+
+
+class Executable(NamedTuple):
+    """
+    What is run.
+
+    module: its main. about: for --help; empty where main has help of its own. interrupted: the
+    exit status after a signal that came before anything was begun.
+    """
+
+    module: str
+    about: str = ''
+    interrupted: int = 0
+
+
+_PARAMETERS = """
+Parameters come from ROS arguments:
+  --ros-args --params-file FILE    a parameter file; config/*.yaml are examples
+  --ros-args -p NAME:=VALUE        one parameter, such as grpc.port:=8081
+  --ros-args -r FROM:=TO           a remapping; -r __ns:=/robot1 for a namespace
+  --ros-args --log-level LEVEL     debug, info, warn, error or fatal
+docs/parameters.md lists every parameter. Exit status: 0 after a clean end, 1 when something failed
+or a stop was not confirmed, 2 when the parameters are wrong."""
+
+EXECUTABLES = {
+    'bridge': Executable('viam_session_bridge.bridge', f"""\
+Usage: bridge [--help] --ros-args --params-file FILE [...]
+
+Serves Viam's API for the robot that the parameters describe, and stops what a client moved when
+that client vanishes. Start a guard beside it, with the same arguments.
+{_PARAMETERS}"""),
+    'guard': Executable('viam_session_bridge.guard', f"""\
+Usage: guard [--help] --ros-args --params-file FILE [...]
+
+Stops the robot when the bridge itself fails. It takes the same arguments as its bridge, and no
+commands.
+{_PARAMETERS}"""),
+    'demo': Executable('viam_session_bridge.cli.demo', interrupted=130),
+    'sim_base': Executable('viam_session_bridge.sim.diff_drive', """\
+Usage: sim_base [--help] [--ros-args -p NAME:=VALUE ...]
+
+Simulates a base with a differential drive: it receives cmd_vel and publishes odom. Its parameters
+are listed by `ros2 param list /sim_base` while it runs."""),
+}
+
+
+def start(name: str) -> int:
+    """Run an executable with the arguments of this process; returns its exit status."""
+    executable = EXECUTABLES[name]
+    if executable.about and any(word in ('-h', '--help') for word in _own_words(sys.argv[1:])):
+        print(executable.about)
+        return 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not sys.exit: an exception would be raised in the middle of an import.
+        signal.signal(number, lambda number, frame: os._exit(executable.interrupted))
+    status: int = import_module(executable.module).main()
+    return status
+
+
+def _own_words(words: list[str]) -> list[str]:
+    """Return the arguments that are not ROS's."""
+    return words[:words.index('--ros-args')] if '--ros-args' in words else words
+
+
+def bridge() -> int:
+    """Run the bridge."""
+    return start('bridge')
+
+
+def guard() -> int:
+    """Run the guard."""
+    return start('guard')
+
+
+def demo() -> int:
+    """Run the demo."""
+    return start('demo')
+
+
+def sim_base() -> int:
+    """Run the simulated base."""
+    return start('sim_base')
