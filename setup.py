@@ -41,7 +41,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (f'share/{package_name}', ['package.xml']),
         (f'share/{package_name}/launch', sorted(glob('launch/*.launch.py'))),
-        (f'share/{package_name}/config', sorted(glob('config/*.yaml'))),
+        (f'share/{package_name}/config', sorted([*glob('config/*.yaml'), *glob('config/*.xml')])),
     ],
     python_requires='>=3.10',
     install_requires=requirements('run'),
@@ -55,7 +55,9 @@ setup(
             'bridge = viam_session_bridge.bridge:main',
             'guard = viam_session_bridge.guard:main',
             'demo = viam_session_bridge.cli.demo:main',
+            'keys = viam_session_bridge.cli.keys:main',
             'sim_base = viam_session_bridge.sim.diff_drive:main',
+            'viam-session-bridge = viam_session_bridge.cli.main:main',
         ],
     },
 )

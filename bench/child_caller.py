@@ -4,6 +4,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,17 +23,21 @@ class Caller:
         self._channels: dict[int, grpc.aio.Channel] = {}
 
     def set_power(self, port: int, base: str, powers: list[float],
-                  interval: float) -> list[float]:
-        """Command these powers in a session of our own; return the moment before each call."""
-        return self._loop.run_until_complete(self._set_power(port, base, powers, interval))
+                  interval: float, ca: str = '') -> list[float]:
+        """
+        Command these powers in a session of our own; return the moment before each call.
+
+        ca: a file with the CA of the server, for TLS; '' for plain text.
+        """
+        return self._loop.run_until_complete(self._set_power(port, base, powers, interval, ca))
 
     def echo(self, port: int, base: str, powers: list[float], interval: float) -> list[float]:
         """Make the same calls to a server that only answers; return the round trips."""
         return self._loop.run_until_complete(self._echo(port, base, powers, interval))
 
     async def _set_power(self, port: int, base: str, powers: list[float],
-                         interval: float) -> list[float]:
-        channel = self._channel(port)
+                         interval: float, ca: str) -> list[float]:
+        channel = self._channel(port, ca)
         start = channel.unary_unary(
             calls.START, proto.robot.StartSessionRequest.SerializeToString,
             proto.robot.StartSessionResponse.FromString)
@@ -52,10 +57,14 @@ class Caller:
         return [done - sent for sent, done in await _paced(
             requests, interval, lambda one: call(one, metadata=session))]
 
-    def _channel(self, port: int) -> grpc.aio.Channel:
+    def _channel(self, port: int, ca: str = '') -> grpc.aio.Channel:
         if port not in self._channels:
             asyncio.set_event_loop(self._loop)
-            self._channels[port] = grpc.aio.insecure_channel(f'127.0.0.1:{port}')
+            address = f'127.0.0.1:{port}'
+            self._channels[port] = (
+                grpc.aio.secure_channel(
+                    address, grpc.ssl_channel_credentials(Path(ca).read_bytes()))
+                if ca else grpc.aio.insecure_channel(address))
         return self._channels[port]
 
 

@@ -4,7 +4,7 @@
 The processes of a run: started in one environment, asked for figures, and ended without a trace.
 
 Here belongs what every measurement shares. What is measured, and with which processes, is in the
-deadline, kill, command, heartbeats, crowd, waiting and spread modules.
+deadline, kill, command, heartbeats, tls, crowd, waiting and spread modules.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +29,8 @@ _SERVING = re.compile(r'serving .* at \S+:(\d+)')
 # One place knows how to keep DDS traffic apart and how to clear away what it leaves.
 sys.path.insert(0, str(ROOT / 'test'))
 dds_environment = import_module('dds_environment')
+sys.path.insert(0, str(ROOT))
+lab_certificate = import_module('viam_session_bridge.cli.lab_certificate')
 
 BASE = """
     {name}:
@@ -71,10 +73,12 @@ PARAMETERS = """
   ros__parameters:
     resources: [{names}]
 {bases}
-    grpc: {{host: 127.0.0.1, port: 0, max_connections: 4096}}
+    grpc: {{host: 127.0.0.1, port: 0, max_connections: 4096{tls}}}
     sessions: {{heartbeat_window: {window}, max_sessions: 4096}}
     guard: {{patience: {patience}}}
 """
+
+TLS = ', tls_certificate_file: {0}/server.pem, tls_key_file: {0}/server.key'
 
 
 class ChildFailed(RuntimeError):
@@ -174,7 +178,12 @@ class Child:
 
 
 class World:
-    """Starts processes by name, once each, in an environment of their own. A context manager."""
+    """
+    Starts the processes of one measurement by name, once each. A context manager.
+
+    They have a ROS domain of their own and end with it: of two bridges in one domain, only the
+    first takes commands.
+    """
 
     def __init__(self, quick: bool) -> None:
         self.quick = quick
@@ -183,6 +192,7 @@ class World:
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> 'World':
+        os.environ.pop('ROS_DOMAIN_ID', None)
         dds_environment.isolate()
         path = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         self.environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))}
@@ -206,22 +216,34 @@ class World:
 
     def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
                noting: bool = False, patience: float = 0.25, held: Sequence[str] = (),
-               stopped: Sequence[str] = ()) -> Child:
+               stopped: Sequence[str] = (), tls: bool = False, namespace: str = '') -> Child:
         """
         Return a bridge with these bases: as users run it, or one that notes its stops.
 
         held: more bases, for long moves that nobody listens to. stopped: more bases, each with a
-        service that is called on its stop.
+        service that is called on its stop. tls: serve with TLS. namespace: of another one a bridge
+        may run beside it.
         """
         program = ([str(HERE / 'child_bridge.py')] if noting
                    else ['-m', 'viam_session_bridge.bridge'])
         file = Path(self._folder.name) / f'{name}.yaml'
         file.write_text(PARAMETERS.format(
             names=', '.join([*bases, *held, *stopped]), window=window, patience=patience,
+            tls=TLS.format(self.certificates) if tls else '',
             bases=''.join([*(BASE.format(name=base) for base in bases),
                            *(HELD.format(name=base) for base in held),
                            *(STOPPED.format(name=base) for base in stopped)])))
-        return self._child(name, [*program, '--ros-args', '--params-file', str(file)])
+        return self._child(name, [
+            *program, '--ros-args', '--params-file', str(file),
+            *(['-r', f'__ns:={namespace}'] if namespace else [])])
+
+    @property
+    def certificates(self) -> Path:
+        """Return the folder of the certificate for TLS, with its CA in ca.pem."""
+        folder = Path(self._folder.name) / 'tls'
+        if not folder.exists():
+            lab_certificate.make(folder, ['localhost'])
+        return folder
 
     def end(self, name: str) -> None:
         """End one process, so that it does not share the processors with the next measurement."""
@@ -232,8 +254,8 @@ class World:
     def end_all(self) -> str:
         """End all processes; return what those wrote that had ended by themselves."""
         dead = [child.last_words() for child in self._children.values() if not child.alive]
-        for name in reversed(list(self._children)):
-            self.end(name)
+        while self._children:
+            self._children.popitem()[1].end()
         return '\n'.join(dead)
 
     def _child(self, name: str, arguments: list[str]) -> Child:

@@ -28,11 +28,11 @@ def measure(world: World) -> list[Row]:
     for block in range(blocks + 1):
         powers = list(itertools.islice(speeds, BLOCK))
         sent = caller.ask('set_power', port=port, base=BASE, powers=powers, interval=INTERVAL)
-        ours_now = _delays(powers, sent, listener.ask('settled', topic=TOPIC))
+        ours_now = delays(powers, sent, listener.ask('settled', topic=TOPIC))
         echoed_now = caller.ask(
             'echo', port=echo_port, base=BASE, powers=powers, interval=INTERVAL)
         sent = bare.ask('publish', speeds=powers, interval=INTERVAL)
-        published_now = _delays(powers, sent, listener.ask('settled', topic=BARE_TOPIC))
+        published_now = delays(powers, sent, listener.ask('settled', topic=BARE_TOPIC))
         if block:  # the first one warms up
             ours += ours_now
             echoed += echoed_now
@@ -50,8 +50,8 @@ def measure(world: World) -> list[Row]:
          'went out',))]
 
 
-def _delays(speeds: list[float], sent: list[float],
-            arrived: list[tuple[float, float]]) -> list[float]:
+def delays(speeds: list[float], sent: list[float],
+           arrived: list[tuple[float, float]]) -> list[float]:
     """
     Return from each sending to the first arrival of its speed (s).
 

@@ -21,8 +21,8 @@ def measure(world: World) -> list[Row]:
     port, echo_port = port_of(bridge), echo.ask('port')
     ours, floor = [], []
     for _ in range(world.scaled(ROUNDS, 1)):
-        ours.append(_round(load, bridge, port, real=True))
-        floor.append(_round(load, echo, echo_port, real=False))
+        ours.append(round_of(load, bridge, port))
+        floor.append(round_of(load, echo, echo_port, real=False))
     rate, floor_rate = (median(one['rate'] for one in rounds) for rounds in (ours, floor))
     share = median(one['rate'] / other['rate'] for one, other in zip(ours, floor, strict=True))
     refused = sum(one['refused'] for one in (*ours, *floor))
@@ -40,9 +40,10 @@ def measure(world: World) -> list[Row]:
          'ran'))]
 
 
-def _round(load: Child, server: Child, port: int, real: bool) -> dict[str, float]:
+def round_of(load: Child, server: Child, port: int, real: bool = True,
+             ca: str = '') -> dict[str, float]:
     """Return the rate, and the shares of one processor that server and generator used."""
     load.begin('saturate', port=port, connections=CONNECTIONS, in_flight=IN_FLIGHT,
-               seconds=SECONDS, real=real)
+               seconds=SECONDS, real=real, ca=ca)
     result, share = server.processor_share_until(load.finish)
     return {**result, 'server': share}

@@ -8,7 +8,9 @@ control, no errors but a lost connection, no decoding of reply headers: a call w
 when its reply carried a message, which gRPC servers send with status OK only. RFC 9113, RFC 7541.
 """
 
+from collections.abc import Callable
 import socket
+import ssl
 import struct
 from typing import NamedTuple
 
@@ -37,11 +39,22 @@ class Reply(NamedTuple):
 
 
 class Connection:
-    """One connection. Not for several threads; fileno() suits selectors."""
+    """
+    One connection. Not for several threads; fileno() suits selectors.
 
-    def __init__(self, port: int) -> None:
+    ca: a file with the CA of the server, for TLS; '' for plain text.
+    """
+
+    def __init__(self, port: int, ca: str = '') -> None:
         self._socket = socket.create_connection(('127.0.0.1', port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # What was decrypted and not read yet, which no selector knows of.
+        self._pending: Callable[[], int] = int
+        if ca:
+            context = ssl.create_default_context(cafile=ca)
+            context.set_alpn_protocols(['h2'])
+            encrypted = context.wrap_socket(self._socket, server_hostname='127.0.0.1')
+            self._socket, self._pending = encrypted, encrypted.pending
         self._next_stream = 1
         self._received = bytearray()
         self._outgoing = bytearray(_PREFACE)
@@ -85,6 +98,8 @@ class Connection:
     def receive(self) -> list[Reply]:
         """Read once and return the calls that are thereby answered. Raises ConnectionError."""
         received = self._socket.recv(65536)
+        while self._pending():
+            received += self._socket.recv(65536)
         if not received:
             raise ConnectionError('the server closed the connection')
         buffer = self._received

@@ -5,11 +5,13 @@ Who may import whom. The floor plan of the package, as data.
 
     bridge -> process, rpc, ros, locked, parameters, core
     guard -> process, ros, locked, parameters, core
+    client -> rpc: only what rpc.proto declares; programs of users import it
     cli, sim: programs around the bridge; no part of the bridge imports them
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
-    rpc  -> locked, parameters, core
+    rpc  -> locked, parameters, core, key_file
     ros  -> parameters, core
+    key_file -> the standard library: rpc reads it, the command keys writes it
     plugin -> ros, parameters, core: what drivers of other packages import
     locked_supervisor (above: locked) -> core
     parameters -> core, and the standard library without clocks and threads
@@ -26,6 +28,9 @@ import sys
 
 import pytest
 
+from viam_session_bridge.parameters.load import APIS
+from viam_session_bridge.parameters.resources import ActuatedConfig
+
 PACKAGE = 'viam_session_bridge'
 SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 
@@ -35,15 +40,17 @@ OWN = {
     'core': set(),
     'locked_supervisor': {'core'},
     'parameters': {'core'},
-    'rpc': {'core', 'locked_supervisor', 'parameters'},
+    'rpc': {'core', 'key_file', 'locked_supervisor', 'parameters'},
+    'key_file': set(),
     'ros': {'core', 'parameters'},
     'guard': {'core', 'locked_supervisor', 'parameters', 'process', 'ros'},
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
     'plugin': {'core', 'parameters', 'ros'},
+    'client': {'rpc'},
     'bridge': {
         'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
-    'cli': {'sim', '__init__'},
+    'cli': {'key_file', 'sim', '__init__'},
     'sim': set(),
 }
 
@@ -54,13 +61,14 @@ ROS = {
     'unique_identifier_msgs', '*_msgs', '*_srvs',
 }
 WORLD = {
-    'rpc': GRPC,
+    'rpc': GRPC | {'cryptography', 'jwt'},
     'ros': ROS | {'yaml'},
     'guard': ROS,
     'bridge': {'rclpy'},
     'process': {'rclpy'},
     'dds': {'rclpy'},
-    'cli': ROS | GRPC | {'yaml', 'viam'},
+    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography'},
+    'client': GRPC | {'grpclib'},
     'sim': ROS,
 }
 
@@ -71,7 +79,7 @@ PURE = {
     'string', 'textwrap', 'types', 'typing',
 }
 # What parameters may use beside that: values, texts, and what other packages bring.
-OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress'}
+OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress', 'pkgutil'}
 PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 
@@ -215,6 +223,47 @@ def test_a_violation_is_found(module: str, source: str) -> None:
 ])
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
     assert faults(source, f'{PACKAGE}.{module}') == []
+
+
+# What moves robots. A component without an actuator imports none of it, not even indirectly, so
+# that any process may host its service and its source.
+MOTION = {f'{PACKAGE}.{name}' for name in (
+    'bridge', 'guard', 'process', 'locked_supervisor', 'core.supervisor', 'core.guard_rules',
+    'ros.pump', 'rpc.calls', 'rpc.server', 'rpc.actuated_service')}
+
+
+def reached(module: str) -> set[str]:
+    """Return all modules of the package that a module imports, directly or not, and itself."""
+    modules = {module_name(path): path for path in SOURCE.rglob('*.py')}
+    found, pending = set[str](), [module]
+    while pending:
+        name = pending.pop()
+        while name and name not in modules:
+            name = name.rpartition('.')[0]
+        if name and name not in found:
+            found.add(name)
+            path = modules[name]
+            pending += [name.rpartition('.')[0], *(one.module for one in imports(
+                ast.parse(path.read_text(encoding='utf-8')), name, path.name == '__init__.py'))]
+    return found
+
+
+@pytest.mark.parametrize('api', [
+    api for api, table in APIS.items() if not issubclass(table, ActuatedConfig)])
+@pytest.mark.parametrize('module', ['rpc.{}_service', 'ros.sources.{}', 'parameters.{}'])
+def test_a_component_without_an_actuator_reaches_nothing_that_moves(
+        api: str, module: str) -> None:
+    modules = reached(f'{PACKAGE}.{module.format(api)}')
+    assert f'{PACKAGE}.{module.format(api)}' in modules
+    assert not modules & MOTION
+
+
+def test_a_component_with_an_actuator_reaches_what_moves_it() -> None:
+    """So the search follows imports of imports."""
+    assert MOTION & reached(f'{PACKAGE}.rpc.gripper_service') == {
+        f'{PACKAGE}.{name}' for name in (
+            'locked_supervisor', 'core.supervisor', 'core.guard_rules', 'rpc.calls',
+            'rpc.actuated_service')}
 
 
 def test_relative_imports_of_a_package_start_at_itself() -> None:

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 import viam_session_bridge
+from viam_session_bridge.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = (ROOT / 'setup.py').read_text(encoding='utf-8')
-SCRIPTS = re.findall(r"'(\w+) = ([\w.]+):(\w+)'", SETUP)
+SCRIPTS = re.findall(r"'([\w-]+) = ([\w.]+):(\w+)'", SETUP)
 
 
 def test_version_is_the_same_everywhere() -> None:
@@ -24,8 +25,10 @@ def test_version_is_the_same_everywhere() -> None:
     assert viam_session_bridge.__version__ == manifest
 
 
-def test_executables_are_the_four() -> None:
-    assert {name for name, _, _ in SCRIPTS} == {'bridge', 'demo', 'guard', 'sim_base'}
+def test_executables_are_the_commands_and_the_one_script_with_all_of_them() -> None:
+    assert {name for name, _, _ in SCRIPTS} == {*COMMANDS, 'viam-session-bridge'}
+    modules = {name: module for name, module, _ in SCRIPTS}
+    assert all(modules[name] == module for name, module in COMMANDS.items())
 
 
 @pytest.mark.parametrize(('name', 'module', 'function'), SCRIPTS)

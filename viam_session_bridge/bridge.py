@@ -21,6 +21,7 @@ from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
 from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
+from viam_session_bridge.ros.signatures import load_key, Signer
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
 # launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
@@ -42,20 +43,23 @@ class Bridge(SafetyProcess):
 
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
+        signer = Signer(load_key(config.guard.key_file))
         identity = Identity(
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
         supervisor = locked_bridge(
-            [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
+            [one.resource for one in config.actuated], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
         super().__init__(node, supervisor, config, emergency=supervisor)
-        port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
+        port = BridgePort(
+            node, signer, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
             supervisor,
             ServerSettings(
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
-                config.sessions.network_timeout),
+                config.sessions.network_timeout, config.grpc.tls_certificate_file,
+                config.grpc.tls_key_file, config.auth.key_file),
             _by_name(config), self._ros.senses, self._died,
             self._beat_of(_GRPC), BEAT_PERIOD)
 
@@ -82,7 +86,7 @@ class Bridge(SafetyProcess):
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._supervisor.configure(
-            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
+            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.actuated})
         self._server.configure(_by_name(config))
 
     def _begin_end(self) -> None:
@@ -96,7 +100,7 @@ class Bridge(SafetyProcess):
                 break
             time.sleep(0.01)
         # Without feedback, a hold that is longer than our patience was cut short, no more.
-        seen = {one.name for one in self._config.resources if one.feedback_topic}
+        seen = {one.name for one in self._config.actuated if one.feedback_topic}
         unrested = [name for name, state in self._supervisor.states().items()
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]

@@ -25,9 +25,10 @@ from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.interfaces import AdoptingDriver
+from viam_session_bridge.ros.interfaces import PartsDriver
 from viam_session_bridge.ros.parameters import NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
+from viam_session_bridge.ros.signatures import load_key, Signer
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
@@ -64,24 +65,29 @@ class Guard(SafetyProcess):
     _supervisor: LockedGuard
 
     def __init__(self, node: Node, around: GuardParts) -> None:
-        config = around.config
+        # Only what moves is the guard's business, and an emergency stop is the bridge's: a guard
+        # touches nothing that was idle.
+        config = replace(
+            around.config, resources=around.config.actuated, estop=EmergencyConfig())
+        signer = Signer(load_key(config.guard.key_file))
         supervisor = LockedGuard(GuardRules(
-            [one.resource for one in config.resources],
+            [one.resource for one in config.actuated],
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
-        # An emergency stop is the bridge's business: a guard touches nothing that was idle.
-        super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
-        port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)
+        super().__init__(node, supervisor, config)
+        port = GuardPort(
+            node, signer, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
 
     def _serve(self) -> None:
-        self._node.get_logger().info('guarding ' + ', '.join(self._supervisor.states()))
+        self._node.get_logger().info(
+            'guarding ' + (', '.join(self._supervisor.states()) or 'nothing: no resource moves'))
 
     def _hear(self, pulse: Pulse) -> None:
         """Take a pulse: first which goals are the bridge's, then what it means."""
         for name in pulse.active:
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
-                cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
+                cast(PartsDriver, driver).adopt(pulse.goals.get(name, ()))
         self._supervisor.hear(pulse)
 
     def _begin_end(self) -> None:

@@ -30,7 +30,7 @@ from viam_session_bridge.core.events import (
     Pulse,
     ServiceCommand,
 )
-from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.guard_rules import GuardRules
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
@@ -305,8 +305,12 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def sessions(self) -> list[Session]:
         """Return copies of the sessions that are alive, oldest first."""
         return self._decide(lambda now: [
-            replace(session, sockets=dict(session.sockets))
-            for session in self._supervisor.sessions.living(now)])
+            replace(session) for session in self._supervisor.sessions.living(now)])
+
+    def session_on(self, socket: int | None) -> str:
+        """Return the session of the last call on a connection that named one, or nothing."""
+        return self._decide(lambda now: '' if socket is None else
+                            self._supervisor.sessions.carriers.get(socket, ''))
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -377,6 +381,14 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
 
+    def stop_own(self, entity: str) -> list[str]:
+        """Stop, and return, the resources that this entity was the last to command."""
+        return self._decide(lambda now: self._supervisor.stop_own(entity, now))
+
+    def revoke(self, entity: str) -> None:
+        """End the sessions of an entity, and what it set in motion."""
+        self._decide(lambda now: self._supervisor.revoke(entity, now))
+
     def cancel(self, name: str, epoch: int) -> bool:
         """End the motion of this epoch if it still runs; tells whether it did."""
         return self._decide(lambda now: self._supervisor.cancel(name, epoch, now))
@@ -403,14 +415,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- questions ------------------------------------------------------------------------------
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str) -> ActuatedResource:
         """Return what is configured under this name. Raises UnknownResource."""
         # Under the lock: a call that has to wait here still notices that its deadline has passed.
         return self._decide(lambda now: self._supervisor.resource(name))
-
-    def resources(self) -> list[Resource]:
-        """Return everything that is configured, in its order."""
-        return self._decide(lambda now: self._supervisor.all_resources())
 
     def is_moving(self, name: str) -> bool:
         """Tell whether a resource moves, from feedback where there is any."""
@@ -436,7 +444,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        return self._decide(lambda now: self._supervisor.watched_sockets(now))
+        return self._decide(lambda now: self._supervisor.watched_sockets())
 
     def watch_backlog(self) -> None:
         """Note that backlog_paused will be called when draining tells that it matters."""
@@ -452,9 +460,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse) -> None:
-        """Take the pulse of another bridge."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now))
+    def hear(self, pulse: Pulse, verified: bool = True) -> None:
+        """Take the pulse of another bridge; verified: it is signed with our key."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now, verified))
 
     def echoed(self, echo: Echo) -> None:
         """Take a guard's echo."""
@@ -485,7 +493,7 @@ class LockedGuard(LockedSupervisor[GuardRules]):
         self._decide(lambda now: self._supervisor.hurry(now + patience, now))
 
 
-def locked_bridge(resources: list[Resource], policy: Policy,
+def locked_bridge(resources: list[ActuatedResource], policy: Policy,
                   emergency: EmergencySettings = NO_EMERGENCY, identity: Identity | None = None,
                   guard_required: bool = False) -> LockedBridge:
     """Return a bridge's supervisor with random session ids, behind its lock."""

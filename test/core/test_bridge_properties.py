@@ -22,7 +22,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import BridgeError, EmergencyStopped
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import BRIDGE_MEMORY, GUARD_MEMORY
 from viam_session_bridge.core.presence import Caller, Policy
@@ -104,7 +104,7 @@ class Neighbourhoods(RuleBasedStateMachine):
                 there=st.sets(st.sampled_from(SOURCES)))
     def begin(self, estop: bool, hasty: str | None, there: set[str]) -> None:
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
             Policy(SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=PATIENCE / 2.0),
             Ids(), EmergencySettings('/estop', ESTOP_TIMEOUT) if estop else EmergencySettings(),
@@ -125,6 +125,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.contested_at = -math.inf
         self.told = {name: Told() for name in RESOURCES}
         self.rivals = 0
+        self.echoes = 0
         self.over = False
         # What of SOURCES was seen, and whether anything tells that the late one may have moved.
         self.seen: set[str] = set()
@@ -458,9 +459,10 @@ class Neighbourhoods(RuleBasedStateMachine):
     def echo(self, back: int, moved: tuple[str, ...] = ()) -> None:
         """Let the guard answer one of the last pulses."""
         sequence = max(1, self.sequence - back)
+        self.echoes += 1
         self.supervisor.echoed(Echo(
             'guard', 'own', sequence, self.guard.configuration, 0,
-            tuple(self.guard.unreached), moved=moved), self.now)
+            tuple(self.guard.unreached), moved=moved, number=self.echoes), self.now)
         self.may_have_moved = self.may_have_moved or bool(moved)
         self.guard.heard_at = self.now
         self.guard.sequence = max(self.guard.sequence, sequence)
@@ -520,6 +522,6 @@ class Neighbourhoods(RuleBasedStateMachine):
 
 TestNeighbourhoods = pytest.mark.timeout(max(300, EXAMPLES))(Neighbourhoods.TestCase)
 TestNeighbourhoods.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=25, deadline=None, database=None,
+    max_examples=EXAMPLES, stateful_step_count=25, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -34,7 +34,7 @@ from viam_session_bridge.core.events import (
     Stall,
     TakenOver,
 )
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, SessionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -56,8 +56,8 @@ class World:
     def __init__(self, policy: Policy = POLICY) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', 'left', LIMITS), Resource('base', 'right', LIMITS),
-             Resource('base', 'seen', LIMITS, ActuatorSettings(rest=RestSettings()))],
+            [ActuatedResource('base', 'left', LIMITS), ActuatedResource('base', 'right', LIMITS),
+             ActuatedResource('base', 'seen', LIMITS, ActuatorSettings(rest=RestSettings()))],
             policy, lambda: f's{next(numbers)}')
         for name in ('left', 'right', 'seen'):
             self.supervisor.path(name, '', 0.0)
@@ -221,7 +221,7 @@ def test_taking_over_is_told_with_both_names() -> None:
     world.stop('left', 100.3)
     world.command('left', BACK, ann, 100.4)
     assert [event for event in world.events if isinstance(event, TakenOver)] == [
-        TakenOver('left', SessionClaim('s1', 100.1), SessionClaim('s2', 100.2))]
+        TakenOver('left', SessionClaim('s1', None, 100.1), SessionClaim('s2', None, 100.2))]
 
 
 # ---- commands -----------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: s
     world.command('seen', ZERO, caller, now)
     assert world.state('seen') is (UNCONFIRMED if state is UNCONFIRMED else STOPPING)
     assert world.last('seen')[1].setpoint is None
-    assert world.supervisor.watched_sockets(now) == frozenset()
+    assert world.supervisor.watched_sockets() == frozenset()
 
 
 def test_after_a_stop_the_driver_hears_zeros_only_until_a_new_command() -> None:
@@ -359,6 +359,61 @@ def test_stop_all_stops_everything_also_what_is_idle() -> None:
     world.poll(100.1)
     assert [(output.resource, output.setpoint) for _, output in world.told] == [
         ('left', None), ('right', None), ('seen', None)]
+
+
+# ---- keys ---------------------------------------------------------------------------------------
+
+
+def of(entity: str, socket: int) -> Caller:
+    """Return a caller without a session, on a connection of its own."""
+    return Caller(entity=entity, socket=socket)
+
+
+def test_a_revoked_key_loses_its_sessions_and_all_that_it_set_in_motion() -> None:
+    """Under a session, and by a connection alone; what others drive goes on."""
+    world = World()
+    begun = world.supervisor.start_session(of('mine', 1), '', 100.0)
+    world.supervisor.start_session(of('others', 2), '', 100.0)
+    world.command('left', AHEAD, replace(of('mine', 1), session=begun.id), 100.0)
+    world.command('right', AHEAD, of('mine', 3), 100.0)
+    world.command('seen', AHEAD, of('others', 2), 100.0)
+    world.supervisor.revoke('mine', 100.1)
+    assert world.supervisor.due <= 100.1, 'the pump comes at once'
+    world.poll(100.1)
+    assert [one.reason for one in world.ended] == [Reason.REVOKED] * 2
+    assert (world.state('left'), world.state('right')) == (STOPPING, STOPPING)
+    assert world.state('seen') is MOVING
+    assert SessionEnded('s1', '', begun=True, revoked=True) in world.events
+    with pytest.raises(SessionExpired):
+        world.beat(replace(of('mine', 1), session=begun.id), 100.2)
+
+
+def test_a_revoked_key_that_moves_nothing_stops_nothing() -> None:
+    """Idle drivers receive no zeros because of it, nor does what another took over."""
+    world = World()
+    world.command('left', AHEAD, of('mine', 1), 100.0)
+    world.command('left', BACK, of('others', 2), 100.1)
+    world.command('right', AHEAD, of('mine', 1), 100.1)
+    world.stop('right', 100.2)
+    before = world.supervisor.states()
+    world.told.clear()
+    world.supervisor.revoke('mine', 100.3)
+    world.poll(100.3)
+    assert world.supervisor.states() == before and world.state('left') is MOVING
+    assert not [one for one in world.ended if one.reason is Reason.REVOKED]
+
+
+def test_stop_own_stops_what_a_key_commanded_last_in_every_state() -> None:
+    """And nothing that another key took over, or that nobody has commanded yet."""
+    world = World()
+    world.command('left', AHEAD, of('mine', 1), 100.0)
+    world.command('right', AHEAD, of('mine', 1), 100.0)
+    world.command('right', BACK, of('others', 2), 100.1)
+    assert world.supervisor.stop_own('mine', 100.2) == ['left']
+    world.poll(100.2)
+    assert (world.state('left'), world.state('right')) == (STOPPING, MOVING)
+    assert world.supervisor.stop_own('mine', 100.3) == ['left'], 'again: it begins the hold anew'
+    assert world.supervisor.stop_own('nobody', 100.3) == []
 
 
 # ---- commands that wait for their turn ----------------------------------------------------------
@@ -542,7 +597,7 @@ def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.run(104.0)
-    claim = SessionClaim('s1', 100.0)
+    claim = SessionClaim('s1', None, 100.0)
     assert [event for event in world.events if isinstance(event, Changed)] == [
         Changed('left', IDLE, MOVING, Reason.COMMANDED, claim),
         Changed('left', MOVING, STOPPING, Reason.SESSION_ENDED, claim),
@@ -779,7 +834,7 @@ def test_a_driver_that_appears_is_told_to_stop_at_once() -> None:
 def test_an_acknowledged_stop_is_awaited() -> None:
     """Its answer comes in by resource and epoch."""
     supervisor = Supervisor(
-        [Resource('base', 'base', LIMITS, ActuatorSettings(acknowledged=True))], POLICY,
+        [ActuatedResource('base', 'base', LIMITS, ActuatorSettings(acknowledged=True))], POLICY,
         lambda: 's1')
     epoch = supervisor.stop('base', 100.0)
     supervisor.poll(100.0)

@@ -22,9 +22,10 @@ from viam_session_bridge.parameters.document import document
 from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
 from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.parameters.motor import MotorConfig
-from viam_session_bridge.parameters.resources import ResourceConfig
-from viam_session_bridge.parameters.schema import table_entries
-from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
+from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
+from viam_session_bridge.parameters.rules import check_rules
+from viam_session_bridge.parameters.schema import Block, SafeChange, table_entries
+from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS, GrpcConfig
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -231,6 +232,8 @@ def test_a_refused_configuration_leaves_the_node_as_it_was(make_node: MakeNode) 
     ('grpc.port', True, ['true', 'an integer']),
     ('grpc.host', '', ["''", 'an IP address or a host name']),
     ('grpc.host', 'http://localhost', ['an IP address or a host name']),
+    ('grpc.tls_certificate_file', 'server.pem', ["'server.pem'", 'an absolute path', '~/']),
+    ('grpc.tls_key_file', '/etc/bridge/', ["'/etc/bridge/'", 'a file']),
     ('grpc.allow_anonymous', 'yes', ["'yes'", 'true or false']),
     ('grpc.allow_anonymous', 1, ['1', 'true or false']),
     ('sessions.heartbeat_window', float('nan'), ['nan', '0.03 to 60 s']),
@@ -506,6 +509,60 @@ def test_beyond_loopback_needs_permission(
     assert 'can drive the robot' in config.warnings[0]
 
 
+def test_with_a_key_file_no_host_needs_permission_and_the_permission_is_a_mistake(
+        errors_of: Callable[..., list[str]], make_node: MakeNode) -> None:
+    keys = {'auth.key_file': '/etc/bridge/keys.json', 'grpc.allow_plain_text': True}
+    assert read(make_node({**BASE, **keys, 'grpc.host': '0.0.0.0'})).auth.key_file
+    for host in ('0.0.0.0', '127.0.0.1'):
+        [error] = errors_of({**keys, 'grpc.host': host, 'grpc.allow_anonymous': True})
+        assert error.startswith('grpc.allow_anonymous: found true')
+        assert 'auth.key_file' in error
+
+
+@pytest.mark.parametrize('path', ['keys.json', './keys.json', '/etc/', '~x/keys'])
+def test_a_key_file_is_an_absolute_path_or_below_the_home_folder(
+        errors_of: Callable[..., list[str]], path: str) -> None:
+    [error] = errors_of({'auth.key_file': path})
+    assert error.startswith(f'auth.key_file: found {path!r}')
+
+
+@pytest.mark.parametrize(('given', 'missing'), [
+    ('grpc.tls_certificate_file', 'grpc.tls_key_file'),
+    ('grpc.tls_key_file', 'grpc.tls_certificate_file')])
+def test_a_certificate_without_its_key_is_refused(
+        errors_of: Callable[..., list[str]], make_node: MakeNode, given: str,
+        missing: str) -> None:
+    [error] = errors_of({given: '/etc/bridge/server.pem'})
+    assert error.startswith(f"{missing}: found ''")
+    assert f"{given} is '/etc/bridge/server.pem'" in error
+    assert not read(make_node({**BASE, given: '~/server.pem', missing: '~/server.key'})).warnings
+
+
+KEYS = {'host': '0.0.0.0', 'tls_certificate_file': '', 'allow_plain_text': False}
+
+
+@pytest.mark.parametrize(('changes', 'key_file', 'found'), [
+    ({}, '~/keys', 'error'),
+    ({}, '', 'nothing'),
+    ({'host': 'localhost'}, '~/keys', 'nothing'),
+    ({'tls_certificate_file': '/server.pem'}, '~/keys', 'nothing'),
+    ({'allow_plain_text': True}, '~/keys', 'warning'),
+])
+def test_keys_beyond_loopback_need_tls_or_an_explicit_parameter(
+        changes: dict[str, Any], key_file: str, found: str) -> None:
+    grpc = Block('grpc', GrpcConfig, {**KEYS, **changes}, entries=table_entries(GrpcConfig))
+    auth = Block('auth', GrpcConfig, {'key_file': key_file})
+    errors, warnings = list[str](), list[str]()
+    check_rules(grpc, {'grpc': grpc, 'auth': auth}, errors, warnings)
+    about_keys = [one for one in (*errors, *warnings) if 'grpc.allow_plain_text' in one]
+    assert len(about_keys) == (found != 'nothing')
+    if found == 'error':
+        assert about_keys[0].startswith("grpc.tls_certificate_file: found ''")
+        assert "auth.key_file is '~/keys'" in about_keys[0] and about_keys[0] in errors
+    elif found == 'warning':
+        assert about_keys[0] in warnings and 'plain text' in about_keys[0]
+
+
 @pytest.mark.parametrize(('changes', 'says'), [
     ({'sessions.heartbeat_window': 1.0}, 'Flutter'),
     ({'sessions.heartbeat_window': 2.5}, 'Flutter'),
@@ -540,10 +597,59 @@ def test_an_absolute_topic_is_suspect_in_a_namespace_only(make_node: MakeNode) -
 @pytest.fixture
 def watched(make_node: MakeNode) -> tuple[Node, list[BridgeConfig]]:
     """Return a node that is watched and the configurations it applied."""
-    node = make_node(BASE)
+    return _watched(make_node, {'run_time.allow_less_safe': True})
+
+
+def _watched(make_node: MakeNode, more: dict[str, Any]) -> tuple[Node, list[BridgeConfig]]:
+    node = make_node({**BASE, **more})
     applied: list[BridgeConfig] = []
     watch(node, read(node), applied.append)
     return node, applied
+
+
+@pytest.mark.parametrize(('name', 'value', 'says'), [
+    ('sessions.unsupervised', 'allow', "'connection'"),
+    ('sessions.unsupervised', 'reject', "'connection'"),
+    ('sessions.stop_on_disconnect', False, 'True'),
+    ('sessions.heartbeat_window', 60.0, '2.0'),
+    ('sessions.heartbeat_window', 1.0, '2.0'),
+    ('base.max_linear_speed', 0.31, 'up to 0.3'),
+    ('base.max_angular_speed', 1.5, 'up to 1.0'),
+    ('base.linear_deceleration', 9.0, 'up to 0.5'),
+    ('base.max_move_duration', 121.0, 'up to 120.0'),
+])
+def test_a_change_that_is_less_safe_is_refused_unless_the_file_permits_it(
+        make_node: MakeNode, name: str, value: Any, says: str) -> None:
+    node, applied = _watched(make_node, {})
+    before = node.get_parameter(name).value
+    [result] = node.set_parameters([Parameter(name, value=value)])
+    assert not result.successful
+    assert result.reason.startswith(f'{name}: found {value!r}, accepted at run time: {says},')
+    assert 'run_time.allow_less_safe' in result.reason
+    assert node.get_parameter(name).value == before and applied == []
+    [permission] = node.set_parameters([Parameter('run_time.allow_less_safe', value=True)])
+    assert 'read-only' in permission.reason
+    permitted, applied = _watched(make_node, {'run_time.allow_less_safe': True})
+    assert permitted.set_parameters([Parameter(name, value=value)])[0].successful
+    assert len(applied) == 1
+
+
+def test_lower_limits_are_accepted_and_may_be_raised_again_to_those_of_the_start(
+        make_node: MakeNode) -> None:
+    node, applied = _watched(make_node, {})
+    for speed, accepted in ((0.1, True), (0.2, True), (0.3, True), (0.1, True), (0.4, False)):
+        [result] = node.set_parameters([Parameter('base.max_linear_speed', value=speed)])
+        assert result.successful is accepted
+    assert applied[-1].resources[0].max_linear_speed == 0.1
+    assert node.set_parameters([Parameter('sessions.max_sessions', value=9)])[0].successful
+
+
+def test_every_limit_that_may_change_has_a_safe_direction() -> None:
+    """But how many sessions there may be is no matter of safety."""
+    free = {entry.name for table in (*GLOBAL_BLOCKS.values(), *APIS.values())
+            for entry in table_entries(table)
+            if entry.spec.mutable and entry.spec.safe_change is SafeChange.ANY}
+    assert free == {'max_sessions'}
 
 
 def test_a_mutable_parameter_changes(watched: tuple[Node, list[BridgeConfig]]) -> None:
@@ -851,9 +957,9 @@ def test_the_example_file_knows_every_parameter() -> None:
         'base': ('base',), 'motor': ('motor', 'base'), 'arm': positions, 'gantry': positions,
         'gripper': positions, 'servo': positions, 'switch': ('switch',), 'button': ('button',),
         'generic': ('generic',)}
-    assert examples.keys() == APIS.keys()
-    common = {entry.name for entry in table_entries(ResourceConfig)}
-    for api, names in examples.items():
+    common = {entry.name for entry in table_entries(ActuatedConfig)}
+    for api in APIS:
+        names = examples.get(api, (api,))
         tables = [*GLOBAL_BLOCKS.values(), APIS[api]] if api == 'base' else [APIS[api]]
         text = '\n'.join(
             (ROOT / 'config' / f'{name}.yaml').read_text(encoding='utf-8') for name in names)

@@ -27,7 +27,7 @@ import pytest
 from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Output
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
@@ -178,12 +178,13 @@ class Bench:
                  configs: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
-                 others: tuple[Resource, ...] = (),
-                 senses: dict[str, Any] | None = None) -> None:
+                 others: tuple[ActuatedResource, ...] = (),
+                 senses: dict[str, Any] | None = None,
+                 settings: ServerSettings | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
         resources = [
-            Resource('base', name, limits, actuator) for name, limits in bases.items()]
+            ActuatedResource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
         self.locked: Any = gate_class(
             Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
@@ -193,12 +194,12 @@ class Bench:
         self.events: list[Any] = []
         self.service_commands: list[Any] = []
         self.deaths: list[BaseException] = []
-        for resource in self.locked.resources() if paths else ():
+        for resource in (*resources, *others) if paths else ():
             self.locked.path(resource.name, '')
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
-            self.locked, ServerSettings(port=0), own | (configs or {}), (senses or {}).__getitem__,
-            self.deaths.append)
+            self.locked, settings or ServerSettings(port=0), own | (configs or {}),
+            (senses or {}).__getitem__, self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False
@@ -262,7 +263,7 @@ class Bench:
         with self._passed:
             while not condition():
                 left = give_up - time.monotonic()
-                assert left > 0.0, f'waited in vain; told {self.told()}, {self.gate.states()}'
+                assert left > 0.0, f'waited in vain; told {self.told()}, {self.locked.states()}'
                 self._passed.wait(min(left, 0.02))
 
     def until_moving(self, name: str = 'base') -> None:
@@ -318,8 +319,10 @@ def beat(path, request, period):
     while not ended.wait(period):
         invoke(path, request)
 
-port, ended = sys.stdin.readline().strip(), threading.Event()
-channel = grpc.insecure_channel(f'127.0.0.1:{port}')
+port, _, ca = sys.stdin.readline().strip().partition(' ')
+ended, address = threading.Event(), f'127.0.0.1:{port}'
+channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(
+    open(ca, 'rb').read())) if ca else grpc.insecure_channel(address)
 print('{}', flush=True)
 for line in sys.stdin:
     wish = json.loads(line)
@@ -348,10 +351,10 @@ for line in sys.stdin:
             [sys.executable, '-c', self.PROGRAM], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def open(self, port: int) -> None:  # noqa: A003
-        """Choose the server; the connection is made with the first call."""
+    def open(self, port: int, ca: str = '') -> None:  # noqa: A003
+        """Choose the server, and the CA of its TLS; the first call makes the connection."""
         assert self._process.stdin is not None
-        print(port, file=self._process.stdin, flush=True)
+        print(port, ca, file=self._process.stdin, flush=True)
         assert self._answer() == {}
 
     def _answer(self) -> Any:
@@ -457,14 +460,14 @@ def spares() -> Iterator[list[RemoteClient]]:
 
 
 @pytest.fixture
-def remote(spares: list[RemoteClient]) -> Iterator[Callable[[Bench], RemoteClient]]:
+def remote(spares: list[RemoteClient]) -> Iterator[Callable[..., RemoteClient]]:
     """Return a function that makes a client in a process of its own."""
     with ExitStack() as clients:
-        def make(bench: Bench) -> RemoteClient:
+        def make(bench: Bench, ca: str = '') -> RemoteClient:
             one = spares.pop(0)
             clients.callback(one.close)
             spares.append(RemoteClient())
-            one.open(bench.port)
+            one.open(bench.port, ca)
             return one
 
         yield make

@@ -42,9 +42,9 @@ def test_answers_any_key_with_a_token_and_says_so(
 
 def test_an_entity_is_cut_in_the_log_with_a_note_of_its_length(
         client: Any, caplog: pytest.LogCaptureFixture) -> None:
-    client.auth.Authenticate(entity='é' * 30_000, credentials=credentials())
+    client.auth.Authenticate(entity='é' * 1_000, credentials=credentials())
     [record] = [one for one in caplog.records if 'sent credentials' in one.getMessage()]
-    assert '... (30000 characters)' in record.getMessage()
+    assert '... (1000 characters)' in record.getMessage()
     assert len(record.getMessage()) < 600 and record.getMessage().isascii()
 
 
@@ -114,7 +114,7 @@ def test_refuses_a_request_without_credentials(client: Any) -> None:
         Code.INVALID_ARGUMENT, 'credentials required')
 
 
-@pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 50_000])
+@pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 3_000])
 def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
     refusal = client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials(kind))
     assert refusal.code is Code.INVALID_ARGUMENT

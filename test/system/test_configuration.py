@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Any
 
+import grpc
 import pytest
 
 from host import took
@@ -62,11 +63,34 @@ def test_beyond_loopback_needs_consent(programs: Programs) -> None:
     assert any('grpc.host' in line and 'grpc.allow_anonymous' in line for line in log)
 
 
+def test_with_a_key_file_that_is_missing_nobody_can_log_in(
+        programs: Programs, tmp_path: Path) -> None:
+    """The bridge runs: the first key may be created later."""
+    bridge = programs.bridge(settings(auth={'key_file': str(tmp_path / 'keys.json')}))
+    bridge.wait_logged('auth.key_file: .*keys.json: there is no such key file.*nobody can log in')
+    with grpc.insecure_channel(bridge.address) as channel:
+        call = channel.unary_unary('/viam.robot.v1.RobotService/StopAll')
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b'', timeout=10.0)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
 def test_two_bases_on_one_topic_are_refused(programs: Programs) -> None:
     """Also where only the namespace makes the names the same."""
     log = refused(programs, settings(
         {'one': base('cmd_vel'), 'two': base('/robot/cmd_vel')}), namespace='/robot')
     assert any('/robot/cmd_vel' in line and 'one' in line and 'two' in line for line in log)
+
+
+def test_a_certificate_that_cannot_be_read_is_named(programs: Programs) -> None:
+    """The bridge does not fall back to plain text."""
+    bridge = programs.bridge(settings(grpc={
+        'tls_certificate_file': '/nowhere/server.pem', 'tls_key_file': '/nowhere/server.key'}),
+        ready=False)
+    assert bridge.ended() == 1
+    assert any("grpc.tls_certificate_file: found '/nowhere/server.pem'" in line
+               and 'cannot be read' in line for line in bridge.log), bridge.text
+    assert 'Traceback' not in bridge.text
 
 
 def test_a_port_in_use_is_named(programs: Programs) -> None:
@@ -94,7 +118,8 @@ def test_a_second_bridge_on_the_port_of_the_first_ends(programs: Programs) -> No
 @pytest.fixture(scope='module')
 def bridge(shared: Programs) -> Bridge:
     return shared.bridge(settings(
-        {'base': base(max_linear_speed=0.5)}, use_sim_time=True))
+        {'base': base(max_linear_speed=0.5)}, use_sim_time=True,
+        run_time={'allow_less_safe': True}))
 
 
 @pytest.fixture(scope='module')

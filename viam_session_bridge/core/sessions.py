@@ -3,13 +3,14 @@
 """
 Sessions by Viam's rules: start, resume, heartbeat, expire.
 
-What belongs here: which session ids are alive. What does not: who drives what (supervisor.py).
+What belongs here: which session ids are alive. What does not: who drives what (supervisor.py), and
+whether its connection is open (presence.py): a heartbeat renews a session over any connection.
 Contract: viamrobotics/rdk session/doc.go; wire facts: StartSession and SendSessionHeartbeat of
 viam.robot.v1.RobotService.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import re
 
 from viam_session_bridge.core.errors import (
@@ -24,9 +25,6 @@ FIRST_BEAT_PATIENCE = 20.0
 
 # The same where half of the places are taken: sessions that never begin must not keep out others.
 CROWDED_PATIENCE = 2.0
-
-# A client that reconnects for days must not grow its session: the latest connections are kept.
-MOST_SOCKETS = 64
 
 # Connections remembered as having carried a session; the latest are kept.
 MOST_CARRIERS = 4096
@@ -55,12 +53,9 @@ def parse_session_id(text: str, field_name: str) -> str:
     return '-'.join(match.groups())
 
 
-def remember(recent: dict[int, None], one: int, most: int) -> None:
-    """Add to a set that keeps the most recently added and drops the rest."""
-    recent.pop(one, None)
-    recent[one] = None
-    while len(recent) > most:
-        del recent[next(iter(recent))]
+def shown_session(session_id: str) -> str:
+    """Return a session id as logs name it: whoever has all of it can use the session."""
+    return f'{session_id[:8]}...'
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class Session:
     One client's session.
 
     deadline: the instant (s, steady clock) from which it is dead; until the first beat or
-    monitored call it is only a date of disposal. sockets: connections that ever carried its calls.
+    monitored call it is only a date of disposal. peer: where its last call came from.
     """
 
     id: str  # noqa: A003
@@ -86,7 +81,6 @@ class Session:
     deadline: float
     peer: str
     begun: bool = False
-    sockets: dict[int, None] = field(default_factory=dict)
 
     def alive(self, now: float) -> bool:
         """Tell whether the deadline lies ahead: ``now >= deadline`` is dead, without exception."""
@@ -100,10 +94,8 @@ class SessionTable:
         self.settings = settings
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
-        # The connections that calls of any session came over.
-        self.carriers: dict[int, None] = {}
-        # Grows whenever a session is seen on a connection that it has not used before.
-        self.connections_seen = 0
+        # By connection: the session of the last call on it that named one.
+        self.carriers: dict[int, str] = {}
 
     @property
     def _first_patience(self) -> float:
@@ -173,14 +165,22 @@ class SessionTable:
             del self._sessions[session.id]
         return dead
 
+    def end(self, entity: str) -> list[Session]:
+        """Remove the sessions of an entity and return them."""
+        ended = [session for session in self._sessions.values() if session.entity == entity]
+        for session in ended:
+            del self._sessions[session.id]
+        return ended
+
     def living(self, now: float) -> list[Session]:
         """Return the sessions that are alive, oldest first."""
         return [session for session in self._sessions.values() if session.alive(now)]
 
     def _seen(self, session: Session, peer: str, socket: int | None) -> None:
         session.peer = peer
-        if socket is not None:
-            self.connections_seen += socket not in session.sockets
-            for recent, most in ((session.sockets, MOST_SOCKETS), (self.carriers, MOST_CARRIERS)):
-                if next(reversed(recent), None) != socket:
-                    remember(recent, socket, most)
+        if socket is None:
+            return
+        self.carriers.pop(socket, None)
+        self.carriers[socket] = session.id
+        if len(self.carriers) > MOST_CARRIERS:
+            del self.carriers[next(iter(self.carriers))]

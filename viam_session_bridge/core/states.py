@@ -89,6 +89,7 @@ class Reason(Enum):
     STOPPED = 'a client asked for a stop', Trait.WISHED | Trait.OVERTAKES
     CANCELLED = 'the call was cancelled'
     SESSION_ENDED = 'the session that commanded it ended', Trait.UNASKED
+    REVOKED = 'the key of the client that commanded it was revoked', Trait.UNASKED
     DISCONNECTED = 'the connection that commanded it is gone', Trait.UNASKED
     LEASE_OVER = 'the lease of a client without a session ran out', Trait.UNASKED
     PATH_LOST = 'there is no stop path any more', Trait.UNASKED

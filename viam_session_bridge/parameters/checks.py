@@ -133,6 +133,11 @@ def _frame_problem(text: str) -> str | None:
     return '' if text.startswith('/') or any(each.isspace() for each in text) else None
 
 
+def _file_problem(text: str) -> str | None:
+    # The folder that a bridge is started in is not the user's choice.
+    return None if text.startswith(('/', '~/')) and not text.endswith('/') else ''
+
+
 def _host_problem(text: str) -> str | None:
     if _address(text) is not None:
         return None
@@ -141,7 +146,7 @@ def _host_problem(text: str) -> str | None:
 
 
 _FORMS: Mapping[Form, Callable[[str], str | None]] = {
-    Form.FRAME: _frame_problem, Form.HOST: _host_problem}
+    Form.FILE: _file_problem, Form.FRAME: _frame_problem, Form.HOST: _host_problem}
 
 
 def first_line(error: Exception) -> str:

@@ -73,7 +73,17 @@ class Form(enum.Enum):
     ACTION = 'a ROS action name'
     FEEDBACK_TOPIC = 'a ROS topic name to read'
     NODE = "a full node name such as '/robot1/diff_drive_controller'"
+    FILE = "an absolute path of a file, or one that begins with '~/'"
     FRAME = 'a tf frame name (no leading slash, no spaces)'
+
+
+class SafeChange(enum.Enum):
+    """Which changes at run time need no permission; the value is how documents call it."""
+
+    ANY = 'yes'
+    # Up to the value that it had when the bridge started.
+    LOWER = 'up to its value at the start'
+    NONE = 'if permitted'
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,8 @@ class Spec:
     `empty` says what an empty string or list, or a number that is not set, means; where it is ''
     none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
     `blocks` is the table of the blocks that a list of strings names. `message` is the type of the
-    messages of a topic that is read. Only a `mutable` parameter may change at run time.
+    messages of a topic that is read. Only a `mutable` parameter may change at run time,
+    and without permission (run_time.allow_less_safe) only as `safe_change` says.
     """
 
     description: str
@@ -104,6 +115,7 @@ class Spec:
     blocks: type | None = None
     message: str = ''
     mutable: bool = False
+    safe_change: SafeChange = SafeChange.LOWER
 
 
 @dataclass(frozen=True)
@@ -184,9 +196,15 @@ def choice_of(table: type) -> tuple[str, Mapping[str, type]]:
     return '', {}
 
 
-def table_entries(table: type) -> tuple[Entry, ...]:
-    """Return the parameters of a table, whatever is chosen, with what there is to choose."""
-    found = {entry.name: entry for each in (table, *choice_of(table)[1].values())
+def table_entries(table: type, chosen: Any = None) -> tuple[Entry, ...]:
+    """
+    Return the parameters of a table, whatever is chosen, with what there is to choose.
+
+    Of a parameter that several drivers or kinds have, that of the chosen one.
+    """
+    options = choice_of(table)[1]
+    last = [options[chosen]] if isinstance(chosen, str) and chosen in options else []
+    found = {entry.name: entry for each in (table, *options.values(), *last)
              for entry in entries(each)}
     for name, attribute in _CHOICES.items():
         if name in found and (tables := getattr(table, attribute, None)):

@@ -15,9 +15,9 @@ from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.parameters.checks import is_loopback
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
 from viam_session_bridge.parameters.rules import Own, rule
-from viam_session_bridge.parameters.schema import described, Form
+from viam_session_bridge.parameters.schema import described, Form, SafeChange
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,34 @@ class GrpcConfig:
     """Where Viam clients connect."""
 
     host: str = field(default='127.0.0.1', metadata=described(
-        'Address the server binds to. Anything beyond loopback needs grpc.allow_anonymous, '
-        'because this release does not authenticate anybody', form=Form.HOST))
+        'Address the server binds to. Anything beyond loopback needs API keys (auth.key_file), or '
+        'grpc.allow_anonymous', form=Form.HOST))
     port: int = field(default=8080, metadata=described(
         'TCP port the server binds to; 0 takes any free port', low=0, high=65535))
     allow_anonymous: bool = field(default=False, metadata=described(
         'Allow a host beyond loopback although every client that reaches the port can then '
         'drive the robot'))
+    tls_certificate_file: str = field(default='', metadata=described(
+        'Certificate (PEM) of the server for TLS, then those that it depends on. It is read again '
+        'when it changes', form=Form.FILE, empty='plain text'))
+    tls_key_file: str = field(default='', metadata=described(
+        'Private key (PEM, without a password) of grpc.tls_certificate_file', form=Form.FILE,
+        empty='plain text'))
+    allow_plain_text: bool = field(default=False, metadata=described(
+        'Allow API keys beyond loopback without TLS although everybody who can record the network '
+        'then has them'))
     max_connections: int = field(default=1024, metadata=described(
         'Most client connections at the same time', low=1, high=65535))
+
+
+@dataclass(frozen=True)
+class AuthConfig:
+    """Who may connect."""
+
+    key_file: str = field(default='', metadata=described(
+        'File with the API keys that clients need, as the command keys writes it; its mode must '
+        'be 0600. Each change counts at once. As long as the file is missing or not accepted, '
+        'nobody can log in', form=Form.FILE, empty='clients need no key'))
 
 
 @dataclass(frozen=True)
@@ -42,17 +61,21 @@ class SessionsConfig:
 
     heartbeat_window: float = field(default=2.0, metadata=described(
         'Silence after which a session expires and its motion stops. Whole seconds of at least '
-        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True))
+        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True,
+        safe_change=SafeChange.NONE))
     max_sessions: int = field(default=1024, metadata=described(
-        'Most sessions alive at the same time', low=1, high=100000, mutable=True))
+        'Most sessions alive at the same time', low=1, high=100000, mutable=True,
+        safe_change=SafeChange.ANY))
     stop_on_disconnect: bool = field(default=True, metadata=described(
-        "Stop a session's motion as soon as its last connection closes, before the heartbeat "
-        'window ends', mutable=True))
+        "Stop a session's motion as soon as the connection that carried its last command closes. "
+        'false: the session alone holds it, so that heartbeats of any client that knows the id '
+        'of the session keep it going', mutable=True, safe_change=SafeChange.NONE))
     unsupervised: str = field(default='connection', metadata=described(
         'How long a client without a session holds its motion: while its connection is open, '
         'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
         'commands are refused (reject)',
-        choices=('connection', 'lease', 'allow', 'reject'), mutable=True))
+        choices=('connection', 'lease', 'allow', 'reject'), mutable=True,
+        safe_change=SafeChange.NONE))
     network_timeout: float = field(default=2.0, metadata=described(
         "Silence of the kernel of the client's machine after which its network counts as dead",
         unit='s', low=1.5, high=60.0))
@@ -70,6 +93,11 @@ class GuardConfig:
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
         'stop loop oversleeps by more than half of it, every motion is stopped',
         unit='s', low=0.1, high=5.0))
+    key_file: str = field(default='', metadata=described(
+        'File with the key by which bridge and guard recognize each other: an absolute path, or '
+        "one that begins with '~/'. It is created when it is missing, with mode 0600; for "
+        'processes of two users or two machines, copy it',
+        empty='$ROS_HOME/viam_session_bridge/guard.key, or ~/.ros instead of $ROS_HOME'))
 
 
 @dataclass(frozen=True)
@@ -90,9 +118,19 @@ class EmergencyConfig:
         return EmergencySettings(self.topic, self.timeout)
 
 
+@dataclass(frozen=True)
+class RunTimeConfig:
+    """What may be changed while the bridge runs."""
+
+    allow_less_safe: bool = field(default=False, metadata=described(
+        'Permit changes at run time (ros2 param set, from any node) that make motion less safe: '
+        'another heartbeat_window, stop_on_disconnect or unsupervised, and limits above their '
+        'value at the start'))
+
+
 GLOBAL_BLOCKS: Mapping[str, type] = {
-    'grpc': GrpcConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
-    'estop': EmergencyConfig}
+    'grpc': GrpcConfig, 'auth': AuthConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
+    'estop': EmergencyConfig, 'run_time': RunTimeConfig}
 
 
 @dataclass(frozen=True)
@@ -100,11 +138,18 @@ class BridgeConfig:
     """Everything the bridge was told, checked; `warnings` are texts for the log."""
 
     grpc: GrpcConfig = GrpcConfig()
+    auth: AuthConfig = AuthConfig()
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
     estop: EmergencyConfig = EmergencyConfig()
+    run_time: RunTimeConfig = RunTimeConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def actuated(self) -> tuple[ActuatedConfig, ...]:
+        """Return the resources that are moved and stopped; the others are only read."""
+        return tuple(one for one in self.resources if isinstance(one, ActuatedConfig))
 
     def policy(self, poll_period: float) -> Policy:
         """
@@ -121,20 +166,52 @@ class BridgeConfig:
 
 # ---- rules --------------------------------------------------------------------------------------
 
-@rule(GrpcConfig, 'host', 'allow_anonymous')
-def _nobody_serves_beyond_loopback_by_accident(own: Own, host: str, anonymous: bool) -> None:
-    if is_loopback(host):
+@rule(GrpcConfig, 'host', 'allow_anonymous', '/auth.key_file')
+def _nobody_serves_beyond_loopback_by_accident(
+        own: Own, host: str, anonymous: bool, key_file: str) -> None:
+    if key_file:
+        if anonymous:
+            own.wrong('allow_anonymous', 'true',
+                      f'false, because auth.key_file is {key_file!r}: every client needs a key')
+    elif is_loopback(host):
         return
-    if anonymous:
+    elif anonymous:
         own.warn(
-            f'grpc.host is {host!r} and grpc.allow_anonymous is true: everybody who reaches the '
-            'port can drive the robot.')
+            f'NO AUTHENTICATION: grpc.host is {host!r} and grpc.allow_anonymous is true: '
+            'everybody who reaches the port can drive the robot. API keys (auth.key_file) prevent '
+            'that.')
     else:
         own.wrong(
             'host', repr(host),
             'a loopback address (127.0.0.1, ::1, localhost), or any address together with '
-            'grpc.allow_anonymous: true. This release does not authenticate clients: beyond '
-            'loopback everybody who reaches the port could drive the robot')
+            'auth.key_file (`keys create` makes one), or with grpc.allow_anonymous: true. Without '
+            'API keys everybody who reaches the port could drive the robot')
+
+
+@rule(GrpcConfig, 'tls_certificate_file', 'tls_key_file')
+def _a_certificate_needs_its_key(own: Own, certificate: str, key: str) -> None:
+    if bool(certificate) != bool(key):
+        missing, other = (('tls_key_file', own.tls_certificate_file) if certificate
+                          else ('tls_certificate_file', own.tls_key_file))
+        own.wrong(missing, "''", f'a file, because {other} is {certificate or key!r}; or neither '
+                  'of the two')
+
+
+@rule(GrpcConfig, 'host', 'tls_certificate_file', 'allow_plain_text', '/auth.key_file')
+def _keys_leave_the_machine_encrypted(
+        own: Own, host: str, certificate: str, plain: bool, key_file: str) -> None:
+    if not key_file or certificate or is_loopback(host):
+        return
+    if plain:
+        own.warn(
+            f'{own.host} is {host!r} and {own.allow_plain_text} is true: API keys cross the '
+            'network in plain text, and everybody who can record it can drive the robot.')
+    else:
+        own.wrong(
+            'tls_certificate_file', "''",
+            f'a certificate (`keys lab-certificate` makes one), because {own.host} is {host!r} '
+            f'and auth.key_file is {key_file!r}: SDKs send the key to the bridge. Or a loopback '
+            f'address; or {own.allow_plain_text}: true, where nobody can record the network')
 
 
 @rule(SessionsConfig, 'heartbeat_window')
@@ -143,6 +220,14 @@ def _every_client_survives_the_window(own: Own, window: float) -> None:
         own.warn(
             f'sessions.heartbeat_window is {window:g} s: Flutter clients compute a broken '
             'heartbeat interval from anything but whole seconds of at least 2.')
+
+
+@rule(SessionsConfig, 'stop_on_disconnect')
+def _heartbeats_hold_no_motion(own: Own, stop_on_disconnect: bool) -> None:
+    if not stop_on_disconnect:
+        own.warn(
+            'sessions.stop_on_disconnect is false: a motion goes on without its client for as '
+            'long as anybody who knows the id of its session sends heartbeats.')
 
 
 @rule(SessionsConfig, 'unsupervised')

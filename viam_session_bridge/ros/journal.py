@@ -14,7 +14,8 @@ import queue
 import re
 import threading
 import time
-from typing import Protocol
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from viam_session_bridge.core.events import (
     Changed,
@@ -33,6 +34,7 @@ from viam_session_bridge.core.presence import (
     OpenClaim,
     SessionClaim,
 )
+from viam_session_bridge.core.sessions import shown_session
 from viam_session_bridge.core.states import State
 
 CAPACITY = 1000
@@ -44,26 +46,10 @@ _Report = tuple[Outputs, dict[str, str], str]
 _Line = tuple[int, str]
 
 
-class Logger(Protocol):
-    """The part of rclpy's logger that is used here."""
-
-    def info(self, message: str) -> bool:
-        """Log for information."""
-        ...
-
-    def warning(self, message: str) -> bool:
-        """Log what an operator should look at."""
-        ...
-
-    def error(self, message: str) -> bool:
-        """Log what an operator must look at."""
-        ...
-
-
 def describe_claim(claim: Claim | None) -> str:
     """Name who holds a motion."""
     if isinstance(claim, SessionClaim):
-        return f'session {claim.session}'
+        return f'session {shown_session(claim.session)}'
     if isinstance(claim, ConnectionClaim):
         return f'connection {claim.socket} (no session)'
     if isinstance(claim, LeaseClaim):
@@ -76,7 +62,7 @@ def describe_claim(claim: Claim | None) -> str:
 class Journal:
     """Writes reports of the pump, and what Python's logging is told, to a logger."""
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: RcutilsLogger) -> None:
         self._logger = logger
         self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
         self._lost = 0
@@ -164,7 +150,9 @@ class Journal:
             self._write_change(event)
         elif isinstance(event, SessionEnded):
             told = 'lapsed' if event.begun else 'was never used and is forgotten'
-            self._logger.info(f'session {event.session} ({event.peer}) {told}')
+            if event.revoked:
+                told = 'ended: its key was revoked, rotated or changed'
+            self._logger.info(f'session {shown_session(event.session)} ({event.peer}) {told}')
         elif isinstance(event, TakenOver):
             self._logger.info(
                 f'{event.resource}: taken over by {describe_claim(event.after)} '

@@ -7,14 +7,14 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
 """
 
-from typing import cast
+from collections.abc import Callable
 
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from viam_session_bridge.ros.interfaces import Driver, WarningDriver
+from viam_session_bridge.ros.interfaces import Driver
 from viam_session_bridge.ros.parameters import NODE_NAME
 
 # Known by their names, since the graph does not tell what a node is: nodes that calculate the
@@ -125,9 +125,8 @@ def smoother_behind(node: Node, topic: str, message_type: type) -> str:
 
 def path_warning(driver: Driver) -> str:
     """Say what spoils the path of a driver without closing it; empty where it sees nothing."""
-    if not hasattr(driver, 'path_warning'):
-        return ''
-    return cast(WarningDriver, driver).path_warning()
+    warning: Callable[[], str] | None = getattr(driver, 'path_warning', None)
+    return warning() if warning else ''
 
 
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:

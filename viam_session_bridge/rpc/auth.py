@@ -1,29 +1,130 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who a caller says it is. There is no authentication yet, and this module says so loudly.
+Who a caller is, and what it may do.
 
-proto.rpc.v1.AuthService/Authenticate answers any key with a token that names the entity, so that
-programs written for an API key run unchanged. Tokens survive a restart of the bridge: the SDKs'
-native dialers never refresh theirs.
+proto.rpc.v1.AuthService/Authenticate exchanges an API key for a token, which later calls carry.
+Each call looks up in the key file (key_file.py) what its token is worth: nothing once the key was
+revoked, rotated or changed. A token never expires: the native dialers of the SDKs do not renew it.
+It survives a restart of the bridge, and a clock that is set.
+
+Without a key file nobody is checked: any credentials give a token, which names its entity and
+proves nothing.
 """
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+import ipaddress
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+import uuid
 
 import grpc
 
 from viam_session_bridge.core.errors import shown
+from viam_session_bridge.key_file import Key, KeyFile, STOP_ALL
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.connections import shown_address
 from viam_session_bridge.rpc.status import CallError, unimplemented
 
-_PREFIX = 'Bearer unauthenticated.'
-_TYPES = ('api-key', 'robot-location-secret')
+# The only method that is served before authentication; it needs no permission.
+AUTHENTICATE = 'proto.rpc.v1.AuthService.Authenticate'
+
+# SDKs ask this service first, also with credentials that are no token, and connect directly once
+# it is said not to be there.
+SIGNALING = 'proto.rpc.webrtc.v1.SignalingService'
+
+API_KEY = 'api-key'
 
 # Known to Viam, but not handed to a machine: its cloud vouches for who has one.
 _INDIRECT = 'external'
+
+_BEARER = 'Bearer '
+_ALGORITHM = 'HS256'
+
+# A token of ours has less than 250 characters.
+LONGEST_TOKEN = 1024
+
+# Valid tokens that are remembered: to verify one takes as long as the rest of a heartbeat.
+MOST_TOKENS = 1024
+
+_LOG = logging.getLogger(__name__)
+
+
+class AuthenticationError(Exception):
+    """Authentication is configured and cannot be done; the text says what is missing."""
+
+
+def unauthenticated(text: str) -> CallError:
+    """Return the refusal of a caller that is not known."""
+    return CallError(grpc.StatusCode.UNAUTHENTICATED, text)
+
+
+@dataclass(frozen=True)
+class Rights:
+    """
+    What a caller may do; everybody may stop a resource.
+
+    entity: the id of its key. command: the resources that it may command, None for all; it may
+    read from them, too. read: whether it may read from the others. stops_all: whether its StopAll
+    stops everything, and not only what it commanded last.
+    """
+
+    entity: str = ''
+    command: frozenset[str] | None = None
+    read: bool = True
+    stops_all: bool = True
+
+    def require_command(self, name: str) -> None:
+        """Raise CallError unless the caller may command this resource."""
+        if self.command is not None and name not in self.command:
+            raise self._denied(name, 'command')
+
+    def require_read(self, name: str) -> None:
+        """Raise CallError unless the caller may read from this resource."""
+        if not self.read and self.command is not None and name not in self.command:
+            raise self._denied(name, 'read from')
+
+    def _denied(self, name: str, what: str) -> CallError:
+        return CallError(
+            grpc.StatusCode.PERMISSION_DENIED,
+            f'{name}: key {self.entity} may not {what} this resource')
+
+
+class Authentication(Protocol):
+    """How callers are known."""
+
+    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
+        """Return what the caller of a call may do. Raises CallError when it is not known."""
+        ...
+
+    def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
+        """Return the token for credentials. Raises CallError when they are wrong."""
+        ...
+
+    def refresh(self) -> None:
+        """Look whether keys were revoked."""
+        ...
+
+
+def _wrong_type(kind: str, known: tuple[str, ...]) -> CallError | None:
+    """Return the refusal of credentials of this type; None for one that is known."""
+    if kind == _INDIRECT:
+        return unimplemented(f'direct authentication not supported for "{_INDIRECT}"')
+    if kind in known:
+        return None
+    return CallError(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        f'do not know how to handle credential type {shown(kind)}; known: {", ".join(known)}')
+
+
+# ---- without keys -------------------------------------------------------------------------------
+
+_PREFIX = _BEARER + 'unauthenticated.'
 
 
 def token_for(entity: str) -> str:
@@ -32,7 +133,7 @@ def token_for(entity: str) -> str:
 
 
 def entity_of(metadata: Mapping[str, list[str]]) -> str:
-    """Return the entity that a call's token names; empty when it names none."""
+    """Return the entity that such a token names; empty when it names none."""
     values = metadata.get('authorization', [])
     if len(values) != 1 or not values[0].startswith(_PREFIX):
         return ''
@@ -42,28 +143,264 @@ def entity_of(metadata: Mapping[str, list[str]]) -> str:
         return ''
 
 
-class AuthService:
-    """proto.rpc.v1.AuthService of a bridge without authentication."""
+class NoAuthentication:
+    """Everybody may do everything."""
 
-    def __init__(self, warn: Callable[[str], object]) -> None:
-        self._warn = warn
+    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
+        """Return all rights, for the entity that the caller names."""
+        return Rights(entity_of(metadata))
+
+    def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
+        """Answer any credentials of a known type with a token, and say so loudly."""
+        if refusal := _wrong_type(kind, (API_KEY, 'robot-location-secret')):
+            raise refusal
+        _LOG.warning(
+            '%s sent credentials of %s; this bridge checks none: whoever reaches its port may '
+            'drive the robot', peer, shown(entity))
+        return token_for(entity)
+
+    def refresh(self) -> None:
+        """Do nothing: there are no keys."""
+
+
+# ---- with keys ----------------------------------------------------------------------------------
+
+# Failed logins of an address that are not delayed; then so long (s), twice as long each time.
+FREE_FAILURES = 3
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 10.0
+
+# Addresses that are remembered; the latest are kept.
+MOST_ADDRESSES = 1024
+
+
+def origin(peer: str) -> str:
+    """
+    Return the network address whose failed logins count together; '' for this machine.
+
+    Of IPv6 that is a network of 64 bits: whoever has one address has them all.
+    """
+    try:
+        address = ipaddress.ip_address(
+            shown_address(peer).rpartition(':')[0].strip('[]').partition('%')[0])
+    except ValueError:
+        return peer.partition(':')[0]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            network = ipaddress.ip_network((address, 64), strict=False)
+            return '' if address.is_loopback else str(network)
+        address = address.ipv4_mapped
+    return '' if address.is_loopback else str(address)
+
+
+@dataclass
+class _Failures:
+    count: int = 0
+    until: float = 0.0
+
+
+class BackOff:
+    """
+    Delays the next login of an address after failed ones; never that of a key.
+
+    Times are seconds on a steady clock.
+    """
+
+    def __init__(self) -> None:
+        self._failures: dict[str, _Failures] = {}
+
+    def left(self, address: str, now: float) -> float:
+        """Return for how long (s) logins of an address are refused unseen."""
+        failures = self._failures.get(address)
+        return max(0.0, failures.until - now) if failures else 0.0
+
+    def failed(self, address: str, now: float) -> None:
+        """Note a failed login."""
+        if not address:
+            return
+        failures = self._failures.pop(address, None) or _Failures()
+        self._failures[address] = failures
+        failures.count += 1
+        doublings = failures.count - FREE_FAILURES
+        if doublings > 0:
+            failures.until = now + min(FIRST_DELAY * 2.0 ** min(doublings - 1, 10), LONGEST_DELAY)
+        if len(self._failures) > MOST_ADDRESSES:
+            del self._failures[next(iter(self._failures))]
+
+    def succeeded(self, address: str) -> None:
+        """Note a login that did not fail."""
+        self._failures.pop(address, None)
+
+
+class KeyAuthentication:
+    """
+    Callers have the API keys of a key file.
+
+    on_end: called with the id of each key that was revoked, rotated or changed. now: a steady
+    clock, s. resources: the names of those that exist.
+    """
+
+    def __init__(self, path: str, now: Callable[[], float],
+                 on_end: Callable[[str], None], resources: Iterable[str]) -> None:
+        """Read the key file. Raises AuthenticationError when PyJWT is missing."""
+        self._jwt = _jwt()
+        self._file = KeyFile(Path(path).expanduser())
+        self._now = now
+        self._on_end = on_end
+        self._resources = frozenset(resources)
+        self._back_off = BackOff()
+        self._rights: dict[str, Rights] = {}
+        # By token, since the key file was read last: what its key may do.
+        self._verified: dict[str, Rights] = {}
+        self._problem = ''
+        self.refresh()
+        if not self._file.problem and not self._file.table.keys:
+            _LOG.warning('auth.key_file: %s has no keys: nobody can log in', self._file.path)
+
+    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
+        """Return what the key of a call's token may do. Raises CallError."""
+        self.refresh()
+        values = metadata.get('authorization', [])
+        if len(values) != 1:
+            raise unauthenticated('authentication required')
+        if not values[0].startswith(_BEARER):
+            raise unauthenticated(f'expected authorization header with prefix: {_BEARER}')
+        token = values[0][len(_BEARER):]
+        rights = self._verified.get(token)
+        if rights is None:
+            key = self._key_of(token)
+            if key is None:
+                raise unauthenticated(
+                    'unauthenticated: the token is not valid, or its key was revoked or rotated')
+            if len(self._verified) >= MOST_TOKENS:
+                self._verified.clear()
+            rights = self._verified[token] = self._rights[key.id]
+        return rights
+
+    def _key_of(self, token: str) -> Key | None:
+        """Return the key that a token was given for, if it still counts."""
+        table = self._file.table
+        # Without keys there is no signing key either, and an empty one would verify.
+        if not table.keys or len(token) > LONGEST_TOKEN:
+            return None
+        try:
+            # No claim is about time: the clock may step.
+            claims = self._jwt.decode(
+                token, table.signing_key, algorithms=[_ALGORITHM], options={
+                    'require': ['sub', 'gen'], 'verify_exp': False, 'verify_nbf': False,
+                    'verify_iat': False, 'verify_aud': False, 'verify_iss': False})
+            key = table.keys.get(claims['sub'])
+            return key if key is not None and claims['gen'] == key.generation else None
+        # Which exceptions there are depends on the PyJWT that is installed.
+        except Exception:
+            return None
+
+    def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
+        """Return a token for an API key; the log says why there is none."""
+        self.refresh()
+        entity = entity.lower()
+        address, now = origin(peer), self._now()
+        left = self._back_off.left(address, now)
+        if left > 0.0:
+            raise CallError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f'too many failed logins from {address}: the next is accepted in {left:.1f} s')
+        refusal = _wrong_type(kind, (API_KEY,))
+        problem = str(refusal) if refusal else self._problem_of(entity, secret)
+        if problem:
+            self._back_off.failed(address, now)
+            delay = self._back_off.left(address, now)
+            _LOG.warning(
+                'login from %s refused: %s%s', shown_address(peer), problem,
+                f'; the next login from there is accepted in {delay:.1f} s' if delay else '')
+            raise refusal or unauthenticated('invalid credentials')
+        self._back_off.succeeded(address)
+        table = self._file.table
+        key = table.keys[entity]
+        _LOG.info('login from %s with key %s (%s)', shown_address(peer), key.id, ascii(key.name))
+        token: str = self._jwt.encode(
+            {'sub': key.id, 'gen': key.generation}, table.signing_key, algorithm=_ALGORITHM)
+        return token
+
+    def _problem_of(self, entity: str, secret: str) -> str:
+        """Say why credentials are wrong; empty if they are not. For the log: no secret in it."""
+        key = self._file.table.keys.get(entity)
+        # The same work whether the id is known or not.
+        matches = (key or _NOBODY).matches(secret)
+        if key is not None:
+            return '' if matches else f'key {key.id} ({key.name!a}): the secret is wrong'
+        if self._file.problem:
+            return f'there are no keys: {self._file.problem}'
+        try:
+            # Nothing else of it: somebody may have exchanged id and secret.
+            return f'there is no key {uuid.UUID(entity)}: never created here, or revoked'
+        except ValueError:
+            return (f'the key id is not a UUID ({len(entity)} characters); were id and key '
+                    'exchanged?')
+
+    def refresh(self) -> None:
+        """Take over what the key file says now; whoever is not in it as before is ended."""
+        before = self._file.table
+        if not self._file.refresh():
+            return
+        table = self._file.table
+        self._verified.clear()
+        self._rights = {each: _rights_of(key) for each, key in table.keys.items()}
+        problem, self._problem = self._problem, self._file.problem
+        if self._file.problem:
+            if self._file.problem != problem:
+                _LOG.error('auth.key_file: %s; nobody can log in', self._file.problem)
+        elif table != before or problem:
+            _LOG.info('auth.key_file: %s has %d keys', self._file.path, len(table.keys))
+            self._warn_of_unknown(table.keys.values())
+        for ended in before.changed(table):
+            _LOG.warning('key %s (%s) was revoked, rotated or changed: its sessions end',
+                         ended, ascii(before.keys[ended].name))
+            self._on_end(ended)
+
+    def _warn_of_unknown(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            unknown = sorted(set(key.command or ()) - self._resources)
+            if unknown:
+                _LOG.warning('key %s (%s) may command %s: no resource has this name', key.id,
+                             ascii(key.name), ', '.join(map(ascii, unknown)))
+
+
+_NOBODY = Key('', '', '0' * 64, '', '')
+
+
+def _rights_of(key: Key) -> Rights:
+    return Rights(key.id, None if key.command is None else frozenset(key.command), key.read,
+                  key.stop_all == STOP_ALL)
+
+
+def _jwt() -> ModuleType:
+    """Return PyJWT. Raises AuthenticationError."""
+    try:
+        import jwt
+    except ImportError as problem:
+        raise AuthenticationError(
+            'auth.key_file: tokens need PyJWT, which is not installed; apt install python3-jwt, '
+            'or pip install PyJWT') from problem
+    return jwt
+
+
+# ---- the service --------------------------------------------------------------------------------
+
+class AuthService:
+    """proto.rpc.v1.AuthService."""
+
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
 
     async def Authenticate(self, request: Any, call: Any) -> Any:
-        """Answer any key of a known type with a token."""
+        """Answer credentials with a token."""
         if 'authorization' in call.metadata:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 'already authenticated; cannot re-authenticate')
         if not request.HasField('credentials'):
             raise CallError(grpc.StatusCode.INVALID_ARGUMENT, 'credentials required')
-        if request.credentials.type == _INDIRECT:
-            raise unimplemented(f'direct authentication not supported for "{_INDIRECT}"')
-        if request.credentials.type not in _TYPES:
-            raise CallError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f'do not know how to handle credential type {shown(request.credentials.type)}; '
-                f'known: {", ".join(_TYPES)}')
-        self._warn(
-            f'{call.caller.peer} sent credentials of {shown(request.entity)}; this bridge checks '
-            'none: whoever reaches its port may drive the robot')
-        return proto.auth.AuthenticateResponse(access_token=token_for(request.entity))
+        return proto.auth.AuthenticateResponse(access_token=self._authentication.log_in(
+            request.credentials.type, request.entity, request.credentials.payload,
+            call.caller.peer))

@@ -20,8 +20,8 @@ by an inner frame, which is gone by then.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
@@ -30,7 +30,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
-from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet
+from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet, shown
 from viam_session_bridge.core.events import Ended
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller
@@ -39,7 +39,13 @@ from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.auth import entity_of
+from viam_session_bridge.rpc.auth import (
+    AUTHENTICATE,
+    Authentication,
+    Rights,
+    SIGNALING,
+    unauthenticated,
+)
 from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.operations import (
     Operation,
@@ -65,7 +71,7 @@ RETRY_PERIOD = 0.02
 ERRAND_PATIENCE = 30.0
 
 # Always let in: no flood of other calls may starve what keeps a robot safe or a client connected.
-_UNBOUNDED = frozenset({'proto.rpc.v1.AuthService.Authenticate'} | {
+_UNBOUNDED = frozenset({AUTHENTICATE} | {
     f'viam.robot.v1.RobotService.{name}' for name in (
         'StartSession', 'ResourceNames', 'ResourceRPCSubtypes', 'GetVersion', 'GetOperations',
         'StopAll', 'CancelOperation')})
@@ -83,6 +89,8 @@ _MOST_FIELDS = 1000
 # and it may take 70 times its length.
 REQUEST_LIMIT = 64 * 1024
 _OTHER_LIMITS = {
+    # Everybody may send it: a key id, and a key.
+    AUTHENTICATE: 4 * 1024,
     # MOST_STATIONS positions of an arm with up to 60 joints.
     'viam.component.arm.v1.ArmService.MoveThroughJointPositions': 512 * 1024,
     # A batch of 5,000 points of 6 joints with velocities and accelerations; more come in the next.
@@ -222,7 +230,7 @@ def is_late(context: Any) -> bool:
 
 
 # Not frozen: one is made for every heartbeat, and a frozen one takes several times as long.
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """
     A call under way; what is not known when it comes is added by the wrapper, before the method.
@@ -232,9 +240,11 @@ class Call:
     id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
     crowding: why it may do nothing but stop; empty unless too many calls ran when it came.
     resource: the one that the request names, for a method of a component; a Resource.
+    rights: what the caller may do. revoked: its key has been revoked meanwhile.
     """
 
     supervisor: LockedBridge
+    rights: Rights
     caller: Caller
     metadata: dict[str, list[str]]
     context: Any
@@ -244,6 +254,7 @@ class Call:
     operation: Operation | None = None
     crowding: str = ''
     resource: Any = None
+    revoked: bool = False
 
     async def command(self, name: str, motion: Motion) -> None:
         """
@@ -312,6 +323,7 @@ class Call:
         CancelOperation or the call's deadline came first.
         """
         self.require_in_time()
+        self.rights.require_command(name)
         answered: _Waiter[tuple[str, str]] = _Waiter()
         self.supervisor.service_command(
             name, call, lambda problem, detail: answered.tell((problem, detail)))
@@ -354,12 +366,13 @@ class Call:
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        if self.crowding and not self._stops(motion):
-            raise crowded(self.crowding)
-        loop = asyncio.get_running_loop()
+        if not self._stops(motion):
+            self.rights.require_command(name)
+            if self.crowding:
+                raise crowded(self.crowding)
         # The gate's clock counts suspended time: what waited through a freeze is too old.
-        clocks = (self.supervisor.now, loop.time)
-        give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
+        clocks = (self.supervisor.now, asyncio.get_running_loop().time)
+        give_up: list[float] = []
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
             if is_late(self.context) and not self._stops(motion):
@@ -370,6 +383,7 @@ class Call:
                 return accepted
             except NotYet as problem:
                 turn, refusal = problem.turn, problem
+            give_up = give_up or [clock() + DISCOVERY_PATIENCE for clock in clocks]
             await self._pause(name)
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
@@ -428,10 +442,13 @@ class Registry:
     """Makes the handlers of one server."""
 
     def __init__(self, supervisor: LockedBridge, presence: SocketMonitor,
-                 operations: Operations) -> None:
+                 operations: Operations, authentication: Authentication) -> None:
         self._supervisor = supervisor
         self._presence = presence
         self._operations = operations
+        self._authentication = authentication
+        # By entity: the calls that are not over at once, with their tasks.
+        self._under_way: dict[str, dict[Call, asyncio.Task[Any]]] = {}
         # How many calls have come in.
         self.calls = 0
 
@@ -445,6 +462,30 @@ class Registry:
         return grpc.method_handlers_generic_handler(
             service.full_name,
             {method.name: self._method(method, servicer) for method in service.methods})
+
+    def end_calls(self, entity: str) -> None:
+        """End all calls of a key that counts no more: UNAUTHENTICATED."""
+        for call, task in self._under_way.get(entity, {}).items():
+            call.revoked = True
+            task.cancel()
+
+    @contextmanager
+    def _ended_with_its_key(self, call: Call) -> Iterator[None]:
+        """Have a call end with the key of its caller. Raises CallError when it did."""
+        entity, task = call.caller.entity, asyncio.current_task()
+        assert task is not None
+        self._under_way.setdefault(entity, {})[call] = task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not call.revoked:
+                raise
+            raise unauthenticated(f'key {entity} was revoked, rotated or changed') from None
+        finally:
+            calls = self._under_way[entity]
+            del calls[call]
+            if not calls:
+                del self._under_way[entity]
 
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
         reads, writes = proto.streams(method)
@@ -466,8 +507,10 @@ class Registry:
                resource: Callable[[str], Any] | None) -> Callable[..., Any]:
         monitored = proto.is_monitored(method)
         listed = method.full_name not in _UNLISTED
-        bounded = not (
-            monitored or method.name == 'Stop' or method.full_name in _UNBOUNDED)
+        public = method.full_name == AUTHENTICATE
+        # What moves is judged where it commands (Call), what stops is everybody's.
+        reads = not (monitored or method.name == 'Stop')
+        bounded = reads and method.full_name not in _UNBOUNDED
         path = f'/{method.containing_service.full_name}/{method.name}'
         decode = decoder(method)
 
@@ -475,11 +518,11 @@ class Registry:
             """Return the reply, or a _Refusal."""
             header = None
             try:
-                call = self._open(context, monitored)
+                call = self._open(context, monitored, public)
                 if not listed:
                     return await behaviour(decode(content), call)
                 crowding = self._operations.crowded(call.caller.peer)
-                with self._running(call, path) as operation:
+                with self._ended_with_its_key(call), self._running(call, path) as operation:
                     header = _Header(context, operation.id)
                     if bounded and crowding:
                         raise crowded(crowding)
@@ -488,6 +531,8 @@ class Registry:
                     call.crowding = crowding
                     if resource is not None:
                         call.resource = resource(request.name)
+                        if reads:
+                            call.rights.require_read(request.name)
                     # First the deed, then the header: a Stop is carried out even if its caller
                     # leaves at once, and a command is not kept waiting.
                     reply = await behaviour(request, call)
@@ -525,8 +570,9 @@ class Registry:
                 crowding = self._operations.crowded(call.caller.peer)
                 if crowding:
                     raise crowded(crowding)
-                with (self._running(call, path) if monitored
-                      else self._operations.counted(call.caller.peer)) as operation:
+                with self._ended_with_its_key(call), (
+                        self._running(call, path) if monitored
+                        else self._operations.counted(call.caller.peer)) as operation:
                     if operation is not None:
                         call.operation = operation
                         call.announce = _Header(context, operation.id).send
@@ -558,8 +604,7 @@ class Registry:
         return handle
 
     def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
-        return self._operations.running(
-            operation_id(call.metadata), path, call.caller.session, call.caller.peer)
+        return self._operations.running(operation_id(call.metadata), path, call.caller)
 
     def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; the session still comes first."""
@@ -576,27 +621,65 @@ class Registry:
 
         return refuse
 
-    def _open(self, context: Any, monitored: bool) -> Call:
-        """Find out who calls. On a monitored method the session decides before anything else."""
+    def unserved(self) -> grpc.GenericRpcHandler:
+        """Return the handler of all methods that no other handler serves."""
+        return _Unserved(self._refuse_unserved)
+
+    async def _refuse_unserved(self, path: str, context: Any) -> None:
+        try:
+            # SDKs go on without WebRTC only if this answer does not depend on their credentials.
+            if not path.startswith(f'/{SIGNALING}/'):
+                self._open(context, monitored=False)
+            raise unimplemented(f'{shown(path)} is not served by viam_session_bridge')
+        except CallError as problem:
+            await context.abort(*_refusal(problem, path))
+
+    def _open(self, context: Any, monitored: bool, public: bool = False) -> Call:
+        """
+        Find out who calls. On a monitored method the session decides before anything else.
+
+        public: the method is served before authentication.
+        """
         self.calls += 1
         metadata: dict[str, list[str]] = {}
         for key, value in context.invocation_metadata() or ():
             metadata.setdefault(key, []).append(value)
         peer, watch = context.peer(), self._presence.nudge
+        rights = _NOTHING if public else self._authentication.rights(metadata)
         if not monitored:
-            caller = Caller(entity=entity_of(metadata), peer=peer)
+            caller = Caller(entity=rights.entity, peer=peer)
             # The search is worth its time only for motion that Viam does not monitor.
-            return Call(self._supervisor, caller, metadata, context, watch,
+            return Call(self._supervisor, rights, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
         session = session_of(metadata)
         # What comes after its deadline tells of a client that was: it renews nothing, and of
         # commands only a stop is carried out then (calls.py).
         if is_late(context):
             session = None
-        caller = Caller(session, self._presence.socket_of(peer), entity_of(metadata), peer)
+        caller = Caller(session, self._presence.socket_of(peer), rights.entity, peer)
         self._supervisor.admit(caller)
-        return Call(self._supervisor, caller, metadata, context, watch,
+        return Call(self._supervisor, rights, caller, metadata, context, watch,
                     locate=lambda: caller.socket)
+
+
+# What somebody may do who is not known yet.
+_NOTHING = Rights(command=frozenset(), read=False, stops_all=False)
+
+
+class _Unserved(grpc.GenericRpcHandler):
+    """Refuses what nothing serves; by a stream, whatever it is, without reading a request."""
+
+    def __init__(self, refuse: Callable[[str, Any], Awaitable[None]]) -> None:
+        self._refuse = refuse
+
+    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler:
+        """Return what refuses this method."""
+        path = handler_call_details.method
+
+        async def refuse(requests: Any, context: Any) -> None:
+            await self._refuse(path, context)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 class _Header:

@@ -3,11 +3,14 @@
 """viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
 
 import asyncio
+from collections.abc import Sequence
+import hmac
 from importlib.metadata import PackageNotFoundError, version
 import logging
+import secrets
 from typing import Any
+import uuid
 
-from google.protobuf.descriptor import ServiceDescriptor
 import grpc
 
 from viam_session_bridge.core.group import Resource
@@ -46,17 +49,18 @@ def package_version() -> str:
 
 class RobotService:
     """
-    Serves a machine made of the gate's resources.
+    Serves a machine.
 
-    services: the component services that are served, by API name such as base.
+    resources: everything that is configured, with and without an actuator, in its order.
     """
 
     def __init__(self, supervisor: LockedBridge, operations: Operations,
-                 services: dict[str, ServiceDescriptor], presence: SocketMonitor) -> None:
+                 resources: Sequence[Resource], presence: SocketMonitor) -> None:
         self._supervisor = supervisor
         self._operations = operations
-        self._services = services
+        self._resources = resources
         self._presence = presence
+        self._alias_key = secrets.token_bytes()
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -78,26 +82,42 @@ class RobotService:
         return _BEAT
 
     async def GetSessions(self, request: Any, call: Call) -> Any:
-        """List the living sessions and where their last call came from."""
+        """
+        List the living sessions and where their last call came from.
+
+        An id gives access to its session: in full it is shown on the connection that used it last.
+        """
         reply = proto.robot.GetSessionsResponse()
+        own = self._own_session(call)
         for session in self._supervisor.sessions():
-            entry = reply.sessions.add(id=session.id)
+            shown = session.id
+            if session.entity != call.caller.entity or session.id != own:
+                shown = self._alias(session.id)
+            entry = reply.sessions.add(id=shown)
             entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
             entry.peer_connection_info.remote_address = shown_address(session.peer)
         return reply
+
+    def _own_session(self, call: Call) -> str:
+        return self._supervisor.session_on(self._presence.known_socket(call.caller.peer))
+
+    def _alias(self, session_id: str) -> str:
+        """Return the id under which others see a session: always the same, and not usable."""
+        digest = hmac.digest(self._alias_key, session_id.encode(), 'sha256')
+        return str(uuid.UUID(bytes=digest[:16], version=4))
 
     # ---- what there is --------------------------------------------------------------------------
 
     async def ResourceNames(self, request: Any, call: Call) -> Any:
         """List every resource by its full name."""
         return proto.robot.ResourceNamesResponse(
-            resources=[_name(resource) for resource in self._supervisor.resources()])
+            resources=[_name(resource) for resource in self._resources])
 
     async def ResourceRPCSubtypes(self, request: Any, call: Call) -> Any:
         """List the APIs of the configured resources with the services that speak them."""
         reply = proto.robot.ResourceRPCSubtypesResponse()
-        for api in sorted({resource.api for resource in self._supervisor.resources()}):
-            entry = reply.resource_rpc_subtypes.add(proto_service=self._services[api].full_name)
+        for api in sorted({resource.api for resource in self._resources}):
+            entry = reply.resource_rpc_subtypes.add(proto_service=proto.service_of(api).full_name)
             entry.subtype.CopyFrom(proto.common.ResourceName(
                 namespace=NAMESPACE, type=TYPE, subtype=api))
         return reply
@@ -114,9 +134,9 @@ class RobotService:
         reply = robot.GetMachineStatusResponse(
             state=robot.GetMachineStatusResponse.State.Value('STATE_RUNNING'))
         states = self._supervisor.states()
-        for resource in self._supervisor.resources():
+        for resource in self._resources:
             entry = reply.resources.add(name=_name(resource))
-            healthy = states[resource.name] is not State.UNCONFIRMED
+            healthy = states.get(resource.name) is not State.UNCONFIRMED
             entry.state = robot.ResourceStatus.State.Value(
                 'STATE_READY' if healthy else 'STATE_UNHEALTHY')
             if not healthy:
@@ -124,19 +144,24 @@ class RobotService:
         return reply
 
     async def GetOperations(self, request: Any, call: Call) -> Any:
-        """List the running calls, without this one."""
+        """List the running calls of the caller's entity, without this one."""
         reply = proto.robot.GetOperationsResponse()
-        for operation in self._operations.others(call.operation):
+        own = self._own_session(call)
+        for operation in self._operations.of(call.caller.entity):
+            if operation is call.operation:
+                continue
             entry = reply.operations.add(id=operation.id, method=operation.method)
             entry.arguments.SetInParent()
             entry.started.FromNanoseconds(int(operation.started * 1e9))
             if operation.session is not None:
-                entry.session_id = operation.session
+                entry.session_id = (
+                    operation.session if operation.session == own
+                    else self._alias(operation.session))
         return reply
 
     async def CancelOperation(self, request: Any, call: Call) -> Any:
         """Cancel a running call; an unknown id has no effect, as in viam-server."""
-        self._operations.cancel(request.id)
+        self._operations.cancel(call.caller.entity, request.id)
         return proto.robot.CancelOperationResponse()
 
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
@@ -144,7 +169,8 @@ class RobotService:
         if call.operation is None or request.id != call.operation.id:
             if call.announce is not None:
                 await call.announce()
-            await call.awaited(asyncio.ensure_future(self._operations.wait(request.id)))
+            await call.awaited(asyncio.ensure_future(
+                self._operations.wait(call.caller.entity, request.id)))
         return proto.robot.BlockForOperationResponse()
 
     # ---- what a machine is asked, and this one has not -----------------------------------------
@@ -180,11 +206,17 @@ class RobotService:
         """
         Stop every resource and cancel every other call, whoever asks.
 
-        C++ clients do so when they close. A move that it stops answers OK, as after Stop.
+        C++ clients do so when they close. A move that it stops answers OK, as after Stop. For a
+        key with `stop_all: own` it stops only the resources that the key was the last to command.
         """
-        self._supervisor.stop_all()
-        self._operations.cancel_others(call.operation)
-        _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+        if call.rights.stops_all:
+            self._supervisor.stop_all()
+            self._operations.cancel_others(call.operation)
+            _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+        else:
+            stopped = self._supervisor.stop_own(call.caller.entity)
+            _LOG.warning('StopAll by %s, key %s: stops what it commanded last: %s',
+                         call.caller.peer, call.caller.entity, ', '.join(stopped) or 'nothing')
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
         await asyncio.sleep(0)
         return proto.robot.StopAllResponse()

@@ -17,17 +17,17 @@ import grpc
 
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmService
-from viam_session_bridge.rpc.auth import AuthService
-from viam_session_bridge.rpc.base_service import BaseService
-from viam_session_bridge.rpc.button_service import ButtonService
+from viam_session_bridge.rpc.actuated_service import ActuatedService
+from viam_session_bridge.rpc.auth import (
+    Authentication,
+    AuthenticationError,
+    AuthService,
+    KeyAuthentication,
+    NoAuthentication,
+)
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
-from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
+from viam_session_bridge.rpc.component_service import components, Configs, Senses
 from viam_session_bridge.rpc.connections import SocketMonitor
-from viam_session_bridge.rpc.gantry_service import GantryService
-from viam_session_bridge.rpc.generic_service import GenericService
-from viam_session_bridge.rpc.gripper_service import GripperService
-from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
     MOST_REFLECTIONS,
@@ -35,8 +35,7 @@ from viam_session_bridge.rpc.reflection_service import (
     VERSIONS,
 )
 from viam_session_bridge.rpc.robot_service import RobotService
-from viam_session_bridge.rpc.servo_service import ServoService
-from viam_session_bridge.rpc.switch_service import SwitchService
+from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,34 +46,36 @@ START_PATIENCE = 10.0
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
 
+# Each call looks at the key file. What a revoked key drives without calls is stopped within so
+# long (s).
+KEY_PERIOD = 0.1
+
 REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
 
 # Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
 # client, stops and heartbeats among them.
 MOST_STREAMS = 4096
 
-# One service for each component API that may be configured.
-COMPONENTS: dict[str, type[ComponentService]] = {
-    'viam.component.arm.v1.ArmService': ArmService,
-    'viam.component.base.v1.BaseService': BaseService,
-    'viam.component.button.v1.ButtonService': ButtonService,
-    'viam.component.gantry.v1.GantryService': GantryService,
-    'viam.component.generic.v1.GenericService': GenericService,
-    'viam.component.gripper.v1.GripperService': GripperService,
-    'viam.component.motor.v1.MotorService': MotorService,
-    'viam.component.servo.v1.ServoService': ServoService,
-    'viam.component.switch.v1.SwitchService': SwitchService,
-}
+# One class for each component API that may be configured, by the full name of its service.
+COMPONENTS = components()
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where to listen (port 0 takes any free one), and how connections are judged."""
+    """
+    Where to listen (port 0 takes any free one), and how connections are judged.
+
+    certificate_file and key_file: what TLS is served with; both empty for plain text.
+    api_key_file: the API keys that are accepted; empty where everybody is.
+    """
 
     host: str = '127.0.0.1'
     port: int = 8080
     max_connections: int = 1024
     network_timeout: float = 2.0
+    certificate_file: str = ''
+    key_file: str = ''
+    api_key_file: str = ''
 
 
 def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
@@ -133,7 +134,9 @@ class Server:
         self._supervisor = supervisor
         self._settings = settings
         self._components = {
-            name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
+            name: (service(configs, senses, supervisor) if issubclass(service, ActuatedService)
+                   else service(configs, senses)) for name, service in COMPONENTS.items()}
+        self._resources = [one.resource for one in configs.values()]
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -191,13 +194,13 @@ class Server:
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
-        registry = Registry(self._supervisor, presence, operations)
-        component_services = {
-            service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._supervisor, operations, component_services, presence)
+        # The registry exists before any key can end.
+        authentication = self._authentication(lambda entity: self._end_key(registry, entity))
+        registry = Registry(self._supervisor, presence, operations, authentication)
+        robot = RobotService(self._supervisor, operations, self._resources, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
-            'proto.rpc.v1.AuthService': AuthService(_LOG.warning),
+            'proto.rpc.v1.AuthService': AuthService(authentication),
             **self._components}
         reflection = {f'grpc.reflection.{version}.ServerReflection': version
                       for version in VERSIONS}
@@ -206,6 +209,7 @@ class Server:
             served[name] = ReflectionService(version, [*served, *reflection], streams)
         server.add_generic_rpc_handlers(tuple(
             registry.handler(proto.service(name), servicer) for name, servicer in served.items()))
+        server.add_generic_rpc_handlers((registry.unserved(),))
         self.port = self._bind(server)
         await server.start()
         presence.attach(self.port)
@@ -213,6 +217,7 @@ class Server:
         ending = asyncio.create_task(self._end.wait())
         self._supervisor.watch_backlog()
         beating = asyncio.create_task(self._beats(registry))
+        looking = asyncio.create_task(_look_at_keys(authentication))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -224,7 +229,23 @@ class Server:
             poller.cancel()
             ending.cancel()
             beating.cancel()
+            looking.cancel()
             await server.stop(grace=0.2)
+
+    def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
+        if not self._settings.api_key_file:
+            return NoAuthentication()
+        try:
+            return KeyAuthentication(
+                self._settings.api_key_file, self._supervisor.now, on_end,
+                [one.name for one in self._resources])
+        except AuthenticationError as problem:
+            raise ServerError(str(problem)) from problem
+
+    def _end_key(self, registry: Registry, entity: str) -> None:
+        """End the sessions and calls of a key that counts no more, and what they drive."""
+        self._supervisor.revoke(entity)
+        registry.end_calls(entity)
 
     async def _beats(self, registry: Registry) -> None:
         """Beat; and after a freeze find out when none of the calls is left that waited in it."""
@@ -248,12 +269,30 @@ class Server:
     def _bind(self, server: grpc.aio.Server) -> int:
         host = self._settings.host
         shown = f'[{host}]' if ':' in host else host
+        address = f'{shown}:{self._settings.port}'
+        credentials = self._credentials()
         try:
-            port = server.add_insecure_port(f'{shown}:{self._settings.port}')
+            port = (server.add_insecure_port(address) if credentials is None
+                    else server.add_secure_port(address, credentials))
         except RuntimeError as problem:
             raise ServerError(
-                f'grpc.port: cannot listen on {shown}:{self._settings.port}; is the port in use, '
+                f'grpc.port: cannot listen on {address}; is the port in use, '
                 'or the address not of this machine?') from problem
         if port == 0:
-            raise ServerError(f'grpc.port: cannot listen on {shown}:{self._settings.port}')
+            raise ServerError(f'grpc.port: cannot listen on {address}')
         return port
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        if not self._settings.certificate_file:
+            return None
+        try:
+            return CertificateFiles(
+                self._settings.certificate_file, self._settings.key_file).credentials()
+        except CertificateError as problem:
+            raise ServerError(str(problem)) from problem
+
+
+async def _look_at_keys(authentication: Authentication) -> None:
+    while True:
+        await asyncio.sleep(KEY_PERIOD)
+        authentication.refresh()

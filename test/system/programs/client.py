@@ -29,19 +29,21 @@ from viam.components.gantry import Gantry
 from viam.components.generic import Generic
 from viam.components.gripper import Gripper
 from viam.components.motor import Motor
+from viam.components.sensor import Sensor
 from viam.components.servo import Servo
 from viam.components.switch import Switch
 from viam.proto.common import Pose
 from viam.proto.common import Vector3 as ProtoVector3
 from viam.proto.component.arm import JointPositions
 from viam.proto.component.base import BaseServiceStub, SetPowerRequest
+from viam.proto.robot import SendSessionHeartbeatRequest
 from viam.robot.client import RobotClient
 from viam.rpc.dial import dial, DialOptions
 
 # The SDK makes clients of those components only whose classes were imported before.
 COMPONENTS: dict[str, Any] = {
     'arm': Arm, 'base': Base, 'button': Button, 'gantry': Gantry, 'generic': Generic,
-    'gripper': Gripper, 'motor': Motor, 'servo': Servo, 'switch': Switch}
+    'gripper': Gripper, 'motor': Motor, 'sensor': Sensor, 'servo': Servo, 'switch': Switch}
 
 # Arguments that are messages.
 MESSAGES: dict[str, Any] = {
@@ -152,6 +154,12 @@ class Client:
                 metadata={'viam-sid': session}, timeout=5.0)
         finally:
             channel.close()
+
+    async def beat_for(self, session: str, period: float) -> None:
+        """Send heartbeats for a session of another client, until this program ends."""
+        while True:
+            await self._robot._client.SendSessionHeartbeat(SendSessionHeartbeatRequest(id=session))
+            await asyncio.sleep(period)
 
     async def close(self) -> None:
         """Close the connection cleanly; the program lives on."""

@@ -1,0 +1,47 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The console script viam-session-bridge: `viam-session-bridge keys list`.
+
+Each command is also an executable of its own for `ros2 run`. On the search path only this one is
+wanted: `bridge`, for example, is also a command of iproute2.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+import sys
+
+PROGRAM = 'viam-session-bridge'
+
+COMMANDS = {
+    'bridge': 'viam_session_bridge.bridge',
+    'guard': 'viam_session_bridge.guard',
+    'keys': 'viam_session_bridge.cli.keys',
+    'demo': 'viam_session_bridge.cli.demo',
+    'sim_base': 'viam_session_bridge.sim.diff_drive',
+}
+
+USAGE = f"""\
+usage: {PROGRAM} {{{' | '.join(COMMANDS)}}} ...
+
+{PROGRAM} keys --help says which arguments a command has. `ros2 run viam_session_bridge keys` is
+the same as `{PROGRAM} keys`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status, or 2 if there is no such command."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in ('-h', '--help'):
+        print(USAGE)
+        return 0
+    if not words or words[0] not in COMMANDS:
+        print(USAGE, file=sys.stderr)
+        return 2
+    # The commands read sys.argv; those of ROS take all of it, with the name of the program.
+    sys.argv = [f'{PROGRAM} {words[0]}', *words[1:]]
+    status: int = import_module(COMMANDS[words[0]]).main()
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
