@@ -3,9 +3,10 @@
 """
 What the linter tests share: what is ours, and how to run a linter that may not be there.
 
-The originals (ament_*) come with ROS 2 only. The tests use them where they are, and the programs
-that they wrap where they are not. Where even those lack, a test is skipped and says so; with
-LINT_REQUIRED=1 (`make test`, `.ci/run`) it fails.
+The originals (ament_*) come with ROS 2, or as packages of Debian and Ubuntu for the Python of the
+system. The tests run them where they are, and the programs that they wrap. A test whose linter is
+not installed is skipped with a message; for the programs that they wrap it fails with
+LINT_REQUIRED=1 (`make test`, `.ci/run`).
 """
 
 import importlib.util
@@ -40,6 +41,35 @@ def lacking(what: str) -> None:
     if os.environ.get('LINT_REQUIRED'):
         pytest.fail(f'LINT_REQUIRED is set, but {what}')
     pytest.skip(what)
+
+
+def ament(name: str) -> str | None:
+    """Return the Python that has one of the original linters: this one, or the system's."""
+    for python in (sys.executable, '/usr/bin/python3'):
+        if Path(python).exists() and subprocess.run(
+                [python, '-c', f'import {name}.main'], env=_environment(python),
+                capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+def run_ament(name: str, *arguments: str, prepare: str = '') -> None:
+    """Run one of the original linters in the source tree; skip the test where it is not there."""
+    python = ament(name)
+    if python is None:
+        pytest.skip(f'{name} is not installed (apt install python3-{name.replace("_", "-")}, or '
+                    'ROS 2)')
+    result = subprocess.run(
+        [python, '-c', f'import sys\n{prepare}\nfrom {name}.main import main\n'
+         'sys.exit(main(argv=sys.argv[1:]))', *arguments], cwd=ROOT, env=_environment(python),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def _environment(python: str) -> dict[str, str]:
+    # What leads to packages and libraries for this Python is none for another one.
+    return {key: value for key, value in os.environ.items()
+            if python == sys.executable or key not in ('PYTHONPATH', 'LD_LIBRARY_PATH')}
 
 
 def run_module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

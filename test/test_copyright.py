@@ -3,8 +3,8 @@
 """
 The header of every file, LICENSE and CONTRIBUTING.md.
 
-ament_copyright knows licenses by their long headers only, so it is told our two lines first.
-Those two lines are checked without it, too, and in more kinds of files.
+ament_copyright knows licenses by their long headers only, so it gets our two lines first. Those
+two lines are checked without it, too, and in more kinds of files.
 """
 
 from pathlib import Path
@@ -16,6 +16,16 @@ import linting
 
 COPYRIGHT = re.compile(r'Copyright \d{4}(-\d{4})? viam_session_bridge contributors( -->)?')
 SPDX = 'SPDX-License-Identifier: Apache-2.0'
+
+# What ament_copyright learns first.
+KNOWN = f"""
+from ament_copyright import licenses, parser
+known = parser.get_licenses()
+header = '{{copyright}}\\n{SPDX}'
+known['apache2_spdx'] = licenses.apache2._replace(file_headers=[header])
+known.setdefault('apache2', licenses.apache2)
+parser.get_licenses = lambda: known
+"""
 
 
 def sources() -> list[Path]:
@@ -73,14 +83,6 @@ def test_license_and_contributing() -> None:
 
 @pytest.mark.copyright
 @pytest.mark.linter
-def test_ament_copyright(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not linting.available('ament_copyright'):
-        pytest.skip('ament_copyright is not installed (it comes with ROS 2); '
-                    'the other tests in this file check the same headers')
-    from ament_copyright import licenses, main, parser
-    known = parser.get_licenses()
-    known['apache2_spdx'] = licenses.apache2._replace(file_headers=['{copyright}\n' + SPDX])
-    known.setdefault('apache2', licenses.apache2)
-    monkeypatch.setattr(parser, 'get_licenses', lambda: known)
-    monkeypatch.chdir(linting.ROOT)
-    assert main.main(argv=['.', *map(str, linting.python_files())]) == 0
+def test_ament_copyright() -> None:
+    linting.run_ament(
+        'ament_copyright', '.', *map(str, linting.python_files()), prepare=KNOWN)

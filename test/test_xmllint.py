@@ -34,20 +34,15 @@ def test_catkin_pkg_accepts_package_xml() -> None:
 
 @pytest.mark.linter
 @pytest.mark.xmllint
-def test_ament_xmllint(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not linting.available('ament_xmllint'):
-        pytest.skip('ament_xmllint is not installed (it comes with ROS 2); '
-                    'catkin_pkg has checked package.xml')
-    if shutil.which('xmllint') is None:
+def test_ament_xmllint() -> None:
+    if linting.ament('ament_xmllint') and shutil.which('xmllint') is None:
         linting.lacking('ament_xmllint needs the program xmllint (apt install libxml2-utils)')
     schema = re.findall(r'href="([^"]+)"', MANIFEST.read_text(encoding='utf-8'))[0]
     try:
         urlopen(schema, timeout=5).close()
     except (URLError, TimeoutError) as error:
         pytest.skip(f'the schema cannot be fetched ({error}); catkin_pkg has checked package.xml')
-    from ament_xmllint.main import main
-    monkeypatch.chdir(linting.ROOT)
-    assert main(argv=['package.xml']) == 0
+    linting.run_ament('ament_xmllint', 'package.xml')
 
 
 @pytest.mark.linter

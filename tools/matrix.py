@@ -87,6 +87,35 @@ CELLS = (
 )
 
 
+PLATFORMS = """
+## Platforms
+
+- **Computers.** Tested: x86_64. Not tested: ARM64. The package has no compiled part, but the index
+  has rclpy for x86_64 only, so that ARM64 needs an installed ROS 2.
+- **Middleware.** Tested: Fast DDS (`rmw_fastrtps_cpp`). Not tested: CycloneDDS
+  (`rmw_cyclonedds_cpp`) and Zenoh (`rmw_zenoh_cpp`); the index has neither.
+- **ROS 2.** Tested: Jazzy and Kilted, from the Python package index. Not tested: Lyrical, Rolling.
+- **Ubuntu 24.04 and Debian 12.** Tested: their protobuf and grpcio (3.21.12, which is 4.21.12 in
+  Python, and 1.51.1) on Python 3.11. Not tested: the same on Ubuntu's Python 3.12, for which the
+  index has no grpcio 1.51.1.
+- **launch_ros.** The tests of the launch file run where ROS 2 is installed. The index does not
+  have it, so CI skips them with that message.
+
+These figures depend on Fast DDS. With another middleware, measure again (`make bench`,
+`make faults`):
+
+- A driver that was killed looks alive for 20 s (the lease of a participant), and receives its stop
+  0.4 s after it was started again (announcements every 0.3 s, over UDP; docs/design.md, "DDS").
+- Bridge and guard stay on 127.0.0.1 by a profile of Fast DDS, and end if a socket is bound to
+  more.
+- A process that ends waits 0.1 s, because Fast DDS may drop its last message.
+- All latencies in docs/benchmarks.md and docs/faults.md.
+
+These do not: the heartbeat window, `guard.patience`, `stop_hold`, `stop_timeout`, and what the
+kernel reports about sockets.
+"""
+
+
 def interpreter(version: str) -> str | None:
     """Return a Python of this version on this machine."""
     candidates = [f'python{version}']
@@ -227,7 +256,7 @@ The clients are real programs of {SDK} in an environment of their own. Skipped a
 comparisons with viam-sdk's descriptors, which need it in the same environment; `make test` runs
 them.
 
-""" + '\n'.join(lines) + '\n'
+""" + '\n'.join(lines) + '\n' + PLATFORMS
 
 
 def main() -> int:

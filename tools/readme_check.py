@@ -37,9 +37,11 @@ PROGRAMS = ('make', 'cd', 'python3', '.venv/bin/python', 'ros2', 'colcon', 'rosd
 # the command is left out, or why it is not run at all.
 COLLECT = '--collect-only -q'
 SERVE = 'make bridge'
+KEYS = '.venv/bin/python -m viam_session_bridge.cli.keys --help'
 HOW: tuple[tuple[str, str, str, str], ...] = (
     (r'make bridge', SERVE, '', ''),
     (r'make demo', 'make demo ARGS=killed', '', ''),
+    (r'make demo ARGS=(\S+)', r'make demo ARGS="\1 killed"', '', ''),
     (r'make test ARGS="(.*)"', rf'make test ARGS="\1 {COLLECT}"', '', ''),
     (r'make test ARGS=(\S+)', rf'make test ARGS="\1 {COLLECT}"', '', ''),
     (r'make test', 'make test ARGS=test/test_readme_check.py', '', ''),
@@ -48,6 +50,7 @@ HOW: tuple[tuple[str, str, str, str], ...] = (
     (r'make check', '', '', 'the stages make test, ruff and mypy of .ci/run run the same'),
     (r'(cd ~/ws|colcon|rosdep).*', '', '', 'the colcon stages of .ci/run do the same'),
     (r'pip install viam-sdk', '', '', 'requirements/test.txt installs it into the environment'),
+    (r'ros2 run viam_session_bridge keys .*', KEYS, '', ''),
     (r'ros2 launch .*', '', '', 'test/test_launch.py runs the launch file where ROS 2 is'),
     (r'viam-server .*', '', 'viam-server', ''),
     (r'\S*python3? .*:8081', '', 'viam-server', ''),

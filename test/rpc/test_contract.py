@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import time
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 import grpc
 import pytest
 
@@ -162,13 +163,14 @@ def filled(message: Any, value: float, name: str, depth: int = 0) -> Any:
             inner = getattr(message, field.name)
             if field.name in ('linear', 'angular', 'positions', 'to'):
                 filled(inner.add() if hasattr(inner, 'add') else inner, value, name, depth + 1)
-        elif field.cpp_type in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):
+        elif field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT):
             if hasattr(getattr(message, field.name), 'append'):
                 getattr(message, field.name).append(value)
             else:
                 setattr(message, field.name, value)
-        elif field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64, field.CPPTYPE_UINT32,
-                                field.CPPTYPE_UINT64):
+        elif field.cpp_type in (
+                FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64,
+                FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64):
             setattr(message, field.name, 1)
     return message
 
