@@ -234,7 +234,10 @@ class PeerBridges:
         """Return a live bridge that was there before us, a verified one if there is one."""
         own = self._own.started, self._own.instance
         # Both sides compare the same pair, so that exactly one of them gives way.
-        return next((one for one in self._live(now) if _age(one) < own), None)
+        for one in self._live(now):
+            if _age(one) < own:
+                return one
+        return None
 
     def younger(self, now: float) -> PeerBridge | None:
         """Return a live bridge that has come after us, a verified one if there is one."""
@@ -243,11 +246,18 @@ class PeerBridges:
 
     def changes_at(self, now: float) -> float:
         """Return when the next of them falls silent for good (s), if it says no more."""
-        return min((one.until for one in self._live(now)), default=math.inf)
+        at = math.inf
+        for one in self._live(now):
+            at = min(at, one.until)
+        return at
 
-    def _live(self, now: float) -> Iterator[PeerBridge]:
-        return (one for known in self._known.values() for one in known.values()
-                if now < one.until)
+    def _live(self, now: float) -> list[PeerBridge]:
+        live: list[PeerBridge] = []
+        for known in self._known.values():
+            for one in known.values():
+                if now < one.until:
+                    live.append(one)
+        return live
 
 
 def _age(bridge: PeerBridge) -> tuple[float, str]:
@@ -463,7 +473,7 @@ class Peers:
         return found
 
     def _notices(self, elder: PeerBridge | None, now: float) -> Iterator[Notice]:
-        if _described(elder) != _described(self.elder):
+        if elder is not self.elder and _described(elder) != _described(self.elder):
             yield (Notice('the other bridge is gone: this one takes over') if elder is None
                    else Notice(_describe(elder), grave=True))
         self.elder = elder

@@ -382,7 +382,8 @@ class Call:
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
         """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        if not self._stops(motion):
+        limited = self.crowding or self.rights.command is not None
+        if limited and not self._stops(motion):
             self.rights.require_command(name)
             if self.crowding:
                 raise crowded(self.crowding)
