@@ -23,6 +23,7 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import NoAuthentication
 from viam_session_bridge.rpc.calls import Call, Registry
 from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
@@ -182,8 +183,8 @@ def presence_of(bench: Any) -> SocketMonitor:
 
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
-    return Registry(bench.locked, presence_of(bench), Operations())._open(
-        LateContext(session), monitored)
+    registry = Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())
+    return registry._open(LateContext(session), monitored)
 
 
 def test_a_late_call_renews_no_session(bench: Any) -> None:
