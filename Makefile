@@ -5,7 +5,7 @@
 #   PYTHON=python3.12   the interpreter to make the virtual environment from
 #   VENV=path           where the virtual environment is; one that exists already is used as it is
 #   ARGS="-k pump -x"   more arguments for the program behind the target
-#   WORKERS=2           how many processes run tests side by side
+#   WORKERS=2           how many processes run tests side by side; one more for whole robots
 
 PYTHON ?=
 VENV ?= $(if $(ROS_DISTRO),.venv-$(ROS_DISTRO),.venv)
@@ -23,10 +23,11 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo bridge check test faults lint bench clients matrix venv clean distclean
+.PHONY: help demo bridge check test faults lint bench clients site matrix venv clean distclean
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
+	@echo '               with ARGS=--secure: with an API key and TLS'
 	@echo 'make bridge     a simulated robot, its bridge at localhost:8080 and its guard, until Ctrl-C'
 	@echo 'make check      style, types, and the tests of core and parameters: less than a minute'
 	@echo 'make test       all tests; with ARGS only those: make test ARGS="test/rpc -k base"'
@@ -34,6 +35,7 @@ help:
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
 	@echo 'make bench      measure latencies and load, each beside its floor'
 	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
+	@echo 'make site       build the documents as a site, in build/site'
 	@echo 'make matrix     test on the versions that robots have, and write docs/versions.md (20 minutes)'
 	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
 	@echo 'make clean      remove what building and testing left behind'
@@ -61,7 +63,7 @@ check:
 test:
 	@$(BOOTSTRAP) test
 ifeq ($(strip $(ARGS)),)
-	@PYTHON="$(RUN)" tools/test.sh $(SIDE_BY_SIDE)
+	@PYTHON="$(RUN)" WORKERS="$(WORKERS)" tools/test.sh
 else
 	@LINT_REQUIRED=1 $(RUN) -m pytest $(ARGS)
 endif
@@ -86,6 +88,12 @@ bench:
 clients:
 	@$(BOOTSTRAP) test
 	@BUILD_CLIENTS=1 $(RUN) -m pytest test/clients $(ARGS)
+
+# Warnings are errors: a link to nothing, a page that no other page leads to.
+site:
+	@$(BOOTSTRAP) docs
+	@$(RUN) -m sphinx -W --keep-going -q -b html docs build/site $(ARGS)
+	@echo 'build/site/index.html'
 
 matrix:
 	@$(BOOTSTRAP) test

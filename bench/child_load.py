@@ -21,7 +21,14 @@ from viam_session_bridge.locked_supervisor import steady_now
 
 WARM_UP = 0.3  # s
 
+# In a refusal: what this machine caused when it stood still.
+STALLED = 'SESSION_EXPIRED', 'frozen'
+
 _LOST: list[http2.Connection] = []
+
+
+class Refused(RuntimeError):
+    """A call was not answered with a message."""
 
 
 class Load:
@@ -65,12 +72,12 @@ def start_session(connection: http2.Connection, real: bool = True) -> str:
 
 
 def answer(connection: http2.Connection) -> bytes:
-    """Wait for the answer to the only call; raises RuntimeError when it is a refusal."""
+    """Wait for the answer to the only call. Raises Refused."""
     connection.flush()
     while True:
         for reply in connection.receive():
             if reply.message is None:
-                raise RuntimeError(f'a call was refused: {reply.headers!r}')
+                raise Refused(f'a call was refused: {reply.headers!r}')
             return reply.message
 
 
@@ -82,35 +89,52 @@ def close(*connections: http2.Connection) -> None:
 
 def lapse(port: int, bases: list[str], period: float, seconds: float) -> int:
     """
-    Let sessions lapse that move a base: one per base and period (s). Returns how many.
+    Let sessions lapse that move a base: one per base and period (s).
 
-    Each is started, commands once and is never heard of again; its connection stays open.
+    Each is started, commands once and does nothing afterwards; its connection stays open. Returns
+    how many moved nothing, because this machine stood still and their command came too late.
+    Raises Refused when that were most of them.
     """
     connection = http2.Connection(port)
-    began, count = steady_now(), 0
+    began, count, refused = steady_now(), 0, 0
     for count, base in enumerate(itertools.cycle(bases)):
         due = began + count * period / len(bases)
         if due > began + seconds:
             break
         # A little off the grid, or each stop would meet its neighbours' repeated wishes.
         time.sleep(max(0.0, due - steady_now() + random.uniform(0.0, 0.01)))
-        session = start_session(connection)
-        connection.call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))
-        answer(connection)
+        if not drive(connection, [base]):
+            refused += 1
     time.sleep(period)
     close(connection)
-    return count
+    if 2 * refused > count:
+        raise Refused(f'{refused} of {count} commands came too late')
+    return refused
 
 
-def lose(port: int, bases: list[str]) -> None:
-    """Start a session that moves all these bases at the same time, and is never heard of again."""
-    # The connection before stays open until now: it is the session that is lost.
+def lose(port: int, bases: list[str]) -> bool:
+    """
+    Start a session that moves all these bases at the same time, and nothing follows; see drive.
+
+    The connection stays open until the next one: it is the session that is lost.
+    """
     close(*_LOST)
     _LOST[:] = [http2.Connection(port)]
-    session = start_session(_LOST[0])
+    return drive(_LOST[0], bases)
+
+
+def drive(connection: http2.Connection, bases: list[str]) -> bool:
+    """Move bases in a new session; tells whether all moved before this machine stood still."""
+    session = start_session(connection)
     for base in bases:
-        _LOST[0].call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))
-        answer(_LOST[0])
+        connection.call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))
+        try:
+            answer(connection)
+        except Refused as refusal:
+            if not any(reason in str(refusal) for reason in STALLED):
+                raise
+            return False
+    return True
 
 
 def saturate(port: int, connections: int, in_flight: int, seconds: float,

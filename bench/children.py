@@ -178,7 +178,12 @@ class Child:
 
 
 class World:
-    """Starts processes by name, once each, in an environment of their own. A context manager."""
+    """
+    Starts the processes of one measurement by name, once each. A context manager.
+
+    They have a ROS domain of their own and end with it: of two bridges in one domain, only the
+    first takes commands.
+    """
 
     def __init__(self, quick: bool) -> None:
         self.quick = quick
@@ -187,6 +192,7 @@ class World:
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> 'World':
+        os.environ.pop('ROS_DOMAIN_ID', None)
         dds_environment.isolate()
         path = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         self.environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))}
@@ -248,8 +254,8 @@ class World:
     def end_all(self) -> str:
         """End all processes; return what those wrote that had ended by themselves."""
         dead = [child.last_words() for child in self._children.values() if not child.alive]
-        for name in reversed(list(self._children)):
-            self.end(name)
+        while self._children:
+            self._children.popitem()[1].end()
         return '\n'.join(dead)
 
     def _child(self, name: str, arguments: list[str]) -> Child:

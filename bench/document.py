@@ -46,8 +46,7 @@ Simulated, without ROS; `python bench/moves.py` repeats it, to the digit.
 
 def versions(world: World) -> dict[str, str]:
     """Return the versions of what a run uses, by name; empty where unknown."""
-    ros: dict[str, str] = world.child('bare', 'bare/versions', name='versions').ask('versions')
-    world.end('versions')
+    ros: dict[str, str] = world.child('bare', 'bare/versions').ask('versions')
     return {'Python': platform.python_version(), 'grpcio': version('grpcio'),
             'protobuf': version('protobuf'), **ros}
 

@@ -26,7 +26,7 @@ def measure(world: World) -> list[Row]:
     seconds = float(world.scaled(15, 2))
     moves, blocks = world.scaled(MOVES, 50), world.scaled(BLOCKS, 100)
     held = [f'held{number}' for number in range(moves)]
-    bridge = world.bridge(BASES, name='holding_bridge', noting=True, patience=PATIENCE, held=held)
+    bridge = world.bridge(BASES, noting=True, patience=PATIENCE, held=held)
     listener = world.child('listener', *(f'{base}/cmd_vel' for base in BASES), name='drivers')
     crowd = world.child('waiting')
     port = port_of(bridge)
@@ -46,8 +46,6 @@ def measure(world: World) -> list[Row]:
     time.sleep(SETTLING)
     after, idle_share = sample()
     idle = {key: before[key] + after[key] for key in before}
-    for name in ('holding_bridge', 'drivers', 'waiting', 'lapses', 'beats'):
-        world.end(name)
     return _rows(idle, waiting, (
         f'{counts[-1]["blocks"]} BlockForOperation and {counts[-1]["moves"]} MoveStraight on as '
         f'many bases waited over {2 * CONNECTIONS} connections, before and after the measurement; '

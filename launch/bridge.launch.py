@@ -6,11 +6,11 @@ Starts the bridge and its guard with a parameter file.
 The guard stops the robot when the bridge itself dies or hangs; nothing moves without it, unless it
 is left out on purpose (guard:=false). It ends with the bridge. What both say is on the screen and
 in launch's own log; neither writes a log file itself. Arguments left empty leave to the parameter
-file what it says. Parameter files name the node `viam_session_bridge`; they work in a namespace,
-too.
+file what it says. The parameter file goes to both as it is; its key `/**` works in every
+namespace: that of the argument, and one that a group has pushed (PushRosNamespace).
 """
 
-from tempfile import NamedTemporaryFile
+from pathlib import Path
 from typing import Any
 
 from launch import Action, LaunchContext, LaunchDescription
@@ -27,7 +27,6 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-import yaml
 
 PACKAGE = 'viam_session_bridge'
 NODE = 'viam_session_bridge'
@@ -97,7 +96,11 @@ def start_bridge(context: LaunchContext) -> list[Action]:
 
     guarded = parse('guard', str(LaunchConfiguration('guard').perform(context)), bool)
     respawn = parse('respawn', argument('respawn'), bool)
-    parameters: list[Any] = [parameter_file(argument('params_file'), argument('namespace'))]
+    params_file = argument('params_file')
+    # launch_ros would start both without it.
+    if not Path(params_file).is_file():
+        raise ValueError(f"launch argument params_file is '{params_file}', which is no file")
+    parameters: list[Any] = [params_file]
     overrides = {
         parameter: ParameterValue(parse(name, argument(name), kind), value_type=kind)
         for name, (parameter, kind) in OVERRIDES.items() if argument(name)}
@@ -126,26 +129,3 @@ def parse(name: str, text: str, kind: type) -> Any:
     except (KeyError, ValueError):
         accepted = {bool: 'true or false', int: 'a whole number', float: 'a number'}[kind]
         raise ValueError(f"launch argument {name} is '{text}', must be {accepted}") from None
-
-
-def parameter_file(path: str, namespace: str) -> str:
-    """
-    Return the parameter file to give to the node: the one named, or a copy that fits a namespace.
-
-    rcl takes the plain node name at the top of a file as one in the root namespace and ignores
-    that block, without a word, for a node in another. The copy names the node in full.
-    """
-    inner = namespace.strip('/')
-    if not inner:
-        return path
-    try:
-        with open(path, encoding='utf-8') as file:
-            content = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        return path  # the bridge reports what is wrong with it
-    if not isinstance(content, dict) or NODE not in content:
-        return path
-    content[f'/{inner}/{NODE}'] = content.pop(NODE)
-    with NamedTemporaryFile('w', prefix=f'{NODE}_', suffix='.yaml', delete=False) as copy:
-        yaml.safe_dump(content, copy, sort_keys=False)
-    return copy.name

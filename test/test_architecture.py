@@ -5,6 +5,7 @@ Who may import whom. The floor plan of the package, as data.
 
     bridge -> process, rpc, ros, locked, parameters, core
     guard -> process, ros, locked, parameters, core
+    client -> rpc: only what rpc.proto declares; programs of users import it
     cli, sim: programs around the bridge; no part of the bridge imports them
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
@@ -43,6 +44,7 @@ OWN = {
     'process': {'core', 'dds', 'locked_supervisor', 'parameters', 'ros'},
     'dds': set(),
     'plugin': {'core', 'parameters', 'ros'},
+    'client': {'rpc'},
     'bridge': {
         'core', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros', '__init__'},
     'cli': {'key_file', 'sim', '__init__'},
@@ -63,6 +65,7 @@ WORLD = {
     'process': {'rclpy'},
     'dds': {'rclpy'},
     'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography'},
+    'client': GRPC | {'grpclib'},
     'sim': ROS,
 }
 

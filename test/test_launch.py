@@ -30,17 +30,23 @@ ARGUMENTS = {
     'guard_required', 'respawn', 'respawn_delay',
 }
 
-# What `ros2 launch` does with a launch file and its arguments.
+# What `ros2 launch` does with a launch file and arguments: once for each list of arguments that
+# '--' separates, in a group that pushes the namespace `pushed`, if that is given.
 LAUNCHER = """
 import sys
+from itertools import groupby
 from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
+from launch.actions import GroupAction, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-source = PythonLaunchDescriptionSource(sys.argv[1])
-arguments = [argument.split(':=', 1) for argument in sys.argv[2:]]
+from launch_ros.actions import PushRosNamespace
+robots = [dict(word.split(':=', 1) for word in words)
+          for divider, words in groupby(sys.argv[2:], '--'.__eq__) if not divider]
 service = LaunchService()
-service.include_launch_description(LaunchDescription([
-    IncludeLaunchDescription(source, launch_arguments=arguments)]))
+service.include_launch_description(LaunchDescription([GroupAction([
+    *([PushRosNamespace(robot.pop('pushed'))] if 'pushed' in robot else []),
+    IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=robot.items())])
+    for robot in robots]))
 sys.exit(service.run())
 """
 
@@ -63,7 +69,7 @@ while {wait!r} and '/guard"' not in Path({record!r}).read_text() and time.monoto
 # The real ones.
 PROGRAM = """
 import importlib, sys
-name = {'bridge': 'main'}.get(sys.argv[0].rpartition('/')[2], 'guard')
+name = sys.argv[0].rpartition('/')[2]
 sys.exit(importlib.import_module('viam_session_bridge.' + name).main())
 """
 
@@ -145,7 +151,7 @@ def merged(files: list[dict[str, Any]]) -> dict[str, Any]:
 @pytest.fixture
 def params_file(tmp_path: Path) -> Path:
     path = tmp_path / 'params.yaml'
-    path.write_text('viam_session_bridge:\n  ros__parameters:\n'
+    path.write_text('/**:\n  ros__parameters:\n'
                     '    token: "0815"\n    names: []\n', encoding='utf-8')
     return path
 
@@ -190,12 +196,20 @@ def test_arguments_override_the_parameter_file(prefix: Path, params_file: Path) 
         'grpc.host': '1.5', 'grpc.port': 9090, 'use_sim_time': True, 'guard.required': True}
 
 
-def test_parameter_file_works_in_a_namespace(prefix: Path, params_file: Path) -> None:
-    words, files = recorded(
-        prefix, f'params_file:={params_file}', 'namespace:=robot1', 'guard:=false')
-    assert '__ns:=/robot1' in words
-    assert files == [{'/robot1/viam_session_bridge': {
-        'ros__parameters': {'token': '0815', 'names': []}}}]
+@pytest.mark.parametrize(('arguments', 'namespace'), [
+    (['namespace:=robot1'], '/robot1'),
+    (['pushed:=robot1'], '/robot1'),
+    (['pushed:=fleet', 'namespace:=robot1'], '/fleet/robot1'),
+    (['pushed:=fleet', 'namespace:=/robot1'], '/robot1'),
+])
+@pytest.mark.parametrize('executable', ['bridge', 'guard'])
+def test_in_a_namespace_the_parameter_file_itself_is_passed(
+        prefix: Path, params_file: Path, arguments: list[str], namespace: str,
+        executable: str) -> None:
+    """No copy: what is edited later is what a respawned process reads."""
+    words, _ = recorded(prefix, f'params_file:={params_file}', *arguments, executable=executable)
+    assert f'__ns:={namespace}' in words
+    assert words[words.index('--params-file') + 1] == str(params_file)
 
 
 @pytest.mark.parametrize(('arguments', 'required'), [
@@ -210,8 +224,7 @@ def test_the_guard_gets_what_the_bridge_gets(
         executable='guard')
     assert '__ns:=/robot1' in words
     assert not any(word.startswith('__node') for word in words)
-    assert files[0] == {'/robot1/viam_session_bridge': {
-        'ros__parameters': {'token': '0815', 'names': []}}}
+    assert merged(files[:1]) == {'token': '0815', 'names': []}
     assert merged(files[1:]) == required
 
 
@@ -231,6 +244,15 @@ def test_bad_argument_is_named(prefix: Path, params_file: Path, argument: str) -
     assert 'started in spite' not in output
 
 
+def test_a_missing_parameter_file_is_named(prefix: Path, tmp_path: Path) -> None:
+    install(prefix, 'raise SystemExit("started in spite of it")')
+    process = launch(f'params_file:={tmp_path / "absent.yaml"}')
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert 'launch argument params_file is' in output and 'absent.yaml' in output
+    assert 'started in spite' not in output
+
+
 def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
     record = prefix.parent / 'record.jsonl'
     install(prefix, RECORDER.format(record=str(record), wait=True))
@@ -245,20 +267,33 @@ def test_respawn_starts_it_again(prefix: Path, params_file: Path) -> None:
 def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:
     """The real ones: they answer on the port that was asked for, and go down within 5 s."""
     install(prefix, PROGRAM)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = launch('host:=127.0.0.1', f'port:={port}')
     try:
-        wait_until(lambda: listens(port), process)
-        logs = prefix.parent / 'log'
-        wait_until(lambda: any(
-            'guarding base' in path.read_text(encoding='utf-8', errors='replace')
-            for path in logs.rglob('*.log')), process)
+        wait_until(lambda: listens(port) and guards(prefix) == 1, process)
     finally:
         output = press_ctrl_c(process)
     assert output.count('process has finished cleanly') == 2, output
     assert 'SIGTERM' not in output, output
+
+
+def test_two_robots_in_pushed_namespaces_serve_with_one_parameter_file(
+        prefix: Path, tmp_path: Path) -> None:
+    """The real ones; each guard reads the parameters of its own bridge."""
+    install(prefix, PROGRAM)
+    file = tmp_path / 'robot.yaml'
+    file.write_text((linting.ROOT / 'config' / 'base.yaml').read_text(encoding='utf-8'))
+    ports = [free_port(), free_port()]
+    process = launch(
+        'pushed:=robot1', f'port:={ports[0]}', f'params_file:={file}', '--',
+        'pushed:=robot2', f'port:={ports[1]}', f'params_file:={file}')
+    try:
+        wait_until(lambda: all(map(listens, ports)) and guards(prefix) == 2, process)
+    finally:
+        output = press_ctrl_c(process)
+    for number, port in enumerate(ports, start=1):
+        lines = [line for line in output.splitlines() if f'[robot{number}.viam_session' in line]
+        assert any(f':{port}' in line and 'serving base' in line for line in lines), output
 
 
 def wait_until(condition: Any, process: subprocess.Popen[str], seconds: float = 60.0) -> None:
@@ -272,3 +307,15 @@ def wait_until(condition: Any, process: subprocess.Popen[str], seconds: float = 
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
+def guards(prefix: Path) -> int:
+    """Return how many guards launch's own log shows at work."""
+    return sum(path.read_text(encoding='utf-8', errors='replace').count('guarding base')
+               for path in (prefix.parent / 'log').rglob('launch.log'))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return int(probe.getsockname()[1])

@@ -14,6 +14,7 @@ from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import judge
 from viam_session_bridge.ros import parameter_spec
+from viam_session_bridge.ros import plugins as ros_plugins
 from viam_session_bridge.ros.parameters import NAME_PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,6 +177,7 @@ def test_the_disk_is_searched_once_for_all_resources(
 def test_what_drivers_imported_before_the_public_module_is_the_same() -> None:
     """A package that was written for the first version goes on working."""
     assert (parameter_spec.described, parameter_spec.Form) == (plugin.described, plugin.Form)
+    assert ros_plugins.Tools is plugin.Tools
 
 
 @pytest.mark.parametrize('name', ['setup.py', 'wheels_driver/__init__.py', 'wheels.yaml'])

@@ -21,6 +21,7 @@ from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
 from viam_session_bridge.ros.parameters import NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
+from viam_session_bridge.ros.signatures import load_key, Signer
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
 # launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
@@ -42,6 +43,7 @@ class Bridge(SafetyProcess):
 
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
+        signer = Signer(load_key(config.guard.key_file))
         identity = Identity(
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
@@ -49,7 +51,8 @@ class Bridge(SafetyProcess):
             [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
         super().__init__(node, supervisor, config, emergency=supervisor)
-        port = BridgePort(node, identity.instance, supervisor.hear, supervisor.echoed)
+        port = BridgePort(
+            node, signer, identity.instance, supervisor.hear, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
             supervisor,

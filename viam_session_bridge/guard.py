@@ -25,9 +25,10 @@ from viam_session_bridge.parameters.shared import BridgeConfig, EmergencyConfig
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.process import run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
-from viam_session_bridge.ros.interfaces import AdoptingDriver
+from viam_session_bridge.ros.interfaces import PartsDriver
 from viam_session_bridge.ros.parameters import NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
+from viam_session_bridge.ros.signatures import load_key, Signer
 
 GUARD_NAME = 'viam_session_bridge_guard'
 
@@ -65,12 +66,14 @@ class Guard(SafetyProcess):
 
     def __init__(self, node: Node, around: GuardParts) -> None:
         config = around.config
+        signer = Signer(load_key(config.guard.key_file))
         supervisor = LockedGuard(GuardRules(
             [one.resource for one in config.resources],
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
         # An emergency stop is the bridge's business: a guard touches nothing that was idle.
         super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
-        port = GuardPort(node, around.names.__getitem__, self._hear, supervisor.drained)
+        port = GuardPort(
+            node, signer, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
 
     def _serve(self) -> None:
@@ -81,7 +84,7 @@ class Guard(SafetyProcess):
         for name in pulse.active:
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
-                cast(AdoptingDriver, driver).adopt(pulse.goals.get(name, ()))
+                cast(PartsDriver, driver).adopt(pulse.goals.get(name, ()))
         self._supervisor.hear(pulse)
 
     def _begin_end(self) -> None:

@@ -305,8 +305,12 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def sessions(self) -> list[Session]:
         """Return copies of the sessions that are alive, oldest first."""
         return self._decide(lambda now: [
-            replace(session, sockets=dict(session.sockets))
-            for session in self._supervisor.sessions.living(now)])
+            replace(session) for session in self._supervisor.sessions.living(now)])
+
+    def session_on(self, socket: int | None) -> str:
+        """Return the session of the last call on a connection that named one, or nothing."""
+        return self._decide(lambda now: '' if socket is None else
+                            self._supervisor.sessions.carriers.get(socket, ''))
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -444,7 +448,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        return self._decide(lambda now: self._supervisor.watched_sockets(now))
+        return self._decide(lambda now: self._supervisor.watched_sockets())
 
     def watch_backlog(self) -> None:
         """Note that backlog_paused will be called when draining tells that it matters."""
@@ -460,9 +464,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse) -> None:
-        """Take the pulse of another bridge."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now))
+    def hear(self, pulse: Pulse, verified: bool = True) -> None:
+        """Take the pulse of another bridge; verified: it is signed with our key."""
+        self._decide(lambda now: self._supervisor.hear(pulse, now, verified))
 
     def echoed(self, echo: Echo) -> None:
         """Take a guard's echo."""

@@ -18,8 +18,8 @@ from viam_session_bridge.core.setpoints import (
 )
 from viam_session_bridge.parameters.schema import described, Form
 from viam_session_bridge.ros.drivers.positions import Joints, Positions
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.plugins import PluginDriver, Tools
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 __all__ = [
     'Choice', 'described', 'Form', 'JointReading', 'Joints', 'PluginDriver', 'Positions', 'Power',

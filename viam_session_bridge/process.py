@@ -411,8 +411,8 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
     """
     Return what a call returns, made in a thread of its own; raise what it raises.
 
-    Raises Hanging when it takes longer than that (s). It goes on, then, and may never end: a lock
-    may be held for ever, and whoever has to stop the robot must not wait for it.
+    Raises ThreadHung when it takes longer than that (s). The thread then continues and may never
+    end: a lock may be held forever, and whatever stops the robot must not wait for it.
     """
     results: list[_Result] = []
     problems: list[BaseException] = []

@@ -10,7 +10,10 @@
  * Kill this program while it drives (kill -9): the robot stops at once. The SDK starts no session
  * (as of 0.61.1 it never does by itself), so the bridge takes the open connection for the presence.
  *
- * More: node drive.mjs [HOST:PORT [NAME [SECONDS [POWER]]]]
+ * More: node drive.mjs [[https://]HOST:PORT [NAME [SECONDS [POWER]]]]
+ *
+ * With https:// it connects with TLS; NODE_EXTRA_CA_CERTS names the file of a private CA. Of a bridge
+ * that asks for an API key, VIAM_API_KEY_ID and VIAM_API_KEY are its id and the key.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +34,11 @@ const [address = 'localhost:8080', name = 'base', seconds = '3', power = '0.5'] 
 // Not createRobotClient: it counts a direct connection as a failed one. The SDK takes a host for
 // direct only if its name contains "local".
 const robot = new RobotClient();
-await robot.dial({ host: `http://${address}` });
+const { VIAM_API_KEY_ID: authEntity, VIAM_API_KEY: payload } = process.env;
+await robot.dial({
+  host: address.includes('://') ? address : `http://${address}`,
+  ...(payload && { credentials: { type: 'api-key', payload, authEntity } }),
+});
 
 for (const { namespace, type, subtype, name: its } of await robot.resourceNames()) {
   console.log(`resource ${namespace}:${type}:${subtype}/${its}`);

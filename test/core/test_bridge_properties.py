@@ -125,6 +125,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.contested_at = -math.inf
         self.told = {name: Told() for name in RESOURCES}
         self.rivals = 0
+        self.echoes = 0
         self.over = False
         # What of SOURCES was seen, and whether anything tells that the late one may have moved.
         self.seen: set[str] = set()
@@ -458,9 +459,10 @@ class Neighbourhoods(RuleBasedStateMachine):
     def echo(self, back: int, moved: tuple[str, ...] = ()) -> None:
         """Let the guard answer one of the last pulses."""
         sequence = max(1, self.sequence - back)
+        self.echoes += 1
         self.supervisor.echoed(Echo(
             'guard', 'own', sequence, self.guard.configuration, 0,
-            tuple(self.guard.unreached), moved=moved), self.now)
+            tuple(self.guard.unreached), moved=moved, number=self.echoes), self.now)
         self.may_have_moved = self.may_have_moved or bool(moved)
         self.guard.heard_at = self.now
         self.guard.sequence = max(self.guard.sequence, sequence)
@@ -520,6 +522,6 @@ class Neighbourhoods(RuleBasedStateMachine):
 
 TestNeighbourhoods = pytest.mark.timeout(max(300, EXAMPLES))(Neighbourhoods.TestCase)
 TestNeighbourhoods.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=25, deadline=None, database=None,
+    max_examples=EXAMPLES, stateful_step_count=25, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

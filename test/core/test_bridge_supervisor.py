@@ -8,6 +8,7 @@ Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump i
 
 from itertools import count
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import LISTENING
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
+from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
@@ -58,6 +60,7 @@ class World:
         self.pulses: list[tuple[float, Pulse]] = []
         self.events: list[object] = []
         self.guard = False
+        self._numbers = count(1)
         if path:
             for name in ('left', 'right'):
                 self.supervisor.path(name, '', self.now)
@@ -92,7 +95,7 @@ class World:
         """Let a guard answer a pulse, the last one by default."""
         self.supervisor.echoed(Echo(
             'guard', 'own', self.pulses[-1][1].sequence if sequence is None else sequence,
-            configuration, fired, unreached, latched, moved), self.now)
+            configuration, fired, unreached, latched, moved, next(self._numbers)), self.now)
 
     def command(self, name: str = 'left', turn: int | None = None,
                 setpoint: Velocity = AHEAD) -> int:
@@ -201,6 +204,36 @@ def test_goals_to_cancel_are_told_at_once_with_what_stands() -> None:
     world.supervisor.stop('left', world.now)
     world.run(world.now + 2.0)
     assert world.state() is IDLE and world.pulses[-1][1].goals == {}
+
+
+@pytest.mark.parametrize('stopped', ['stop', 'absence'])
+def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -> None:
+    """What is gathered in the pass of a stop delays the stop."""
+    def calls(others: int) -> int:
+        names = ['mine', *(f'other{number}' for number in range(others))]
+        settings = ActuatorSettings(command_rate=1.0, require_path=False)
+        supervisor = Supervisor(
+            [Resource('base', name, VelocityLimits(1.0, 1.0), settings) for name in names],
+            Policy(SessionSettings(heartbeat_window=2.0), unsupervised=UnsupervisedPolicy.ALLOW),
+            lambda: 'mine', identity=OWN)
+        for name in names[1:]:
+            supervisor.command(name, Motion(AHEAD), Caller(), 100.0)
+        caller = Caller(supervisor.start_session(Caller(socket=1), '', 99.9).id, socket=1)
+        supervisor.command('mine', Motion(AHEAD), caller, 100.0)
+        supervisor.poll(100.0)
+        supervisor.update_sockets(frozenset({1} if stopped == 'stop' else ()), 100.01, 100.01)
+        if stopped == 'stop':
+            supervisor.stop('mine', 100.01)
+        counted = count()
+        sys.setprofile(lambda frame, event, argument: next(counted) and None)
+        try:
+            outputs = supervisor.poll(100.01)
+        finally:
+            sys.setprofile(None)
+        assert [(one.resource, one.setpoint) for one in outputs.outputs] == [('mine', None)]
+        return next(counted)
+
+    assert calls(300) == calls(3)
 
 
 def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
@@ -799,6 +832,42 @@ def test_motion_is_stopped_when_an_elder_is_heard() -> None:
     world.supervisor.hear(Pulse(ELDER, 1), world.now)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
+
+
+def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
+    world = World()
+    world.command()
+    world.supervisor.hear(Pulse(ELDER, 1), world.now, verified=False)
+    world.poll()
+    assert world.reasons() == [Reason.OTHER_BRIDGE]
+    with pytest.raises(OtherBridge, match=r'\(elder\).*not signed.*guard\.key_file'):
+        world.command()
+    assert 'guard.key_file' in world.supervisor.troubles(world.now)['other bridge']
+    assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
+
+
+def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
+    """First stops go out, a late driver is stopped, and so is everything in the last resort."""
+    world = World(stop_on_start=True)
+    locked = LockedBridge(world.supervisor, lambda: world.now)
+    for step in range(30):
+        world.supervisor.hear(Pulse(ELDER, step), world.now, verified=False)
+        world.run(100.0 + step / 10.0)
+    assert world.reasons() == [Reason.STARTED, Reason.STARTED]
+    assert world.outputs() and locked.concern() == {'left', 'right'}
+
+
+def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -> None:
+    world = World(required=True)
+    world.supervisor.echoed(Echo('guard', 'own', 10 ** 9, 'abc', number=7), world.now)
+    world.command()
+    assert world.state() is MOVING
+    for recorded in (Echo('guard', 'own', 10 ** 9, 'abc', fired=1, number=7),
+                     Echo('guard', 'own', 10 ** 9, 'abc', latched='x', moved=('left',), number=6)):
+        world.supervisor.echoed(recorded, world.now)
+    world.poll()
+    assert world.state() is MOVING
+    assert not world.supervisor.emergency(world.now)
 
 
 def test_a_driver_that_appears_is_the_elders_business() -> None:

@@ -7,6 +7,7 @@ A patience of 0.25 s: busy pulses every 0.05 s, idle ones every 0.25 s.
 """
 
 from dataclasses import replace
+from itertools import count
 import math
 
 from hypothesis import given
@@ -17,6 +18,7 @@ from viam_session_bridge.core.events import Echo, Identity, Pulse
 from viam_session_bridge.core.peers import (
     GuardCover,
     LISTENING,
+    PeerBridge,
     PeerBridges,
     PulseSchedule,
     StartupStops,
@@ -25,6 +27,7 @@ from viam_session_bridge.core.peers import (
 PATIENCE = 0.25
 PERIOD = PATIENCE / 5.0
 OWN = Identity('own', 10.0, 'abc', PATIENCE)
+NUMBERS = count(1)
 
 
 # ---- pulses -------------------------------------------------------------------------------------
@@ -103,7 +106,9 @@ def test_a_guard_always_knows_what_stands_and_never_waits_long(
 
 
 def echo(sequence: int, **changes: object) -> Echo:
-    return replace(Echo('guard', 'own', sequence, 'abc'), **changes)  # type: ignore[arg-type]
+    return replace(
+        Echo('guard', 'own', sequence, 'abc', number=next(NUMBERS)),
+        **changes)  # type: ignore[arg-type]
 
 
 def test_without_an_echo_there_is_no_guard() -> None:
@@ -140,8 +145,20 @@ def test_echoes_that_come_late_or_for_others_change_nothing() -> None:
     cover.take(echo(5), 100.0)
     cover.take(echo(4), 100.1)
     assert cover.covers('left', 5, 100.1)
-    cover.take(echo(9, instance='another'), 100.2)
-    assert not cover.covers('left', 9, 100.2)
+    assert not cover.is_new(echo(9, instance='another'))
+
+
+def test_a_recorded_echo_does_not_stand_in_for_a_guard_that_is_gone() -> None:
+    """Its number is not newer, whatever number its pulse has."""
+    cover = GuardCover(OWN)
+    recorded = echo(5)
+    for one in (recorded, echo(6)):
+        assert cover.is_new(one)
+        cover.take(one, 100.0)
+    assert not cover.is_new(recorded)
+    assert cover.is_new(echo(4)), 'answered late, but sent now'
+    assert cover.is_new(replace(recorded, guard='another'))
+    assert cover.guards == ('guard',)
 
 
 def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
@@ -172,34 +189,60 @@ def test_guards_that_come_and_go_do_not_pile_up() -> None:
 # ---- other bridges ------------------------------------------------------------------------------
 
 
+def who(peer: PeerBridge | None) -> Identity | None:
+    return None if peer is None else peer.identity
+
+
 def test_the_one_that_was_there_first_has_the_robot() -> None:
     """Both sides agree, also when both started at the same instant."""
     for first, second in [((9.0, 'z'), (10.0, 'a')), ((10.0, 'a'), (10.0, 'b'))]:
         elder = Identity(first[1], first[0], 'abc', PATIENCE)
         younger = Identity(second[1], second[0], 'xyz', PATIENCE)
         one, other = PeerBridges(elder), PeerBridges(younger)
-        one.hear(Pulse(younger, 1), 100.0)
-        other.hear(Pulse(elder, 1), 100.0)
-        assert one.elder(100.0) is None and one.younger(100.0) == younger
-        assert other.elder(100.0) == elder and other.younger(100.0) is None
+        one.hear(Pulse(younger, 1), 100.0, True)
+        other.hear(Pulse(elder, 1), 100.0, True)
+        assert one.elder(100.0) is None and who(one.younger(100.0)) == younger
+        assert who(other.elder(100.0)) == elder and other.younger(100.0) is None
 
 
 def test_a_bridge_is_there_as_long_as_it_pulses_by_its_own_patience() -> None:
     rivals = PeerBridges(OWN)
     elder = Identity('elder', 1.0, 'xyz', 2.0)
-    rivals.hear(Pulse(elder, 1), 100.0)
+    rivals.hear(Pulse(elder, 1), 100.0, True)
     assert rivals.changes_at(100.0) == 106.0
-    assert rivals.elder(105.9) == elder and rivals.elder(106.0) is None
+    assert who(rivals.elder(105.9)) == elder and rivals.elder(106.0) is None
     assert rivals.changes_at(106.0) == math.inf
 
 
 def test_a_goodbye_ends_it_at_once_and_our_own_pulse_is_nobodys() -> None:
     rivals = PeerBridges(OWN)
     elder = Identity('elder', 1.0)
-    rivals.hear(Pulse(elder, 1), 100.0)
-    rivals.hear(Pulse(elder, 2, goodbye=True), 100.1)
-    rivals.hear(Pulse(OWN, 1), 100.1)
+    rivals.hear(Pulse(elder, 1), 100.0, True)
+    rivals.hear(Pulse(elder, 2, goodbye=True), 100.1, True)
+    rivals.hear(Pulse(OWN, 1), 100.1, True)
     assert rivals.elder(100.1) is None and rivals.younger(100.1) is None
+    rivals.hear(Pulse(elder, 1), 100.2, True)
+    assert rivals.elder(100.2) is None, 'a recorded pulse does not bring it back'
+
+
+def test_an_unverified_pulse_neither_ends_nor_replaces_a_verified_bridge() -> None:
+    rivals = PeerBridges(OWN)
+    elder = Identity('elder', 1.0, 'abc', PATIENCE)
+    rivals.hear(Pulse(elder, 1), 100.0, True)
+    rivals.hear(Pulse(elder, 9, goodbye=True), 100.1, False)
+    rivals.hear(Pulse(replace(elder, started=99.0), 9), 100.1, False)
+    for number in range(100):
+        rivals.hear(Pulse(Identity(f'forged {number}', 0.5), 1), 100.1, False)
+    found = rivals.elder(100.2)
+    assert found is not None and found.identity == elder and found.verified
+
+
+def test_an_unverified_elder_is_one_and_is_known_as_unverified() -> None:
+    rivals = PeerBridges(OWN)
+    forged = Identity('forged', 1.0, 'abc', PATIENCE)
+    rivals.hear(Pulse(forged, 1), 100.0, False)
+    found = rivals.elder(100.1)
+    assert found is not None and found.identity == forged and not found.verified
 
 
 # ---- first stops --------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from viam_session_bridge.core.errors import InvalidSessionId, SessionExpired, To
 from viam_session_bridge.core.sessions import (
     CROWDED_PATIENCE,
     FIRST_BEAT_PATIENCE,
-    MOST_SOCKETS,
     NO_SESSION,
     parse_session_id,
     Session,
@@ -114,7 +113,7 @@ def test_a_beat_for_a_foreign_session_is_refused_like_an_unknown_one() -> None:
         sessions.beat(ID, 'bob', 'peer', 9, 101.0)
     assert str(foreign.value) == session.id
     assert str(unknown.value) == ID
-    assert (session.deadline, set(session.sockets)) == (102.0, {1})
+    assert (session.deadline, sessions.carriers) == (102.0, {1: session.id})
 
 
 def test_looking_a_session_up_does_not_renew_it() -> None:
@@ -141,12 +140,13 @@ def test_each_session_expires_alone() -> None:
 
 
 def test_beats_may_come_over_any_connection() -> None:
-    """Python beats over a second connection: each one that carried a call is remembered."""
+    """Each connection is remembered with the session of its last call."""
     sessions = table()
-    session = start(sessions, 100.0, socket=1)
-    beat(sessions, session, 101.0, socket=2)
-    beat(sessions, session, 102.0, socket=None)
-    assert set(session.sockets) == {1, 2}
+    one, two = start(sessions, 100.0, socket=1), start(sessions, 100.0, socket=1)
+    beat(sessions, one, 101.0, socket=2)
+    beat(sessions, one, 102.0, socket=None)
+    assert sessions.carriers == {1: two.id, 2: one.id}
+    assert one.deadline == 104.0
 
 
 def test_the_peer_is_that_of_the_newest_call() -> None:
@@ -155,19 +155,6 @@ def test_the_peer_is_that_of_the_newest_call() -> None:
     session = start(sessions, 100.0)
     sessions.beat(session.id, 'ann', 'ipv4:10.0.0.2:5', 1, 101.0)
     assert session.peer == 'ipv4:10.0.0.2:5'
-
-
-def test_the_connections_of_a_session_are_bounded_and_the_newest_call_is_among_them() -> None:
-    """A client that reconnects for days keeps few connections, and always the one it uses now."""
-    sessions = table()
-    session = start(sessions, 100.0, socket=5)
-    for socket in range(10, 10 + 10 * MOST_SOCKETS):
-        beat(sessions, session, 100.0, socket=socket)
-        assert socket in session.sockets
-        assert len(session.sockets) <= MOST_SOCKETS
-        # An old connection that lasts is used between the new ones.
-        beat(sessions, session, 100.0, socket=5)
-        assert 5 in session.sockets
 
 
 # ---- resume -------------------------------------------------------------------------------------
@@ -180,7 +167,7 @@ def test_resume_renews_a_living_session() -> None:
     beat(sessions, session, 100.0)
     assert start(sessions, 101.5, socket=7, resume=session.id) is session
     assert session.deadline == 103.5
-    assert set(session.sockets) == {1, 7}
+    assert set(sessions.carriers) == {1, 7}
 
 
 def test_resume_finds_the_id_in_any_spelling() -> None:

@@ -221,7 +221,7 @@ def test_taking_over_is_told_with_both_names() -> None:
     world.stop('left', 100.3)
     world.command('left', BACK, ann, 100.4)
     assert [event for event in world.events if isinstance(event, TakenOver)] == [
-        TakenOver('left', SessionClaim('s1', 100.1), SessionClaim('s2', 100.2))]
+        TakenOver('left', SessionClaim('s1', None, 100.1), SessionClaim('s2', None, 100.2))]
 
 
 # ---- commands -----------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: s
     world.command('seen', ZERO, caller, now)
     assert world.state('seen') is (UNCONFIRMED if state is UNCONFIRMED else STOPPING)
     assert world.last('seen')[1].setpoint is None
-    assert world.supervisor.watched_sockets(now) == frozenset()
+    assert world.supervisor.watched_sockets() == frozenset()
 
 
 def test_after_a_stop_the_driver_hears_zeros_only_until_a_new_command() -> None:
@@ -597,7 +597,7 @@ def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.run(104.0)
-    claim = SessionClaim('s1', 100.0)
+    claim = SessionClaim('s1', None, 100.0)
     assert [event for event in world.events if isinstance(event, Changed)] == [
         Changed('left', IDLE, MOVING, Reason.COMMANDED, claim),
         Changed('left', MOVING, STOPPING, Reason.SESSION_ENDED, claim),

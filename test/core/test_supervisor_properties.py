@@ -9,7 +9,7 @@ whole 64ths of a second, so that events meet deadlines exactly. BRIDGE_PROPERTIE
 that many histories.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import math
 import os
 import pickle
@@ -69,7 +69,7 @@ class Ids:
 
     def __call__(self) -> str:
         self.number += 1
-        return f's{self.number}'
+        return f'00000000-0000-4000-8000-{self.number:012}'
 
 
 @dataclass
@@ -78,7 +78,6 @@ class Client:
 
     deadline: float
     begun: bool = False
-    sockets: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -90,7 +89,7 @@ class Wish:
     since: float
     ends_at: float
     session: str = ''
-    socket: int = 0
+    socket: int | None = None
     lease_until: float = math.inf
     late: float = 0.0
 
@@ -145,20 +144,20 @@ class Histories(RuleBasedStateMachine):
             self.dead.add(session)
         return session not in self.dead
 
-    def connected(self, sockets: set[int], since: float) -> bool:
+    def connected(self, socket: int | None, since: float) -> bool:
         """Evidence is the newest look since the command, or the command itself, while fresh."""
         if self.look_taken_at < since:
             return self.now < since + LOOK_PATIENCE
-        return self.now < self.look_taken_at + LOOK_PATIENCE and bool(sockets & self.looked)
+        return self.now < self.look_taken_at + LOOK_PATIENCE and socket in self.looked
 
     def present(self, wish: Wish) -> bool:
         """Whether the one who wished for this is still there."""
         if wish.holder == 'session':
             return self.alive(wish.session) and (
                 not self.policy.stop_on_disconnect
-                or self.connected(self.clients[wish.session].sockets, wish.since))
+                or self.connected(wish.socket, wish.since))
         if wish.holder == 'connection':
-            return self.connected({wish.socket}, wish.since)
+            return self.connected(wish.socket, wish.since)
         return self.now < wish.lease_until
 
     def stalled(self) -> bool:
@@ -177,12 +176,11 @@ class Histories(RuleBasedStateMachine):
         client = self.clients[caller.session]
         client.begun = True
         client.deadline = self.now + WINDOW
-        self.carry(client, caller.socket)
+        self.carry(caller.socket)
 
-    def carry(self, client: Client, socket: int | None) -> None:
-        """Remember that this connection carries that session."""
+    def carry(self, socket: int | None) -> None:
+        """Remember that this connection carries a session; it holds no motion by that."""
         if socket is not None:
-            client.sockets.add(socket)
             self.carriers.add(socket)
 
     def forget(self, name: str) -> None:
@@ -219,7 +217,7 @@ class Histories(RuleBasedStateMachine):
         wish = Wish(epoch, 'nobody', self.now, ends_at)
         policy = self.policy.unsupervised
         if caller.session is not None:
-            wish.holder, wish.session = 'session', caller.session
+            wish.holder, wish.session, wish.socket = 'session', caller.session, caller.socket
         elif policy is UnsupervisedPolicy.LEASE or caller.socket in self.carriers:
             wish.holder = 'lease'
             # The lease of a blocking call lasts for it, at least.
@@ -242,7 +240,21 @@ class Histories(RuleBasedStateMachine):
         session = self.supervisor.start_session(Caller(socket=known), '', self.now)
         assert session.id not in self.clients
         self.clients[session.id] = Client(self.now + FIRST_BEAT_PATIENCE)
-        self.carry(self.clients[session.id], known)
+        self.carry(known)
+
+    @rule(who=st.integers(0, 20), socket=SOCKETS)
+    def resume(self, who: int, socket: int) -> None:
+        """Whoever knows the id may resume, over any connection; the dead are not resumed."""
+        caller = self.caller(who, socket)
+        if caller.session is None or not self.alive(caller.session):
+            return
+        resumed = self.supervisor.start_session(
+            Caller(socket=caller.socket), caller.session, self.now)
+        assert resumed.id == caller.session
+        client = self.clients[caller.session]
+        patience = WINDOW if client.begun else resumed.deadline - self.now
+        client.deadline = max(client.deadline, self.now + patience)
+        self.carry(caller.socket)
 
     @rule(who=st.integers(0, 20), socket=SOCKETS)
     def beat(self, who: int, socket: int) -> None:
@@ -590,6 +602,6 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = pytest.mark.timeout(max(300, EXAMPLES))(Histories.TestCase)
 TestHistories.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=50, deadline=None, database=None,
+    max_examples=EXAMPLES, stateful_step_count=50, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

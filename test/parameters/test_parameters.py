@@ -24,7 +24,7 @@ from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.parameters.motor import MotorConfig
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.parameters.rules import check_rules
-from viam_session_bridge.parameters.schema import Block, table_entries
+from viam_session_bridge.parameters.schema import Block, SafeChange, table_entries
 from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS, GrpcConfig
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
@@ -597,10 +597,59 @@ def test_an_absolute_topic_is_suspect_in_a_namespace_only(make_node: MakeNode) -
 @pytest.fixture
 def watched(make_node: MakeNode) -> tuple[Node, list[BridgeConfig]]:
     """Return a node that is watched and the configurations it applied."""
-    node = make_node(BASE)
+    return _watched(make_node, {'run_time.allow_less_safe': True})
+
+
+def _watched(make_node: MakeNode, more: dict[str, Any]) -> tuple[Node, list[BridgeConfig]]:
+    node = make_node({**BASE, **more})
     applied: list[BridgeConfig] = []
     watch(node, read(node), applied.append)
     return node, applied
+
+
+@pytest.mark.parametrize(('name', 'value', 'says'), [
+    ('sessions.unsupervised', 'allow', "'connection'"),
+    ('sessions.unsupervised', 'reject', "'connection'"),
+    ('sessions.stop_on_disconnect', False, 'True'),
+    ('sessions.heartbeat_window', 60.0, '2.0'),
+    ('sessions.heartbeat_window', 1.0, '2.0'),
+    ('base.max_linear_speed', 0.31, 'up to 0.3'),
+    ('base.max_angular_speed', 1.5, 'up to 1.0'),
+    ('base.linear_deceleration', 9.0, 'up to 0.5'),
+    ('base.max_move_duration', 121.0, 'up to 120.0'),
+])
+def test_a_change_that_is_less_safe_is_refused_unless_the_file_permits_it(
+        make_node: MakeNode, name: str, value: Any, says: str) -> None:
+    node, applied = _watched(make_node, {})
+    before = node.get_parameter(name).value
+    [result] = node.set_parameters([Parameter(name, value=value)])
+    assert not result.successful
+    assert result.reason.startswith(f'{name}: found {value!r}, accepted at run time: {says},')
+    assert 'run_time.allow_less_safe' in result.reason
+    assert node.get_parameter(name).value == before and applied == []
+    [permission] = node.set_parameters([Parameter('run_time.allow_less_safe', value=True)])
+    assert 'read-only' in permission.reason
+    permitted, applied = _watched(make_node, {'run_time.allow_less_safe': True})
+    assert permitted.set_parameters([Parameter(name, value=value)])[0].successful
+    assert len(applied) == 1
+
+
+def test_lower_limits_are_accepted_and_may_be_raised_again_to_those_of_the_start(
+        make_node: MakeNode) -> None:
+    node, applied = _watched(make_node, {})
+    for speed, accepted in ((0.1, True), (0.2, True), (0.3, True), (0.1, True), (0.4, False)):
+        [result] = node.set_parameters([Parameter('base.max_linear_speed', value=speed)])
+        assert result.successful is accepted
+    assert applied[-1].resources[0].max_linear_speed == 0.1
+    assert node.set_parameters([Parameter('sessions.max_sessions', value=9)])[0].successful
+
+
+def test_every_limit_that_may_change_has_a_safe_direction() -> None:
+    """But how many sessions there may be is no matter of safety."""
+    free = {entry.name for table in (*GLOBAL_BLOCKS.values(), *APIS.values())
+            for entry in table_entries(table)
+            if entry.spec.mutable and entry.spec.safe_change is SafeChange.ANY}
+    assert free == {'max_sessions'}
 
 
 def test_a_mutable_parameter_changes(watched: tuple[Node, list[BridgeConfig]]) -> None:

@@ -24,7 +24,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint, Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import locked_bridge
-from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.parameters.base import BaseConfig, TwistTable
 from viam_session_bridge.parameters.outputs import (
     CommandConfig,
     LockOutput,
@@ -32,9 +32,8 @@ from viam_session_bridge.parameters.outputs import (
     StopOutputConfig,
     TriggerOutput,
 )
-from viam_session_bridge.ros.drivers.answers import Answers
-from viam_session_bridge.ros.drivers.services import PassServices
-from viam_session_bridge.ros.fittings import Fittings
+from viam_session_bridge.ros.drivers.stop_outputs import Answers
+from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.pump import Pump
 
 _numbers = count(1)
@@ -49,11 +48,16 @@ def servers() -> Iterator[Servers]:
 
 
 class Recorder:
-    """The driver itself: writes down what it is told."""
+    """The driver itself, as a plugin that makes one: writes down what it is told."""
+
+    TABLE = TwistTable
 
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.fault = False
+
+    def __call__(self, config: Any, tools: Any) -> 'Recorder':
+        return self
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         self.told.append(setpoint)
@@ -72,7 +76,9 @@ class Rig:
 
     def __init__(self, node: Node, outputs: tuple[StopOutputConfig, ...] = (),
                  commands: tuple[CommandConfig, ...] = (), stop_timeout: float = 3.0) -> None:
-        config = BaseConfig(
+        self.recorder = Recorder()
+        table = type('Recorded', (BaseConfig,), {'PLUGINS': {'twist': self.recorder}})
+        config = table(
             name='base', driver='twist', topic='unused', stop_outputs=outputs, commands=commands,
             stop_timeout=stop_timeout)
         self.supervisor = locked_bridge([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
@@ -80,13 +86,11 @@ class Rig:
                              acknowledged=config.acknowledged,
                              ready_timeout=config.ready_timeout)))],
             Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
-        self.recorder = Recorder()
-        services = PassServices(node)
-        self.driver: Any = Fittings(
-            node, services, self.supervisor, config, lambda: None).fitted(self.recorder)
+        factory = Factory(node, self.supervisor)
+        self.driver: Any = factory.driver(config, lambda: None)
         self.faults: list[str] = []
         self.pump = Pump(
-            self.supervisor, {'base': self.driver}, self._report, self._died, [services])
+            self.supervisor, {'base': self.driver}, self._report, self._died, factory.shared)
         self.caller = Caller(self.supervisor.start_session(Caller()).id, socket=SOCKET)
         self.ended: list[Ended] = []
         self.answers: list[tuple[str, str]] = []

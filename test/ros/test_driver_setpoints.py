@@ -5,6 +5,7 @@
 from array import array
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Duration, Time
@@ -31,16 +32,21 @@ from viam_session_bridge.core.setpoints import (
     Waypoint,
 )
 from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
+from viam_session_bridge.parameters.schema import Form, table_entries
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.equipment import Equipment
+from viam_session_bridge.ros.factory import BUILT_IN, Factory, SOURCES
 
 AROUND = GraphNames('/bridge', '/', '/{}'.format, '/{}'.format)
 
 SETPOINTS: tuple[Setpoint, ...] = (
     Velocity((0.1, 0.0, 0.0)), Power(0.1), Speed(0.1), Trajectory((Waypoint(1.0, (0.1,)),)),
     Choice(0), Press())
+
+# The tables of the APIs whose resources have a driver.
+MOVING = {api: table for api, table in APIS.items() if hasattr(table, 'PLUGINS')}
 
 JOINTS: dict[str, Any] = {'joints': ['j'], 'joint_states_topic': 'states'}
 
@@ -77,6 +83,18 @@ def parameters(api: str, driver: str) -> dict[str, Any]:
     return {'resources': ['one'], **{f'one.{short}': value for short, value in own.items()}}
 
 
+def test_each_driver_of_an_api_is_a_class_that_names_its_table() -> None:
+    """The tables are where core and rpc may read them, the classes with the drivers."""
+    assert {key: each.TABLE for key, each in BUILT_IN.items()} == {
+        (api, name): table for api, its in MOVING.items() for name, table in its.DRIVERS.items()}
+
+
+def test_each_parameter_that_names_a_topic_of_a_resource_is_read() -> None:
+    assert set(SOURCES) == {
+        entry.name for table in MOVING.values() for entry in table_entries(table)
+        if entry.spec.form is Form.FEEDBACK_TOPIC}
+
+
 @pytest.mark.parametrize(('api', 'driver'), [
     (api, driver) for api, table in APIS.items() for driver in table.DRIVERS])
 def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -> None:
@@ -85,7 +103,7 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
     supervisor = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
-    one = Equipment(node, supervisor).driver(config, lambda: None)
+    one = Factory(node, supervisor).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
         try:
@@ -94,6 +112,29 @@ def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -
             continue
         done.append(type(setpoint))
     assert tuple(done) == getattr(APIS[api].DRIVERS[driver], 'TAKES', ())
+
+
+def test_what_a_driver_of_another_package_reads_is_read_by_no_source_of_ours(node: Node) -> None:
+    """Its parameter may have the name of one of ours and mean another type of message."""
+    @dataclass(frozen=True, kw_only=True)
+    class Table:
+        pose_topic: str = 'poses'
+
+    class Other:
+        APIS = ('base',)
+        TABLE = Table
+
+        def __init__(self, config: Any, tools: Any) -> None:
+            pass
+
+    table = dataclass(frozen=True, kw_only=True)(
+        type('Extended', (Table, BaseConfig), {'PLUGINS': {'other': Other}}))
+    config = table(name='one', driver='other', topic='', odometry_topic='odometry')
+    supervisor = locked_bridge([Resource('base', 'one', JointLimits())], Policy())
+    factory = Factory(node, supervisor)
+    assert isinstance(factory.driver(config, lambda: None), Other)
+    assert factory.senses('one').pose is None
+    assert node.get_subscriptions_info_by_topic(node.resolve_topic_name('odometry'))
 
 
 # How a motion of each API is commanded; parameters beside those above, by their case.
@@ -147,9 +188,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
     """Return the driver of a resource that is measured and has a stop path, and its flush."""
     supervisor = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
-    equipment = Equipment(node, supervisor)
-    driver = equipment.driver(config, lambda: None)
-    equipment.listen(config)
+    factory = Factory(node, supervisor)
+    driver = factory.driver(config, lambda: None)
     states = node.create_publisher(JointState, 'states', 1)
     poses = node.create_publisher(PoseStamped, 'pose', 1)
     subscriptions = [node.create_subscription(kind, topic, lambda message: None, 1)
@@ -162,11 +202,11 @@ def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Call
         states.publish(JointState(name=['j'], position=[0.25], velocity=[0.0]))
         poses.publish(pose)
         known = getattr(config, 'pose_topic', '') == '' or (
-            equipment.senses(config.name).pose() is not None)
+            factory.senses(config.name).pose() is not None)
         return known and not driver.path_problem()
 
     wait_until(is_ready, 'a stop path and a measurement')
-    return driver, lambda: [one.flush() for one in equipment.shared] and None
+    return driver, lambda: [one.flush() for one in factory.shared] and None
 
 
 def configured(values: dict[str, Any]) -> Any:

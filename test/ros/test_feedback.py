@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from processes import Driver, Programs, wait_until
 from viam_session_bridge.core.stop import BaseSample, RestSettings, RestWatch
-from viam_session_bridge.ros.feedback import OdometryFeedback, VelocityFeedback
+from viam_session_bridge.ros.sources.odometry import OdometryFeedback, VelocityFeedback
 
 SETTINGS = RestSettings(dwell=0.2, patience=0.4)
 

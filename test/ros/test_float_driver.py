@@ -10,39 +10,50 @@ import pytest
 from rclpy.node import Node
 
 from processes import Motors, Programs, wait_until
+from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Power, Setpoint, Speed, Velocity
-from viam_session_bridge.ros.drivers.float import FloatDriver, MESSAGES
-from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.ros.drivers.number import MESSAGES, Scaling
+from viam_session_bridge.ros.factory import Factory
+from viam_session_bridge.ros.interfaces import Driver
 
 _topics = count(1)
 
-PLAIN = Scaling('velocity', full_speed=20.0, neutral=0.0)
-PULSE = Scaling('power', full_speed=20.0, neutral=1500.0, scale=400.0, offset=1500.0,
-                minimum=1100.0, maximum=1900.0)
+PLAIN: dict[str, Any] = {'command': 'velocity', 'neutral': 0.0}
+PULSE: dict[str, Any] = {
+    'command': 'power', 'neutral': 1500.0, 'scale': 400.0, 'offset': 1500.0, 'minimum': 1100.0,
+    'maximum': 1900.0}
 
 
-def driver_on(node: Node, message: str, scaling: Scaling) -> FloatDriver:
-    return FloatDriver(
-        node, 'motor', f'motor{next(_topics)}', message=message, scaling=scaling, driver_node='',
-        on_appear=lambda: None)
+def motor(**own: Any) -> MotorConfig:
+    return MotorConfig(
+        name='motor', api='motor', driver='float', topic=f'motor{next(_topics)}', max_speed=20.0,
+        **own)
 
 
-@pytest.mark.parametrize(('scaling', 'setpoint', 'number'), [
+def driver_on(node: Node, config: MotorConfig) -> Driver:
+    supervisor = locked_bridge([config.resource], Policy())
+    return Factory(node, supervisor).driver(config, lambda: None)
+
+
+@pytest.mark.parametrize(('config', 'setpoint', 'number'), [
     (PLAIN, Speed(2.5), 2.5),
     (PLAIN, Power(-0.5), -10.0),
     (PULSE, Power(0.5), 1700.0),
     (PULSE, Speed(-10.0), 1300.0),
     (PULSE, Power(3.0), 1900.0),
     (PULSE, Power(-3.0), 1100.0)])
-def test_a_wish_becomes_a_number(scaling: Scaling, setpoint: Setpoint, number: float) -> None:
+def test_a_wish_becomes_a_number(
+        config: dict[str, Any], setpoint: Setpoint, number: float) -> None:
     """In the unit that the driver wants, within its bounds."""
-    assert scaling.number(setpoint) == pytest.approx(number)
+    assert Scaling.of_motor(motor(**config)).number(setpoint) == pytest.approx(number)
 
 
 def test_a_joint_is_no_base(node: Node) -> None:
     """A wish of another kind is a fault, never a guess."""
     with pytest.raises(TypeError, match='cannot do'):
-        driver_on(node, 'float64', PLAIN).send(Velocity((1.0, 0.0, 0.0)), 1)
+        driver_on(node, motor(**PLAIN)).send(Velocity((1.0, 0.0, 0.0)), 1)
 
 
 def test_an_effort_is_no_speed() -> None:
@@ -54,14 +65,15 @@ def test_an_effort_is_no_speed() -> None:
 
 
 @pytest.fixture(scope='module')
-def pairs(node: Node, shared: Programs) -> dict[str, tuple[FloatDriver, Motors]]:
+def pairs(node: Node, shared: Programs) -> dict[str, tuple[Driver, Motors]]:
     """Start a listener of every type, all at once."""
-    scalings: dict[str, Scaling] = {
-        'int16': PULSE, 'int32': PULSE, 'bool': Scaling('power', 20.0, neutral=1.0)}
+    scalings: dict[str, dict[str, Any]] = {
+        'int16': PULSE, 'int32': PULSE, 'bool': {'command': 'power', 'neutral': 1.0}}
     started = {}
     for message in MESSAGES:
-        driver = driver_on(node, message, scalings.get(message, PLAIN))
-        started[message] = driver, shared.motors(driver.topic, type=message, ready=False)
+        config = motor(message=message, **scalings.get(message, PLAIN))
+        started[message] = driver_on(node, config), shared.motors(
+            node.resolve_topic_name(config.topic), type=message, ready=False)
     for driver, _ in started.values():
         wait_until(lambda driver=driver: not driver.path_problem(), 'a match')
     return started
@@ -74,7 +86,7 @@ def pairs(node: Node, shared: Programs) -> dict[str, tuple[FloatDriver, Motors]]
     ('int32', Power(-0.5), 1300, 1500),
     ('bool', Power(0.2), False, True)])
 def test_motion_and_stop_arrive(
-        pairs: dict[str, tuple[FloatDriver, Motors]], message: str, wish: Setpoint, moving: Any,
+        pairs: dict[str, tuple[Driver, Motors]], message: str, wish: Setpoint, moving: Any,
         neutral: Any) -> None:
     """Integers are rounded; the stop is the neutral number as it is."""
     driver, listener = pairs[message]
@@ -91,7 +103,8 @@ def test_motion_and_stop_arrive(
 
 def test_a_listener_of_another_type_is_named(node: Node, programs: Programs) -> None:
     """With what to change."""
-    driver = driver_on(node, 'float64', PLAIN)
-    programs.motors(driver.topic, type='float32')
+    config = motor(**PLAIN)
+    driver = driver_on(node, config)
+    programs.motors(node.resolve_topic_name(config.topic), type='float32')
     wait_until(lambda: 'Float32' in driver.path_problem(), 'the problem')
     assert 'choose motor.message accordingly' in driver.path_problem()

@@ -15,8 +15,8 @@ import pytest
 
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.ros.drivers.following import CATCH_UP, Following
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 STEP = 0.005  # s
 BEGAN = 50.0
@@ -294,7 +294,7 @@ def ways(draw: st.DrawFn) -> list[Waypoint]:
 
 
 @given(ways(), st.sampled_from([0.0, 0.005, 0.02]))
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 def test_any_way_is_followed_through_all_its_points(points: list[Waypoint], lag: float) -> None:
     """In order, near every one of them, and never too fast; no detour is shorter than the lag."""
     controller = follow(points, lag=lag)

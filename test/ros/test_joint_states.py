@@ -13,7 +13,7 @@ from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.parameters.joints import JointRange
-from viam_session_bridge.ros.joint_states import JointGroup, JointReading, JointStates
+from viam_session_bridge.ros.sources.joint_states import JointGroup, JointReading, JointStates
 
 NAN = math.nan
 

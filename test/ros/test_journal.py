@@ -26,7 +26,7 @@ from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
 
-CLAIM = SessionClaim('0b57ac6e', 1.0)
+CLAIM = SessionClaim('0b57ac6e', 1, 1.0)
 MOVE = Output('base', 1, Velocity((0.1, 0.0, 0.0)), 0.0)
 
 

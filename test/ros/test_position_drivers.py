@@ -3,6 +3,7 @@
 """Drivers of joints that go to positions, as simulated joints in other processes see them."""
 
 from collections.abc import Callable, Iterator
+import functools
 from itertools import count
 import math
 import time
@@ -13,16 +14,19 @@ from rclpy.node import Node
 
 from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints, Told
-from viam_session_bridge.core.setpoints import Speed, Trajectory, Waypoint
-from viam_session_bridge.ros.drivers.float_array import FloatArray
-from viam_session_bridge.ros.drivers.float_array_position import FloatArrayPositionDriver
-from viam_session_bridge.ros.drivers.float_position import FloatPositionDriver
-from viam_session_bridge.ros.drivers.joint_state import JointStateDriver, JointVelocityDriver
-from viam_session_bridge.ros.drivers.joint_trajectory import JointTrajectoryDriver
-from viam_session_bridge.ros.drivers.number import Scaling
+from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.setpoints import JointLimits, Speed, Trajectory, Waypoint
+from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.joints import PositionedConfig
+from viam_session_bridge.parameters.motor import MotorConfig
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
-from viam_session_bridge.ros.joint_states import JointReading, JointStates
+from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading, JointStates
 
 NAMES = ('shoulder', 'elbow')
 START = (0.5, -0.5)
@@ -32,22 +36,33 @@ TICK = 0.05
 _numbers = count(1)
 
 
+def arm(driver: str, topic: str, **own: Any) -> PositionedConfig:
+    """Return an arm whose joints are as HOLD says, and whose ticks are as TICK."""
+    return ArmConfig(**{
+        'name': 'arm', 'api': 'arm', 'driver': driver, 'topic': topic, 'joints': NAMES,
+        'max_joint_speed': 2.0, 'rest_speed': 0.05, 'stop': 'hold', **own})
+
+
+def supervision(config: ResourceConfig) -> Any:
+    return locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
+
+
 class Rig:
     """A driver, the joints that it drives, and the joint states between them."""
 
     def __init__(self, node: Node, programs: Programs, names: tuple[str, ...],
-                 start: tuple[float, ...], make: Callable[..., Any], type: str,  # noqa: A002
-                 **options: Any) -> None:
+                 start: tuple[float, ...], make: Callable[..., PositionedConfig],
+                 type: str, **options: Any) -> None:  # noqa: A002
         self._start = start
         prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
-        states = JointStates(node, f'{prefix}/states')
-        joints = Joints(
-            names, (HOLD,) * len(names), TICK, time.monotonic, lambda: states.problem(self._group))
+        config = make(f'{prefix}/command', joint_states_topic=f'{prefix}/states')
         self.appeared = 0
         self.late: list[tuple[int, float]] = []
-        self.driver = make(
-            f'{prefix}/command', joints, driver_node='', on_appear=self._on_appear)
-        self._group = states.watch('arm', names, self.driver.observe)
+        supervisor = supervision(config)
+        supervisor.runs_late = lambda name, *late: self.late.append(late)
+        self.driver: Any = Factory(node, supervisor).driver(config, self._on_appear)
+        self._group = JointStates(node, f'{prefix}/states').watch(
+            'arm', names, lambda reading: None)
         self.joints: SimulatedJoints = programs.add(SimulatedJoints(
             f'{prefix}/command', *names, type=type, start=start,
             joint_states=f'{prefix}/states', **options), ready=False)
@@ -92,9 +107,7 @@ def way(*positions: float, time: float = 1.0, **options: Any) -> Trajectory:
 @pytest.fixture(scope='module')
 def trajectories(node: Node, shared: Programs) -> Iterator[Rig]:
     """Give joints behind a controller that follows trajectories."""
-    rig = Rig(node, shared, NAMES, START, lambda topic, joints, **common: JointTrajectoryDriver(
-        node, 'arm', topic, joints, hold_time=0.2, on_late=lambda *late: rig.late.append(late),
-        **common), 'trajectory')
+    rig = Rig(node, shared, NAMES, START, functools.partial(arm, 'joint_trajectory'), 'trajectory')
     rig.wait_ready()
     yield rig
 
@@ -217,9 +230,8 @@ def test_another_wish_is_a_fault(trajectories: Rig) -> None:
 
 def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Programs) -> None:
     """Because there is nothing that a stop could hold; a stop then is a fault, not a guess."""
-    rig = Rig(node, programs, NAMES, START, lambda topic, joints, **common: JointTrajectoryDriver(
-        node, 'arm', topic, joints, hold_time=0.2, on_late=lambda *late: rig.late.append(late),
-        **common), 'trajectory')
+    rig = Rig(
+        node, programs, NAMES, START, functools.partial(arm, 'joint_trajectory'), 'trajectory')
     with pytest.raises(RuntimeError, match='no position .* was ever measured'):
         rig.driver.stop(1)
     rig.wait_ready()
@@ -231,8 +243,8 @@ def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Progra
 
 def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
     """Led along the way, with how fast; a stop holds."""
-    rig = Rig(node, programs, NAMES, START, lambda topic, joints, **common: JointStateDriver(
-        node, 'arm', topic, joints, stop='hold', with_velocities=True, **common), 'state')
+    rig = Rig(node, programs, NAMES, START, functools.partial(
+        arm, 'joint_state', with_velocities=True), 'state')
     rig.wait_ready()
     since = time.monotonic()
     rig.repeat(lambda: rig.driver.send(way(1.0, 0.0, time=2.0), 1),
@@ -250,9 +262,10 @@ def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
 def test_a_motor_is_commanded_by_joint_states(node: Node, programs: Programs) -> None:
     """With its velocity only."""
     topic = f'{node.get_namespace()}/rig{next(_numbers)}'
-    driver = JointVelocityDriver(
-        node, 'motor', topic, 'wheel', scaling=Scaling('velocity', 20.0, 0.0, scale=0.5),
-        driver_node='', on_appear=lambda: None)
+    config = MotorConfig(
+        name='motor', api='motor', driver='joint_state', topic=topic, joint='wheel',
+        joint_scale=2.0, max_speed=20.0, command='', neutral=0.0)
+    driver = Factory(node, supervision(config)).driver(config, lambda: None)
     joints = programs.add(SimulatedJoints(topic, 'wheel', type='state'))
     for act, velocity in ((lambda: driver.send(Speed(3.0), 1), 1.5), (lambda: driver.stop(2), 0)):
         def told(act: Callable[[], None] = act, velocity: float = velocity) -> list[Told]:
@@ -262,18 +275,19 @@ def test_a_motor_is_commanded_by_joint_states(node: Node, programs: Programs) ->
         assert first.what['names'] == ['wheel'] and first.what['positions'] == []
 
 
-SERVO = Scaling('position', 1.0, neutral=0.0, scale=600.0, offset=1500.0, minimum=600.0,
-                maximum=2400.0)
+SERVO: dict[str, Any] = {
+    'name': 'pan', 'api': 'servo', 'driver': 'float', 'message': 'int16', 'joint': 'pan',
+    'scale': 600.0, 'offset': 1500.0, 'minimum': 600.0, 'maximum': 2400.0, 'stop_number': 0.0,
+    'max_speed_deg_s': math.degrees(HOLD.fastest), 'tolerance_deg': math.degrees(HOLD.tolerance),
+    'rest_speed': HOLD.rest_speed}
 
 
 @pytest.mark.parametrize(('stop', 'number'), [('hold', None), ('last', None), ('number', 0)])
 def test_a_servo_is_led_and_stops_as_configured(
         node: Node, programs: Programs, stop: str, number: int | None) -> None:
     """By numbers; half way the measured one, the last one, or a fixed one."""
-    rig = Rig(node, programs, ('pan',), (0.0,), lambda topic, joints, **common:
-              FloatPositionDriver(node, 'pan', topic, joints, message='int16', scaling=SERVO,
-                                  stop=stop, **common),
-              'int16', scale=600.0, offset=1500.0)
+    rig = Rig(node, programs, ('pan',), (0.0,), lambda topic, **states: ServoConfig(
+        topic=topic, stop=stop, **SERVO, **states), 'int16', scale=600.0, offset=1500.0)
     rig.wait_ready()
     begun = time.monotonic()
     rig.repeat(lambda: rig.driver.send(way(1.0, time=4.0), 1), lambda told: told.end[0] > 1700)
@@ -304,6 +318,12 @@ def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None
     assert positions.stopping(3) == (1.0,)
 
 
+def test_a_resource_without_joints_goes_to_no_positions() -> None:
+    """A driver of another package for a base, for example: it is refused with the reason."""
+    with pytest.raises(TypeError, match='base: it has no joints'):
+        Positions('base', None)
+
+
 @pytest.mark.parametrize('stop', ['hold', 'last'])
 def test_a_servo_that_was_told_nothing_holds_where_it_is_measured(stop: str) -> None:
     """Whatever its stop repeats later; unmeasured, the stop is a fault that says so."""
@@ -332,18 +352,14 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
     """Two resources, three places."""
     prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
     names, start = ('a', 'b', 'c'), (0.1, 0.2, 0.3)
-    array = FloatArray(node, 'left', f'{prefix}/command')
-    states = JointStates(node, f'{prefix}/states')
-    drivers = {}
-    for resource, index, joints in (('left', 0, names[:1]), ('right', 1, names[1:])):
-        group = states.watch(resource, joints, lambda reading, resource=resource:
-                             drivers[resource].observe(reading))
-        drivers[resource] = FloatArrayPositionDriver(
-            array, resource, index,
-            Joints(joints, (HOLD,) * len(joints), TICK, time.monotonic,
-                   lambda group=group: states.problem(group)),
-            scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
-            on_appear=lambda: None)
+    configs = [
+        arm('float_array', f'{prefix}/command', name=name, index=index, joints=joints,
+            joint_states_topic=f'{prefix}/states')
+        for name, index, joints in (('left', 0, names[:1]), ('right', 1, names[1:]))]
+    supervisor = locked_bridge([one.resource for one in configs], Policy())
+    factory = Factory(node, supervisor)
+    drivers = {one.name: factory.driver(one, lambda: None) for one in configs}
+    [array] = factory.shared
     simulated: SimulatedJoints = programs.add(SimulatedJoints(
         f'{prefix}/command', *names, type='array', start=start, joint_states=f'{prefix}/states'))
     wait_until(lambda: not any(one.path_problem() for one in drivers.values()), 'a stop path')
@@ -366,14 +382,16 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
 def test_an_array_goes_out_when_something_was_noted_and_all_are_known(
         node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks those that nobody moves where they are, and is silent otherwise."""
-    array = FloatArray(node, 'left', f'{node.get_namespace()}/rig{next(_numbers)}')
+    topic = f'{node.get_namespace()}/rig{next(_numbers)}'
+    configs = [
+        arm('float_array', topic, name=name, index=index, joints=(name,), joint_states_topic='')
+        for index, name in enumerate(NAMES)]
+    factory = Factory(node, locked_bridge([one.resource for one in configs], Policy()))
+    drivers: list[Any] = [factory.driver(one, lambda: None) for one in configs]
+    array: Any = factory.shared[0]
     sent: list[list[float]] = []
     monkeypatch.setattr(
         array._output, 'publish', lambda message: sent.append(list(message.data)))
-    drivers = [FloatArrayPositionDriver(
-        array, name, index, Joints((name,), (HOLD,), TICK, time.monotonic),
-        scaling=Scaling('position', 1.0, neutral=0.0), stop='hold', driver_node='',
-        on_appear=lambda: None) for index, name in enumerate(NAMES)]
     drivers[0].send(way(1.0), 1)
     with pytest.raises(RuntimeError, match='measured of elbow'):
         array.flush()

@@ -8,8 +8,8 @@ import math
 import pytest
 
 from viam_session_bridge.parameters.joints import JointRange
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.position_hold import NoMeasurement, PositionHold, PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 ARM = PositionHoldSettings(tolerance=0.02, rest_speed=0.05, fastest=1.0)
 GRIPPER = replace(ARM, grips=True)

@@ -26,6 +26,7 @@ from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.motor import MotorConfig
 from viam_session_bridge.parameters.outputs import CancelOutput, TriggerOutput
 from viam_session_bridge.parameters.shared import BridgeConfig, GuardConfig
+from viam_session_bridge.ros import pulse as pulse_module
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.parameters import ConfigurationError
 from viam_session_bridge.ros.pulse import (
@@ -38,6 +39,7 @@ from viam_session_bridge.ros.pulse import (
     GuardPort,
     PULSE_TOPIC,
 )
+from viam_session_bridge.ros.signatures import Signer
 
 NAMES = st.text(min_size=1, max_size=8)
 IDENTITIES = st.builds(
@@ -46,11 +48,14 @@ IDENTITIES = st.builds(
 PULSES = st.builds(
     Pulse, IDENTITIES, st.integers(1, 2 ** 60), st.dictionaries(NAMES, st.integers(0, 2 ** 60)),
     st.dictionaries(NAMES, st.lists(st.uuids().map(str)).map(tuple)), st.booleans(),
-    st.lists(NAMES).map(tuple), st.text(max_size=12), st.lists(NAMES).map(tuple))
+    st.lists(NAMES).map(tuple), st.text(max_size=12), st.lists(NAMES).map(tuple),
+    st.lists(NAMES).map(tuple))
 ECHOES = st.builds(
     Echo, st.uuids().map(str), st.uuids().map(str), st.integers(1, 2 ** 60), st.text(max_size=12),
     st.integers(0, 100), st.lists(NAMES).map(tuple), st.text(max_size=12),
-    st.lists(NAMES).map(tuple))
+    st.lists(NAMES).map(tuple), st.integers(0, 2 ** 60))
+
+SIGNER, STRANGER = Signer(b'k' * 32), Signer(b's' * 32)
 
 GOOD = json.loads(encode_pulse(Pulse(Identity('i', 1.0, 'c', 0.25), 7, {'base': 3})))
 
@@ -95,17 +100,27 @@ class Talk:
 
     def __init__(self, node: Node) -> None:
         self.pulses: list[Pulse] = []
+        self.unverified: list[Pulse] = []
         self.echoes: list[Echo] = []
         self.guard_pulses: list[Pulse] = []
         self.drained: list[float] = []
-        self.bridge = BridgePort(node, 'own', self.pulses.append, self.echoes.append)
+        self.bridge = BridgePort(
+            node, SIGNER, 'own', lambda pulse, verified: (
+                self.pulses if verified else self.unverified).append(pulse), self.echoes.append)
         self.guard = GuardPort(
-            node, node.resolve_topic_name, self.guard_pulses.append,
+            node, SIGNER, node.resolve_topic_name, self.guard_pulses.append,
             lambda: self.drained.append(time.monotonic()))
+        self.topic, self.echo_topic = map(node.resolve_topic_name, (PULSE_TOPIC, ECHO_TOPIC))
         self.raw = node.create_publisher(String, PULSE_TOPIC, 10)
+        self.raw_echoes = node.create_publisher(String, ECHO_TOPIC, 10)
         wait_until(lambda: node.count_subscribers(PULSE_TOPIC) >= 2
                    and node.count_subscribers(ECHO_TOPIC) >= 1
-                   and self.raw.get_subscription_count() >= 2, 'matches')
+                   and self.raw.get_subscription_count() >= 2
+                   and self.raw_echoes.get_subscription_count() >= 1, 'matches')
+
+    def send(self, pulse: Pulse) -> None:
+        """Publish a pulse of another bridge, signed with our key."""
+        self.raw.publish(String(data=SIGNER.sign(self.topic, encode_pulse(pulse))))
 
 
 @pytest.fixture(scope='module')
@@ -129,8 +144,43 @@ def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
     for text in ('nonsense', '[' * 100000, json.dumps({**GOOD, 'active': {'base': None}}),
                  json.dumps({**GOOD, 'sequence': 10 ** 400, 'patience': 10 ** 400})):
         talk.raw.publish(String(data=text))
-    wait_until(lambda: talk.raw.publish(String(data=encode_pulse(other))) or talk.pulses, 'it')
+        talk.raw.publish(String(data=SIGNER.sign(talk.topic, text)))
+    wait_until(lambda: talk.send(other) or talk.pulses, 'it')
     assert {one.sender.instance for one in talk.pulses} == {'another'}
+    assert not {'another'} & {one.sender.instance for one in talk.unverified}
+
+
+def test_what_is_not_signed_with_our_key_is_neither_a_pulse_nor_an_echo(talk: Talk) -> None:
+    pulse = encode_pulse(Pulse(Identity('forged', 1.0, 'c', 0.25), 2 ** 60, {'base': 1}))
+    echo = encode_echo(Echo('forged', 'own', 2 ** 60, 'c', fired=9, number=2 ** 60))
+    signed = SIGNER.sign(talk.topic, pulse)
+    for text in (pulse, pulse + '\n', STRANGER.sign(talk.topic, pulse), signed[:-1],
+                 signed.replace('forged', 'FORGED'), SIGNER.sign('/other/pulse', pulse),
+                 SIGNER.sign(talk.echo_topic, pulse)):
+        talk.raw.publish(String(data=text))
+    for text in (echo, STRANGER.sign(talk.echo_topic, echo), SIGNER.sign(talk.topic, echo)):
+        talk.raw_echoes.publish(String(data=text))
+    genuine = Echo('guard', 'own', 8, 'c', number=77)
+    last = Pulse(Identity('last', 1.0, 'c', 0.25), 9)
+    wait_until(lambda: talk.send(last) or (last in talk.pulses and last in talk.guard_pulses),
+               'what was sent last')
+    wait_until(lambda: talk.guard.tell(Outputs(echoes=(genuine,))) or genuine in talk.echoes,
+               'the last echo')
+    assert 'forged' not in {one.guard for one in talk.echoes}
+    for heard in (talk.pulses, talk.guard_pulses):
+        assert not {'forged', 'FORGED'} & {one.sender.instance for one in heard}
+    assert 'forged' in {one.sender.instance for one in talk.unverified}
+
+
+def test_a_message_that_is_too_long_is_dropped_unread(
+        talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse_module, 'LONGEST_MESSAGE', 2000)
+    long = Pulse(Identity('long', 1.0, 'c', 0.25), 1, {'x' * 3000: 1})
+    talk.send(long)
+    last = Pulse(Identity('last', 1.0, 'c', 0.25), 10)
+    wait_until(lambda: talk.send(last) or (last in talk.pulses and last in talk.guard_pulses),
+               'what was sent last')
+    assert long not in talk.pulses and long not in talk.guard_pulses
 
 
 def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
@@ -150,7 +200,6 @@ def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
 def test_what_has_arrived_is_taken_before_the_queue_counts_as_drained(talk: Talk) -> None:
     """The executor is held up while a pulse comes in and the guard asks."""
     order: list[str] = []
-    node = talk.raw
     held = time.monotonic() + 0.3
 
     def hold(pulse: Pulse) -> None:
@@ -162,7 +211,7 @@ def test_what_has_arrived_is_taken_before_the_queue_counts_as_drained(talk: Talk
     talk.guard._input._take = hold
     talk.guard._drain.callback = lambda: order.append('drained')
     for sequence in (100, 101):
-        node.publish(String(data=encode_pulse(Pulse(Identity('another'), sequence))))
+        talk.send(Pulse(Identity('another'), sequence))
         time.sleep(0.05)
     talk.guard.tell(Outputs(drain=True))
     wait_until(lambda: 'drained' in order, 'drained')

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.setpoints import PoseGoal
-from viam_session_bridge.ros.senses import Description, PoseFeedback
+from viam_session_bridge.ros.sources.senses import Description, PoseFeedback
 
 _topics = count(1)
 

@@ -22,7 +22,7 @@ from viam_session_bridge.parameters.switch import (
     SwitchConfig,
     TriggerPosition,
 )
-from viam_session_bridge.ros.equipment import Equipment
+from viam_session_bridge.ros.factory import Factory
 
 _numbers = count(1)
 
@@ -42,6 +42,12 @@ class Notes:
         self.late = 0
         self.expected: set[str] = set()
         self.present: set[str] = set()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def measured(self, name: str, sample: Any) -> None:
+        raise AssertionError('nothing is measured')
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
         self.expected.add(source)
@@ -66,8 +72,8 @@ class Passes:
     """A driver; each call is a pass of the pump, which flushes what drivers share."""
 
     def __init__(self, node: Node, notes: Any, config: Any) -> None:
-        self._equipment = Equipment(node, notes)
-        self._driver = self._equipment.driver(config, lambda: None)
+        self._factory = Factory(node, notes)
+        self._driver = self._factory.driver(config, lambda: None)
         self.path_problem = self._driver.path_problem
 
     def send(self, setpoint: Any, epoch: int) -> None:
@@ -79,7 +85,7 @@ class Passes:
         self._flush()
 
     def _flush(self) -> None:
-        for shared in self._equipment.shared:
+        for shared in self._factory.shared:
             shared.flush()
 
 

@@ -11,8 +11,11 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from processes import Driver, Heard, Programs, wait_until
+from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
-from viam_session_bridge.ros.drivers.twist import TwistDriver
+from viam_session_bridge.locked_supervisor import locked_bridge
+from viam_session_bridge.parameters.base import BaseConfig
+from viam_session_bridge.ros.factory import Factory
 
 WISH = Velocity((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 KINDS = list(product(('twist', 'twist_stamped'), ('reliable', 'best_effort')))
@@ -25,11 +28,13 @@ class Rig:
 
     def __init__(self, node: Node, *, stamped: bool = False, stamp: str = 'zero') -> None:
         self.appeared: list[float] = []
-        self.driver = TwistDriver(
-            node, 'base', f'cmd_vel{next(_topics)}', stamped=stamped, stamp=stamp,
-            frame_id='base_link', driver_node='',
-            on_appear=lambda: self.appeared.append(time.monotonic()))
-        self.topic = self.driver.topic
+        config = BaseConfig(
+            name='base', driver='twist_stamped' if stamped else 'twist', stamp=stamp,
+            topic=f'cmd_vel{next(_topics)}')
+        supervisor = locked_bridge([config.resource], Policy())
+        self.driver = Factory(node, supervisor).driver(
+            config, lambda: self.appeared.append(time.monotonic()))
+        self.topic = node.resolve_topic_name(config.topic)
 
     def matched(self) -> bool:
         return not self.driver.path_problem()

@@ -3,13 +3,14 @@
 """
 Calls whose gRPC deadline has passed: of what they ask for, only stops are carried out.
 
-A call is made late by holding up the event loop while it is in the handler's hands: there gRPC
-cannot cancel it.
+A call is made late by holding up the event loop while its handler runs: there gRPC cannot cancel
+it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 import threading
 import time
 from typing import Any
@@ -32,9 +33,7 @@ from viam_session_bridge.rpc.status import CallError
 
 Code = grpc.StatusCode
 FORWARD = (0.0, 0.5, 0.0)
-# s. What must not be carried out may also not have been read; a stop must have been.
-DEADLINE = 0.3
-STOP_DEADLINE = 1.0
+DEADLINE = 0.3  # s
 
 COMMANDS = (command_config('dock', moves=True, kind='trigger'),
             command_config('save', moves=False, kind='empty'))
@@ -70,11 +69,39 @@ def bench(start: Callable[..., Any]) -> Any:
 
 
 @contextmanager
-def held_up(bench: Any, deadline: float = DEADLINE) -> Iterator[None]:
-    """Hold what every handler needs, until the deadline of what is called meanwhile has passed."""
+def held_up(bench: Any) -> Iterator[None]:
+    """
+    Hold what every handler needs, until the deadline of what is called meanwhile has passed.
+
+    It may be held before the call is read.
+    """
     with bench.locked._lock:
         yield
-        time.sleep(deadline + 0.1)
+        time.sleep(DEADLINE + 0.1)
+
+
+def made_late(bench: Any, begin: Callable[[float], Any]) -> Any:
+    """Make a call whose handler runs until its deadline (s) has passed; return the call."""
+    deadline = DEADLINE
+    while True:
+        read, over = threading.Event(), threading.Event()
+
+        def held(decision: Callable[..., Any], *arguments: Any, read: threading.Event = read,
+                 over: threading.Event = over) -> Any:
+            read.set()
+            over.wait()
+            return decision(*arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            # A handler begins with one of these.
+            for name in ('resource', 'stop_all'):
+                patch.setattr(bench.locked, name, partial(held, getattr(bench.locked, name)))
+            call = begin(deadline)
+            call.code()  # waits for the end of the call
+            over.set()
+        if read.is_set():
+            return call
+        deadline *= 2.0  # a slow machine: nobody has read it in time
 
 
 def call_of(client: Any, method: str) -> Any:
@@ -144,18 +171,18 @@ def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None
 
 
 @pytest.mark.parametrize('stop', [
-    lambda client: client.base.Stop.start(name='base', timeout=STOP_DEADLINE),
-    lambda client: client.robot.StopAll.start(timeout=STOP_DEADLINE),
-    lambda client: client.base.SetPower.start(name='base', timeout=STOP_DEADLINE)],
+    lambda client, deadline: client.base.Stop.start(name='base', timeout=deadline),
+    lambda client, deadline: client.robot.StopAll.start(timeout=deadline),
+    lambda client, deadline: client.base.SetPower.start(name='base', timeout=deadline)],
     ids=['Stop', 'StopAll', 'zero'])
-def test_a_stop_is_carried_out_however_late(bench: Any, stop: Callable[[Any], Any]) -> None:
+def test_a_stop_is_carried_out_however_late(
+        bench: Any, stop: Callable[[Any, float], Any]) -> None:
     driver, other = bench.client(), bench.client()
     bench.locked.path('base', '')
     driver.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     other.robot.ResourceNames()
-    with held_up(bench, STOP_DEADLINE):
-        call = stop(other)
+    call = made_late(bench, partial(stop, other))
     assert call.code() is Code.DEADLINE_EXCEEDED
     bench.until_stopped()
 
@@ -183,8 +210,8 @@ def presence_of(bench: Any) -> SocketMonitor:
 
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
-    registry = Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())
-    return registry._open(LateContext(session), monitored)
+    return Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())._open(
+        LateContext(session), monitored)
 
 
 def test_a_late_call_renews_no_session(bench: Any) -> None:

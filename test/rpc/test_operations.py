@@ -15,7 +15,7 @@ import pytest
 from components import command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.setpoints import VelocityLimits
-from viam_session_bridge.rpc import operations, proto
+from viam_session_bridge.rpc import calls, operations, proto
 
 Code = grpc.StatusCode
 
@@ -31,11 +31,12 @@ class Begun:
     gRPC's unary calls tell the header together with the answer only.
     """
 
-    def __init__(self, client: Any, method: Any, opid: str, **fields: Any) -> None:
+    def __init__(self, client: Any, method: Any, opid: str, metadata: Any = (),
+                 **fields: Any) -> None:
         path = f'/{method.descriptor.containing_service.full_name}/{method.descriptor.name}'
         self._call = client.channel.unary_stream(path)(
             method.request(**fields).SerializeToString(), timeout=20.0,
-            metadata=[('opid', opid)] if opid else [])
+            metadata=[*metadata, *([('opid', opid)] if opid else [])])
         self.id = own_id(self._call)  # the bridge has taken it in
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
@@ -239,6 +240,48 @@ def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
     bench.until_stopped()
     assert move.code() is Code.OK
     assert {one.code() for one in waiting} <= {Code.OK, Code.RESOURCE_EXHAUSTED}
+
+
+# ---- whose they are ----
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a call say itself which key it comes with."""
+    monkeypatch.setattr(
+        calls, 'entity_of', lambda metadata: metadata.get('test-key', [''])[0])
+
+
+@pytest.mark.usefixtures('keys')
+@pytest.mark.parametrize('key', ['', 'b'], ids=['no key', 'another key'])
+def test_the_operations_of_another_key_do_not_exist(bench: Any, client: Any, key: str) -> None:
+    mine, theirs = [('test-key', 'a')], [('test-key', key)] if key else []
+    move = client.base.MoveStraight.start(
+        name='base', distance_mm=1000, mm_per_sec=10.0, metadata=[*mine, ('opid', CHOSEN)])
+    bench.until_moving()
+    other = bench.client()
+    assert not other.robot.GetOperations(metadata=theirs).operations
+    other.robot.BlockForOperation(id=CHOSEN, metadata=theirs)
+    other.robot.CancelOperation(id=CHOSEN, metadata=theirs)
+    # The same id of another key is another operation.
+    waiting = Begun(other, other.robot.BlockForOperation, CHOSEN, metadata=theirs, id=CHOSEN)
+    assert waiting.code() is Code.OK
+    bench.settle()
+    assert bench.moves() and not move.done()
+    [listed] = bench.client().robot.GetOperations(metadata=mine).operations
+    assert listed.id == CHOSEN
+    bench.client().robot.CancelOperation(id=CHOSEN, metadata=mine)
+    assert move.code() is Code.CANCELLED
+
+
+@pytest.mark.usefixtures('keys')
+def test_stop_all_cancels_what_every_key_runs(bench: Any, client: Any) -> None:
+    move = client.base.MoveStraight.start(
+        name='base', distance_mm=1000, mm_per_sec=10.0, metadata=[('test-key', 'a')])
+    bench.until_moving()
+    bench.client().robot.StopAll(metadata=[('test-key', 'b')])
+    assert move.code() is Code.OK
+    bench.until_stopped()
 
 
 # ---- StopAll ----

@@ -120,18 +120,51 @@ def test_a_living_session_drives_on_beyond_its_window(serve: Any, remote: Any) -
     bench.still_moves_for(2.0)
 
 
-def test_beats_over_another_connection_hold_the_motion(serve: Any, remote: Any) -> None:
+@pytest.mark.parametrize('thief_sends', ['heartbeats', 'resume'])
+def test_a_killed_clients_motion_ends_although_another_keeps_its_session_alive(
+        serve: Any, remote: Any, thief_sends: str) -> None:
     bench = serve(window=60.0)
-    driver, heart = remote(bench), remote(bench)
+    driver, thief = remote(bench), remote(bench)
     session = driver.start_session()
-    heart.keep_beating(session, 0.1)
     driver.drive(session)
     bench.until_moving()
+    if thief_sends == 'heartbeats':
+        thief.keep_beating(session, 0.1)
+    else:
+        assert thief.call('robot', 'StartSession', resume=session).id == session
+    bench.still_moves_for(0.3)
     driver.kill()
-    bench.still_moves_for(1.0)
-    heart.kill()
     bench.until_stopped()
     assert reason_of_stop(bench) is Reason.DISCONNECTED
+    assert [one.id for one in bench.locked.sessions()] == [session], 'the session lives on'
+
+
+def test_a_motion_commanded_under_a_strangers_session_ends_with_the_connection_that_commanded_it(
+        serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    driver, thief = remote(bench), remote(bench)
+    session = driver.start_session()
+    driver.keep_beating(session, 0.1)
+    driver.drive(session)
+    bench.until_moving()
+    thief.drive(session)
+    bench.still_moves_for(0.3)
+    thief.kill()
+    bench.until_stopped()
+    assert reason_of_stop(bench) is Reason.DISCONNECTED
+
+
+def test_a_client_that_reconnects_and_goes_on_commanding_does_not_stop(
+        serve: Any, remote: Any) -> None:
+    bench = serve(window=60.0)
+    before, after = remote(bench), remote(bench)
+    session = before.start_session()
+    before.drive(session)
+    bench.until_moving()
+    assert after.call('robot', 'StartSession', resume=session).id == session
+    after.drive(session)
+    before.kill()
+    bench.still_moves_for(0.7)
 
 
 def test_an_end_of_one_that_beats_leaves_the_driver_its_motion(serve: Any, remote: Any) -> None:

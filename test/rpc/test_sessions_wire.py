@@ -58,6 +58,10 @@ def ids(client: Any) -> list[str]:
     return [session.id for session in client.robot.GetSessions().sessions]
 
 
+def living(bench: Any) -> list[str]:
+    return [session.id for session in bench.locked.sessions()]
+
+
 def launch(client: Any, bench: Any, method: str, **how: Any) -> Any:
     """Begin a monitored call that is to be accepted, and wait until the base moves."""
     before = len(bench.locked.accepted)
@@ -80,10 +84,11 @@ def test_a_new_session_has_a_uuid_and_the_configured_window(
     assert reply.heartbeat_window.ToNanoseconds() == round(window * 1e9)
 
 
-def test_every_session_has_an_id_of_its_own(client: Any) -> None:
+def test_every_session_has_an_id_of_its_own(bench: Any, client: Any) -> None:
     started = [client.start_session() for _ in range(50)]
     assert len(set(started)) == 50
-    assert ids(client) == started
+    assert living(bench) == started
+    assert len(set(ids(client))) == 50
 
 
 def test_a_header_on_start_session_is_ignored(client: Any) -> None:
@@ -234,7 +239,8 @@ def test_beats_may_come_over_another_connection(bench: Any, client: Any) -> None
 
 
 def test_lists_living_sessions_with_the_peer_of_their_last_call(bench: Any, client: Any) -> None:
-    first, second = client.start_session(), client.start_session()
+    first, second = client.start_session(), bench.client().start_session()
+    client.robot.SendSessionHeartbeat(id=first)
 
     def shown() -> dict[str, tuple[int, str]]:
         return {session.id: (session.peer_connection_info.type,
@@ -242,17 +248,52 @@ def test_lists_living_sessions_with_the_peer_of_their_last_call(bench: Any, clie
                 for session in client.robot.GetSessions().sessions}
 
     began = shown()
-    assert list(began) == [first, second]
+    own, other = began
+    assert own == first
+    assert other != second
     for kind, address in began.values():
         assert kind == proto.robot.PEER_CONNECTION_TYPE_GRPC
         assert re.fullmatch(r'127\.0\.0\.1:\d+', address)
-    assert began[first] == began[second]
+    assert began[own] != began[other]
     bench.client().robot.SendSessionHeartbeat(id=second)
     later = shown()
-    assert later[first] == began[first]
-    assert later[second] != began[second]
+    assert later[own] == began[own]
+    assert later[other] != began[other]
     bench.clock.advance(WINDOW)
-    assert list(shown()) == [first], 'the second one has begun and is dead'
+    assert list(shown()) == [], 'both have begun and are dead'
+
+
+def test_only_the_connection_that_used_a_session_last_sees_its_id(
+        bench: Any, client: Any) -> None:
+    session, other = client.start_session(), bench.client()
+    [alias] = ids(other)
+    assert alias != session
+    parsed = uuid.UUID(alias)
+    assert (str(parsed), parsed.version) == (alias, 4)
+    assert ids(other) == ids(bench.client()) == [alias], 'always the same'
+    assert ids(client) == [session]
+    for attempt in (other.robot.SendSessionHeartbeat.refused(id=alias),
+                    other.base.SetPower.refused(name='base', linear=FORWARD, sid=alias)):
+        assert attempt == EXPIRED
+    resumed = other.start_session(resume=alias)
+    assert resumed not in (alias, session)
+    other.robot.SendSessionHeartbeat(id=session)
+    assert session in ids(other), 'a connection that proves that it knows the id sees it'
+    assert session in ids(client)
+
+
+def test_get_operations_shows_the_session_of_another_client_by_the_same_alias(
+        bench: Any, client: Any) -> None:
+    session, other = client.start_session(), bench.client()
+    move = client.base.MoveStraight.start(
+        name='base', distance_mm=1000, mm_per_sec=10.0, sid=session)
+    bench.until_moving()
+    [alias] = ids(other)
+    assert alias != session
+    assert [one.session_id for one in other.robot.GetOperations().operations] == [alias]
+    assert [one.session_id for one in client.robot.GetOperations().operations] == [session]
+    client.base.Stop(name='base')
+    assert move.code() is Code.OK
 
 
 # ---- how many ----
@@ -270,12 +311,12 @@ def test_sessions_beyond_the_limit_are_refused_until_one_dies(start: Callable[..
         assert '3' in refusal.text
     assert client.robot.StartSession.refused(resume='x').code is Code.INVALID_ARGUMENT
     assert client.start_session(resume=started[1]) == started[1]
-    assert ids(client) == started
+    assert living(bench) == started
     bench.clock.advance(WINDOW)
     # The last one was started when the table was half full, and has never begun.
-    assert ids(client) == started[1:2]
+    assert living(bench) == started[1:2]
     newest = client.start_session()
-    assert ids(client) == [started[1], newest]
+    assert living(bench) == [started[1], newest]
 
 
 # ---- viam-sid on monitored methods ----

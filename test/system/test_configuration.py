@@ -118,7 +118,8 @@ def test_a_second_bridge_on_the_port_of_the_first_ends(programs: Programs) -> No
 @pytest.fixture(scope='module')
 def bridge(shared: Programs) -> Bridge:
     return shared.bridge(settings(
-        {'base': base(max_linear_speed=0.5)}, use_sim_time=True))
+        {'base': base(max_linear_speed=0.5)}, use_sim_time=True,
+        run_time={'allow_less_safe': True}))
 
 
 @pytest.fixture(scope='module')

@@ -63,7 +63,7 @@ def test_a_lock_that_is_never_given_back_and_a_signal(programs: Programs) -> Non
     driver.wait_silence(bridge.topic(), 0.3)
     bridge.signal(signal.SIGTERM)
     assert bridge.process.wait(PATIENCE) == 1
-    bridge.wait_logged('a vital part failed: Hanging')
+    bridge.wait_logged('a vital part failed: ThreadHung')
     zeros = driver.heard(bridge.topic(), driver.wait_zero(bridge.topic(), at).at)
     assert len(zeros) >= 3 and all(one.is_zero for one in zeros)
 

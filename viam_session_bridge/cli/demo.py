@@ -20,11 +20,13 @@ from types import FrameType
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from viam_session_bridge.cli.harness import Harness, HarnessError, REST_DWELL
+from viam_session_bridge.cli.harness import Harness, HarnessError, OPEN, REST_DWELL, secured
 from viam_session_bridge.cli.isolation import isolated
+from viam_session_bridge.cli.lab_certificate import Refused
 from viam_session_bridge.cli.scenarios import LIMIT, Scenario, STORIES
 from viam_session_bridge.cli.serve import serve
 from viam_session_bridge.cli.timeline import paragraph, WIDTH
+from viam_session_bridge.key_file import KeyFileError
 
 EXIT_FAILED = 1
 EXIT_CANNOT_BEGIN = 2
@@ -36,6 +38,10 @@ WELCOME = """\
 A simulated robot, the bridge, its guard and Viam SDK programs, each a process of its own, in ROS
 domain {domain} and on this machine only: no real robot can hear them. To look on with ROS tools:
     ROS_DOMAIN_ID={domain} ros2 topic echo /odom"""
+
+SECURED = """
+The bridge asks each program for an API key and serves with TLS; the programs verify its
+certificate with the CA that was made for this run."""
 
 NO_SDK = """\
 The demo drives the robot with a real Viam program, and the Viam SDK is not installed for
@@ -107,12 +113,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             if arguments.serve is not None:
                 passed_on = ['-p', f'grpc.port:={arguments.serve}', *passed_on]
             rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-            stage = Harness(Path(folder), params_file, passed_on, say, interruption.check)
+            access = OPEN
+            if arguments.secure:
+                access = secured(Path(folder) / 'access')
+                say(SECURED)
+            stage = Harness(Path(folder), params_file, passed_on, say, interruption.check, access)
             try:
                 return (_perform(stories, stage) if arguments.serve is None
                         else serve(stage, say))
             finally:
                 rclpy.try_shutdown()
+    except (Refused, KeyFileError) as problem:
+        print(problem, file=sys.stderr)
+        return EXIT_CANNOT_BEGIN
     except KeyboardInterrupt:
         say('\ninterrupted; everything that was started is ended')
         return EXIT_INTERRUPTED
@@ -136,6 +149,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--serve', type=int, metavar='PORT',
                         help='play nothing, and keep the robot, its bridge and its guard running '
                              'for programs that connect to this port, until Ctrl-C')
+    parser.add_argument('--secure', action='store_true',
+                        help='the bridge asks for an API key and serves with TLS; key, CA and '
+                             'certificate are made for this run')
     return parser.parse_args(words)
 
 
@@ -190,7 +206,8 @@ def _play(story: Scenario, stage: Harness) -> tuple[bool, str]:
         finally:
             stage.end_programs()
         # Whoever moved when it must not gets no second chance, whatever held it up.
-        if report.passed or report.unsafe or stage.stalls() == stalls or not plays_left:
+        disturbed = report.disturbed or stage.stalls() != stalls
+        if report.passed or report.unsafe or not disturbed or not plays_left:
             break
         say('\n'.join(['', *report.lines(), '', paragraph(DISTURBED)]))
         stage.watch(REST_DWELL)

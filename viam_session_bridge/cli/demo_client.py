@@ -10,6 +10,7 @@ last one was. Programs to copy from are in examples/python.
 
 import argparse
 import asyncio
+import os
 import time
 
 from viam.components.base import Base, Vector3
@@ -19,10 +20,18 @@ from viam.rpc.dial import DialOptions
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
 
 
+def options() -> RobotClient.Options:
+    """Return how to connect: with the API key of the environment and TLS, or without both."""
+    key_id, key = (os.environ.get(name, '') for name in ('VIAM_API_KEY_ID', 'VIAM_API_KEY'))
+    if key:
+        # SSL_CERT_FILE names the CA. With disable_webrtc, the SDK would not verify 127.0.0.1.
+        return RobotClient.Options.with_api_key(api_key=key, api_key_id=key_id)
+    return RobotClient.Options(dial_options=DialOptions(insecure=True, disable_webrtc=True))
+
+
 async def drive(address: str, power: float, turn: float, period: float) -> None:
     """Command power (-1 to 1) ahead and turn (-1 to 1) every period s, or once if it is 0."""
-    options = RobotClient.Options(dial_options=DialOptions(insecure=True, disable_webrtc=True))
-    robot = await RobotClient.at_address(address, options)
+    robot = await RobotClient.at_address(address, options())
     base = Base.from_robot(robot, 'base')
     while True:
         sent_at = time.clock_gettime(_CLOCK_ID)

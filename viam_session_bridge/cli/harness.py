@@ -7,13 +7,16 @@ Waiting means looking on: every wait here takes in what the robot reports, and n
 them is gone that should not be.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 import time
 from typing import NamedTuple
 
+from viam_session_bridge.cli import lab_certificate
 from viam_session_bridge.cli.observer import Observer
 from viam_session_bridge.cli.processes import Child
+from viam_session_bridge.key_file import edit, new_key
 from viam_session_bridge.sim.diff_drive import steady_now
 
 # The robot: without command timeout, like too many real ones, and with weight, like all of them.
@@ -52,20 +55,47 @@ class Facts(NamedTuple):
     patience: float
 
 
+class Access(NamedTuple):
+    """What clients need: parameters of the bridge, and the variables of each program."""
+
+    parameters: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+OPEN = Access({}, {})
+
+
+def secured(folder: Path) -> Access:
+    """Make an API key and a certificate in that folder. Raises Refused or KeyFileError."""
+    lab_certificate.make(folder, ['127.0.0.1'])
+    key, secret = new_key('demo', datetime.now(timezone.utc).isoformat(timespec='seconds'))
+    keys = folder / 'keys.json'
+    edit(keys, lambda table: table.with_key(key))
+    return Access(
+        {'auth.key_file': str(keys),
+         'grpc.tls_certificate_file': str(folder / lab_certificate.CERTIFICATE),
+         'grpc.tls_key_file': str(folder / lab_certificate.KEY)},
+        {'VIAM_API_KEY_ID': key.id, 'VIAM_API_KEY': secret,
+         'SSL_CERT_FILE': str(folder / lab_certificate.CA)})
+
+
 class Harness:
     """One robot, its bridge and guard, and the programs that drive it. Always close it."""
 
     def __init__(self, folder: Path, params_file: Path, bridge_arguments: Sequence[str],
-                 say: Callable[[str], None], check: Callable[[], None]) -> None:
+                 say: Callable[[str], None], check: Callable[[], None],
+                 access: Access = OPEN) -> None:
         """
         Start robot, bridge and guard; rclpy must be up. Raises StageError.
 
         check is called again and again in every wait, which ends with what it raises.
         """
+        self.access = access
         self._folder = folder
         # Bridge and guard get the very same.
         self._arguments = ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
-                           *bridge_arguments]
+                           *(word for name, value in access.parameters.items()
+                             for word in ('-p', f'{name}:={value}')), *bridge_arguments]
         self._stalls_before = 0
         self._bridge_killed = False
         self.say = say
@@ -114,7 +144,8 @@ class Harness:
         self.say(f'  {name} starts, connects to {self.facts.address} and drives ...')
         program = Child(
             name, 'viam_session_bridge.cli.demo_client',
-            [self.facts.address, f'--power={power}', f'--period={period}'], self._folder)
+            [self.facts.address, f'--power={power}', f'--period={period}'], self._folder,
+            self.access.environment)
         self._programs.append(program)
         wanted = power * self.facts.full_speed
         self.wait(lambda: abs(self.speed - wanted) < 0.05 * wanted, START_PATIENCE,

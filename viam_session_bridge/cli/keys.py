@@ -1,10 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Creates, lists, revokes and rotates the API keys of a bridge.
+Creates, lists, revokes and rotates the API keys of a bridge, and makes its certificate.
 
     ros2 run viam_session_bridge keys create laptop --command base --stop-all own
     ros2 run viam_session_bridge keys revoke laptop
+    ros2 run viam_session_bridge keys lab-certificate robot.local
 
 A running bridge takes each change over at once: no restart. Exit status: 0, 1 when the key file or
 a name is not accepted, 2 when the arguments are not.
@@ -16,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 import sys
 
+from viam_session_bridge.cli import lab_certificate
 from viam_session_bridge.key_file import (
     edit,
     Key,
@@ -54,7 +56,7 @@ Go
             Payload: "{secret}"}}),
         rpc.WithInsecure()))  // only without TLS
 
-TypeScript (not tested with this bridge)
+TypeScript
     const robot = new RobotClient();
     await robot.dial({{ host: 'https://{address}',  // http: only without TLS
       credentials: {{ type: 'api-key', authEntity: '{id}',
@@ -73,11 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
     except KeyFileError as problem:
         print(f'keys: {problem}', file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--file', type=Path, default=Path(DEFAULT_FILE),
         help='the key file, as the parameter auth.key_file names it (default: %(default)s)')
-    commands = parser.add_subparsers(required=True, metavar='create | list | revoke | rotate')
+    commands = parser.add_subparsers(
+        required=True, metavar='create | list | revoke | rotate | lab-certificate')
 
     create = commands.add_parser('create', help='add a key, and show it once')
     create.add_argument('name', type=_name, help='what people call the key, such as laptop')
@@ -113,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument('key', help='its name or its id')
         command.set_defaults(run=run)
     _takes_address(command)
+    lab_certificate.add_parser(commands)
     return parser
 
 

@@ -26,7 +26,8 @@ Make a CA and a certificate for this bridge, and print what the parameter file a
 need. Clients connect to one of the names given here, and to no other: name each DNS name and IP
 address of the robot. localhost, 127.0.0.1 and ::1 are always included."""
 
-FOLDER = Path('~/.viam_session_bridge')
+# Where `keys` has its file, too.
+FOLDER = Path('~/.config/viam_session_bridge')
 
 # The files in the folder. Who has ca.key can pretend to be any server to the clients of this CA.
 CA, CA_KEY, CERTIFICATE, KEY = 'ca.pem', 'ca.key', 'server.pem', 'server.key'

@@ -7,8 +7,9 @@ What a child prints goes to a file, so that nobody has to read a pipe in time an
 can be shown when something went wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import ctypes
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -31,8 +32,13 @@ def _die_with_parent() -> None:
 class Child:
     """A Python module of ours that runs in a process of its own."""
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str], folder: Path) -> None:
-        """Start it; name is how people are told about it, folder where its output goes."""
+    def __init__(self, name: str, module: str, arguments: Sequence[str], folder: Path,
+                 environment: Mapping[str, str] | None = None) -> None:
+        """
+        Start it; name is how people are told about it, folder where its output goes.
+
+        environment: variables that it gets besides ours.
+        """
         self.name = name
         self._log = folder / f'{name.replace(" ", "_")}.log'
         with self._log.open('wb') as log:
@@ -40,6 +46,7 @@ class Child:
             self._process = subprocess.Popen(
                 [sys.executable, '-u', '-m', module, *arguments], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                env={**os.environ, **(environment or {})},
                 preexec_fn=_die_with_parent)
 
     @property

@@ -12,10 +12,15 @@ import sys
 
 from viam_session_bridge.cli.harness import Harness, HarnessError
 
-SERVING = """
-The robot's bridge serves at {address}. Drive it, for example:
-    {python} {example} {address}
-Ctrl-C ends everything."""
+DRIVE = """\
+Drive it, for example:
+    {python} {example} {address}"""
+
+# The key is good for this run only.
+SECURED = """\
+It asks for an API key and serves with TLS. For a program of the Python SDK that connects with
+RobotClient.Options.with_api_key and reads the key from the environment, put before it:
+    {variables}"""
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'python' / 'drive.py'
 
@@ -26,9 +31,15 @@ def serve(stage: Harness, say: Callable[[str], None]) -> int:
     try:
         say('starting the robot, the bridge and the guard ...')
         stage.open()
-        say(SERVING.format(
-            address=stage.facts.address, python=sys.executable,
-            example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
+        say(f"\nThe robot's bridge serves at {stage.facts.address}.")
+        if stage.access.environment:
+            say(SECURED.format(address=stage.facts.address, variables=' '.join(
+                f'{name}={value}' for name, value in stage.access.environment.items())))
+        else:
+            say(DRIVE.format(
+                address=stage.facts.address, python=sys.executable,
+                example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
+        say('Ctrl-C ends everything.')
         stage.attend()
     except HarnessError as problem:
         good = False

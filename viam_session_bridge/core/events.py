@@ -36,6 +36,8 @@ class Pulse:
     stands was not seen at rest. unconfirmed: those among the active whose stop has failed.
     latched: why the emergency stop is latched; empty while it is open. unmoved: those among the
     active of which nobody knows that they moved, and whose feedback or servers were not seen.
+    guards: those whose echoes this bridge has received; a pulse that was recorded before a guard
+    started does not name it.
     """
 
     sender: Identity
@@ -46,6 +48,7 @@ class Pulse:
     unconfirmed: tuple[str, ...] = ()
     latched: str = ''
     unmoved: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Echo:
     the resources that this guard could not stop, because their drivers do not hear it. latched:
     why the emergency stop of a bridge before this one was latched, while nobody has reset it.
     moved: the resources that a bridge before this one left moving, or without a confirmed stop.
+    number: grows with each echo of this guard.
     """
 
     guard: str
@@ -68,6 +72,7 @@ class Echo:
     unreached: tuple[str, ...] = ()
     latched: str = ''
     moved: tuple[str, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ class ActuatorGroup:
         self._schedule = PollSchedule()
         # Ids of our own goals, by resource and action: for whoever cancels them when we cannot.
         self._goals: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._goals_are_new = False
         # The place in line of the newest command or stop of each resource.
         self._turns = dict.fromkeys(self._resources, 0)
 
@@ -199,6 +200,7 @@ class ActuatorGroup:
         """Take the ids of the goals of an action that a stop would cancel as our own."""
         self._actuator(name)
         self._goals.setdefault(name, {})[action] = goals
+        self._goals_are_new = True
         self.due = min(self.due, now)
 
     def driver_appeared(self, name: str, now: float) -> None:

@@ -7,6 +7,11 @@ Silence means stop, but only silence while the guard itself was receiving: a gua
 first takes in what has arrived meanwhile, and gives the bridge, which may have been held up too,
 one patience more. Both are bounded: a guard that receives nothing stops the robot.
 
+Pulses were verified before they come here (ros/signatures.py). Their numbers show which are new.
+A pulse of a bridge that is not known yet may be a recording from before this guard started, unless
+it names this guard: until one does, such a bridge can add to what is stopped and take nothing from
+it.
+
 A guard drives the same actuators as the bridge, so that its stops are repeated until rest is seen,
 and are reported when it is not. It is a group of actuators and no supervisor: it has no method
 that begins a motion.
@@ -54,6 +59,8 @@ class _Bridge:
     echo_due: bool = True
     # Why the emergency stop was latched before this bridge came, until it says that it knows.
     inherits: str = ''
+    # One of its pulses named this guard: it is no recording.
+    knows_us: bool = False
 
     @property
     def silent_at(self) -> float:
@@ -76,6 +83,7 @@ class PulseWatch:
         self._planned = math.inf
         self._drained = -math.inf
         self._unreached: tuple[str, ...] = ()
+        self._number = 0
 
     def hear(self, pulse: Pulse, now: float) -> bool:
         """Take a pulse; tells whether it is news."""
@@ -87,10 +95,16 @@ class PulseWatch:
         while len(self._bridges) >= MOST_BRIDGES:
             self._forget_one()
         inherits = before.inherits if before else next(iter(self._latches.values()), '')
-        self._bridges[instance] = _Bridge(
-            pulse, now, fired=before.fired if before else 0, inherits=inherits)
-        self._note_latch(pulse)
+        bridge = self._bridges[instance] = _Bridge(
+            pulse, now, fired=before.fired if before else 0, inherits=inherits,
+            knows_us=self._guard in pulse.guards or (before is not None and before.knows_us))
+        if bridge.knows_us:
+            self._note_latch(pulse)
         return True
+
+    def knows_us(self, instance: str) -> bool:
+        """Tell whether this bridge lives at the same time as this guard, for certain."""
+        return instance in self._bridges and self._bridges[instance].knows_us
 
     def drained(self, now: float) -> None:
         """Note that everything which had arrived by then (s) was taken in."""
@@ -134,17 +148,19 @@ class PulseWatch:
         last pulse of each bridge is answered again: motion may be waiting for it. moved: see Echo.
         """
         changed, self._unreached = unreached != self._unreached, unreached
-        echoes = tuple(
-            Echo(self._guard, instance, bridge.pulse.sequence, self._configuration, bridge.fired,
-                 unreached, bridge.inherits, moved)
-            for instance, bridge in self._bridges.items() if bridge.echo_due or changed)
-        for bridge in self._bridges.values():
-            bridge.echo_due = False
-        return echoes
+        echoes: list[Echo] = []
+        for instance, bridge in self._bridges.items():
+            if bridge.echo_due or changed:
+                bridge.echo_due = False
+                self._number += 1
+                echoes.append(Echo(
+                    self._guard, instance, bridge.pulse.sequence, self._configuration,
+                    bridge.fired, unreached, bridge.inherits, moved, self._number))
+        return tuple(echoes)
 
     def stands(self, name: str) -> bool:
         """Tell whether a bridge that is there lists this resource."""
-        return any(name in bridge.pulse.active and not bridge.judged
+        return any(name in bridge.pulse.active and not bridge.judged and bridge.knows_us
                    for bridge in self._bridges.values())
 
     @property
@@ -222,6 +238,8 @@ class GuardRules(ActuatorGroup):
             return
         self.due = min(self.due, now)
         self._note_concern()
+        if not self._watch.knows_us(pulse.sender.instance):
+            return
         self._left_moving -= pulse.active.keys() - set(pulse.unmoved)
         if pulse.goodbye:
             return

@@ -7,7 +7,8 @@ What a bridge says to the processes around it, and what it knows of them: guards
    outlive it. How it travels is the business of ros/pulse.py.
 2. A guard proves itself by its echoes only. It sends them from the loop that would stop the robot.
 3. Other bridges are known by their live pulses, never by the ROS graph: a bridge that was killed
-   is listed there for 20 s.
+   is listed there for 20 s. A pulse that is not signed with our key may come from anybody. It can
+   keep this bridge from moving, and nothing else: a verified elder alone is left the robot.
 4. A bridge that starts must assume that the robot moves: whoever ran before it may have died. Each
    output is told to stop once it has a subscriber, and its resource takes commands when that stop
    was held; others do not wait for it. Until a command comes the stop goes on: a driver that was
@@ -73,7 +74,7 @@ class PulseSchedule:
     def poll(self, active: Mapping[str, int], now: float,
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
              unconfirmed: tuple[str, ...] = (), latched: str = '',
-             unmoved: tuple[str, ...] = ()) -> Pulse | None:
+             unmoved: tuple[str, ...] = (), guards: tuple[str, ...] = ()) -> Pulse | None:
         """Return the pulse that goes out now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
         said = dict(goals), unconfirmed, latched, unmoved
@@ -88,7 +89,7 @@ class PulseSchedule:
             self.due = math.inf
         return Pulse(
             self._identity, self._sequence, dict(active), said[0], self._goodbye, unconfirmed,
-            latched, unmoved)
+            latched, unmoved, guards)
 
 
 # An idle bridge pulses once in a patience, and so a guard answers: one that has not for so many
@@ -106,6 +107,7 @@ class _Guard:
     configuration: str
     fired: int
     unreached: frozenset[str]
+    number: int
 
 
 class GuardCover:
@@ -115,16 +117,26 @@ class GuardCover:
         self._identity = identity
         self._guards: dict[str, _Guard] = {}
 
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """Return the guards that have answered."""
+        return tuple(self._guards)
+
+    def is_new(self, echo: Echo) -> bool:
+        """Tell whether an echo is for this bridge, and newer than all of that guard before."""
+        before = self._guards.get(echo.guard)
+        return echo.instance == self._identity.instance and (
+            before is None or echo.number > before.number)
+
     def take(self, echo: Echo, now: float) -> bool:
-        """Take an echo; tells whether that guard has fired since its last one."""
-        if echo.instance != self._identity.instance:
-            return False
+        """Take an echo that is new; tells whether that guard has fired since its last one."""
         before = self._guards.pop(echo.guard, None)
         while len(self._guards) >= MOST_GUARDS:
             del self._guards[next(iter(self._guards))]
         sequence = max(echo.sequence, before.sequence if before else 0)
         self._guards[echo.guard] = _Guard(
-            now, sequence, echo.configuration, echo.fired, frozenset(echo.unreached))
+            now, sequence, echo.configuration, echo.fired, frozenset(echo.unreached),
+            echo.number)
         return echo.fired > (before.fired if before else 0)
 
     def problem(self, now: float) -> str:
@@ -175,43 +187,65 @@ BRIDGE_MEMORY = 3.0
 MOST_PEERS = 16
 
 
+@dataclass(frozen=True)
+class PeerBridge:
+    """
+    Another bridge, which counts as live until that instant (s).
+
+    verified: its pulses are signed with our key.
+    """
+
+    identity: Identity
+    verified: bool
+    sequence: int = 0
+    until: float = math.inf
+
+
 class PeerBridges:
-    """What one bridge hears of the others. Times are seconds."""
+    """What one bridge knows of the others. Times are seconds."""
 
     def __init__(self, own: Identity) -> None:
         self._own = own
-        self._live: dict[str, tuple[Identity, float]] = {}
+        # The verified and the others, apart: those that anybody may send replace none of ours.
+        self._known: dict[bool, dict[str, PeerBridge]] = {True: {}, False: {}}
 
-    def hear(self, pulse: Pulse, now: float) -> None:
-        """Take a pulse; our own says nothing."""
+    def hear(self, pulse: Pulse, now: float, verified: bool) -> None:
+        """Take a pulse; our own says nothing, and neither does one that is not new."""
         sender = pulse.sender
         if sender.instance == self._own.instance:
             return
-        self._live.pop(sender.instance, None)
-        if pulse.goodbye:
+        known = self._known[verified]
+        before = known.get(sender.instance)
+        if before is not None and verified and pulse.sequence <= before.sequence:
             return
-        while len(self._live) >= MOST_PEERS:
-            del self._live[next(iter(self._live))]
-        self._live[sender.instance] = sender, now + BRIDGE_MEMORY * sender.patience
+        known.pop(sender.instance, None)
+        while len(known) >= MOST_PEERS:
+            del known[next(iter(known))]
+        until = now if pulse.goodbye else now + BRIDGE_MEMORY * sender.patience
+        known[sender.instance] = PeerBridge(sender, verified, pulse.sequence, until)
 
-    def elder(self, now: float) -> Identity | None:
-        """Return a live bridge that was there before us, if there is one: it has the robot."""
-        for one, until in self._live.values():
-            # Both sides compare the same pair, so that exactly one of them gives way.
-            if now < until and (
-                    one.started, one.instance) < (self._own.started, self._own.instance):
-                return one
-        return None
+    def elder(self, now: float) -> PeerBridge | None:
+        """Return a live bridge that was there before us, a verified one if there is one."""
+        own = self._own.started, self._own.instance
+        # Both sides compare the same pair, so that exactly one of them gives way.
+        return next((one for one in self._live(now) if _age(one) < own), None)
 
-    def younger(self, now: float) -> Identity | None:
-        """Return a live bridge that has come after us, if there is one."""
-        return next((one for one, until in self._live.values() if now < until
-                     and (one.started, one.instance) > (self._own.started, self._own.instance)),
-                    None)
+    def younger(self, now: float) -> PeerBridge | None:
+        """Return a live bridge that has come after us, a verified one if there is one."""
+        own = self._own.started, self._own.instance
+        return next((one for one in self._live(now) if _age(one) > own), None)
 
     def changes_at(self, now: float) -> float:
         """Return when the next of them falls silent for good (s), if it says no more."""
-        return min((until for _, until in self._live.values() if until > now), default=math.inf)
+        return min((one.until for one in self._live(now)), default=math.inf)
+
+    def _live(self, now: float) -> Iterator[PeerBridge]:
+        return (one for known in self._known.values() for one in known.values()
+                if now < one.until)
+
+
+def _age(bridge: PeerBridge) -> tuple[float, str]:
+    return bridge.identity.started, bridge.identity.instance
 
 
 # So long (s) a new bridge listens for others before it says anything: what it finds of drivers
@@ -296,7 +330,7 @@ class Peers:
     identity: None for one that says nothing to anybody. required: nothing moves without a guard.
     startup_stops: the resources that are stopped before they take commands.
 
-    elder: the bridge that has the robot, as of the last advance; None when it is this one.
+    elder: the bridge that was there first, as of the last advance; None when it is this one.
     """
 
     def __init__(self, identity: Identity | None = None, required: bool = False,
@@ -307,7 +341,7 @@ class Peers:
         self.cover = GuardCover(self._identity)
         self.bridges = PeerBridges(self._identity)
         self.startup = StartupStops(startup_stops)
-        self.elder: Identity | None = None
+        self.elder: PeerBridge | None = None
         self._guard_problem: str | None = None
         self._inherited = False
 
@@ -319,16 +353,17 @@ class Peers:
 
         Only once: a late echo must not undo a reset.
         """
-        if self._inherited or echo.instance != self._identity.instance or not echo.latched:
+        if self._inherited or not echo.latched:
             return ''
         self._inherited = True
         return echo.latched
 
-    def left_moving(self, echo: Echo) -> tuple[str, ...]:
-        """Return the resources that a bridge before this one left moving, as an echo says."""
-        return echo.moved if echo.instance == self._identity.instance else ()
-
     # ---- what follows ---------------------------------------------------------------------------
+
+    def leaves_robot(self, now: float) -> bool:
+        """Tell whether another bridge has the robot for certain, and sees to its stops."""
+        elder = self.bridges.elder(now)
+        return elder is not None and elder.verified
 
     def admit(self, name: str, now: float) -> None:
         """Raise OtherBridge, NoGuard or JustStarted if this resource must not move yet."""
@@ -364,14 +399,16 @@ class Peers:
         orders = StartupOrder()
         startup_stops = self.startup.due(now) if self.startup.pending else []
         elder = self.bridges.elder(now)
-        if elder is not None:
+        if elder is not None and elder.verified:
             orders.leaves = self.startup.take_back()
             orders.stops = dict.fromkeys(moving(), Reason.OTHER_BRIDGE)
         else:
             for name in startup_stops:
                 self.startup.begun(name)
                 orders.stops[name] = Reason.STARTED
-            if self._required and not self.cover.reaches_all(now):
+            if elder is not None:
+                orders.stops.update(dict.fromkeys(moving(), Reason.OTHER_BRIDGE))
+            elif self._required and not self.cover.reaches_all(now):
                 orders.stops.update(dict.fromkeys(
                     (name for name in moving() if not self.cover.reaches(name, now)),
                     Reason.NO_GUARD))
@@ -400,12 +437,13 @@ class Peers:
             found['other bridge'] = _describe(elder)
         elif younger is not None:
             found['other bridge'] = (
-                f'a second bridge ({younger.instance}) has been started on this robot; it '
-                'refuses motion as long as this one lives')
+                f'a second bridge ({younger.identity.instance}) has been started on this robot; '
+                'it refuses motion as long as this one lives'
+                + ('' if younger.verified else f' ({_UNVERIFIED})'))
         return found
 
-    def _notices(self, elder: Identity | None, now: float) -> Iterator[Notice]:
-        if elder != self.elder:
+    def _notices(self, elder: PeerBridge | None, now: float) -> Iterator[Notice]:
+        if _described(elder) != _described(self.elder):
             yield (Notice('the other bridge is gone: this one takes over') if elder is None
                    else Notice(_describe(elder), grave=True))
         self.elder = elder
@@ -421,6 +459,18 @@ class Peers:
             self._guard_problem = problem
 
 
-def _describe(elder: Identity) -> str:
-    return (f'another bridge ({elder.instance}) drives this robot and was there first; this one '
-            'only looks on until that one ends')
+_UNVERIFIED = (
+    'its pulses are not signed with the key of this bridge: start both with the same '
+    'guard.key_file, or find out who else publishes on the topic of pulses')
+
+
+def _describe(elder: PeerBridge) -> str:
+    if elder.verified:
+        return (f'another bridge ({elder.identity.instance}) drives this robot and was there '
+                'first; this one only looks on until that one ends')
+    return (f'another process ({elder.identity.instance}) says that it is a bridge that drives '
+            f'this robot and was there first, so this one moves nothing; {_UNVERIFIED}')
+
+
+def _described(elder: PeerBridge | None) -> str:
+    return '' if elder is None else _describe(elder)

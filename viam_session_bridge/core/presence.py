@@ -3,13 +3,15 @@
 """
 Who calls, on what grounds they hold a motion, and whether they are still there.
 
-Presence is positive evidence. A claim that rests on a connection holds only while a look at the
-open sockets, taken after the command, lists that very socket; when nobody looks any more, nobody
-is present. What does not belong here: who owns what (supervisor.py), and how sockets are looked
-at (rpc).
+Presence is positive evidence. A motion is held by the connection that carried its last command:
+only while a look at the open sockets, taken after that command, lists that very socket. Where the
+command named a session, the session must be alive as well. Heartbeats and other calls, on
+whichever connection, keep the session alive and nothing more: whoever knows the id of a session
+cannot keep the motion of a client that is gone. When nobody looks any more, nobody is present.
+
+What does not belong here: who owns what (supervisor.py), and how sockets are looked at (rpc).
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 import math
@@ -45,9 +47,14 @@ class Caller:
 
 @dataclass(frozen=True)
 class SessionClaim:
-    """Held by a session, since the command at ``since`` (s)."""
+    """
+    Held by a session, since the command at ``since`` (s), and by the connection that carried it.
+
+    socket: None for a connection that is unknown, where only the session counts.
+    """
 
     session: str
+    socket: int | None
     since: float
 
 
@@ -96,9 +103,10 @@ class Policy:
     """
     The rules of supervision.
 
-    stop_on_disconnect: a session's motion ends with its last open connection. unsupervised: what
-    holds the motion of a client without a session. stall_limit (s): the pump's longest oversleep.
-    poll_period (s): it polls that often at least, also while nothing moves.
+    stop_on_disconnect: a session's motion ends with the connection that commanded it; without it,
+    the session alone holds the motion. unsupervised: what holds the motion of a client without a
+    session. stall_limit (s): the pump's longest oversleep. poll_period (s): it polls that often at
+    least, also while nothing moves.
     """
 
     sessions: SessionSettings = SessionSettings()
@@ -109,9 +117,14 @@ class Policy:
 
 
 class OpenSockets:
-    """The newest look at the open connections, as evidence."""
+    """
+    The newest look at the open connections, as evidence.
+
+    stale_at: when it proves nothing any more (s).
+    """
 
     def __init__(self) -> None:
+        self.stale_at = -math.inf
         self._taken_at = -math.inf
         self._open: frozenset[int] = frozenset()
 
@@ -125,22 +138,23 @@ class OpenSockets:
             return False
         before, self._open = self._open, open_sockets
         self._taken_at = taken_at
+        self.stale_at = taken_at + LOOK_PATIENCE
         return not before <= open_sockets
 
-    def proves(self, sockets: Collection[int], since: float, now: float) -> bool:
+    def proves(self, socket: int | None, since: float, now: float) -> bool:
         """
-        Tell whether one of the sockets counts as present for a command given at ``since``.
+        Tell whether this socket counts as present for a command given at ``since``.
 
         Until a look was taken after the command, the command itself is the evidence; it goes stale
         like a look does.
         """
-        if now >= self.stale_at(since):
-            return False
-        return self._taken_at < since or not self._open.isdisjoint(sockets)
+        if self._taken_at < since:
+            return now < since + LOOK_PATIENCE
+        return now < self.stale_at and socket in self._open
 
-    def stale_at(self, since: float) -> float:
-        """Return the instant (s) at which the evidence for a command at ``since`` runs out."""
-        return max(self._taken_at, since) + LOOK_PATIENCE
+    def due_at(self, since: float) -> float:
+        """Return when a command needs a look (s); infinity once one was taken after it."""
+        return since + LOOK_PATIENCE if self._taken_at < since else math.inf
 
 
 class Presence:
@@ -149,11 +163,11 @@ class Presence:
     def __init__(self, policy: Policy, sessions: SessionTable) -> None:
         self.policy = policy
         self._sessions = sessions
-        self._sockets = OpenSockets()
+        self.open_sockets = OpenSockets()
 
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
-        return self._sockets.update_sockets(open_sockets, taken_at)
+        return self.open_sockets.update_sockets(open_sockets, taken_at)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
@@ -164,7 +178,7 @@ class Presence:
                 raise Unsupervised(
                     f'{name}: the connection of this call is not among the open ones, and '
                     'sessions.stop_on_disconnect is on')
-            return SessionClaim(caller.session, now)
+            return SessionClaim(caller.session, caller.socket, now)
         policy = self.policy.unsupervised
         if policy is UnsupervisedPolicy.REJECT:
             raise Unsupervised(
@@ -199,38 +213,40 @@ class Presence:
     def absent(self, claim: Claim, now: float) -> Reason | None:
         """Return why the claimant no longer counts as present; None while it does."""
         if isinstance(claim, SessionClaim):
-            session = self._sessions.get(claim.session, now)
-            if session is None:
+            if self._sessions.get(claim.session, now) is None:
                 return Reason.SESSION_ENDED
-            if self.policy.stop_on_disconnect and not self._sockets.proves(
-                    session.sockets, claim.since, now):
+            if self.policy.stop_on_disconnect and not self.open_sockets.proves(
+                    claim.socket, claim.since, now):
                 return Reason.DISCONNECTED
         elif isinstance(claim, ConnectionClaim):
-            if not self._sockets.proves((claim.socket,), claim.since, now):
+            if not self.open_sockets.proves(claim.socket, claim.since, now):
                 return Reason.DISCONNECTED
         elif isinstance(claim, LeaseClaim) and now >= claim.until:
             return Reason.LEASE_OVER
         return None
 
     def ends_at(self, claim: Claim, now: float) -> float:
-        """Return when a claim ends if nothing renews it (s)."""
+        """
+        Return when a claim ends if nothing renews it (s).
+
+        All that rest on the newest look end when that is stale, which is not among these.
+        """
         if isinstance(claim, LeaseClaim):
             return claim.until
         if isinstance(claim, ConnectionClaim):
-            return self._sockets.stale_at(claim.since)
+            return self.open_sockets.due_at(claim.since)
         if isinstance(claim, SessionClaim):
             session = self._sessions.get(claim.session, now)
             deadline = session.deadline if session is not None else now
             if not self.policy.stop_on_disconnect:
                 return deadline
-            return min(deadline, self._sockets.stale_at(claim.since))
+            return min(deadline, self.open_sockets.due_at(claim.since))
         return math.inf
 
-    def sockets(self, claim: Claim | None, now: float) -> frozenset[int]:
-        """Return the connections that this claim rests on."""
+    def socket(self, claim: Claim | None) -> int | None:
+        """Return the connection that this claim rests on; None for one that rests on none."""
         if isinstance(claim, ConnectionClaim):
-            return frozenset((claim.socket,))
+            return claim.socket
         if isinstance(claim, SessionClaim) and self.policy.stop_on_disconnect:
-            session = self._sessions.get(claim.session, now)
-            return frozenset(session.sockets if session is not None else ())
-        return frozenset()
+            return claim.socket
+        return None

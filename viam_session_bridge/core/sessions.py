@@ -3,13 +3,14 @@
 """
 Sessions by Viam's rules: start, resume, heartbeat, expire.
 
-What belongs here: which session ids are alive. What does not: who drives what (supervisor.py).
+What belongs here: which session ids are alive. What does not: who drives what (supervisor.py), and
+whether its connection is open (presence.py): a heartbeat renews a session over any connection.
 Contract: viamrobotics/rdk session/doc.go; wire facts: StartSession and SendSessionHeartbeat of
 viam.robot.v1.RobotService.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import re
 
 from viam_session_bridge.core.errors import (
@@ -24,9 +25,6 @@ FIRST_BEAT_PATIENCE = 20.0
 
 # The same where half of the places are taken: sessions that never begin must not keep out others.
 CROWDED_PATIENCE = 2.0
-
-# A client that reconnects for days must not grow its session: the latest connections are kept.
-MOST_SOCKETS = 64
 
 # Connections remembered as having carried a session; the latest are kept.
 MOST_CARRIERS = 4096
@@ -60,14 +58,6 @@ def shown_session(session_id: str) -> str:
     return f'{session_id[:8]}...'
 
 
-def remember(recent: dict[int, None], one: int, most: int) -> None:
-    """Add to a set that keeps the most recently added and drops the rest."""
-    recent.pop(one, None)
-    recent[one] = None
-    while len(recent) > most:
-        del recent[next(iter(recent))]
-
-
 @dataclass(frozen=True)
 class SessionSettings:
     """How long a session lives without a beat (s), and how many there may be."""
@@ -82,7 +72,7 @@ class Session:
     One client's session.
 
     deadline: the instant (s, steady clock) from which it is dead; until the first beat or
-    monitored call it is only a date of disposal. sockets: connections that ever carried its calls.
+    monitored call it is only a date of disposal. peer: where its last call came from.
     """
 
     id: str  # noqa: A003
@@ -91,7 +81,6 @@ class Session:
     deadline: float
     peer: str
     begun: bool = False
-    sockets: dict[int, None] = field(default_factory=dict)
 
     def alive(self, now: float) -> bool:
         """Tell whether the deadline lies ahead: ``now >= deadline`` is dead, without exception."""
@@ -105,10 +94,8 @@ class SessionTable:
         self.settings = settings
         self._new_id = new_id
         self._sessions: dict[str, Session] = {}
-        # The connections that calls of any session came over.
-        self.carriers: dict[int, None] = {}
-        # Grows whenever a session is seen on a connection that it has not used before.
-        self.connections_seen = 0
+        # By connection: the session of the last call on it that named one.
+        self.carriers: dict[int, str] = {}
 
     @property
     def _first_patience(self) -> float:
@@ -191,8 +178,9 @@ class SessionTable:
 
     def _seen(self, session: Session, peer: str, socket: int | None) -> None:
         session.peer = peer
-        if socket is not None:
-            self.connections_seen += socket not in session.sockets
-            for recent, most in ((session.sockets, MOST_SOCKETS), (self.carriers, MOST_CARRIERS)):
-                if next(reversed(recent), None) != socket:
-                    remember(recent, socket, most)
+        if socket is None:
+            return
+        self.carriers.pop(socket, None)
+        self.carriers[socket] = session.id
+        if len(self.carriers) > MOST_CARRIERS:
+            del self.carriers[next(iter(self.carriers))]

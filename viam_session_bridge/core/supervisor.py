@@ -29,9 +29,11 @@ from viam_session_bridge.core.errors import (
     StopOutstanding,
 )
 from viam_session_bridge.core.events import (
+    Changed,
     Echo,
     Emergency,
     Identity,
+    LogEvent,
     Notice,
     Output,
     Outputs,
@@ -127,7 +129,7 @@ class Supervisor(ActuatorGroup):
         # The entity whose command a resource has accepted last.
         self._commanders: dict[str, str] = {}
         self._watched: frozenset[int] = frozenset()
-        self._watched_as_of = (-1, -1)
+        self._watched_as_of = -1
         self._polled_at = math.inf
         self._emergency = EmergencyStop(emergency)
 
@@ -345,14 +347,13 @@ class Supervisor(ActuatorGroup):
             self._touch(name, now)
         return bool(lost)
 
-    def watched_sockets(self, now: float) -> frozenset[int]:
+    def watched_sockets(self) -> frozenset[int]:
         """Return the connections that a motion depends on now."""
-        as_of = (self._schedule.touches, self.sessions.connections_seen)
-        if as_of != self._watched_as_of:
-            self._watched_as_of = as_of
-            self._watched = frozenset().union(*(
-                self._presence.sockets(self._actuators[name].claim, now)
-                for name in self._schedule.active))
+        if self._schedule.touches != self._watched_as_of:
+            self._watched_as_of = self._schedule.touches
+            sockets = (self._presence.socket(self._actuators[name].claim)
+                       for name in self._schedule.active)
+            self._watched = frozenset(socket for socket in sockets if socket is not None)
         return self._watched
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
@@ -396,13 +397,15 @@ class Supervisor(ActuatorGroup):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse, now: float) -> None:
-        """Take a pulse of any bridge."""
-        self._peers.bridges.hear(pulse, now)
+    def hear(self, pulse: Pulse, now: float, verified: bool = True) -> None:
+        """Take a pulse of any bridge; verified: it is signed with our key."""
+        self._peers.bridges.hear(pulse, now, verified)
         self.due = min(self.due, now)
 
     def echoed(self, echo: Echo, now: float) -> None:
         """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
+        if not self._peers.cover.is_new(echo):
+            return
         latched = self._peers.inherits(echo)
         if latched:
             self._events.append(Notice(
@@ -412,7 +415,7 @@ class Supervisor(ActuatorGroup):
             self._events.append(Notice(
                 'the guard has stopped the robot, because this bridge was silent', grave=True))
             self._stall(now)
-        for name in self._peers.left_moving(echo):
+        for name in echo.moved:
             if name in self._actuators:
                 self._actuators[name].sources.moved()
                 self._judge_late(name, now)
@@ -434,7 +437,7 @@ class Supervisor(ActuatorGroup):
 
         Where another bridge drives it, that one sees to it.
         """
-        if self._peers.bridges.elder(now) is None:
+        if not self._peers.leaves_robot(now):
             super().driver_appeared(name, now)
         self._matched(name, now)
 
@@ -445,7 +448,8 @@ class Supervisor(ActuatorGroup):
     @property
     def concern(self) -> frozenset[str]:
         """Return what must be stopped when nothing can be decided any more; needs no lock."""
-        return super().concern if self._peers.elder is None else frozenset()
+        elder = self._peers.elder
+        return frozenset() if elder is not None and elder.verified else super().concern
 
     def say_goodbye(self, now: float) -> None:
         """Let the guard go: the next pulse is the last."""
@@ -470,6 +474,9 @@ class Supervisor(ActuatorGroup):
             self._actuators[name].leave('another bridge drives this robot')
             self._touch(name, now)
         self._events += orders.notices
+        stale_at = self._presence.open_sockets.stale_at
+        if self._polled_at < stale_at <= now:
+            self._schedule.touch_active()
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
         self._polled_at = now
@@ -490,9 +497,11 @@ class Supervisor(ActuatorGroup):
             for name in startup.lasting():
                 if self._actuators[name].stopped_enough(now):
                     startup.done(name)
-        pulse = self._pulse(now, bool(events))
+        pulse = self._pulse(due, now, events)
         self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
                        self._peers.due(now))
+        if self._schedule.active and stale_at > now:
+            self.due = min(self.due, stale_at)
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
@@ -506,12 +515,24 @@ class Supervisor(ActuatorGroup):
         claim = self._actuators[name].claim
         return None if claim is None else self._presence.absent(claim, now)
 
-    def _pulse(self, now: float, news: bool) -> Pulse | None:
-        """Return the pulse that goes out; news: somebody's state has changed."""
+    def _alters_pulse(self, event: LogEvent) -> bool:
+        """Tell whether the pulse says something else of this, beside who is active."""
+        if isinstance(event, Changed):
+            return (State.UNCONFIRMED in (event.before, event.after)
+                    or event.resource in self._goals
+                    or bool(self._actuators[event.resource].sources.delay))
+        return isinstance(event, Emergency)
+
+    def _pulse(self, polled: Iterable[str], now: float,
+               events: Iterable[LogEvent]) -> Pulse | None:
+        """Return the pulse that goes out. polled: those who may not be listed yet."""
         pulser, active = self._peers.pulser, self._schedule.active
-        # With hundreds of motions, most passes repeat one of them: those must not gather the rest.
-        if pulser is None or not (news or self._goals or pulser.is_due(active.keys(), now)):
+        # A stop must not wait until hundreds of motions are gathered that are as they were.
+        if pulser is None or not (
+                pulser.is_due(active.keys() & polled, now) or self._goals_are_new
+                or any(map(self._alters_pulse, events))):
             return None
+        self._goals_are_new = False
         listed: dict[str, int] = {}
         goals: dict[str, tuple[str, ...]] = {}
         unconfirmed: list[str] = []
@@ -527,7 +548,7 @@ class Supervisor(ActuatorGroup):
             if actuator.sources.delay:
                 unmoved.append(name)
         return pulser.poll(listed, now, goals, tuple(unconfirmed), self._emergency.reason,
-                           tuple(unmoved))
+                           tuple(unmoved), self._peers.cover.guards)
 
     def _retire(self, now: float) -> None:
         for session in self.sessions.expire(now):

@@ -28,11 +28,13 @@ once, and the bridge then ends with exit status 2. Unknown names are mistakes. A
 accepted where a number is meant. An empty list (`[]`) cannot be written in a ROS parameter file:
 leave the line out instead.
 
-Parameters marked *yes* under "run time" can be changed with `ros2 param set`; the others refuse
-with a reason. `ros2 param describe` shows the same texts as this page.
+Parameters marked *yes* under "run time" can be changed with `ros2 param set`; those marked *no*
+refuse with a reason. Limits accept values up to the one that they had when the bridge started.
+More than that, and any change where *if permitted* is noted, needs `run_time.allow_less_safe:
+true` in the parameter file. `ros2 param describe` shows the same texts as this page.
 
-The top-level key of the file must match the node: `viam_session_bridge`, with a namespace
-`/robot1/viam_session_bridge`, or `/**` for any node.
+The top-level key of the file is `/**`: a node of any name, in any namespace. The full name of the
+node works as well: `viam_session_bridge`, or in a namespace `/robot1/viam_session_bridge`.
 
 ## Top level
 
@@ -85,10 +87,11 @@ def _table(prefix: str, table: type) -> str:
         '|---|---|---|---|---|---|']
     for entry in table_entries(table):
         spec = entry.spec
+        run_time = spec.safe_change.value if spec.mutable else 'no'
         meaning = spec.description.replace('|', '\\|') + _drivers(table, entry)
         lines.append(
             f'| `{prefix}{entry.name}` | {_TYPE_NAMES[entry.kind]} | {_default(entry)} '
-            f'| {accepted(entry)} | {"yes" if spec.mutable else "no"} | {meaning} |')
+            f'| {accepted(entry)} | {run_time} | {meaning} |')
     return '\n'.join(lines) + '\n'
 
 

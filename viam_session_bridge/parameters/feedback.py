@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from viam_session_bridge.core.stop import JointRest, RestSettings
 from viam_session_bridge.parameters.rules import Own, rule
@@ -34,6 +35,21 @@ class RestTable:
     @property
     def joint_rests(self) -> tuple[JointRest, ...]:
         """Return the joints that are measured; none where a whole robot is."""
+        return ()
+
+    @property
+    def scale_of_joints(self) -> float:
+        """Return the factor from a measured joint to what clients see."""
+        return 1.0
+
+    @property
+    def continuous_joints(self) -> tuple[str, ...]:
+        """Return the joints whose measured position jumps by a turn at the end of one."""
+        return ()
+
+    @property
+    def ranges(self) -> tuple[Any, ...]:
+        """Return where each joint may be measured; anywhere where none are given."""
         return ()
 
     @property

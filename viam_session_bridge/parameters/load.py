@@ -276,14 +276,15 @@ def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
         if name in filling.known or first in ignored:
             continue
         if rest and first not in blocks:
-            strays.setdefault(('', first), []).append(name)
+            # A list that is wrong itself names nobody: one mistake is told once.
+            if top_list in filling.values:
+                strays.setdefault(('', first), []).append(name)
             continue
         block = _innermost(name, everything)
         if block is not None and block.table is ResourceConfig:
             continue  # its API is wrong, so nobody knows which parameters it has
         child, _, deeper = name[len(block.name) + 1:].partition('.') if block else ('', '', '')
         if block is not None and deeper and any(_lists(block)):
-            # A list that is wrong itself names nobody: one mistake is told once.
             if all(each in block.values or each in block.unused for each in _lists(block)):
                 strays.setdefault((block.name, child), []).append(name)
         else:

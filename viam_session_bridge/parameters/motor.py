@@ -113,6 +113,16 @@ class JointFeedbackTable(OneJoint, RestTable):
         """Return by what its joint is at rest."""
         return (JointRest(self.joint, 'rad', self.rest_speed),)
 
+    @property
+    def scale_of_joints(self) -> float:
+        """Return the factor from the measured joint to what clients see."""
+        return self.joint_scale
+
+    @property
+    def continuous_joints(self) -> tuple[str, ...]:
+        """Return its joint, if its measured position jumps by a turn at the end of one."""
+        return (self.joint,) if self.continuous else ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class MotorConfig(

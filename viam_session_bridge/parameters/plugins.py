@@ -4,7 +4,7 @@
 Drivers that other packages bring: how they are found, and how their tables extend those of an API.
 
 A package names its driver in the entry point group below. The name of the entry point is what a
-parameter file says as `driver`; what it loads is a class as `ros.plugins.PluginDriver` describes
+parameter file says as `driver`; what it loads is a class as `plugin.PluginDriver` describes
 it. Nothing is loaded that no resource asks for.
 """
 

@@ -60,7 +60,9 @@ class ResourceConfig:
 
     name: str
     api: str = field(default='base', metadata=described('Viam API that the resource serves'))
-    driver: str = field(metadata=described('How the resource is moved and stopped'))
+    driver: str = field(metadata=described(
+        'How the resource is moved and stopped',
+        others='the driver of another package, if that is installed (docs/drivers.md)'))
     command_rate: float | None = field(default=None, metadata=described(
         'How often a setpoint is sent: one that changes, one that is held unchanged, the steps of '
         'a driver that leads joints, and a stop. A new command and a new stop are sent at once, '

@@ -77,18 +77,28 @@ class Form(enum.Enum):
     FRAME = 'a tf frame name (no leading slash, no spaces)'
 
 
+class SafeChange(enum.Enum):
+    """Which changes at run time need no permission; the value is how documents call it."""
+
+    ANY = 'yes'
+    # Up to the value that it had when the bridge started.
+    LOWER = 'up to its value at the start'
+    NONE = 'if permitted'
+
+
 @dataclass(frozen=True)
 class Spec:
     """
     Meaning and limits of one parameter.
 
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
-    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted;
-    `refused` says of others that may be expected why they are not.
+    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted
+    but for `others`, in words; `refused` says of others that may be expected why they are not.
     `empty` says what an empty string or list, or a number that is not set, means; where it is ''
     none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
     `blocks` is the table of the blocks that a list of strings names. `message` is the type of the
-    messages of a topic that is read. Only a `mutable` parameter may change at run time.
+    messages of a topic that is read. Only a `mutable` parameter may change at run time,
+    and without permission (run_time.allow_less_safe) only as `safe_change` says.
     """
 
     description: str
@@ -97,6 +107,7 @@ class Spec:
     high: float = 0.0
     low_excluded: bool = False
     choices: tuple[str, ...] = ()
+    others: str = ''
     refused: Mapping[str, str] = field(default_factory=dict)
     form: Form = Form.TEXT
     empty: str = ''
@@ -104,6 +115,7 @@ class Spec:
     blocks: type | None = None
     message: str = ''
     mutable: bool = False
+    safe_change: SafeChange = SafeChange.LOWER
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ def accepted(entry: Entry) -> str:
     spec = entry.spec
     if entry.kind is Kind.TEXT:
         if spec.choices:
-            return ' or '.join(repr(choice) for choice in spec.choices)
+            return ' or '.join([*map(repr, spec.choices), *filter(None, [spec.others])])
         return spec.form.value + (f", or '' ({spec.empty})" if spec.empty else '')
     absent = f', or no such line ({spec.empty})' if spec.empty else ''
     if entry.kind is Kind.FLOATS:

@@ -17,7 +17,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.parameters.checks import is_loopback
 from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.parameters.rules import Own, rule
-from viam_session_bridge.parameters.schema import described, Form
+from viam_session_bridge.parameters.schema import described, Form, SafeChange
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,21 @@ class SessionsConfig:
 
     heartbeat_window: float = field(default=2.0, metadata=described(
         'Silence after which a session expires and its motion stops. Whole seconds of at least '
-        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True))
+        '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True,
+        safe_change=SafeChange.NONE))
     max_sessions: int = field(default=1024, metadata=described(
-        'Most sessions alive at the same time', low=1, high=100000, mutable=True))
+        'Most sessions alive at the same time', low=1, high=100000, mutable=True,
+        safe_change=SafeChange.ANY))
     stop_on_disconnect: bool = field(default=True, metadata=described(
-        "Stop a session's motion as soon as its last connection closes, before the heartbeat "
-        'window ends', mutable=True))
+        "Stop a session's motion as soon as the connection that carried its last command closes. "
+        'false: the session alone holds it, so that heartbeats of any client that knows the id '
+        'of the session keep it going', mutable=True, safe_change=SafeChange.NONE))
     unsupervised: str = field(default='connection', metadata=described(
         'How long a client without a session holds its motion: while its connection is open, '
         'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
         'commands are refused (reject)',
-        choices=('connection', 'lease', 'allow', 'reject'), mutable=True))
+        choices=('connection', 'lease', 'allow', 'reject'), mutable=True,
+        safe_change=SafeChange.NONE))
     network_timeout: float = field(default=2.0, metadata=described(
         "Silence of the kernel of the client's machine after which its network counts as dead",
         unit='s', low=1.5, high=60.0))
@@ -89,6 +93,11 @@ class GuardConfig:
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
         'stop loop oversleeps by more than half of it, every motion is stopped',
         unit='s', low=0.1, high=5.0))
+    key_file: str = field(default='', metadata=described(
+        'File with the key by which bridge and guard recognize each other: an absolute path, or '
+        "one that begins with '~/'. It is created when it is missing, with mode 0600; for "
+        'processes of two users or two machines, copy it',
+        empty='$ROS_HOME/viam_session_bridge/guard.key, or ~/.ros instead of $ROS_HOME'))
 
 
 @dataclass(frozen=True)
@@ -109,9 +118,19 @@ class EmergencyConfig:
         return EmergencySettings(self.topic, self.timeout)
 
 
+@dataclass(frozen=True)
+class RunTimeConfig:
+    """What may be changed while the bridge runs."""
+
+    allow_less_safe: bool = field(default=False, metadata=described(
+        'Permit changes at run time (ros2 param set, from any node) that make motion less safe: '
+        'another heartbeat_window, stop_on_disconnect or unsupervised, and limits above their '
+        'value at the start'))
+
+
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'auth': AuthConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
-    'estop': EmergencyConfig}
+    'estop': EmergencyConfig, 'run_time': RunTimeConfig}
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,7 @@ class BridgeConfig:
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
     estop: EmergencyConfig = EmergencyConfig()
+    run_time: RunTimeConfig = RunTimeConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -195,6 +215,14 @@ def _every_client_survives_the_window(own: Own, window: float) -> None:
         own.warn(
             f'sessions.heartbeat_window is {window:g} s: Flutter clients compute a broken '
             'heartbeat interval from anything but whole seconds of at least 2.')
+
+
+@rule(SessionsConfig, 'stop_on_disconnect')
+def _heartbeats_hold_no_motion(own: Own, stop_on_disconnect: bool) -> None:
+    if not stop_on_disconnect:
+        own.warn(
+            'sessions.stop_on_disconnect is false: a motion goes on without its client for as '
+            'long as anybody who knows the id of its session sends heartbeats.')
 
 
 @rule(SessionsConfig, 'unsupervised')

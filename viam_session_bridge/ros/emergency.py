@@ -3,19 +3,12 @@
 """The emergency stop's ways in: a topic, if one is configured, and the service ~/estop."""
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.parameters.shared import EmergencyConfig
-from viam_session_bridge.ros.feedback import FEEDBACK_QOS
 from viam_session_bridge.ros.interfaces import EmergencyStopping
-
-# Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader hears what
-# was said before it came; it matches publishers of that durability alone, so there are two.
-_LATCHED = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
 
 
 class EmergencyInput:
@@ -26,7 +19,10 @@ class EmergencyInput:
         self._node = node
         self._supervision = supervision
         self._service = node.create_service(Trigger, '~/estop', self._on_call)
-        profiles = (FEEDBACK_QOS, _LATCHED) if config.topic else ()
+        # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader
+        # receives what was published before it came; it matches publishers of that durability
+        # alone, so there are two.
+        profiles = (FEEDBACK_QOS, LATCHED_QOS) if config.topic else ()
         self._subscriptions = [
             node.create_subscription(Bool, config.topic, self._on_message, profile)
             for profile in profiles]

@@ -12,24 +12,15 @@ from collections.abc import Mapping, Sequence
 import time
 from typing import Any
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
-from std_srvs.srv import Empty, SetBool, Trigger
 
 from viam_session_bridge.core.states import State
-from viam_session_bridge.parameters.outputs import (
-    BoolEscalation,
-    CallingEscalation,
-    EmptyEscalation,
-    Escalation,
-    SetBoolEscalation,
-)
+from viam_session_bridge.parameters.outputs import BoolEscalation, CallingEscalation
 from viam_session_bridge.parameters.resources import ResourceConfig
-from viam_session_bridge.ros.drivers.output import COMMAND_QOS
-from viam_session_bridge.ros.drivers.services import ServiceCaller, Services
+from viam_session_bridge.ros.drivers.services import request_of, ServiceCaller, Services
 from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
 
 # How often (s) it is looked whether a step is due, and messages are repeated.
 PERIOD = 0.1
@@ -131,8 +122,7 @@ class Escalations:
             one.name: _Ladder(one.name, [self._step(one.name, step) for step in one.escalations])
             for one in resources if one.escalations}
         if self._ladders:
-            self._timer = node.create_timer(
-                PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self._timer = steady_timer(node, PERIOD, self._look)
 
     def outcomes(self) -> Mapping[str, list[str]]:
         """Return what came of the steps that have begun, by resource."""
@@ -147,15 +137,8 @@ class Escalations:
             for line in ladder.climb(time.monotonic()):
                 self._node.get_logger().error(line)
 
-    def _step(self, resource: str, step: Escalation) -> _Step:
-        if isinstance(step, BoolEscalation):
+    def _step(self, resource: str, step: Any) -> _Step:
+        if step.kind == 'bool':
             return _Message(self._node, step)
-        if not isinstance(step, CallingEscalation):
-            raise TypeError(f'{resource}.{step.name}: no escalation is {step.kind}')
-        request: Any = Trigger.Request()
-        if isinstance(step, SetBoolEscalation):
-            request = SetBool.Request(data=step.value)
-        elif isinstance(step, EmptyEscalation):
-            request = Empty.Request()
-        return _Call(self._services.caller(
-            step.kind, step.service, f'{resource}.{step.name}.service'), request, step)
+        caller = self._services.caller(step.kind, step.service, f'{resource}.{step.name}.service')
+        return _Call(caller, request_of(step.kind, getattr(step, 'value', False)), step)

@@ -162,36 +162,24 @@ class SharedOutput(Protocol):
         ...
 
 
-class PreparingDriver(Protocol):
-    """What a driver has besides, if it must get ready before the first motion after a stop."""
+class PartsDriver(Protocol):
+    """What a driver has besides, if its resource has stop outputs or commands."""
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
-        """Get ready, without moving, and report to Supervision.prepared; must return at once."""
+        """
+        Get ready before the first motion after a stop, without moving; must return at once.
+
+        Reports to Supervision.prepared.
+        """
         ...
-
-
-class WarningDriver(Protocol):
-    """What a driver has besides, if it can tell that something on its path spoils commands."""
-
-    def path_warning(self) -> str:
-        """Say what, and what to do; empty when nothing does. Motion is accepted all the same."""
-        ...
-
-
-class AdoptingDriver(Protocol):
-    """What a driver has besides, if its stops cancel goals."""
 
     def adopt(self, goals: Iterable[str]) -> None:
         """Take these ids (hexadecimal) for goals to cancel; on the executor's thread."""
         ...
 
-
-class ObligingDriver(Protocol):
-    """What a driver has besides, if its resource has commands that do not move it."""
-
     def call(self, call: ServiceCall, answer: Callable[[str, str], None]) -> None:
         """
-        Begin a command; must return at once.
+        Begin a command that does not move the resource; must return at once.
 
         answer is called once, on any thread, with what was wrong (empty: nothing) and what was
         said.
@@ -206,6 +194,9 @@ class Driver(Protocol):
     send and stop are called by the pump's thread alone and must return at once; path_problem by
     the executor's thread alone. What a driver learns later (the answer of a service) it reports to
     Supervision with the epoch it was given; a stop keeps its epoch for as long as it lasts.
+
+    A driver may have path_warning as well: it says what on its path spoils commands without
+    closing it, and what to do; empty when nothing does. Motion is accepted all the same.
     """
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:

@@ -14,7 +14,8 @@ import queue
 import re
 import threading
 import time
-from typing import Protocol
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from viam_session_bridge.core.events import (
     Changed,
@@ -45,22 +46,6 @@ _Report = tuple[Outputs, dict[str, str], str]
 _Line = tuple[int, str]
 
 
-class Logger(Protocol):
-    """The part of rclpy's logger that is used here."""
-
-    def info(self, message: str) -> bool:
-        """Log for information."""
-        ...
-
-    def warning(self, message: str) -> bool:
-        """Log what an operator should look at."""
-        ...
-
-    def error(self, message: str) -> bool:
-        """Log what an operator must look at."""
-        ...
-
-
 def describe_claim(claim: Claim | None) -> str:
     """Name who holds a motion."""
     if isinstance(claim, SessionClaim):
@@ -77,7 +62,7 @@ def describe_claim(claim: Claim | None) -> str:
 class Journal:
     """Writes reports of the pump, and what Python's logging is told, to a logger."""
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: RcutilsLogger) -> None:
         self._logger = logger
         self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
         self._lost = 0

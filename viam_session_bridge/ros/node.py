@@ -13,8 +13,6 @@ import itertools
 import threading
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -24,13 +22,14 @@ from viam_session_bridge.core.events import Changed, Emergency, LogEvent, Output
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.emergency import EmergencyInput
-from viam_session_bridge.ros.equipment import Equipment
 from viam_session_bridge.ros.escalations import Escalations
+from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
-from viam_session_bridge.ros.senses import Senses
+from viam_session_bridge.ros.profiles import steady_timer
+from viam_session_bridge.ros.sources.senses import Senses
 from viam_session_bridge.ros.stop_path import own_name, path_warning
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
@@ -65,14 +64,10 @@ class BridgeNode:
         self._feedback = FeedbackPaths(node, config)
         for name, source, has_pose in self._feedback.sources():
             supervision.expect(name, source, has_pose)
-        # use_sim_time with a paused /clock must stop no watch of ours.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._equipment = Equipment(node, supervision)
+        self._factory = Factory(node, supervision)
         self._drivers: dict[str, Driver] = {
-            one.name: self._equipment.driver(one, functools.partial(self._on_appear, one.name))
+            one.name: self._factory.driver(one, functools.partial(self._on_appear, one.name))
             for one in config.resources}
-        for one in config.resources:
-            self._equipment.listen(one)
         self._other_publishers = OtherPublishers(node, supervision, self._measured)
         self._escalations = Escalations(node, supervision, config.resources)
         self._emergency = emergency
@@ -80,8 +75,8 @@ class BridgeNode:
             None if emergency is None else EmergencyInput(node, emergency, config.estop))
         self._rounds = itertools.cycle(self._drivers)
         self._timers = [
-            node.create_timer(PATH_PERIOD, self._check_paths, clock=steady),
-            node.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics, clock=steady)]
+            steady_timer(node, PATH_PERIOD, self._check_paths),
+            steady_timer(node, DIAGNOSTICS_PERIOD, self._publish_diagnostics)]
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._urgent = node.create_guard_condition(self._publish_diagnostics)
         self._reset = node.create_service(Trigger, '~/reset', self._on_reset)
@@ -93,12 +88,12 @@ class BridgeNode:
 
     def senses(self, name: str) -> Senses:
         """Return what is known of a resource beside its motion."""
-        return self._equipment.senses(name)
+        return self._factory.senses(name)
 
     @property
     def shared(self) -> Sequence[SharedOutput]:
         """Return the outputs that drivers share."""
-        return self._equipment.shared
+        return self._factory.shared
 
     def notice(self, outputs: Outputs) -> None:
         """Publish diagnostics at once if something happened that nobody should wait for."""

@@ -5,21 +5,20 @@ Who else publishes where we command: a joystick, Nav2, the bridge of another nam
 
 They are named in log and diagnostics. That one is there says nothing of what it does: a mux that
 is always there must not weaken a stop. So while a stop lasts and another publisher is there, the
-topic is listened to (ear.py); only what is really commanded there excuses a robot that moves on.
+topic is listened to (topic_listener.py); only what is really commanded there excuses a robot that
+moves on.
 """
 
 from collections.abc import Collection
 import itertools
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
-from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.drivers.output import matches_of, OutputTopic
 from viam_session_bridge.ros.interfaces import Supervision
-from viam_session_bridge.ros.matched_subscribers import matches_of
+from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.stop_path import is_known, node_name, own_name
 from viam_session_bridge.ros.topic_listener import GID_SIZE, TopicListener
 
@@ -47,14 +46,12 @@ class OtherPublishers:
         self._measured = frozenset(measured)
         self._outputs: dict[str, list[OutputTopic]] = {}
         for one in matches_of(node).publishers:
-            if isinstance(one, OutputTopic):
-                self._outputs.setdefault(one.name, []).append(one)
+            self._outputs.setdefault(one.name, []).append(one)
         self._rounds = itertools.cycle(self._outputs)
         # Topic with others -> node -> what its publishers are called in a message.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
         self._listeners: dict[str, TopicListener] = {}
-        self._timer = node.create_timer(
-            PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = steady_timer(node, PERIOD, self._look)
 
     def of(self, resource: str) -> str:
         """Say who else publishes on the topics of a resource; empty where nobody does."""

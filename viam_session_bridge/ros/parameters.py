@@ -33,7 +33,7 @@ import yaml  # type: ignore[import-untyped]
 from viam_session_bridge.parameters.checks import first_line, GraphNames
 from viam_session_bridge.parameters.document import document
 from viam_session_bridge.parameters.load import judge
-from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
+from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind, SafeChange
 from viam_session_bridge.parameters.shared import BridgeConfig
 
 NODE_NAME = 'viam_session_bridge'
@@ -85,8 +85,8 @@ class _Watcher:
         self._apply = apply
         self._around = _surroundings(node)
         # Other parts of the node may have declared parameters of their own meanwhile.
-        self._kinds = {name: entry.kind for name, (entry, _) in
-                       judge(_found(node), self._around).values.items()}
+        self._start = judge(_found(node), self._around).values
+        self._kinds = {name: entry.kind for name, (entry, _) in self._start.items()}
 
     def convert(self, parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
         """Return the parameters with integers made numbers where a number is declared."""
@@ -101,8 +101,24 @@ class _Watcher:
         changes = {each.name: each.value for each in parameters if each.name in self._kinds}
         if not changes:
             return SetParametersResult(successful=True)
-        errors = judge({**self._current(), **changes}, self._around).errors
+        verdict = judge({**self._current(), **changes}, self._around)
+        errors = verdict.errors
+        if not self._config.run_time.allow_less_safe:
+            errors += [problem for name in changes if name in verdict.values
+                       for problem in self._less_safe(name, *verdict.values[name])]
         return SetParametersResult(successful=not errors, reason='; '.join(errors))
+
+    def _less_safe(self, name: str, entry: Entry, value: Any) -> Iterator[str]:
+        """Yield why a value may be less safe than the one with which the bridge started."""
+        start, change = self._start[name][1], entry.spec.safe_change
+        if value == start or change is SafeChange.ANY:
+            return
+        is_limit = change is SafeChange.LOWER and isinstance(start, (int, float))
+        if is_limit and value < start:
+            return
+        yield (f'{name}: found {value!r}, accepted at run time: {"up to " if is_limit else ""}'
+               f'{start!r}, as when the bridge started; run_time.allow_less_safe: true in the '
+               'parameter file permits more')
 
     def take_over(self, parameters: list[Parameter[Any]]) -> None:
         """Hand on the new configuration once the node has stored it."""

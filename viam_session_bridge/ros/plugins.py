@@ -1,35 +1,39 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Drivers that other packages bring: what they are given, and what they must be (docs/drivers.md).
+The interface of drivers: what each is given, and what it must be (docs/drivers.md).
 
-How they are found, and what becomes of their tables, is in `parameters.plugins`.
+It is the same for the drivers of this package, in `drivers`, and for those of other packages. How
+those of other packages are found, and how their tables are used, is in `parameters.plugins`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+import functools
 from typing import Any, ClassVar, Protocol
 
 from rclpy.node import Node
 
-from viam_session_bridge.parameters.plugins import Unusable
-from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.drivers.positions import Joints
-from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
+from viam_session_bridge.ros.drivers.shared_array import FloatArray
+from viam_session_bridge.ros.drivers.stop_outputs import Answers
+from viam_session_bridge.ros.interfaces import Driver, Supervision
+from viam_session_bridge.ros.sources.senses import PoseFeedback
 
 
 @dataclass(frozen=True)
 class Tools:
     """
-    What a driver of another package is given to work with.
+    What a driver is given to work with.
 
-    node: to publish and subscribe on. resource: its name, which belongs into every complaint.
-    driver_node: who must listen for its stop path to count, empty for anybody. on_appear: to be
-    called when a receiver has come up, which `output` does. clock: steady, in seconds. joints: of
-    an arm, a gantry, a gripper or a servo, with what `positions.Positions` needs to hold them.
+    node: to publish and subscribe on. resource: its name, which belongs into every error.
+    driver_node: who must subscribe for its stop path to count, empty for any node. on_appear: to
+    be called when a receiver has come up, which `output` does. clock: steady, in seconds. joints:
+    of an arm, a gantry, a gripper or a servo, with what `positions.Positions` needs to hold them.
     """
 
     node: Node
@@ -39,21 +43,63 @@ class Tools:
     clock: Callable[[], float]
     joints: Joints | None = None
 
-    def output(self, message_type: type, topic: str) -> OutputTopic:
-        """Return a publisher for commands and stops, which knows whether anybody listens."""
+    def output(self, message_type: type, topic: str, **details: Any) -> OutputTopic:
+        """
+        Return a publisher for commands and stops, which knows whether there is a subscriber.
+
+        details: what is different from the usual; see OutputTopic.
+        """
+        return OutputTopic(self.node, self.resource, message_type, topic, **{
+            'driver_node': self.driver_node, 'on_appear': self.on_appear,
+            'choice': f'another {self.resource}.driver', **details})
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTools(Tools):
+    """
+    What drivers and stop outputs of this package are given besides; no public API.
+
+    answers and readiness: collect what the parts of the resource report of stops, and of getting
+    ready. array: returns the one that all resources share which name this topic. stop_timeout:
+    that of the resource (s). pose: where the tip of an arm is.
+    """
+
+    supervision: Supervision
+    services: PassServices
+    answers: Answers
+    readiness: Answers
+    array: Callable[[str], FloatArray]
+    stop_timeout: float
+    pose: PoseFeedback | None = None
+
+    def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
+        """Return a client of a service; where: the parameter that names it, in the resource."""
+        return self.services.caller(kind, service, f'{self.resource}.{where}')
+
+    def output_of(self, block: Any, message_type: type, chosen_by: str) -> OutputTopic:
+        """Return a publisher on the topic of a block, whose parameter chosen_by sets the type."""
+        name = f'{self.resource}.{block.name}'
         return OutputTopic(
-            self.node, self.resource, message_type, topic, driver_node=self.driver_node,
-            on_appear=self.on_appear, choice=f'another {self.resource}.driver')
+            self.node, name, message_type, block.topic, driver_node='', on_appear=self.on_appear,
+            choice=f'another topic or {name}.{chosen_by}', chosen_by=chosen_by)
+
+    def expected(self, source: str) -> Callable[[], None]:
+        """Let verdicts on stops wait for a source; returns what to call when it is there."""
+        self.supervision.expect(self.resource, source)
+        return functools.partial(self.supervision.seen, self.resource, source)
 
 
 class PluginDriver(Driver, Protocol):
     """
-    A driver of another package: a class with these attributes, and the methods of `ports.Driver`.
+    A driver: a class with these attributes, and the methods of `interfaces.Driver`.
 
     APIS: those of Viam that it can drive, such as base. TABLE: a frozen dataclass with keyword
     fields, each of them a parameter that `described(...)` describes. Its instances are
     part of the resource's configuration. A driver of joints may have a method `observe` as well,
     which gets every `joint_states.JointReading`, on the executor's thread.
+
+    The name that a parameter file gives as `driver` is, for one of this package, its attribute
+    NAME; for one of another package, the name of its entry point.
     """
 
     APIS: ClassVar[Collection[str]]
@@ -62,13 +108,3 @@ class PluginDriver(Driver, Protocol):
     def __init__(self, config: Any, tools: Tools) -> None:
         """Make the driver of one resource; config: the resource's, with the fields of TABLE."""
         ...
-
-
-def made(config: ResourceConfig, tools: Tools) -> Any:
-    """Return the driver of a resource that another package brings. Raises Unusable."""
-    try:
-        return config.PLUGINS[config.driver](config, tools)
-    except Exception as problem:  # noqa: B902  any code may run here
-        raise Unusable(
-            f'{config.name}.driver: {config.driver!r} could not be made: '
-            f'{type(problem).__name__}: {problem}') from problem

@@ -32,7 +32,7 @@ import math
 import threading
 
 from viam_session_bridge.parameters.joints import JointRange
-from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 # A stop shows in the feedback about so late (s): before, a joint that does not slow down says
 # nothing about whether it obeys.

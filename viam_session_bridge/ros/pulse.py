@@ -4,11 +4,14 @@
 How the pulse of a bridge and the echo of a guard travel: JSON in std_msgs/String.
 
 Text, so that `ros2 topic echo` shows what a guard sees, and a type that every robot has. Both are
-published by the loops that stop robots, through Pump's tell. Who else may write on these topics
-may be wrong: what does not read as a pulse or an echo is told and ignored.
+published by the loops that stop robots, through Pump's tell. Each is signed (signatures.py):
+anybody may write on these topics. What is too long, not signed with our key, or does not read as a
+pulse or an echo is logged and ignored, with one exception: a bridge takes a pulse that is not
+verified as a reason not to move.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 import json
 import math
 from typing import Any
@@ -19,11 +22,8 @@ from std_msgs.msg import String
 
 from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
 from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
-
-# An old pulse says nothing that a new one does not say better.
-_OUT = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.profiles import COMMAND_QOS
+from viam_session_bridge.ros.signatures import Signer
 
 # Several bridges share the topic: a burst of one must not push out another's.
 _IN = QoSProfile(
@@ -32,6 +32,10 @@ _IN = QoSProfile(
 
 _LONGEST_PATIENCE = 60.0  # s; a bridge's own bound is lower
 _COMPLAINT_PERIOD = 10.0  # s
+
+# What is longer (characters) is dropped unread. A pulse with a hundred resources, each of which
+# has a hundred goals, has 400,000.
+LONGEST_MESSAGE = 1 << 19
 
 
 def encode_pulse(pulse: Pulse) -> str:
@@ -42,7 +46,8 @@ def encode_pulse(pulse: Pulse) -> str:
         'configuration': sender.configuration, 'patience': sender.patience,
         'sequence': pulse.sequence, 'active': pulse.active, 'goals': pulse.goals,
         'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
-        'latched': pulse.latched, 'unmoved': pulse.unmoved}, separators=(',', ':'))
+        'latched': pulse.latched, 'unmoved': pulse.unmoved, 'guards': pulse.guards},
+        separators=(',', ':'))
 
 
 def decode_pulse(text: str) -> Pulse:
@@ -58,7 +63,7 @@ def decode_pulse(text: str) -> Pulse:
         {name: int(epoch) for name, epoch in content.block('active').items()},
         {name: tuple(map(str, ids)) for name, ids in content.block('goals').items()},
         content.flag('goodbye'), content.texts('unconfirmed'), content.text('latched'),
-        content.texts('unmoved'))
+        content.texts('unmoved'), content.texts('guards'))
 
 
 def encode_echo(echo: Echo) -> str:
@@ -66,8 +71,8 @@ def encode_echo(echo: Echo) -> str:
     return json.dumps({
         'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
         'configuration': echo.configuration, 'fired': echo.fired,
-        'unreached': echo.unreached, 'latched': echo.latched, 'moved': echo.moved},
-        separators=(',', ':'))
+        'unreached': echo.unreached, 'latched': echo.latched, 'moved': echo.moved,
+        'number': echo.number}, separators=(',', ':'))
 
 
 def decode_echo(text: str) -> Echo:
@@ -76,27 +81,30 @@ def decode_echo(text: str) -> Echo:
     return Echo(
         content.text('guard'), content.text('instance'), content.whole('sequence'),
         content.text('configuration'), content.whole('fired'), content.texts('unreached'),
-        content.text('latched'), content.texts('moved'))
+        content.text('latched'), content.texts('moved'), content.whole('number'))
 
 
 class BridgePort:
     """
     A bridge's side. hear and echoed run on the executor's thread.
 
-    instance: our own; what we said ourselves is not heard.
+    instance: our own; our own pulses are ignored. hear takes a pulse and whether it is verified.
     """
 
-    def __init__(self, node: Node, instance: str, hear: Callable[[Pulse], None],
-                 echoed: Callable[[Echo], None]) -> None:
-        self._publisher = node.create_publisher(String, PULSE_TOPIC, _OUT)
+    def __init__(self, node: Node, signer: Signer, instance: str,
+                 hear: Callable[[Pulse, bool], None], echoed: Callable[[Echo], None]) -> None:
+        self._publisher = node.create_publisher(String, PULSE_TOPIC, COMMAND_QOS)
+        self._sign = partial(signer.sign, node.resolve_topic_name(PULSE_TOPIC))
         self._inputs = [
-            _Input(node, PULSE_TOPIC, decode_pulse, hear, lambda text: instance not in text),
-            _Input(node, ECHO_TOPIC, decode_echo, echoed, lambda text: instance in text)]
+            _Input(node, signer, PULSE_TOPIC, decode_pulse,
+                   lambda pulse: hear(pulse, True), lambda text: instance not in text,
+                   take_unverified=lambda pulse: hear(pulse, False)),
+            _Input(node, signer, ECHO_TOPIC, decode_echo, echoed, lambda text: instance in text)]
 
     def tell(self, outputs: Outputs) -> None:
         """Publish the pulse of a pass, if it has one."""
         if outputs.pulse is not None:
-            self._publisher.publish(String(data=encode_pulse(outputs.pulse)))
+            self._publisher.publish(String(data=self._sign(encode_pulse(outputs.pulse))))
 
 
 class GuardPort:
@@ -106,44 +114,63 @@ class GuardPort:
     resolve: returns the names that the bridge's topics have.
     """
 
-    def __init__(self, node: Node, resolve: Callable[[str], str], hear: Callable[[Pulse], None],
-                 drained: Callable[[], None]) -> None:
-        self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), _OUT)
-        self._input = _Input(node, resolve(PULSE_TOPIC), decode_pulse, hear, lambda text: True)
+    def __init__(self, node: Node, signer: Signer, resolve: Callable[[str], str],
+                 hear: Callable[[Pulse], None], drained: Callable[[], None]) -> None:
+        self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), COMMAND_QOS)
+        self._sign = partial(signer.sign, resolve(ECHO_TOPIC))
+        self._input = _Input(
+            node, signer, resolve(PULSE_TOPIC), decode_pulse, hear, lambda text: True)
         # The executor takes what has arrived before it looks at this.
         self._drain = node.create_guard_condition(drained)
 
     def tell(self, outputs: Outputs) -> None:
         """Publish the echoes of a pass, and have the queue drained if it asks for that."""
         for echo in outputs.echoes:
-            self._publisher.publish(String(data=encode_echo(echo)))
+            self._publisher.publish(String(data=self._sign(encode_echo(echo))))
         if outputs.drain:
             self._drain.trigger()
 
 
 class _Input:
-    """Reads a topic; hands on what concerns us and can be read."""
+    """Reads a topic; hands on what concerns us, is verified and can be read."""
 
-    def __init__(self, node: Node, topic: str, decode: Callable[[str], Any],
-                 take: Callable[[Any], None], concerns: Callable[[str], bool]) -> None:
+    def __init__(self, node: Node, signer: Signer, topic: str, decode: Callable[[str], Any],
+                 take: Callable[[Any], None], concerns: Callable[[str], bool],
+                 take_unverified: Callable[[Any], None] | None = None) -> None:
         self._logger = node.get_logger()
+        self._check = partial(signer.check, node.resolve_topic_name(topic))
         self._topic = topic
         self._decode = decode
         self._take = take
+        self._take_unverified = take_unverified
         self._concerns = concerns
         self._subscription = node.create_subscription(String, topic, self._on_message, _IN)
 
     def _on_message(self, message: String) -> None:
+        length = len(message.data)
+        if length > LONGEST_MESSAGE:
+            self._complain(f'it has {length} characters; accepted: up to {LONGEST_MESSAGE}')
+            return
         if not self._concerns(message.data):
             return
-        try:
-            content = self._decode(message.data)
-        except Exception as problem:  # anybody can write here, and nobody may end us by it
-            self._logger.warning(
-                f'ignored a message on {self._topic}: {problem}',
-                throttle_duration_sec=_COMPLAINT_PERIOD)
+        text, verified = self._check(message.data)
+        take = self._take if verified else self._take_unverified
+        if take is None:
+            self._complain(
+                'it is not signed with the key of this process; accepted: messages of a bridge '
+                'or guard with the same guard.key_file')
             return
-        self._take(content)
+        try:
+            content = self._decode(text)
+        except Exception as problem:  # anybody can write here, and nobody may end us by it
+            self._complain(str(problem))
+            return
+        take(content)
+
+    def _complain(self, problem: str) -> None:
+        self._logger.warning(
+            f'ignored a message on {self._topic}: {problem}',
+            throttle_duration_sec=_COMPLAINT_PERIOD)
 
 
 class _Content:

@@ -17,13 +17,7 @@ import time
 from typing import cast
 
 from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
-from viam_session_bridge.ros.interfaces import (
-    Driver,
-    ObligingDriver,
-    PreparingDriver,
-    SharedOutput,
-    Supervision,
-)
+from viam_session_bridge.ros.interfaces import Driver, PartsDriver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays the stops of other resources; it is logged.
 SLOW_CALL = 0.02
@@ -158,7 +152,7 @@ class Pump:
         if setpoint is None:
             act = functools.partial(driver.stop, epoch)
         elif output.prepare:
-            act = functools.partial(cast(PreparingDriver, driver).prepare, setpoint, epoch)
+            act = functools.partial(cast(PartsDriver, driver).prepare, setpoint, epoch)
         else:
             act = functools.partial(driver.send, setpoint, epoch)
         what = 'the stop' if setpoint is None else 'the setpoint'
@@ -167,7 +161,7 @@ class Pump:
             faults[output.resource] = fault
 
     def _oblige(self, command: ServiceCommand, faults: dict[str, str]) -> None:
-        driver = cast(ObligingDriver, self._drivers[command.resource])
+        driver = cast(PartsDriver, self._drivers[command.resource])
 
         def call() -> None:
             try:

@@ -7,14 +7,15 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
 """
 
-from typing import cast
+from collections.abc import Callable
 
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from viam_session_bridge.ros.interfaces import Driver, WarningDriver
+from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.parameters import NODE_NAME
 
 # Known by their names, since the graph does not tell what a node is: nodes that calculate the
 # stamps of what they publish from the stamps they get, and nodes that pass stamps on unchanged.
@@ -79,7 +80,7 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
     if not endpoints:
         return (f'{resource}.{named_by}: nobody listens to {topic}, so a stop would reach no '
                 f'driver (expected a subscriber of {wanted}; '
-                f'{resource.partition(".")[0]}.require_stop_path is on)')
+                f'{resource.partition(".")[0]}.require_stop_path is on)' + _isolation(node))
     if not fitting:
         found = ', '.join(sorted({
             f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
@@ -87,6 +88,15 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
                 f'choose {choice} accordingly')
     return (f'{resource}.{named_by}: {topic} has subscribers of {wanted} whose QoS does not '
             'match: ' + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
+
+
+def _isolation(node: Node) -> str:
+    """Say that the graph shows no node of anybody else; empty where it does."""
+    # Bridges and guards; and hidden nodes, such as those of ros2cli.
+    if any(not name.startswith((NODE_NAME, '_')) for name in node.get_node_names()):
+        return ''
+    return (f'; there is no other node in this ROS domain: ROS_DOMAIN_ID is '
+            f'{node.context.get_domain_id()}')
 
 
 def smoother_behind(node: Node, topic: str, message_type: type) -> str:
@@ -115,9 +125,8 @@ def smoother_behind(node: Node, topic: str, message_type: type) -> str:
 
 def path_warning(driver: Driver) -> str:
     """Say what spoils the path of a driver without closing it; empty where it sees nothing."""
-    if not hasattr(driver, 'path_warning'):
-        return ''
-    return cast(WarningDriver, driver).path_warning()
+    warning: Callable[[], str] | None = getattr(driver, 'path_warning', None)
+    return warning() if warning else ''
 
 
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:

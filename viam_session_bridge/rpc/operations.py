@@ -3,9 +3,10 @@
 """
 The calls that are running now: listed, waited for, cancelled, and kept within bounds.
 
-An operation has an id (metadata ``opid``, in and out). Bounds never concern what keeps a robot
-safe: heartbeats, stops and the SDKs' health checks are always let in. Belongs to the event loop's
-thread.
+An operation has an id (metadata ``opid``, in and out) and belongs to the entity that called: for
+another one it does not exist. Only StopAll cancels what others run. Bounds never concern what
+keeps a robot safe: heartbeats, stops and the SDKs' health checks are always let in. Belongs to
+the event loop's thread.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import time
 import uuid
 
 from viam_session_bridge.core.errors import InvalidSessionId
+from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import parse_session_id
 
 OPERATION_KEY = 'opid'
@@ -60,7 +62,8 @@ class Operations:
     """All running calls of one server."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Operation] = {}
+        # By entity and id.
+        self._running: dict[tuple[str, str], Operation] = {}
         self._calls = 0
         self._by_peer: Counter[str] = Counter()
 
@@ -86,43 +89,45 @@ class Operations:
                 del self._by_peer[peer]
 
     @contextmanager
-    def running(self, chosen: str, method: str, session: str | None,
-                peer: str) -> Iterator[Operation]:
+    def running(self, chosen: str, method: str, caller: Caller) -> Iterator[Operation]:
         """
         Count and list a call for as long as it runs.
 
-        A call whose id is already running shares that operation, as in viam-server; it is over
-        when the last of its calls is.
+        A call whose id its entity is already running shares that operation, as in viam-server; it
+        is over when the last of its calls is.
         """
-        operation = self._running.get(chosen) or Operation(chosen, method, time.time(), session)
-        self._running[chosen] = operation
+        key = caller.entity, chosen
+        operation = self._running.get(key) or Operation(
+            chosen, method, time.time(), caller.session)
+        self._running[key] = operation
         operation.calls += 1
         try:
-            with self.counted(peer):
+            with self.counted(caller.peer):
                 yield operation
         finally:
             operation.calls -= 1
             if not operation.calls:
-                del self._running[chosen]
+                del self._running[key]
                 operation.ended.set()
 
-    def others(self, own: Operation | None) -> list[Operation]:
-        """Return all running operations but one."""
-        return [operation for operation in self._running.values() if operation is not own]
+    def of(self, entity: str) -> list[Operation]:
+        """Return the running operations of an entity."""
+        return [operation for (owner, _), operation in self._running.items() if owner == entity]
 
-    def cancel(self, wanted: str) -> None:
-        """Cancel what runs under this id; an unknown id has no effect."""
-        operation = self._running.get(wanted)
+    def cancel(self, entity: str, wanted: str) -> None:
+        """Cancel what an entity runs under this id; an unknown id has no effect."""
+        operation = self._running.get((entity, wanted))
         if operation is not None:
             operation.cancelled.set()
 
     def cancel_others(self, own: Operation | None) -> None:
-        """Cancel all that runs but one."""
-        for operation in self.others(own):
-            operation.cancelled.set()
+        """Cancel all that runs but one, whoever runs it."""
+        for operation in self._running.values():
+            if operation is not own:
+                operation.cancelled.set()
 
-    async def wait(self, wanted: str) -> None:
-        """Return when nothing runs under this id."""
-        operation = self._running.get(wanted)
+    async def wait(self, entity: str, wanted: str) -> None:
+        """Return when an entity runs nothing under this id."""
+        operation = self._running.get((entity, wanted))
         if operation is not None:
             await operation.ended.wait()

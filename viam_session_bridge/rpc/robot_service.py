@@ -3,9 +3,12 @@
 """viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
 
 import asyncio
+import hmac
 from importlib.metadata import PackageNotFoundError, version
 import logging
+import secrets
 from typing import Any
+import uuid
 
 from google.protobuf.descriptor import ServiceDescriptor
 import grpc
@@ -57,6 +60,7 @@ class RobotService:
         self._operations = operations
         self._services = services
         self._presence = presence
+        self._alias_key = secrets.token_bytes()
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -78,13 +82,29 @@ class RobotService:
         return _BEAT
 
     async def GetSessions(self, request: Any, call: Call) -> Any:
-        """List the living sessions and where their last call came from."""
+        """
+        List the living sessions and where their last call came from.
+
+        An id gives access to its session: in full it is shown on the connection that used it last.
+        """
         reply = proto.robot.GetSessionsResponse()
+        own = self._own_session(call)
         for session in self._supervisor.sessions():
-            entry = reply.sessions.add(id=session.id)
+            shown = session.id
+            if session.entity != call.caller.entity or session.id != own:
+                shown = self._alias(session.id)
+            entry = reply.sessions.add(id=shown)
             entry.peer_connection_info.type = proto.robot.PEER_CONNECTION_TYPE_GRPC
             entry.peer_connection_info.remote_address = shown_address(session.peer)
         return reply
+
+    def _own_session(self, call: Call) -> str:
+        return self._supervisor.session_on(self._presence.known_socket(call.caller.peer))
+
+    def _alias(self, session_id: str) -> str:
+        """Return the id under which others see a session: always the same, and not usable."""
+        digest = hmac.digest(self._alias_key, session_id.encode(), 'sha256')
+        return str(uuid.UUID(bytes=digest[:16], version=4))
 
     # ---- what there is --------------------------------------------------------------------------
 
@@ -124,19 +144,24 @@ class RobotService:
         return reply
 
     async def GetOperations(self, request: Any, call: Call) -> Any:
-        """List the running calls, without this one."""
+        """List the running calls of the caller's entity, without this one."""
         reply = proto.robot.GetOperationsResponse()
-        for operation in self._operations.others(call.operation):
+        own = self._own_session(call)
+        for operation in self._operations.of(call.caller.entity):
+            if operation is call.operation:
+                continue
             entry = reply.operations.add(id=operation.id, method=operation.method)
             entry.arguments.SetInParent()
             entry.started.FromNanoseconds(int(operation.started * 1e9))
             if operation.session is not None:
-                entry.session_id = operation.session
+                entry.session_id = (
+                    operation.session if operation.session == own
+                    else self._alias(operation.session))
         return reply
 
     async def CancelOperation(self, request: Any, call: Call) -> Any:
         """Cancel a running call; an unknown id has no effect, as in viam-server."""
-        self._operations.cancel(request.id)
+        self._operations.cancel(call.caller.entity, request.id)
         return proto.robot.CancelOperationResponse()
 
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
@@ -144,7 +169,8 @@ class RobotService:
         if call.operation is None or request.id != call.operation.id:
             if call.announce is not None:
                 await call.announce()
-            await call.awaited(asyncio.ensure_future(self._operations.wait(request.id)))
+            await call.awaited(asyncio.ensure_future(
+                self._operations.wait(call.caller.entity, request.id)))
         return proto.robot.BlockForOperationResponse()
 
     # ---- what a machine is asked, and this one has not -----------------------------------------

@@ -13,6 +13,7 @@
 // the call.
 //
 // Of a bridge that asks for an API key, VIAM_API_KEY_ID and VIAM_API_KEY are its id and the key.
+// With --tls, SSL_CERT_FILE names the file of a private CA.
 package main
 
 import (
@@ -33,21 +34,24 @@ func main() {
 	name := flag.String("name", "base", "the base, as the bridge calls it")
 	power := flag.Float64("power", 0.5, "-1 to 1 of full speed")
 	remote := flag.String("remote", "", "connect as a viam-server does to its remote of this name")
+	tls := flag.Bool("tls", false, "connect with TLS")
 	flag.Parse()
 	address := "localhost:8080"
 	if flag.NArg() > 0 {
 		address = flag.Arg(0)
 	}
-	if err := drive(context.Background(), address, *name, *remote, *power); err != nil {
+	if err := drive(context.Background(), address, *name, *remote, *power, *tls); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func drive(ctx context.Context, address, name, remote string, power float64) error {
-	// The bridge speaks plain text. It answers at once that it has no WebRTC, upon which the SDK
-	// connects directly.
-	dial := []rpc.DialOption{rpc.WithInsecure()}
+func drive(ctx context.Context, address, name, remote string, power float64, tls bool) error {
+	// The bridge answers at once that it has no WebRTC, upon which the SDK connects directly.
+	dial := []rpc.DialOption{}
+	if !tls {
+		dial = append(dial, rpc.WithInsecure())
+	}
 	if id := os.Getenv("VIAM_API_KEY_ID"); id != "" {
 		dial = append(dial, rpc.WithEntityCredentials(id, rpc.Credentials{
 			Type: rpc.CredentialsTypeAPIKey, Payload: os.Getenv("VIAM_API_KEY")}))

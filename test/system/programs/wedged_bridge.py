@@ -15,8 +15,8 @@ from typing import Any
 
 from viam_session_bridge import bridge, guard
 from viam_session_bridge.ros.drivers.twist import TwistDriver
-from viam_session_bridge.ros.feedback import OdometryFeedback
 from viam_session_bridge.ros.pump import Pump
+from viam_session_bridge.ros.sources.odometry import OdometryFeedback
 from viam_session_bridge.rpc.base_service import BaseService
 
 FOR_EVER = 3600.0

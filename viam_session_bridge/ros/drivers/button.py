@@ -2,21 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Buttons: a push is a message, or a call of a service. There is nothing to stop."""
 
-from typing import Any
+from std_msgs.msg import Bool, Empty
 
 from viam_session_bridge.core.setpoints import Press, Setpoint
-from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.services import ServiceCaller
-from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.parameters.button import (
+    ButtonConfig,
+    MessageButtonTable,
+    ServiceButtonTable,
+)
+from viam_session_bridge.ros.drivers.services import request_of
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 
 class MessageButton:
     """Publishes a message for each push."""
 
-    def __init__(self, resource: str, output: OutputTopic, message: Any) -> None:
-        self._resource = resource
-        self._output = output
-        self._message = message
+    NAME = 'message'
+    APIS = ('button',)
+    TABLE = MessageButtonTable
+
+    def __init__(self, config: ButtonConfig, tools: Tools) -> None:
+        self._resource = config.name
+        self._message = Bool(data=True) if config.message == 'bool' else Empty()
+        self._output = tools.output(
+            type(self._message), config.topic, choice=f'{config.name}.message',
+            chosen_by='message')
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Push it."""
@@ -32,15 +42,18 @@ class MessageButton:
 
 
 class ServiceButton:
-    """Calls a service for each push, and reports what came of it within limit (s)."""
+    """Calls a service for each push, and reports what came of it within a limit (s)."""
 
-    def __init__(self, resource: str, supervision: Supervision, caller: ServiceCaller,
-                 request: Any, limit: float) -> None:
-        self._resource = resource
-        self._supervision = supervision
-        self._caller = caller
-        self._request = request
-        self._limit = limit
+    NAME = 'service'
+    APIS = ('button',)
+    TABLE = ServiceButtonTable
+
+    def __init__(self, config: ButtonConfig, tools: OwnTools) -> None:
+        self._resource = config.name
+        self._supervision = tools.supervision
+        self._caller = tools.caller(config.kind, config.service, 'service')
+        self._request = request_of(config.kind)
+        self._limit = config.call_timeout
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Push it."""

@@ -1,35 +1,28 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The services that DoCommand calls by the names a resource's parameters give them."""
+"""The services that DoCommand calls by the names of a resource's parameters; driver 'commands'."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from std_srvs.srv import Empty, SetBool, Trigger
-
-from viam_session_bridge.core.setpoints import ServiceCall
-from viam_session_bridge.ros.drivers.services import Answer, ServiceCaller
+from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
+from viam_session_bridge.parameters.generic import GenericTable
+from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.ros.drivers.services import Answer, request_of
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 # More calls of one command than this at the same time are refused.
 MOST_CALLS = 8
 
 
-@dataclass(frozen=True)
-class Command:
-    """One of them: its service, its kind ('trigger', 'set_bool', 'empty') and its limit (s)."""
-
-    caller: ServiceCaller
-    kind: str
-    limit: float
-
-
 class Commands:
     """Those of one resource, by name."""
 
-    def __init__(self, resource: str, commands: Mapping[str, Command]) -> None:
-        self._resource = resource
-        self._commands = commands
+    def __init__(self, config: ResourceConfig, tools: OwnTools) -> None:
+        self._resource = config.name
+        self._commands = {
+            each.name: (each, tools.caller(each.kind, each.service, f'{each.name}.service'))
+            for each in config.commands}
 
     def call(self, call: ServiceCall, answer: Answer,
              late: Callable[[Any], None] | None = None) -> None:
@@ -38,19 +31,36 @@ class Commands:
 
         late: gets the response of a call that had been given up.
         """
-        command = self._commands.get(call.command)
-        if command is None:
+        if call.command not in self._commands:
             known = ', '.join(sorted(self._commands)) or 'none'
             answer(f'{self._resource}: no command is named {call.command[:64]!a}; '
                    f'there are: {known}', '')
             return
-        if command.caller.pending >= MOST_CALLS:
-            answer(f'{command.caller.where}: {MOST_CALLS} calls have not been answered yet', '')
+        config, caller = self._commands[call.command]
+        if caller.pending >= MOST_CALLS:
+            answer(f'{caller.where}: {MOST_CALLS} calls have not been answered yet', '')
             return
-        command.caller.ask(_request(command.kind, call), command.limit, answer, late)
+        request = request_of(config.kind, call.arguments['data'] if config.takes_data else False)
+        caller.ask(request, config.call_timeout, answer, late)
 
 
-def _request(kind: str, call: ServiceCall) -> Any:
-    if kind == 'set_bool':
-        return SetBool.Request(data=call.arguments['data'])
-    return Trigger.Request() if kind == 'trigger' else Empty.Request()
+class CommandsDriver:
+    """The driver of a resource that has commands and stop outputs only: it sends nothing."""
+
+    NAME = 'commands'
+    APIS = ('generic',)
+    TABLE = GenericTable
+
+    def __init__(self, config: ResourceConfig, tools: Tools) -> None:
+        self._resource = config.name
+
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
+        """Refuse."""
+        raise TypeError(f'{self._resource}: it has commands only and cannot do {setpoint}')
+
+    def stop(self, epoch: int) -> None:
+        """Nothing moves by it."""
+
+    def path_problem(self) -> str:
+        """Nothing has to arrive."""
+        return ''

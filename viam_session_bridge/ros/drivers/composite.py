@@ -7,76 +7,43 @@ A stop is said by the driver first, then by each stop output in the order of the
 that raises skips none of the others.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import functools
-from typing import Protocol
+from typing import Any
 
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
-from viam_session_bridge.ros.drivers.answers import Answers
+from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.ros.drivers.commands import Commands
-from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
-from viam_session_bridge.ros.drivers.services import Answer
-from viam_session_bridge.ros.interfaces import Driver, Supervision
+from viam_session_bridge.ros.drivers.services import Answer, MotionCalls
+from viam_session_bridge.ros.drivers.stop_calls import calling
+from viam_session_bridge.ros.drivers.stop_cancel import cancelling
+from viam_session_bridge.ros.drivers.stop_messages import lock, number, zero
+from viam_session_bridge.ros.drivers.stop_outputs import StopOutput
+from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.stop_path import path_warning
 
+# Makes a stop output from its block of parameters.
+StopOutputFactory = Callable[[Any, OwnTools], StopOutput]
 
-class StopOutput(Protocol):
-    """
-    One more way of saying that the robot shall stop. What it learns it reports by itself.
-
-    Called by the pump's thread, but path_problem by the executor's; must return at once.
-    """
-
-    def moved(self, setpoint: Setpoint) -> None:
-        """Take note that the robot is told to move so."""
-        ...
-
-    def stop(self, epoch: int) -> None:
-        """Say it; called again and again until the stop is done."""
-        ...
-
-    def path_problem(self) -> str:
-        """Say why it would not arrive; empty when it would."""
-        ...
-
-
-class ReleasedOutput(Protocol):
-    """A stop output that holds what it said until it is released."""
-
-    def prepare(self, epoch: int) -> None:
-        """Release, and report."""
-        ...
-
-
-class CancellingOutput(Protocol):
-    """A stop output that cancels goals of an action."""
-
-    def adopt(self, goals: Iterable[str]) -> None:
-        """Take these for goals that it has to cancel."""
-        ...
+STOP_OUTPUTS: Mapping[str, StopOutputFactory] = {
+    'trigger': calling, 'empty': calling, 'set_bool': calling, 'cancel': cancelling,
+    'lock': lock, 'zero': zero, 'number': number}
 
 
 class CompositeDriver:
-    """
-    Drives one resource by several parts.
+    """Drives one resource by several parts."""
 
-    answers and readiness: collect what the parts report of stops and of getting ready.
-    """
-
-    def __init__(self, name: str, motion: Driver, supervision: Supervision, *,
-                 outputs: Sequence[StopOutput] = (), released: Sequence[ReleasedOutput] = (),
-                 cancelling: Sequence[CancellingOutput] = (),
-                 commands: Commands | None = None, answers: Answers | None = None,
-                 readiness: Answers | None = None) -> None:
+    def __init__(self, config: ResourceConfig, tools: OwnTools, motion: Driver) -> None:
         self._motion = motion
-        self._outputs = outputs
-        self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *outputs)
-        self._released = released
-        self._cancelling = cancelling
-        self._commands = commands or Commands(name, {})
-        self._answers = answers
-        self._readiness = readiness
-        self._calls = MotionCalls(name, supervision)
+        self._outputs = [STOP_OUTPUTS[each.kind](each, tools) for each in config.stop_outputs]
+        self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *self._outputs)
+        self._released = [output for output, each in zip(
+            self._outputs, config.stop_outputs, strict=True) if each.PREPARES]
+        self._commands = Commands(config, tools)
+        self._answers = tools.answers
+        self._readiness = tools.readiness
+        self._calls = MotionCalls(config.name, tools.supervision)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Tell the robot to move: by its driver, or by one of the commands."""
@@ -92,14 +59,12 @@ class CompositeDriver:
     def stop(self, epoch: int) -> None:
         """Say it in every way there is."""
         self._calls.stopped(epoch)
-        if self._answers is not None:
-            self._answers.begin(epoch)
+        self._answers.begin(epoch)
         _each([functools.partial(one.stop, epoch) for one in self._stoppers])
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
         """Release what holds the robot."""
-        if self._readiness is not None:
-            self._readiness.begin(epoch)
+        self._readiness.begin(epoch)
         _each([functools.partial(one.prepare, epoch) for one in self._released])
 
     def call(self, call: ServiceCall, answer: Answer) -> None:
@@ -108,7 +73,7 @@ class CompositeDriver:
 
     def adopt(self, goals: Iterable[str]) -> None:
         """Take these ids for goals that a stop has to cancel; on the executor's thread."""
-        for one in self._cancelling:
+        for one in self._outputs:
             one.adopt(goals)
 
     def path_problem(self) -> str:

@@ -1,51 +1,31 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An actuator that takes one number in a std_msgs message. A stop is the neutral number."""
+"""Drivers 'float': an actuator that takes one number in a std_msgs message."""
 
-from collections.abc import Callable
 from typing import Any
 
-from rclpy.node import Node
-from std_msgs.msg import Bool, Float32, Float64, Int16, Int32
-
 from viam_session_bridge.core.setpoints import Setpoint
-from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.output import OutputTopic
-
-MESSAGES: dict[str, type] = {
-    'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32, 'bool': Bool}
-
-# What fits into the integers; a number beyond is cut to it.
-_BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
+from viam_session_bridge.parameters.joints import FloatPositionTable, PositionedConfig
+from viam_session_bridge.parameters.motor import FloatTable, MotorConfig
+from viam_session_bridge.ros.drivers.number import message_of, MESSAGES, Scaling
+from viam_session_bridge.ros.drivers.positions import NUMBER, Positions
+from viam_session_bridge.ros.plugins import Tools
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
-def message_of(message: str, number: float) -> Any:
-    """Return a message of this key of MESSAGES; the number must fit."""
-    if message == 'bool':
-        return Bool(data=bool(number))
-    return MESSAGES[message](data=int(number) if message in _BOUNDS else number)
+class _NumberTopic:
+    """The topic: one number in a message, a key of MESSAGES."""
 
-
-class NumberTopic:
-    """Publishes one number in a message, a key of MESSAGES. Integers are rounded."""
-
-    def __init__(self, node: Node, resource: str, topic: str, *, message: str, driver_node: str,
-                 on_appear: Callable[[], None]) -> None:
-        self._message = message
-        self._bound = _BOUNDS.get(message)
-        self._output = OutputTopic(
-            node, resource, MESSAGES[message], topic, driver_node=driver_node, on_appear=on_appear,
-            choice=f'{resource}.message')
+    def __init__(self, config: Any, tools: Tools) -> None:
+        self._message = config.message
+        self._output = tools.output(
+            MESSAGES[config.message], config.topic, choice=f'{config.name}.message')
 
     @property
-    def name(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+    def _is_bool(self) -> bool:
+        return bool(self._message == 'bool')
 
-    def publish(self, number: float) -> None:
-        """Publish a number; of a bool: whether it is not 0."""
-        if self._bound is not None:
-            number = min(self._bound, max(-self._bound - 1, round(number)))
+    def _publish(self, number: float) -> None:
         self._output.publish(message_of(self._message, number))
 
     def path_problem(self) -> str:
@@ -53,34 +33,71 @@ class NumberTopic:
         return self._output.path_problem()
 
 
-class FloatDriver:
+class FloatDriver(_NumberTopic):
     """
-    Publishes one number, for a speed or a power.
+    Publishes one number, for a speed or a power. A stop is the neutral number.
 
-    message: a key of MESSAGES. A bool is neutral, or its opposite for any motion.
+    A bool is neutral, or its opposite for any motion.
     """
 
-    def __init__(self, node: Node, resource: str, topic: str, *, message: str, scaling: Scaling,
-                 driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._scaling = scaling
-        self._inverted = message == 'bool'
-        self._output = NumberTopic(
-            node, resource, topic, message=message, driver_node=driver_node, on_appear=on_appear)
+    NAME = 'float'
+    APIS = ('motor',)
+    TABLE = FloatTable
 
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+    def __init__(self, config: MotorConfig, tools: Tools) -> None:
+        super().__init__(config, tools)
+        self._scaling = Scaling.of_motor(config)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish the number for a wish."""
         number = self._scaling.number(setpoint)
-        self._output.publish(not self._scaling.neutral if self._inverted else number)
+        self._publish(not self._scaling.neutral if self._is_bool else number)
 
     def stop(self, epoch: int) -> None:
         """Publish the neutral number."""
-        self._output.publish(self._scaling.neutral)
+        self._publish(self._scaling.neutral)
+
+
+class FloatPositionDriver(_NumberTopic):
+    """
+    Publishes the position of one joint as a number, and leads it along its way.
+
+    A Bool knows two positions and nothing between them, so that such a joint is not led along. A
+    stop is the measured position, the number that was told last, or a fixed one: see positions.
+    """
+
+    NAME = 'float'
+    APIS = ('gantry', 'gripper', 'servo')
+    TABLE = FloatPositionTable
+
+    def __init__(self, config: PositionedConfig, tools: Tools) -> None:
+        super().__init__(config, tools)
+        self._scaling = Scaling.of_position(config)
+        self._fixed = config.stop == NUMBER
+        self._positions = Positions(
+            config.name, tools.joints, config.stop, leads=not self._is_bool)
+
+    def observe(self, reading: JointReading) -> None:
+        """Take a measurement; called by the executor's thread."""
+        self._positions.observe(reading.positions, reading)
+
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
+        """Publish where the joint should be by the next tick."""
+        self._tell(self._positions.moving(setpoint, epoch))
+
+    def stop(self, epoch: int) -> None:
+        """Publish what a stop sends, if it sends anything."""
+        positions = self._positions.stopping(epoch)
+        if self._fixed:
+            self._publish(self._scaling.neutral)
+        elif positions is not None:
+            self._tell(positions)
+
+    def _tell(self, positions: tuple[float, ...]) -> None:
+        number = self._scaling.bounded(positions[0])
+        # What should be 0 may be a little more, after the scale.
+        self._publish(float(number > 0.5) if self._is_bool else number)
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
-        return self._output.path_problem()
+        """Say why a stop would not arrive, or could not hold; empty when it would."""
+        return super().path_problem() or self._positions.path_problem()

@@ -1,129 +1,51 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Actuators that share one std_msgs/Float64MultiArray, as group controllers of ros2_control take it.
+Drivers 'float_array': actuators that share one array, as ros2_control's group controllers take it.
 
-Each has an index of its own. What they are told in one pass of the pump goes out in one message.
-The number of one that nobody moves is its neutral one, or, of a position, where it is.
+The array is complete or a controller refuses it, so every message has a number for each resource.
+The number of one that nobody moves is its neutral one, or, of a position, where it is. While
+nobody knows where one of the joints is, none can be moved.
 """
 
-from collections.abc import Callable
 import math
-from typing import Protocol
-
-from rclpy.node import Node
-from std_msgs.msg import Float64MultiArray
 
 from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.parameters.joints import FloatArrayPositionTable, PositionedConfig
+from viam_session_bridge.parameters.motor import FloatArrayTable, MotorConfig
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.ros.drivers.positions import HOLD, NUMBER, Positions
+from viam_session_bridge.ros.plugins import OwnTools
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
-class Member(Protocol):
-    """One of those who share an array."""
+class _Member:
+    """What both drivers have: an array, and a scaling."""
 
-    resource: str
-    on_appear: Callable[[], None]
+    def __init__(self, config: MotorConfig | PositionedConfig, tools: OwnTools,
+                 scaling: Scaling) -> None:
+        self.resource = config.name
+        self.on_appear = tools.on_appear
+        self._array = tools.array(config.topic)
+        self._scaling = scaling
+        self._driver_node = tools.driver_node
 
-    def refresh(self) -> None:
-        """Note anew the numbers of joints that nobody moves, before the array goes out."""
-        ...
-
-    def feedback_problem(self) -> str:
-        """Say why nobody knows which numbers leave it where it is; empty when that is known."""
-        ...
-
-
-class FloatArray:
-    """The array itself. Indices of its members run from 0 without a gap."""
-
-    def __init__(self, node: Node, resource: str, topic: str) -> None:
-        self._members: list[Member] = []
-        # NaN while nobody knows where a joint is.
-        self._numbers: dict[int, float] = {}
-        self._owners: dict[int, str] = {}
-        self._changed = False
-        self._output = OutputTopic(
-            node, resource, Float64MultiArray, topic, driver_node='', on_appear=self._on_appear,
-            choice='another topic')
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Return the names of those who share it."""
-        return tuple(member.resource for member in self._members)
-
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
-
-    def join(self, resource: str, index: int, scaling: Scaling, *, driver_node: str,
-             on_appear: Callable[[], None]) -> 'FloatArrayDriver':
-        """Return the driver of one index. Before the first message, by the thread that builds."""
-        member = FloatArrayDriver(self, resource, index, scaling, driver_node, on_appear)
-        self.add(member, {index: scaling.neutral})
-        return member
-
-    def add(self, member: Member, numbers: dict[int, float]) -> None:
-        """Add a member, with the numbers of its indices until it notes others."""
-        self._members.append(member)
-        self._output.belongs_to(member.resource)
-        self._numbers.update(numbers)
-        self._owners.update(dict.fromkeys(numbers, member.resource))
-
-    def note(self, index: int, number: float) -> None:
-        """Note a number for the next message."""
-        self._numbers[index] = number
-        self._changed = True
-
-    def flush(self) -> None:
-        """
-        Publish what was noted, if anything was.
-
-        Raises RuntimeError while nobody knows where a joint is that it would have to name.
-        """
-        if not self._changed:
-            return
-        for member in self._members:
-            member.refresh()
-        self._changed = False
-        unknown = self._unknown()
-        if unknown:
-            raise RuntimeError(f'no position was ever measured of {", ".join(unknown)}')
-        self._output.publish(Float64MultiArray(
-            data=[self._numbers[index] for index in sorted(self._numbers)]))
-
-    def path_problem(self, resource: str, driver_node: str) -> str:
-        """
-        Say why a stop of a member would not arrive at its driver; empty when it would.
-
-        It would not as long as nobody knows where a neighbour is.
-        """
-        return self._output.path_problem(resource, driver_node) or next(
-            filter(None, (member.feedback_problem() for member in self._members)), '')
-
-    def _unknown(self) -> list[str]:
-        """Return the members whose numbers are not known."""
-        return list(dict.fromkeys(
-            self._owners[index] for index, number in self._numbers.items()
-            if math.isnan(number)))
-
-    def _on_appear(self) -> None:
-        for member in self._members:
-            member.on_appear()
+    def path_problem(self) -> str:
+        """Say why a stop would not arrive at a driver, or could not hold; empty when it would."""
+        return self._array.path_problem(self.resource, self._driver_node)
 
 
-class FloatArrayDriver:
+class FloatArrayDriver(_Member):
     """One number of an array; what it is told goes out when the array is flushed."""
 
-    def __init__(self, array: FloatArray, resource: str, index: int, scaling: Scaling,
-                 driver_node: str, on_appear: Callable[[], None]) -> None:
-        self.resource = resource
-        self.on_appear = on_appear
-        self._array = array
-        self._index = index
-        self._scaling = scaling
-        self._driver_node = driver_node
+    NAME = 'float_array'
+    APIS = ('motor',)
+    TABLE = FloatArrayTable
+
+    def __init__(self, config: MotorConfig, tools: OwnTools) -> None:
+        super().__init__(config, tools, Scaling.of_motor(config))
+        self._index = config.index
+        self._array.add(self, {config.index: config.neutral})
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Note the number for a wish."""
@@ -140,6 +62,55 @@ class FloatArrayDriver:
         """Answer that the neutral number is always known."""
         return ''
 
-    def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
-        return self._array.path_problem(self.resource, self._driver_node)
+
+class FloatArrayPositionDriver(_Member):
+    """The joints of one resource: so many places of the array, from an index on."""
+
+    NAME = 'float_array'
+    APIS = ('arm', 'gantry', 'gripper', 'servo')
+    TABLE = FloatArrayPositionTable
+
+    def __init__(self, config: PositionedConfig, tools: OwnTools) -> None:
+        super().__init__(config, tools, Scaling.of_position(config))
+        self._holds = config.stop == HOLD
+        self._places = range(config.index, config.index + len(config.names))
+        self._positions = Positions(config.name, tools.joints, HOLD if self._holds else NUMBER)
+        self._noted = False
+        self._array.add(self, dict.fromkeys(
+            self._places, math.nan if self._holds else self._scaling.neutral))
+
+    def observe(self, reading: JointReading) -> None:
+        """Take a measurement; called by the executor's thread."""
+        self._positions.observe(reading.positions, reading)
+
+    def send(self, setpoint: Setpoint, epoch: int) -> None:
+        """Note where the joints should be by the next tick."""
+        self._note(self._positions.moving(setpoint, epoch))
+
+    def stop(self, epoch: int) -> None:
+        """Note what a stop sends."""
+        held = self._positions.stopping(epoch)
+        if held is not None:
+            self._note(held)
+        elif not self._holds:
+            for place in self._places:
+                self._array.note(place, self._scaling.neutral)
+
+    def refresh(self) -> None:
+        """Note where the joints are, unless they were told something in this pass."""
+        noted, self._noted = self._noted, False
+        if noted or not self._holds:
+            return
+        idle = self._positions.idle()
+        if idle is not None:
+            self._note(idle)
+            self._noted = False
+
+    def feedback_problem(self) -> str:
+        """Say why nobody knows where these joints are; empty when it is known."""
+        return self._positions.path_problem()
+
+    def _note(self, positions: tuple[float, ...]) -> None:
+        self._noted = True
+        for place, position in zip(self._places, positions, strict=True):
+            self._array.note(place, self._scaling.bounded(position))

@@ -17,8 +17,8 @@ from dataclasses import replace
 import math
 
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 # So far (s) behind what it was told a controller is looked for.
 MOST_LAG = 0.3

@@ -7,32 +7,25 @@ Each message names every joint of the resource, and no other. A stop has every f
 has: receivers read them without looking whether they are there.
 """
 
-from collections.abc import Callable
-
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.setpoints import Setpoint
+from viam_session_bridge.parameters.joints import JointStateTable, PositionedConfig
+from viam_session_bridge.parameters.motor import JointVelocityTable, MotorConfig
 from viam_session_bridge.ros.drivers.number import Scaling
-from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.positions import Joints, Positions
-from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.drivers.positions import Positions
+from viam_session_bridge.ros.plugins import Tools
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
 class _Commands:
     """The topic itself: a message with the stamp of its making for each command."""
 
-    def __init__(self, node: Node, resource: str, topic: str, names: tuple[str, ...], *,
-                 driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._node = node
+    def __init__(self, tools: Tools, topic: str, names: tuple[str, ...]) -> None:
+        self._node = tools.node
         self._names = list(names)
-        self._output = OutputTopic(
-            node, resource, JointState, topic, driver_node=driver_node, on_appear=on_appear,
-            choice=f'another {resource}.driver')
-
-    @property
-    def name(self) -> str:
-        return self._output.name
+        self._output = tools.output(JointState, topic)
+        self.path_problem = self._output.path_problem
 
     def publish(self, positions: tuple[float, ...] = (),
                 velocities: tuple[float, ...] = ()) -> None:
@@ -41,30 +34,24 @@ class _Commands:
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._output.publish(message)
 
-    def path_problem(self) -> str:
-        return self._output.path_problem()
-
 
 class JointStateDriver:
     """
     Publishes positions, and leads the joints along their way.
 
-    stop: 'hold' or 'last' (see positions). with_velocities: tell the joints how fast they should
-    be as well.
+    A stop is 'hold' or 'last' (see positions). with_velocities: tell the joints how fast they
+    should be as well.
     """
 
-    def __init__(self, node: Node, resource: str, topic: str, joints: Joints, *, stop: str,
-                 with_velocities: bool, driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._still = (0.0,) * len(joints.names)
-        self._with_velocities = with_velocities
-        self._positions = Positions(resource, joints, stop)
-        self._output = _Commands(
-            node, resource, topic, joints.names, driver_node=driver_node, on_appear=on_appear)
+    NAME = 'joint_state'
+    APIS = ('arm', 'gantry', 'gripper', 'servo')
+    TABLE = JointStateTable
 
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+    def __init__(self, config: PositionedConfig, tools: Tools) -> None:
+        self._still = (0.0,) * len(config.names)
+        self._with_velocities = config.with_velocities
+        self._positions = Positions(config.name, tools.joints, config.stop)
+        self._output = _Commands(tools, config.topic, config.names)
 
     def observe(self, reading: JointReading) -> None:
         """Take a measurement; called by the executor's thread."""
@@ -88,18 +75,15 @@ class JointStateDriver:
 
 
 class JointVelocityDriver:
-    """Publishes the velocity of one joint, for a motor. scaling: from the motor to the joint."""
+    """Publishes the velocity of one joint, for a motor."""
 
-    def __init__(self, node: Node, resource: str, topic: str, joint: str, *, scaling: Scaling,
-                 driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._scaling = scaling
-        self._output = _Commands(
-            node, resource, topic, (joint,), driver_node=driver_node, on_appear=on_appear)
+    NAME = 'joint_state'
+    APIS = ('motor',)
+    TABLE = JointVelocityTable
 
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+    def __init__(self, config: MotorConfig, tools: Tools) -> None:
+        self._scaling = Scaling('velocity', config.max_speed, 0.0, 1.0 / config.joint_scale)
+        self._output = _Commands(tools, config.topic, (config.joint,))
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a velocity."""

@@ -9,18 +9,17 @@ joint with the position it is to hold, to start at once (stamp 0) and to be reac
 sooner would jerk the joints back to where they were one message ago.
 """
 
-from collections.abc import Callable
 import math
 
 from builtin_interfaces.msg import Duration
-from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
+from viam_session_bridge.parameters.joints import PositionedConfig, TrajectoryTable
 from viam_session_bridge.ros.drivers.following import Following
-from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.positions import Joints, Positions
-from viam_session_bridge.ros.joint_states import JointReading
+from viam_session_bridge.ros.drivers.positions import Positions
+from viam_session_bridge.ros.plugins import OwnTools
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
 class JointTrajectoryDriver:
@@ -28,29 +27,24 @@ class JointTrajectoryDriver:
     Publishes trajectories as a whole; the controller follows them by itself.
 
     hold_time: how long (s) the controller may take to come to rest where a stop holds the joints.
-    on_late: told the epoch, and how much later (s) than asked for it will be at the end.
     """
 
-    def __init__(self, node: Node, resource: str, topic: str, joints: Joints, *,
-                 hold_time: float, on_late: Callable[[int, float], None], driver_node: str,
-                 on_appear: Callable[[], None]) -> None:
-        self._names = list(joints.names)
-        self._hold_time = hold_time
-        self._on_late = on_late
-        self._positions = Positions(resource, joints)
-        self._joints = joints
+    NAME = 'joint_trajectory'
+    APIS = ('arm', 'gantry', 'gripper', 'servo')
+    TABLE = TrajectoryTable
+
+    def __init__(self, config: PositionedConfig, tools: OwnTools) -> None:
+        self._resource = config.name
+        self._supervision = tools.supervision
+        self._names = list(config.names)
+        self._hold_time = config.hold_time
+        self._positions = Positions(config.name, tools.joints)
+        self._joints = self._positions.joints
         self._following: Following | None = None
         self._epoch: int | None = None
         # Replaced as a whole by the executor's thread.
         self._reading: JointReading | None = None
-        self._output = OutputTopic(
-            node, resource, JointTrajectory, topic, driver_node=driver_node, on_appear=on_appear,
-            choice=f'another {resource}.driver')
-
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+        self._output = tools.output(JointTrajectory, config.topic)
 
     def observe(self, reading: JointReading) -> None:
         """Take a measurement; called by the executor's thread."""
@@ -68,7 +62,7 @@ class JointTrajectoryDriver:
             self._following = Following(self._joints.hold, trajectory, now, seen)
         else:
             trajectory = self._following.go_on(trajectory, now, seen)
-            self._on_late(epoch, self._following.late)
+            self._supervision.runs_late(self._resource, epoch, self._following.late)
         told = self._positions.handed_over(trajectory, self._following.ends_at)
         self._output.publish(JointTrajectory(
             joint_names=self._names, points=[_point(one) for one in _resting(told)]))

@@ -1,10 +1,32 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers that publish numbers share: how a wish becomes one."""
+"""What the drivers that publish numbers share: how a wish becomes one, and its message."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from std_msgs.msg import Bool, Float32, Float64, Int16, Int32
 
 from viam_session_bridge.core.setpoints import Power, Setpoint, Speed
+from viam_session_bridge.parameters.joints import PositionedConfig
+from viam_session_bridge.parameters.motor import MotorConfig
+
+MESSAGES: dict[str, type] = {
+    'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32, 'bool': Bool}
+
+# What fits into the integers; a number beyond is cut to it.
+_BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
+
+
+def message_of(message: str, number: float) -> Any:
+    """Return a message of this key of MESSAGES; of a bool: whether the number is not 0."""
+    if message == 'bool':
+        return Bool(data=bool(number))
+    bound = _BOUNDS.get(message)
+    return MESSAGES[message](
+        data=number if bound is None else min(bound, max(-bound - 1, round(number))))
 
 
 @dataclass(frozen=True)
@@ -24,6 +46,18 @@ class Scaling:
     offset: float = 0.0
     minimum: float = -1e9
     maximum: float = 1e9
+
+    @classmethod
+    def of_motor(cls, config: MotorConfig) -> Scaling:
+        """Return how the wishes for a motor become numbers."""
+        return cls(config.command, config.max_speed, config.neutral, config.scale, config.offset,
+                   config.minimum, config.maximum)
+
+    @classmethod
+    def of_position(cls, config: PositionedConfig) -> Scaling:
+        """Return how positions of joints become numbers."""
+        return cls('position', config.pace.fastest, config.stop_number, config.scale,
+                   config.offset, config.minimum, config.maximum)
 
     def number(self, setpoint: Setpoint) -> float:
         """Return the number for a wish. Raises TypeError for one that a joint cannot do."""

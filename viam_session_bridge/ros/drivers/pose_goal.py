@@ -9,15 +9,14 @@ driver that has sent nothing yet (a guard's, or that of a bridge which took the 
 cannot know whether a goal is pursued, and gives that pose as well.
 """
 
-from collections.abc import Callable
 import math
 
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 
 from viam_session_bridge.core.setpoints import PoseGoal, Setpoint
-from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.ros.interfaces import Driver
+from viam_session_bridge.ros.plugins import OwnTools
 
 # The measured pose is followed for so long (s) after a stop began, and then held: see hold.
 FOLLOWING = 0.3
@@ -31,22 +30,16 @@ REACHED = 0.02
 
 
 class PoseGoalDriver:
-    """
-    Publishes pose goals; leaves everything else to the driver of the joints.
+    """Publishes pose goals; leaves everything else to the driver of the joints."""
 
-    measured: where the tip is, None while that is not known; recent: where it was within OLDEST.
-    """
-
-    def __init__(self, node: Node, resource: str, topic: str, joints: Driver, *, frame: str,
-                 measured: Callable[[], PoseGoal | None],
-                 recent: Callable[[], PoseGoal | None], clock: Callable[[], float],
-                 driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._node = node
+    def __init__(self, config: ArmConfig, tools: OwnTools, joints: Driver) -> None:
+        if tools.pose is None:
+            raise TypeError(f'{config.name}: a pose goal needs the measured pose')
+        self._node = tools.node
         self._joints = joints
-        self._frame = frame
-        self._measured = measured
-        self._recent = recent
-        self._clock = clock
+        self._frame = config.pose_frame
+        self._measured = tools.pose
+        self._clock = tools.clock
         # The goal that may be pursued still; until something was sent, one of another process.
         self._goal: PoseGoal | None = None
         self._goal_is_known = False
@@ -54,14 +47,9 @@ class PoseGoalDriver:
         self._began = 0.0
         self._held: PoseGoal | None = None
         # driver_node is the controller of the joints; who takes poses is another node.
-        self._output = OutputTopic(
-            node, resource, PoseStamped, topic, driver_node='', on_appear=on_appear,
-            choice='another topic', chosen_by='pose_goal_topic', named_by='pose_goal_topic')
-
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+        self._output = tools.output(
+            PoseStamped, config.pose_goal_topic, driver_node='', choice='another topic',
+            chosen_by='pose_goal_topic', named_by='pose_goal_topic')
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a pose, or let the joints go where they are to be."""
@@ -104,7 +92,7 @@ class PoseGoalDriver:
         if epoch != self._epoch:
             self._epoch, self._began, self._held = epoch, now, None
         if self._held is None or now - self._began < FOLLOWING:
-            self._held = self._measured() or self._held or self._recent()
+            self._held = self._measured() or self._held or self._measured.within(OLDEST)
         if self._held is not None:
             self._publish(self._held)
 

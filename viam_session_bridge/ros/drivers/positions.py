@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
-from viam_session_bridge.ros.joint_states import JointReading
 from viam_session_bridge.ros.position_hold import PositionHold, PositionHoldSettings
+from viam_session_bridge.ros.sources.joint_states import JointReading
 
 # What a stop tells the joints: the measured position, the last one that was told, or a fixed
 # number that the driver knows.
@@ -48,11 +48,13 @@ class Positions:
     leads: they are told where to be by the next tick; otherwise where to be in the end.
     """
 
-    def __init__(self, resource: str, joints: Joints, stop: str = HOLD,
+    def __init__(self, resource: str, joints: Joints | None, stop: str = HOLD,
                  leads: bool = True) -> None:
+        if joints is None:
+            raise TypeError(f'{resource}: it has no joints that could go to positions')
         self._leads = leads
         self._resource = resource
-        self._joints = joints
+        self.joints = joints
         self._stop = stop
         self._hold = PositionHold(joints.hold)
         self._lead: Lead | None = None
@@ -83,7 +85,7 @@ class Positions:
 
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
         """Return where the joints are told to be now. Raises TypeError."""
-        now = self._joints.clock()
+        now = self.joints.clock()
         if not self._leads:
             self._told = _shifted(self.checked(setpoint), self._shift).end.positions
             self._hold.tell(self._told, now)
@@ -99,7 +101,7 @@ class Positions:
             self._led = setpoint
         # What is told now holds until the next tick; half of one more, because ticks may come
         # early, and the last of them must be the end.
-        self._told = self._lead.at(now + 1.5 * self._joints.period)
+        self._told = self._lead.at(now + 1.5 * self.joints.period)
         self._hold.tell(self._told, now)
         return self._told
 
@@ -107,8 +109,8 @@ class Positions:
     def velocities(self) -> tuple[float, ...]:
         """Return how fast the joints should be until the next tick."""
         if self._lead is None:
-            return (0.0,) * len(self._joints.names)
-        return self._lead.velocities(self._joints.clock())
+            return (0.0,) * len(self.joints.names)
+        return self._lead.velocities(self.joints.clock())
 
     def stopping(self, epoch: int) -> tuple[float, ...] | None:
         """
@@ -121,32 +123,32 @@ class Positions:
         self._lead = None
         if self._stop == NUMBER:
             return None
-        is_blind = self._joints.feedback_problem is None
+        is_blind = self.joints.feedback_problem is None
         if self._stop == LAST and (self._told is not None or is_blind or not self._leads):
             return self._told
-        return self._hold.stop(epoch, self._joints.clock())
+        return self._hold.stop(epoch, self.joints.clock())
 
     def idle(self) -> tuple[float, ...] | None:
         """Return what they are told beside others that move; None where nothing is known."""
-        return self._hold.idle(self._joints.clock())
+        return self._hold.idle(self.joints.clock())
 
     def hold_duration(self, least: float) -> float:
         """Return how long (s) a hold may take to be reached, so that no joint is jerked back."""
-        way, age = self._hold.behind(self._joints.clock())
+        way, age = self._hold.behind(self.joints.clock())
         return max(least, way) + min(age, MOST_PATIENCE)
 
     def checked(self, setpoint: Setpoint) -> Trajectory:
         """Return a setpoint that is a trajectory of these joints. Raises TypeError."""
-        joints = len(self._joints.names)
+        joints = len(self.joints.names)
         if not isinstance(setpoint, Trajectory) or len(setpoint.end.positions) != joints:
             raise TypeError(f'{self._resource}: {joints} joint(s) cannot do {setpoint}')
         return setpoint
 
     def path_problem(self) -> str:
         """Say why a stop could not hold the measured position; empty when it could."""
-        if self._stop != HOLD or self._joints.feedback_problem is None:
+        if self._stop != HOLD or self.joints.feedback_problem is None:
             return ''
-        return self._joints.feedback_problem()
+        return self.joints.feedback_problem()
 
 
 class Lead:

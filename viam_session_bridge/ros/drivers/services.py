@@ -17,15 +17,21 @@ import time
 from typing import Any
 
 from action_msgs.srv import CancelGoal
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from std_srvs.srv import Empty, SetBool, Trigger
 
+from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.stop_path import service_problem
 
 TYPES: dict[str, Any] = {
     'trigger': Trigger, 'set_bool': SetBool, 'empty': Empty, 'cancel': CancelGoal}
+
+
+def request_of(kind: str, value: bool = False) -> Any:
+    """Return a request of this key of TYPES; value: what a 'set_bool' says."""
+    return SetBool.Request(data=value) if kind == 'set_bool' else TYPES[kind].Request()
+
 
 # Of so many calls that were given up, an answer is still listened for.
 MOST_LATE = 16
@@ -168,8 +174,7 @@ class Services:
     def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
         """Return a client; where is the parameter that names the service."""
         if self._timer is None:
-            self._timer = self._node.create_timer(
-                SWEEP_PERIOD, self._sweep, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self._timer = steady_timer(self._node, SWEEP_PERIOD, self._sweep)
         self._callers.append(ServiceCaller(self._node, kind, service, where, self.later))
         return self._callers[-1]
 
@@ -222,3 +227,48 @@ def refusal(response: Any) -> str:
     if getattr(response, 'success', True):
         return ''
     return f'the answer was no: {response.message}' if response.message else 'the answer was no'
+
+
+class MotionCalls:
+    """
+    Motion of one resource that services begin: each answer is reported.
+
+    A service that hangs may carry out a call when the stop that was meant to end it is long over;
+    then the resource is stopped again. sent and stopped are called by the pump's thread.
+    """
+
+    def __init__(self, resource: str, supervision: Supervision) -> None:
+        self._resource = resource
+        self._supervision = supervision
+        # How many stops there were: an answer that comes after one more has come too late.
+        self._stops = 0
+        self._stopped: int | None = None
+
+    def sent(self) -> None:
+        """Note that something is sent: the next stop is another one than the last."""
+        self._stopped = None
+
+    def stopped(self, epoch: int) -> None:
+        """Note a repetition of a stop."""
+        if epoch != self._stopped:
+            self._stopped = epoch
+            self._stops += 1
+
+    def begin(self, epoch: int) -> tuple[Callable[[str, str], None], Callable[[Any], None]]:
+        """
+        Return who takes the answer of a call, and who takes one that was given up.
+
+        The first gets what was wrong (empty: nothing) and what was said, the second the response.
+        """
+        stops = self._stops
+
+        def answered(problem: str, detail: str) -> None:
+            self._supervision.motion_answered(self._resource, epoch, problem, detail)
+            if not problem:
+                check()
+
+        def check(response: Any = None) -> None:
+            if self._stops != stops and getattr(response, 'success', True):
+                self._supervision.moved_late(self._resource)
+
+        return answered, check

@@ -15,8 +15,9 @@ import time
 from typing import Any
 
 from viam_session_bridge.core.setpoints import Setpoint
-from viam_session_bridge.ros.drivers.answers import Report
-from viam_session_bridge.ros.drivers.services import refusal, ServiceCaller
+from viam_session_bridge.ros.drivers.services import refusal, request_of, ServiceCaller
+from viam_session_bridge.ros.drivers.stop_outputs import Report, StopOutput
+from viam_session_bridge.ros.plugins import OwnTools
 
 # A call that failed is made again after so long (s), while the stop lasts.
 RETRY = 0.5
@@ -60,7 +61,7 @@ class StopAnswer:
     problem: str = ''
 
 
-class CallingStop:
+class CallingStop(StopOutput):
     """
     Calls a service on a stop, and may call it otherwise to release what the stop holds.
 
@@ -188,3 +189,17 @@ class CallingStop:
             self._was_seen = True
             self._seen()
         return problem
+
+
+def calling(output: Any, tools: OwnTools) -> CallingStop:
+    """Return the output of a kind that calls a service: 'trigger', 'empty' or 'set_bool'."""
+    where = f'{output.name}.service'
+    holding: dict[str, Any] = {} if not output.PREPARES else {
+        'release': request_of(output.kind, output.release), 'prepared': tools.readiness.part()}
+    return CallingStop(
+        tools.caller(output.kind, output.service, where),
+        request_of(output.kind, getattr(output, 'value', False)),
+        call_timeout=output.call_timeout, stop_timeout=tools.stop_timeout,
+        answered=tools.answers.part(), seen=tools.expected(
+            f'the service {tools.node.resolve_service_name(output.service)} '
+            f'({tools.resource}.{where})'), **holding)

@@ -14,6 +14,7 @@ refusal: what counts is that the action's status topic shows no goal under way.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+import functools
 import math
 import time
 from typing import Any
@@ -22,16 +23,15 @@ from action_msgs.msg import GoalStatus, GoalStatusArray
 from action_msgs.srv import CancelGoal
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
-from viam_session_bridge.ros.drivers.answers import Report
+from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.outputs import CANCEL_SERVICE, CancelOutput
 from viam_session_bridge.ros.drivers.services import ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop, RETRY, StopAnswer
-
-STATUS_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.ros.drivers.stop_outputs import Report
+from viam_session_bridge.ros.plugins import OwnTools
+from viam_session_bridge.ros.profiles import LATCHED_QOS
 
 _CANCELABLE = frozenset({GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING})
 _ACTIVE = _CANCELABLE | {GoalStatus.STATUS_CANCELING}
@@ -68,12 +68,12 @@ class GoalWatch:
         topic = f'{action}/_action/status'
         try:
             self._subscription: Any = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS,
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS,
                 event_callbacks=SubscriptionEventCallbacks(matched=self._on_matched))
         except UnsupportedEventTypeError:
             self._servers = 1
             self._subscription = node.create_subscription(
-                GoalStatusArray, topic, self._on_status, STATUS_QOS)
+                GoalStatusArray, topic, self._on_status, LATCHED_QOS)
 
     @property
     def topic(self) -> str:
@@ -259,6 +259,21 @@ class CancelStop(CallingStop):
             self._own = kept
             if self._only_own:
                 self._tell(tuple(sorted(goal.hex() for goal in kept)))
+
+
+def cancelling(output: CancelOutput, tools: OwnTools) -> CancelStop:
+    """Return the output of kind 'cancel'."""
+    name, supervision = tools.resource, tools.supervision
+    service, where = output.action + CANCEL_SERVICE, f'{output.name}.action'
+    server = tools.node.resolve_service_name(service).removesuffix(CANCEL_SERVICE)
+    return CancelStop(
+        tools.node, output.action, tools.caller(output.kind, service, where),
+        call_timeout=output.call_timeout, stop_timeout=tools.stop_timeout,
+        answered=tools.answers.part(), own=output.goals == 'own',
+        moving=lambda: supervision.states()[name] is State.MOVING,
+        tell=functools.partial(supervision.goals, name, output.action),
+        late=functools.partial(supervision.moved_late, name),
+        seen=tools.expected(f'the action server {server} ({name}.{where})'))
 
 
 def _id_of(text: str) -> bytes | None:

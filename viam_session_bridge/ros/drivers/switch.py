@@ -6,16 +6,18 @@ Switches: each position is a number on a topic, or a call of a service.
 A stop sets the safe position. A switch without one has nothing to stop: nothing is sent.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from viam_session_bridge.core.setpoints import Choice, Setpoint
-from viam_session_bridge.ros.drivers.motion_calls import MotionCalls
-from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.drivers.services import ServiceCaller
+from viam_session_bridge.parameters.switch import (
+    NumberSwitchTable,
+    ServiceSwitchTable,
+    SwitchConfig,
+)
+from viam_session_bridge.ros.drivers.number import message_of, MESSAGES
+from viam_session_bridge.ros.drivers.services import MotionCalls, request_of, ServiceCaller
 from viam_session_bridge.ros.drivers.stop_calls import CallingStop
-from viam_session_bridge.ros.interfaces import Supervision
+from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 
 def position_of(resource: str, setpoint: Setpoint) -> int:
@@ -26,14 +28,19 @@ def position_of(resource: str, setpoint: Setpoint) -> int:
 
 
 class NumberSwitch:
-    """Publishes a message for each position. safe: the one that a stop publishes, if any."""
+    """Publishes a message for each position. A stop publishes the safe one, if any."""
 
-    def __init__(self, resource: str, output: OutputTopic, messages: Sequence[Any],
-                 safe: int | None) -> None:
-        self._resource = resource
-        self._output = output
-        self._messages = messages
-        self._safe = safe
+    NAME = 'float'
+    APIS = ('switch',)
+    TABLE = NumberSwitchTable
+
+    def __init__(self, config: SwitchConfig, tools: Tools) -> None:
+        self._resource = config.name
+        self._output = tools.output(
+            MESSAGES[config.message], config.topic, choice=f'{config.name}.message',
+            chosen_by='message')
+        self._messages = [message_of(config.message, each) for each in config.numbers]
+        self._safe = config.safe_index
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish the number of a position."""
@@ -49,39 +56,44 @@ class NumberSwitch:
         return self._output.path_problem()
 
 
-@dataclass(frozen=True)
-class CalledPosition:
-    """How a position is set: the service, and what it is sent."""
-
-    caller: ServiceCaller
-    request: Any
-
-
 class ServiceSwitch:
-    """
-    Calls a service for each position, and reports what came of it.
+    """Calls a service for each position, and reports what came of it. A stop sets the safe one."""
 
-    limit (s) bounds a call. stopping: sets the safe position, if there is one.
-    """
+    NAME = 'service'
+    APIS = ('switch',)
+    TABLE = ServiceSwitchTable
 
-    def __init__(self, resource: str, supervision: Supervision,
-                 positions: Sequence[CalledPosition], limit: float,
-                 stopping: CallingStop | None) -> None:
-        self._resource = resource
-        self._positions = positions
-        self._limit = limit
-        self._stopping = stopping
-        self._calls = MotionCalls(resource, supervision)
+    def __init__(self, config: SwitchConfig, tools: OwnTools) -> None:
+        self._resource = config.name
+        self._limit = config.call_timeout
+        self._calls = MotionCalls(config.name, tools.supervision)
+        # What goes to one service goes through one client, in order.
+        callers: dict[str, ServiceCaller] = {}
+        self._positions: list[tuple[ServiceCaller, Any]] = []
+        each: Any
+        for each in config.positions:
+            where = f'{each.name}.service'
+            if each.service not in callers:
+                callers[each.service] = tools.caller(each.kind, each.service, where)
+            self._positions.append((
+                callers[each.service].named_by(f'{config.name}.{where}'),
+                request_of(each.kind, getattr(each, 'value', False))))
+        self._stopping: CallingStop | None = None
+        if config.safe_index is not None:
+            caller, request = self._positions[config.safe_index]
+            self._stopping = CallingStop(
+                caller, request, call_timeout=config.call_timeout,
+                stop_timeout=config.stop_timeout, answered=tools.answers.part(),
+                seen=tools.expected(f'the service of {caller.where}'))
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Call the service of a position."""
-        position = self._positions[position_of(self._resource, setpoint)]
+        caller, request = self._positions[position_of(self._resource, setpoint)]
         self._calls.sent()
         if self._stopping is not None:
             self._stopping.moved(setpoint)
         answered, late = self._calls.begin(epoch)
-        position.caller.ask(position.request, self._limit, answered,
-                            late if self._stopping is not None else None)
+        caller.ask(request, self._limit, answered, late if self._stopping is not None else None)
 
     def stop(self, epoch: int) -> None:
         """Call the service of the safe position, until it has answered."""

@@ -7,13 +7,13 @@ The body twist is in the base frame (REP 103, REP 105), m/s and rad/s. A stop is
 zero.
 """
 
-from collections.abc import Callable
+from typing import ClassVar
 
 from geometry_msgs.msg import Twist, TwistStamped
-from rclpy.node import Node
 
 from viam_session_bridge.core.setpoints import Setpoint, Velocity
-from viam_session_bridge.ros.drivers.output import OutputTopic
+from viam_session_bridge.parameters.base import BaseConfig, TwistStampedTable, TwistTable
+from viam_session_bridge.ros.plugins import Tools
 from viam_session_bridge.ros.stop_path import smoother_behind
 
 _AT_REST = Velocity()
@@ -24,28 +24,24 @@ class TwistDriver:
     Publishes a base's velocity.
 
     stamp: 'zero' leaves the stamp empty, which ros2_control bases read as the time of receipt;
-    'now' takes the node's ROS clock at the moment of publishing. on_appear runs on the executor's
-    thread when a new subscriber was matched.
+    'now' takes the node's ROS clock at the moment of publishing.
     """
 
-    def __init__(self, node: Node, resource: str, topic: str, *, stamped: bool, stamp: str,
-                 frame_id: str, driver_node: str, on_appear: Callable[[], None]) -> None:
-        self._node = node
-        self._resource = resource
-        self._stamped = stamped
-        self._stamp_now = stamp == 'now'
-        self._frame_id = frame_id
-        self._type = TwistStamped if stamped else Twist
+    NAME = 'twist'
+    APIS = ('base',)
+    TABLE: ClassVar[type] = TwistTable
+    MESSAGE: ClassVar[type] = Twist
+
+    def __init__(self, config: BaseConfig, tools: Tools) -> None:
+        self._node = tools.node
+        self._resource = config.name
+        self._stamped = self.MESSAGE is TwistStamped
+        self._stamp_now = config.stamp == 'now'
+        self._frame_id = config.frame_id
         # Made beforehand: building a message takes longer than publishing it.
         self._zero = self._message(_AT_REST)
-        self._output = OutputTopic(
-            node, resource, self._type, topic, driver_node=driver_node, on_appear=on_appear,
-            choice='twist or twist_stamped')
-
-    @property
-    def topic(self) -> str:
-        """Return the topic's full name, after namespace and remapping."""
-        return self._output.name
+        self._output = tools.output(
+            self.MESSAGE, config.topic, choice='twist or twist_stamped')
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish a velocity."""
@@ -58,7 +54,7 @@ class TwistDriver:
         self._output.publish(self._stamp(self._zero))
 
     def _message(self, velocity: Velocity) -> Twist | TwistStamped:
-        message = self._type()
+        message = self.MESSAGE()
         twist = message
         if self._stamped:
             twist = message.twist
@@ -80,10 +76,18 @@ class TwistDriver:
         """Say on what way messages without a stamp may be dropped; empty where none is known."""
         if not self._stamped or self._stamp_now:
             return ''
-        smoother = smoother_behind(self._node, self.topic, self._type)
+        smoother = smoother_behind(self._node, self._output.name, self.MESSAGE)
         return smoother and (
-            f"{self._resource}.stamp is 'zero', and what is published on {self.topic} gets to "
-            f'{smoother}: newer releases of nav2 add the time since a command to its stamp, so '
+            f"{self._resource}.stamp is 'zero', and what is published on {self._output.name} gets "
+            f'to {smoother}: newer releases of nav2 add the time since a command to its stamp, so '
             'that it leaves the smoother with a stamp of 1970, and a controller that checks the '
             'age of stamps (diff_drive_controller) drops commands and stops. Set '
             f'{self._resource}.stamp: now')
+
+
+class TwistStampedDriver(TwistDriver):
+    """Publishes a base's velocity with a header."""
+
+    NAME = 'twist_stamped'
+    TABLE = TwistStampedTable
+    MESSAGE = TwistStamped

@@ -10,18 +10,17 @@ from elsewhere does.
 
 from collections.abc import Callable
 import math
+from typing import Any
 
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
-
-FEEDBACK_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST, depth=5)
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class OdometryFeedback:
@@ -35,7 +34,7 @@ class OdometryFeedback:
                  shows_rest: bool = True) -> None:
         self._take = take
         self._shows_rest = shows_rest
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             Odometry, topic, self._on_odometry, FEEDBACK_QOS)
 
@@ -54,7 +53,7 @@ class VelocityFeedback:
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
-        self._is_new = _News()
+        self._is_new = StampCheck()
         self._subscription = node.create_subscription(
             TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
 
@@ -64,13 +63,27 @@ class VelocityFeedback:
             self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
 
 
-class _News:
+def odometry(config: VelocityFeedbackTable, tools: SourceTools) -> OdometryFeedback:
+    """Read the odometry of a resource."""
+    return OdometryFeedback(
+        tools.node, config.odometry_topic, tools.measured, shows_rest=not config.velocity_topic)
+
+
+def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedback:
+    """Read the velocity of a resource."""
+    return VelocityFeedback(tools.node, config.velocity_topic, tools.measured)
+
+
+SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
+
+
+class StampCheck:
     """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
 
-    def __call__(self, message: Odometry | TwistStamped) -> bool:
+    def __call__(self, message: Any) -> bool:
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         is_new = stamp != self._last or stamp == (0, 0)
         self._last = stamp

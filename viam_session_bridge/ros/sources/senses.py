@@ -11,17 +11,15 @@ from dataclasses import dataclass
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import PoseGoal
-from viam_session_bridge.ros.feedback import FEEDBACK_QOS
-
-# As robot_state_publisher publishes it: once, and again for everybody who comes later.
-LATCHED_QOS = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST, depth=1)
+from viam_session_bridge.parameters.arm import ArmConfig
+from viam_session_bridge.parameters.joints import SeveralJointsConfig
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
+from viam_session_bridge.ros.sources.odometry import StampCheck
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class Description:
@@ -55,7 +53,7 @@ class PoseFeedback:
         self._frame = frame
         self._patience = patience
         self._clock = clock
-        self._stamp: tuple[int, int] | None = None
+        self._is_new = StampCheck()
         # Replaced as a whole: other threads read it.
         self._newest: tuple[float, PoseGoal] | None = None
         self._subscription = node.create_subscription(
@@ -79,10 +77,8 @@ class PoseFeedback:
                 f'ignored; {self._resource}.pose_frame is {self._frame!r}',
                 throttle_duration_sec=10.0)
             return
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if stamp == self._stamp and stamp != (0, 0):
+        if not self._is_new(message):
             return
-        self._stamp = stamp
         position, turn = message.pose.position, message.pose.orientation
         try:
             pose = PoseGoal((position.x, position.y, position.z),
@@ -90,6 +86,20 @@ class PoseFeedback:
         except InvalidCommand:
             return  # numbers that are no pose say nothing
         self._newest = self._clock(), pose
+
+
+def description(config: SeveralJointsConfig, tools: SourceTools) -> Description:
+    """Read the description of the robot."""
+    return Description(tools.node, config.robot_description_topic)
+
+
+def pose(config: ArmConfig, tools: SourceTools) -> PoseFeedback:
+    """Read the pose of an arm's tip."""
+    return PoseFeedback(tools.node, config.name, config.pose_topic, config.pose_frame,
+                        config.feedback_timeout, tools.clock)
+
+
+SOURCES = {'robot_description_topic': description, 'pose_topic': pose}
 
 
 @dataclass(frozen=True)

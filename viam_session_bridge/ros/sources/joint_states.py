@@ -12,15 +12,18 @@ limits of its joint, is not measured.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+import functools
 import math
 import time
+from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.parameters.joints import JointRange
-from viam_session_bridge.ros.feedback import FEEDBACK_QOS
+from viam_session_bridge.ros.profiles import FEEDBACK_QOS
+from viam_session_bridge.ros.sources.tools import SourceTools
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
 # How many of the joints that were heard of a message names.
@@ -243,3 +246,24 @@ class _Joint:
             position = counted + math.remainder(raw - last, math.tau) * self._scale
         self._counted = raw, position
         return position
+
+
+def joint_states(config: Any, tools: SourceTools) -> Callable[[], str]:
+    """Read the joints of a resource; returns what says why there is no fresh reading of them."""
+    topic = tools.node.resolve_topic_name(config.joint_states_topic)
+    if topic not in tools.shared:
+        tools.shared[topic] = JointStates(tools.node, config.joint_states_topic, tools.clock)
+    states: JointStates = tools.shared[topic]
+
+    def take(reading: JointReading) -> None:
+        for observe in tools.observers:
+            observe(reading)
+        tools.measured(reading.sample)
+
+    return functools.partial(states.problem, states.watch(
+        config.name, [each.name for each in config.joint_rests], take,
+        scale=config.scale_of_joints, continuous=config.continuous_joints,
+        patience=config.feedback_timeout, ranges=config.ranges))
+
+
+SOURCES = {'joint_states_topic': joint_states}

@@ -1,13 +1,44 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What several outputs of one resource say about the same stop, or about getting ready."""
+"""
+The stop outputs of a resource, and what they say together of a stop, or about getting ready.
 
-from collections.abc import Callable
+Each kind is made by a function of its own; the table of the kinds is in composite.py.
+"""
+
+from collections.abc import Callable, Iterable
 import functools
 import threading
 
+from viam_session_bridge.core.setpoints import Setpoint
+
 # Of an epoch: what was wrong; empty is success.
 Report = Callable[[int, str], None]
+
+
+class StopOutput:
+    """
+    One more way of stopping the resource. What it learns it reports by itself.
+
+    Called by the pump's thread, but path_problem and adopt by the executor's; must return at once.
+    """
+
+    def moved(self, setpoint: Setpoint) -> None:
+        """Take note that the robot is told to move so."""
+
+    def stop(self, epoch: int) -> None:
+        """Send the stop; called again and again until the stop is done."""
+        raise NotImplementedError
+
+    def prepare(self, epoch: int) -> None:
+        """Release what the stop holds, and report; only where the kind PREPARES."""
+
+    def adopt(self, goals: Iterable[str]) -> None:
+        """Take these ids of goals for ones to cancel, where it cancels goals."""
+
+    def path_problem(self) -> str:
+        """Say why the stop would not arrive; empty when it would."""
+        raise NotImplementedError
 
 
 class Answers:
