@@ -17,7 +17,7 @@ import protocol
 from viam_session_bridge import bridge, process
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.events import Changed, Identity
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Caller, Policy, SessionClaim
 from viam_session_bridge.core.sessions import Session
 from viam_session_bridge.core.states import Reason, State
@@ -73,7 +73,7 @@ class Notes:
 class NotingBridge(LockedBridge):
     """Finds the deadline of the session behind each stop."""
 
-    def __init__(self, resources: list[Resource], policy: Policy,
+    def __init__(self, resources: list[ActuatedResource], policy: Policy,
                  emergency: EmergencySettings, identity: Identity, guard_required: bool) -> None:
         super().__init__(Supervisor(
             resources, policy, lambda: str(uuid.uuid4()), emergency, identity=identity,

@@ -13,9 +13,9 @@ from typing import Any
 
 from components import senses
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press, ServiceCall, Trajectory
 from viam_session_bridge.core.stop import JointSample, RestSettings
-from viam_session_bridge.core.supervisor import Resource
 
 # s; and how long feedback counts.
 STEP = 0.05
@@ -34,7 +34,7 @@ def serve(start: Callable[..., Any], api: str, config: Any, *,
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
     actuator = ActuatorSettings(stop_hold=0.2, rest=rest, ready_timeout=ready_timeout)
     bench = start(
-        others=(Resource(api, api, JointLimits(), actuator),),
+        others=(ActuatedResource(api, api, JointLimits(), actuator),),
         configs={api: config}, senses={api: senses(description, pose)}, **how)
     if here is not None:
         bench.locked.measured(api, JointSample(here))

@@ -28,6 +28,9 @@ import sys
 
 import pytest
 
+from viam_session_bridge.parameters.load import APIS
+from viam_session_bridge.parameters.resources import ActuatedConfig
+
 PACKAGE = 'viam_session_bridge'
 SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 
@@ -76,7 +79,7 @@ PURE = {
     'string', 'textwrap', 'types', 'typing',
 }
 # What parameters may use beside that: values, texts, and what other packages bring.
-OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress'}
+OF_PARAMETERS = {'array', 'difflib', 'importlib', 'ipaddress', 'pkgutil'}
 PURE_PARTS = {'core': PURE, 'parameters': PURE | OF_PARAMETERS}
 IMPURE_CALLS = {'__import__', 'breakpoint', 'eval', 'exec', 'input', 'open', 'print'}
 
@@ -220,6 +223,47 @@ def test_a_violation_is_found(module: str, source: str) -> None:
 ])
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
     assert faults(source, f'{PACKAGE}.{module}') == []
+
+
+# What moves robots. A component without an actuator imports none of it, not even indirectly, so
+# that any process may host its service and its source.
+MOTION = {f'{PACKAGE}.{name}' for name in (
+    'bridge', 'guard', 'process', 'locked_supervisor', 'core.supervisor', 'core.guard_rules',
+    'ros.pump', 'rpc.calls', 'rpc.server', 'rpc.actuated_service')}
+
+
+def reached(module: str) -> set[str]:
+    """Return all modules of the package that a module imports, directly or not, and itself."""
+    modules = {module_name(path): path for path in SOURCE.rglob('*.py')}
+    found, pending = set[str](), [module]
+    while pending:
+        name = pending.pop()
+        while name and name not in modules:
+            name = name.rpartition('.')[0]
+        if name and name not in found:
+            found.add(name)
+            path = modules[name]
+            pending += [name.rpartition('.')[0], *(one.module for one in imports(
+                ast.parse(path.read_text(encoding='utf-8')), name, path.name == '__init__.py'))]
+    return found
+
+
+@pytest.mark.parametrize('api', [
+    api for api, table in APIS.items() if not issubclass(table, ActuatedConfig)])
+@pytest.mark.parametrize('module', ['rpc.{}_service', 'ros.sources.{}', 'parameters.{}'])
+def test_a_component_without_an_actuator_reaches_nothing_that_moves(
+        api: str, module: str) -> None:
+    modules = reached(f'{PACKAGE}.{module.format(api)}')
+    assert f'{PACKAGE}.{module.format(api)}' in modules
+    assert not modules & MOTION
+
+
+def test_a_component_with_an_actuator_reaches_what_moves_it() -> None:
+    """So the search follows imports of imports."""
+    assert MOTION & reached(f'{PACKAGE}.rpc.gripper_service') == {
+        f'{PACKAGE}.{name}' for name in (
+            'locked_supervisor', 'core.supervisor', 'core.guard_rules', 'rpc.calls',
+            'rpc.actuated_service')}
 
 
 def test_relative_imports_of_a_package_start_at_itself() -> None:

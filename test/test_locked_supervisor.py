@@ -29,7 +29,7 @@ from viam_session_bridge.core.errors import (
     UnknownResource,
 )
 from viam_session_bridge.core.events import Ended, Identity, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -46,7 +46,8 @@ from viam_session_bridge.locked_supervisor import (
 
 AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 ZERO = Motion(Velocity())
-RESOURCES = [Resource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')]
+RESOURCES = [
+    ActuatedResource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')]
 POLICY = Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False, stall_limit=1e9)
 ROUNDS = 300
 RACES = 2000  # of two threads, which take less than a millisecond each

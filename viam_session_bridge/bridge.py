@@ -48,7 +48,7 @@ class Bridge(SafetyProcess):
             str(uuid.uuid4()), steady_now(), fingerprint(resolved(config, node)),
             config.guard.patience)
         supervisor = locked_bridge(
-            [one.resource for one in config.resources], config.policy(BEAT_PERIOD),
+            [one.resource for one in config.actuated], config.policy(BEAT_PERIOD),
             config.estop.settings, identity, config.guard.required)
         super().__init__(node, supervisor, config, emergency=supervisor)
         port = BridgePort(
@@ -86,7 +86,7 @@ class Bridge(SafetyProcess):
     def _reconfigure(self, config: BridgeConfig) -> None:
         self._config = config
         self._supervisor.configure(
-            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.resources})
+            config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.actuated})
         self._server.configure(_by_name(config))
 
     def _begin_end(self) -> None:
@@ -100,7 +100,7 @@ class Bridge(SafetyProcess):
                 break
             time.sleep(0.01)
         # Without feedback, a hold that is longer than our patience was cut short, no more.
-        seen = {one.name for one in self._config.resources if one.feedback_topic}
+        seen = {one.name for one in self._config.actuated if one.feedback_topic}
         unrested = [name for name, state in self._supervisor.states().items()
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]

@@ -65,19 +65,22 @@ class Guard(SafetyProcess):
     _supervisor: LockedGuard
 
     def __init__(self, node: Node, around: GuardParts) -> None:
-        config = around.config
+        # Only what moves is the guard's business, and an emergency stop is the bridge's: a guard
+        # touches nothing that was idle.
+        config = replace(
+            around.config, resources=around.config.actuated, estop=EmergencyConfig())
         signer = Signer(load_key(config.guard.key_file))
         supervisor = LockedGuard(GuardRules(
-            [one.resource for one in config.resources],
+            [one.resource for one in config.actuated],
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
-        # An emergency stop is the bridge's business: a guard touches nothing that was idle.
-        super().__init__(node, supervisor, replace(config, estop=EmergencyConfig()))
+        super().__init__(node, supervisor, config)
         port = GuardPort(
             node, signer, around.names.__getitem__, self._hear, supervisor.drained)
         self._add_pump(port.tell)
 
     def _serve(self) -> None:
-        self._node.get_logger().info('guarding ' + ', '.join(self._supervisor.states()))
+        self._node.get_logger().info(
+            'guarding ' + (', '.join(self._supervisor.states()) or 'nothing: no resource moves'))
 
     def _hear(self, pulse: Pulse) -> None:
         """Take a pulse: first which goals are the bridge's, then what it means."""

@@ -30,7 +30,7 @@ from viam_session_bridge.core.events import (
     Pulse,
     ServiceCommand,
 )
-from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.guard_rules import GuardRules
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
@@ -415,14 +415,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
 
     # ---- questions ------------------------------------------------------------------------------
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str) -> ActuatedResource:
         """Return what is configured under this name. Raises UnknownResource."""
         # Under the lock: a call that has to wait here still notices that its deadline has passed.
         return self._decide(lambda now: self._supervisor.resource(name))
-
-    def resources(self) -> list[Resource]:
-        """Return everything that is configured, in its order."""
-        return self._decide(lambda now: self._supervisor.all_resources())
 
     def is_moving(self, name: str) -> bool:
         """Tell whether a resource moves, from feedback where there is any."""
@@ -497,7 +493,7 @@ class LockedGuard(LockedSupervisor[GuardRules]):
         self._decide(lambda now: self._supervisor.hurry(now + patience, now))
 
 
-def locked_bridge(resources: list[Resource], policy: Policy,
+def locked_bridge(resources: list[ActuatedResource], policy: Policy,
                   emergency: EmergencySettings = NO_EMERGENCY, identity: Identity | None = None,
                   guard_required: bool = False) -> LockedBridge:
     """Return a bridge's supervisor with random session ids, behind its lock."""

@@ -22,7 +22,7 @@ from viam_session_bridge.core.actuator import (
 )
 from viam_session_bridge.core.errors import NoFeedback, NoStopPath, NotAtRest, StopOutstanding
 from viam_session_bridge.core.events import Output, Outputs
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.presence import Caller, OpenClaim, Policy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -61,7 +61,7 @@ class Rig:
         names = iter(('ann', 'bob'))
         limits = VelocityLimits(1.0, 1.0)
         self.supervisor = Supervisor(
-            [Resource('base', 'base', limits, settings)],
+            [ActuatedResource('base', 'base', limits, settings)],
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False),
             lambda: next(names))
         self.now = 100.0

@@ -22,7 +22,7 @@ from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import BridgeError, EmergencyStopped
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import BRIDGE_MEMORY, GUARD_MEMORY
 from viam_session_bridge.core.presence import Caller, Policy
@@ -104,7 +104,7 @@ class Neighbourhoods(RuleBasedStateMachine):
                 there=st.sets(st.sampled_from(SOURCES)))
     def begin(self, estop: bool, hasty: str | None, there: set[str]) -> None:
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
             Policy(SessionSettings(WINDOW), stop_on_disconnect=False, stall_limit=PATIENCE / 2.0),
             Ids(), EmergencySettings('/estop', ESTOP_TIMEOUT) if estop else EmergencySettings(),

@@ -25,7 +25,7 @@ from viam_session_bridge.core.errors import (
     Stalled,
 )
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import LISTENING
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
@@ -50,7 +50,7 @@ class World:
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(**settings))
              for name in ('left', 'right')],
             Policy(unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=PATIENCE / 2.0),
             lambda: f's{next(numbers)}', identity=OWN, guard_required=required)
@@ -213,7 +213,7 @@ def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -
         names = ['mine', *(f'other{number}' for number in range(others))]
         settings = ActuatorSettings(command_rate=1.0, require_path=False)
         supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), settings) for name in names],
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), settings) for name in names],
             Policy(SessionSettings(heartbeat_window=2.0), unsupervised=UnsupervisedPolicy.ALLOW),
             lambda: 'mine', identity=OWN)
         for name in names[1:]:

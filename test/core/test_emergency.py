@@ -13,7 +13,7 @@ import pytest
 from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.events import Emergency, Outputs
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
@@ -31,7 +31,8 @@ class Rig:
 
     def __init__(self, settings: EmergencySettings = SILENT_ALLOWED) -> None:
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')],
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0))
+             for name in ('left', 'right')],
             Policy(stop_on_disconnect=False), lambda: 'ann', settings)
         self.now = 100.0
         for name in ('left', 'right'):

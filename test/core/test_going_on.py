@@ -12,7 +12,7 @@ import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Ended, Output
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Arrival, Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -36,7 +36,7 @@ class World:
     def __init__(self, leads: bool = False,
                  unsupervised: UnsupervisedPolicy = UnsupervisedPolicy.CONNECTION) -> None:
         self.supervisor = Supervisor(
-            [Resource('arm', 'arm', JointLimits(), ActuatorSettings(
+            [ActuatedResource('arm', 'arm', JointLimits(), ActuatorSettings(
                 rest=RestSettings(patience=1.0), leads=leads))],
             Policy(SessionSettings(2.0), stop_on_disconnect=False, unsupervised=unsupervised,
                    stall_limit=0.5), lambda: 's')

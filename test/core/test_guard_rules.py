@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Pulse
-from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.guard_rules import GuardRules, PulseWatch
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
@@ -28,9 +28,10 @@ PATIENCE = 0.25
 BRIDGE = Identity('bridge', 10.0, 'abc', PATIENCE)
 HEIR = Identity('heir', 90.0, 'abc', PATIENCE)
 RESOURCES = [
-    Resource('base', 'left', VelocityLimits(1.0, 1.0)),
-    Resource('base', 'right', VelocityLimits(1.0, 1.0)),
-    Resource('base', 'seen', VelocityLimits(1.0, 1.0), ActuatorSettings(rest=RestSettings())),
+    ActuatedResource('base', 'left', VelocityLimits(1.0, 1.0)),
+    ActuatedResource('base', 'right', VelocityLimits(1.0, 1.0)),
+    ActuatedResource(
+        'base', 'seen', VelocityLimits(1.0, 1.0), ActuatorSettings(rest=RestSettings())),
 ]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import SessionExpired, Unsupervised
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import (
     Caller,
@@ -51,8 +51,8 @@ class Rig:
                  ready_timeout: float | None = None) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', 'base', VelocityLimits(1.0, 1.0),
-                      ActuatorSettings(ready_timeout=ready_timeout))],
+            [ActuatedResource('base', 'base', VelocityLimits(1.0, 1.0),
+                              ActuatorSettings(ready_timeout=ready_timeout))],
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect, unsupervised),
             lambda: f'00000000-0000-4000-8000-{next(numbers):012}')
         self.supervisor.path('base', '', 0.0)
@@ -200,7 +200,7 @@ def test_a_command_of_another_connection_under_the_same_id_is_held_by_that_conne
 def test_each_motion_of_a_session_is_held_by_the_connection_that_commanded_it() -> None:
     """Two bases, one session, two connections: each ends with its own."""
     supervisor = Supervisor(
-        [Resource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')],
+        [ActuatedResource('base', name, VelocityLimits(1.0, 1.0)) for name in ('left', 'right')],
         Policy(SessionSettings(60.0)), lambda: S1)
     for name, socket in (('left', 1), ('right', 2)):
         supervisor.path(name, '', 0.0)
@@ -460,7 +460,8 @@ def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool
     """And while it lasts, no motion has the pump come for its sake: a look serves them all."""
     names = [f'base{number}' for number in range(200)]
     supervisor = Supervisor(
-        [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(require_path=False))
+        [ActuatedResource(
+            'base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(require_path=False))
          for name in names], Policy(SessionSettings(heartbeat_window=60.0)), lambda: 's1')
     caller = Caller(socket=1)
     if with_session:

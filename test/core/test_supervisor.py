@@ -34,7 +34,7 @@ from viam_session_bridge.core.events import (
     Stall,
     TakenOver,
 )
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, SessionClaim, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -56,8 +56,8 @@ class World:
     def __init__(self, policy: Policy = POLICY) -> None:
         numbers = count(1)
         self.supervisor = Supervisor(
-            [Resource('base', 'left', LIMITS), Resource('base', 'right', LIMITS),
-             Resource('base', 'seen', LIMITS, ActuatorSettings(rest=RestSettings()))],
+            [ActuatedResource('base', 'left', LIMITS), ActuatedResource('base', 'right', LIMITS),
+             ActuatedResource('base', 'seen', LIMITS, ActuatorSettings(rest=RestSettings()))],
             policy, lambda: f's{next(numbers)}')
         for name in ('left', 'right', 'seen'):
             self.supervisor.path(name, '', 0.0)
@@ -834,7 +834,7 @@ def test_a_driver_that_appears_is_told_to_stop_at_once() -> None:
 def test_an_acknowledged_stop_is_awaited() -> None:
     """Its answer comes in by resource and epoch."""
     supervisor = Supervisor(
-        [Resource('base', 'base', LIMITS, ActuatorSettings(acknowledged=True))], POLICY,
+        [ActuatedResource('base', 'base', LIMITS, ActuatorSettings(acknowledged=True))], POLICY,
         lambda: 's1')
     epoch = supervisor.stop('base', 100.0)
     supervisor.poll(100.0)

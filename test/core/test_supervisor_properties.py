@@ -31,7 +31,7 @@ from viam_session_bridge.core.errors import (
     Unsupervised,
 )
 from viam_session_bridge.core.events import Outputs
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, LOOK_PATIENCE, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
@@ -104,7 +104,7 @@ class Histories(RuleBasedStateMachine):
             SessionSettings(WINDOW, max_sessions=64), stop_on_disconnect, unsupervised,
             STALL_LIMIT)
         self.supervisor = Supervisor(
-            [Resource('base', name, VelocityLimits(1.0, 1.0), actuator)
+            [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), actuator)
              for name, actuator in RESOURCES.items()],
             self.policy, Ids())
         self.now = 1000.0

@@ -18,7 +18,7 @@ from viam_session_bridge.parameters.outputs import (
     LockOutput,
     SetBoolOutput,
 )
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import Block, BlockConfig, described
 from viam_session_bridge.ros.parameters import NAME_PROBLEMS, NODE_NAME, read
 
@@ -52,10 +52,10 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**BASE, **changes}.items() if value is not None}
 
 
-def resource(**changes: Any) -> ResourceConfig:
+def resource(**changes: Any) -> ActuatedConfig:
     verdict = judge(changed(changes), AROUND)
     assert verdict.config is not None, verdict.errors
-    (one,) = verdict.config.resources
+    (one,) = verdict.config.actuated
     return one
 
 

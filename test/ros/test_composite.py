@@ -17,7 +17,7 @@ from servers import Servers, serving
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Outputs
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -81,10 +81,10 @@ class Rig:
         config = table(
             name='base', driver='twist', topic='unused', stop_outputs=outputs, commands=commands,
             stop_timeout=stop_timeout)
-        self.supervisor = locked_bridge([Resource('base', 'base', VelocityLimits(1.0, 1.0), (
-            ActuatorSettings(stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
-                             acknowledged=config.acknowledged,
-                             ready_timeout=config.ready_timeout)))],
+        self.supervisor = locked_bridge(
+            [ActuatedResource('base', 'base', VelocityLimits(1.0, 1.0), ActuatorSettings(
+                stop_hold=0.2, stop_timeout=stop_timeout, require_path=False,
+                acknowledged=config.acknowledged, ready_timeout=config.ready_timeout))],
             Policy(sessions=SessionSettings(30.0), stop_on_disconnect=False, stall_limit=10.0))
         factory = Factory(node, self.supervisor)
         self.driver: Any = factory.driver(config, lambda: None)

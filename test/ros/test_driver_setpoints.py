@@ -17,7 +17,7 @@ from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from processes import wait_until
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import (
     Choice,
@@ -35,6 +35,7 @@ from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.checks import GraphNames
 from viam_session_bridge.parameters.load import APIS, judge
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import Form, table_entries
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.factory import BUILT_IN, Factory, SOURCES
@@ -96,13 +97,14 @@ def test_each_parameter_that_names_a_topic_of_a_resource_is_read() -> None:
 
 
 @pytest.mark.parametrize(('api', 'driver'), [
-    (api, driver) for api, table in APIS.items() for driver in table.DRIVERS])
+    (api, driver) for api, table in APIS.items() if issubclass(table, ActuatedConfig)
+    for driver in table.DRIVERS])
 def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -> None:
     """A wish of another kind is a fault, never a guess."""
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
-    supervisor = locked_bridge([Resource(api, 'one', JointLimits())], Policy())
+    supervisor = locked_bridge([ActuatedResource(api, 'one', JointLimits())], Policy())
     one = Factory(node, supervisor).driver(config, lambda: None)
     done = []
     for epoch, setpoint in enumerate(SETPOINTS):
@@ -130,7 +132,7 @@ def test_what_a_driver_of_another_package_reads_is_read_by_no_source_of_ours(nod
     table = dataclass(frozen=True, kw_only=True)(
         type('Extended', (Table, BaseConfig), {'PLUGINS': {'other': Other}}))
     config = table(name='one', driver='other', topic='', odometry_topic='odometry')
-    supervisor = locked_bridge([Resource('base', 'one', JointLimits())], Policy())
+    supervisor = locked_bridge([ActuatedResource('base', 'one', JointLimits())], Policy())
     factory = Factory(node, supervisor)
     assert isinstance(factory.driver(config, lambda: None), Other)
     assert factory.senses('one').pose is None
@@ -187,7 +189,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Callable[[], None]]:
     """Return the driver of a resource that is measured and has a stop path, and its flush."""
-    supervisor = locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
+    supervisor = locked_bridge(
+        [ActuatedResource(config.api, config.name, JointLimits())], Policy())
     factory = Factory(node, supervisor)
     driver = factory.driver(config, lambda: None)
     states = node.create_publisher(JointState, 'states', 1)

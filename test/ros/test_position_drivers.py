@@ -14,14 +14,14 @@ from rclpy.node import Node
 
 from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints, Told
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import JointLimits, Speed, Trajectory, Waypoint
 from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import PositionedConfig
 from viam_session_bridge.parameters.motor import MotorConfig
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
 from viam_session_bridge.ros.factory import Factory
@@ -43,8 +43,8 @@ def arm(driver: str, topic: str, **own: Any) -> PositionedConfig:
         'max_joint_speed': 2.0, 'rest_speed': 0.05, 'stop': 'hold', **own})
 
 
-def supervision(config: ResourceConfig) -> Any:
-    return locked_bridge([Resource(config.api, config.name, JointLimits())], Policy())
+def supervision(config: ActuatedConfig) -> Any:
+    return locked_bridge([ActuatedResource(config.api, config.name, JointLimits())], Policy())
 
 
 class Rig:

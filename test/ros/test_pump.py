@@ -20,7 +20,7 @@ from processes import MARGIN, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import Stalled
 from viam_session_bridge.core.events import Ended, Identity, Outputs
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
 from viam_session_bridge.core.sessions import SessionSettings
@@ -111,8 +111,8 @@ class Rig:
         return [faults for _, faults, _ in list(self.reports) if faults]
 
 
-def resources() -> list[Resource]:
-    return [Resource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(
+def resources() -> list[ActuatedResource]:
+    return [ActuatedResource('base', name, VelocityLimits(1.0, 1.0), ActuatorSettings(
         stop_hold=HOLD, require_path=False)) for name in NAMES]
 
 

@@ -27,7 +27,7 @@ import pytest
 from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Output
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
@@ -178,13 +178,13 @@ class Bench:
                  configs: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
-                 others: tuple[Resource, ...] = (),
+                 others: tuple[ActuatedResource, ...] = (),
                  senses: dict[str, Any] | None = None,
                  settings: ServerSettings | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
         resources = [
-            Resource('base', name, limits, actuator) for name, limits in bases.items()]
+            ActuatedResource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
         self.locked: Any = gate_class(
             Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
@@ -194,7 +194,7 @@ class Bench:
         self.events: list[Any] = []
         self.service_commands: list[Any] = []
         self.deaths: list[BaseException] = []
-        for resource in self.locked.resources() if paths else ():
+        for resource in (*resources, *others) if paths else ():
             self.locked.path(resource.name, '')
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(

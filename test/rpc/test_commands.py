@@ -10,10 +10,10 @@ import pytest
 
 from components import command_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.setpoints import JointLimits, ServiceCall
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc import proto
 
 Code = grpc.StatusCode
@@ -32,7 +32,7 @@ def serve(start: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that serves a base and a generic component with these commands."""
     def served(**how: Any) -> Any:
         return start(
-            others=(Resource('generic', 'generic', JointLimits(), ActuatorSettings()),),
+            others=(ActuatedResource('generic', 'generic', JointLimits(), ActuatorSettings()),),
             configs={api: component(api, commands=COMMANDS) for api in ('generic', 'base')},
             **how)
 

@@ -18,10 +18,11 @@ from host import took
 from processes import PATIENCE, wait_until
 from viam_session_bridge.core import errors
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import JointLimits, PoseGoal, ServiceCall
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample, RestSettings
+from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.component_service import how_served
 from viam_session_bridge.rpc.server import COMPONENTS
@@ -53,6 +54,7 @@ CONFIGS: dict[str, Any] = {
     'servo': component('servo', joint_states_topic='joint_states', **COMMANDS),
     **{api: component(api, **COMMANDS) for api in (
         'base', 'button', 'generic', 'motor', 'switch')},
+    'sensor': component('sensor'),
 }
 # The same with nothing that may be left out.
 BARE: dict[str, Any] = {api: component(api) for api in CONFIGS}
@@ -62,10 +64,10 @@ COMPONENT_METHODS = [
 
 def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -> Any:
     """Return a bridge with a resource of every API; joints that have feedback are measured."""
-    others = [Resource(api, api, JointLimits(10.0), settings) for api in configs
-              if api != 'base']
+    others = [ActuatedResource(api, api, JointLimits(10.0), settings) for api in configs
+              if api not in ('base', 'sensor')]
     bench = start(others=tuple(others), configs=configs, senses=dict.fromkeys(
-        configs, senses(lambda: '<robot/>', lambda: HERE)))
+        configs, senses(lambda: '<robot/>', lambda: HERE, lambda: {'voltage_v': 12.0})))
     for resource in others:
         bench.locked.measured(resource.name, JointSample((0.0,)))
     return bench
@@ -189,7 +191,7 @@ def test_the_walk_finds_what_it_should() -> None:
         'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
     assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
     assert len(MONITORED) == 19
-    assert {service.API for service in COMPONENTS.values()} == set(CONFIGS) == set(BARE)
+    assert {service.API for service in COMPONENTS.values()} == set(CONFIGS) == set(APIS)
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)

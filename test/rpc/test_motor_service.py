@@ -15,7 +15,7 @@ import pytest
 
 from components import command_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import JointSample, RestSettings
@@ -36,7 +36,7 @@ def a_motor(start: Callable[..., Any], *, feedback: bool, **own: Any) -> Any:
     actuator = ActuatorSettings(
         stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=1.0) if feedback else None)
     return start(
-        others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
+        others=(ActuatedResource('motor', 'motor', JointLimits(FASTEST), actuator),),
         configs={'motor': component('motor', **own)})
 
 
@@ -59,7 +59,7 @@ def held(start: Callable[..., Any]) -> Any:
     """Return a bridge whose motor has to get ready before it moves, within 3 s."""
     actuator = ActuatorSettings(stop_hold=0.2, ready_timeout=3.0)
     return start(
-        others=(Resource('motor', 'motor', JointLimits(FASTEST), actuator),),
+        others=(ActuatedResource('motor', 'motor', JointLimits(FASTEST), actuator),),
         configs={'motor': component('motor')})
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components import command_config, component
 from joint_bench import serve
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import (
@@ -296,7 +296,8 @@ def test_a_name_of_a_remote_or_a_track_is_not_found(bench: Any, client: Any, nam
 def test_a_name_of_another_api_is_not_found_and_left_alone(
         start: Callable[..., Any], method: str) -> None:
     """Not even stopped: as for viam-server, a base of this name does not exist."""
-    bench = start(others=(Resource('motor', 'wheel', VelocityLimits(1.0, 1.0)),))
+    bench = start(others=(ActuatedResource('motor', 'wheel', VelocityLimits(1.0, 1.0)),),
+                  configs={'wheel': component('motor', name='wheel')})
     bench.locked.path('wheel', '')
     fields = {'MoveStraight': {'distance_mm': 5, 'mm_per_sec': 5.0},
               'Spin': {'angle_deg': 5.0, 'degs_per_sec': 5.0}}.get(method, {})

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
@@ -270,7 +271,9 @@ def test_pings_of_idle_clients_are_no_offence(bench: Any) -> None:
 def test_serves_ipv6_as_well(bench: Any) -> None:
     if not socket.has_ipv6 or not _has_ipv6_loopback():
         pytest.skip('this machine has no IPv6 loopback')
-    server = Server(bench.locked, ServerSettings('::1', 0), {}, {}.get, bench.deaths.append)
+    server = Server(
+        bench.locked, ServerSettings('::1', 0), {'base': component('base')}, {}.get,
+        bench.deaths.append)
     port = server.start()
     try:
         with grpc.insecure_channel(f'[::1]:{port}') as channel:

@@ -16,10 +16,10 @@ import pytest
 from components import command_config, component, senses
 from joint_bench import Hardware
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
 from viam_session_bridge.core.stop import RestSettings
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.rpc.poses import from_viam
 
 pytest.importorskip('viam', reason='viam-sdk is not installed: no real client')
@@ -29,6 +29,7 @@ from viam.components.button import Button  # noqa: E402
 from viam.components.gantry import Gantry  # noqa: E402
 from viam.components.generic import Generic  # noqa: E402
 from viam.components.gripper import Gripper  # noqa: E402
+from viam.components.sensor import Sensor  # noqa: E402
 from viam.components.servo import Servo  # noqa: E402
 from viam.components.switch import Switch  # noqa: E402
 from viam.proto.common import KinematicsFileFormat  # noqa: E402
@@ -41,6 +42,8 @@ URDF = """<robot name="r"><link name="base"/><link name="middle"/><link name="ti
 <joint name="b" type="continuous"><parent link="middle"/><child link="tip"/></joint></robot>"""
 
 TIP = Pose(x=100.0, y=0.0, z=300.0, o_x=0.0, o_y=0.0, o_z=1.0, theta=45.0)
+
+READINGS = {'range_m': 0.5, 'detection': 'measured', 'present': True}
 
 HERE: dict[str, tuple[float, ...]] = {
     'arm': (0.0, 0.0), 'gantry': (0.0,), 'gripper': (0.08,), 'servo': (0.0,)}
@@ -60,6 +63,7 @@ CONFIGS: dict[str, Any] = {
         'gripper', open_position=0.08, closed_position=0.0, tolerance=0.002, prismatic=True,
         joint_states_topic='joint_states'),
     'motor': component('motor'),
+    'sensor': component('sensor'),
     'servo': component('servo', max_speed_deg_s=900.0, joint_states_topic='joint_states'),
     'switch': component('switch', labels=('off', 'low', 'high'), safe_position='off'),
 }
@@ -70,10 +74,12 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
     """Return a bridge with every component, whose hardware obeys; the gripper holds a block."""
     bench = start(
         others=tuple(
-            Resource(api, api, JointLimits(), ActuatorSettings(
+            ActuatedResource(api, api, JointLimits(), ActuatorSettings(
                 stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=5.0) if api in HERE
-                else None)) for api in CONFIGS),
-        configs=CONFIGS, senses={'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip'))},
+                else None)) for api in CONFIGS if api != 'sensor'),
+        configs=CONFIGS, senses={
+            'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip')),
+            'sensor': senses(read=lambda: READINGS)},
         policy=Policy(stall_limit=60.0), real_clock=True)
     with Hardware(bench, HERE, {'gripper': 0.03}):
         bench.until(lambda: all(bench.locked.sample(name) for name in HERE))
@@ -97,6 +103,24 @@ def test_every_component_is_listed(real: Any) -> None:
     async def use(robot: RobotClient) -> None:
         assert {(name.subtype, name.name) for name in robot.resource_names} == {
             (api, api) for api in ('base', *CONFIGS)}
+
+    run(real, use)
+
+
+def test_sensor(real: Any) -> None:
+    async def use(robot: RobotClient) -> None:
+        sensor = Sensor.from_robot(robot, 'sensor')
+        assert await sensor.get_readings() == READINGS
+        assert await sensor.get_status() == {'is_fresh': True, 'problem': ''}
+        assert await sensor.get_geometries() == []
+        with pytest.raises(GRPCError) as refused:
+            await sensor.do_command({'command': 'dock'})
+        assert refused.value.status is Status.UNIMPLEMENTED
+        # It is ready, and no stop is for it.
+        status = await robot.get_machine_status()
+        assert {one.name.name for one in status.resources} == {'base', *CONFIGS}
+        await robot.stop_all()
+        assert 'sensor' not in real.locked.states()
 
     run(real, use)
 

@@ -10,9 +10,9 @@ import pytest
 
 from components import component
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.core.supervisor import Resource
 from viam_session_bridge.parameters.switch import SwitchConfig
 
 Code = grpc.StatusCode
@@ -34,7 +34,7 @@ def serve(start: Callable[..., Any]) -> Callable[..., Any]:
         api = config.api
         settings = ActuatorSettings(
             command_rate=10.0, stop_hold=0.2, acknowledged=config.answers)
-        return start(others=(Resource(api, api, JointLimits(), settings),),
+        return start(others=(ActuatedResource(api, api, JointLimits(), settings),),
                      configs={api: config}, **how)
 
     return served

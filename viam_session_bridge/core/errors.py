@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the core refuses, and why. No gRPC codes here: rpc/status.py owns that table."""
 
+from collections.abc import Iterable
+
 # What is quoted of a client's text, in characters.
 MOST_SHOWN = 64
 
@@ -31,6 +33,12 @@ class TooManySessions(BridgeError):
 
 class UnknownResource(BridgeError):
     """No resource of this API and name is configured."""
+
+
+def unknown_resource(name: str, known: Iterable[str]) -> UnknownResource:
+    """Return the refusal of a name that no resource has."""
+    return UnknownResource(
+        f'no resource is named {shown(name)}; there are: ' + (', '.join(sorted(known)) or 'none'))
 
 
 class InvalidCommand(BridgeError):

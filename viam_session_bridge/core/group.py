@@ -13,7 +13,7 @@ import heapq
 import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
-from viam_session_bridge.core.errors import shown, UnknownResource
+from viam_session_bridge.core.errors import unknown_resource
 from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Stall
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
@@ -78,10 +78,16 @@ class PollSchedule:
 
 @dataclass(frozen=True)
 class Resource:
-    """One commandable thing: its API (such as base), its name, its limits and how it is driven."""
+    """What clients find in the list of resources: its API (such as base) and its name."""
 
     api: str
     name: str
+
+
+@dataclass(frozen=True)
+class ActuatedResource(Resource):
+    """A resource that is moved and stopped: its limits and how it is driven."""
+
     limits: Limits
     actuator: ActuatorSettings = ActuatorSettings()
 
@@ -89,7 +95,7 @@ class Resource:
 class ActuatorGroup:
     """Times are seconds on one steady clock, given by the caller, never running backwards."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    def __init__(self, resources: Iterable[ActuatedResource]) -> None:
         self._resources = {resource.name: resource for resource in resources}
         self._actuators = {
             name: Actuator(name, resource.actuator) for name, resource in self._resources.items()}
@@ -235,16 +241,12 @@ class ActuatorGroup:
 
     # ---- questions ------------------------------------------------------------------------------
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str) -> ActuatedResource:
         """Return what is configured under this name. Raises UnknownResource."""
         resource = self._resources.get(name)
         if resource is None:
-            raise self._unknown(name)
+            raise unknown_resource(name, self._resources)
         return resource
-
-    def all_resources(self) -> list[Resource]:
-        """Return everything that is configured, in its order."""
-        return list(self._resources.values())
 
     def is_moving(self, name: str, now: float) -> bool:
         """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
@@ -341,13 +343,8 @@ class ActuatorGroup:
     def _actuator(self, name: str) -> Actuator:
         actuator = self._actuators.get(name)
         if actuator is None:
-            raise self._unknown(name)
+            raise unknown_resource(name, self._resources)
         return actuator
-
-    def _unknown(self, name: str) -> UnknownResource:
-        return UnknownResource(
-            f'no resource is named {shown(name)}; there are: '
-            + (', '.join(sorted(self._resources)) or 'none'))
 
     def _next_epoch(self) -> int:
         self._epoch += 1

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import math
 
 from viam_session_bridge.core.events import Changed, Echo, Notice, Outputs, Pulse
-from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.states import Reason, State
 
 # How much later (share of a patience) than planned the guard's loop may come before its own delay
@@ -216,7 +216,7 @@ class PulseWatch:
 class GuardRules(ActuatorGroup):
     """Touches nothing that was idle, and is silent as soon as a bridge is back."""
 
-    def __init__(self, resources: Iterable[Resource], watch: PulseWatch) -> None:
+    def __init__(self, resources: Iterable[ActuatedResource], watch: PulseWatch) -> None:
         super().__init__(resources)
         self._watch = watch
         # Whose resources are being stopped: instance of the bridge by name.

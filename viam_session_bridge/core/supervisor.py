@@ -41,7 +41,7 @@ from viam_session_bridge.core.events import (
     SessionEnded,
     TakenOver,
 )
-from viam_session_bridge.core.group import ActuatorGroup, Resource
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import Peers
 from viam_session_bridge.core.presence import Caller, Policy, Presence, same_holder
@@ -106,7 +106,7 @@ class Supervisor(ActuatorGroup):
     identity: None for one that sends no pulses. guard_required: nothing moves without a guard.
     """
 
-    def __init__(self, resources: Iterable[Resource], policy: Policy,
+    def __init__(self, resources: Iterable[ActuatedResource], policy: Policy,
                  new_id: Callable[[], str],
                  emergency: EmergencySettings = NO_EMERGENCY,
                  *, identity: Identity | None = None, guard_required: bool = False) -> None:

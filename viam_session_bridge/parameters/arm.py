@@ -27,6 +27,7 @@ from viam_session_bridge.parameters.schema import described, Form
 class ArmConfig(SeveralJointsConfig):
     """An arm."""
 
+    API = 'arm'
     DRIVERS: ClassVar[Mapping[str, type]] = {
         name: table for name, table in POSITION_DRIVERS.items() if name != 'float'}
     STOPS: ClassVar[tuple[str, ...]] = ('hold',)

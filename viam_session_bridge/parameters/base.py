@@ -11,7 +11,7 @@ from typing import ClassVar
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.parameters.feedback import MoveTable, VelocityFeedbackTable
-from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
 from viam_session_bridge.parameters.schema import described, Form
 
 
@@ -39,9 +39,10 @@ class TwistStampedTable(TwistTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ResourceConfig):
+class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ActuatedConfig):
     """A mobile base."""
 
+    API = 'base'
     DRIVERS: ClassVar[Mapping[str, type]] = {
         'twist': TwistTable, 'twist_stamped': TwistStampedTable}
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from viam_session_bridge.core.setpoints import Press
 from viam_session_bridge.parameters.outputs import ANSWER_TIMEOUT, ServiceTable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import described, Form
 
 
@@ -38,9 +38,10 @@ class ServiceButtonTable(ServiceTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ButtonConfig(MessageButtonTable, ServiceButtonTable, ResourceConfig):
+class ButtonConfig(MessageButtonTable, ServiceButtonTable, ActuatedConfig):
     """A button that is pushed and not held."""
 
+    API = 'button'
     DRIVERS = {'message': MessageButtonTable, 'service': ServiceButtonTable}
     MOVES_BY_ITSELF = False
 

@@ -25,6 +25,7 @@ from viam_session_bridge.parameters.schema import described, Form
 class GantryConfig(SeveralJointsConfig):
     """A gantry: one axis or more."""
 
+    API = 'gantry'
     STOPS: ClassVar[tuple[str, ...]] = ('hold',)
 
     joint_states_topic: str = field(metadata=described(

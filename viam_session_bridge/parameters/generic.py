@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from viam_session_bridge.core.stop import JointRest
 from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.rules import Own, rule
 from viam_session_bridge.parameters.schema import described, Form
 
@@ -19,9 +19,10 @@ class GenericTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenericConfig(VelocityFeedbackTable, ResourceConfig):
+class GenericConfig(VelocityFeedbackTable, ActuatedConfig):
     """A generic component: what DoCommand calls, and what stops it."""
 
+    API = 'generic'
     DRIVERS = {'commands': GenericTable}
     MOVES_BY_ITSELF = False
 

@@ -23,6 +23,7 @@ from viam_session_bridge.parameters.schema import described
 class GripperConfig(SeveralJointsConfig):
     """A gripper: every joint goes from one position to the other."""
 
+    API = 'gripper'
     # A number may open it.
     STOPS: ClassVar[tuple[str, ...]] = ('hold', 'last')
     TAKES_BOOL: ClassVar[bool] = True

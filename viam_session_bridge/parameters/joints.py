@@ -18,7 +18,7 @@ from viam_session_bridge.core.stop import JointRest
 from viam_session_bridge.parameters.checks import beyond_message
 from viam_session_bridge.parameters.feedback import MoveTable, RestTable
 from viam_session_bridge.parameters.outputs import MESSAGES
-from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
 from viam_session_bridge.parameters.rules import below, Own, rule
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
@@ -190,7 +190,7 @@ class JointRange(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class PositionedConfig(
         RestTable, MoveTable, TrajectoryTable, JointStateTable, FloatPositionTable,
-        FloatArrayPositionTable, ResourceConfig):
+        FloatArrayPositionTable, ActuatedConfig):
     """What all of them have in common."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = POSITION_DRIVERS

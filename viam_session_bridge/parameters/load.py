@@ -12,20 +12,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 import difflib
+import importlib
 from importlib.metadata import EntryPoint
+import pkgutil
 from typing import Any
 
+from viam_session_bridge import parameters
 from viam_session_bridge.parameters import plugins
-from viam_session_bridge.parameters.arm import ArmConfig
-from viam_session_bridge.parameters.base import BaseConfig
-from viam_session_bridge.parameters.button import ButtonConfig
 from viam_session_bridge.parameters.checks import check_value, GraphNames, Mistake
-from viam_session_bridge.parameters.gantry import GantryConfig
-from viam_session_bridge.parameters.generic import GenericConfig
-from viam_session_bridge.parameters.gripper import GripperConfig
-from viam_session_bridge.parameters.motor import MotorConfig
 from viam_session_bridge.parameters.outputs import check_services
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
 from viam_session_bridge.parameters.rules import check_rules
 from viam_session_bridge.parameters.schema import (
     accepted,
@@ -38,16 +34,11 @@ from viam_session_bridge.parameters.schema import (
     Spec,
     table_entries,
 )
-from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
-from viam_session_bridge.parameters.switch import SwitchConfig
 from viam_session_bridge.parameters.topics import check_topics
 
-APIS: Mapping[str, type[ResourceConfig]] = {
-    'base': BaseConfig, 'motor': MotorConfig, 'arm': ArmConfig, 'gantry': GantryConfig,
-    'gripper': GripperConfig, 'servo': ServoConfig, 'switch': SwitchConfig,
-    'button': ButtonConfig, 'generic': GenericConfig}
-ResourceConfig.APIS = APIS
+# The components, by their APIs; see the end of this file.
+APIS = ResourceConfig.APIS
 
 FORBIDDEN_IN_NAMES = ':+/.'
 
@@ -128,7 +119,7 @@ def _resource_names(filling: Filling, around: GraphNames) -> list[str]:
 def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[EntryPoint]],
            errors: list[str], warnings: list[str]) -> type[ResourceConfig]:
     """Return the table of a resource; one without parameters of its own if nobody knows it."""
-    api, driver = found.get(f'{name}.api', next(iter(APIS))), found.get(f'{name}.driver')
+    api, driver = found.get(f'{name}.api', ResourceConfig.api), found.get(f'{name}.driver')
     if not isinstance(api, str) or api not in APIS:
         return ResourceConfig
     table = APIS[api]
@@ -140,7 +131,7 @@ def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[Entry
                 f'{name}.driver is {driver!r}: the one of this package is used, not that of '
                 f'{" and ".join(plugins.origins_of(brought[driver]))}.')
         return table
-    if driver not in brought:
+    if driver not in brought or not issubclass(table, ActuatedConfig):
         return table
     try:
         return plugins.with_driver(table, api, driver, brought[driver])
@@ -197,7 +188,7 @@ class Filling:
         choice, tables = choice_of(block.table)
         chosen = self.found.get(block.full(choice))
         others = foreign(block.table, chosen)
-        block.entries = table_entries(block.table)
+        block.entries = table_entries(block.table, chosen)
         if choice == 'kind':
             if not isinstance(chosen, str) or chosen not in tables:
                 self._fill_unknown_kind(block)
@@ -343,3 +334,13 @@ def _owners(name: str, block: Block, filling: Filling) -> str:
     return str(Mistake(
         name, f'a parameter that {choice} {chosen!r} does not have',
         f'this parameter with {block.full(choice)} {" or ".join(map(repr, owners))}'))
+
+
+# ---- components ---------------------------------------------------------------------------------
+
+# Each module of this package may declare one; it registers when it is imported.
+for _module in pkgutil.iter_modules(parameters.__path__):
+    importlib.import_module(f'{parameters.__name__}.{_module.name}')
+# In one order, whatever was imported before: documents and errors list them.
+for _api in sorted(APIS):
+    APIS[_api] = APIS.pop(_api)

@@ -17,7 +17,7 @@ from viam_session_bridge.core.stop import JointRest
 from viam_session_bridge.parameters.feedback import MoveTable, RestTable
 from viam_session_bridge.parameters.joints import check_joint_scale, OneJoint
 from viam_session_bridge.parameters.outputs import MESSAGES
-from viam_session_bridge.parameters.resources import COMMAND_TOPIC, ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
 from viam_session_bridge.parameters.rules import below, Own, rule, whole
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
@@ -127,9 +127,10 @@ class JointFeedbackTable(OneJoint, RestTable):
 @dataclass(frozen=True, kw_only=True)
 class MotorConfig(
         JointFeedbackTable, MoveTable, FloatTable, FloatArrayTable, JointVelocityTable,
-        ResourceConfig):
+        ActuatedConfig):
     """A motor."""
 
+    API = 'motor'
     DRIVERS = {
         'float': FloatTable, 'float_array': FloatArrayTable, 'joint_state': JointVelocityTable}
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points, EntryPoint
 from typing import Any
 
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import entries, KINDS
 
 GROUP = 'viam_session_bridge.drivers'
 
-_tables: dict[tuple[type, str, Any], type[ResourceConfig]] = {}
+_tables: dict[tuple[type, str, Any], type[ActuatedConfig]] = {}
 
 # What every driver can do.
 _METHODS = ('send', 'stop', 'path_problem')
@@ -44,8 +44,8 @@ def origins_of(found: Sequence[EntryPoint]) -> list[str]:
     return sorted({f'{each.dist.name if each.dist else "?"} ({each.value})' for each in found})
 
 
-def with_driver(table: type[ResourceConfig], api: str, driver: str,
-                found: Sequence[EntryPoint]) -> type[ResourceConfig]:
+def with_driver(table: type[ActuatedConfig], api: str, driver: str,
+                found: Sequence[EntryPoint]) -> type[ActuatedConfig]:
     """
     Return the table of an API with a driver of another package added.
 
@@ -67,8 +67,8 @@ def with_driver(table: type[ResourceConfig], api: str, driver: str,
     return _tables[key]
 
 
-def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
-              origin: str) -> type[ResourceConfig]:
+def _extended(table: type[ActuatedConfig], api: str, driver: str, plugin: Any,
+              origin: str) -> type[ActuatedConfig]:
     apis, own = getattr(plugin, 'APIS', None), getattr(plugin, 'TABLE', None)
     if not isinstance(apis, Collection) or isinstance(apis, str):
         raise Unusable(f'brought by {origin}, which has no collection APIS')
@@ -105,5 +105,5 @@ def _extended(table: type[ResourceConfig], api: str, driver: str, plugin: Any,
         '__doc__': table.__doc__, '__module__': own.__module__,
         'DRIVERS': {**table.DRIVERS, driver: own},
         'PLUGINS': {**table.PLUGINS, driver: plugin}})
-    extended: type[ResourceConfig] = dataclass(frozen=True, kw_only=True)(made)
+    extended: type[ActuatedConfig] = dataclass(frozen=True, kw_only=True)(made)
     return extended

@@ -1,6 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What all resources have in common, whatever their API and driver."""
+"""
+What all resources have in common, whatever their API and driver, and all that have an actuator.
+
+A module of this package that declares a table with an API of its own declares a component
+(`load.py` imports them all). Without an actuator there is nothing to stop: such a table derives
+from ResourceConfig, and its resources are listed and read.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from viam_session_bridge.core.actuator import ActuatorSettings
-from viam_session_bridge.core.group import Resource
+from viam_session_bridge.core.group import ActuatedResource, Resource
 from viam_session_bridge.core.setpoints import JointLimits, Limits
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.parameters.outputs import CommandConfig, Escalation, StopOutputConfig
@@ -49,17 +55,35 @@ def control_rate(command_rate: float | None, receiver_timeout: float | None) -> 
 class ResourceConfig:
     """What every resource has, whatever its API and driver."""
 
-    # The tables of all APIs, by their names.
-    APIS: ClassVar[Mapping[str, type]] = {}
+    # The tables of all components, by their APIs; a table registers with its API.
+    APIS: ClassVar[dict[str, type[ResourceConfig]]] = {}
+    API: ClassVar[str]
     # The tables of its drivers. TAKES of a table: the kinds of setpoint that its driver can do.
     DRIVERS: ClassVar[Mapping[str, type]] = {}
-    # Those of the drivers that other packages bring, with their classes.
+
+    name: str
+    api: str = field(default='base', metadata=described('Viam API that the resource serves'))
+    driver: str = field(metadata=described('How the resource is read'))
+
+    def __init_subclass__(cls) -> None:
+        if 'API' in vars(cls):
+            ResourceConfig.APIS[cls.API] = cls
+
+    @property
+    def resource(self) -> Resource:
+        """Return what the core knows of it."""
+        return Resource(self.api, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActuatedConfig(ResourceConfig):
+    """What every resource has that is moved and stopped."""
+
+    # The drivers that other packages bring: their classes.
     PLUGINS: ClassVar[Mapping[str, Any]] = {}
     # Its driver can set it in motion. Otherwise only commands can, and only stop outputs stop it.
     MOVES_BY_ITSELF: ClassVar[bool] = True
 
-    name: str
-    api: str = field(default='base', metadata=described('Viam API that the resource serves'))
     driver: str = field(metadata=described(
         'How the resource is moved and stopped',
         others='the driver of another package, if that is installed (docs/drivers.md)'))
@@ -149,9 +173,9 @@ class ResourceConfig:
         return JointLimits()
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ActuatedResource:
         """Return what the core knows of it."""
-        return Resource(self.api, self.name, self.limits, ActuatorSettings(
+        return ActuatedResource(self.api, self.name, self.limits, ActuatorSettings(
             command_rate=self.control_rate, repeat_rate=self.repeat_rate,
             stop_hold=self.stop_hold, stop_timeout=self.stop_timeout, rest=self.rest,
             move_start_timeout=getattr(self, 'move_start_timeout', 0.0),
@@ -165,10 +189,10 @@ def moving_commands(block: Block) -> list[Block]:
 
 
 def _moves_by_itself(block: Block) -> bool:
-    return issubclass(block.table, ResourceConfig) and block.table.MOVES_BY_ITSELF
+    return issubclass(block.table, ActuatedConfig) and block.table.MOVES_BY_ITSELF
 
 
-@rule(ResourceConfig, 'driver', 'receiver_timeout', 'accept_no_timeout', '/guard.required')
+@rule(ActuatedConfig, 'driver', 'receiver_timeout', 'accept_no_timeout', '/guard.required')
 def _a_robot_stops_when_the_bridge_dies(
         own: Own, driver: str, timeout: float | None, without: bool, guarded: bool) -> None:
     if not _may_move_on(own.block) or timeout:
@@ -201,7 +225,7 @@ def _a_robot_stops_when_the_bridge_dies(
         own.warn(' '.join(filter(None, (dies, hint))))
 
 
-@rule(ResourceConfig, 'receiver_timeout', 'command_rate')
+@rule(ActuatedConfig, 'receiver_timeout', 'command_rate')
 def _commands_come_before_the_receivers_timeout(
         own: Own, timeout: float | None, command_rate: float | None) -> None:
     rate = control_rate(command_rate, timeout)
@@ -221,13 +245,13 @@ def _may_move_on(block: Block) -> bool:
                 or moving_commands(block))
 
 
-@rule(ResourceConfig, 'stop_timeout', 'stop_hold')
+@rule(ActuatedConfig, 'stop_timeout', 'stop_hold')
 def _a_stop_outlasts_its_hold(own: Own, end: float, hold: float) -> None:
     if end <= hold:
         own.wrong('stop_timeout', f'{end:g}', f'more than {own.stop_hold} ({hold:g} s)')
 
 
-@rule(ResourceConfig, 'stop_hold', 'command_rate', 'receiver_timeout')
+@rule(ActuatedConfig, 'stop_hold', 'command_rate', 'receiver_timeout')
 def _a_stop_is_repeated(
         own: Own, hold: float, command_rate: float | None, timeout: float | None) -> None:
     rate = control_rate(command_rate, timeout)
@@ -238,7 +262,7 @@ def _a_stop_is_repeated(
             'successor.')
 
 
-@rule(ResourceConfig, 'require_stop_path', 'driver_node')
+@rule(ActuatedConfig, 'require_stop_path', 'driver_node')
 def _a_stop_has_a_receiver(own: Own, required: bool, driver_node: str) -> None:
     if required:
         return
@@ -248,7 +272,7 @@ def _a_stop_has_a_receiver(own: Own, required: bool, driver_node: str) -> None:
         own.warn(f'{own.driver_node} has no effect while {own.require_stop_path} is false.')
 
 
-@rule(ResourceConfig, 'stop_outputs')
+@rule(ActuatedConfig, 'stop_outputs')
 def _what_commands_move_is_stopped(own: Own, outputs: tuple[str, ...]) -> None:
     moving = moving_commands(own.block)
     if not moving or outputs:

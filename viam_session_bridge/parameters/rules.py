@@ -5,7 +5,7 @@ Rules that relate parameter values to each other, and warnings about legal but r
 
 A rule is a function beside the table that it is about. It says what it needs:
 
-    @rule(ResourceConfig, 'stop_timeout', 'stop_hold')
+    @rule(ActuatedConfig, 'stop_timeout', 'stop_hold')
     def _stop_outlasts_its_hold(own: Own, timeout: float, hold: float) -> None:
         if timeout <= hold:
             own.wrong('stop_timeout', f'{timeout:g}', f'more than {own.stop_hold} ({hold:g} s)')

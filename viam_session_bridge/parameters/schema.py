@@ -196,9 +196,15 @@ def choice_of(table: type) -> tuple[str, Mapping[str, type]]:
     return '', {}
 
 
-def table_entries(table: type) -> tuple[Entry, ...]:
-    """Return the parameters of a table, whatever is chosen, with what there is to choose."""
-    found = {entry.name: entry for each in (table, *choice_of(table)[1].values())
+def table_entries(table: type, chosen: Any = None) -> tuple[Entry, ...]:
+    """
+    Return the parameters of a table, whatever is chosen, with what there is to choose.
+
+    Of a parameter that several drivers or kinds have, that of the chosen one.
+    """
+    options = choice_of(table)[1]
+    last = [options[chosen]] if isinstance(chosen, str) and chosen in options else []
+    found = {entry.name: entry for each in (table, *options.values(), *last)
              for entry in entries(each)}
     for name, attribute in _CHOICES.items():
         if name in found and (tables := getattr(table, attribute, None)):

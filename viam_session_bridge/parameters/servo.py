@@ -23,6 +23,7 @@ from viam_session_bridge.parameters.schema import described
 class ServoConfig(OneJoint, PositionedConfig):
     """A servo: one joint; its position in rad is Viam's angle plus offset_deg."""
 
+    API = 'servo'
     joint: str = field(default='', metadata=described(
         "Name of the joint in the joint states, and in the messages of drivers 'joint_trajectory' "
         "and 'joint_state'", empty='only without joint_states_topic'))

@@ -15,7 +15,7 @@ from viam_session_bridge.core.emergency import EmergencySettings
 from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.parameters.checks import is_loopback
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
 from viam_session_bridge.parameters.rules import Own, rule
 from viam_session_bridge.parameters.schema import described, Form, SafeChange
 
@@ -145,6 +145,11 @@ class BridgeConfig:
     run_time: RunTimeConfig = RunTimeConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def actuated(self) -> tuple[ActuatedConfig, ...]:
+        """Return the resources that are moved and stopped; the others are only read."""
+        return tuple(one for one in self.resources if isinstance(one, ActuatedConfig))
 
     def policy(self, poll_period: float) -> Policy:
         """

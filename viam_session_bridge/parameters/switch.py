@@ -10,7 +10,7 @@ from typing import ClassVar
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.parameters.checks import beyond_message
 from viam_session_bridge.parameters.outputs import ANSWER_TIMEOUT, MESSAGES, ServiceTable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.rules import Own, rule
 from viam_session_bridge.parameters.schema import BlockConfig, described, Form, LARGEST
 
@@ -77,9 +77,10 @@ class ServiceSwitchTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ResourceConfig):
+class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ActuatedConfig):
     """A switch with several positions."""
 
+    API = 'switch'
     DRIVERS = {'float': NumberSwitchTable, 'service': ServiceSwitchTable}
     MOVES_BY_ITSELF = False
 

@@ -17,7 +17,7 @@ from std_msgs.msg import Bool
 
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.outputs import BoolEscalation, CallingEscalation
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.services import request_of, ServiceCaller, Services
 from viam_session_bridge.ros.interfaces import Supervision
 from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
@@ -114,7 +114,7 @@ class Escalations:
     """The steps of all resources that have any."""
 
     def __init__(self, node: Node, supervision: Supervision,
-                 resources: Sequence[ResourceConfig]) -> None:
+                 resources: Sequence[ActuatedConfig]) -> None:
         self._node = node
         self._supervision = supervision
         self._services = Services(node)

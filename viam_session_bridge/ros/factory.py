@@ -21,7 +21,7 @@ from rclpy.node import Node
 from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.parameters.joints import JointRange, PositionedConfig
 from viam_session_bridge.parameters.plugins import Unusable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros import drivers, sources
 from viam_session_bridge.ros.drivers.composite import CompositeDriver
 from viam_session_bridge.ros.drivers.pose_goal import PoseGoalDriver
@@ -33,6 +33,7 @@ from viam_session_bridge.ros.interfaces import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
 from viam_session_bridge.ros.sources.senses import Senses
+from viam_session_bridge.ros.sources.source import Source
 from viam_session_bridge.ros.sources.tools import SourceTools
 
 
@@ -51,6 +52,10 @@ BUILT_IN: Mapping[tuple[str, str], Any] = {
 SOURCES: Mapping[str, Callable[[Any, SourceTools], Any]] = {
     parameter: source for name, each in _contents(sources) if name == 'SOURCES'
     for parameter, source in each.items()}
+
+# What reads resources without an actuator, by API.
+READ_ONLY: Mapping[str, type[Source]] = {
+    each.API: each for _, each in _contents(sources) if hasattr(each, 'API')}
 
 
 class Factory:
@@ -76,7 +81,7 @@ class Factory:
         sources = self._sources[name]
         return Senses(sources.get('robot_description_topic'), sources.get('pose_topic'))
 
-    def driver(self, config: ResourceConfig, on_appear: Callable[[], None]) -> Driver:
+    def driver(self, config: ActuatedConfig, on_appear: Callable[[], None]) -> Driver:
         """
         Return the driver of a resource, whose feedback is passed on from now on.
 
@@ -113,13 +118,13 @@ class Factory:
         return self._arrays[name]
 
 
-def _own_fields(config: ResourceConfig) -> set[str]:
+def _own_fields(config: ActuatedConfig) -> set[str]:
     """Return the parameters of a driver of another package, which may mean anything."""
     plugin = config.PLUGINS.get(config.driver)
     return set() if plugin is None else {each.name for each in fields(plugin.TABLE)}
 
 
-def _made(config: ResourceConfig, tools: OwnTools) -> Any:
+def _made(config: ActuatedConfig, tools: OwnTools) -> Any:
     """Return the driver that the parameters name. Raises Unusable."""
     plugin = config.PLUGINS.get(config.driver)
     if plugin is None:
@@ -132,7 +137,7 @@ def _made(config: ResourceConfig, tools: OwnTools) -> Any:
             f'{type(problem).__name__}: {problem}') from problem
 
 
-def _joints(config: ResourceConfig, clock: Callable[[], float],
+def _joints(config: ActuatedConfig, clock: Callable[[], float],
             problem: Callable[[], str] | None) -> Joints | None:
     """
     Return the joints of a resource that goes to positions; None of others.

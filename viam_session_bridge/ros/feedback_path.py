@@ -57,7 +57,8 @@ class FeedbackPaths:
             _Source(name, f'{name}.{entry.name}',
                     node.resolve_topic_name(getattr(table, entry.name)), entry.spec.message,
                     entry.name in _REST)
-            for name, table in readers for entry in table_entries(type(table))
+            for name, table in readers for entry in table_entries(
+                type(table), getattr(table, 'driver', None))
             if entry.spec.form is Form.FEEDBACK_TOPIC and getattr(table, entry.name)]
 
     def sources(self) -> list[tuple[str, str, bool]]:

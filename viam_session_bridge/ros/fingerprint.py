@@ -17,7 +17,7 @@ from typing import Any
 from rclpy.node import Node
 
 from viam_session_bridge.parameters.outputs import CANCEL_SERVICE
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.schema import entries, Form
 from viam_session_bridge.parameters.shared import BridgeConfig
 
@@ -39,7 +39,7 @@ def fingerprint(config: BridgeConfig) -> str:
     """Return what two processes compare to know that they stop the same; of a resolved one."""
     content = {
         'patience': config.guard.patience,
-        'resources': {one.name: _fixed(one) for one in config.resources}}
+        'resources': {one.name: _fixed(one) for one in config.actuated}}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -63,7 +63,7 @@ def _resolved(table: Any, node: Node) -> Any:
 
 
 def _fixed(table: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {} if isinstance(table, ResourceConfig) else {
+    found: dict[str, Any] = {} if isinstance(table, ActuatedConfig) else {
         'kind': type(table).__name__}
     for entry in entries(type(table)):
         value = getattr(table, entry.name)

@@ -20,16 +20,18 @@ from std_srvs.srv import Trigger
 from viam_session_bridge.core.errors import EmergencyStopped
 from viam_session_bridge.core.events import Changed, Emergency, LogEvent, Outputs
 from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.escalations import Escalations
-from viam_session_bridge.ros.factory import Factory
+from viam_session_bridge.ros.factory import Factory, READ_ONLY
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
 from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.sources.senses import Senses
+from viam_session_bridge.ros.sources.source import Source
 from viam_session_bridge.ros.stop_path import own_name, path_warning
 
 # How often (s) it is checked that stops would arrive, beside every change of a match.
@@ -59,7 +61,7 @@ class BridgeNode:
         self._warnings: dict[str, str] = {}
         self._warned: set[str] = set()
         self._unfed: dict[str, str] = {}
-        self._measured = [one.name for one in config.resources if one.feedback_topic]
+        self._measured = [one.name for one in config.actuated if one.feedback_topic]
         self._contradictions: dict[str, str] = {}
         self._feedback = FeedbackPaths(node, config)
         for name, source, has_pose in self._feedback.sources():
@@ -67,9 +69,12 @@ class BridgeNode:
         self._factory = Factory(node, supervision)
         self._drivers: dict[str, Driver] = {
             one.name: self._factory.driver(one, functools.partial(self._on_appear, one.name))
-            for one in config.resources}
+            for one in config.actuated}
+        self._sources: dict[str, Source] = {
+            one.name: READ_ONLY[one.api](node, one, supervision.now)
+            for one in config.resources if not isinstance(one, ActuatedConfig)}
         self._other_publishers = OtherPublishers(node, supervision, self._measured)
-        self._escalations = Escalations(node, supervision, config.resources)
+        self._escalations = Escalations(node, supervision, config.actuated)
         self._emergency = emergency
         self._emergency_input = (
             None if emergency is None else EmergencyInput(node, emergency, config.estop))
@@ -86,9 +91,9 @@ class BridgeNode:
         """Return the driver of each resource."""
         return self._drivers
 
-    def senses(self, name: str) -> Senses:
+    def senses(self, name: str) -> Senses | Source:
         """Return what is known of a resource beside its motion."""
-        return self._factory.senses(name)
+        return self._sources.get(name) or self._factory.senses(name)
 
     @property
     def shared(self) -> Sequence[SharedOutput]:
@@ -184,6 +189,11 @@ class BridgeNode:
             status.values += [
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
+        for name, source in self._sources.items():
+            problem = source.problem()
+            array.status.append(self._status(
+                name, DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+                problem or 'messages arrive'))
         if self._emergency is not None:
             array.status.append(self._diagnose_emergency(self._emergency.emergency()))
         troubles = self._supervision.troubles()

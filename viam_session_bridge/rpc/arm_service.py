@@ -36,7 +36,6 @@ class ArmService(JointService):
     """Serves the arms of a gate. Methods are spelled as in the proto."""
 
     API = 'arm'
-    MESSAGES = proto.arm
 
     @needs('joint_states_topic')
     async def GetJointPositions(self, request: Any, call: Call) -> Any:

@@ -14,17 +14,17 @@ from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.setpoints import finite_vector, require_finite, Vector, Velocity
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import ComponentService, tells
+from viam_session_bridge.rpc.component_service import tells
 
 MM = 1e-3
 
 
-class BaseService(ComponentService):
+class BaseService(ActuatedService):
     """Serves the bases of a gate. Methods are spelled as in the proto."""
 
     API = 'base'
-    MESSAGES = proto.base
 
     @tells(Velocity)
     async def SetPower(self, request: Any, call: Call) -> Any:

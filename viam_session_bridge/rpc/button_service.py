@@ -8,16 +8,16 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Press
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.actuated_service import ActuatedService, ANSWER_PATIENCE
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
+from viam_session_bridge.rpc.component_service import tells
 from viam_session_bridge.rpc.status import MoveAborted
 
 
-class ButtonService(ComponentService):
+class ButtonService(ActuatedService):
     """Serves the buttons of a gate. Methods are spelled as in the proto."""
 
     API = 'button'
-    MESSAGES = proto.button
 
     @tells(Press)
     async def Push(self, request: Any, call: Call) -> Any:

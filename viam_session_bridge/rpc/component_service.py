@@ -3,28 +3,24 @@
 """
 What the services of all components have in common; nothing that only one of them knows.
 
-A service derives from ComponentService, names its API and messages, and adds its own methods. What
-a method needs of the configuration is marked beside it, and docs/methods.md shows it. A mark is no
-behaviour: a method that is marked still refuses by itself what it cannot do.
+A module of this package whose name ends in `_service` declares the service of a component: it
+derives from ComponentService, or from ActuatedService where something moves, names its API, and
+adds its own methods. What a method needs of the configuration is marked beside it, and
+docs/methods.md shows it. A mark is no behaviour: a method that is marked still refuses by itself
+what it cannot do.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+import importlib
 import inspect
+import pkgutil
 from typing import Any, ClassVar, TypeVar
 
-from viam_session_bridge.core.errors import InvalidCommand, NoFeedback, UnknownResource
+from viam_session_bridge import rpc
+from viam_session_bridge.core.errors import unknown_resource, UnknownResource
 from viam_session_bridge.core.group import Resource
-from viam_session_bridge.core.move import Motion, MoveProfile
-from viam_session_bridge.core.setpoints import ServiceCall
-from viam_session_bridge.core.states import State
-from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.commands import do_command
-
-# A driver that answers gives up on its service long before (s).
-ANSWER_PATIENCE = 30.0
 
 Configs = Mapping[str, Any]
 Senses = Callable[[str], Any]
@@ -85,86 +81,47 @@ def how_served(servicer: type, name: str) -> Served:
 
 class ComponentService:
     """
-    Serves the components of one API of a gate. Methods are spelled as in the proto.
+    Serves the components of one API. Methods are spelled as in the proto.
 
     Before a method runs, its wrapper has found the resource that the request names (calls.py).
 
-    API: its name, such as base. MESSAGES: the proto package. configs: the configuration of each
-    resource, by name; those of other APIs may be among them. senses: of a name, what measures the
-    resource beside its motion: `description` and `pose`, each where it is configured.
+    API: its name, such as base. configs: the configuration of each resource, by name; those of
+    other APIs may be among them. senses: of a name, what measures the resource beside its motion:
+    `description` and `pose`, each where it is configured; of a resource without an actuator, its
+    source.
     """
 
     API: ClassVar[str]
-    MESSAGES: ClassVar[Any]
+    _BY_API: ClassVar[dict[str, 'type[ComponentService]']] = {}
 
-    def __init__(self, supervisor: LockedBridge, configs: Configs, senses: Senses) -> None:
-        self._supervisor = supervisor
+    def __init_subclass__(cls) -> None:
+        if 'API' in vars(cls):
+            ComponentService._BY_API[cls.API] = cls
+
+    def __init__(self, configs: Configs, senses: Senses) -> None:
         self.configs = configs
         self._senses = senses
 
-    async def Stop(self, request: Any, call: Call) -> Any:
-        """Stop; always accepted, from anybody."""
-        self._supervisor.stop(request.name)
-        return self.MESSAGES.StopResponse()
-
-    async def IsMoving(self, request: Any, call: Call) -> Any:
-        """Answer from feedback where configured; else whether a motion or stop is under way."""
-        return self.MESSAGES.IsMovingResponse(is_moving=self._supervisor.is_moving(request.name))
-
-    async def GetStatus(self, request: Any, call: Call) -> Any:
-        """Answer the state of the stop machine and whether the component moves."""
-        reply = proto.common.GetStatusResponse()
-        state = self._supervisor.states()[request.name]
-        reply.result.update({
-            'state': state.value, 'is_moving': self._supervisor.is_moving(request.name),
-            'stop_confirmed': state is not State.UNCONFIRMED})
-        return reply
-
-    @needs('commands')
-    @tells(ServiceCall)
-    async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Run one of the commands that are configured for the component."""
-        commands = {each.name: each for each in self.configs[request.name].commands}
-        return await do_command(request.name, commands, request, call)
-
-    async def GetGeometries(self, request: Any, call: Call) -> Any:
+    async def GetGeometries(self, request: Any, call: Any) -> Any:
         """Answer none: like a viam-server where no shape is configured."""
         return proto.common.GetGeometriesResponse()
 
     def resource(self, name: str) -> Resource:
         """Return a resource. Raises UnknownResource, also for a name of another API."""
-        resource = self._supervisor.resource(name)
-        if resource.api != self.API:
-            raise UnknownResource(f'{name!r} is a {resource.api}, not a {self.API}')
-        return resource
+        if name not in self.configs or self.configs[name].api != self.API:
+            raise self._unknown(name)
+        return Resource(self.API, name)
 
-    def _why_silent(self, name: str) -> str:
-        """Return what is known of why no feedback arrives, to be added to a refusal."""
-        problem = self._supervisor.feedback_problem(name)
-        return f' ({problem})' if problem else ''
+    def _unknown(self, name: str) -> UnknownResource:
+        if name not in self.configs:
+            return unknown_resource(name, self.configs)
+        return UnknownResource(f'{name!r} is a {self.configs[name].api}, not a {self.API}')
 
-    def _finite(self, name: str, course: MoveProfile, what: str, feedback: str,
-                shows_progress: bool = True) -> Motion:
-        """
-        Return a course as a motion: steered where its progress is measured, else timed.
 
-        A steered move may take max_move_duration, however slow it is. feedback: the parameter of
-        what shows progress. shows_progress: the feedback, if there is any, does, and not only
-        rest. Raises InvalidCommand when the move would last longer than that at the speed given
-        (what names the field and its value), and NoFeedback when it would be timed and that is
-        not allowed.
-        """
-        own = self.configs[name]
-        duration = abs(course.amount) / course.speed
-        if duration > own.max_move_duration:
-            raise InvalidCommand(
-                f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
-                f'allows {own.max_move_duration:g} s')
-        setpoint = course.velocity(course.speed)
-        if shows_progress and self._supervisor.resource(name).actuator.rest is not None:
-            return Motion(setpoint, own.max_move_duration, course)
-        if not own.allow_timed_moves:
-            raise NoFeedback(
-                f'{name}: this move would be timed, because nothing measures its progress; '
-                f'configure {name}.{feedback}, or set {name}.allow_timed_moves')
-        return Motion(setpoint, duration)
+def components() -> dict[str, type[ComponentService]]:
+    """Return the classes of all components, by the full names of their services."""
+    for module in pkgutil.iter_modules(rpc.__path__):
+        if module.name.endswith('_service'):
+            importlib.import_module(f'{rpc.__name__}.{module.name}')
+    return {proto.service_of(api).full_name: service
+            for api, service in sorted(ComponentService._BY_API.items())}

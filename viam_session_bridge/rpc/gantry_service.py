@@ -26,7 +26,6 @@ class GantryService(JointService):
     """Serves the gantries of a gate. Methods are spelled as in the proto."""
 
     API = 'gantry'
-    MESSAGES = proto.gantry
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """viam.component.generic.v1.GenericService: all it does is DoCommand; see commands.py."""
 
-
-from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 
 
-class GenericService(ComponentService):
+class GenericService(ActuatedService):
     """Serves the generic components of a gate. Methods are spelled as in the proto."""
 
     API = 'generic'
-    MESSAGES = proto.generic

@@ -29,7 +29,6 @@ class GripperService(JointService):
     """Serves the grippers of a gate. Methods are spelled as in the proto."""
 
     API = 'gripper'
-    MESSAGES = proto.gripper
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)

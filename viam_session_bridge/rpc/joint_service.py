@@ -12,11 +12,11 @@ from viam_session_bridge.core.move import Arrival, Motion
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto, urdf
-from viam_session_bridge.rpc.component_service import ComponentService
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.status import CallError, unimplemented
 
 
-class JointService(ComponentService):
+class JointService(ActuatedService):
     """Serves components whose configuration is a PositionedConfig."""
 
     def _measured(self, name: str, method: str) -> JointSample:

@@ -14,8 +14,9 @@ from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
 from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import ComponentService, needs, tells
+from viam_session_bridge.rpc.component_service import needs, tells
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
@@ -27,11 +28,10 @@ SLOWEST_RPM = 0.1
 ARRIVED = 1e-3
 
 
-class MotorService(ComponentService):
+class MotorService(ActuatedService):
     """Serves the motors of a gate. Methods are spelled as in the proto."""
 
     API = 'motor'
-    MESSAGES = proto.motor
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)

@@ -3,6 +3,7 @@
 """viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
 
 import asyncio
+from collections.abc import Sequence
 import hmac
 from importlib.metadata import PackageNotFoundError, version
 import logging
@@ -10,7 +11,6 @@ import secrets
 from typing import Any
 import uuid
 
-from google.protobuf.descriptor import ServiceDescriptor
 import grpc
 
 from viam_session_bridge.core.group import Resource
@@ -49,16 +49,16 @@ def package_version() -> str:
 
 class RobotService:
     """
-    Serves a machine made of the gate's resources.
+    Serves a machine.
 
-    services: the component services that are served, by API name such as base.
+    resources: everything that is configured, with and without an actuator, in its order.
     """
 
     def __init__(self, supervisor: LockedBridge, operations: Operations,
-                 services: dict[str, ServiceDescriptor], presence: SocketMonitor) -> None:
+                 resources: Sequence[Resource], presence: SocketMonitor) -> None:
         self._supervisor = supervisor
         self._operations = operations
-        self._services = services
+        self._resources = resources
         self._presence = presence
         self._alias_key = secrets.token_bytes()
 
@@ -111,13 +111,13 @@ class RobotService:
     async def ResourceNames(self, request: Any, call: Call) -> Any:
         """List every resource by its full name."""
         return proto.robot.ResourceNamesResponse(
-            resources=[_name(resource) for resource in self._supervisor.resources()])
+            resources=[_name(resource) for resource in self._resources])
 
     async def ResourceRPCSubtypes(self, request: Any, call: Call) -> Any:
         """List the APIs of the configured resources with the services that speak them."""
         reply = proto.robot.ResourceRPCSubtypesResponse()
-        for api in sorted({resource.api for resource in self._supervisor.resources()}):
-            entry = reply.resource_rpc_subtypes.add(proto_service=self._services[api].full_name)
+        for api in sorted({resource.api for resource in self._resources}):
+            entry = reply.resource_rpc_subtypes.add(proto_service=proto.service_of(api).full_name)
             entry.subtype.CopyFrom(proto.common.ResourceName(
                 namespace=NAMESPACE, type=TYPE, subtype=api))
         return reply
@@ -134,9 +134,9 @@ class RobotService:
         reply = robot.GetMachineStatusResponse(
             state=robot.GetMachineStatusResponse.State.Value('STATE_RUNNING'))
         states = self._supervisor.states()
-        for resource in self._supervisor.resources():
+        for resource in self._resources:
             entry = reply.resources.add(name=_name(resource))
-            healthy = states[resource.name] is not State.UNCONFIRMED
+            healthy = states.get(resource.name) is not State.UNCONFIRMED
             entry.state = robot.ResourceStatus.State.Value(
                 'STATE_READY' if healthy else 'STATE_UNHEALTHY')
             if not healthy:

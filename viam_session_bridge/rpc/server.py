@@ -17,7 +17,7 @@ import grpc
 
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.arm_service import ArmService
+from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.auth import (
     Authentication,
     AuthenticationError,
@@ -25,15 +25,9 @@ from viam_session_bridge.rpc.auth import (
     KeyAuthentication,
     NoAuthentication,
 )
-from viam_session_bridge.rpc.base_service import BaseService
-from viam_session_bridge.rpc.button_service import ButtonService
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
-from viam_session_bridge.rpc.component_service import ComponentService, Configs, Senses
+from viam_session_bridge.rpc.component_service import components, Configs, Senses
 from viam_session_bridge.rpc.connections import SocketMonitor
-from viam_session_bridge.rpc.gantry_service import GantryService
-from viam_session_bridge.rpc.generic_service import GenericService
-from viam_session_bridge.rpc.gripper_service import GripperService
-from viam_session_bridge.rpc.motor_service import MotorService
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
     MOST_REFLECTIONS,
@@ -41,8 +35,6 @@ from viam_session_bridge.rpc.reflection_service import (
     VERSIONS,
 )
 from viam_session_bridge.rpc.robot_service import RobotService
-from viam_session_bridge.rpc.servo_service import ServoService
-from viam_session_bridge.rpc.switch_service import SwitchService
 from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
 
 _LOG = logging.getLogger(__name__)
@@ -64,18 +56,8 @@ REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
 # client, stops and heartbeats among them.
 MOST_STREAMS = 4096
 
-# One service for each component API that may be configured.
-COMPONENTS: dict[str, type[ComponentService]] = {
-    'viam.component.arm.v1.ArmService': ArmService,
-    'viam.component.base.v1.BaseService': BaseService,
-    'viam.component.button.v1.ButtonService': ButtonService,
-    'viam.component.gantry.v1.GantryService': GantryService,
-    'viam.component.generic.v1.GenericService': GenericService,
-    'viam.component.gripper.v1.GripperService': GripperService,
-    'viam.component.motor.v1.MotorService': MotorService,
-    'viam.component.servo.v1.ServoService': ServoService,
-    'viam.component.switch.v1.SwitchService': SwitchService,
-}
+# One class for each component API that may be configured, by the full name of its service.
+COMPONENTS = components()
 
 
 @dataclass(frozen=True)
@@ -152,7 +134,9 @@ class Server:
         self._supervisor = supervisor
         self._settings = settings
         self._components = {
-            name: service(supervisor, configs, senses) for name, service in COMPONENTS.items()}
+            name: (service(configs, senses, supervisor) if issubclass(service, ActuatedService)
+                   else service(configs, senses)) for name, service in COMPONENTS.items()}
+        self._resources = [one.resource for one in configs.values()]
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -213,9 +197,7 @@ class Server:
         # The registry exists before any key can end.
         authentication = self._authentication(lambda entity: self._end_key(registry, entity))
         registry = Registry(self._supervisor, presence, operations, authentication)
-        component_services = {
-            service.API: proto.service(name) for name, service in COMPONENTS.items()}
-        robot = RobotService(self._supervisor, operations, component_services, presence)
+        robot = RobotService(self._supervisor, operations, self._resources, presence)
         served: dict[str, object] = {
             'viam.robot.v1.RobotService': robot,
             'proto.rpc.v1.AuthService': AuthService(authentication),
@@ -256,7 +238,7 @@ class Server:
         try:
             return KeyAuthentication(
                 self._settings.api_key_file, self._supervisor.now, on_end,
-                [one.name for one in self._supervisor.resources()])
+                [one.name for one in self._resources])
         except AuthenticationError as problem:
             raise ServerError(str(problem)) from problem
 

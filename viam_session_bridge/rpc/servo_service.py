@@ -23,7 +23,6 @@ class ServoService(JointService):
     """Serves the servos of a gate. Methods are spelled as in the proto."""
 
     API = 'servo'
-    MESSAGES = proto.servo
 
     @tells(Trajectory)
     async def Move(self, request: Any, call: Call) -> Any:

@@ -16,16 +16,16 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.actuated_service import ActuatedService, ANSWER_PATIENCE
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import ANSWER_PATIENCE, ComponentService, tells
+from viam_session_bridge.rpc.component_service import tells
 from viam_session_bridge.rpc.status import CallError
 
 
-class SwitchService(ComponentService):
+class SwitchService(ActuatedService):
     """Serves the switches of a gate. Methods are spelled as in the proto."""
 
     API = 'switch'
-    MESSAGES = proto.switch
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)

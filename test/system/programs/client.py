@@ -29,6 +29,7 @@ from viam.components.gantry import Gantry
 from viam.components.generic import Generic
 from viam.components.gripper import Gripper
 from viam.components.motor import Motor
+from viam.components.sensor import Sensor
 from viam.components.servo import Servo
 from viam.components.switch import Switch
 from viam.proto.common import Pose
@@ -42,7 +43,7 @@ from viam.rpc.dial import dial, DialOptions
 # The SDK makes clients of those components only whose classes were imported before.
 COMPONENTS: dict[str, Any] = {
     'arm': Arm, 'base': Base, 'button': Button, 'gantry': Gantry, 'generic': Generic,
-    'gripper': Gripper, 'motor': Motor, 'servo': Servo, 'switch': Switch}
+    'gripper': Gripper, 'motor': Motor, 'sensor': Sensor, 'servo': Servo, 'switch': Switch}
 
 # Arguments that are messages.
 MESSAGES: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.parameters.generic import GenericTable
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.services import Answer, request_of
 from viam_session_bridge.ros.plugins import OwnTools, Tools
 
@@ -18,7 +18,7 @@ MOST_CALLS = 8
 class Commands:
     """Those of one resource, by name."""
 
-    def __init__(self, config: ResourceConfig, tools: OwnTools) -> None:
+    def __init__(self, config: ActuatedConfig, tools: OwnTools) -> None:
         self._resource = config.name
         self._commands = {
             each.name: (each, tools.caller(each.kind, each.service, f'{each.name}.service'))
@@ -51,7 +51,7 @@ class CommandsDriver:
     APIS = ('generic',)
     TABLE = GenericTable
 
-    def __init__(self, config: ResourceConfig, tools: Tools) -> None:
+    def __init__(self, config: ActuatedConfig, tools: Tools) -> None:
         self._resource = config.name
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:

@@ -12,7 +12,7 @@ import functools
 from typing import Any
 
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
-from viam_session_bridge.parameters.resources import ResourceConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.ros.drivers.commands import Commands
 from viam_session_bridge.ros.drivers.services import Answer, MotionCalls
 from viam_session_bridge.ros.drivers.stop_calls import calling
@@ -34,7 +34,7 @@ STOP_OUTPUTS: Mapping[str, StopOutputFactory] = {
 class CompositeDriver:
     """Drives one resource by several parts."""
 
-    def __init__(self, config: ResourceConfig, tools: OwnTools, motion: Driver) -> None:
+    def __init__(self, config: ActuatedConfig, tools: OwnTools, motion: Driver) -> None:
         self._motion = motion
         self._outputs = [STOP_OUTPUTS[each.kind](each, tools) for each in config.stop_outputs]
         self._stoppers: tuple[Driver | StopOutput, ...] = (motion, *self._outputs)

@@ -5,8 +5,8 @@ The messages and services of Viam's gRPC API that this package declares.
 
 Here belongs what is written in the .proto files beside this module, and how to get at it; no
 behaviour of any service. To add a file: write it at the path Viam gives it, with Viam's names and
-numbers, run tools/compile_protos.py, and, if its messages are wanted as attributes, add a line
-to the `Package`s below.
+numbers, and run tools/compile_protos.py. The messages of a component are attributes of the package
+of its name.
 
     from viam_session_bridge.rpc import proto
 
@@ -248,16 +248,22 @@ class Package:
                       if name.startswith(self._prefix))
 
 
-arm = Package('viam.component.arm.v1')
 auth = Package('proto.rpc.v1')
-base = Package('viam.component.base.v1')
-button = Package('viam.component.button.v1')
 common = Package('viam.common.v1')
-gantry = Package('viam.component.gantry.v1')
-generic = Package('viam.component.generic.v1')
 google = Package('google.protobuf')
-gripper = Package('viam.component.gripper.v1')
-motor = Package('viam.component.motor.v1')
 robot = Package('viam.robot.v1')
-servo = Package('viam.component.servo.v1')
-switch = Package('viam.component.switch.v1')
+
+
+def service_of(api: str) -> ServiceDescriptor:
+    """Return the service of a component, such as base."""
+    package = f'viam.component.{api.replace("_", "")}.v1.'
+    return next(one for one in services() if one.full_name.startswith(package))
+
+
+def __getattr__(name: str) -> Package:
+    """Return the package of a component, such as `proto.base`."""
+    package = Package(f'viam.component.{name}.v1')
+    if not dir(package):
+        raise AttributeError(f'no viam.component.{name}.v1 is declared')
+    globals()[name] = package
+    return package

@@ -1,0 +1,96 @@
+# Copyright 2026 viam_session_bridge contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the services of all components that are moved and stopped have in common."""
+
+from typing import Any
+
+from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
+from viam_session_bridge.core.group import ActuatedResource
+from viam_session_bridge.core.move import Motion, MoveProfile
+from viam_session_bridge.core.setpoints import ServiceCall
+from viam_session_bridge.core.states import State
+from viam_session_bridge.locked_supervisor import LockedBridge
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.commands import do_command
+from viam_session_bridge.rpc.component_service import (
+    ComponentService,
+    Configs,
+    needs,
+    Senses,
+    tells,
+)
+
+# A driver that answers gives up on its service long before (s).
+ANSWER_PATIENCE = 30.0
+
+
+class ActuatedService(ComponentService):
+    """Serves the components of one API that has actuators; see ComponentService."""
+
+    def __init__(self, configs: Configs, senses: Senses, supervisor: LockedBridge) -> None:
+        super().__init__(configs, senses)
+        self._messages = proto.Package(proto.service_of(self.API).file.package)
+        self._supervisor = supervisor
+
+    async def Stop(self, request: Any, call: Call) -> Any:
+        """Stop; always accepted, from anybody."""
+        self._supervisor.stop(request.name)
+        return self._messages.StopResponse()
+
+    async def IsMoving(self, request: Any, call: Call) -> Any:
+        """Answer from feedback where configured; else whether a motion or stop is under way."""
+        return self._messages.IsMovingResponse(is_moving=self._supervisor.is_moving(request.name))
+
+    async def GetStatus(self, request: Any, call: Call) -> Any:
+        """Answer the state of the stop machine and whether the component moves."""
+        reply = proto.common.GetStatusResponse()
+        state = self._supervisor.states()[request.name]
+        reply.result.update({
+            'state': state.value, 'is_moving': self._supervisor.is_moving(request.name),
+            'stop_confirmed': state is not State.UNCONFIRMED})
+        return reply
+
+    @needs('commands')
+    @tells(ServiceCall)
+    async def DoCommand(self, request: Any, call: Call) -> Any:
+        """Run one of the commands that are configured for the component."""
+        commands = {each.name: each for each in self.configs[request.name].commands}
+        return await do_command(request.name, commands, request, call)
+
+    def resource(self, name: str) -> ActuatedResource:
+        """Return a resource. Raises UnknownResource, also for a name of another API."""
+        if name not in self.configs or self.configs[name].api != self.API:
+            raise self._unknown(name)
+        return self._supervisor.resource(name)
+
+    def _why_silent(self, name: str) -> str:
+        """Return what is known of why no feedback arrives, to be added to a refusal."""
+        problem = self._supervisor.feedback_problem(name)
+        return f' ({problem})' if problem else ''
+
+    def _finite(self, name: str, course: MoveProfile, what: str, feedback: str,
+                shows_progress: bool = True) -> Motion:
+        """
+        Return a course as a motion: steered where its progress is measured, else timed.
+
+        A steered move may take max_move_duration, however slow it is. feedback: the parameter of
+        what shows progress. shows_progress: the feedback, if there is any, does, and not only
+        rest. Raises InvalidCommand when the move would last longer than that at the speed given
+        (what names the field and its value), and NoFeedback when it would be timed and that is
+        not allowed.
+        """
+        own = self.configs[name]
+        duration = abs(course.amount) / course.speed
+        if duration > own.max_move_duration:
+            raise InvalidCommand(
+                f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
+                f'allows {own.max_move_duration:g} s')
+        setpoint = course.velocity(course.speed)
+        if shows_progress and self._supervisor.resource(name).actuator.rest is not None:
+            return Motion(setpoint, own.max_move_duration, course)
+        if not own.allow_timed_moves:
+            raise NoFeedback(
+                f'{name}: this move would be timed, because nothing measures its progress; '
+                f'configure {name}.{feedback}, or set {name}.allow_timed_moves')
+        return Motion(setpoint, duration)
