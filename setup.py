@@ -4,6 +4,7 @@
 
 from glob import glob
 from pathlib import Path
+import sys
 
 from setuptools import find_packages, setup
 
@@ -26,6 +27,17 @@ def data_beside_code() -> list[str]:
     found = [path for pattern in patterns for path in root.rglob(pattern)]
     return ['py.typed'] + sorted(str(path.relative_to(root)) for path in found)
 
+
+# What `ros2 run` starts: colcon puts these in lib/viam_session_bridge. pip makes a wheel and would
+# put them on the search path, where `bridge` hides the command of iproute2.
+ros_commands = [
+    'bridge = viam_session_bridge.executables:bridge',
+    'guard = viam_session_bridge.executables:guard',
+    'demo = viam_session_bridge.executables:demo',
+    'keys = viam_session_bridge.cli.keys:main',
+    'sim_base = viam_session_bridge.executables:sim_base',
+]
+for_pip = {'bdist_wheel', 'editable_wheel', 'dist_info'} & set(sys.argv)
 
 setup(
     name=package_name,
@@ -52,11 +64,7 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
-            'bridge = viam_session_bridge.executables:bridge',
-            'guard = viam_session_bridge.executables:guard',
-            'demo = viam_session_bridge.executables:demo',
-            'keys = viam_session_bridge.cli.keys:main',
-            'sim_base = viam_session_bridge.executables:sim_base',
+            *([] if for_pip else ros_commands),
             'viam-session-bridge = viam_session_bridge.cli.main:main',
         ],
     },

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from typing import Any
+import uuid
 
 import grpc
 from hypothesis import example, given
@@ -555,9 +556,20 @@ def test_stop_all_of_a_restricted_key_stops_only_what_it_commanded_last(
     drives(client, mine)
     drives(client, others, 'other')
     bench.until_moving('other')
+    waiting = []
+    for metadata in (mine, others):
+        opid = str(uuid.uuid4())
+        client.base.MoveStraight.start(
+            name='base' if metadata is mine else 'other', distance_mm=1000, mm_per_sec=100.0,
+            metadata=[*metadata, ('opid', opid)])
+        bench.until(lambda metadata=metadata: client.robot.GetOperations(
+            metadata=metadata).operations)
+        waiting.append(client.robot.BlockForOperation.start(id=opid, metadata=metadata))
+    bench.until(lambda: len(client.robot.GetOperations(metadata=mine).operations) == 2)
     client.robot.StopAll(metadata=mine)
     bench.until_stopped()
-    assert bench.moves('other') and not reasons(bench, 'other')
+    assert waiting[0].code() in (Code.OK, Code.CANCELLED)
+    assert bench.moves('other') and not reasons(bench, 'other') and not waiting[1].done()
     client.robot.StopAll(metadata=others)
     bench.until_stopped('other')
 

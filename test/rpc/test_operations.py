@@ -15,7 +15,8 @@ import pytest
 from components import command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.setpoints import VelocityLimits
-from viam_session_bridge.rpc import calls, operations, proto
+from viam_session_bridge.rpc import operations, proto
+from viam_session_bridge.rpc.auth import token_for
 
 Code = grpc.StatusCode
 
@@ -245,17 +246,14 @@ def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
 # ---- whose they are ----
 
 
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a call say itself which key it comes with."""
-    monkeypatch.setattr(
-        calls, 'entity_of', lambda metadata: metadata.get('test-key', [''])[0])
+def of(key: str) -> list[tuple[str, str]]:
+    """Return the metadata of a call that comes with a key."""
+    return [('authorization', f'Bearer {token_for(key)}')] if key else []
 
 
-@pytest.mark.usefixtures('keys')
 @pytest.mark.parametrize('key', ['', 'b'], ids=['no key', 'another key'])
 def test_the_operations_of_another_key_do_not_exist(bench: Any, client: Any, key: str) -> None:
-    mine, theirs = [('test-key', 'a')], [('test-key', key)] if key else []
+    mine, theirs = of('a'), of(key)
     move = client.base.MoveStraight.start(
         name='base', distance_mm=1000, mm_per_sec=10.0, metadata=[*mine, ('opid', CHOSEN)])
     bench.until_moving()
@@ -274,12 +272,11 @@ def test_the_operations_of_another_key_do_not_exist(bench: Any, client: Any, key
     assert move.code() is Code.CANCELLED
 
 
-@pytest.mark.usefixtures('keys')
 def test_stop_all_cancels_what_every_key_runs(bench: Any, client: Any) -> None:
     move = client.base.MoveStraight.start(
-        name='base', distance_mm=1000, mm_per_sec=10.0, metadata=[('test-key', 'a')])
+        name='base', distance_mm=1000, mm_per_sec=10.0, metadata=of('a'))
     bench.until_moving()
-    bench.client().robot.StopAll(metadata=[('test-key', 'b')])
+    bench.client().robot.StopAll(metadata=of('b'))
     assert move.code() is Code.OK
     bench.until_stopped()
 

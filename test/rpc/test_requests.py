@@ -194,7 +194,7 @@ def test_nearly_all_methods_read_at_most_64_kib_and_grpc_the_most_of_all() -> No
               if limit != REQUEST_LIMIT}
     assert others == {
         'MoveThroughJointPositions': 512 * KIB, 'MoveThroughJointPositionsStreamed': MIB,
-        'ServerReflectionInfo': 4 * KIB}
+        'ServerReflectionInfo': 4 * KIB, 'Authenticate': 4 * KIB}
     assert REQUEST_LIMIT == 64 * KIB and LARGEST_REQUEST == max(limits.values())
 
 

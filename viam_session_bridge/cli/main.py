@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from importlib import import_module
 import sys
 
+from viam_session_bridge.executables import EXECUTABLES, start
+
 PROGRAM = 'viam-session-bridge'
 
 COMMANDS = {
-    'bridge': 'viam_session_bridge.bridge',
-    'guard': 'viam_session_bridge.guard',
+    **{name: one.module for name, one in EXECUTABLES.items()},
     'keys': 'viam_session_bridge.cli.keys',
-    'demo': 'viam_session_bridge.cli.demo',
-    'sim_base': 'viam_session_bridge.sim.diff_drive',
 }
 
 USAGE = f"""\
@@ -39,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     # The commands read sys.argv; those of ROS take all of it, with the name of the program.
     sys.argv = [f'{PROGRAM} {words[0]}', *words[1:]]
+    if words[0] in EXECUTABLES:
+        return start(words[0])
     status: int = import_module(COMMANDS[words[0]]).main()
     return status
 

@@ -120,9 +120,9 @@ class Operations:
         if operation is not None:
             operation.cancelled.set()
 
-    def cancel_others(self, own: Operation | None) -> None:
-        """Cancel all that runs but one, whoever runs it."""
-        for operation in self._running.values():
+    def cancel_others(self, own: Operation | None, entity: str | None = None) -> None:
+        """Cancel all that runs but one, whoever runs it, or only what this entity runs."""
+        for operation in self._running.values() if entity is None else self.of(entity):
             if operation is not own:
                 operation.cancelled.set()
 

@@ -249,7 +249,8 @@ class RobotService:
         Stop every resource and cancel every other call, whoever asks.
 
         C++ clients do so when they close. A move that it stops answers OK, as after Stop. For a
-        key with `stop_all: own` it stops only the resources that the key was the last to command.
+        key with `stop_all: own` it stops only the resources that the key was the last to command,
+        and cancels only its calls.
         """
         if call.rights.stops_all:
             self._supervisor.stop_all()
@@ -257,6 +258,7 @@ class RobotService:
             _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
         else:
             stopped = self._supervisor.stop_own(call.caller.entity)
+            self._operations.cancel_others(call.operation, call.caller.entity)
             _LOG.warning('StopAll by %s, key %s: stops what it commanded last: %s',
                          call.caller.peer, call.caller.entity, ', '.join(stopped) or 'nothing')
         # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
