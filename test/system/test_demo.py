@@ -250,7 +250,8 @@ def test_the_program_of_the_readme_needs_key_and_ca_where_the_demo_is_secure(
         tmp_path: Path) -> None:
     pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    [program] = re.findall(r'```python\n(import asyncio\n.*?)```', readme, re.DOTALL)
+    [program] = [one for one in re.findall(r'```python\n(.*?)```', readme, re.DOTALL)
+                 if 'with_api_key' in one]
     assert len(program.splitlines()) == 6
     with served(tmp_path, '--secure') as address:
         log = (tmp_path / 'served.log').read_text(encoding='utf-8')
