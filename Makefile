@@ -5,7 +5,7 @@
 #   PYTHON=python3.12   the interpreter to make the virtual environment from
 #   VENV=path           where the virtual environment is; one that exists already is used as it is
 #   ARGS="-k pump -x"   more arguments for the program behind the target
-#   WORKERS=2           how many processes run tests side by side
+#   WORKERS=2           how many processes run tests side by side; one more for whole robots
 
 PYTHON ?=
 VENV ?= $(if $(ROS_DISTRO),.venv-$(ROS_DISTRO),.venv)
@@ -63,7 +63,7 @@ check:
 test:
 	@$(BOOTSTRAP) test
 ifeq ($(strip $(ARGS)),)
-	@PYTHON="$(RUN)" tools/test.sh $(SIDE_BY_SIDE)
+	@PYTHON="$(RUN)" WORKERS="$(WORKERS)" tools/test.sh
 else
 	@LINT_REQUIRED=1 $(RUN) -m pytest $(ARGS)
 endif

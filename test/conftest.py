@@ -12,6 +12,7 @@ from pathlib import Path
 import signal
 import sys
 
+from hypothesis import settings
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -21,6 +22,11 @@ dds_environment = import_module('dds_environment')
 # by preexec_fn: that would fork this process, gRPC's threads and all.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+# How long an example takes says something about the machine only.
+settings.register_profile('any machine', deadline=None)
+settings.load_profile('any machine')
 
 
 def distributes(config: pytest.Config) -> bool:

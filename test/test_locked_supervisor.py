@@ -305,7 +305,6 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
         lambda: locked.driver_appeared('left'),
         lambda: locked.is_moving('left'),
         locked.states,
-        locked.resources,
         locked.reset,
         locked.wake,
         lambda: locked.configure(POLICY, {'left': VelocityLimits(1.0, 1.0)}),

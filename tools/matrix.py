@@ -36,8 +36,9 @@ SDK = 'viam-sdk==0.85.1'
 TESTS = (
     'test/core/test_supervisor.py', 'test/test_locked_supervisor.py', 'test/rpc/test_wire.py',
     'test/rpc/test_sessions_wire.py', 'test/rpc/test_contract.py', 'test/rpc/test_presence.py',
-    'test/rpc/test_sockets.py', 'test/rpc/test_reflection.py', 'test/rpc/test_robot_service.py',
-    'test/rpc/test_base_service.py', 'test/rpc/test_motor_service.py',
+    'test/rpc/test_sockets.py', 'test/rpc/test_tls.py', 'test/rpc/test_reflection.py',
+    'test/rpc/test_robot_service.py', 'test/rpc/test_base_service.py',
+    'test/rpc/test_motor_service.py',
     'test/rpc/test_arm_service.py', 'test/rpc/test_arm_stream.py',
     'test/rpc/test_gantry_service.py', 'test/rpc/test_gripper_service.py',
     'test/rpc/test_servo_service.py', 'test/rpc/test_switch_service.py',
@@ -122,7 +123,8 @@ def requirements_of(cell: Cell) -> list[str]:
     return [
         f'ros-rclpy[fastrtps]=={ros["rclpy"]}', *messages,
         f'ros-action-msgs=={ros["action-msgs"]}', f'ros-std-srvs=={ros["std-srvs"]}',
-        cell.protobuf, cell.grpcio, 'pyyaml', 'pytest', 'pytest-timeout', 'hypothesis']
+        cell.protobuf, cell.grpcio, 'pyyaml', 'pytest', 'pytest-timeout', 'hypothesis',
+        'cryptography', 'trustme']
 
 
 class NotRun(Exception):

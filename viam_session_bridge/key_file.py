@@ -125,6 +125,7 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = os.fspath(path)
         self.table = KeyTable()
         self.problem = ''
         self._state: tuple[int, ...] | None = None
@@ -134,7 +135,7 @@ class KeyFile:
     def refresh(self) -> bool:
         """Read the file if it has changed; tells whether it was read, or failed to be."""
         try:
-            if self._state is not None and _state(os.stat(self.path)) == self._state:
+            if self._state is not None and _state(os.stat(self._name)) == self._state:
                 return False
         except OSError:
             pass  # opening it says why

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 import os
 from pathlib import Path
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from processes import base, Bridge, Driver, Program, Programs, running, settings, wait_until
+from viam_session_bridge.key_file import edit, new_key
 
 # Becomes another program under the same process id, so that signals reach that one.
 BECOME = 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])'
@@ -38,9 +39,9 @@ class Robot(NamedTuple):
             f'{power} of full speed').at
 
 
-def new_robot(programs: Programs) -> Robot:
-    """Start one on a port of the system's choice."""
-    bridge = programs.bridge(settings({'base': base(max_linear_speed=SPEED)}))
+def new_robot(programs: Programs, **blocks: dict[str, Any]) -> Robot:
+    """Start one on a port of the system's choice; blocks: more parameters of the bridge."""
+    bridge = programs.bridge(settings({'base': base(max_linear_speed=SPEED)}, **blocks))
     topic = bridge.topic()
     driver = programs.driver(topic)
     bridge.wait_drivers()
@@ -80,6 +81,42 @@ def robot(shared_robot: Robot) -> Robot:
 def own_robot(programs: Programs) -> Robot:
     """Give a robot that the test may break."""
     return new_robot(programs)
+
+
+class Secured:
+    """
+    A robot whose bridge asks for an API key, and serves with TLS as localhost.
+
+    ca: the file of its CA; other_ca: that of another one; key: variables for the examples.
+    """
+
+    def __init__(self, programs: Programs, folder: Path, trustme: Any) -> None:
+        self._authority = trustme.CA()
+        self.ca, self.other_ca = folder / 'ca.pem', folder / 'other_ca.pem'
+        self._authority.cert_pem.write_to_path(str(self.ca))
+        trustme.CA().cert_pem.write_to_path(str(self.other_ca))
+        self._certificate, self._key = folder / 'server.pem', folder / 'server.key'
+        self.issue('localhost')
+        key, secret = new_key('test', 'today')
+        self.key = f'VIAM_API_KEY_ID={key.id}', f'VIAM_API_KEY={secret}'
+        edit(folder / 'keys.json', lambda table: table.with_key(key))
+        self.robot = new_robot(
+            programs, auth={'key_file': str(folder / 'keys.json')},
+            grpc={'tls_certificate_file': str(self._certificate),
+                  'tls_key_file': str(self._key)})
+
+    def issue(self, name: str) -> None:
+        """Replace the certificate by one of that name."""
+        issued = self._authority.issue_cert(name)
+        issued.cert_chain_pems[0].write_to_path(str(self._certificate))
+        issued.private_key_pem.write_to_path(str(self._key))
+
+
+@pytest.fixture
+def secured(programs: Programs, tmp_path: Path) -> Secured:
+    """Start a robot with TLS and a key."""
+    return Secured(programs, tmp_path, pytest.importorskip(
+        'trustme', reason='trustme is not installed: no certificates'))
 
 
 @pytest.fixture

@@ -118,6 +118,24 @@ def test_only_the_end_of_the_last_caller_stops(
     robot.driver.check_stop(robot.topic, b.kill(), AT_ONCE)
 
 
+def test_with_a_key_it_connects_over_tls_with_the_right_ca_and_name_only(
+        secured: Any, run: Callable[..., Program], node: str, example: Path,
+        began: float) -> None:
+    """With another CA or name it says why and tries again; see docs/security.md."""
+    robot = secured.robot
+
+    def start(ca: Path, address: str) -> Program:
+        return run('/usr/bin/env', f'NODE_EXTRA_CA_CERTS={ca}', *secured.key, node, example,
+                   f'https://{address}', 'base', FOREVER, '1')
+    start(secured.other_ca, robot.address).wait_logged('unable to verify the first certificate')
+    right = start(secured.ca, robot.address)
+    robot.wait_speed(1.0, began)
+    secured.issue('other.local')
+    start(secured.ca, robot.address).wait_logged("does not match certificate's altnames")
+    robot.driver.check_driving(robot.topic, WINDOW + 0.5)
+    robot.driver.check_stop(robot.topic, right.kill(), AT_ONCE)
+
+
 def test_it_takes_its_own_advice() -> None:
     """The versions are pinned, and the lock file names nobody's registry."""
     package = (EXAMPLE / 'package.json').read_text(encoding='utf-8')

@@ -522,6 +522,6 @@ class Neighbourhoods(RuleBasedStateMachine):
 
 TestNeighbourhoods = pytest.mark.timeout(max(300, EXAMPLES))(Neighbourhoods.TestCase)
 TestNeighbourhoods.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=25, deadline=None, database=None,
+    max_examples=EXAMPLES, stateful_step_count=25, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

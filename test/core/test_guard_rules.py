@@ -9,7 +9,7 @@ Three bases, the last with feedback. Stops are held for 1 s, a patience is 0.25 
 from itertools import count
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from viam_session_bridge.core.actuator import ActuatorSettings
@@ -513,7 +513,6 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
     assert set(robot.guard.supervisor.states().values()) <= {IDLE, UNCONFIRMED}
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_after_a_freeze_nothing_moves_but_by_a_new_command(
         steps: list[tuple[float, str, float]]) -> None:

@@ -112,7 +112,7 @@ def test_limits_keep_the_duration() -> None:
     assert (motion.setpoint.linear[0], motion.duration) == (1.0, 4.0)
 
 
-@settings(deadline=None, database=None)
+@settings(database=None)
 @given(VECTORS, VECTORS, st.floats(0.0, 100.0), st.floats(0.0, 100.0), st.booleans())
 @example((1e308, -1e308, 1e308), (1e308, 1e308, 1e308), 1.0, 1.0, True)
 @example((5e-324, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 1.0, False)

@@ -361,6 +361,61 @@ def test_stop_all_stops_everything_also_what_is_idle() -> None:
         ('left', None), ('right', None), ('seen', None)]
 
 
+# ---- keys ---------------------------------------------------------------------------------------
+
+
+def of(entity: str, socket: int) -> Caller:
+    """Return a caller without a session, on a connection of its own."""
+    return Caller(entity=entity, socket=socket)
+
+
+def test_a_revoked_key_loses_its_sessions_and_all_that_it_set_in_motion() -> None:
+    """Under a session, and by a connection alone; what others drive goes on."""
+    world = World()
+    begun = world.supervisor.start_session(of('mine', 1), '', 100.0)
+    world.supervisor.start_session(of('others', 2), '', 100.0)
+    world.command('left', AHEAD, replace(of('mine', 1), session=begun.id), 100.0)
+    world.command('right', AHEAD, of('mine', 3), 100.0)
+    world.command('seen', AHEAD, of('others', 2), 100.0)
+    world.supervisor.revoke('mine', 100.1)
+    assert world.supervisor.due <= 100.1, 'the pump comes at once'
+    world.poll(100.1)
+    assert [one.reason for one in world.ended] == [Reason.REVOKED] * 2
+    assert (world.state('left'), world.state('right')) == (STOPPING, STOPPING)
+    assert world.state('seen') is MOVING
+    assert SessionEnded('s1', '', begun=True, revoked=True) in world.events
+    with pytest.raises(SessionExpired):
+        world.beat(replace(of('mine', 1), session=begun.id), 100.2)
+
+
+def test_a_revoked_key_that_moves_nothing_stops_nothing() -> None:
+    """Idle drivers receive no zeros because of it, nor does what another took over."""
+    world = World()
+    world.command('left', AHEAD, of('mine', 1), 100.0)
+    world.command('left', BACK, of('others', 2), 100.1)
+    world.command('right', AHEAD, of('mine', 1), 100.1)
+    world.stop('right', 100.2)
+    before = world.supervisor.states()
+    world.told.clear()
+    world.supervisor.revoke('mine', 100.3)
+    world.poll(100.3)
+    assert world.supervisor.states() == before and world.state('left') is MOVING
+    assert not [one for one in world.ended if one.reason is Reason.REVOKED]
+
+
+def test_stop_own_stops_what_a_key_commanded_last_in_every_state() -> None:
+    """And nothing that another key took over, or that nobody has commanded yet."""
+    world = World()
+    world.command('left', AHEAD, of('mine', 1), 100.0)
+    world.command('right', AHEAD, of('mine', 1), 100.0)
+    world.command('right', BACK, of('others', 2), 100.1)
+    assert world.supervisor.stop_own('mine', 100.2) == ['left']
+    world.poll(100.2)
+    assert (world.state('left'), world.state('right')) == (STOPPING, MOVING)
+    assert world.supervisor.stop_own('mine', 100.3) == ['left'], 'again: it begins the hold anew'
+    assert world.supervisor.stop_own('nobody', 100.3) == []
+
+
 # ---- commands that wait for their turn ----------------------------------------------------------
 
 

@@ -602,6 +602,6 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = pytest.mark.timeout(max(300, EXAMPLES))(Histories.TestCase)
 TestHistories.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=50, deadline=None, database=None,
+    max_examples=EXAMPLES, stateful_step_count=50, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -31,7 +31,8 @@ class Guard:
         """Take a pulse, and let the loop run as it does then."""
         self.run(now)
         news = self.watch.hear(Pulse(
-            sender, sequence or int(now * 1000), dict.fromkeys(names, 1), goodbye=goodbye), now)
+            sender, sequence or int(now * 1000), dict.fromkeys(names, 1), goodbye=goodbye,
+            guards=('guard',)), now)
         self.pass_at(now)
         return news
 
@@ -93,14 +94,14 @@ def test_a_bridge_that_is_back_can_fall_silent_again() -> None:
     guard.hear(101.0, 'base')
     guard.run(102.0)
     assert [at for at, _ in guard.verdicts] == [100.25, 101.25]
-    assert guard.watch.echoes() == (Echo('guard', 'bridge', 101000, 'abc', 2),)
+    assert guard.watch.echoes() == (Echo('guard', 'bridge', 101000, 'abc', 2, number=1),)
 
 
 def test_a_pulse_is_answered_once_with_how_often_it_has_fired() -> None:
     guard = Guard()
     assert guard.watch.echoes() == ()
     guard.hear(100.0, 'base')
-    assert guard.watch.echoes() == (Echo('guard', 'bridge', 100000, 'abc', 0),)
+    assert guard.watch.echoes() == (Echo('guard', 'bridge', 100000, 'abc', 0, number=1),)
     assert guard.watch.echoes() == ()
 
 

@@ -155,7 +155,7 @@ def no_stop_on_start() -> None:
 @breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
 def rivals_ignored() -> None:
     _replace(_part('core.peers', 'PeerBridges'), 'hear',
-             lambda old: lambda self, pulse, now: None)
+             lambda old: lambda self, pulse, now, verified: None)
 
 
 @breakage('a stop is sent once and never again', 'another_publisher_without_feedback')
@@ -220,6 +220,20 @@ def connection_holds_for_ever() -> None:
     claim_type = _part('core.presence', 'ConnectionClaim')
     _replace(_part('core.presence', 'Presence'), 'absent', lambda old: lambda self, claim, now: (
         None if isinstance(claim, claim_type) else old(self, claim, now)))
+
+
+@breakage('heartbeats keep a motion alive, on whatever connection they come',
+          'client_killed_while_another_beats')
+def heartbeats_hold_motion() -> None:
+    claim_type = _part('core.presence', 'SessionClaim')
+
+    def make(absent: Any) -> Any:
+        def by_session(self: Any, claim: Any, now: float) -> Any:
+            if isinstance(claim, claim_type) and self._sessions.get(claim.session, now):
+                return None
+            return absent(self, claim, now)
+        return by_session
+    _replace(_part('core.presence', 'Presence'), 'absent', make)
 
 
 @breakage('sessions never expire', 'client_frozen')

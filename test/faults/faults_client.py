@@ -40,6 +40,14 @@ def client_killed_at_once(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
+@kind(AT_ONCE, 'SIGKILL to a client while another one sends heartbeats for its session', weight=2)
+def client_killed_while_another_beats(trial: Trial) -> None:
+    client, other = trial.client(), trial.client()
+    trial.drive(client)
+    other.begin('beat_for', session=client.do('session'), period=0.2)
+    trial.demand_rest(client.kill(), AT_ONCE, watch=0.5)
+
+
 @kind(AT_ONCE, 'A client closes its connection cleanly without a stop, and lives on',
       quick=True, weight=3)
 def client_closed(trial: Trial) -> None:

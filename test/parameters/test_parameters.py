@@ -509,6 +509,23 @@ def test_beyond_loopback_needs_permission(
     assert 'can drive the robot' in config.warnings[0]
 
 
+def test_with_a_key_file_no_host_needs_permission_and_the_permission_is_a_mistake(
+        errors_of: Callable[..., list[str]], make_node: MakeNode) -> None:
+    keys = {'auth.key_file': '/etc/bridge/keys.json', 'grpc.allow_plain_text': True}
+    assert read(make_node({**BASE, **keys, 'grpc.host': '0.0.0.0'})).auth.key_file
+    for host in ('0.0.0.0', '127.0.0.1'):
+        [error] = errors_of({**keys, 'grpc.host': host, 'grpc.allow_anonymous': True})
+        assert error.startswith('grpc.allow_anonymous: found true')
+        assert 'auth.key_file' in error
+
+
+@pytest.mark.parametrize('path', ['keys.json', './keys.json', '/etc/', '~x/keys'])
+def test_a_key_file_is_an_absolute_path_or_below_the_home_folder(
+        errors_of: Callable[..., list[str]], path: str) -> None:
+    [error] = errors_of({'auth.key_file': path})
+    assert error.startswith(f'auth.key_file: found {path!r}')
+
+
 @pytest.mark.parametrize(('given', 'missing'), [
     ('grpc.tls_certificate_file', 'grpc.tls_key_file'),
     ('grpc.tls_key_file', 'grpc.tls_certificate_file')])

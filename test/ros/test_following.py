@@ -294,7 +294,7 @@ def ways(draw: st.DrawFn) -> list[Waypoint]:
 
 
 @given(ways(), st.sampled_from([0.0, 0.005, 0.02]))
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 def test_any_way_is_followed_through_all_its_points(points: list[Waypoint], lag: float) -> None:
     """In order, near every one of them, and never too fast; no detour is shorter than the lag."""
     controller = follow(points, lag=lag)

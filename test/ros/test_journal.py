@@ -3,6 +3,7 @@
 """The journal: what is written for which event, and that it never keeps the pump waiting."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 import logging
 import threading
 import time
@@ -85,6 +86,8 @@ LINES = [
     (SessionEnded('0b57ac6e', 'ipv4:127.0.0.1:80', True), 'info',
      ('0b57ac6e', 'ipv4:127.0.0.1:80', 'lapsed')),
     (SessionEnded('0b57ac6e', '', False), 'info', ('never used',)),
+    (SessionEnded('0b57ac6e', '', True, revoked=True), 'info', ('ended', 'key was revoked')),
+    (change(State.STOPPING, Reason.REVOKED, claim=CLAIM), 'warning', ('key', 'was revoked')),
     (TakenOver('base', CLAIM, ConnectionClaim(7, 2.0)), 'info',
      ('base', 'taken over', 'connection 7', 'from session 0b57ac6e')),
     (Stall(0.1234), 'error', ('123 ms late',)),
@@ -100,6 +103,12 @@ def test_every_event_is_one_line(
     ((found, line),) = log.lines
     assert found == level
     assert all(part in line for part in parts), line
+
+
+def test_a_session_id_is_never_written_in_full() -> None:
+    """Whoever has it can use the session."""
+    session = '0b57ac6e-9dad-41d1-80b4-00c04fd430c8'
+    assert describe_claim(replace(CLAIM, session=session)) == 'session 0b57ac6e...'
 
 
 @pytest.mark.parametrize(('claim', 'words'), [

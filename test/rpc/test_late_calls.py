@@ -24,6 +24,7 @@ from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.auth import NoAuthentication
 from viam_session_bridge.rpc.calls import Call, Registry
 from viam_session_bridge.rpc.connections import SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
@@ -209,7 +210,7 @@ def presence_of(bench: Any) -> SocketMonitor:
 
 def late(bench: Any, session: str, monitored: bool) -> Call:
     """Return such a call."""
-    return Registry(bench.locked, presence_of(bench), Operations())._open(
+    return Registry(bench.locked, presence_of(bench), Operations(), NoAuthentication())._open(
         LateContext(session), monitored)
 
 

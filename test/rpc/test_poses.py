@@ -40,7 +40,7 @@ UNIT = strategies.floats(-1.0, 1.0)
 
 
 @given(strategies.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda q: math.hypot(*q) > 0.1))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_rotation_survives_the_way_there_and_back(quaternion: Any) -> None:
     length = math.hypot(*quaternion)
     x, y, z, w = (part / length for part in quaternion)
@@ -56,7 +56,7 @@ def test_every_rotation_survives_the_way_there_and_back(quaternion: Any) -> None
 
 
 @given(strategies.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda q: math.hypot(*q) > 0.1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_rotations_are_those_of_viams_own_code(quaternion: Any) -> None:
     spatial = pytest.importorskip(
         'viam.spatialmath', reason='no viam-sdk with spatialmath: nothing to compare with')

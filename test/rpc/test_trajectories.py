@@ -50,7 +50,7 @@ def along(before: Waypoint, after: Waypoint, joint: int, share: float) -> tuple[
 
 @given(start=POSITIONS, stations=strategies.lists(POSITIONS, min_size=1, max_size=5),
        speeds=strategies.tuples(LIMIT, LIMIT), accelerations=strategies.tuples(LIMIT, LIMIT))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_joint_is_faster_or_stronger_than_it_may_be_nor_overshoots(
         start: Any, stations: Any, speeds: Any, accelerations: Any) -> None:
     way = timed(start, stations, Pace(speeds, accelerations), math.inf, 'positions')

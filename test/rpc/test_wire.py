@@ -203,7 +203,7 @@ def fill(message: Any, chance: random.Random, depth: int = 0) -> Any:
 
 
 @given(seed=strategies.integers(min_value=0, max_value=2**64))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bytes_mean_the_same_to_both(seed: int) -> None:
     chance = random.Random(seed)
     for file_name, full_name in all_messages():

@@ -7,6 +7,7 @@ One bridge serves all tests, with the default heartbeat window. Bounds: a connec
 noticed at once, a session that falls silent after its window.
 """
 
+import re
 import signal
 import time
 
@@ -159,20 +160,6 @@ def test_only_the_end_of_the_last_caller_stops(
     first.stops(b.kill(), AT_ONCE)
 
 
-def test_two_bases_are_stopped_for_their_own_clients_only(
-        programs: Programs, bridge: Bridge, first: Ear, second: Ear) -> None:
-    """The end of one session stops its base; the other one does not even hear a zero."""
-    a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
-    for client, name, ear in ((a, 'first', first), (b, 'second', second)):
-        client.wait_ready()
-        client.do('set_power', base=name, linear=1.0)
-        ear.moves()
-    first.stops(a.kill(), AT_ONCE)
-    second.keeps_moving()
-    assert not any(one.is_zero for one in second.driver.heard(second.topic, second.began))
-    second.stops(b.kill(), AT_ONCE)
-
-
 def test_a_client_that_reconnects_in_time_keeps_its_session_but_not_its_motion(
         programs: Programs, bridge: Bridge, first: Ear) -> None:
     """The cut stops the base at once; the same session drives it again, once it says so."""
@@ -208,7 +195,7 @@ def test_a_client_that_reconnects_too_late_has_to_begin_anew(
         first.moves()
         cut = proxy.cut(reopen=False)
         zeros = first.stops(cut, AT_ONCE)
-        bridge.wait_logged(f'session {session} .* lapsed')
+        bridge.wait_logged(f'session {session[:8]}... .* lapsed')
         proxy.reopen()
         refused = client.ask('set_power_under', base='first', session=session)
         assert refused['text'] == 'SESSION_EXPIRED'
@@ -241,8 +228,7 @@ def test_programs_that_block_their_event_loop_keep_driving(
         client.do('set_power', base=name, linear=0.5)
         session = session or client.do('session')
     assert session
-    bridge_log = bridge.text
-    assert f'session {session} lapsed' not in bridge_log
+    assert not re.search(f'session {session[:8]}.* lapsed', bridge.text)
 
 
 def test_a_killed_client_ends_its_blocking_move(

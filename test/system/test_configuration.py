@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Any
 
+import grpc
 import pytest
 
 from host import took
@@ -60,6 +61,18 @@ def test_beyond_loopback_needs_consent(programs: Programs) -> None:
     """Without authentication, a port on the network is a remote control for everybody."""
     log = refused(programs, settings(grpc={'host': '0.0.0.0'}))
     assert any('grpc.host' in line and 'grpc.allow_anonymous' in line for line in log)
+
+
+def test_with_a_key_file_that_is_missing_nobody_can_log_in(
+        programs: Programs, tmp_path: Path) -> None:
+    """The bridge runs: the first key may be created later."""
+    bridge = programs.bridge(settings(auth={'key_file': str(tmp_path / 'keys.json')}))
+    bridge.wait_logged('auth.key_file: .*keys.json: there is no such key file.*nobody can log in')
+    with grpc.insecure_channel(bridge.address) as channel:
+        call = channel.unary_unary('/viam.robot.v1.RobotService/StopAll')
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b'', timeout=10.0)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_two_bases_on_one_topic_are_refused(programs: Programs) -> None:

@@ -12,11 +12,16 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from viam_session_bridge.cli.demo import _play
 from viam_session_bridge.cli.isolation import segments_of
 from viam_session_bridge.cli.processes import Child
+from viam_session_bridge.cli.scenarios import Scenario
+from viam_session_bridge.cli.timeline import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = 'viam_session_bridge.cli.demo'
@@ -85,6 +90,37 @@ def test_every_story_goes_as_it_must() -> None:
     assert 'FAIL' not in result.stdout
 
 
+def test_a_secure_demo_goes_as_it_must() -> None:
+    """One story: what is different is how programs connect."""
+    pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
+    result = demo('killed', '--secure', *QUICK)
+    assert result.returncode == 0, result.stdout
+    assert 'asks each program for an API key' in result.stdout
+    assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == ['killed']
+
+
+@pytest.mark.parametrize(('disturbed', 'unsafe', 'passes'), [
+    ((True, False), False, True), ((True, True, True, True), False, False),
+    ((True, False), True, False)])
+def test_a_story_whose_robot_could_not_report_is_played_again(
+        disturbed: tuple[bool, ...], unsafe: bool, passes: bool) -> None:
+    """Not for ever, and not when the robot moved too long."""
+    plays = iter(disturbed)
+
+    def play(stage: Any) -> Report:
+        report = Report(zero=0.0, disturbed=next(plays))
+        report.check(not report.disturbed, 'the robot reported all the time')
+        report.check(not unsafe, 'at rest in time', safety=True)
+        return report
+
+    child = SimpleNamespace(tail=lambda: 'the log')
+    stage: Any = SimpleNamespace(
+        facts=SimpleNamespace(window=WINDOW, patience=PATIENCE_OF_GUARD), stalls=lambda: 0,
+        end_programs=lambda: None, watch=lambda seconds: None, bridge=child, guard=child,
+        robot=child)
+    assert _play(Scenario('one', '', '', '', play), stage)[0] is passes
+
+
 @pytest.mark.timeout(200)
 def test_it_fails_when_the_robot_stops_late() -> None:
     result = demo('killed', '--ros-args', '-p', 'sessions.stop_on_disconnect:=false')
@@ -119,7 +155,7 @@ def test_it_says_what_to_install() -> None:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(('number', 'status'), [
-    (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+    (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int) -> None:
     log = tmp_path / 'demo.log'
     with log.open('w') as output:
@@ -160,16 +196,16 @@ def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path)
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, *options: str) -> Iterator[str]:
     """Serve the robot of the demo, as `make bridge` does; yields the bridge's address."""
     with socket.create_server(('127.0.0.1', 0)) as free:
         port = free.getsockname()[1]
     log = folder / 'served.log'
     with log.open('w') as output:
-        process = subprocess.Popen([sys.executable, '-m', DEMO, '--serve', str(port)], cwd=ROOT,
-                                   stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([sys.executable, '-m', DEMO, '--serve', str(port), *options],
+                                   cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: 'serves at' in log.read_text(encoding='utf-8')
+        wait_for(lambda: 'Ctrl-C ends' in log.read_text(encoding='utf-8')
                  or process.poll() is not None)
         started = children(process.pid)
         yield f'127.0.0.1:{port}'
@@ -205,9 +241,27 @@ def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> 
             assert re.search(printed, result.stdout, re.DOTALL), result.stdout
 
 
-def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(('127.0.0.1', 0)) as taken:
-        port = taken.getsockname()[1]
-        result = demo('--serve', str(port))
-    assert result.returncode == 1
-    assert re.search(rf'grpc\.port.*{port}', result.stdout), result.stdout
+@pytest.mark.timeout(200)
+def test_the_program_of_the_readme_needs_key_and_ca_where_the_demo_is_secure(
+        tmp_path: Path) -> None:
+    pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    [program] = re.findall(r'```python\n(import asyncio\n.*?)```', readme, re.DOTALL)
+    assert len(program.splitlines()) == 6
+    with served(tmp_path, '--secure') as address:
+        log = (tmp_path / 'served.log').read_text(encoding='utf-8')
+        variables = dict(re.findall(r'((?:VIAM_API|SSL)_\w+)=(\S+)', log))
+        for name, value in (
+                ('robot.local:8080', address), ('KEY ID', variables['VIAM_API_KEY_ID']),
+                ('KEY', variables['VIAM_API_KEY'])):
+            assert f"'{name}'" in program
+            program = program.replace(f"'{name}'", repr(value))
+
+        def status(program: str, **environment: str) -> int:
+            return subprocess.run(
+                [sys.executable, '-c', program], env={**os.environ, **environment},
+                timeout=60.0, check=False, stderr=subprocess.DEVNULL).returncode
+        assert status(program, SSL_CERT_FILE=variables['SSL_CERT_FILE']) == 0
+        assert status(program) != 0, 'without the CA'
+        wrong = program.replace(variables['VIAM_API_KEY'], 'x' * len(variables['VIAM_API_KEY']))
+        assert status(wrong, SSL_CERT_FILE=variables['SSL_CERT_FILE']) != 0, 'with a wrong key'

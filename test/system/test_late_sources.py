@@ -3,7 +3,7 @@
 """
 Odometry and action servers that start after the bridge: it waits and names them, no escalation.
 
-The time limit of a stop is short, and passes several times while nothing else is there.
+The time limit of a stop is short, and passes twice while nothing else is there.
 """
 
 import time
@@ -17,12 +17,12 @@ from servers import serving
 
 FILE = TEST.parent / 'config' / 'nav_base.yaml'
 TIMEOUT = 1.25  # s
-# So many periods of diagnostics, of 1 s each, are several times the time limit of a stop.
-PERIODS = 6
+# So many periods of diagnostics, of 1 s each, are more than twice the time limit of a stop.
+PERIODS = 3
 
 
 def wait_periods(observer: Observer, text: str) -> None:
-    """Wait until diagnostics have shown this text for several times the time limit of a stop."""
+    """Wait until diagnostics have shown this text for longer than a stop may take."""
     since = time.monotonic()
     wait_until(lambda: len([
         one for one in observer.seen(since)
@@ -73,22 +73,6 @@ def test_late_odometry_is_awaited_and_nothing_escalates(
         assert not servers.called(bridge.topic('pressed'))
     bridge.wait_logged(r'base: stopped \(verified\)')
     check_nothing_failed(bridge)
-
-
-def test_late_odometry_that_shows_motion_is_a_stop_that_is_not_confirmed(
-        programs: Programs, observer: Observer) -> None:
-    """The stop is sent again, and its time limit counts from then."""
-    bridge = programs.bridge(settings({'base': base(
-        stop_on_start=True, odometry_topic='odom', stop_timeout=TIMEOUT)}))
-    driver = programs.driver(bridge.topic())
-    bridge.wait_logged(r'base: stopped \(not verified: waiting for odometry')
-    driver.wait_silence(bridge.topic())
-    since = time.monotonic()
-    programs.driver(bridge.topic('elsewhere'), node='/wheels', odometry=bridge.topic('odom'),
-                    odometry_mode='moving')
-    driver.wait_zero(bridge.topic(), since)
-    bridge.wait_logged('base: STOP NOT CONFIRMED: no rest was seen')
-    assert observer.wait_status('base', 2, since)
 
 
 @pytest.fixture

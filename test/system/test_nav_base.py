@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from host import took
-from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, Driver, MARGIN, PATIENCE, Program, Programs, TEST, wait_until
 
 FILE = TEST.parent / 'config' / 'nav_base.yaml'
@@ -133,14 +132,3 @@ def test_stop_ends_navigation_that_others_began(
     wheels.wait_zero(bridge.topic(WHEELS), asked)
     wheels.wait_silence(bridge.topic(WHEELS), quiet=0.7)
     assert wheels.heard()[-1].is_zero
-
-
-@pytest.fixture(scope='module')
-def parts(wheels: Driver) -> list[Part]:
-    return [Part('base', 'base', 'set_power', ({'Vector3': {'y': 1.0}}, {'Vector3': {}}),
-                 lambda since: [Sign(one.at, not one.is_zero)
-                                for one in wheels.heard(since=since)])]
-
-
-class TestNavBase(Ownership):
-    """What the wheels hear, behind the mux."""

@@ -125,20 +125,6 @@ def test_stop_repeats_the_last_step(
     assert 1500 < stopped(servos['pan'], asked).end[0] < 2400
 
 
-def test_the_end_of_a_client_stops_its_servo_only(
-        programs: Programs, bridge: Bridge, client: Client,
-        servos: dict[str, SimulatedJoints]) -> None:
-    """The other one, of another client, goes on to its end."""
-    victim = programs.client(bridge.address)
-    going(victim, servos, 'pan', 180)
-    other = client.begin('call', component='servo', name='tilt', method='move', arguments=(135,))
-    killed = victim.kill()
-    assert 1500 < stopped(servos['pan'], killed).end[0] < 2400
-    assert client.answer(other)['ok']
-    servos['tilt'].wait_told('the end', lambda told: told.end == [1000])
-    bridge.wait_logged('pan: stopping, the (call was cancelled|connection)')
-
-
 def test_the_last_caller_owns_the_servo(
         programs: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints]) -> None:
     """A turns it, B takes over, A dies: it goes on, without a jump. B dies: it stops."""
@@ -179,20 +165,6 @@ def test_the_laser_goes_off_with_its_owner(
     assert took(killed, off.at) <= MARGIN
     assert stopped(servos['pan'], killed).end[0] < 2400
     assert not laser.heard[-1].data[0]
-
-
-def test_all_of_them_stop_when_everything_is_stopped(
-        client: Client, laser: Motors, servos: dict[str, SimulatedJoints]) -> None:
-    """By StopAll, as at the end of every C++ program."""
-    since = time.monotonic()
-    switch(client, 'set_position', 1)
-    laser.wait_data('light', lambda data: data == (True,), since)
-    move = going(client, servos, 'pan', 180)
-    asked = time.monotonic()
-    client.do('stop_all')
-    laser.wait_data('darkness', lambda data: data == (False,), asked)
-    assert client.answer(move)['ok']
-    assert stopped(servos['pan'], asked).end[0] < 2400
 
 
 @pytest.fixture(scope='module')

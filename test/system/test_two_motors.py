@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from host import took
-from ownership import Ownership, Part, Sign
 from processes import Bridge, Client, MARGIN, Motors, Programs, TEST, wait_until
 
 FILE = TEST.parent / 'config' / 'two_motors.yaml'
@@ -122,18 +121,3 @@ def test_the_end_of_a_client_stops_both_in_one_message(
     bridge.wait_logged('right: stopping, the connection that commanded it is gone')
     # Never one without the other.
     assert {one.data for one in motors.since(killed)} <= {(10.0, -10.0), (0.0, 0.0)}
-
-
-def part(motors: Motors, index: int) -> Part:
-    """Return what the story needs of a motor."""
-    return Part('motor', NAMES[index], 'set_power', (0.5,), lambda since: [
-        Sign(one.at, one.data[index] != 0.0) for one in motors.since(since)])
-
-
-@pytest.fixture(scope='module')
-def parts(motors: Motors) -> list[Part]:
-    return [part(motors, index) for index in range(len(NAMES))]
-
-
-class TestTwoMotors(Ownership):
-    """Each on its own, although they share an array."""

@@ -206,7 +206,8 @@ def _play(story: Scenario, stage: Harness) -> tuple[bool, str]:
         finally:
             stage.end_programs()
         # Whoever moved when it must not gets no second chance, whatever held it up.
-        if report.passed or report.unsafe or stage.stalls() == stalls or not plays_left:
+        disturbed = report.disturbed or stage.stalls() != stalls
+        if report.passed or report.unsafe or not disturbed or not plays_left:
             break
         say('\n'.join(['', *report.lines(), '', paragraph(DISTURBED)]))
         stage.watch(REST_DWELL)

@@ -56,7 +56,7 @@ Go
             Payload: "{secret}"}}),
         rpc.WithInsecure()))  // only without TLS
 
-TypeScript (not tested with this bridge)
+TypeScript
     const robot = new RobotClient();
     await robot.dial({{ host: 'https://{address}',  // http: only without TLS
       credentials: {{ type: 'api-key', authEntity: '{id}',

@@ -27,6 +27,8 @@ class Report:
             self.events.append((instant, text))
 
     unsafe: bool = False
+    # Whether the machine kept the robot from reporting, so that nothing was shown.
+    disturbed: bool = False
 
     def check(self, held: bool, text: str, safety: bool = False) -> None:
         """

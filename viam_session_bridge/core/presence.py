@@ -117,9 +117,14 @@ class Policy:
 
 
 class OpenSockets:
-    """The newest look at the open connections, as evidence."""
+    """
+    The newest look at the open connections, as evidence.
+
+    stale_at: when it proves nothing any more (s).
+    """
 
     def __init__(self) -> None:
+        self.stale_at = -math.inf
         self._taken_at = -math.inf
         self._open: frozenset[int] = frozenset()
 
@@ -133,6 +138,7 @@ class OpenSockets:
             return False
         before, self._open = self._open, open_sockets
         self._taken_at = taken_at
+        self.stale_at = taken_at + LOOK_PATIENCE
         return not before <= open_sockets
 
     def proves(self, socket: int | None, since: float, now: float) -> bool:
@@ -142,17 +148,13 @@ class OpenSockets:
         Until a look was taken after the command, the command itself is the evidence; it goes stale
         like a look does.
         """
-        if now >= self.stale_at(since):
-            return False
-        return self._taken_at < since or socket in self._open
+        if self._taken_at < since:
+            return now < since + LOOK_PATIENCE
+        return now < self.stale_at and socket in self._open
 
-    def stale_at(self, since: float = -math.inf) -> float:
-        """Return the instant (s) at which the evidence for a command at ``since`` runs out."""
-        return max(self._taken_at, since) + LOOK_PATIENCE
-
-    def unproven_until(self, since: float) -> float:
-        """Return until when (s) a command needs a look; infinity once one was taken after it."""
-        return self.stale_at(since) if self._taken_at < since else math.inf
+    def due_at(self, since: float) -> float:
+        """Return when a command needs a look (s); infinity once one was taken after it."""
+        return since + LOOK_PATIENCE if self._taken_at < since else math.inf
 
 
 class Presence:
@@ -161,16 +163,11 @@ class Presence:
     def __init__(self, policy: Policy, sessions: SessionTable) -> None:
         self.policy = policy
         self._sessions = sessions
-        self._sockets = OpenSockets()
+        self.open_sockets = OpenSockets()
 
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """Take a look at the open connections; tells whether one of the last look is missing."""
-        return self._sockets.update_sockets(open_sockets, taken_at)
-
-    @property
-    def stale_at(self) -> float:
-        """Return when the newest look proves nobody's presence any more (s)."""
-        return self._sockets.stale_at()
+        return self.open_sockets.update_sockets(open_sockets, taken_at)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
         """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
@@ -218,11 +215,11 @@ class Presence:
         if isinstance(claim, SessionClaim):
             if self._sessions.get(claim.session, now) is None:
                 return Reason.SESSION_ENDED
-            if self.policy.stop_on_disconnect and not self._sockets.proves(
+            if self.policy.stop_on_disconnect and not self.open_sockets.proves(
                     claim.socket, claim.since, now):
                 return Reason.DISCONNECTED
         elif isinstance(claim, ConnectionClaim):
-            if not self._sockets.proves(claim.socket, claim.since, now):
+            if not self.open_sockets.proves(claim.socket, claim.since, now):
                 return Reason.DISCONNECTED
         elif isinstance(claim, LeaseClaim) and now >= claim.until:
             return Reason.LEASE_OVER
@@ -232,18 +229,18 @@ class Presence:
         """
         Return when a claim ends if nothing renews it (s).
 
-        All that rest on the newest look end with it, at stale_at: that is not among these.
+        All that rest on the newest look end when that is stale, which is not among these.
         """
         if isinstance(claim, LeaseClaim):
             return claim.until
         if isinstance(claim, ConnectionClaim):
-            return self._sockets.unproven_until(claim.since)
+            return self.open_sockets.due_at(claim.since)
         if isinstance(claim, SessionClaim):
             session = self._sessions.get(claim.session, now)
             deadline = session.deadline if session is not None else now
             if not self.policy.stop_on_disconnect:
                 return deadline
-            return min(deadline, self._sockets.unproven_until(claim.since))
+            return min(deadline, self.open_sockets.due_at(claim.since))
         return math.inf
 
     def socket(self, claim: Claim | None) -> int | None:

@@ -474,7 +474,8 @@ class Supervisor(ActuatorGroup):
             self._actuators[name].leave('another bridge drives this robot')
             self._touch(name, now)
         self._events += orders.notices
-        if self._polled_at < self._presence.stale_at <= now:
+        stale_at = self._presence.open_sockets.stale_at
+        if self._polled_at < stale_at <= now:
             self._schedule.touch_active()
         # The stops of a stall are among this poll's outputs: what comes now comes after them.
         self._stalled = False
@@ -496,11 +497,11 @@ class Supervisor(ActuatorGroup):
             for name in startup.lasting():
                 if self._actuators[name].stopped_enough(now):
                     startup.done(name)
-        pulse = self._pulse(due, now, any(map(self._alters_pulse, events)))
+        pulse = self._pulse(due, now, events)
         self.due = min(self._sweep_at, self._emergency.wake_at(), self._schedule.finish(),
                        self._peers.due(now))
-        if self._schedule.active and self._presence.stale_at > now:
-            self.due = min(self.due, self._presence.stale_at)
+        if self._schedule.active and stale_at > now:
+            self.due = min(self.due, stale_at)
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
@@ -522,12 +523,14 @@ class Supervisor(ActuatorGroup):
                     or bool(self._actuators[event.resource].sources.delay))
         return isinstance(event, Emergency)
 
-    def _pulse(self, polled: Iterable[str], now: float, news: bool) -> Pulse | None:
+    def _pulse(self, polled: Iterable[str], now: float,
+               events: Iterable[LogEvent]) -> Pulse | None:
         """Return the pulse that goes out. polled: those who may not be listed yet."""
         pulser, active = self._peers.pulser, self._schedule.active
         # A stop must not wait until hundreds of motions are gathered that are as they were.
-        if pulser is None or not (news or self._goals_are_new or pulser.is_due(
-                active.keys() & polled, now)):
+        if pulser is None or not (
+                pulser.is_due(active.keys() & polled, now) or self._goals_are_new
+                or any(map(self._alters_pulse, events))):
             return None
         self._goals_are_new = False
         listed: dict[str, int] = {}

@@ -49,6 +49,9 @@ _ALGORITHM = 'HS256'
 # A token of ours has less than 250 characters.
 LONGEST_TOKEN = 1024
 
+# Valid tokens that are remembered: to verify one takes as long as the rest of a heartbeat.
+MOST_TOKENS = 1024
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -247,6 +250,8 @@ class KeyAuthentication:
         self._resources = frozenset(resources)
         self._back_off = BackOff()
         self._rights: dict[str, Rights] = {}
+        # By token, since the key file was read last: what its key may do.
+        self._verified: dict[str, Rights] = {}
         self._problem = ''
         self.refresh()
         if not self._file.problem and not self._file.table.keys:
@@ -260,11 +265,17 @@ class KeyAuthentication:
             raise unauthenticated('authentication required')
         if not values[0].startswith(_BEARER):
             raise unauthenticated(f'expected authorization header with prefix: {_BEARER}')
-        key = self._key_of(values[0][len(_BEARER):])
-        if key is None:
-            raise unauthenticated(
-                'unauthenticated: the token is not valid, or its key was revoked or rotated')
-        return self._rights[key.id]
+        token = values[0][len(_BEARER):]
+        rights = self._verified.get(token)
+        if rights is None:
+            key = self._key_of(token)
+            if key is None:
+                raise unauthenticated(
+                    'unauthenticated: the token is not valid, or its key was revoked or rotated')
+            if len(self._verified) >= MOST_TOKENS:
+                self._verified.clear()
+            rights = self._verified[token] = self._rights[key.id]
+        return rights
 
     def _key_of(self, token: str) -> Key | None:
         """Return the key that a token was given for, if it still counts."""
@@ -333,6 +344,7 @@ class KeyAuthentication:
         if not self._file.refresh():
             return
         table = self._file.table
+        self._verified.clear()
         self._rights = {each: _rights_of(key) for each, key in table.keys.items()}
         problem, self._problem = self._problem, self._file.problem
         if self._file.problem:

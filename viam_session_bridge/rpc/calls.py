@@ -370,10 +370,9 @@ class Call:
             self.rights.require_command(name)
             if self.crowding:
                 raise crowded(self.crowding)
-        loop = asyncio.get_running_loop()
         # The gate's clock counts suspended time: what waited through a freeze is too old.
-        clocks = (self.supervisor.now, loop.time)
-        give_up = [clock() + DISCOVERY_PATIENCE for clock in clocks]
+        clocks = (self.supervisor.now, asyncio.get_running_loop().time)
+        give_up: list[float] = []
         while True:
             # Each time: an event loop that was frozen may run us before it hears of the end.
             if is_late(self.context) and not self._stops(motion):
@@ -384,6 +383,7 @@ class Call:
                 return accepted
             except NotYet as problem:
                 turn, refusal = problem.turn, problem
+            give_up = give_up or [clock() + DISCOVERY_PATIENCE for clock in clocks]
             await self._pause(name)
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal

@@ -50,7 +50,6 @@ _ESTABLISHED = 1  # include/net/tcp_states.h
 _LISTEN = 10
 # struct tcp_info of linux/tcp.h, up to the last field used here; the beginning never changes.
 _TCP_INFO_SIZE = 60
-_STATE = struct.Struct('=B')
 _LAST_DATA_AND_ACK_RECEIVED = struct.Struct('=II')  # milliseconds ago
 _LAST_DATA_RECEIVED_OFFSET = 52
 # s; the finest that the kernel offers.
@@ -303,7 +302,7 @@ def listens(port: int) -> bool:
     """Tell whether this process has a listening TCP socket on this port."""
     for fd in _descriptors():
         try:
-            if _name(_libc.getsockname, fd, port) and _state(_tcp_info(fd)) == _LISTEN:
+            if _name(_libc.getsockname, fd, port) and _tcp_info(fd)[0] == _LISTEN:
                 # Raises where the kernel knows no cookies: then it is of no use to us.
                 _cookie(fd)
                 return True
@@ -333,7 +332,7 @@ def silence(fd: int, cookie: int) -> float | None:
         info = _tcp_info(fd)
         # gRPC's threads may close the socket, and accept another under the same number, between
         # any two of these calls; a cookie that is the same before and after rules that out.
-        if _cookie(fd) != cookie or _state(info) != _ESTABLISHED:
+        if _cookie(fd) != cookie or info[0] != _ESTABLISHED:
             return None
     except OSError:
         return None
@@ -393,12 +392,8 @@ def _cookie(fd: int) -> int:
 
 
 def _tcp_info(fd: int) -> bytes:
+    """Return a socket's struct tcp_info, which begins with its state."""
     return _get(fd, socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-
-
-def _state(info: bytes) -> int:
-    state: int = _STATE.unpack_from(info)[0]
-    return state
 
 
 def _get(fd: int, level: int, option: int, size: int) -> bytes:

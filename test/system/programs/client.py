@@ -36,6 +36,7 @@ from viam.proto.common import Pose
 from viam.proto.common import Vector3 as ProtoVector3
 from viam.proto.component.arm import JointPositions
 from viam.proto.component.base import BaseServiceStub, SetPowerRequest
+from viam.proto.robot import SendSessionHeartbeatRequest
 from viam.robot.client import RobotClient
 from viam.rpc.dial import dial, DialOptions
 
@@ -153,6 +154,12 @@ class Client:
                 metadata={'viam-sid': session}, timeout=5.0)
         finally:
             channel.close()
+
+    async def beat_for(self, session: str, period: float) -> None:
+        """Send heartbeats for a session of another client, until this program ends."""
+        while True:
+            await self._robot._client.SendSessionHeartbeat(SendSessionHeartbeatRequest(id=session))
+            await asyncio.sleep(period)
 
     async def close(self) -> None:
         """Close the connection cleanly; the program lives on."""
