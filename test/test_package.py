@@ -12,6 +12,7 @@ import pytest
 
 import viam_session_bridge
 from viam_session_bridge.cli.main import COMMANDS
+from viam_session_bridge.executables import EXECUTABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = (ROOT / 'setup.py').read_text(encoding='utf-8')
@@ -28,7 +29,8 @@ def test_version_is_the_same_everywhere() -> None:
 def test_executables_are_the_commands_and_the_one_script_with_all_of_them() -> None:
     assert {name for name, _, _ in SCRIPTS} == {*COMMANDS, 'viam-session-bridge'}
     modules = {name: module for name, module, _ in SCRIPTS}
-    assert all(modules[name] == module for name, module in COMMANDS.items())
+    assert all(modules[name] == ('viam_session_bridge.executables' if name in EXECUTABLES
+                                 else module) for name, module in COMMANDS.items())
 
 
 @pytest.mark.parametrize(('name', 'module', 'function'), SCRIPTS)

@@ -83,9 +83,9 @@ def test_a_refusal_after_a_while_counts_those_between(
 
 def test_a_client_that_closes_is_told_from_one_that_stays(bench: Any) -> None:
     staying, leaving = bench.client(), bench.client()
-    for client in (staying, leaving):
-        client.start_session()
-    [first, second] = [next(iter(one.sockets)) for one in bench.locked.sessions()]
+    sessions = [client.start_session() for client in (staying, leaving)]
+    table = bench.locked._supervisor.sessions
+    [first], [second] = map(table.sockets_of, sessions)
     assert bench.server.is_open(first) and bench.server.is_open(second)
     leaving.close()
     bench.until(lambda: not bench.server.is_open(second))
