@@ -154,6 +154,8 @@ def test_with_a_key_it_connects_over_tls_with_the_right_ca_and_name_only(
     start(secured.ca, robot.address).wait_logged("does not match certificate's altnames")
     robot.driver.check_driving(robot.topic, WINDOW + 0.5)
     robot.driver.check_stop(robot.topic, right.kill(), AT_ONCE)
+
+
 def test_the_machine_status_has_what_the_sdks_own_test_expects(
         robot: Any, node: str, example: Path, run: Callable[..., Program]) -> None:
     """As e2e/tests/robot-client-apis.node.spec.ts of viamrobotics/viam-typescript-sdk asserts."""
