@@ -242,7 +242,7 @@ def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds(chance: Random) -
 def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None:
     """Commands, cancels, an expiry and polls from all sides: every call that waits is told."""
     locked, clock, ann = faked()
-    told: Counter[int] = Counter()
+    sent: Counter[int] = Counter()
     reasons: Counter[Reason] = Counter()
     waiting: list[int] = []
     numbers = count()
@@ -257,7 +257,7 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
                 name = 'left' if i % 2 else 'right'
 
                 def on_end(ended: Ended, number: int = number) -> None:
-                    told[number] += 1
+                    sent[number] += 1
                     reasons[ended.reason] += 1
 
                 epoch = locked.command(name, AHEAD, ann, on_end)
@@ -280,7 +280,7 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
     clock.advance(2.0)
     locked.poll().release()
     assert len(waiting) == drivers * ROUNDS
-    assert told == Counter(waiting)
+    assert sent == Counter(waiting)
     assert reasons[Reason.CANCELLED] and reasons[Reason.SUPERSEDED], reasons
 
 
@@ -493,7 +493,7 @@ CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.configure(POLICY, {}),
     lambda locked, ann, epoch: locked.held_up(1.0, ()),
     lambda locked, ann, epoch: locked.say_goodbye(),
-    lambda locked, ann, epoch: locked.hear(Pulse(Identity('other', patience=1.0), 1)),
+    lambda locked, ann, epoch: locked.receive(Pulse(Identity('other', patience=1.0), 1)),
     lambda locked, ann, epoch: locked.wake(),
 ]
 

@@ -3,7 +3,7 @@
 """
 The machine of one actuator: every cell of its table, then what lies between the cells.
 
-The table is told by a supervisor with one resource, because half of its columns are about owners;
+The table is sent by a supervisor with one resource, because half of its columns are about owners;
 the rest by a bare actuator. Unless a test says otherwise: 20 outputs a second, a hold of 1 s and a
 timeout of 5 s; rest means samples near zero for 0.3 s with no gap above 0.5 s.
 """
@@ -65,7 +65,7 @@ class Rig:
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False),
             lambda: next(names))
         self.now = 100.0
-        self.told: list[Output] = []
+        self.sent: list[Output] = []
         self.ended: list[Reason] = []
         self.wake = math.inf
         self.supervisor.path('base', '', self.now)
@@ -87,7 +87,7 @@ class Rig:
     def poll(self) -> Outputs:
         """Let the pump run now."""
         outputs = self.supervisor.poll(self.now)
-        self.told += outputs.outputs
+        self.sent += outputs.outputs
         self.ended += [ended.reason for ended in outputs.ended]
         self.wake = outputs.wake
         return outputs
@@ -230,23 +230,23 @@ CELLS = [(before, trigger, after, event not in (Event.RESET, Event.LEFT))
 
 
 @pytest.mark.parametrize(
-    ('before', 'trigger', 'after', 'told'), CELLS,
+    ('before', 'trigger', 'after', 'sent'), CELLS,
     ids=[f'{before.value}-{trigger.__name__}' for before, trigger, _, _ in CELLS])
 def test_each_transition_happens_and_the_driver_is_told(
-        before: State, trigger: Callable[[Rig], None], after: State, told: bool) -> None:
+        before: State, trigger: Callable[[Rig], None], after: State, sent: bool) -> None:
     """Told to stop, that is, unless the transition leads to MOVING."""
     rig = STARTS[before]()
     assert rig.state is before
-    rig.told.clear()
+    rig.sent.clear()
     # LEAST_SPACING: a stop that follows another keeps this distance.
     rig.now += LEAST_SPACING
     trigger(rig)
     assert rig.state is after
-    assert bool(rig.told) == told
+    assert bool(rig.sent) == sent
     if after is MOVING:
-        assert rig.told[-1].setpoint == LEFT
-    elif told and trigger is not settled:
-        assert rig.told[-1].setpoint is None
+        assert rig.sent[-1].setpoint == LEFT
+    elif sent and trigger is not settled:
+        assert rig.sent[-1].setpoint is None
 
 
 @pytest.mark.parametrize(('before', 'trigger'), [
@@ -273,13 +273,13 @@ def test_an_actuator_refuses_a_transition_that_is_not_in_the_table(
 def test_the_one_cell_that_refuses() -> None:
     """UNCONFIRMED refuses motion, says why and what helps, and changes nothing."""
     rig = unconfirmed()
-    rig.told.clear()
-    refusal = 'no rest was seen within 5 s.*when it is, or after a reset'
+    rig.sent.clear()
+    refusal = 'no rest was seen within 5 s.*when the stop is confirmed, or after a reset'
     with pytest.raises(NotAtRest, match=refusal):
         rig.supervisor.command('base', Motion(LEFT), BOB, rig.now)
     rig.run(0.2)
     assert rig.state is UNCONFIRMED
-    assert all(output.setpoint is None for output in rig.told)
+    assert all(output.setpoint is None for output in rig.sent)
 
 
 @pytest.mark.parametrize('event', [zero_command, stop, emergency_stop])
@@ -318,10 +318,10 @@ def test_a_second_command_has_its_own_epoch() -> None:
     """MOVING to MOVING: the first motion is superseded, the driver hears the second at once."""
     rig = moving()
     rig.now += LEAST_SPACING
-    first = rig.told[-1].epoch
+    first = rig.sent[-1].epoch
     motion_command(rig)
     assert rig.ended == [Reason.SUPERSEDED]
-    assert rig.told[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
+    assert rig.sent[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
 
 
 # ---- a bare actuator ----------------------------------------------------------------------------
@@ -349,7 +349,7 @@ def halt(machine: Actuator, epoch: int, now: float) -> None:
 def follow(machine: Actuator, until: float, measured: Callable[[float], float] | None = None,
            now: float = 0.0) -> list[tuple[float, Output]]:
     """Poll when the machine asks for it; measured: speed at a time, every 50 ms from now."""
-    told = []
+    sent = []
     sample_at = math.inf if measured is None else now
     last = -math.inf
     while (at := min(machine.wake_at(), sample_at)) <= until:
@@ -361,8 +361,8 @@ def follow(machine: Actuator, until: float, measured: Callable[[float], float] |
         last = at
         output = machine.poll(at)
         if output is not None:
-            told.append((at, output))
-    return told
+            sent.append((at, output))
+    return sent
 
 
 # ---- repetition ---------------------------------------------------------------------------------
@@ -372,10 +372,10 @@ def test_a_held_wish_is_repeated_on_an_even_grid() -> None:
     """Twenty times a second, from the command on, always the same epoch; only one is the first."""
     machine = actuator(BLIND)
     machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
-    told = follow(machine, 100.99)
-    assert [at for at, _ in told] == pytest.approx([100.0 + 0.05 * i for i in range(20)])
-    assert {(output.setpoint, output.epoch) for _, output in told} == {(AHEAD, 7)}
-    assert [output.first for _, output in told] == [True] + 19 * [False]
+    sent = follow(machine, 100.99)
+    assert [at for at, _ in sent] == pytest.approx([100.0 + 0.05 * i for i in range(20)])
+    assert {(output.setpoint, output.epoch) for _, output in sent} == {(AHEAD, 7)}
+    assert [output.first for _, output in sent] == [True] + 19 * [False]
 
 
 # 20 stops and changes a second, and one repetition of what does not change.
@@ -385,22 +385,22 @@ RARE = ActuatorSettings(repeat_rate=1.0)
 def test_an_unchanged_setpoint_is_repeated_at_its_own_rate() -> None:
     machine = actuator(RARE)
     machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
-    told = follow(machine, 103.5)
-    assert [at for at, _ in told] == pytest.approx([100.0, 101.0, 102.0, 103.0])
+    sent = follow(machine, 103.5)
+    assert [at for at, _ in sent] == pytest.approx([100.0, 101.0, 102.0, 103.0])
 
 
 @pytest.mark.parametrize('settings', [RARE, BLIND])
 def test_the_same_setpoint_commanded_again_is_a_repetition(settings: ActuatorSettings) -> None:
     """A client that commands it 100 times a second fills no queue; the newest epoch goes out."""
     machine = actuator(settings)
-    told = []
+    sent = []
     for i in range(301):
         now = 100.0 + i / 100
         machine.command(Motion(AHEAD), OpenClaim(), i, now)
-        told += [(now, output.epoch) for output in [machine.poll(now)] if output is not None]
+        sent += [(now, output.epoch) for output in [machine.poll(now)] if output is not None]
     rate = settings.repeat_rate or settings.command_rate
-    assert len(told) == 1 + 3 * rate
-    assert all(epoch == round((now - 100.0) * 100) for now, epoch in told)
+    assert len(sent) == 1 + 3 * rate
+    assert all(epoch == round((now - 100.0) * 100) for now, epoch in sent)
 
 
 @pytest.mark.parametrize('since', [0.02, 0.3, 0.97])
@@ -426,8 +426,8 @@ def test_a_stop_is_repeated_at_the_command_rate_whatever_the_rate_of_setpoints()
     machine = actuator(RARE)
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.3)
-    told = [at for at, _ in follow(machine, 101.28)]
-    assert told == pytest.approx([100.3 + 0.05 * i for i in range(20)])
+    sent = [at for at, _ in follow(machine, 101.28)]
+    assert sent == pytest.approx([100.3 + 0.05 * i for i in range(20)])
 
 
 def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> None:
@@ -436,16 +436,16 @@ def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> N
     machine.measured(BaseSample(), 100.0)
     course = MoveProfile(Along.PATH, 2.0, 0.5, 0.125)  # slows down in the second half
     machine.command(Motion(AHEAD, 30.0, course), OpenClaim(), 1, 100.0)
-    told = []
+    sent = []
     for i in range(600):
         now = 100.0 + i / 100
         if i % 4 == 0:
             machine.measured(BaseSample(x=(now - 100.0) / 2, linear=(0.5, 0.0, 0.0)), now)
         output = machine.poll(now)
         if output is not None and output.setpoint is not None:
-            told.append((now, output.setpoint))
-    slowing = [at for at, setpoint in told if setpoint != AHEAD]
-    assert [at for at, setpoint in told if setpoint == AHEAD] == pytest.approx([100.0, 101.0])
+            sent.append((now, output.setpoint))
+    slowing = [at for at, setpoint in sent if setpoint != AHEAD]
+    assert [at for at, setpoint in sent if setpoint == AHEAD] == pytest.approx([100.0, 101.0])
     assert 101.5 < slowing[0] < 102.0
     gaps = [b - a for a, b in zip(slowing, slowing[1:], strict=False)]
     assert max(gaps) < 0.07 and min(gaps) > 0.03
@@ -471,16 +471,16 @@ def test_a_slightly_late_poll_keeps_the_grid() -> None:
 def test_a_flood_of_commands_does_not_flood_the_driver() -> None:
     """A thousand commands a second become a hundred outputs, and the newest wins."""
     machine = actuator(BLIND)
-    told = []
+    sent = []
     for i in range(1000):
         now = 100.0 + i / 1000
         machine.command(Motion(Velocity((0.1 + i / 1e4, 0.0, 0.0))), OpenClaim(), i, now)
         output = machine.poll(now)
         if output is not None:
             assert output.epoch == i
-            told.append(now)
-    assert 90 <= len(told) <= 100
-    assert min(b - a for a, b in zip(told, told[1:], strict=False)) >= LEAST_SPACING - 1e-9
+            sent.append(now)
+    assert 90 <= len(sent) <= 100
+    assert min(b - a for a, b in zip(sent, sent[1:], strict=False)) >= LEAST_SPACING - 1e-9
 
 
 def test_a_flood_of_stops_does_not_flood_the_driver() -> None:
@@ -489,12 +489,12 @@ def test_a_flood_of_stops_does_not_flood_the_driver() -> None:
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.001)
     assert machine.poll(100.001) is not None
-    told = []
+    sent = []
     for i in range(100):
         now = 100.002 + i / 1000
         machine.stop(Reason.STOPPED, i + 3, now)
-        told += [output for output in [machine.poll(now)] if output is not None]
-    assert 9 <= len(told) <= 11
+        sent += [output for output in [machine.poll(now)] if output is not None]
+    assert 9 <= len(sent) <= 11
 
 
 def test_the_first_output_after_a_change_of_state_never_waits() -> None:
@@ -517,10 +517,10 @@ def test_without_feedback_zeros_are_repeated_for_the_hold_and_then_there_is_sile
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.02)
-    told = follow(machine, 200.0)
-    assert [at for at, _ in told] == pytest.approx([100.02 + 0.05 * i for i in range(len(told))])
-    assert 0.949 < told[-1][0] - 100.02 < 1.001
-    assert {(output.setpoint, output.epoch) for _, output in told} == {(None, 2)}
+    sent = follow(machine, 200.0)
+    assert [at for at, _ in sent] == pytest.approx([100.02 + 0.05 * i for i in range(len(sent))])
+    assert 0.949 < sent[-1][0] - 100.02 < 1.001
+    assert {(output.setpoint, output.epoch) for _, output in sent} == {(None, 2)}
     assert machine.state is IDLE
     assert machine.wake_at() == math.inf
     changed = machine.take_notes()[1][-1]
@@ -567,9 +567,9 @@ def test_with_feedback_zeros_are_repeated_until_rest_is_seen() -> None:
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
+    sent = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
     assert machine.state is IDLE
-    assert 103.29 <= told[-1][0] <= 103.5
+    assert 103.29 <= sent[-1][0] <= 103.5
     changed = machine.take_notes()[1][-1]
     assert (changed.after, changed.verified) == (IDLE, True)
 
@@ -579,9 +579,9 @@ def test_rest_does_not_shorten_the_hold() -> None:
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 110.0, lambda at: 0.0, now=101.0)
+    sent = follow(machine, 110.0, lambda at: 0.0, now=101.0)
     assert machine.state is IDLE
-    assert 101.949 < told[-1][0] < 102.001
+    assert 101.949 < sent[-1][0] < 102.001
 
 
 def test_rest_before_the_stop_proves_nothing() -> None:
@@ -730,13 +730,13 @@ def test_a_stop_without_rest_fails_at_its_timeout_and_is_repeated_without_end() 
     machine = actuator(replace(SEEING, stop_timeout=5.03))
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 106.02)
+    sent = follow(machine, 106.02)
     assert machine.state is STOPPING
     assert machine.wake_at() == pytest.approx(106.03)
-    told += follow(machine, 160.0)
+    sent += follow(machine, 160.0)
     assert machine.state is UNCONFIRMED
-    assert all(output.setpoint is None for _, output in told)
-    assert told[-1][0] > 159.9
+    assert all(output.setpoint is None for _, output in sent)
+    assert sent[-1][0] > 159.9
     assert [(c.before, c.after) for c in machine.take_notes()[1]][-1] == (STOPPING, UNCONFIRMED)
 
 
@@ -1037,8 +1037,8 @@ def test_standing_still_does_not_make_up_for_a_refusal() -> None:
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
     machine.stop_answered(2, 'the server does not cancel', 101.1)
-    told = follow(machine, 110.0, lambda at: 0.0, now=101.1)
-    assert machine.state is UNCONFIRMED and told
+    sent = follow(machine, 110.0, lambda at: 0.0, now=101.1)
+    assert machine.state is UNCONFIRMED and sent
     machine.stop_answered(2, '', 110.0)
     follow(machine, 110.2, lambda at: 0.0, now=110.0)
     assert machine.state is IDLE
@@ -1131,8 +1131,8 @@ def test_without_feedback_a_driver_is_told_to_stop_for_thirty_seconds() -> None:
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 200.0)
-    last = told[-1][0]
+    sent = follow(machine, 200.0)
+    last = sent[-1][0]
     assert machine.state is IDLE
     assert not late(machine, last + LATE_DRIVER_MEMORY)
     assert late(machine, last + LATE_DRIVER_MEMORY - 0.001)
@@ -1312,9 +1312,9 @@ def test_a_steered_move_ends_when_its_feedback_falls_silent() -> None:
     machine = actuator(SEEING)
     steered(machine)
     roll(machine, 100.0, 101.0)
-    told = follow(machine, 101.499)
+    sent = follow(machine, 101.499)
     assert machine.state is MOVING
-    assert all(output.setpoint is not None for _, output in told)
+    assert all(output.setpoint is not None for _, output in sent)
     follow(machine, 101.505)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
 

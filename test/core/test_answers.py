@@ -8,7 +8,7 @@ A bare actuator without feedback: 20 outputs a second, a hold of 1 s, a timeout 
 
 import pytest
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, PARTING
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, STOP_BETWEEN
 from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.move import Motion
@@ -135,12 +135,12 @@ def test_between_a_call_and_any_other_motion_a_stop_is_said(before: Motion, afte
         rig.command(after)
     stops = [rig.poll()]
     assert Ended('base', old, Reason.SUPERSEDED) in rig.ended
-    while rig.now < 100.0 + PARTING - 0.02:
+    while rig.now < 100.0 + STOP_BETWEEN - 0.02:
         with pytest.raises(StopOutstanding):
             rig.command(after)
         stops.append(rig.poll(0.01))
-    told = [stop for stop in stops if stop is not None]
-    assert len(told) >= 3 and all(stop.setpoint is None for stop in told)
+    sent = [stop for stop in stops if stop is not None]
+    assert len(sent) >= 3 and all(stop.setpoint is None for stop in sent)
     rig.poll(0.05)
     rig.command(after)
     output = rig.poll(0.01)
@@ -168,7 +168,7 @@ def test_what_a_call_began_is_ended_by_its_stop_outputs_before_motion() -> None:
         rig.command(AHEAD)
     stop = rig.poll()
     assert stop is not None and stop.setpoint is None
-    rig.poll(2.0 * PARTING)
+    rig.poll(2.0 * STOP_BETWEEN)
     with pytest.raises(StopOutstanding):
         rig.command(AHEAD)
     rig.actuator.stop_answered(stop.epoch, '', rig.now)

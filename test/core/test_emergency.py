@@ -131,7 +131,7 @@ def test_no_reset_while_it_is_pressed() -> None:
 def test_silence_counts_as_pressed_where_so_configured() -> None:
     """At the very instant, with a wake-up for it; and hearing it again is no reset."""
     rig = Rig(WATCHED)
-    with pytest.raises(EmergencyStopped, match='nothing has been heard'):
+    with pytest.raises(EmergencyStopped, match='no message of the emergency stop'):
         rig.command()
     rig.supervisor.hear_emergency(False, rig.now)
     rig.command()

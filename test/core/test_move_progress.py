@@ -125,7 +125,7 @@ def test_a_twist_that_is_far_too_large_does_not_finish_a_move(
     """A driver that publishes mm/s: in 0.1 s it would be beyond the end."""
     drive = Drive(lambda place, speed: true(place, factor * speed))
     drive.run(amount, speed)
-    assert drive.end.reason is Reason.POSE_STANDS and drive.place < amount / 2.0
+    assert drive.end.reason is Reason.POSE_NOT_MOVING and drive.place < amount / 2.0
 
 
 def test_a_noisy_pose_is_not_the_beginning_of_a_move() -> None:
@@ -154,7 +154,7 @@ def test_a_pose_that_does_not_move_ends_the_move_soon_after_its_distance() -> No
     """300 mm at 200 mm/s, and the stopping distance of 60 mm."""
     drive = Drive(frozen_pose)
     drive.run(0.3, 0.2)
-    assert drive.end.reason is Reason.POSE_STANDS
+    assert drive.end.reason is Reason.POSE_NOT_MOVING
     assert 'the pose does not move' in drive.end.detail and 'odom' in drive.end.detail
     assert 0.3 < drive.place < 0.42
 
@@ -237,7 +237,7 @@ def test_an_arm_that_moves_away_from_its_goal_is_stopped_within_5_degrees() -> N
     reach = Reach(lambda at: 0.0 - 0.5 * at, TO_ONE)
     [end] = reach.run(20.0)
     assert end.reason is Reason.BACKWARDS and reach.elapsed < 0.3
-    assert 'joint elbow is at -0.09 rad, its way lies between 0 and 1' in end.detail
+    assert 'joint elbow is at -0.09 rad, its path is from 0 to 1' in end.detail
     assert 'check the sign' in end.detail
 
 
@@ -245,7 +245,7 @@ def test_an_arm_that_passes_its_goal_is_stopped() -> None:
     reach = Reach(lambda at: at, (Waypoint(0.5, (0.5,)),))
     [end] = reach.run(20.0)
     assert end.reason is Reason.OVERSHOT and reach.position(reach.elapsed) < 0.65
-    assert 'its way lies between 0 and 0.5' in end.detail
+    assert 'its path is from 0 to 0.5' in end.detail
 
 
 def test_an_arm_that_is_stuck_is_given_up_and_its_joint_named() -> None:
@@ -314,7 +314,7 @@ def test_a_streamed_way_that_gets_no_more_points_names_that_as_its_limit() -> No
     reach.motion = replace(reach.motion, duration=8.0)
     [end] = reach.run(10.0)
     assert end.reason is Reason.TIME_LIMIT
-    assert ' after 8 s without more points of the way' in end.detail
+    assert ' after 8 s without further points of the path' in end.detail
 
 
 def test_a_streamed_way_that_goes_on_widens_no_margin_by_its_own_speed() -> None:

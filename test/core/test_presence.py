@@ -23,12 +23,12 @@ from viam_session_bridge.core.presence import (
     Claim,
     ConnectionClaim,
     LeaseClaim,
-    LOOK_PATIENCE,
     OpenClaim,
     OpenSockets,
     Policy,
     same_holder,
     SessionClaim,
+    SOCKETS_PATIENCE,
     UnsupervisedPolicy,
 )
 from viam_session_bridge.core.sessions import MOST_CARRIERS, SessionSettings
@@ -395,9 +395,9 @@ def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
     rig.poll(last)
     if with_session:
         rig.supervisor.beat(S1, caller, last + 0.4)
-    assert rig.run(last + LOOK_PATIENCE) == []
-    assert rig.wake == last + LOOK_PATIENCE
-    assert rig.poll(last + LOOK_PATIENCE) == [Reason.DISCONNECTED]
+    assert rig.run(last + SOCKETS_PATIENCE) == []
+    assert rig.wake == last + SOCKETS_PATIENCE
+    assert rig.poll(last + SOCKETS_PATIENCE) == [Reason.DISCONNECTED]
 
 
 @pytest.mark.parametrize('with_session', [True, False])
@@ -472,7 +472,7 @@ def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool
         supervisor.poll(now)
         supervisor.update_sockets(frozenset([1]), now, now)
         now += 0.004
-    proven, wake, ends = now + LOOK_PATIENCE, now, dict[str, None]()
+    proven, wake, ends = now + SOCKETS_PATIENCE, now, dict[str, None]()
     while not ends:
         if now < proven + 5.0:
             supervisor.update_sockets(frozenset([1]), now, now)
@@ -482,8 +482,8 @@ def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool
             polls.append(now)
             outputs = supervisor.poll(now)
             wake, ends = outputs.wake, {one.resource: None for one in outputs.ended}
-    assert now == looked + LOOK_PATIENCE and ends.keys() == set(names)
-    assert sum(at > proven for at in polls) <= 2.0 * (now - proven) / LOOK_PATIENCE
+    assert now == looked + SOCKETS_PATIENCE and ends.keys() == set(names)
+    assert sum(at > proven for at in polls) <= 2.0 * (now - proven) / SOCKETS_PATIENCE
 
 
 def test_evidence_expires_exactly() -> None:

@@ -48,7 +48,7 @@ AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))
 ZERO = Velocity()
 POLICY = Policy(SessionSettings(heartbeat_window=2.0, max_sessions=8), stop_on_disconnect=False)
 LIMITS = VelocityLimits(1.0, 1.0)
-SILENT = 'no heartbeat or command of it for 2 s, limit 2 s (sessions.heartbeat_window)'
+SILENT = 'no heartbeat or command of the session for 2 s, limit 2 s (sessions.heartbeat_window)'
 
 
 class World:
@@ -62,7 +62,7 @@ class World:
             policy, lambda: f's{next(numbers)}')
         for name in ('left', 'right', 'seen'):
             self.supervisor.path(name, '', 0.0)
-        self.told: list[tuple[float, Output]] = []
+        self.sent: list[tuple[float, Output]] = []
         self.ended: list[Ended] = []
         self.events: list[object] = []
         self.wake = math.inf
@@ -96,7 +96,7 @@ class World:
         """Let the pump run once."""
         self.now = now
         outputs = self.supervisor.poll(now)
-        self.told += [(now, output) for output in outputs.outputs]
+        self.sent += [(now, output) for output in outputs.outputs]
         self.ended += outputs.ended
         self.events += outputs.events
         self.wake = outputs.wake
@@ -114,7 +114,7 @@ class World:
 
     def last(self, name: str) -> tuple[float, Output]:
         """Return what the driver of this resource was told last, and when."""
-        return [(at, output) for at, output in self.told if output.resource == name][-1]
+        return [(at, output) for at, output in self.sent if output.resource == name][-1]
 
     def state(self, name: str) -> State:
         """Where a resource stands."""
@@ -179,7 +179,7 @@ def test_one_client_two_bases() -> None:
     world.run(100.5)
     world.command('right', AHEAD, ann, 100.5)
     world.run(102.5)
-    stops = [(at, output.resource) for at, output in world.told if output.first
+    stops = [(at, output.resource) for at, output in world.sent if output.first
              and output.setpoint is None]
     assert stops == [(102.5, 'left'), (102.5, 'right')]
 
@@ -209,7 +209,7 @@ def test_after_a_stop_the_old_owners_end_stops_nothing() -> None:
     assert world.state('left') is IDLE
     world.run(103.0, bob)
     assert world.state('left') is IDLE
-    assert all(at < 101.6 for at, _ in world.told)
+    assert all(at < 101.6 for at, _ in world.sent)
 
 
 def test_taking_over_is_told_with_both_names() -> None:
@@ -254,7 +254,7 @@ def test_a_dead_session_commands_nothing(polled: bool) -> None:
     for name, setpoint in (('left', AHEAD), ('left', ZERO), ('nobody', AHEAD)):
         with pytest.raises(SessionExpired):
             world.supervisor.command(name, Motion(setpoint), ann, 102.0)
-    assert world.told == []
+    assert world.sent == []
     assert world.state('left') is IDLE
 
 
@@ -330,7 +330,7 @@ def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: s
     if how == 'no path':
         world.supervisor.path('seen', 'nobody listens', now)
     now += 0.3 if how == 'stalled' else 0.02
-    world.told.clear()
+    world.sent.clear()
     caller = {'other session': bob, 'no session': Caller()}.get(how, ann)
     world.command('seen', ZERO, caller, now)
     assert world.state('seen') is (UNCONFIRMED if state is UNCONFIRMED else STOPPING)
@@ -344,11 +344,11 @@ def test_after_a_stop_the_driver_hears_zeros_only_until_a_new_command() -> None:
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.stop('left', 100.5)
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.start_session(ann, '', 100.6)
     world.supervisor.path('left', '', 100.7)
     world.run(140.0, ann)
-    assert world.told and all(output.setpoint is None for _, output in world.told)
+    assert world.sent and all(output.setpoint is None for _, output in world.sent)
     world.command('left', BACK, ann, 140.0)
     assert world.last('left')[1].setpoint == BACK
 
@@ -358,10 +358,10 @@ def test_stop_all_stops_everything_also_what_is_idle() -> None:
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.stop_all(100.1)
     world.poll(100.1)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [
         ('left', None), ('right', None), ('seen', None)]
 
 
@@ -400,7 +400,7 @@ def test_a_revoked_key_that_moves_nothing_stops_nothing() -> None:
     world.command('right', AHEAD, of('mine', 1), 100.1)
     world.stop('right', 100.2)
     before = world.supervisor.states()
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.revoke('mine', 100.3)
     world.poll(100.3)
     assert world.supervisor.states() == before and world.state('left') is MOVING
@@ -552,7 +552,7 @@ def test_a_timed_move_is_done_on_time_and_its_session_may_go_afterwards() -> Non
     epoch = world.command('left', AHEAD, ann, 100.0, duration=1.234)
     world.run(101.3, ann)
     assert world.ended == [Ended('left', epoch, Reason.DONE)]
-    assert [at for at, output in world.told if output.setpoint is None][0] == 101.234
+    assert [at for at, output in world.sent if output.setpoint is None][0] == 101.234
     world.run(110.0)
     assert len(world.ended) == 1
 
@@ -631,9 +631,9 @@ def test_shutdown_stops_what_moves_and_leaves_the_idle_alone() -> None:
     ann = world.session(100.0)
     epoch = world.command('left', AHEAD, ann, 100.0)
     world.supervisor.shut_down(100.5)
-    world.told.clear()
+    world.sent.clear()
     world.poll(100.5)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [('left', None)]
     assert world.ended == [Ended('left', epoch, Reason.SHUTDOWN)]
     for name in ('left', 'right'):
         with pytest.raises(ShuttingDown, match=name):
@@ -652,9 +652,9 @@ def test_a_pump_that_overslept_stops_everything_before_it_says_anything_else() -
     world.command('left', AHEAD, ann, 100.0)
     world.command('right', AHEAD, bob, 100.0)
     late = world.wake + 0.126
-    world.told.clear()
+    world.sent.clear()
     world.poll(late)
-    assert [output.setpoint for _, output in world.told] == [None, None]
+    assert [output.setpoint for _, output in world.sent] == [None, None]
     assert {ended.reason for ended in world.ended} == {Reason.STALLED}
     assert [event.late for event in world.events if isinstance(event, Stall)] == [
         pytest.approx(0.126)]
@@ -830,11 +830,11 @@ def test_a_driver_that_appears_is_told_to_stop_at_once() -> None:
     world.command('left', AHEAD, ann, 100.0)
     world.stop('left', 100.5)
     world.run(110.0, ann)
-    world.told.clear()
+    world.sent.clear()
     for name in ('left', 'right'):
         world.supervisor.driver_appeared(name, 110.0)
     world.poll(110.0)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [('left', None)]
     assert (world.state('left'), world.state('right')) == (STOPPING, IDLE)
 
 

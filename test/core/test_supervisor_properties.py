@@ -33,7 +33,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.presence import Caller, LOOK_PATIENCE, Policy, UnsupervisedPolicy
+from viam_session_bridge.core.presence import Caller, Policy, SOCKETS_PATIENCE, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -57,7 +57,7 @@ SPEEDS = st.sampled_from([0.0, 0.25, -0.5])
 DURATIONS = st.sampled_from([None, None, 0.0, 0.5 + TICK, 1.0, 3.0 + TICK])
 # Half of the waits end exactly where something may happen.
 WAITS = st.one_of(
-    st.sampled_from([TICK, LOOK_PATIENCE, STALL_LIMIT, 0.75, 1.0, WINDOW, 3.0]),
+    st.sampled_from([TICK, SOCKETS_PATIENCE, STALL_LIMIT, 0.75, 1.0, WINDOW, 3.0]),
     st.integers(1, 300).map(lambda ticks: ticks * TICK))
 
 
@@ -147,8 +147,8 @@ class Histories(RuleBasedStateMachine):
     def connected(self, socket: int | None, since: float) -> bool:
         """Evidence is the newest look since the command, or the command itself, while fresh."""
         if self.look_taken_at < since:
-            return self.now < since + LOOK_PATIENCE
-        return self.now < self.look_taken_at + LOOK_PATIENCE and socket in self.looked
+            return self.now < since + SOCKETS_PATIENCE
+        return self.now < self.look_taken_at + SOCKETS_PATIENCE and socket in self.looked
 
     def present(self, wish: Wish) -> bool:
         """Whether the one who wished for this is still there."""
@@ -415,7 +415,7 @@ class Histories(RuleBasedStateMachine):
         self.poller_lives = lives
         self.wait(seconds)
 
-    @rule(age=st.sampled_from([0.0, 0.0, TICK, 0.25, LOOK_PATIENCE]))
+    @rule(age=st.sampled_from([0.0, 0.0, TICK, 0.25, SOCKETS_PATIENCE]))
     def look(self, age: float) -> None:
         """Deliver a look begun a while ago; it may be older than one that is known."""
         taken_at = self.now - age

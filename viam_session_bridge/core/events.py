@@ -191,7 +191,7 @@ class Stall:
     refused: float = 0.0
 
     def __str__(self) -> str:
-        """Say what was late, by how much, and what the limit is."""
+        """Return what was late, by how much, and what the limit is."""
         where = ', within one pass' if self.within_pass else ''
         return (f'the stop loop came {self.late * 1e3:.0f} ms late{where} (limit '
                 f'{self.limit * 1e3:.0f} ms{self.rule and ", "}{self.rule})')
