@@ -365,7 +365,7 @@ def test_a_receiver_without_timeout_must_be_accepted_in_so_many_words(
     config = read(make_node(_changed(
         {'base.receiver_timeout': timeout, 'base.accept_no_timeout': True})))
     [warning] = config.warnings
-    assert 'if the bridge itself dies, nothing stops this robot' in warning
+    assert 'if the bridge itself fails, nothing stops this robot' in warning
 
 
 @pytest.mark.parametrize('accepted', [None, True])
@@ -488,7 +488,7 @@ def test_a_resource_of_which_nothing_is_said_is_one_mistake(
         errors_of: Callable[..., list[str]]) -> None:
     """It is not known what it was to be, so nothing is said of what such a one needs."""
     [error] = errors_of({'resources': ['base', 'arm']})
-    assert error.startswith("resources: found 'arm', of which nothing is said")
+    assert error.startswith("resources: found 'arm', which has no block")
     assert 'arm.driver' in error
 
 
