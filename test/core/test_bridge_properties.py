@@ -3,9 +3,9 @@
 """
 Random histories of a bridge among others: its guard, earlier bridges, the emergency stop.
 
-What must never go out is sent by a naive model of who is there; who may command what is the
-business of test_supervisor_properties.py, so there is one session here, which lives or does not.
-All times are whole 64ths of a second. BRIDGE_PROPERTIES=2000 looks at that many histories.
+A simple model of the processes states which outputs must never be sent. Ownership is tested in
+test_supervisor_properties.py, so there is one session here, which is alive or not.
+All times are whole 64ths of a second. BRIDGE_PROPERTIES=2000 runs that many histories.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ TICK = 1.0 / 64.0
 WINDOW = 2.0
 PATIENCE = 0.25
 ESTOP_TIMEOUT = 1.0
-STEP = 4.0 * TICK  # how often others speak
+STEP = 4.0 * TICK  # how often others send
 AHEAD = Motion(Velocity((0.25, 0.0, 0.0)))
 OWN = Identity('own', 900.0, 'abc', PATIENCE)
 EARLIER = Identity('earlier', 800.0, 'xyz', PATIENCE)
@@ -53,7 +53,7 @@ RESOURCES = {
         **COMMON, rest=RestSettings(dwell=0.25, patience=0.5), acknowledged=True,
         stop_on_start=True),
 }
-# What stops of the one that is late are judged by; either may come up at any time, or never.
+# The sources of the resource 'late'; either may start at any time, or never.
 SOURCES = ('odometry on /odom', 'the action server /navigate')
 NAMES = st.sampled_from(sorted(RESOURCES))
 WAITS = st.one_of(
@@ -86,7 +86,7 @@ class Guard:
 
 @dataclass
 class Sent:
-    """What a driver was told, and what the model has to say about more of it."""
+    """The outputs of a driver, and what the model permits next."""
 
     epoch: int = 0
     stopped_by: int = 0
@@ -127,7 +127,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.rivals = 0
         self.echoes = 0
         self.over = False
-        # What of SOURCES was seen, and whether anything tells that the late one may have moved.
+        # What of SOURCES was seen, and whether there is evidence that 'late' may have moved.
         self.seen: set[str] = set()
         self.feeds = SOURCES[0] in there
         self.may_have_moved = False
@@ -144,10 +144,10 @@ class Neighbourhoods(RuleBasedStateMachine):
             self.command(hasty)
         self.wait(1.0)
 
-    # ---- the naive model ------------------------------------------------------------------------
+    # ---- the simple model -----------------------------------------------------------------------
 
     def revoke(self, *names: str) -> None:
-        """Note that what these were told to do must not be said again."""
+        """Note that the motions of these must not be sent again."""
         for name in names or RESOURCES:
             sent = self.sent[name]
             sent.revoked.add(sent.epoch)
@@ -183,8 +183,8 @@ class Neighbourhoods(RuleBasedStateMachine):
         assert not output.setpoint.is_zero
         assert output.epoch == sent.epoch and output.epoch not in sent.revoked
         assert output.epoch > sent.stopped_by, 'motion after the stop of its epoch'
-        assert self.paths[output.resource], 'nobody listens'
-        assert self.now < self.deadline, 'its owner is gone'
+        assert self.paths[output.resource], 'there is no subscriber'
+        assert self.now < self.deadline, 'its owner is absent'
         assert not self.latched and not self.silent_estop(), 'the emergency stop is latched'
         assert self.now >= self.earlier_until, 'another bridge drives this robot'
         assert self.reached(output.resource), 'no guard would stop it'
@@ -192,7 +192,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         assert self.seen.issuperset(SOURCES) or output.resource != 'late', 'no stop is judged yet'
         if output.first:
             assert sent.listed is not None and self.guard.sequence >= sent.listed, (
-                'the guard has not heard of it')
+                'the guard has not received it')
         if output.prepare:
             assert output.resource == 'locked'
             sent.asked = output.epoch
@@ -203,7 +203,7 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule()
     def poll(self) -> None:
-        """Let the pump run, and hold the laws against what it says."""
+        """Let the pump run, and check its outputs against the laws."""
         self.judge()
         outputs = self.supervisor.poll(self.now)
         for output in outputs.outputs:
@@ -238,14 +238,14 @@ class Neighbourhoods(RuleBasedStateMachine):
         if just_before > self.now and not self.over:
             early = pickle.loads(pickle.dumps(self.supervisor))
             found = early.poll(just_before)
-            # What is only told of others may be told a little late.
+            # Reports about others may be a little late.
             events = [one for one in found.events if not isinstance(one, Notice)]
             assert (found.outputs, found.ended, events) == ((), (), [])
             assert early.states() == self.supervisor.states()
 
     @rule(seconds=WAITS)
     def wait(self, seconds: float) -> None:
-        """Let time pass: the pump is on time, and the others speak if they live."""
+        """Let time pass: the pump is on time, and the others send if they are alive."""
         until = self.now + seconds
         speak_at = self.now
         while self.now < until:
@@ -257,7 +257,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.poll()
 
     def speak(self) -> None:
-        """Let everybody who lives say what they say all the time."""
+        """Let every live process send its periodic messages."""
         if self.guard.lives:
             self.echo(self.guard.lag)
         if self.earlier_lives:
@@ -316,7 +316,7 @@ class Neighbourhoods(RuleBasedStateMachine):
             if expected:
                 self.deadline = self.now + WINDOW
             return
-        assert expected, 'its session is dead'
+        assert expected, 'its session has expired'
         assert not self.latched and not self.silent_estop()
         assert self.now >= self.earlier_until and self.reached(name) and self.paths[name]
         self.deadline = self.now + WINDOW
@@ -324,27 +324,27 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule(names=st.sets(NAMES, min_size=1), seconds=WAITS)
     def drive(self, names: set[str], seconds: float) -> None:
-        """Command as one to whom nothing stands in the way, and let some time pass."""
+        """Command with every condition fulfilled, and let some time pass."""
         self.make_well()
         for name in names:
             self.command(name)
         self.wait(seconds)
 
     @rule(names=st.sets(NAMES, min_size=1), what=st.sampled_from([
-        'earlier comes', 'guard dies', 'guard misfits', 'guard lags', 'estop falls silent',
-        'client dies', 'driver hangs', 'runaway']), seconds=WAITS)
+        'earlier comes', 'guard fails', 'guard misfits', 'guard lags', 'estop falls silent',
+        'client fails', 'driver hangs', 'runaway']), seconds=WAITS)
     def trouble(self, names: set[str], what: str, seconds: float) -> None:
-        """Let something happen to those who move, or are about to."""
+        """Let something happen to resources that move, or are about to."""
         if what == 'guard lags':
             self.make_well()
             self.guard.lag = 2
         else:
             self.drive(names, 0.5)
         self.earlier_lives = what == 'earlier comes'
-        self.client_lives = what != 'client dies'
+        self.client_lives = what != 'client fails'
         self.estop_lives = what != 'estop falls silent'
         self.drivers_live = what != 'driver hangs'
-        self.guard.lives = what != 'guard dies'
+        self.guard.lives = what != 'guard fails'
         if what == 'guard misfits':
             self.guard.configuration = 'xyz'
             self.echo(0)
@@ -373,7 +373,7 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule(name=NAMES, there=st.booleans())
     def path(self, name: str, there: bool) -> None:
-        self.supervisor.path(name, '' if there else 'nobody listens', self.now)
+        self.supervisor.path(name, '' if there else 'there is no subscriber', self.now)
         self.paths[name] = there
         if not there:
             self.revoke(name)
@@ -389,7 +389,7 @@ class Neighbourhoods(RuleBasedStateMachine):
     @precondition(lambda self: self.sent['locked'].asked)
     @rule(well=st.booleans())
     def prepare(self, well: bool) -> None:
-        """Release the lock, or fail to; too late, it says nothing."""
+        """Release the lock, or fail to; too late, it has no effect."""
         sent = self.sent['locked']
         if sent.asked is None:
             return
@@ -411,7 +411,7 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule(well=st.booleans())
     def stop_answered(self, well: bool) -> None:
-        """Whatever is said of a stop that cannot be judged fails nothing."""
+        """No answer to a stop that cannot be judged fails it."""
         self.supervisor.stop_answered(
             'late', self.sent['late'].stopped_by, '' if well else 'no', self.now)
 
@@ -489,7 +489,7 @@ class Neighbourhoods(RuleBasedStateMachine):
     # ---- the end --------------------------------------------------------------------------------
 
     def make_well(self) -> None:
-        """Remove all that may stand in the way, and let what goes on come to its end."""
+        """Remove every obstacle, and let everything finish."""
         self.client_lives = self.drivers_live = self.estop_lives = self.feeds = True
         self.server_appears()
         self.pressed = self.earlier_lives = False
@@ -503,7 +503,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.wait(1.0 + TICK)
 
     def teardown(self) -> None:
-        """Whatever happened: once nothing stands in its way, everything moves, and then rests."""
+        """Whatever happened: without obstacles, everything moves, and then rests."""
         if not hasattr(self, 'wake'):
             return
         self.over = True

@@ -46,7 +46,7 @@ LATER = Identity('later', 60.0, 'abc', PATIENCE)
 
 
 class World:
-    """A supervisor and its pump; nobody has to be present for motion here."""
+    """A supervisor and its pump; motion needs no present client here."""
 
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
@@ -106,11 +106,11 @@ class World:
         return epoch
 
     def state(self, name: str = 'left') -> State:
-        """Where a resource stands."""
+        """Return the state of a resource."""
         return self.supervisor.states()[name]
 
     def outputs(self, since: float = 0.0, name: str = 'left') -> list[Output]:
-        """Return what a driver was told since then."""
+        """Return the outputs of a driver since then."""
         return [one for at, one in self.sent if at >= since and one.resource == name]
 
     def reasons(self) -> list[Reason]:
@@ -137,8 +137,8 @@ def test_a_latch_of_a_bridge_before_this_one_stops_what_waits_for_the_guard() ->
     assert world.pulses[-1][1].latched == 'a call of ~/estop'
 
 
-def test_a_stop_that_fails_is_told_at_once() -> None:
-    """Should the bridge die now, its guard need not find out for itself."""
+def test_a_stop_that_fails_is_in_a_pulse_at_once() -> None:
+    """If the bridge fails now, its guard knows it."""
     world = World(acknowledged=True)
     world.command()
     world.run(101.01)
@@ -174,7 +174,7 @@ def test_the_pulse_goes_with_the_first_motion_output_and_lists_it() -> None:
     assert [one.resource for one in outputs.outputs] == ['left']
 
 
-def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_commands() -> None:
+def test_pulses_are_frequent_while_a_resource_is_listed_and_use_the_passes_of_commands() -> None:
     world = World()
     world.command()
     world.run(101.0)
@@ -189,8 +189,8 @@ def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_comma
     assert 2 <= len(idle) <= 5
 
 
-def test_goals_to_cancel_are_told_at_once_with_what_stands() -> None:
-    """The bridge may die in the next moment; what is idle has none that a guard would cancel."""
+def test_goals_to_cancel_are_in_a_pulse_at_once_with_the_listed_resources() -> None:
+    """The bridge may fail at the next moment; what is idle has none that a guard would cancel."""
     world = World()
     world.supervisor.goals('left', 'nav', ('aa',), world.now)
     world.run(100.5)
@@ -238,7 +238,7 @@ def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -
 
 
 def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
-    """A goal is sent once, and nobody has to be present: only the pulse is due."""
+    """A goal is sent once, and no client has to be present: only the pulse is due."""
     world = World()
     world.supervisor.command('left', Motion(AHEAD, once=True), Caller(), world.now)
     world.poll()
@@ -247,7 +247,7 @@ def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
     assert world.reasons() == [Reason.STALLED]
 
 
-def test_goodbye_says_what_was_not_seen_to_stop_and_ends_the_pulse() -> None:
+def test_goodbye_lists_what_was_not_seen_at_rest_and_ends_the_pulses() -> None:
     world = World()
     world.command()
     world.supervisor.shut_down(world.now)
@@ -278,7 +278,7 @@ def test_a_required_guard_that_is_missing_refuses_motion_and_keeps_its_place() -
     world.echo()
     world.guard = True
     world.command(turn=refusal.value.turn)
-    assert world.outputs(), 'the wait was worth while'
+    assert world.outputs(), 'the retry was accepted'
 
 
 def test_a_stop_overtakes_a_command_that_waits_for_a_guard() -> None:
@@ -306,7 +306,7 @@ def test_a_guard_with_another_configuration_refuses_motion() -> None:
 
 
 def test_a_guard_that_could_not_stop_it_is_none() -> None:
-    """It hears the bridge well, but its driver does not hear it: discovery takes its time."""
+    """It receives pulses, but its driver does not receive it: discovery takes its time."""
     world = World(required=True)
     world.echo(unreached=('left',))
     with pytest.raises(NoGuard, match='left: the guard does not reach its driver'):
@@ -320,7 +320,7 @@ def test_a_guard_that_could_not_stop_it_is_none() -> None:
     assert world.state('right') is STOPPING and world.reasons()[-1] is Reason.NO_GUARD
 
 
-def test_the_first_motion_waits_until_the_guard_has_heard_of_it() -> None:
+def test_the_first_motion_waits_until_the_guard_has_received_its_pulse() -> None:
     world = World(required=True)
     world.echo()
     world.command()
@@ -354,7 +354,7 @@ def test_a_move_that_is_shorter_than_the_wait_for_the_guard_is_made(settles: boo
 
 
 def test_only_the_first_motion_waits() -> None:
-    """What the guard knows to stand may be commanded anew without a delay."""
+    """A resource that the guard knows as listed may be commanded again without a delay."""
     world = World(required=True)
     world.echo()
     world.command()
@@ -389,7 +389,7 @@ def test_commands_that_follow_each_other_wait_no_longer_together() -> None:
     assert world.reasons() == [Reason.NO_GUARD]
 
 
-def test_a_guard_that_vanishes_during_motion_stops_it() -> None:
+def test_a_guard_that_ends_during_motion_stops_it() -> None:
     world = World(required=True)
     world.guard = True
     world.echo()
@@ -405,7 +405,7 @@ def test_a_guard_that_vanishes_during_motion_stops_it() -> None:
     assert any(isinstance(one, Notice) and one.grave for one in world.events)
 
 
-def test_without_guard_required_it_may_vanish_as_it_likes() -> None:
+def test_without_guard_required_the_end_of_a_guard_stops_nothing() -> None:
     world = World()
     world.guard = True
     world.command()
@@ -469,13 +469,13 @@ def test_what_may_still_move_is_stopped_before_it_takes_commands() -> None:
     world.run(matched + 1.1)
     zeros = world.outputs(name='left')
     assert len(zeros) >= 20 and all(one.setpoint is None for one in zeros)
-    assert not world.outputs(name='right'), 'nobody listens there yet'
+    assert not world.outputs(name='right'), 'there is no subscriber yet'
     world.command()
     assert world.state() is MOVING
 
 
-def test_a_first_stop_goes_on_until_a_driver_that_was_just_matched_hears_it() -> None:
-    """Unless a command comes; or rest is seen, which says more than any hold."""
+def test_a_first_stop_continues_until_a_driver_that_was_just_matched_receives_it() -> None:
+    """Unless a command comes; or rest is seen, which is better evidence than any hold."""
     for rest, last in ((None, 3.9), (RestSettings(), 0.95)):
         world = World(path=False, stop_on_start=True, rest=rest)
         world.run(105.0)
@@ -506,12 +506,12 @@ def test_a_driver_that_comes_back_later_is_no_first_match() -> None:
     sent = len(world.sent)
     world.supervisor.driver_appeared('left', world.now)
     world.run(104.0)
-    # Without feedback nobody knows whether it rests: that is the old rule of late drivers.
+    # Without feedback rest is not known: the rule of late drivers applies.
     assert world.reasons().count(Reason.STARTED) == 2
     assert world.reasons().count(Reason.LATE_DRIVER) == 1 and len(world.sent) > sent
 
 
-def test_who_needs_no_listener_is_stopped_at_once() -> None:
+def test_a_resource_that_needs_no_subscriber_is_stopped_at_once() -> None:
     world = World(path=False, stop_on_start=True, require_path=False)
     world.run(100.0 + DISCOVERY_TIME)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
@@ -554,7 +554,7 @@ class Waiting(World):
                 if isinstance(one, Changed) and one.after is State.UNCONFIRMED]
 
     def ends(self) -> list[tuple[bool, str]]:
-        """Return how stops ended: whether it was verified, and what is said of it."""
+        """Return how stops ended: whether it was verified, and its detail."""
         return [(one.verified, one.detail) for one in self.events
                 if isinstance(one, Changed) and one.before is STOPPING and one.after is IDLE]
 
@@ -568,9 +568,9 @@ def test_a_stop_whose_odometry_was_never_seen_is_sent_held_and_not_judged() -> N
     assert world.ends() == [(False, f'not verified: waiting for {ODOMETRY}')]
     assert world.supervisor.awaited() == {'left': ODOMETRY}
     assert world.supervisor.is_moving('left', world.now), 'unknown is not rest'
-    world.supervisor.feedback('left', 'nobody publishes /odom')
+    world.supervisor.feedback('left', '/odom has no publisher')
     with pytest.raises(JustStarted, match='left: waiting for odometry on /odom .*left.odometry_'
-                                          'topic.*nobody publishes /odom') as refused:
+                                          'topic.*/odom has no publisher') as refused:
         world.command()
     # A client that tries again is accepted once rest was seen.
     world.feed(132.0)
@@ -581,7 +581,7 @@ def test_a_stop_whose_odometry_was_never_seen_is_sent_held_and_not_judged() -> N
 
 
 def test_a_driver_that_was_just_matched_gets_the_whole_stop_also_where_it_is_not_judged() -> None:
-    """It may hear only seconds after it was matched, and no feedback tells that."""
+    """It may receive only seconds after it was matched, and no feedback shows that."""
     world = Waiting(matched=False)
     world.run(105.0)
     world.supervisor.driver_appeared('left', world.now)
@@ -654,7 +654,7 @@ def test_a_server_that_was_never_seen_fails_no_stop_and_is_named() -> None:
     world.run(110.0)
     assert world.supervisor.awaited() == {'left': f'{SERVER}, {ODOMETRY}'}
     world.feed(112.0)
-    # What came to rest, and is moved by others while the server is awaited, is their business.
+    # Motion by others after rest, while the server is awaited, is not judged.
     world.feed(120.0, speed=0.3)
     assert not world.failures() and world.reasons() == [Reason.STARTED]
     assert world.supervisor.awaited() == {'left': SERVER}
@@ -710,17 +710,17 @@ def test_one_noisy_sample_is_no_evidence_of_motion_while_a_server_is_awaited() -
     assert not world.failures() and world.supervisor.awaited() == {'left': SERVER}
 
 
-@pytest.mark.parametrize('heard', [99.0, 100.8, 110.0])
-def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: float) -> None:
-    """As the guard tells: before the first stop, during it, or after its hold."""
+@pytest.mark.parametrize('received', [99.0, 100.8, 110.0])
+def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(received: float) -> None:
+    """As the guard reports: before the first stop, during it, or after its hold."""
     world = Waiting(matched=False)
-    world.run(heard)
-    if heard < 100.0:
+    world.run(received)
+    if received < 100.0:
         world.echo(moved=('left', 'unknown'))
     world.supervisor.path('left', '', world.now)
     world.poll()
-    world.run(heard + 1.0)
-    if heard > 100.0:
+    world.run(received + 1.0)
+    if received > 100.0:
         assert not world.failures()
         world.echo(moved=('left', 'unknown'))
         world.poll()
@@ -733,7 +733,7 @@ def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: floa
     assert world.pulses[-1][1].unmoved == ()
 
 
-def test_what_is_told_of_another_bridge_is_no_evidence() -> None:
+def test_an_echo_for_another_bridge_is_no_evidence() -> None:
     world = Waiting()
     world.run(101.0)
     world.supervisor.echoed(Echo('guard', 'earlier', 1, 'abc', moved=('left',)), world.now)
@@ -741,8 +741,8 @@ def test_what_is_told_of_another_bridge_is_no_evidence() -> None:
     assert not world.failures()
 
 
-def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> None:
-    """From the first of them that lists it, for the guard that may have to go on."""
+def test_a_pulse_lists_the_stopped_resources_that_are_not_known_to_have_moved() -> None:
+    """From the first of them that lists it, for the guard that may have to continue."""
     world = Waiting()
     world.run(101.0)
     listed = [one for _, one in world.pulses if one.active]
@@ -751,7 +751,7 @@ def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> Non
     assert world.pulses[-1][1].active and world.pulses[-1][1].unmoved == ()
 
 
-def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
+def test_a_first_stop_that_was_not_judged_is_left_to_an_earlier_bridge() -> None:
     world = Waiting()
     world.run(110.0)
     world.supervisor.receive(Pulse(EARLIER, 1), world.now)
@@ -760,14 +760,14 @@ def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
     world.supervisor.measured('left', BaseSample(linear=(0.3, 0.0, 0.0)), world.now)
     world.run(110.4)
     assert len(world.outputs()) == sent
-    # Once that is gone, it begins anew.
+    # Once that has ended, it begins again.
     world.feed(115.0)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
     assert world.ends()[-1] == (True, '')
 
 
 def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
-    """So that the guard, which hears the goodbye, has nothing to go on with."""
+    """So that the guard, which receives the goodbye, has nothing to stop."""
     world = Waiting()
     world.run(101.0)
     world.supervisor.shut_down(world.now)
@@ -795,7 +795,7 @@ def test_the_later_bridge_refuses_and_sends_nothing() -> None:
     assert 'earlier' in world.supervisor.troubles(world.now)['other bridge']
 
 
-def test_when_the_elder_falls_silent_the_later_one_stops_first_and_then_moves() -> None:
+def test_when_the_earlier_bridge_becomes_silent_the_later_one_stops_first_and_then_moves() -> None:
     world = World(stop_on_start=True)
     world.run(103.0, earlier=EARLIER)
     world.run(103.8)
@@ -805,7 +805,7 @@ def test_when_the_elder_falls_silent_the_later_one_stops_first_and_then_moves() 
     assert world.state() is MOVING and world.supervisor.troubles(world.now) == {}
 
 
-def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
+def test_first_stops_end_when_an_earlier_bridge_is_discovered_late() -> None:
     world = World(stop_on_start=True)
     world.run(100.0 + DISCOVERY_TIME + 0.1)
     assert world.sent
@@ -816,7 +816,7 @@ def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
     assert len(world.sent) == sent and world.state() is IDLE
 
 
-def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
+def test_a_passive_bridge_stops_nothing_when_its_loop_fails() -> None:
     world = World()
     locked = LockedBridge(world.supervisor, lambda: world.now)
     world.poll()
@@ -827,7 +827,7 @@ def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
     assert locked.concern() == {'left', 'right'}
 
 
-def test_motion_is_stopped_when_an_elder_is_heard() -> None:
+def test_motion_is_stopped_when_an_earlier_bridge_is_discovered() -> None:
     """It was frozen and thaws. It was there first."""
     world = World()
     world.command()
@@ -836,7 +836,7 @@ def test_motion_is_stopped_when_an_elder_is_heard() -> None:
     assert world.reasons() == [Reason.OTHER_BRIDGE]
 
 
-def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
+def test_an_unverified_earlier_bridge_stops_and_blocks_motion_and_is_named() -> None:
     world = World()
     world.command()
     world.supervisor.receive(Pulse(EARLIER, 1), world.now, verified=False)
@@ -848,7 +848,7 @@ def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
     assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
 
 
-def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
+def test_an_unverified_earlier_bridge_does_not_keep_this_bridge_from_stopping() -> None:
     """First stops go out, a late driver is stopped, and so is everything in the last resort."""
     world = World(stop_on_start=True)
     locked = LockedBridge(world.supervisor, lambda: world.now)
@@ -859,7 +859,7 @@ def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
     assert world.outputs() and locked.concern() == {'left', 'right'}
 
 
-def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -> None:
+def test_an_echo_that_is_not_newer_neither_covers_nor_reports_a_fired_guard() -> None:
     world = World(required=True)
     world.supervisor.echoed(Echo('guard', 'own', 10 ** 9, 'abc', number=7), world.now)
     world.command()
@@ -872,7 +872,7 @@ def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -
     assert not world.supervisor.emergency(world.now)
 
 
-def test_a_driver_that_appears_is_the_elders_business() -> None:
+def test_a_driver_that_appears_is_stopped_by_the_earlier_bridge_only() -> None:
     world = World()
     world.command()
     world.run(102.0, earlier=EARLIER)
@@ -883,7 +883,7 @@ def test_a_driver_that_appears_is_the_elders_business() -> None:
     assert len(world.sent) == sent
 
 
-def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
+def test_the_earlier_bridge_continues_and_reports_the_later_one() -> None:
     world = World()
     world.command()
     world.run(102.0, earlier=LATER)
@@ -891,7 +891,7 @@ def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
     assert 'later' in world.supervisor.troubles(world.now)['other bridge']
 
 
-# ---- what is said of guards ---------------------------------------------------------------------
+# ---- notices about guards ---------------------------------------------------------------------
 
 
 def notices(world: World) -> list[Notice]:
@@ -899,7 +899,7 @@ def notices(world: World) -> list[Notice]:
 
 
 @pytest.mark.parametrize('required', [True, False])
-def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: bool) -> None:
+def test_a_bridge_without_a_guard_reports_it_at_its_start_and_after_3_s(required: bool) -> None:
     world = World(required=required)
     world.run(102.9)
     [begin] = notices(world)
@@ -912,7 +912,7 @@ def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: b
     assert (alarm.grave, alarm.warns) == (required, not required)
 
 
-def test_a_guard_that_answers_within_3_s_is_all_that_is_said() -> None:
+def test_a_guard_that_answers_within_3_s_is_the_only_notice() -> None:
     world = World(required=True)
     world.run(102.0)
     world.guard = True
@@ -920,7 +920,7 @@ def test_a_guard_that_answers_within_3_s_is_all_that_is_said() -> None:
     assert [one.text for one in notices(world)][1:] == ['a guard answers']
 
 
-def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() -> None:
+def test_motion_that_ends_without_a_guard_states_how_long_it_was_silent() -> None:
     world = World(required=True, stop_on_start=False)
     world.guard = True
     world.run(101.0)
@@ -933,7 +933,7 @@ def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() 
     assert stop.detail.startswith('no guard answers within 1 s, 4 x guard.patience')
 
 
-def test_another_bridge_is_told_by_host_process_and_port() -> None:
+def test_another_bridge_is_named_by_host_process_and_port() -> None:
     world = World()
     world.run(103.0, earlier=replace(EARLIER, host='robot1', process=7, port=80))
     with pytest.raises(OtherBridge, match="host 'robot1', process 7, port 80"):

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a guard does about a silent bridge: stories by numbers, then bridge and guard together.
+What a guard does about a silent bridge: with simulated time, first alone, then with a bridge.
 
 Three bases, the last with feedback. Stops are held for 1 s, a patience is 0.25 s.
 """
@@ -36,7 +36,7 @@ RESOURCES = [
 
 
 class Process:
-    """A supervisor with a pump that is on time, unless it is frozen or dead."""
+    """A supervisor with a pump that is on time, unless it is frozen or killed."""
 
     def __init__(self, supervisor: ActuatorGroup) -> None:
         self.supervisor = supervisor
@@ -48,7 +48,7 @@ class Process:
         self.echoes: list[Echo] = []
 
     def poll(self, now: float) -> None:
-        """Let the pump run once; its queue is empty whenever it asks."""
+        """Let the pump run once; its queue is always empty."""
         outputs = self.supervisor.poll(now)
         self.sent += [(now, one) for one in outputs.outputs]
         self.events += outputs.events
@@ -62,7 +62,7 @@ class Process:
 
 
 class Guard(Process):
-    """A guard alone, which hears what it is told."""
+    """A guard alone, with the pulses of a test."""
 
     def __init__(self) -> None:
         self.sentry = GuardRules(RESOURCES, PulseWatch('guard', 'abc'))
@@ -99,7 +99,7 @@ class Guard(Process):
         return {name: state for name, state in self.sentry.states().items() if state is not IDLE}
 
     def names(self) -> set[str]:
-        """Return who was told anything."""
+        """Return the resources with any output."""
         return {one.resource for _, one in self.sent}
 
 
@@ -136,8 +136,8 @@ def test_a_stop_that_is_not_seen_goes_on_and_is_reported() -> None:
     assert guard.sent[-1][0] > 107.9
 
 
-def test_a_driver_that_the_guard_has_just_found_is_told_for_long() -> None:
-    """A guard that was started again a moment ago: the driver may not hear it yet."""
+def test_a_driver_that_the_guard_has_just_discovered_receives_stops_for_longer() -> None:
+    """A guard that was started again a moment ago: the driver may not receive from it yet."""
     guard = Guard()
     guard.sentry.driver_appeared('left', guard.now)
     guard.receive('left', 'right')
@@ -147,7 +147,7 @@ def test_a_driver_that_the_guard_has_just_found_is_told_for_long() -> None:
 
 
 def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalations() -> None:
-    """Nothing is told about those that need no more than their hold."""
+    """Resources without feedback are not reported."""
     guard = Guard()
     guard.receive('left', 'seen')
     guard.sentry.hurry(103.0, guard.now)
@@ -167,7 +167,7 @@ def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalati
     guard.receive('seen', sender=HEIR, goodbye=True)
     guard.run_moving(103.2)
     assert guard.states() == {'seen': UNCONFIRMED}
-    assert guard.sent[-1][0] > 103.1, 'stops go on'
+    assert guard.sent[-1][0] > 103.1, 'stops continue'
 
 
 def test_a_stop_that_failed_in_the_bridge_begins_failed_in_its_guard() -> None:
@@ -208,7 +208,7 @@ def test_what_is_not_known_to_have_moved_is_stopped_by_a_guard_and_not_judged() 
     assert guard.sent[-1][0] <= 102.0
 
 
-def test_what_a_bridge_left_moving_is_told_to_the_next_one_until_that_one_knows() -> None:
+def test_what_a_bridge_left_moving_is_reported_to_the_next_one_until_that_one_lists_it() -> None:
     guard = Guard()
     guard.receive('left', 'seen', unmoved=('left',))
     guard.run(101.0)
@@ -216,12 +216,12 @@ def test_what_a_bridge_left_moving_is_told_to_the_next_one_until_that_one_knows(
     guard.receive(sender=HEIR)
     assert guard.echoes[-1].moved == ('seen',)
     guard.receive('seen', sender=HEIR, unmoved=('seen',))
-    assert guard.echoes[-1].moved == ('seen',), 'it has not heard of it yet'
+    assert guard.echoes[-1].moved == ('seen',), 'its pulse does not list it yet'
     guard.receive('seen', sender=HEIR)
     assert guard.echoes[-1].moved == ()
 
 
-def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_told_to_the_next_bridge() -> None:
+def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_reported() -> None:
     for reset in (False, True):
         guard = Guard()
         guard.receive('seen')
@@ -256,7 +256,7 @@ def test_what_concerns_a_guard_is_what_a_bridge_lists_and_what_it_stops() -> Non
 # ---- an emergency stop outlives its bridge ------------------------------------------------------
 
 
-def test_a_latch_is_told_to_the_bridge_that_comes_next_until_it_has_it() -> None:
+def test_a_latch_is_reported_to_the_next_bridge_until_that_one_is_latched() -> None:
     guard = Guard()
     guard.receive(latched='a call')
     assert guard.echoes[-1].latched == '', 'it knows'
@@ -287,7 +287,7 @@ def test_a_latch_survives_a_goodbye_and_a_reset_of_its_own_bridge_ends_it() -> N
 
 
 def test_two_living_bridges_do_not_press_each_other_again() -> None:
-    """A reset of the elder, while the younger is latched as well."""
+    """A reset of the earlier bridge, while the later one is latched as well."""
     guard = Guard()
     guard.receive(latched='a call')
     guard.receive(sender=HEIR)
@@ -311,8 +311,8 @@ def test_a_bridge_that_is_back_finds_the_guard_silent() -> None:
     assert guard.echoes[-1].fired == 1
 
 
-def test_a_driver_that_appears_is_the_business_of_a_bridge_that_is_back() -> None:
-    """A late listener, on a base that an heir drives by now: the guard does not fight it."""
+def test_a_driver_that_appears_is_left_to_a_bridge_that_is_back() -> None:
+    """A late subscriber on a base that a new bridge drives: the guard does not interfere."""
     for heir in (BRIDGE, HEIR):
         guard = Guard()
         guard.receive('left')
@@ -320,7 +320,7 @@ def test_a_driver_that_appears_is_the_business_of_a_bridge_that_is_back() -> Non
         assert not guard.states()
         guard.sentry.driver_appeared('left', guard.now)
         guard.poll(guard.now)
-        assert set(guard.states()) == {'left'}, 'while nobody is back, it may still move'
+        assert set(guard.states()) == {'left'}, 'while no bridge is back, it may still move'
         guard.run(107.0)
         guard.receive('left', sender=heir)
         sent = len(guard.sent)
@@ -350,7 +350,7 @@ def test_what_an_heir_has_in_hand_is_not_stopped() -> None:
 
 
 def test_recorded_pulses_of_an_earlier_bridge_do_not_take_a_resource_from_the_guard() -> None:
-    """They are signed and their numbers grow, but they name no guard that lives."""
+    """They are signed and their numbers grow, but they name no live guard."""
     guard, recorded = Guard(), Identity('earlier', 5.0, 'abc', PATIENCE)
     guard.receive('left', 'seen')
     for step in range(1, 20):
@@ -358,7 +358,7 @@ def test_recorded_pulses_of_an_earlier_bridge_do_not_take_a_resource_from_the_gu
         guard.receive('left', 'seen', sender=recorded, guards=('an earlier guard',), sequence=step)
     assert guard.states() == {'left': STOPPING, 'seen': STOPPING}
     guard.receive('left', 'seen', sender=HEIR)
-    assert guard.states() == {}, 'a bridge that lives sees to them'
+    assert guard.states() == {}, 'a live bridge handles them'
 
 
 def test_a_recorded_pulse_does_not_clear_what_the_guard_remembers() -> None:
@@ -384,7 +384,7 @@ def test_a_pulse_of_a_bridge_that_does_not_know_the_guard_yet_is_answered_and_wa
 
 
 def test_a_jump_of_the_sequence_is_accepted_and_an_older_pulse_is_not() -> None:
-    """A guard that was frozen must recover; nobody without the key can send a number."""
+    """A guard that was frozen must recover; without the key no process can send a number."""
     guard = Guard()
     guard.receive('left', sequence=1)
     guard.receive('left', 'right', sequence=2 ** 60)
@@ -395,14 +395,14 @@ def test_a_jump_of_the_sequence_is_accepted_and_an_older_pulse_is_not() -> None:
     assert guard.states() == {'left': STOPPING, 'right': STOPPING}, 'the same once more'
 
 
-def test_a_goodbye_lets_the_guard_go_but_not_before_what_stands_was_stopped() -> None:
+def test_a_goodbye_releases_the_guard_but_not_before_the_listed_resources_are_stopped() -> None:
     guard = Guard()
     guard.receive('left')
     guard.receive('left', goodbye=True)
     assert set(guard.states()) == {'left'} and not guard.sentry.rests()
     guard.run(102.0)
     assert guard.sentry.rests()
-    assert guard.echoes[-1].fired == 0, 'nobody fell silent'
+    assert guard.echoes[-1].fired == 0, 'no bridge became silent'
 
 
 def test_a_goodbye_at_rest_is_silence_for_good() -> None:
@@ -425,7 +425,7 @@ def test_a_resource_that_only_the_bridge_knows_is_no_reason_to_fail() -> None:
 
 
 class Robot:
-    """One bridge, one guard, and what the driver hears last, played with numbers."""
+    """One bridge, one guard, and the last outputs, with simulated time."""
 
     def __init__(self, required: bool) -> None:
         ids = count(1)
@@ -465,7 +465,7 @@ class Robot:
             self._pass('bridge')
 
     def moves(self) -> set[str]:
-        """Return whose driver was told to move last."""
+        """Return the resources whose last output is motion."""
         return {name for name, one in self.driver.items() if one.setpoint is not None}
 
     def _pass(self, who: str) -> None:
@@ -492,7 +492,7 @@ STEPS = st.lists(st.tuples(
 
 
 @given(STEPS, st.booleans())
-def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
+def test_when_the_bridge_fails_everything_is_stopped_in_bounded_time(
         steps: list[tuple[float, str, float]], required: bool) -> None:
     """Whatever stalled before: one patience, one grace, one bound on the queue, one nap."""
     robot = Robot(required)
@@ -507,7 +507,7 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
             robot.asleep[step.split()[0]] = robot.now + number
     robot.alive = False
     listed = set(robot.bridge.pulses[-1].active)
-    assert robot.moves() <= listed, 'what moves was sent before'
+    assert robot.moves() <= listed, 'what moves was listed before'
     touched = len(robot.guard.sent)
     robot.run(max(robot.now, robot.asleep['guard']) + 2.0 * PATIENCE + 1e-3)
     assert not robot.moves()
@@ -519,7 +519,7 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
 @given(STEPS)
 def test_after_a_freeze_nothing_moves_but_by_a_new_command(
         steps: list[tuple[float, str, float]]) -> None:
-    """The guard stops during the freeze, and what the bridge tells afterwards are stops."""
+    """The guard stops during the freeze, and the bridge sends only stops afterwards."""
     robot = Robot(required=True)
     robot.run(101.0)
     for pause, step, number in steps:

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-When a bridge pulses, what it knows of guards by their echoes, and of others by their pulses.
+When a bridge sends pulses, and how it judges guards by echoes, and bridges by pulses.
 
 A patience of 0.25 s: busy pulses every 0.05 s, idle ones every 0.25 s.
 """
@@ -41,7 +41,7 @@ def test_an_idle_bridge_pulses_once_in_a_patience() -> None:
     assert pulser.poll({}, 100.25) == Pulse(OWN, 2)
 
 
-def test_what_is_no_longer_idle_is_told_at_once() -> None:
+def test_a_resource_that_is_no_longer_idle_is_in_a_pulse_at_once() -> None:
     pulser = PulseSchedule(OWN)
     pulser.poll({}, 100.0)
     pulse = pulser.poll({'base': 7}, 100.001)
@@ -87,9 +87,9 @@ def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
 
 @given(st.lists(st.tuples(
     st.floats(0.0, 0.3), st.sets(st.sampled_from(['a', 'b', 'c'])))))
-def test_a_guard_always_knows_what_stands_and_never_waits_long(
+def test_the_last_pulse_lists_every_active_resource_and_is_never_late(
         passes: list[tuple[float, set[str]]]) -> None:
-    """Whatever comes: the last pulse lists what stands, and is never older than it may be."""
+    """Whatever comes: the last pulse lists every active resource, and is never too old."""
     pulser, now, sent, last = PulseSchedule(OWN), 100.0, Pulse(OWN, 0), -math.inf
     for pause, names in passes:
         now = min(now + pause, max(now, pulser.due))
@@ -131,7 +131,7 @@ def test_a_guard_that_does_not_reach_a_driver_does_not_cover_it() -> None:
     assert cover.reaches('left', 100.1) and cover.covers('left', 6, 100.1)
 
 
-def test_a_guard_that_no_longer_answers_is_gone() -> None:
+def test_a_guard_that_no_longer_answers_counts_as_ended() -> None:
     cover = GuardCover(OWN)
     cover.take(echo(5), 100.0)
     end = cover.ends_at()
@@ -148,7 +148,7 @@ def test_echoes_that_come_late_or_for_others_change_nothing() -> None:
     assert not cover.is_new(echo(9, instance='another'))
 
 
-def test_a_recorded_echo_does_not_stand_in_for_a_guard_that_is_gone() -> None:
+def test_a_recorded_echo_does_not_replace_a_guard_that_has_ended() -> None:
     """Its number is not newer, whatever number its pulse has."""
     cover = GuardCover(OWN)
     recorded = echo(5)
@@ -161,7 +161,7 @@ def test_a_recorded_echo_does_not_stand_in_for_a_guard_that_is_gone() -> None:
     assert cover.guards == ('guard',)
 
 
-def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
+def test_a_guard_with_another_configuration_does_not_count_and_is_reported() -> None:
     cover = GuardCover(OWN)
     cover.take(echo(5, configuration='xyz'), 100.0)
     assert 'another configuration (xyz, expected: abc)' in cover.problem(100.0)
@@ -170,13 +170,13 @@ def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
     assert cover.problem(100.0) == '' and cover.covers('left', 5, 100.0)
 
 
-def test_each_time_that_a_guard_fired_is_told_once() -> None:
+def test_each_time_that_a_guard_fired_is_reported_once() -> None:
     cover = GuardCover(OWN)
     assert not cover.take(echo(1), 100.0)
     assert cover.take(echo(2, fired=1), 100.1)
     assert not cover.take(echo(3, fired=1), 100.2)
     assert cover.take(echo(4, fired=2), 100.3)
-    assert cover.take(echo(5, guard='another', fired=1), 100.4), 'it fired before we heard it'
+    assert cover.take(echo(5, guard='another', fired=1), 100.4), 'it fired before its first echo'
 
 
 def test_guards_that_come_and_go_do_not_pile_up() -> None:
@@ -237,7 +237,7 @@ def test_an_unverified_pulse_neither_ends_nor_replaces_a_verified_bridge() -> No
     assert found is not None and found.identity == earlier and found.verified
 
 
-def test_an_unverified_elder_is_one_and_is_known_as_unverified() -> None:
+def test_an_unverified_earlier_bridge_is_returned_as_unverified() -> None:
     rivals = PeerBridges(OWN)
     forged = Identity('forged', 1.0, 'abc', PATIENCE)
     rivals.receive(Pulse(forged, 1), 100.0, False)
