@@ -96,7 +96,7 @@ class Bridge(SafetyProcess):
             return
         self._supervisor.serves_at(port)
         self._node.declare_parameter('grpc.actual_port', port)
-        names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
+        names = ', '.join(f'{one.name} (api: {one.api})' for one in self._config.resources)
         log.info(f'serving {names} at {self._config.grpc.host}:{port}')
 
     def _reconfigure(self, config: BridgeConfig) -> None:
