@@ -459,7 +459,7 @@ class Programs:
         self._running.append(guard)
         if ready:
             guard.wait_ready()
-            bridge.wait_logged('a guard is listening')
+            bridge.wait_logged('a guard answers')
         return guard
 
     def driver(self, *topics: str, ready: bool = True, **options: Any) -> Driver:

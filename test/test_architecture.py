@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who may import whom. The floor plan of the package, as data.
+The permitted imports between the packages, as data.
 
     executables -> the standard library: how bridge, guard, demo and sim_base start
     bridge -> process, rpc, ros, locked, parameters, core

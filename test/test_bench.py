@@ -33,7 +33,7 @@ def quick(name: str, figures: Path) -> subprocess.CompletedProcess[str]:
     return run
 
 
-def test_measurements_have_ros_domains_of_their_own_whatever_the_environment_says() -> None:
+def test_measurements_have_ros_domains_of_their_own_in_every_environment() -> None:
     """Of two bridges in one domain, only the first takes commands."""
     run = subprocess.run(
         [sys.executable, '-c', DOMAINS], cwd=linting.ROOT, capture_output=True, text=True,

@@ -77,7 +77,7 @@ def test_peers_that_were_named_are_found_as_ever(folder: Path) -> None:
 
 
 def test_another_middleware_is_not_touched(folder: Path) -> None:
-    """Cyclone would take the range at its word, and be heard beyond this machine."""
+    """Cyclone would use the range as it is, and be received beyond this machine."""
     assert dds.choose(LOCALHOST, 'rmw_cyclonedds_cpp', folder) == {}
 
 
@@ -94,7 +94,7 @@ def listener() -> Iterator[socket.socket]:
         yield one
 
 
-def test_a_socket_that_listens_beyond_is_found(listener: socket.socket) -> None:
+def test_a_socket_that_is_bound_beyond_loopback_is_found(listener: socket.socket) -> None:
     listener.bind(('127.0.0.1', 0))
     listener_port = listener.getsockname()[1]
     other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The test run's own DDS environment: no clash with other runs, no harm to living processes."""
+"""The test run's own DDS environment: no clash with other runs, no effect on running processes."""
 
 import fcntl
 import os
@@ -37,7 +37,7 @@ def test_two_claims_get_different_domains() -> None:
     assert {first, second} <= set(dds_environment.DOMAINS)
 
 
-def test_segments_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
+def test_segments_of_ended_processes_are_removed_and_others_stay(tmp_path: Path) -> None:
     make(tmp_path, DEAD, f'{DEAD}_el', ALIVE, f'{ALIVE}_el', 'somebody_elses_file')
     with (tmp_path / f'{ALIVE}_el').open('ab') as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
@@ -74,7 +74,7 @@ def segments_of(process: int) -> list[str]:
 
 
 def test_what_a_killed_ros_process_leaves_is_removed() -> None:
-    """Real Fast DDS: its files are recognised, kept while it lives, removed once it was killed."""
+    """Real Fast DDS: its files are recognised, kept while it runs, removed once it was killed."""
     program = ('import rclpy, time; rclpy.init(); node = rclpy.create_node("n"); '
                'print("up", flush=True); time.sleep(60)')
     child = subprocess.Popen(

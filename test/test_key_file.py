@@ -79,7 +79,7 @@ def test_permissions_are_kept(path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize('by', ['name', 'id'])
-def test_a_revoked_key_is_gone_and_the_others_stay(
+def test_a_revoked_key_is_removed_and_the_others_stay(
         path: Path, capsys: pytest.CaptureFixture[str], by: str) -> None:
     key_id, _ = created(path, capsys, 'laptop')
     other, _ = created(path, capsys, 'other')
@@ -113,8 +113,8 @@ def test_an_unknown_key_is_refused_without_repeating_what_may_be_a_secret(
     _, secret = created(path, capsys, 'laptop')
     for command in ('revoke', 'rotate'):
         assert run(path, command, secret) == 1
-        told = capsys.readouterr().err
-        assert 'laptop' in told and secret not in told
+        text = capsys.readouterr().err
+        assert 'laptop' in text and secret not in text
 
 
 @pytest.mark.parametrize('words', [
@@ -203,9 +203,9 @@ def test_each_field_that_is_wrong_is_named_and_its_value_is_not_repeated(
     for field, document in breakages(good):
         with pytest.raises(KeyFileError) as refused:
             key_file.parsed(json.dumps(document).encode(), path)
-        told = str(refused.value)
-        assert field in told and str(path) in told
-        assert good['signing_key'] not in told
+        text = str(refused.value)
+        assert field in text and str(path) in text
+        assert good['signing_key'] not in text
 
 
 @given(content=st.binary(max_size=300))

@@ -4,8 +4,8 @@
 Checks launch/bridge.launch.py: what it declares, and what it really runs.
 
 launch and launch_ros come with ROS 2 only, not from PyPI. Without them only the declarations are
-checked, and the other tests are skipped and say so. With them `ros2 launch` is played by a child
-process, on an installation of the package made for the test.
+checked, and the other tests are skipped with a message. With them a child process replaces
+`ros2 launch`, on an installation of the package made for the test.
 """
 
 import ast
@@ -281,7 +281,7 @@ sys.exit(2)
 @pytest.mark.parametrize('respawn', ['false', 'true'])
 def test_a_process_with_wrong_parameters_is_not_started_again(
         prefix: Path, params_file: Path, respawn: str) -> None:
-    """It ends with status 2, and would say the same again; launch ends by itself."""
+    """It ends with status 2, and would report the same again; launch ends by itself."""
     record = prefix.parent / 'record.jsonl'
     install(prefix, MISTAKEN.format(record=str(record)))
     process = launch(f'params_file:={params_file}', f'respawn:={respawn}')
@@ -290,7 +290,7 @@ def test_a_process_with_wrong_parameters_is_not_started_again(
     assert sorted(started) == ['bridge', 'guard'], output
 
 
-def test_what_is_wrong_in_a_file_of_a_namespace_is_said_of_that_file(
+def test_a_mistake_in_a_file_of_a_namespace_names_that_file(
         prefix: Path, params_file: Path) -> None:
     """Not of the copy that was made for the namespace."""
     params_file.write_text('viam_session_bridge:\n  ros__parameters:\n    token: "0815"\n',
@@ -304,7 +304,7 @@ def test_what_is_wrong_in_a_file_of_a_namespace_is_said_of_that_file(
 
 
 def test_bridge_starts_with_the_shipped_parameters_and_stops_cleanly(prefix: Path) -> None:
-    """The real ones: they answer on the port that was asked for, and go down within 5 s."""
+    """The real ones: they answer on the configured port, and end within 5 s."""
     install(prefix, PROGRAM)
     port = free_port()
     process = launch('host:=127.0.0.1', f'port:={port}')

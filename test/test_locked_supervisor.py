@@ -59,7 +59,7 @@ PATIENCE = 20.0
 
 
 class FakeClock:
-    """A clock that stands until it is told to go on; never backwards."""
+    """A clock that advances only when a test moves it; never backwards."""
 
     def __init__(self, now: float = 100.0) -> None:
         self.time = now
@@ -143,7 +143,7 @@ def together(*jobs: Callable[[], object], chance: Random | None = None) -> None:
 
 
 def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts(chance: Random) -> None:
-    """No gap for a session to die in: what was accepted is owned by a living session."""
+    """No gap in which a session expires: an accepted motion is owned by a live session."""
     outcomes: Counter[str] = Counter()
     for _ in range(RACES):
         locked, clock, ann = faked()
@@ -175,7 +175,7 @@ def test_a_command_that_races_its_sessions_expiry_is_refused_or_counts(chance: R
     assert min(outcomes['accepted'], outcomes['refused']) >= ENOUGH, outcomes
 
 
-def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Random) -> None:
+def test_after_a_stop_returned_no_poll_sends_an_earlier_command(chance: Random) -> None:
     """State crosses threads, not messages: there is no queue for a late command to wait in."""
     locked, clock, ann = faked()
     issued: list[int] = [0]
@@ -195,7 +195,7 @@ def test_after_a_stop_returned_no_poll_tells_of_an_earlier_command(chance: Rando
             for output in locked.poll().outputs.outputs:
                 assert output.setpoint is None or output.epoch > newest
                 worlds['stopped' if output.setpoint is None else 'newer'] += 1
-                # Outputs keep a distance in time; the session is to live on all the same.
+                # Outputs keep a distance in time; the session stays alive all the same.
                 clock.advance(LEAST_SPACING)
                 locked.admit(ann)
 
@@ -240,9 +240,9 @@ def test_a_stop_that_races_a_command_ends_in_one_of_two_worlds(chance: Random) -
 
 
 def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None:
-    """Commands, cancels, an expiry and polls from all sides: every call that waits is told."""
+    """Commands, cancels, an expiry and polls from all sides: every waiting call is answered."""
     locked, clock, ann = faked()
-    told: Counter[int] = Counter()
+    sent: Counter[int] = Counter()
     reasons: Counter[Reason] = Counter()
     waiting: list[int] = []
     numbers = count()
@@ -257,7 +257,7 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
                 name = 'left' if i % 2 else 'right'
 
                 def on_end(ended: Ended, number: int = number) -> None:
-                    told[number] += 1
+                    sent[number] += 1
                     reasons[ended.reason] += 1
 
                 epoch = locked.command(name, AHEAD, ann, on_end)
@@ -280,7 +280,7 @@ def test_on_end_is_called_exactly_once_however_many_race(chance: Random) -> None
     clock.advance(2.0)
     locked.poll().release()
     assert len(waiting) == drivers * ROUNDS
-    assert told == Counter(waiting)
+    assert sent == Counter(waiting)
     assert reasons[Reason.CANCELLED] and reasons[Reason.SUPERSEDED], reasons
 
 
@@ -341,7 +341,7 @@ def test_many_threads_hammer_every_entrance(chance: Random) -> None:
 
 
 def test_on_end_is_called_by_the_pump_and_with_the_reason() -> None:
-    """Not by the one who ended the motion, nor under the lock: it may enter the locked again."""
+    """Not by the thread that ended the motion, nor under the lock: it may take the lock again."""
     locked, _, ann = faked()
     ends: list[tuple[Reason, dict[str, State]]] = []
     locked.command('left', AHEAD, ann, lambda ended: ends.append((ended.reason, locked.states())))
@@ -376,7 +376,7 @@ def test_on_end_of_a_refused_command_is_never_called() -> None:
     Motion(Velocity((0.0, 0.5, 0.0)), 3.0)],
     ids=['zero', 'takes no time', 'zero for a while', 'nothing left after clamping'])
 def test_on_end_of_a_zero_command_is_called_too(motion: Motion) -> None:
-    """A move that is a stop has ended as wished: the call that waits for it must not hang."""
+    """A move that is a stop has ended as requested: the call that waits for it must not hang."""
     locked, clock, ann = faked()
     ends: list[Ended] = []
     locked.command('left', motion, ann, ends.append)
@@ -410,7 +410,7 @@ def test_a_blocking_move_ends_for_its_reason(
     assert [ended.reason for ended in ends] == [reason]
 
 
-def test_whoever_was_told_is_forgotten() -> None:
+def test_an_answered_call_is_removed() -> None:
     """A bridge that runs for months keeps nothing of the calls that it answered."""
     locked, _, ann = faked()
 
@@ -428,7 +428,7 @@ def test_whoever_was_told_is_forgotten() -> None:
 
 
 def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
-    """Its event loop may be closed already; the rest is told all the same."""
+    """Its event loop may be closed already; the others are answered all the same."""
     locked, _, ann = faked()
     ends: list[Ended] = []
 
@@ -449,11 +449,11 @@ def test_one_waiter_that_raises_does_not_silence_the_others() -> None:
 # ---- what a guard can do ------------------------------------------------------------------------
 
 
-def test_a_guard_has_nothing_that_clients_have_but_that_it_hears_pulses() -> None:
+def test_a_guard_receives_pulses_and_has_no_method_for_clients() -> None:
     """Nobody can command it, by type: no method of a bridge of that kind is there at all."""
     public = {name for name in vars(LockedBridge) if not name.startswith('_')}
     assert {'command', 'begin', 'go_on', 'service_command', 'press_emergency'} < public
-    assert {name for name in public if hasattr(LockedGuard, name)} == {'hear'}
+    assert {name for name in public if hasattr(LockedGuard, name)} == {'receive'}
 
 
 # ---- waiting ------------------------------------------------------------------------------------
@@ -466,7 +466,7 @@ def waits(locked: LockedBridge, until: float = math.inf) -> threading.Thread:
     return thread
 
 
-# What makes the pump due: each after a motion of `left` was commanded, told and paused for.
+# What makes the pump due: each after a motion of `left` was commanded, sent and paused for.
 CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.command('left', AHEAD, ann),
     lambda locked, ann, epoch: locked.command('right', AHEAD, ann, lambda ended: None),
@@ -493,13 +493,13 @@ CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.configure(POLICY, {}),
     lambda locked, ann, epoch: locked.held_up(1.0, ()),
     lambda locked, ann, epoch: locked.say_goodbye(),
-    lambda locked, ann, epoch: locked.hear(Pulse(Identity('other', patience=1.0), 1)),
+    lambda locked, ann, epoch: locked.receive(Pulse(Identity('other', patience=1.0), 1)),
     lambda locked, ann, epoch: locked.wake(),
 ]
 
 
 def moving() -> tuple[LockedBridge, Caller, int]:
-    """Return what a caller without a session moves, and has just been told."""
+    """Return what a caller without a session moves, and has just been sent."""
     locked, _ = real()
     caller = Caller(socket=5)
     epoch = locked.command('left', AHEAD, caller)
@@ -571,7 +571,7 @@ def test_a_refusal_that_stops_something_wakes_the_pump() -> None:
     assert not thread.is_alive()
 
 
-def test_a_look_wakes_the_pump_only_when_it_ends_a_motion() -> None:
+def test_a_poll_of_the_sockets_wakes_the_pump_only_when_it_ends_a_motion() -> None:
     """Looks come a hundred times a second."""
     locked = locked_bridge(RESOURCES, Policy(stall_limit=1e9))
     locked.path('left', '')
@@ -607,7 +607,7 @@ def test_what_changes_nothing_that_the_pump_plans_does_not_wake_it() -> None:
 
 @pytest.mark.parametrize('until', [-math.inf, 0.0, 100.0])
 def test_an_instant_that_is_over_is_not_waited_for(until: float) -> None:
-    """The clock stands at 100: at or before it, the wait is over at once."""
+    """The clock is at 100: at or before it, the wait is over at once."""
     locked, _, _ = faked()
     thread = waits(locked, until)
     thread.join(PATIENCE)
@@ -615,7 +615,7 @@ def test_an_instant_that_is_over_is_not_waited_for(until: float) -> None:
 
 
 def test_only_a_poll_takes_the_wake_up_away() -> None:
-    """A wait that returned early returns again at once, until somebody polled."""
+    """A wait that returned early returns again at once, until the next poll."""
     locked, _ = real()
     locked.wake()
     locked.wait(math.inf)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of `make matrix`: what counts as good, and what stands where nothing was run."""
+"""The rows of `make matrix`: the results that count as success, and the cells without a run."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 import json
@@ -35,7 +35,7 @@ def test_only_what_passed_is_good(text: str, status: int, says: str, good: bool)
     assert bool(matrix.GOOD.fullmatch(says)) is good
 
 
-def test_a_cell_that_cannot_be_run_says_why_in_place_of_its_old_row(tmp_path: Path) -> None:
+def test_a_cell_that_cannot_be_run_states_why_in_place_of_its_old_row(tmp_path: Path) -> None:
     cell = matrix.Cell('jazzy', '3.99', 'protobuf==3.20.3', 'grpcio==1.51.1')
     kept = tmp_path / f'{cell.name}.json'
     kept.write_text(json.dumps({'result': '684 passed'}))

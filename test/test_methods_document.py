@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""docs/methods.md says what the code does; that its marks are true is tested in test_contract."""
+"""docs/methods.md states what the code does; test_contract tests its marks."""
 
 import importlib.util
 from pathlib import Path
@@ -31,8 +31,8 @@ def test_the_checked_in_table_is_current(tool: Any) -> None:
     assert (ROOT / 'docs' / 'methods.md').read_text(encoding='utf-8') == tool.document()
 
 
-def test_who_carries_a_method_out_follows_from_the_marks(tool: Any) -> None:
-    """Those whose tables take what the method tells; what stands beside them else."""
+def test_the_implementation_of_a_method_follows_from_the_marks(tool: Any) -> None:
+    """The drivers whose tables accept the method's setpoint; otherwise the fixed text."""
     tables = {'a': type('A', (), {'TAKES': (Power, Speed)}),
               'b': type('B', (), {'TAKES': (Power,)}), 'c': type('C', (), {})}
     for kinds, drivers in (

@@ -39,7 +39,7 @@ def test_executable_can_be_called(name: str, module: str, function: str) -> None
 
 
 def test_every_folder_with_code_is_a_package() -> None:
-    """find_packages leaves out, without a word, a folder that lacks an __init__.py."""
+    """find_packages omits, without a message, a folder that lacks an __init__.py."""
     folders = {path.parent for path in (ROOT / 'viam_session_bridge').rglob('*.py')}
     assert not [folder for folder in folders if not (folder / '__init__.py').exists()]
 

@@ -98,14 +98,14 @@ def test_its_parameters_are_those_of_the_resource(wheels: None) -> None:
     ({'stamp': 'now'}, "base.stamp: found a parameter that driver 'wheels' does not have"),
     ({'topic': 'no topic'}, 'base.topic: found'),
     ({'receiver_timeout': 0.0}, 'base.receiver_timeout: found 0')])
-def test_its_mistakes_are_told_like_all_others(
+def test_its_mistakes_are_reported_like_all_others(
         wheels: None, changes: dict[str, Any], says: str) -> None:
     """By the rules of its table, and of all resources."""
     [error] = errors(**changes)
     assert says in error
 
 
-def test_a_driver_that_nobody_brings_is_unknown() -> None:
+def test_a_driver_that_no_package_provides_is_unknown() -> None:
     """As ever."""
     [error] = [each for each in errors() if each.startswith('base.driver')]
     assert "found 'wheels'" in error and "'twist' or 'twist_stamped'" in error
@@ -120,14 +120,14 @@ def test_a_driver_that_nobody_brings_is_unknown() -> None:
      '    APIS = ("base",)\n    TABLE = Table', 'TABLE is no @dataclass(frozen=True'),
     (f'{TABLE}\nclass Driver:\n    APIS = ("base",)\n    TABLE = Table\n    stop = None\n'
      '    def send(self, setpoint, epoch): pass', 'no method stop and no path_problem'),
-    (f'{COMPLETE.replace("pass", "gain: float = 1.0", 1)}', 'says of gain no described(...)'),
+    (f'{COMPLETE.replace("pass", "gain: float = 1.0", 1)}', 'has no described(...) for gain'),
     (COMPLETE.replace('pass', 'names: list = field(metadata=described("Names"))', 1),
-     "TABLE has a type that no parameter has: KeyError: <class 'list'>; a field is bool, int"),
+     "TABLE has a type that no parameter can have: KeyError: <class 'list'>; a field is"),
     (f'{COMPLETE.replace("pass", FIELD, 1)}',
      'TABLE has max_linear_speed, which is a parameter of every base')])
 def test_a_driver_that_does_not_fit_is_refused_with_the_reason(
         bring: Any, text: str, says: str) -> None:
-    """And with who brings it."""
+    """And with the package that provides it."""
     bring('wheels = odd_wheels:Driver', 'odd_wheels', text)
     [error] = errors()
     assert error.startswith("base.driver: found 'wheels', brought by brought (odd_wheels:Driver)")
@@ -144,7 +144,7 @@ def test_a_generic_component_with_it_is_judged_as_any_other(bring: Any) -> None:
 
 
 def test_two_that_bring_the_same_name_are_one_mistake(bring: Any) -> None:
-    """Nobody can tell which is meant."""
+    """It is not known which is meant."""
     for package in ('one', 'other'):
         bring(f'wheels = {package}_wheels:Driver', f'{package}_wheels', TABLE, package)
     [error] = errors()
@@ -152,7 +152,7 @@ def test_two_that_bring_the_same_name_are_one_mistake(bring: Any) -> None:
 
 
 def test_one_with_the_name_of_ours_is_warned_of(bring: Any) -> None:
-    """Ours is used: a package that is installed changes no robot that did not ask for it."""
+    """Ours is used: a package that is installed changes no robot that does not use it."""
     bring('twist = odd_wheels:Driver', 'odd_wheels', COMPLETE)
     verdict = judge({**{name: value for name, value in BASE.items() if 'wheel_' not in name},
                      'base.driver': 'twist'}, AROUND)
@@ -163,7 +163,7 @@ def test_one_with_the_name_of_ours_is_warned_of(bring: Any) -> None:
 
 def test_the_disk_is_searched_once_for_all_resources(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change at run time is judged by the thread that hears the robot."""
+    """A change at run time is judged by the executor thread."""
     searched: list[str] = []
     monkeypatch.setattr(plugins, 'entry_points', lambda group: searched.append(group) or ())
     found: dict[str, Any] = {'resources': [f'base{number}' for number in range(20)]}
@@ -175,7 +175,7 @@ def test_the_disk_is_searched_once_for_all_resources(
 
 
 def test_what_drivers_imported_before_the_public_module_is_the_same() -> None:
-    """A package that was written for the first version goes on working."""
+    """A package that was written for the first version continues to work."""
     assert (parameter_spec.described, parameter_spec.Form) == (plugin.described, plugin.Form)
     assert ros_plugins.Tools is plugin.Tools
 

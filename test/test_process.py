@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What keeps the threads of a process going: garbage, parts that hang, output that nobody reads.
+What can block the threads of a process: garbage, parts that hang, output without a reader.
 
 Time is a number here, but for the output, which rclpy's own logger writes in a process of its own.
 """
@@ -30,7 +30,7 @@ from viam_session_bridge.process import (
 READ_PATIENCE = 60.0
 ROOT = Path(viam_session_bridge.__file__).parent.parent
 
-# Logs more than any pipe holds, then tells by a file that it got there.
+# Logs more than any pipe holds, then creates a file to show that it did.
 PROGRAM = """
 import sys
 from rclpy.logging import get_logger
@@ -121,11 +121,11 @@ class Rig:
         return silent
 
 
-def test_whoever_beats_is_well() -> None:
+def test_a_part_that_beats_is_not_silent() -> None:
     assert Rig().run(60.0, 'pump', 'grpc') == []
 
 
-def test_who_hangs_is_found_in_time_and_by_name() -> None:
+def test_a_part_that_hangs_is_reported_in_time_and_by_name() -> None:
     rig = Rig()
     rig.run(1.0, 'pump', 'grpc')
     assert rig.run(PART_PATIENCE - 2 * BEAT_PERIOD, 'grpc') == []
@@ -148,7 +148,7 @@ def test_a_frozen_process_gets_new_time() -> None:
     assert rig.run(PART_PATIENCE, 'grpc') == ['pump']
 
 
-def test_a_watcher_that_comes_a_little_late_forgives_nobody() -> None:
+def test_a_watchdog_that_is_a_little_late_restarts_no_timeout() -> None:
     rig = Rig()
     rig.run(1.0, 'pump', 'grpc')
     for _ in range(round(PART_PATIENCE / OVERSLEPT) + 2):
@@ -171,7 +171,7 @@ def flood(tmp_path: Path, lines: int) -> tuple['subprocess.Popen[str]', Path]:
 
 
 @pytest.mark.timeout(2 * READ_PATIENCE)
-def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
+def test_a_log_without_a_reader_blocks_no_thread(tmp_path: Path) -> None:
     """The process gets through, and even ends, although the pipe has long been full."""
     process, done = flood(tmp_path, 5000)
     try:

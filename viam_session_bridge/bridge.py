@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The bridge: wires its parts, and takes them down in order. Decides nothing about motion."""
+"""The bridge: connects its parts, and ends them in order. Decides nothing about motion."""
 
 import sys
 
@@ -34,8 +34,8 @@ from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.signatures import load_key, Signer
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
-# launch follows SIGINT with SIGTERM after 5 s. Stops have so long (s) to be done; the rest is for
-# the parts to go down.
+# launch follows SIGINT with SIGTERM after 5 s. Stops have this time (s) to be done; the rest is
+# for the end of the parts.
 STOP_PATIENCE = 2.5
 
 _GRPC = 'the gRPC loop'
@@ -55,7 +55,7 @@ class Bridge(SafetyProcess):
     def __init__(self, node: Node, config: BridgeConfig) -> None:
         self._config = config
         signer = Signer(load_key(config.guard.key_file))
-        # Alarms name topics in full, whatever the parameter file calls them.
+        # Alarms contain full topic names, also where the parameter file has relative ones.
         full = resolved(config, node)
         identity = Identity(
             str(uuid.uuid4()), steady_now(), fingerprint(full), config.guard.patience,
@@ -68,7 +68,7 @@ class Bridge(SafetyProcess):
             companion=f'{node.get_namespace().rstrip("/")}/{GUARD_NAME}',
             is_open=lambda socket_id: self._server.is_open(socket_id))
         port = BridgePort(
-            node, signer, identity.instance, supervisor.hear, supervisor.echoed)
+            node, signer, identity.instance, supervisor.receive, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
             supervisor,
@@ -76,7 +76,7 @@ class Bridge(SafetyProcess):
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout, config.grpc.tls_certificate_file,
                 config.grpc.tls_key_file, config.auth.key_file),
-            _by_name(config), self._ros.senses, self._died,
+            _by_name(config), self._ros.senses, self._failed,
             self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
 
     def run(self, leave: threading.Event | None = None) -> int:
@@ -92,11 +92,11 @@ class Bridge(SafetyProcess):
         try:
             port = self._server.start()
         except ServerError as problem:
-            self._died(problem)
+            self._failed(problem)
             return
         self._supervisor.serves_at(port)
         self._node.declare_parameter('grpc.actual_port', port)
-        names = ', '.join(f'{one.api} {one.name}' for one in self._config.resources)
+        names = ', '.join(f'{one.name} (api: {one.api})' for one in self._config.resources)
         log.info(f'serving {names} at {self._config.grpc.host}:{port}')
 
     def _reconfigure(self, config: BridgeConfig) -> None:
@@ -115,12 +115,12 @@ class Bridge(SafetyProcess):
             if not any(state in open_states for state in self._supervisor.states().values()):
                 break
             time.sleep(0.01)
-        # Without feedback, a hold that is longer than our patience was cut short, no more.
+        # Without feedback, a hold that is longer than this bound was only shortened.
         seen = {one.name for one in self._config.actuated if one.feedback_topic}
         unrested = [name for name, state in self._supervisor.states().items()
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]
-        # What is not seen at rest by now is the guard's from here on.
+        # The guard stops resources that are not seen at rest by now.
         self._supervisor.say_goodbye()
         self._server.stop(timeout=0.7)
         return unrested

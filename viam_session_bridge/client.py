@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A Viam session in the hands of the program that drives.
+A Viam session that the commanding program manages itself.
 
 Viam's Go SDK offers manual session management, its Python SDK does not. This module works beside
 viam-sdk (with `disable_sessions=True`) or alone, against this bridge and against viam-server. It
@@ -16,9 +16,9 @@ needs grpcio and no ROS.
 
 A session is alive while heartbeats arrive within its window. `AsyncSession` sends them from the
 program's own event loop: a loop that is blocked for longer than the window loses the session, and
-the robot stops. `Session` sends them from a thread: they say only that the process runs.
+the robot stops. `Session` sends them from a thread: they prove only that the process runs.
 
-There is no call that ends a session. After `close` the server sees no heartbeats, and ends the
+There is no call that ends a session. After `close` the server receives no heartbeats, and ends the
 session when its window has passed. This bridge also stops a motion when the connection that
 carried its command closes.
 
@@ -64,11 +64,11 @@ class InvalidCredentials(ValueError):
 @dataclass(frozen=True)
 class Credentials:
     """
-    How to reach a machine and who calls.
+    The access to a machine.
 
     api_key_id, api_key: an API key; both or neither. tls: encrypt the connection; None means yes
     if there is a key. root_certificates: a PEM file of the authorities to trust, instead of those
-    of grpcio. plain_text_key: send the key without TLS, where anybody on the way can read it.
+    of grpcio. plain_text_key: send the key without TLS, readable for anyone on the network.
     Raises InvalidCredentials.
     """
 
@@ -93,7 +93,7 @@ class Credentials:
 
     @property
     def encrypted(self) -> bool:
-        """Tell whether the connection uses TLS."""
+        """Return whether the connection uses TLS."""
         return bool(self.api_key or self.root_certificates) if self.tls is None else self.tls
 
 
@@ -109,7 +109,7 @@ class AsyncSession:
     """
     A session of one machine, for asyncio.
 
-    address: host:port. resume: the id of a session to go on with; if it is over, a new one starts,
+    address: host:port. resume: the id of a session to continue; if it is over, a new one starts,
     see `resumed`. on_expired is called once, with the reason, when the session ends by itself:
     the server no longer knows it, or answered no heartbeat for a whole window.
     beat: send heartbeats in the background; without, call `heartbeat` at least once each window.
@@ -127,7 +127,7 @@ class AsyncSession:
         self._task: asyncio.Task[None] | None = None
         self._id = ''
         self._window = 0.0
-        # When the last heartbeat was sent that was answered (s). The server's window starts later.
+        # When the last answered heartbeat was sent (s). The server's window starts later.
         self._proven = 0.0
         self._ended = 'it was not started'
 
@@ -143,7 +143,7 @@ class AsyncSession:
 
     @property
     def resumed(self) -> bool:
-        """Tell whether the session of `resume` goes on."""
+        """Return whether the session of `resume` continues."""
         return bool(self._id) and self._id == self._resume
 
     @property
@@ -184,7 +184,7 @@ class AsyncSession:
         return self
 
     async def heartbeat(self) -> None:
-        """Renew the session. Raises SessionExpired, and RpcError when no answer came."""
+        """Renew the session. Raises SessionExpired, and RpcError without an answer."""
         self.check()
         sent = time.monotonic()
         try:
@@ -206,7 +206,7 @@ class AsyncSession:
 
     def attach(self, client: Any) -> None:
         """
-        Have every call of a viam-sdk client name this session.
+        Let every call of a viam-sdk client name this session.
 
         client: a viam.robot.client.RobotClient made with `disable_sessions=True`, or a
         grpclib.client.Channel. When the session is over, commands raise SessionExpired and are not
@@ -331,7 +331,7 @@ class Session:
 
     @property
     def resumed(self) -> bool:
-        """Tell whether the session of `resume` goes on."""
+        """Return whether the session of `resume` continues."""
         return self._session.resumed
 
     @property
@@ -364,7 +364,7 @@ class Session:
         return self
 
     def heartbeat(self) -> None:
-        """Renew the session. Raises SessionExpired, and RpcError when no answer came."""
+        """Renew the session. Raises SessionExpired, and RpcError without an answer."""
         self._run(self._session.heartbeat())
 
     def sessions(self) -> list[SessionInfo]:
@@ -396,7 +396,7 @@ class Session:
 
 
 def _open(address: str, credentials: Credentials) -> grpc.aio.Channel:
-    # Connections of one process are shared otherwise; this bridge judges presence by connection.
+    # By default connections of a process are shared; this bridge judges presence by connection.
     options = (('grpc.use_local_subchannel_pool', 1),)
     if not credentials.encrypted:
         return grpc.aio.insecure_channel(address, options)

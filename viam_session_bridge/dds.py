@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How the processes of this package send through Fast DDS: over UDP, and announced often.
+How the processes of this package send through Fast DDS: over UDP, with frequent announcements.
 
-Measured with Fast DDS 3.2: over shared memory, drivers that were killed and started again heard
+Measured with Fast DDS 3.2: over shared memory, drivers that were killed and started again received
 nothing for 0.3 to 1.5 s after both sides had matched, and publishing to them blocked for 0.3 s;
-over UDP they hear after 0.1 s. A process that starts often misses the answer to its own
-announcement, and is found by the next one of ours only. Nor can a process of root reach a user's
+over UDP they receive after 0.1 s. A process that starts often misses the answer to its own
+announcement, and is only discovered by our next one. Nor can a process of root reach a user's
 over shared memory (Fast DDS issue 5258).
 """
 
@@ -27,22 +27,22 @@ _FILES_BESIDE = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml'
 _RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 _LOCALHOST_ONLY = 'ROS_LOCALHOST_ONLY'
 
-# These say themselves who is to be found.
+# These set the peers of discovery themselves.
 _PEERS = ('ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER')
 
 _FAST_DDS = ('rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp')
 
 
 class TrafficNotLocal(Exception):
-    """What was to stay on this machine could be heard beyond it."""
+    """Traffic that must stay on this machine could be received beyond it."""
 
 
 def settle() -> bool:
     """
-    Settle how this process sends. To be called before rclpy.init; what the user has chosen stays.
+    Set how this process sends. To be called before rclpy.init; the user's own settings stay.
 
-    Tells whether it is to be confined to this machine: then check_confined must be called when the
-    first node is there.
+    Returns whether it must be confined to this machine: then check_confined must be called when
+    the first node exists.
     """
     rmw = get_rmw_implementation_identifier()
     old = _OLD_LIBRARY in Path('/proc/self/maps').read_text(encoding='utf-8', errors='replace')
@@ -58,10 +58,10 @@ def settle() -> bool:
 def choose(environment: Mapping[str, str], rmw: str, folder: Path,
            file: str = _FILE) -> dict[str, str | None]:
     """
-    Return what has to change in an environment; None for what has to go.
+    Return the required changes of an environment; None for a variable to remove.
 
-    rmw: identifier of the middleware. folder: where the process runs. file: the variable that
-    names a file of profiles.
+    rmw: identifier of the middleware. folder: the working directory. file: the variable that names
+    a file of profiles.
     """
     chosen = (_TRANSPORTS, _FILE, _OLD_FILE)
     if rmw not in _FAST_DDS or any(environment.get(name) for name in chosen) or any(
@@ -72,8 +72,8 @@ def choose(environment: Mapping[str, str], rmw: str, folder: Path,
     only = environment.get(_LOCALHOST_ONLY, '') == '1'
     if not only and environment.get(_RANGE, '').upper() != 'LOCALHOST':
         return {_TRANSPORTS: 'UDPv4', file: str(PROFILES / 'subnet.xml')}
-    # For this range rmw_fastrtps adds shared memory whatever is configured. So the profile says
-    # what LOCALHOST means, and rmw_fastrtps is told to leave it at that.
+    # For this range rmw_fastrtps adds shared memory whatever is configured. So the profile defines
+    # what LOCALHOST means, and the variable keeps rmw_fastrtps from changing it.
     return {_LOCALHOST_ONLY: None, _RANGE: 'SYSTEM_DEFAULT',
             file: str(PROFILES / 'localhost.xml')}
 
@@ -83,15 +83,15 @@ def check_confined() -> None:
     wide = [address for address in _udp_sockets() if not address.startswith('0100007F:')]
     if wide:
         raise TrafficNotLocal(
-            f'{_RANGE} is LOCALHOST, but sockets of this process listen beyond this machine '
-            f'({", ".join(wide)}); name a profiles file of your own in {_FILE}')
+            f'{_RANGE} is LOCALHOST, but sockets of this process are bound beyond this machine '
+            f'({", ".join(wide)}); set {_FILE} to a profiles file of your own')
 
 
 def _udp_sockets() -> Iterator[str]:
-    """Yield what this process's UDP sockets are bound to, as the kernel writes it."""
+    """Yield the addresses of this process's UDP sockets, as the kernel writes them."""
     own = set()
     for entry in Path('/proc/self/fd').iterdir():
-        # The one that reads this folder is gone by now.
+        # The descriptor that reads this folder is closed by now.
         with contextlib.suppress(FileNotFoundError):
             own.add(os.readlink(entry))
     for table in ('udp', 'udp6'):

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How every executable of this package starts: help, and signals that come early.
+How every executable of this package starts: help, and early signals.
 
-What an executable imports takes a second. This module imports nothing of that, so that --help
-needs no ROS, and a signal that comes meanwhile ends the process without a traceback: nothing was
-begun. Each module that runs hands over to here first, whether it is started by its name or with
+The imports of an executable take a second. This module imports none of them, so that --help needs
+no ROS, and a signal during the imports ends the process without a traceback: nothing has begun.
+Each executable module calls this one first, whether it is started by its name or with
 ``python -m``.
 """
 
@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 class Executable(NamedTuple):
     """
-    What is run.
+    One executable.
 
-    module: its main. about: for --help; empty where main has help of its own. interrupted: the
-    exit status after a signal that came before anything was begun.
+    module: the one with its main. about: for --help; empty where main has help of its own.
+    interrupted: the exit status after a signal that arrived before main.
     """
 
     module: str
@@ -43,7 +43,7 @@ EXECUTABLES = {
 Usage: bridge [--help] --ros-args --params-file FILE [...]
 
 Serves Viam's API for the robot that the parameters describe, and stops what a client moved when
-that client vanishes. Start a guard beside it, with the same arguments.
+that client disconnects. Start a guard beside it, with the same arguments.
 {_PARAMETERS}"""),
     'guard': Executable('viam_session_bridge.guard', f"""\
 Usage: guard [--help] --ros-args --params-file FILE [...]
@@ -74,7 +74,7 @@ def start(name: str) -> int:
 
 
 def _own_words(words: list[str]) -> list[str]:
-    """Return the arguments that are not ROS's."""
+    """Return the arguments without those of ROS."""
     return words[:words.index('--ros-args')] if '--ros-args' in words else words
 
 

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A second process, which stops the robot when the bridge itself falls silent.
+A second process, which stops the robot when the bridge itself becomes silent.
 
-It has the same parameters and the same drivers, and nobody can command it. Wires the parts; how
-silence is judged is in core/guard_rules.py.
+It has the same parameters and the same drivers, and accepts no commands. Connects the parts;
+core/guard_rules.py judges the silence.
 """
 
 import sys
@@ -37,22 +37,23 @@ from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read
 from viam_session_bridge.ros.pulse import GuardPort
 from viam_session_bridge.ros.signatures import load_key, Signer
 
-# launch follows SIGINT with SIGTERM after 5 s, and with SIGKILL 5 s later. So long (s) the guard
-# outlives the first of them, for a bridge that has got the same one, and for its own stops.
+# launch follows SIGINT with SIGTERM after 5 s, and with SIGKILL 5 s later. The guard runs this
+# long (s) after the first of them, for a bridge that has received the same signal, and for its own
+# stops.
 OUTLIVING = 8.5
 
-# A stop that is not done so long (s) after the signal is not confirmed: what is left of the time
-# is for its escalations.
+# A stop that is not done this long (s) after the signal is not confirmed: the rest of the time is
+# for its escalations.
 LAST_CHANCE = 4.5
 
-# Who starts a guard means that there is one.
+# A configuration with a guard requires it.
 _GUARDED = ('--ros-args', '-p', 'guard.required:=true')
 _DIAGNOSTICS = '/diagnostics'
 
 
 @dataclass(frozen=True)
 class GuardParts:
-    """What the bridge's node sees: its parameters, its own name, and how its names resolve."""
+    """The bridge's node: its parameters, its own name, and how its names resolve."""
 
     config: BridgeConfig
     name: str
@@ -62,7 +63,7 @@ class GuardParts:
 
 
 class Guard(SafetyProcess):
-    """All parts of one guard. A bridge notices by itself when the echoes cease."""
+    """All parts of one guard. A bridge detects by itself when the echoes cease."""
 
     way_down = OUTLIVING + 1.0
     executor_end = 0.1
@@ -71,8 +72,8 @@ class Guard(SafetyProcess):
     _supervisor: LockedGuard
 
     def __init__(self, node: Node, around: GuardParts) -> None:
-        # Only what moves is the guard's business, and an emergency stop is the bridge's: a guard
-        # touches nothing that was idle.
+        # The guard has actuated resources only, and the bridge handles the emergency stop: a guard
+        # stops no idle resource.
         config = replace(
             around.config, resources=around.config.actuated, estop=EmergencyConfig())
         signer = Signer(load_key(config.guard.key_file))
@@ -81,20 +82,20 @@ class Guard(SafetyProcess):
             PulseWatch(str(uuid.uuid4()), fingerprint(config))))
         super().__init__(node, supervisor, config, companion=around.name)
         port = GuardPort(
-            node, signer, around.names.__getitem__, self._hear, supervisor.drained)
+            node, signer, around.names.__getitem__, self._receive, supervisor.drained)
         self._add_pump(port.tell)
 
     def _serve(self) -> None:
         self._node.get_logger().info(
             'guarding ' + (', '.join(self._supervisor.states()) or 'nothing: no resource moves'))
 
-    def _hear(self, pulse: Pulse) -> None:
-        """Take a pulse: first which goals are the bridge's, then what it means."""
+    def _receive(self, pulse: Pulse) -> None:
+        """Take a pulse: first the goals of the bridge, then its resources."""
         for name in pulse.active:
             driver = self._ros.drivers.get(name)
             if hasattr(driver, 'adopt'):
                 cast(PartsDriver, driver).adopt(pulse.goals.get(name, ()))
-        self._supervisor.hear(pulse)
+        self._supervisor.receive(pulse)
 
     def _begin_end(self) -> None:
         self._supervisor.hurry(LAST_CHANCE)
@@ -107,12 +108,12 @@ class Guard(SafetyProcess):
                 if state is not State.IDLE]
 
 
-def look_around() -> GuardParts:
+def bridge_node() -> GuardParts:
     """
-    Return what the bridge's node sees, by being it for a moment. rclpy must be up.
+    Return the bridge's node, from a temporary node of its name. rclpy must be initialized.
 
-    Remappings and parameters may name the bridge's node, and `~` means it: only a node of that
-    name gets all of them. Raises ConfigurationError.
+    Remappings and parameters may name the bridge's node, and `~` refers to it: only a node of that
+    name receives all of them. Raises ConfigurationError.
     """
     node = Node(
         NODE_NAME, automatically_declare_parameters_from_overrides=True, enable_rosout=False,
@@ -137,7 +138,7 @@ def make_node(around: GuardParts) -> Node:
 
 
 def _start() -> tuple[Node, Callable[[], Guard]]:
-    around = look_around()
+    around = bridge_node()
     node = make_node(around)
     return node, lambda: Guard(node, around)
 

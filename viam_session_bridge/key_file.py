@@ -5,11 +5,11 @@ The key file: which API keys exist, what each may do, and the key that signs tok
 
 Only the command `keys` writes it, and the bridge only reads it. It holds no API key, only the
 SHA-256 of each: a key is 256 random bits, so that a slow hash would add nothing but work for each
-login. Whoever can read the file can sign tokens, so it must belong to the user that runs the
+login. A user who can read the file can sign tokens, so it must belong to the user that runs the
 bridge, with mode 0600; otherwise it is not accepted.
 
-A file that is missing or not accepted has no keys: nobody can log in, and what its keys drove is
-stopped. A revoked key must not stay valid because the file that no longer lists it is broken.
+A file that is missing or not accepted has no keys: no client can log in, and motions of its keys
+are stopped. A revoked key must not stay valid because the file without it is invalid.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _HEX_256 = re.compile(r'[0-9a-f]{64}')
 
 
 class KeyFileError(Exception):
-    """The key file is not accepted; the text names the file, what was found, what is accepted."""
+    """The key file is not accepted; the text names the file, the value found, and the accepted."""
 
 
 class _Unread(KeyFileError):
@@ -74,13 +74,13 @@ class Key:
     stop_all: str = STOP_ALL
 
     def matches(self, secret: str) -> bool:
-        """Tell whether this is the secret of the key, in constant time."""
+        """Return whether this is the secret of the key, in constant time."""
         return hmac.compare_digest(digest(secret), self.sha256)
 
 
 @dataclass(frozen=True)
 class KeyTable:
-    """What a key file says. keys: by their id."""
+    """The content of a key file. keys: by their id."""
 
     signing_key: bytes = b''
     keys: Mapping[str, Key] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class KeyFile:
     """
     The key file as the bridge reads it: again whenever it has changed. It raises nothing.
 
-    table: what it says; without keys as long as it is not accepted. problem: why it is not.
+    table: its content; without keys as long as it is not accepted. problem: why it is not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -133,12 +133,12 @@ class KeyFile:
         self._read: int | None = None
 
     def refresh(self) -> bool:
-        """Read the file if it has changed; tells whether it was read, or failed to be."""
+        """Read the file if it has changed; returns whether it was read, or failed to be."""
         try:
             if self._state is not None and _state(os.stat(self._name)) == self._state:
                 return False
         except OSError:
-            pass  # opening it says why
+            pass  # opening it reports why
         self.close()
         self._state, self.table, self.problem = None, KeyTable(), ''
         try:
@@ -150,7 +150,7 @@ class KeyFile:
             self._state, self.problem = None, str(problem)
         except KeyFileError as problem:
             self.problem = str(problem)
-        except Exception as problem:  # whatever it is, nobody may log in because of it
+        except Exception as problem:  # no error may permit a login
             self._state = None
             self.problem = f'{self.path}: it cannot be read: {type(problem).__name__}'
         return True
@@ -168,7 +168,7 @@ def _state(found: os.stat_result) -> tuple[int, ...]:
 
 
 def load(path: Path) -> KeyTable:
-    """Return what a key file says. Raises KeyFileError."""
+    """Return the content of a key file. Raises KeyFileError."""
     file = _opened(path)
     try:
         return parsed(_content(file, path), path)
@@ -179,7 +179,7 @@ def load(path: Path) -> KeyTable:
 def _opened(path: Path) -> int:
     """Return the descriptor of a key file. Raises KeyFileError."""
     try:
-        # A pipe in its place must not keep us waiting.
+        # A pipe in its place must not block.
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise _Unread(
@@ -201,8 +201,8 @@ def _content(file: int, path: Path) -> bytes:
     mode = stat.S_IMODE(found.st_mode)
     if mode & ~MODE:
         raise KeyFileError(
-            f'{path}: its mode is {mode:04o}; accepted is {MODE:04o} (chmod 600), because whoever '
-            'can read it can sign tokens')
+            f'{path}: its mode is {mode:04o}; accepted is {MODE:04o} (chmod 600), because a user '
+            'who can read it can sign tokens')
     if found.st_size > LARGEST:
         raise KeyFileError(
             f'{path}: it has {found.st_size} bytes; at most {LARGEST} are accepted')
@@ -216,7 +216,7 @@ def _content(file: int, path: Path) -> bytes:
 
 
 def parsed(content: bytes, path: Path) -> KeyTable:
-    """Return what the content of a key file says. Raises KeyFileError."""
+    """Return the parsed content of a key file. Raises KeyFileError."""
     def wrong(field_name: str, accepted: str) -> KeyFileError:
         # Never the value: it may be a secret.
         return KeyFileError(f'{path}: {field_name}: accepted is {accepted}')
@@ -272,7 +272,7 @@ def _key(key_id: str, fields: Any, wrong: Callable[..., KeyFileError]) -> Key:
 
 def edit(path: Path, change: Callable[[KeyTable], KeyTable]) -> None:
     """
-    Replace a key file by what `change` makes of it; one that does not exist is created.
+    Replace a key file by the result of `change`; one that does not exist is created.
 
     The new file takes the place of the old one at once or not at all, and two that edit it wait
     for each other. Raises KeyFileError, and then the file is as before.
@@ -286,7 +286,7 @@ def edit(path: Path, change: Callable[[KeyTable], KeyTable]) -> None:
             else:
                 before = KeyTable(secrets.token_bytes(32))
             after = change(before)
-            # Not beside it in time: whoever holds the lock is the only one that writes it.
+            # Only the holder of the lock writes it.
             new = path.with_name(f'.{path.name}.new')
             new.unlink(missing_ok=True)
             file = os.open(
@@ -312,7 +312,7 @@ def _written(table: KeyTable) -> bytes:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """Lock a folder for those who write a key file in it; gives its descriptor."""
+    """Lock a folder for writers of a key file in it; yields its descriptor."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)

@@ -5,10 +5,10 @@ The only lock and the only clock: every decision of a supervisor is made here, o
 
 A public method is one decision: it takes the lock and reads the clock (see ``_decide``). Nothing
 slow happens under the lock: the supervisor decides, the caller acts afterwards. When a decision
-has the supervisor due earlier than the pump plans to come, it wakes the pump.
+makes the supervisor due earlier than the planned pass of the pump, it wakes the pump.
 
-What the pump, the drivers and the feedback need is in LockedSupervisor. LockedBridge adds what
-clients ask for, LockedGuard the pulses of bridges: a guard has no method that commands.
+LockedSupervisor serves the pump, the drivers and the feedback. LockedBridge adds the calls of
+clients, LockedGuard the pulses of bridges: a guard has no method that commands.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -40,7 +40,7 @@ from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
 from viam_session_bridge.core.supervisor import Supervisor
 
-# CLOCK_BOOTTIME runs on while a laptop sleeps: after a resume, sessions are as old as they look.
+# CLOCK_BOOTTIME continues during suspend: after a resume, sessions have aged by that time.
 _CLOCK_ID = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
 
 _Core = TypeVar('_Core', bound=ActuatorGroup)
@@ -63,9 +63,9 @@ class Polled:
 
     def release(self, untold: Collection[Output] = ()) -> None:
         """
-        Tell those who waited what came of it; one that raises keeps nobody waiting.
+        Answer the waiting calls; an exception in one does not block the others.
 
-        untold: motions that were not handed to their drivers after all, because of a stall.
+        untold: motions that were not sent to their drivers after all, because of a stall.
         """
         waiters = list(self.ended)
         for output, begun in self.begun:
@@ -90,29 +90,29 @@ class _Waiters:
         self._service_commands: list[ServiceCommand] = []
 
     def __len__(self) -> int:
-        """Return how many motions and service_commands somebody waits for."""
+        """Return the number of motions and service commands that calls wait for."""
         return len(self._for_end) + len(self._for_begin) + len(self._service_commands)
 
     def for_end(self, epoch: int, on_end: Callable[[Ended], None]) -> None:
-        """Have this called with the end of a motion."""
+        """Register a call with the end of a motion."""
         self._for_end[epoch] = on_end
 
     def for_begin(self, epoch: int, on_begun: Callable[[Ended | None], None]) -> None:
-        """Have this called with None once a driver was told; with the end if that came before."""
+        """Register a call with None after a motion's first output, or with an earlier end."""
         self._for_begin[epoch] = on_begun
 
     def service_command(self, command: ServiceCommand) -> None:
-        """Have the pump run this."""
+        """Queue a command for the pump."""
         self._service_commands.append(command)
 
     def take(self, outputs: Outputs) -> Polled:
-        """Take out those who wait for what these outputs say."""
+        """Remove and return the calls that wait for these outputs."""
         ended: list[Callable[[], None]] = []
         for end in outputs.ended:
             for waiting in (self._for_end, self._for_begin):
                 if end.epoch in waiting:
                     ended.append(functools.partial(waiting.pop(end.epoch), end))
-        # Most polls have many outputs, and nobody who waits for one.
+        # Most polls have many outputs, and no call that waits for one.
         begun = tuple(
             (output, self._for_begin.pop(output.epoch)) for output in outputs.outputs
             if output.epoch in self._for_begin and not output.prepare
@@ -122,7 +122,7 @@ class _Waiters:
 
 
 class LockedSupervisor(Generic[_Core]):
-    """What the pump, the drivers and the feedback need of a supervisor, from any thread."""
+    """The supervisor as the pump, the drivers and the feedback use it, from any thread."""
 
     def __init__(self, supervisor: _Core, clock: Callable[[], float] = steady_now) -> None:
         self._supervisor = supervisor
@@ -130,17 +130,17 @@ class LockedSupervisor(Generic[_Core]):
         # Guards the supervisor and the waiters. Taken by RPC handlers, the ROS executor and the
         # pump; never held while publishing, logging or calling back.
         self._lock = threading.Condition(threading.Lock())
-        # When the pump comes at the latest (s), as far as it knows; and whether it was woken.
+        # The planned time of the next pass of the pump (s), and whether it was woken.
         self._planned = math.inf
         self._woken = False
-        # What the pump does with what a poll decides; under the lock.
+        # The calls that the pump answers after a poll; under the lock.
         self._polled: Callable[[Outputs], Polled] = Polled
 
     def _decide(self, decision: Callable[[float], _Result]) -> _Result:
         """
-        Return what is decided now, under the lock; the decision may raise, too.
+        Return a decision that is made now, under the lock; it may also raise.
 
-        Wakes the pump if it is due earlier than it plans to come, or due already.
+        Wakes the pump if it is due earlier than its planned pass, or due already.
         """
         with self._lock:
             now = self.now()
@@ -174,11 +174,11 @@ class LockedSupervisor(Generic[_Core]):
         self._decide(lambda now: self._supervisor.seen(name, source, now))
 
     def contested(self, name: str, text: str) -> None:
-        """Note that others have just commanded what is being stopped; text says who."""
+        """Note that other nodes command a resource during a stop; text names them."""
         self._decide(lambda now: self._supervisor.contested(name, text, now))
 
     def driver_appeared(self, name: str) -> None:
-        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        """Stop a driver that has just started, unless the robot is known to be at rest."""
         self._decide(lambda now: self._supervisor.driver_appeared(name, now))
 
     def stop_answered(self, name: str, epoch: int, problem: str) -> None:
@@ -186,24 +186,24 @@ class LockedSupervisor(Generic[_Core]):
         self._decide(lambda now: self._supervisor.stop_answered(name, epoch, problem, now))
 
     def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
-        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        """Take a driver's answer to a motion; an empty problem is success."""
         self._decide(
             lambda now: self._supervisor.motion_answered(name, epoch, problem, detail, now))
 
     def goals(self, name: str, action: str, goals: tuple[str, ...]) -> None:
-        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        """Take the ids of an action's goals that count as our own: a stop cancels them."""
         self._decide(lambda now: self._supervisor.goals(name, action, goals, now))
 
     def moved_late(self, name: str) -> None:
-        """Stop what may have begun to move only after it was told to stop."""
+        """Stop a motion that may have begun only after its stop."""
         self._decide(lambda now: self._supervisor.moved_late(name, now))
 
     def prepared(self, name: str, epoch: int, problem: str) -> None:
-        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        """Take a driver's answer to a preparation; an empty problem permits the motion."""
         self._decide(lambda now: self._supervisor.prepared(name, epoch, problem, now))
 
     def runs_late(self, name: str, epoch: int, late: float) -> None:
-        """Note that a driver will be so much (s) later at the end of a motion than it was told."""
+        """Note that a driver will be so much (s) later at the end of a motion than commanded."""
         self._decide(lambda now: self._supervisor.runs_late(name, epoch, late, now))
 
     def reset(self) -> list[str]:
@@ -221,7 +221,7 @@ class LockedSupervisor(Generic[_Core]):
         return self._decide(lambda now: self._supervisor.awaited())
 
     def contradiction(self, name: str) -> str:
-        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        """Return how the feedback of a resource contradicts itself; empty where it does not."""
         return self._decide(lambda now: self._supervisor.contradiction(name, now))
 
     def states(self) -> dict[str, State]:
@@ -237,7 +237,7 @@ class LockedSupervisor(Generic[_Core]):
         return self._decide(lambda now: self._supervisor.troubles(now))
 
     def concern(self) -> frozenset[str]:
-        """Return what must be stopped when nothing can be decided any more; takes no lock."""
+        """Return the resources to stop when the supervisor cannot decide; takes no lock."""
         return self._supervisor.concern
 
     @property
@@ -245,7 +245,7 @@ class LockedSupervisor(Generic[_Core]):
         """Whether nothing moves or is being stopped; takes no lock."""
         return self._supervisor.quiet
 
-    # ---- the pump's side ------------------------------------------------------------------------
+    # ---- for the pump ---------------------------------------------------------------------------
 
     def poll(self) -> Polled:
         """Advance to now and return what is to be done."""
@@ -265,7 +265,7 @@ class LockedSupervisor(Generic[_Core]):
                 self._lock.wait(None if math.isinf(left) else left)
 
     def held_up(self, late: float, untold: Collection[Output]) -> None:
-        """Stop every motion: the pump has not told these, which were decided so long (s) ago."""
+        """Stop every motion: the pump was late (s), and has not sent the untold outputs."""
         self._decide(lambda now: self._supervisor.held_up(late, now, untold))
 
     def wake(self) -> None:
@@ -280,7 +280,7 @@ class LockedSupervisor(Generic[_Core]):
 
 
 class LockedBridge(LockedSupervisor[Supervisor]):
-    """A bridge's supervisor: clients command it, its guard and other bridges speak to it."""
+    """A bridge's supervisor: it takes commands of clients, echoes, and pulses of bridges."""
 
     def __init__(self, supervisor: Supervisor,
                  clock: Callable[[], float] = steady_now) -> None:
@@ -319,9 +319,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """
         Check, renew, take ownership and set the new motion in one step; returns its epoch.
 
-        on_end is called once, on the pump's thread, after the drivers were told. Raises a
+        on_end is called once, on the pump's thread, after the outputs were sent. Raises a
         BridgeError; then on_end is never called, and nothing has changed but the renewed session,
-        and that StopOutstanding may have stopped what has to end first.
+        except that StopOutstanding may have stopped the current motion.
         """
         def decision(now: float) -> int:
             epoch = self._supervisor.command(name, motion, caller, now, turn)
@@ -334,10 +334,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
               on_begun: Callable[[Ended | None], None],
               turn: int | None = None) -> tuple[int, bool]:
         """
-        Command what holds until something ends it; returns its epoch, and whether it has to wait.
+        Command a motion without a fixed end; returns its epoch, and whether it has to wait.
 
         Where the guard or the driver has to get ready first, on_begun is called once, on the
-        pump's thread: with None after the driver was told, or with the end that came before.
+        pump's thread: with None after the first output, or with an earlier end.
         """
         def decision(now: float) -> tuple[int, bool]:
             epoch = self._supervisor.command(name, motion, caller, now, turn)
@@ -348,25 +348,25 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         return self._decide(decision)
 
     def go_on(self, name: str, epoch: int, motion: Motion, passed: float) -> bool:
-        """Replace what was left of a motion after so much of its way (s); see Supervisor.go_on."""
+        """Replace the rest of a motion after so much of it (s); see Supervisor.go_on."""
         return self._decide(
             lambda now: self._supervisor.go_on(name, epoch, motion, now, passed))
 
     def passed(self, name: str, epoch: int) -> float | None:
-        """Return how much of its way (s) a motion has made; see Supervisor.passed."""
+        """Return how far (s) a motion has advanced; see Supervisor.passed."""
         return self._decide(lambda now: self._supervisor.passed(name, epoch, now))
 
     def turn(self, name: str) -> int:
-        """Return the place in line of a command that begins to form. Raises UnknownResource."""
+        """Return the queue position of a command that starts to wait. Raises UnknownResource."""
         return self._decide(lambda now: self._supervisor.turn(name))
 
     def service_command(
             self, name: str, call: ServiceCall, on_answer: Callable[[str, str], None]) -> None:
         """
-        Have the driver run a command that does not move the robot. Raises UnknownResource.
+        Let the driver run a command that does not move the robot. Raises UnknownResource.
 
-        on_answer is called once, on any thread, with what was wrong (empty: nothing) and what the
-        driver was told.
+        on_answer is called once, on any thread, with the problem (empty: none) and the answer that
+        the driver received.
         """
         with self._lock:
             self._supervisor.resource(name)
@@ -386,11 +386,11 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         return self._decide(lambda now: self._supervisor.stop_own(entity, now))
 
     def revoke(self, entity: str) -> None:
-        """End the sessions of an entity, and what it set in motion."""
+        """End the sessions of an entity, and every motion that it commanded."""
         self._decide(lambda now: self._supervisor.revoke(entity, now))
 
     def cancel(self, name: str, epoch: int) -> bool:
-        """End the motion of this epoch if it still runs; tells whether it did."""
+        """End the motion of this epoch if it still runs; returns whether it did."""
         return self._decide(lambda now: self._supervisor.cancel(name, epoch, now))
 
     def press_emergency(self, reason: str) -> None:
@@ -398,11 +398,11 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         self._decide(lambda now: self._supervisor.press_emergency(reason, now))
 
     def hear_emergency(self, pressed: bool) -> None:
-        """Take what the configured emergency stop says."""
+        """Take a message of the configured emergency stop topic."""
         self._decide(lambda now: self._supervisor.hear_emergency(pressed, now))
 
     def emergency(self) -> str:
-        """Say why the emergency stop refuses motion; empty when it does not."""
+        """Return why the emergency stop refuses motion; empty when it does not."""
         return self._decide(lambda now: self._supervisor.emergency(now))
 
     def shut_down(self) -> None:
@@ -413,33 +413,33 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Replace policy and limits at run time."""
         self._decide(lambda now: self._supervisor.configure(policy, limits, now))
 
-    # ---- questions ------------------------------------------------------------------------------
+    # ---- queries --------------------------------------------------------------------------------
 
     def resource(self, name: str) -> ActuatedResource:
         """Return what is configured under this name. Raises UnknownResource."""
-        # Under the lock: a call that has to wait here still notices that its deadline has passed.
+        # Under the lock: a call that waits here still detects that its deadline has passed.
         return self._decide(lambda now: self._supervisor.resource(name))
 
     def is_moving(self, name: str) -> bool:
-        """Tell whether a resource moves, from feedback where there is any."""
+        """Return whether a resource moves, from feedback where there is any."""
         return self._decide(lambda now: self._supervisor.is_moving(name, now))
 
     def sample(self, name: str) -> Sample | None:
-        """Return what was measured last; None where it is unknown or stale."""
+        """Return the newest measurement; None where it is unknown or stale."""
         return self._decide(lambda now: self._supervisor.sample(name, now))
 
     def feedback_problem(self, name: str) -> str:
-        """Say why feedback cannot arrive; empty when it may."""
+        """Return why feedback cannot arrive; empty when it may."""
         return self._decide(lambda now: self._supervisor.feedback_problem(name))
 
-    def wish(self, name: str) -> Setpoint | None:
-        """Return what the driver of a resource is told now; None for a stop or nothing."""
-        return self._decide(lambda now: self._supervisor.wish(name))
+    def setpoint(self, name: str) -> Setpoint | None:
+        """Return the setpoint that a driver receives now; None for a stop or nothing."""
+        return self._decide(lambda now: self._supervisor.setpoint(name))
 
     # ---- evidence -------------------------------------------------------------------------------
 
     def update_sockets(self, taken_at: float, open_sockets: frozenset[int]) -> None:
-        """Take a look at the open connections, begun at taken_at (s)."""
+        """Take a poll of the open sockets, begun at taken_at (s)."""
         self._decide(lambda now: self._supervisor.update_sockets(open_sockets, taken_at, now))
 
     def watched_sockets(self) -> frozenset[int]:
@@ -447,53 +447,53 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         return self._decide(lambda now: self._supervisor.watched_sockets())
 
     def watch_backlog(self) -> None:
-        """Note that backlog_paused will be called when draining tells that it matters."""
+        """Note that backlog_paused will be called while draining returns true."""
         self._decide(lambda now: self._supervisor.backlog.watch())
 
     def draining(self) -> bool:
-        """Tell whether calls are refused until none is left that came during a freeze."""
+        """Return whether calls are refused until none is left that came during a freeze."""
         return self._decide(lambda now: self._supervisor.backlog.draining(now))
 
     def backlog_paused(self, since: float) -> None:
-        """Note that every call was read at once, and none came for a moment, since then (s)."""
+        """Note that calls were read at once, and none arrived for a moment, since then (s)."""
         self._decide(lambda now: self._supervisor.backlog.paused(since))
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse, verified: bool = True) -> None:
+    def receive(self, pulse: Pulse, verified: bool = True) -> None:
         """Take the pulse of another bridge; verified: it is signed with our key."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now, verified))
+        self._decide(lambda now: self._supervisor.receive(pulse, now, verified))
 
     def echoed(self, echo: Echo) -> None:
         """Take a guard's echo."""
         self._decide(lambda now: self._supervisor.echoed(echo, now))
 
     def serves_at(self, port: int) -> None:
-        """Have other bridges told at which port clients are served."""
+        """Set the port at which clients are served, for other bridges."""
         self._decide(lambda now: self._supervisor.serves_at(port))
 
     def say_goodbye(self) -> None:
-        """Let the guard go: the next pulse is the last."""
+        """Release the guard: the next pulse is the last."""
         self._decide(lambda now: self._supervisor.say_goodbye(now))
 
 
 class LockedGuard(LockedSupervisor[GuardRules]):
-    """A guard's supervisor: pulses come in, and nothing else that would move anything."""
+    """A guard's supervisor: it receives pulses, and no commands."""
 
-    def hear(self, pulse: Pulse) -> None:
+    def receive(self, pulse: Pulse) -> None:
         """Take a bridge's pulse."""
-        self._decide(lambda now: self._supervisor.hear(pulse, now))
+        self._decide(lambda now: self._supervisor.receive(pulse, now))
 
     def drained(self) -> None:
-        """Note that everything that had arrived was taken in."""
+        """Note that every pulse that had arrived was read."""
         self._decide(lambda now: self._supervisor.drained(now))
 
     def rests(self) -> bool:
-        """Tell whether no bridge relies on this guard and its own stops are done."""
+        """Return whether no bridge relies on this guard and its own stops are done."""
         return self._decide(lambda now: self._supervisor.rests())
 
     def hurry(self, patience: float) -> None:
-        """Have every stop done so long (s) from now, or it has failed: the guard is to go."""
+        """Let every stop that is not done after this time (s) fail: the guard ends."""
         self._decide(lambda now: self._supervisor.hurry(now + patience, now))
 
 

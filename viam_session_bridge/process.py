@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the two safety processes, bridge and guard, share: how they start and how they end.
+The start and end of the two safety processes, bridge and guard.
 
 Exit status: 0 after a clean end, 1 when something failed or a stop was not confirmed, 2 for a
-wrong configuration. On the way down nothing is waited for without a bound: where the stop loop
-hangs, or the lock is never given back, each driver is told to stop by a thread of its own, and the
-process ends as it stands.
+wrong configuration. Every wait during shutdown has a bound: where the stop loop hangs, or the lock
+is never released, each driver receives a stop from a thread of its own, and the process exits
+immediately.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,18 +47,18 @@ _Result = TypeVar('_Result')
 EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
 
-# Fast DDS may drop a message when its participant goes down right after it (3-37 % of runs).
+# Fast DDS may drop a message when its participant ends right after it (3-37 % of runs).
 LINGER = 0.1
 
-# How soon (s) a thread that computes must let the pump run. The default of 5 ms would be the
-# largest part of the delay of a stop.
+# The switch interval (s) after which a computing thread must let the pump run. The default of 5 ms
+# would be the largest part of the delay of a stop.
 SWITCH_INTERVAL = 0.0005
 
-# A decision under the lock takes microseconds. One that has not come back after so long (s) never
+# A decision under the lock takes microseconds. One that has not returned after this time (s) never
 # will.
 LOCK_PATIENCE = 1.0
 
-# Where a part hangs, the log is given so long (s) to say it.
+# Where a part hangs, this much time (s) is left to log it.
 LAST_WORDS = 1.0
 
 # The threads that both have.
@@ -66,16 +66,16 @@ PUMP, EXECUTOR = 'the stop loop', 'the ROS executor'
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# What brings back rclpy's own log file.
+# The arguments that enable rclpy's own log file.
 _WITH_LOG_FILE = '--enable-external-lib-logs'
 
 
 class SafetyProcess:
     """
-    The parts that bridge and guard both have, started and taken down in order.
+    The parts that bridge and guard both have, started and stopped in order.
 
-    vital: the threads without which nothing is safe. explained: failures whose text says it all.
-    Bounds of the end (s): way_down for all parts together, after which one of them hangs;
+    vital: the threads without which nothing is safe. explained: failures whose text is complete.
+    Bounds of the shutdown (s): way_down for all parts together, after which one of them hangs;
     executor_end, of it, for the executor; teardown for rclpy's own end after that.
     """
 
@@ -89,7 +89,7 @@ class SafetyProcess:
                  emergency: EmergencyStopping | None = None, companion: str = '',
                  is_open: Callable[[int], bool] = lambda socket: True) -> None:
         """
-        Make the parts, but for the pump.
+        Make the parts, except the pump.
 
         emergency, companion: see BridgeNode. is_open: see Journal.
         """
@@ -104,13 +104,13 @@ class SafetyProcess:
         self._ros = BridgeNode(
             node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
             emergency=emergency, companion=companion)
-        self._executor = ExecutorThread(node, self._died)
+        self._executor = ExecutorThread(node, self._failed)
 
     def _add_pump(self, tell: Callable[[Outputs], None],
                   stale_after: float = math.inf) -> None:
         """Make the pump; see there."""
         self._pump = Pump(
-            self._supervisor, self._ros.drivers, self._report, self._died, self._ros.shared,
+            self._supervisor, self._ros.drivers, self._report, self._failed, self._ros.shared,
             self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after)
 
     def run(self, leave: threading.Event | None = None) -> int:
@@ -133,11 +133,11 @@ class SafetyProcess:
         raise NotImplementedError
 
     def _begin_end(self) -> None:
-        """Have everything stopped from now on: one decision under the lock."""
+        """Stop everything from now on: one decision under the lock."""
         raise NotImplementedError
 
     def _come_to_rest(self) -> list[str]:
-        """Wait for rest, bounded, and end the parts of its own; returns what was not seen to."""
+        """Wait for rest, bounded, and end its own parts; returns what was not seen at rest."""
         raise NotImplementedError
 
     # ---- what runs ------------------------------------------------------------------------------
@@ -149,39 +149,39 @@ class SafetyProcess:
     def _beat_of(self, part: str) -> Callable[[], None]:
         return functools.partial(self._watchdog.beat, part)
 
-    def _died(self, problem: BaseException) -> None:
+    def _failed(self, problem: BaseException) -> None:
         self._deaths.append(problem)
         self._leave.set()
 
     def _watch(self) -> None:
-        """Return when it is time to go: a signal, a death, or a part that hangs."""
+        """Return when the process must end: a signal, a failure, or a part that hangs."""
         garbage = GarbageCollection(self._supervisor.now())
         while not self._leave.wait(BEAT_PERIOD):
             garbage.collect_when_due(self._supervisor.now(), self._supervisor.quiet)
             self.stuck = self._watchdog.silent()
             if self.stuck:
-                self._died(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
+                self._failed(RuntimeError('it hangs: ' + ', '.join(self.stuck)))
 
     # ---- how it ends ----------------------------------------------------------------------------
 
     def _go_down(self) -> int:
-        """Stop everything and take the parts down; comes back whatever hangs meanwhile."""
+        """Stop everything and end the parts; returns even if one of them hangs."""
         if PUMP not in self.stuck:
             try:
-                # What made a part hang may hold the lock, too.
+                # The cause of a hanging part may hold the lock, too.
                 within(LOCK_PATIENCE, self._begin_end)
                 return within(self.way_down, self._end_in_order)
             except Exception as problem:
                 self._deaths.append(problem)
-                self.stuck.append('the way down')
-        # Nobody else is left who could tell the drivers.
+                self.stuck.append('the shutdown')
+        # No other part is left that could stop the drivers.
         self._pump.last_resort()
         with suppress(ThreadHung):
             within(LAST_WORDS, self._tell_why)
         return EXIT_FAILED
 
     def _end_in_order(self) -> int:
-        self._name_deaths()
+        self._log_failures()
         unrested = self._come_to_rest()
         self._pump.stop(timeout=0.3)
         time.sleep(LINGER)
@@ -192,10 +192,10 @@ class SafetyProcess:
         return EXIT_FAILED if self._deaths or unrested else 0
 
     def _tell_why(self) -> None:
-        self._name_deaths()
+        self._log_failures()
         self._journal.close(timeout=0.3)
 
-    def _name_deaths(self) -> None:
+    def _log_failures(self) -> None:
         for problem in self._deaths:
             text = (str(problem) if isinstance(problem, self.explained)
                     else f'a vital part failed: {type(problem).__name__}: {problem}')
@@ -207,7 +207,7 @@ def run(argv: Sequence[str],
     """
     Run a process with these arguments and return its exit status.
 
-    start: makes the node, and returns besides what makes the parts on it.
+    start: makes the node, and also returns a function that makes the parts on it.
     """
     args = without_log_file(argv)
     node = None
@@ -247,8 +247,8 @@ def without_log_file(args: Sequence[str]) -> list[str]:
     """
     Return the arguments of a process for rclpy.init, its log file off unless they turn it on.
 
-    rclpy writes that file while it holds the interpreter's lock: a disk that is slow would freeze
-    the bridge and its guard alike. What is logged still goes to /rosout and to standard output.
+    rclpy writes that file while it holds the interpreter's lock: a slow disk would freeze the
+    bridge and its guard alike. Logs still go to /rosout and to standard output.
     """
     if _WITH_LOG_FILE in args:
         return list(args)
@@ -256,24 +256,24 @@ def without_log_file(args: Sequence[str]) -> list[str]:
 
 
 def own_signals(on_signal: Callable[[int, FrameType | None], None]) -> None:
-    """Have the signals that end a process handled here; launch and a terminal may both send."""
+    """Handle the signals that end a process here; launch and a terminal may both send one."""
     for number in _SIGNALS:
         # Under nohup a closed terminal is meant to change nothing.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
 
 
-# ---- standard output and error that never make anybody wait -------------------------------------
+# ---- standard output and error that never block -------------------------------------------------
 #
-# rclpy's logger writes while it holds the interpreter's lock. Where nobody reads (a full pipe, a
+# rclpy's logger writes while it holds the interpreter's lock. Without a reader (a full pipe, a
 # hung terminal), the first line too many would freeze every thread, the stop loop among them. So
-# a process writes into pipes of its own, which drop what does not fit, and a thread for each
-# passes on what does: its writes hold no lock.
+# a process writes into pipes of its own, which drop what does not fit, and one thread for each
+# forwards the rest: its writes hold no lock.
 
 # Bytes that may wait for a slow reader; the kernel may allow less.
 CAPACITY = 1 << 20
 
-# At the end, so long (s) is waited for a reader.
+# At the end, the wait for a reader (s).
 READER_PATIENCE = 0.5
 
 _CHUNK = 1 << 16
@@ -281,7 +281,7 @@ _CHUNK = 1 << 16
 
 @contextmanager
 def nonblocking_stdio() -> Iterator[None]:
-    """Let what is written to standard output and error meanwhile wait for nobody."""
+    """Keep writes to standard output and error from blocking in this context."""
     with ExitStack() as stack:
         for descriptor in (1, 2):
             stack.enter_context(_outlet(descriptor))
@@ -293,7 +293,7 @@ def _outlet(descriptor: int) -> Iterator[None]:
     try:
         real = os.dup(descriptor)
     except OSError:
-        # It is closed: nobody can be made to wait.
+        # It is closed: no write can block.
         yield
         return
     reading, writing = os.pipe()
@@ -316,7 +316,7 @@ def _outlet(descriptor: int) -> Iterator[None]:
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
         thread.join(READER_PATIENCE)
-        # To one that nobody reads, not even a last word is said.
+        # Without a reader, the last lines are dropped.
         if not thread.is_alive():
             os.dup2(real, descriptor)
 
@@ -327,7 +327,7 @@ def _pass_on(reading: int, real: int) -> None:
             while chunk:
                 chunk = chunk[os.write(real, chunk):]
         except OSError:
-            continue  # nobody is there any more; what is written goes on being dropped
+            continue  # there is no reader any more; further output is dropped
 
 
 def _flush() -> None:
@@ -340,19 +340,20 @@ def _flush() -> None:
 
 # ---- do all parts still run? --------------------------------------------------------------------
 #
-# Each beats while it does; who is silent is as good as dead. A thread that ends says so itself:
-# this is for one that hangs, in a driver, in a callback, in a handler. A freeze of the whole
-# process is no fault of a part.
+# Each part sends heartbeats; a silent part counts as failed. A thread that ends reports that
+# itself: this is for one that hangs, in a driver, in a callback, in a handler. A freeze of the
+# whole process is no fault of a part.
 
-# A part that was silent for so long (s) is taken for dead. Each beats five times a second at
-# least. A busy machine with hundreds of resources has been seen to keep one waiting for 2 s.
+# A part that was silent for this time (s) counts as failed. Each sends at least five heartbeats
+# per second. On a busy machine with hundreds of resources, delays of 2 s were measured.
 PART_PATIENCE = 5.0
 BEAT_PERIOD = 0.2
 
-# A part may take so long (s) to begin.
+# How long (s) a part may take to start.
 FIRST_PATIENCE = 30.0
 
-# When the watcher itself comes so late (s), everything stood still, and everybody gets new time.
+# When the watchdog itself is this late (s), the whole process was frozen, and all timeouts
+# restart.
 OVERSLEPT = 0.5
 
 
@@ -383,27 +384,27 @@ class ThreadWatchdog:
 
 # ---- garbage ------------------------------------------------------------------------------------
 
-# Garbage that has grown old is collected when nothing moves, at most once in so many seconds; and
-# at the latest after so many, whatever moves.
+# The oldest generation is collected when nothing moves, at most once per first period (s); and at
+# the latest after the second one, whatever moves.
 QUIET_PERIOD = 60.0
 LONGEST_PERIOD = 600.0
 _NEVER = 1 << 30
 
-# What is young is looked through when there are so many objects more (Python's own number, 700, is
-# reached by a few calls), and what has survived that when it happened so often.
+# Thresholds of the younger generations: new objects (Python's own number, 700, is reached by a few
+# calls), and collections of the youngest generation.
 _YOUNG, _MIDDLE = 5000, 10
 
 
 class GarbageCollection:
     """
-    Python's collector, kept from freezing every thread at a moment of its own choosing.
+    Python's collector, without full collections at arbitrary times, which freeze every thread.
 
     With 1,500 calls waiting, a full collection takes 20 ms, and there is one every other
-    second. What is young is collected as ever. now, look: seconds on any steady clock.
+    second. The younger generations are collected as usual. now: seconds on any steady clock.
     """
 
     def __init__(self, now: float, collect: Callable[[], object] = gc.collect) -> None:
-        """Begin when everything is up: what exists then is never walked through again."""
+        """Begin after the start: objects that exist then are never examined again."""
         self._collect = collect
         self._collected_at = now
         collect()
@@ -417,11 +418,11 @@ class GarbageCollection:
             self._collect()
 
 
-# ---- ends that come in any case -----------------------------------------------------------------
+# ---- bounded calls and exits --------------------------------------------------------------------
 
 
 class ThreadHung(Exception):
-    """A call did not come back in time."""
+    """A call did not return in time."""
 
 
 def within(patience: float, call: Callable[[], _Result]) -> _Result:
@@ -446,24 +447,24 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
     if problems:
         raise problems[0]
     if not results:
-        raise ThreadHung(f'it did not come back within {patience:g} s')
+        raise ThreadHung(f'it did not return within {patience:g} s')
     return results[0]
 
 
 def leave_at_once(status: int) -> None:
-    """End the process as it stands: what hangs would keep an orderly end waiting for ever."""
+    """Exit immediately: a hanging part would block an orderly end for ever."""
     for stream in (sys.stdout, sys.stderr):
         try:
             within(LINGER, stream.flush)
         except (ThreadHung, OSError, ValueError):
             pass
-    # The last words are on their way through the outlets.
+    # The last lines are still in the outlets.
     time.sleep(LINGER)
     os._exit(status)
 
 
 def leave_by(patience: float, status: int) -> None:
-    """End the process after so long (s) if it has not ended by itself: parts may hang in it."""
+    """Exit after this time (s) if the process has not ended by itself: parts may hang."""
     def wait() -> None:
         time.sleep(patience)
         os._exit(status)

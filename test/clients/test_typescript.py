@@ -98,7 +98,7 @@ def test_it_lists_drives_and_stops(
     assert program.logged('^stops$')
     moved = robot.wait_speed(0.5, began)
     robot.driver.check_stop(robot.topic, moved, 1.0)
-    assert robot.bridge.logged('base: stopping, a client asked for a stop .*no session')
+    assert robot.bridge.logged('base: stopping, a client requested a stop .*no session')
 
 
 def test_a_killed_client_stops_with_its_connection(
@@ -109,7 +109,7 @@ def test_a_killed_client_stops_with_its_connection(
     robot.driver.check_driving(robot.topic, WINDOW + 0.5)
     robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
     assert robot.bridge.logged(
-        'base: stopping, the connection that commanded it is gone .*no session')
+        'base: stopping, the connection that commanded it is closed .*no session')
 
 
 def test_a_frozen_client_is_not_given_up_within_the_window(

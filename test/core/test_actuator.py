@@ -3,7 +3,7 @@
 """
 The machine of one actuator: every cell of its table, then what lies between the cells.
 
-The table is told by a supervisor with one resource, because half of its columns are about owners;
+The table is tested with a supervisor of one resource, because half of its columns need owners;
 the rest by a bare actuator. Unless a test says otherwise: 20 outputs a second, a hold of 1 s and a
 timeout of 5 s; rest means samples near zero for 0.3 s with no gap above 0.5 s.
 """
@@ -47,7 +47,7 @@ ANSWERING = ActuatorSettings(acknowledged=True)
 
 
 def twist(speed: float, turn_rate: float = 0.0) -> BaseSample:
-    """Return odometry of a base that stands where it is and reports these velocities."""
+    """Return odometry of a base that does not change its pose and reports these velocities."""
     return BaseSample(linear=(speed, 0.0, 0.0), angular=(0.0, 0.0, turn_rate))
 
 
@@ -55,7 +55,7 @@ def twist(speed: float, turn_rate: float = 0.0) -> BaseSample:
 
 
 class Rig:
-    """One resource, its owner ann and another client, bob; it keeps what the driver was told."""
+    """One resource, its owner ann and another client, bob; it records the driver's outputs."""
 
     def __init__(self, settings: ActuatorSettings) -> None:
         names = iter(('ann', 'bob'))
@@ -65,7 +65,7 @@ class Rig:
             Policy(SessionSettings(heartbeat_window=2.0), stop_on_disconnect=False),
             lambda: next(names))
         self.now = 100.0
-        self.told: list[Output] = []
+        self.sent: list[Output] = []
         self.ended: list[Reason] = []
         self.wake = math.inf
         self.supervisor.path('base', '', self.now)
@@ -75,7 +75,7 @@ class Rig:
 
     @property
     def state(self) -> State:
-        """Where the resource stands."""
+        """State of the resource."""
         return self.supervisor.states()['base']
 
     def command(self, setpoint: Velocity = AHEAD, duration: float | None = None,
@@ -87,7 +87,7 @@ class Rig:
     def poll(self) -> Outputs:
         """Let the pump run now."""
         outputs = self.supervisor.poll(self.now)
-        self.told += outputs.outputs
+        self.sent += outputs.outputs
         self.ended += [ended.reason for ended in outputs.ended]
         self.wake = outputs.wake
         return outputs
@@ -96,7 +96,7 @@ class Rig:
         """Let time pass with a pump that is always on time; rest None is a silent feedback."""
         until = self.now + seconds
         while self.now < until:
-            # A wake-up that does not lie ahead is for another test to find; this one goes on.
+            # Another test checks that wake-ups are in the future; this one continues.
             wake = self.wake if self.wake > self.now else math.inf
             self.now = min(until, wake, self.now + 0.1)
             if beating:
@@ -113,7 +113,7 @@ def idle() -> Rig:
 
 
 def moving() -> Rig:
-    """Ann drives, and a measured velocity says so."""
+    """Ann drives, and a measured velocity shows it."""
     rig = Rig(SEEING)
     rig.command()
     rig.run(1.0)
@@ -141,7 +141,7 @@ def motion_command(rig: Rig) -> None:
 
 
 def zero_command(rig: Rig) -> None:
-    """Command zero as somebody else than the owner."""
+    """Command zero as another client than the owner."""
     rig.command(Velocity(), caller=BOB)
 
 
@@ -152,7 +152,7 @@ def stop(rig: Rig) -> None:
 
 
 def owner_gone(rig: Rig) -> None:
-    """Let the owner's window lapse."""
+    """Let the owner's session expire."""
     rig.run(2.0, beating=False)
 
 
@@ -163,7 +163,7 @@ def emergency_stop(rig: Rig) -> None:
 
 
 def stall(rig: Rig) -> None:
-    """Let the pump come a quarter of a second too late; everybody else is fine."""
+    """Let the pump be a quarter of a second late, and nothing else."""
     rig.now = min(rig.wake, rig.now + 0.5) + 0.25
     rig.supervisor.beat('ann', ANN, rig.now)
     rig.poll()
@@ -199,7 +199,7 @@ def stop_unverified(rig: Rig) -> None:
 
 
 def reset(rig: Rig) -> None:
-    """Clear it on an operator's word."""
+    """Reset it as an operator."""
     rig.supervisor.reset(rig.now)
     rig.poll()
 
@@ -230,23 +230,23 @@ CELLS = [(before, trigger, after, event not in (Event.RESET, Event.LEFT))
 
 
 @pytest.mark.parametrize(
-    ('before', 'trigger', 'after', 'told'), CELLS,
+    ('before', 'trigger', 'after', 'sent'), CELLS,
     ids=[f'{before.value}-{trigger.__name__}' for before, trigger, _, _ in CELLS])
-def test_each_transition_happens_and_the_driver_is_told(
-        before: State, trigger: Callable[[Rig], None], after: State, told: bool) -> None:
+def test_each_transition_happens_and_its_output_is_sent(
+        before: State, trigger: Callable[[Rig], None], after: State, sent: bool) -> None:
     """Told to stop, that is, unless the transition leads to MOVING."""
     rig = STARTS[before]()
     assert rig.state is before
-    rig.told.clear()
+    rig.sent.clear()
     # LEAST_SPACING: a stop that follows another keeps this distance.
     rig.now += LEAST_SPACING
     trigger(rig)
     assert rig.state is after
-    assert bool(rig.told) == told
+    assert bool(rig.sent) == sent
     if after is MOVING:
-        assert rig.told[-1].setpoint == LEFT
-    elif told and trigger is not settled:
-        assert rig.told[-1].setpoint is None
+        assert rig.sent[-1].setpoint == LEFT
+    elif sent and trigger is not settled:
+        assert rig.sent[-1].setpoint is None
 
 
 @pytest.mark.parametrize(('before', 'trigger'), [
@@ -271,15 +271,15 @@ def test_an_actuator_refuses_a_transition_that_is_not_in_the_table(
 
 
 def test_the_one_cell_that_refuses() -> None:
-    """UNCONFIRMED refuses motion, says why and what helps, and changes nothing."""
+    """UNCONFIRMED refuses motion, states the cause and the remedy, and changes nothing."""
     rig = unconfirmed()
-    rig.told.clear()
-    refusal = 'no rest was seen within 5 s.*when it is, or after a reset'
+    rig.sent.clear()
+    refusal = 'no rest was seen within 5 s.*when the stop is confirmed, or after a reset'
     with pytest.raises(NotAtRest, match=refusal):
         rig.supervisor.command('base', Motion(LEFT), BOB, rig.now)
     rig.run(0.2)
     assert rig.state is UNCONFIRMED
-    assert all(output.setpoint is None for output in rig.told)
+    assert all(output.setpoint is None for output in rig.sent)
 
 
 @pytest.mark.parametrize('event', [zero_command, stop, emergency_stop])
@@ -299,14 +299,14 @@ def test_a_stop_releases_ownership(event: Callable[[Rig], None]) -> None:
 
 
 def test_motion_that_could_never_be_verified_is_refused() -> None:
-    """Its feedback is published as something else; nobody who publishes may come up yet."""
+    """Its feedback is published as something else; the right publisher may still start."""
     rig = idle()
-    rig.supervisor.feedback('base', 'nobody publishes odom')
+    rig.supervisor.feedback('base', 'odom has no publisher')
     rig.command()
     rig.supervisor.feedback('base', 'odom is a Twist', is_wrong=True)
     with pytest.raises(NoFeedback, match='base: .*odom is a Twist'):
         rig.command()
-    assert rig.state is MOVING, 'what runs goes on'
+    assert rig.state is MOVING, 'the current motion continues'
     rig.command(Velocity())
     assert rig.state is STOPPING
     rig.supervisor.feedback('base', '')
@@ -315,13 +315,13 @@ def test_motion_that_could_never_be_verified_is_refused() -> None:
 
 
 def test_a_second_command_has_its_own_epoch() -> None:
-    """MOVING to MOVING: the first motion is superseded, the driver hears the second at once."""
+    """MOVING to MOVING: the first motion is superseded, the driver receives the second at once."""
     rig = moving()
     rig.now += LEAST_SPACING
-    first = rig.told[-1].epoch
+    first = rig.sent[-1].epoch
     motion_command(rig)
     assert rig.ended == [Reason.SUPERSEDED]
-    assert rig.told[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
+    assert rig.sent[-1] == Output('base', first + 1, LEFT, rig.now, first=True)
 
 
 # ---- a bare actuator ----------------------------------------------------------------------------
@@ -348,34 +348,34 @@ def halt(machine: Actuator, epoch: int, now: float) -> None:
 
 def follow(machine: Actuator, until: float, measured: Callable[[float], float] | None = None,
            now: float = 0.0) -> list[tuple[float, Output]]:
-    """Poll when the machine asks for it; measured: speed at a time, every 50 ms from now."""
-    told = []
+    """Poll when the machine is due; measured: speed at a time, every 50 ms from now."""
+    sent = []
     sample_at = math.inf if measured is None else now
     last = -math.inf
     while (at := min(machine.wake_at(), sample_at)) <= until:
         if measured is not None and machine.rest is not None and at == sample_at:
             machine.measured(twist(measured(at), 0.0), at)
             sample_at += 0.05
-        # A machine that asks for the same instant again is for another test to find.
+        # Another test checks that the machine is not due at the same instant again.
         at = max(at, last + 1e-3) if at <= last else at
         last = at
         output = machine.poll(at)
         if output is not None:
-            told.append((at, output))
-    return told
+            sent.append((at, output))
+    return sent
 
 
 # ---- repetition ---------------------------------------------------------------------------------
 
 
-def test_a_held_wish_is_repeated_on_an_even_grid() -> None:
+def test_a_held_setpoint_is_repeated_on_an_even_grid() -> None:
     """Twenty times a second, from the command on, always the same epoch; only one is the first."""
     machine = actuator(BLIND)
     machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
-    told = follow(machine, 100.99)
-    assert [at for at, _ in told] == pytest.approx([100.0 + 0.05 * i for i in range(20)])
-    assert {(output.setpoint, output.epoch) for _, output in told} == {(AHEAD, 7)}
-    assert [output.first for _, output in told] == [True] + 19 * [False]
+    sent = follow(machine, 100.99)
+    assert [at for at, _ in sent] == pytest.approx([100.0 + 0.05 * i for i in range(20)])
+    assert {(output.setpoint, output.epoch) for _, output in sent} == {(AHEAD, 7)}
+    assert [output.first for _, output in sent] == [True] + 19 * [False]
 
 
 # 20 stops and changes a second, and one repetition of what does not change.
@@ -385,22 +385,22 @@ RARE = ActuatorSettings(repeat_rate=1.0)
 def test_an_unchanged_setpoint_is_repeated_at_its_own_rate() -> None:
     machine = actuator(RARE)
     machine.command(Motion(AHEAD), OpenClaim(), 7, 100.0)
-    told = follow(machine, 103.5)
-    assert [at for at, _ in told] == pytest.approx([100.0, 101.0, 102.0, 103.0])
+    sent = follow(machine, 103.5)
+    assert [at for at, _ in sent] == pytest.approx([100.0, 101.0, 102.0, 103.0])
 
 
 @pytest.mark.parametrize('settings', [RARE, BLIND])
 def test_the_same_setpoint_commanded_again_is_a_repetition(settings: ActuatorSettings) -> None:
     """A client that commands it 100 times a second fills no queue; the newest epoch goes out."""
     machine = actuator(settings)
-    told = []
+    sent = []
     for i in range(301):
         now = 100.0 + i / 100
         machine.command(Motion(AHEAD), OpenClaim(), i, now)
-        told += [(now, output.epoch) for output in [machine.poll(now)] if output is not None]
+        sent += [(now, output.epoch) for output in [machine.poll(now)] if output is not None]
     rate = settings.repeat_rate or settings.command_rate
-    assert len(told) == 1 + 3 * rate
-    assert all(epoch == round((now - 100.0) * 100) for now, epoch in told)
+    assert len(sent) == 1 + 3 * rate
+    assert all(epoch == round((now - 100.0) * 100) for now, epoch in sent)
 
 
 @pytest.mark.parametrize('since', [0.02, 0.3, 0.97])
@@ -426,8 +426,8 @@ def test_a_stop_is_repeated_at_the_command_rate_whatever_the_rate_of_setpoints()
     machine = actuator(RARE)
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.3)
-    told = [at for at, _ in follow(machine, 101.28)]
-    assert told == pytest.approx([100.3 + 0.05 * i for i in range(20)])
+    sent = [at for at, _ in follow(machine, 101.28)]
+    assert sent == pytest.approx([100.3 + 0.05 * i for i in range(20)])
 
 
 def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> None:
@@ -436,23 +436,23 @@ def test_a_steered_setpoint_goes_out_at_the_command_rate_while_it_changes() -> N
     machine.measured(BaseSample(), 100.0)
     course = MoveProfile(Along.PATH, 2.0, 0.5, 0.125)  # slows down in the second half
     machine.command(Motion(AHEAD, 30.0, course), OpenClaim(), 1, 100.0)
-    told = []
+    sent = []
     for i in range(600):
         now = 100.0 + i / 100
         if i % 4 == 0:
             machine.measured(BaseSample(x=(now - 100.0) / 2, linear=(0.5, 0.0, 0.0)), now)
         output = machine.poll(now)
         if output is not None and output.setpoint is not None:
-            told.append((now, output.setpoint))
-    slowing = [at for at, setpoint in told if setpoint != AHEAD]
-    assert [at for at, setpoint in told if setpoint == AHEAD] == pytest.approx([100.0, 101.0])
+            sent.append((now, output.setpoint))
+    slowing = [at for at, setpoint in sent if setpoint != AHEAD]
+    assert [at for at, setpoint in sent if setpoint == AHEAD] == pytest.approx([100.0, 101.0])
     assert 101.5 < slowing[0] < 102.0
     gaps = [b - a for a, b in zip(slowing, slowing[1:], strict=False)]
     assert max(gaps) < 0.07 and min(gaps) > 0.03
 
 
 def test_a_late_poll_makes_no_burst() -> None:
-    """After a pause the wish goes out once; the next one keeps a whole period's distance."""
+    """After a pause the setpoint is sent once; the next one keeps a whole period's distance."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     assert machine.poll(100.34) is not None
@@ -469,18 +469,18 @@ def test_a_slightly_late_poll_keeps_the_grid() -> None:
 
 
 def test_a_flood_of_commands_does_not_flood_the_driver() -> None:
-    """A thousand commands a second become a hundred outputs, and the newest wins."""
+    """A thousand commands a second become a hundred outputs, and the newest is sent."""
     machine = actuator(BLIND)
-    told = []
+    sent = []
     for i in range(1000):
         now = 100.0 + i / 1000
         machine.command(Motion(Velocity((0.1 + i / 1e4, 0.0, 0.0))), OpenClaim(), i, now)
         output = machine.poll(now)
         if output is not None:
             assert output.epoch == i
-            told.append(now)
-    assert 90 <= len(told) <= 100
-    assert min(b - a for a, b in zip(told, told[1:], strict=False)) >= LEAST_SPACING - 1e-9
+            sent.append(now)
+    assert 90 <= len(sent) <= 100
+    assert min(b - a for a, b in zip(sent, sent[1:], strict=False)) >= LEAST_SPACING - 1e-9
 
 
 def test_a_flood_of_stops_does_not_flood_the_driver() -> None:
@@ -489,16 +489,16 @@ def test_a_flood_of_stops_does_not_flood_the_driver() -> None:
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.001)
     assert machine.poll(100.001) is not None
-    told = []
+    sent = []
     for i in range(100):
         now = 100.002 + i / 1000
         machine.stop(Reason.STOPPED, i + 3, now)
-        told += [output for output in [machine.poll(now)] if output is not None]
-    assert 9 <= len(told) <= 11
+        sent += [output for output in [machine.poll(now)] if output is not None]
+    assert 9 <= len(sent) <= 11
 
 
 def test_the_first_output_after_a_change_of_state_never_waits() -> None:
-    """A stop right after a wish, and a wish right after a stop, go out at once."""
+    """A stop right after a setpoint, and the reverse, are sent at once."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.001)
@@ -517,10 +517,10 @@ def test_without_feedback_zeros_are_repeated_for_the_hold_and_then_there_is_sile
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     machine.stop(Reason.STOPPED, 2, 100.02)
-    told = follow(machine, 200.0)
-    assert [at for at, _ in told] == pytest.approx([100.02 + 0.05 * i for i in range(len(told))])
-    assert 0.949 < told[-1][0] - 100.02 < 1.001
-    assert {(output.setpoint, output.epoch) for _, output in told} == {(None, 2)}
+    sent = follow(machine, 200.0)
+    assert [at for at, _ in sent] == pytest.approx([100.02 + 0.05 * i for i in range(len(sent))])
+    assert 0.949 < sent[-1][0] - 100.02 < 1.001
+    assert {(output.setpoint, output.epoch) for _, output in sent} == {(None, 2)}
     assert machine.state is IDLE
     assert machine.wake_at() == math.inf
     changed = machine.take_notes()[1][-1]
@@ -540,7 +540,7 @@ def test_the_hold_is_exact_and_counts_from_the_first_output() -> None:
 
 
 def test_another_stop_restarts_the_hold() -> None:
-    """Whoever asks for a stop gets all of it."""
+    """Each requested stop has its whole hold."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
@@ -551,8 +551,8 @@ def test_another_stop_restarts_the_hold() -> None:
     assert machine.state is IDLE
 
 
-def test_an_idle_actuator_says_nothing() -> None:
-    """An idle bridge never fights Nav2 or a joystick."""
+def test_an_idle_actuator_sends_nothing() -> None:
+    """An idle bridge never interferes with Nav2 or a joystick."""
     machine = actuator(BLIND)
     assert machine.wake_at() == math.inf
     for now in (0.0, 1.0, 1e6):
@@ -567,21 +567,21 @@ def test_with_feedback_zeros_are_repeated_until_rest_is_seen() -> None:
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
+    sent = follow(machine, 110.0, lambda at: 0.0 if at > 103.0 else 0.3, now=101.0)
     assert machine.state is IDLE
-    assert 103.29 <= told[-1][0] <= 103.5
+    assert 103.29 <= sent[-1][0] <= 103.5
     changed = machine.take_notes()[1][-1]
     assert (changed.after, changed.verified) == (IDLE, True)
 
 
 def test_rest_does_not_shorten_the_hold() -> None:
-    """A robot that stands at once still hears the stop for the whole hold."""
+    """A robot that is at rest at once still receives the stop for the whole hold."""
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 110.0, lambda at: 0.0, now=101.0)
+    sent = follow(machine, 110.0, lambda at: 0.0, now=101.0)
     assert machine.state is IDLE
-    assert 101.949 < told[-1][0] < 102.001
+    assert 101.949 < sent[-1][0] < 102.001
 
 
 def test_rest_before_the_stop_proves_nothing() -> None:
@@ -650,7 +650,7 @@ def test_a_gap_in_the_feedback_begins_the_dwell_anew() -> None:
 
 @pytest.mark.parametrize('last', [0.0, math.nan])
 def test_feedback_that_fell_silent_is_unknown_and_never_rest(last: float) -> None:
-    """The last thing heard, rest or nonsense, stops counting; the stop fails at its timeout."""
+    """The last sample, rest or invalid, becomes stale; the stop fails at its timeout."""
     machine = actuator(SEEING)
     assert machine.rest is not None
     go(machine, 1, 100.0)
@@ -689,7 +689,7 @@ def test_a_stop_is_not_confirmed_while_a_position_is_outside_of_its_limits() -> 
 
 
 def test_a_move_that_is_steered_ends_when_a_position_is_outside_of_its_limits() -> None:
-    """It says which."""
+    """The text names it."""
     machine = actuator(SEEING)
     machine.measured(JointSample((0.5,)), 100.0)
     machine.command(
@@ -726,22 +726,22 @@ def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> Non
 
 
 def test_a_stop_without_rest_fails_at_its_timeout_and_is_repeated_without_end() -> None:
-    """UNCONFIRMED: the zeros go on, and the machine wakes for the failure itself."""
+    """UNCONFIRMED: the zeros continue, and the machine is due for the failure itself."""
     machine = actuator(replace(SEEING, stop_timeout=5.03))
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 106.02)
+    sent = follow(machine, 106.02)
     assert machine.state is STOPPING
     assert machine.wake_at() == pytest.approx(106.03)
-    told += follow(machine, 160.0)
+    sent += follow(machine, 160.0)
     assert machine.state is UNCONFIRMED
-    assert all(output.setpoint is None for _, output in told)
-    assert told[-1][0] > 159.9
+    assert all(output.setpoint is None for _, output in sent)
+    assert sent[-1][0] > 159.9
     assert [(c.before, c.after) for c in machine.take_notes()[1]][-1] == (STOPPING, UNCONFIRMED)
 
 
 def test_another_stop_does_not_restart_the_timeout() -> None:
-    """A client that asks every second cannot keep a failing stop from being reported."""
+    """A client that requests a stop every second cannot delay the report of a failing stop."""
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     for epoch in range(2, 7):
@@ -757,7 +757,7 @@ OTHER = '/teleop publishes on /cmd_vel'
 
 
 def contested_stop(settings: ActuatorSettings, until: float, last: float) -> Actuator:
-    """Stop at 101, told twice a second up to an instant that others command; return at until."""
+    """Stop at 101, contested twice a second up to last; return at until."""
     machine = actuator(settings)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
@@ -770,7 +770,7 @@ def contested_stop(settings: ActuatorSettings, until: float, last: float) -> Act
 
 
 def test_a_stop_that_others_contest_ends_at_its_timeout_and_is_no_failure() -> None:
-    """The robot moves for them: no alarm, no escalation, no zeros that fight them for ever."""
+    """Others move the robot: no alarm, no escalation, no zeros against them for ever."""
     machine = contested_stop(SEEING, 105.5, 105.5)
     assert machine.state is STOPPING
     follow(machine, 106.0)
@@ -779,18 +779,18 @@ def test_a_stop_that_others_contest_ends_at_its_timeout_and_is_no_failure() -> N
     assert (change.before, change.after, change.verified) == (STOPPING, IDLE, False)
     assert change.detail == f'not verified: {OTHER}'
     assert follow(machine, 120.0) == []
-    # Rest was not confirmed: a driver that appears is told to stop, as ever.
+    # Rest was not confirmed: a driver that appears is stopped, as usual.
     machine.driver_appeared(3, 120.0)
     assert machine.state is STOPPING
 
 
-def test_others_that_fell_silent_before_the_timeout_excuse_nothing() -> None:
+def test_other_publishers_that_end_before_the_timeout_do_not_prevent_a_failed_stop() -> None:
     """What moves then moves because of us, or of a fault."""
     machine = contested_stop(SEEING, 106.0, 106.0 - CONTEST_MEMORY)
     assert machine.state is UNCONFIRMED
 
 
-def test_what_others_did_during_an_earlier_stop_excuses_nothing() -> None:
+def test_other_publishers_during_an_earlier_stop_do_not_prevent_a_failed_stop() -> None:
     machine = contested_stop(replace(SEEING, stop_timeout=1.0), 101.5, 101.5)
     go(machine, 3, 101.6)
     halt(machine, 4, 101.7)
@@ -807,12 +807,12 @@ def test_a_contested_stop_is_held_no_shorter_than_any() -> None:
     assert machine.state is IDLE
 
 
-def test_others_excuse_no_stop_output_that_did_not_answer() -> None:
+def test_with_other_publishers_a_stop_output_without_an_answer_still_fails() -> None:
     machine = contested_stop(replace(SEEING, acknowledged=True), 106.0, 106.0)
     assert machine.state is UNCONFIRMED
 
 
-def test_rest_that_is_seen_is_verified_whoever_contests_it() -> None:
+def test_rest_that_is_seen_is_verified_also_with_other_publishers() -> None:
     machine = actuator(SEEING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
@@ -871,7 +871,7 @@ def test_a_stop_sent_while_unconfirmed_is_really_sent() -> None:
 
 
 def test_a_reset_clears_the_latch_and_moves_nothing() -> None:
-    """The operator's word: IDLE, silent, and motion needs a new command."""
+    """An operator's reset: IDLE, no outputs, and motion needs a new command."""
     machine = failed()
     assert machine.reset(107.0)
     assert machine.state is IDLE
@@ -882,7 +882,7 @@ def test_a_reset_clears_the_latch_and_moves_nothing() -> None:
 
 
 def test_a_reset_touches_nothing_but_the_latch() -> None:
-    """In every other state it does nothing and says so."""
+    """In every other state it does nothing and returns that."""
     machine = actuator(BLIND)
     assert not machine.reset(99.0)
     go(machine, 1, 100.0)
@@ -899,9 +899,9 @@ def test_a_reset_touches_nothing_but_the_latch() -> None:
 @pytest.mark.parametrize('late', [0.0, 0.0004, 0.004, 0.04])
 @pytest.mark.parametrize('hold', [0.33, 1.0])
 @pytest.mark.parametrize('settings', [BLIND, SEEING, ANSWERING])
-def test_the_machine_never_asks_to_be_polled_at_once_again(
+def test_the_next_poll_is_never_due_at_the_same_instant(
         settings: ActuatorSettings, hold: float, late: float) -> None:
-    """However late each poll is, its next one lies ahead: a pump that obeys never spins."""
+    """However late each poll is, the next one is in the future: the pump never spins."""
     machine = actuator(replace(settings, stop_hold=hold))
     machine.command(Motion(AHEAD, 0.77), OpenClaim(), 1, 100.0)
     polls = 0
@@ -953,13 +953,13 @@ def test_a_late_answer_delays_the_end_of_the_stop() -> None:
 
 
 def test_an_acknowledged_stop_that_fails_is_unconfirmed_at_once_also_without_feedback() -> None:
-    """Its own words are in the refusal of the next command."""
+    """Its text is in the refusal of the next command."""
     machine = actuator(ANSWERING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    machine.stop_answered(2, 'the service said no', 101.2)
+    machine.stop_answered(2, 'the service refused', 101.2)
     assert machine.state is UNCONFIRMED
-    with pytest.raises(NotAtRest, match='the service said no'):
+    with pytest.raises(NotAtRest, match='the service refused'):
         go(machine, 3, 101.3)
 
 
@@ -1023,7 +1023,7 @@ def test_a_failure_does_not_shorten_the_hold() -> None:
     machine = actuator(replace(SEEING, acknowledged=True))
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    machine.stop_answered(2, 'the service said no', 101.1)
+    machine.stop_answered(2, 'the service refused', 101.1)
     machine.stop_answered(2, '', 101.2)
     follow(machine, 101.9, lambda at: 0.0, now=101.2)
     assert machine.state is UNCONFIRMED
@@ -1037,8 +1037,8 @@ def test_standing_still_does_not_make_up_for_a_refusal() -> None:
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
     machine.stop_answered(2, 'the server does not cancel', 101.1)
-    told = follow(machine, 110.0, lambda at: 0.0, now=101.1)
-    assert machine.state is UNCONFIRMED and told
+    sent = follow(machine, 110.0, lambda at: 0.0, now=101.1)
+    assert machine.state is UNCONFIRMED and sent
     machine.stop_answered(2, '', 110.0)
     follow(machine, 110.2, lambda at: 0.0, now=110.0)
     assert machine.state is IDLE
@@ -1053,7 +1053,7 @@ def test_a_good_answer_after_the_timeout_ends_a_failed_stop() -> None:
 
 
 def test_an_answer_that_was_given_up_by_a_reset_refuses_nothing_later() -> None:
-    """The operator's word also ends the wait for a driver that will never answer."""
+    """A reset also ends the wait for a driver that will never answer."""
     machine = failed(ANSWERING)
     halt(machine, 3, 107.0)
     assert machine.reset(108.0)
@@ -1064,20 +1064,20 @@ def test_an_answer_that_was_given_up_by_a_reset_refuses_nothing_later() -> None:
 # ---- the stop path ------------------------------------------------------------------------------
 
 
-def test_motion_needs_a_stop_path_and_the_refusal_says_what_is_wrong_with_it() -> None:
-    """Before the first look at the graph there is none."""
+def test_motion_needs_a_stop_path_and_the_refusal_states_its_problem() -> None:
+    """Before the first check of the graph there is none."""
     machine = Actuator('base', BLIND)
     with pytest.raises(NoStopPath, match='base: .*not been checked'):
         go(machine, 1, 100.0)
-    machine.path_problem = 'nobody listens on /cmd_vel'
-    with pytest.raises(NoStopPath, match='base: nobody listens on /cmd_vel'):
+    machine.path_problem = '/cmd_vel has no subscriber'
+    with pytest.raises(NoStopPath, match='base: /cmd_vel has no subscriber'):
         go(machine, 1, 100.0)
     assert machine.state is IDLE
     assert machine.take_notes() == ([], [])
 
 
 def test_a_stop_needs_no_path() -> None:
-    """It is sent anyway: somebody may listen whom we do not see."""
+    """It is sent anyway: there may be a subscriber that is not discovered."""
     machine = Actuator('base', BLIND)
     machine.stop(Reason.STOPPED, 1, 100.0)
     assert machine.poll(100.0) is not None
@@ -1094,19 +1094,19 @@ def test_a_missing_path_can_be_allowed() -> None:
 
 
 def late(machine: Actuator, now: float) -> bool:
-    """Let a driver appear; tells whether it was told to stop, and fails if told anything else."""
+    """Let a driver appear; return whether it receives a stop; fail at any other output."""
     machine.driver_appeared(99, now)
     output = machine.poll(now)
     assert output is None or output.setpoint is None or machine.state is MOVING
     return output is not None and output.setpoint is None
 
 
-def test_a_driver_is_told_nothing_before_the_first_command() -> None:
-    """The bridge has moved nothing yet, so it owes no stop."""
+def test_a_driver_receives_nothing_before_the_first_command() -> None:
+    """The bridge has moved nothing yet, so no stop is needed."""
     assert not late(actuator(BLIND), 100.0)
 
 
-def test_a_driver_that_appears_in_mid_motion_gets_the_wish() -> None:
+def test_a_driver_that_appears_during_motion_receives_the_setpoint() -> None:
     """MOVING repeats it anyway."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
@@ -1115,7 +1115,7 @@ def test_a_driver_that_appears_in_mid_motion_gets_the_wish() -> None:
 
 
 def test_a_driver_that_appears_during_the_stop_gets_all_of_the_hold() -> None:
-    """It may have missed the zeros so far, and may miss the next: a match comes before hearing."""
+    """It may have missed the zeros so far, and the next: it is matched before it receives."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
@@ -1126,13 +1126,13 @@ def test_a_driver_that_appears_during_the_stop_gets_all_of_the_hold() -> None:
     assert machine.state is IDLE
 
 
-def test_without_feedback_a_driver_is_told_to_stop_for_thirty_seconds() -> None:
-    """A restarted driver may come up with its last speed; after that it is left alone."""
+def test_without_feedback_a_driver_that_appears_within_thirty_seconds_is_stopped() -> None:
+    """A restarted driver may start with its last speed; later it receives nothing."""
     machine = actuator(BLIND)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    told = follow(machine, 200.0)
-    last = told[-1][0]
+    sent = follow(machine, 200.0)
+    last = sent[-1][0]
     assert machine.state is IDLE
     assert not late(machine, last + LATE_DRIVER_MEMORY)
     assert late(machine, last + LATE_DRIVER_MEMORY - 0.001)
@@ -1150,13 +1150,13 @@ def test_once_rest_was_confirmed_a_driver_is_left_alone() -> None:
 
 @pytest.mark.parametrize('after', [1.0, LATE_DRIVER_MEMORY - 1.0, LATE_DRIVER_MEMORY + 1.0, 1e4])
 def test_with_feedback_the_memory_lasts_until_rest_was_confirmed(after: float) -> None:
-    """An operator's reset confirms nothing: the thirty seconds are for those who cannot see."""
+    """An operator's reset confirms nothing: the thirty seconds apply without feedback only."""
     machine = failed()
     machine.reset(106.0)
     assert late(machine, 106.0 + after)
 
 
-def test_while_unconfirmed_a_new_driver_is_told_to_stop() -> None:
+def test_while_unconfirmed_a_driver_that_appears_is_stopped() -> None:
     """The state stays."""
     machine = failed()
     assert late(machine, 106.02)
@@ -1185,7 +1185,7 @@ def test_a_timed_move_ends_exactly() -> None:
 
 
 def test_with_feedback_a_move_is_done_when_the_robot_rests() -> None:
-    """The caller hears of it when rest is seen, which may be before the hold is over."""
+    """The call ends when rest is seen, which may be before the hold is over."""
     machine = actuator(SEEING)
     assert machine.rest is not None
     go(machine, 1, 100.0, duration=1.0)
@@ -1200,7 +1200,7 @@ def test_with_feedback_a_move_is_done_when_the_robot_rests() -> None:
 
 
 def test_with_feedback_a_move_whose_stop_fails_is_not_done() -> None:
-    """The caller hears that the robot was not seen to come to rest."""
+    """The call's error states that the robot was not seen to come to rest."""
     machine = actuator(SEEING)
     go(machine, 1, 100.0, duration=1.0)
     machine.poll(101.0)
@@ -1276,8 +1276,8 @@ def roll(machine: Actuator, begin: float, end: float) -> None:
         machine.poll(now)
 
 
-def test_a_steered_move_is_done_when_the_odometry_says_so() -> None:
-    """It stops there, and its caller hears of it at rest."""
+def test_a_steered_move_is_done_when_the_odometry_shows_its_end() -> None:
+    """It stops there, and its call ends at rest."""
     machine = actuator(SEEING)
     steered(machine)
     roll(machine, 100.0, 101.8)
@@ -1312,9 +1312,9 @@ def test_a_steered_move_ends_when_its_feedback_falls_silent() -> None:
     machine = actuator(SEEING)
     steered(machine)
     roll(machine, 100.0, 101.0)
-    told = follow(machine, 101.499)
+    sent = follow(machine, 101.499)
     assert machine.state is MOVING
-    assert all(output.setpoint is not None for _, output in told)
+    assert all(output.setpoint is not None for _, output in sent)
     follow(machine, 101.505)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
 

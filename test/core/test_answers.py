@@ -8,7 +8,7 @@ A bare actuator without feedback: 20 outputs a second, a hold of 1 s, a timeout 
 
 import pytest
 
-from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, PARTING
+from viam_session_bridge.core.actuator import Actuator, ActuatorSettings, STOP_BETWEEN
 from viam_session_bridge.core.errors import StopOutstanding
 from viam_session_bridge.core.events import Ended, Output
 from viam_session_bridge.core.move import Motion
@@ -26,7 +26,7 @@ AHEAD = Motion(Velocity((0.5, 0.0, 0.0)))
 
 
 class Rig:
-    """One actuator and what its driver was told."""
+    """One actuator and its outputs."""
 
     def __init__(self, ready_timeout: float | None = None, acknowledged: bool = False) -> None:
         self.actuator = Actuator('base', ActuatorSettings(
@@ -61,7 +61,7 @@ class Rig:
         assert self.actuator.state is State.IDLE
 
 
-def test_a_call_is_made_once_and_its_answer_releases_who_waits_but_not_the_motion() -> None:
+def test_a_call_is_made_once_and_its_answer_ends_the_waiting_call_but_not_the_motion() -> None:
     """A service that starts docking answers at once; the robot moves on, so its owner stays."""
     rig = Rig()
     epoch = rig.command(DOCK)
@@ -78,7 +78,7 @@ def test_a_call_is_made_once_and_its_answer_releases_who_waits_but_not_the_motio
 
 
 def test_a_call_that_is_refused_is_stopped_all_the_same() -> None:
-    """Nobody knows what it did before it said no."""
+    """What it did before the refusal is not known."""
     rig = Rig()
     epoch = rig.command(DOCK)
     rig.poll()
@@ -112,8 +112,8 @@ def test_a_push_that_is_never_answered_ends_at_its_time_limit() -> None:
         'its driver has not answered within 5 s (max_move_duration)')]
 
 
-def test_an_answer_of_an_older_epoch_says_nothing() -> None:
-    """It belongs to a motion that somebody else has replaced."""
+def test_an_answer_of_an_older_epoch_is_ignored() -> None:
+    """It belongs to a motion that another client has replaced."""
     rig = Rig()
     old = rig.command(DOCK)
     rig.poll()
@@ -126,8 +126,8 @@ def test_an_answer_of_an_older_epoch_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(('before', 'after'), [(AHEAD, DOCK), (DOCK, AHEAD), (DOCK, UNDOCK)])
-def test_between_a_call_and_any_other_motion_a_stop_is_said(before: Motion, after: Motion) -> None:
-    """Neither a neutral number nor an end of what a service began comes with the newcomer."""
+def test_between_a_call_and_any_other_motion_a_stop_is_sent(before: Motion, after: Motion) -> None:
+    """Neither a neutral number nor an end of what a service began comes with the new motion."""
     rig = Rig()
     old = rig.command(before)
     rig.poll()
@@ -135,20 +135,20 @@ def test_between_a_call_and_any_other_motion_a_stop_is_said(before: Motion, afte
         rig.command(after)
     stops = [rig.poll()]
     assert Ended('base', old, Reason.SUPERSEDED) in rig.ended
-    while rig.now < 100.0 + PARTING - 0.02:
+    while rig.now < 100.0 + STOP_BETWEEN - 0.02:
         with pytest.raises(StopOutstanding):
             rig.command(after)
         stops.append(rig.poll(0.01))
-    told = [stop for stop in stops if stop is not None]
-    assert len(told) >= 3 and all(stop.setpoint is None for stop in told)
+    sent = [stop for stop in stops if stop is not None]
+    assert len(sent) >= 3 and all(stop.setpoint is None for stop in sent)
     rig.poll(0.05)
     rig.command(after)
     output = rig.poll(0.01)
     assert output is not None and output.setpoint == after.setpoint
 
 
-def test_a_call_waits_for_a_stop_that_was_not_said_yet() -> None:
-    """It came in the same moment: the driver would never hear of it."""
+def test_a_call_waits_for_a_stop_that_was_not_sent_yet() -> None:
+    """It came at the same instant: the driver would never receive it."""
     rig = Rig()
     rig.command(AHEAD)
     rig.poll()
@@ -168,7 +168,7 @@ def test_what_a_call_began_is_ended_by_its_stop_outputs_before_motion() -> None:
         rig.command(AHEAD)
     stop = rig.poll()
     assert stop is not None and stop.setpoint is None
-    rig.poll(2.0 * PARTING)
+    rig.poll(2.0 * STOP_BETWEEN)
     with pytest.raises(StopOutstanding):
         rig.command(AHEAD)
     rig.actuator.stop_answered(stop.epoch, '', rig.now)
@@ -178,7 +178,7 @@ def test_what_a_call_began_is_ended_by_its_stop_outputs_before_motion() -> None:
 
 
 def test_the_same_call_again_stops_nothing() -> None:
-    """A program may say it at every turn of its loop."""
+    """A program may send it in every cycle of its loop."""
     rig = Rig()
     rig.command(DOCK)
     rig.poll()
@@ -218,7 +218,7 @@ def test_every_stop_has_to_be_released_anew() -> None:
 
 @pytest.mark.parametrize('problem', ['jammed', ''])
 def test_a_driver_that_does_not_get_ready_is_stopped(problem: str) -> None:
-    """Whether it says so, or says nothing for half a second."""
+    """Whether it refuses, or does not answer for half a second."""
     rig = Rig(ready_timeout=READY)
     epoch = rig.command(AHEAD)
     rig.poll()
@@ -254,7 +254,7 @@ def test_newer_commands_wait_for_the_same_answer() -> None:
 
 
 def test_newer_commands_do_not_prolong_the_wait() -> None:
-    """It counts from when the driver was asked; who commanded last hears of the end."""
+    """It counts from the request; the client of the last command receives the end."""
     rig = Rig(ready_timeout=READY)
     rig.command(AHEAD)
     rig.poll()
@@ -267,7 +267,7 @@ def test_newer_commands_do_not_prolong_the_wait() -> None:
 
 
 def test_an_answer_from_before_a_stop_lets_nothing_move() -> None:
-    """The stop has engaged again what the answer speaks of as released."""
+    """The stop has engaged again what the answer reports as released."""
     rig = Rig(ready_timeout=READY)
     asked = rig.command(AHEAD)
     rig.poll()
@@ -300,7 +300,7 @@ def test_a_timed_move_counts_from_when_it_may_set_out() -> None:
 
 @pytest.mark.parametrize('settles', [False, True])
 def test_a_move_that_is_shorter_than_the_wait_is_made_all_the_same(settles: bool) -> None:
-    """It is not done before its driver has heard of it."""
+    """It is not done before its driver has received it."""
     rig = Rig(ready_timeout=READY)
     epoch = rig.command(Motion(AHEAD.setpoint, 0.1, settles=settles))
     rig.poll()

@@ -3,7 +3,7 @@
 """
 Goals that are seen to be reached: where, active, and never before their trajectory is over.
 
-One actuator of two joints: feedback grows old after 1 s, it stands below 0.01 rad/s.
+One actuator of two joints: feedback grows old after 1 s, it is at rest below 0.01 rad/s.
 """
 
 import pytest
@@ -42,7 +42,7 @@ class Rig:
 
     def pass_time(self, seconds: float, positions: tuple[float, ...],
                   speed: float = 0.0) -> list[Output]:
-        """Measure the same for so long, and poll when it is asked for."""
+        """Measure the same for so long, and poll when it is due."""
         end, outputs = self.now + seconds, []
         while self.now < end:
             self.measure(positions, speed)
@@ -54,7 +54,7 @@ class Rig:
 
 
 @pytest.mark.parametrize('earliest', [0.0, 2.0])
-def test_it_has_arrived_when_all_joints_are_there_and_stand(earliest: float) -> None:
+def test_it_has_arrived_when_all_joints_are_at_their_goals_and_at_rest(earliest: float) -> None:
     rig = Rig()
     rig.begin(earliest)
     assert len(rig.pass_time(2.1, (0.5, -0.2), speed=0.5)) == 1
@@ -77,7 +77,7 @@ def test_every_joint_has_a_tolerance_of_its_own() -> None:
 
 
 def test_a_trajectory_that_ends_where_it_begins_has_not_arrived_at_once() -> None:
-    """Else nobody would own the arm while its controller drives the loop."""
+    """Otherwise the arm would have no owner while its controller executes the loop."""
     rig = Rig()
     rig.measure(GOAL)
     rig.begin(earliest=2.0)

@@ -12,7 +12,7 @@ def test_calls_are_refused_for_as_long_as_the_freeze_took() -> None:
     assert backlog.holds(100.39) and not backlog.holds(100.4)
     backlog.thawed(60.0, 200.0)
     assert backlog.holds(200.0 + LONGEST_ECHO - 0.01) and not backlog.holds(200.0 + LONGEST_ECHO)
-    assert not backlog.draining(200.0), 'nobody would tell'
+    assert not backlog.draining(200.0), 'no pause would be reported'
 
 
 def test_calls_that_go_on_coming_are_refused_until_they_pause() -> None:

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Random histories of a bridge among others: its guard, elder bridges, the emergency stop.
+Random histories of a bridge among others: its guard, earlier bridges, the emergency stop.
 
-What must never go out is told by a naive model of who is there; who may command what is the
-business of test_supervisor_properties.py, so there is one session here, which lives or does not.
-All times are whole 64ths of a second. BRIDGE_PROPERTIES=2000 looks at that many histories.
+A simple model of the processes states which outputs must never be sent. Ownership is tested in
+test_supervisor_properties.py, so there is one session here, which is alive or not.
+All times are whole 64ths of a second. BRIDGE_PROPERTIES=2000 runs that many histories.
 """
 
 from dataclasses import dataclass, field
@@ -38,11 +38,11 @@ TICK = 1.0 / 64.0
 WINDOW = 2.0
 PATIENCE = 0.25
 ESTOP_TIMEOUT = 1.0
-STEP = 4.0 * TICK  # how often others speak
+STEP = 4.0 * TICK  # how often others send
 AHEAD = Motion(Velocity((0.25, 0.0, 0.0)))
 OWN = Identity('own', 900.0, 'abc', PATIENCE)
-ELDER = Identity('elder', 800.0, 'xyz', PATIENCE)
-YOUNGER = Identity('younger', 950.0, 'abc', PATIENCE)
+EARLIER = Identity('earlier', 800.0, 'xyz', PATIENCE)
+LATER = Identity('later', 950.0, 'abc', PATIENCE)
 COMMON = {'command_rate': 16.0, 'stop_hold': 0.75, 'stop_timeout': 3.0 + TICK}
 RESOURCES = {
     'plain': ActuatorSettings(**COMMON),
@@ -53,7 +53,7 @@ RESOURCES = {
         **COMMON, rest=RestSettings(dwell=0.25, patience=0.5), acknowledged=True,
         stop_on_start=True),
 }
-# What stops of the one that is late are judged by; either may come up at any time, or never.
+# The sources of the resource 'late'; either may start at any time, or never.
 SOURCES = ('odometry on /odom', 'the action server /navigate')
 NAMES = st.sampled_from(sorted(RESOURCES))
 WAITS = st.one_of(
@@ -85,10 +85,10 @@ class Guard:
 
 
 @dataclass
-class Told:
-    """What a driver was told, and what the model has to say about more of it."""
+class Sent:
+    """The outputs of a driver, and what the model permits next."""
 
-    wish: int = 0
+    epoch: int = 0
     stopped_by: int = 0
     stops: int = 0
     listed: int | None = None
@@ -116,18 +116,18 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.estop_heard = -math.inf
         self.guard = Guard()
         self.sequence = 0
-        self.elder_lives = False
-        self.elder_until = -math.inf
+        self.earlier_lives = False
+        self.earlier_until = -math.inf
         self.client_lives = True
         self.paths = dict.fromkeys(RESOURCES, True)
         self.drivers_live = True
         self.speed = 0.0
         self.contested_at = -math.inf
-        self.told = {name: Told() for name in RESOURCES}
+        self.sent = {name: Sent() for name in RESOURCES}
         self.rivals = 0
         self.echoes = 0
         self.over = False
-        # What of SOURCES was seen, and whether anything tells that the late one may have moved.
+        # What of SOURCES was seen, and whether there is evidence that 'late' may have moved.
         self.seen: set[str] = set()
         self.feeds = SOURCES[0] in there
         self.may_have_moved = False
@@ -144,14 +144,14 @@ class Neighbourhoods(RuleBasedStateMachine):
             self.command(hasty)
         self.wait(1.0)
 
-    # ---- the naive model ------------------------------------------------------------------------
+    # ---- the simple model -----------------------------------------------------------------------
 
     def revoke(self, *names: str) -> None:
-        """Note that what these were told to do must not be said again."""
+        """Note that the motions of these must not be sent again."""
         for name in names or RESOURCES:
-            told = self.told[name]
-            told.revoked.add(told.wish)
-            told.ready, told.asked = False, None
+            sent = self.sent[name]
+            sent.revoked.add(sent.epoch)
+            sent.ready, sent.asked = False, None
 
     def reached(self, name: str) -> bool:
         """Whether a guard that fits is there and reaches this driver."""
@@ -167,7 +167,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         """Revoke what time has made impossible by now."""
         if self.silent_estop() and self.estop_heard > -math.inf:
             self.latched = True
-        if self.latched or self.now < self.elder_until or self.now >= self.deadline:
+        if self.latched or self.now < self.earlier_until or self.now >= self.deadline:
             self.revoke()
         for name in RESOURCES:
             if not self.reached(name):
@@ -175,35 +175,35 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     def check(self, output: Output) -> None:
         """Hold one output against the laws."""
-        told = self.told[output.resource]
+        sent = self.sent[output.resource]
         if output.setpoint is None:
-            told.stops += 1
-            told.stopped_by = max(told.stopped_by, output.epoch)
+            sent.stops += 1
+            sent.stopped_by = max(sent.stopped_by, output.epoch)
             return
         assert not output.setpoint.is_zero
-        assert output.epoch == told.wish and output.epoch not in told.revoked
-        assert output.epoch > told.stopped_by, 'motion after the stop of its epoch'
-        assert self.paths[output.resource], 'nobody listens'
-        assert self.now < self.deadline, 'its owner is gone'
+        assert output.epoch == sent.epoch and output.epoch not in sent.revoked
+        assert output.epoch > sent.stopped_by, 'motion after the stop of its epoch'
+        assert self.paths[output.resource], 'there is no subscriber'
+        assert self.now < self.deadline, 'its owner is absent'
         assert not self.latched and not self.silent_estop(), 'the emergency stop is latched'
-        assert self.now >= self.elder_until, 'another bridge drives this robot'
+        assert self.now >= self.earlier_until, 'another bridge drives this robot'
         assert self.reached(output.resource), 'no guard would stop it'
-        assert told.stops or output.resource not in ('first', 'late'), 'it was not stopped first'
+        assert sent.stops or output.resource not in ('first', 'late'), 'it was not stopped first'
         assert self.seen.issuperset(SOURCES) or output.resource != 'late', 'no stop is judged yet'
         if output.first:
-            assert told.listed is not None and self.guard.sequence >= told.listed, (
-                'the guard has not heard of it')
+            assert sent.listed is not None and self.guard.sequence >= sent.listed, (
+                'the guard has not received it')
         if output.prepare:
             assert output.resource == 'locked'
-            told.asked = output.epoch
+            sent.asked = output.epoch
         else:
-            assert told.ready or output.resource != 'locked', 'its lock is not released'
+            assert sent.ready or output.resource != 'locked', 'its lock is not released'
 
     # ---- the pump -------------------------------------------------------------------------------
 
     @rule()
     def poll(self) -> None:
-        """Let the pump run, and hold the laws against what it says."""
+        """Let the pump run, and check its outputs against the laws."""
         self.judge()
         outputs = self.supervisor.poll(self.now)
         for output in outputs.outputs:
@@ -222,12 +222,12 @@ class Neighbourhoods(RuleBasedStateMachine):
                 assert self.now < self.contested_at + CONTEST_MEMORY
         if outputs.pulse is not None:
             self.sequence = outputs.pulse.sequence
-            for name, told in self.told.items():
+            for name, sent in self.sent.items():
                 listed = name in outputs.pulse.active
-                told.listed = (told.listed or self.sequence) if listed else None
+                sent.listed = (sent.listed or self.sequence) if listed else None
         for name, state in self.supervisor.states().items():
             if state is State.MOVING:
-                assert self.told[name].wish not in self.told[name].revoked, 'it was to stop'
+                assert self.sent[name].epoch not in self.sent[name].revoked, 'it was to stop'
         assert outputs.wake > self.now
         self.wake = outputs.wake
         self.check_wake(outputs)
@@ -238,14 +238,14 @@ class Neighbourhoods(RuleBasedStateMachine):
         if just_before > self.now and not self.over:
             early = pickle.loads(pickle.dumps(self.supervisor))
             found = early.poll(just_before)
-            # What is only told of others may be told a little late.
+            # Reports about others may be a little late.
             events = [one for one in found.events if not isinstance(one, Notice)]
             assert (found.outputs, found.ended, events) == ((), (), [])
             assert early.states() == self.supervisor.states()
 
     @rule(seconds=WAITS)
     def wait(self, seconds: float) -> None:
-        """Let time pass: the pump is on time, and the others speak if they live."""
+        """Let time pass: the pump is on time, and the others send if they are alive."""
         until = self.now + seconds
         speak_at = self.now
         while self.now < until:
@@ -257,11 +257,11 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.poll()
 
     def speak(self) -> None:
-        """Let everybody who lives say what they say all the time."""
+        """Let every live process send its periodic messages."""
         if self.guard.lives:
             self.echo(self.guard.lag)
-        if self.elder_lives:
-            self.rival(ELDER, False)
+        if self.earlier_lives:
+            self.rival(EARLIER, False)
         if self.client_lives:
             self.beat()
         if self.estop and self.estop_lives:
@@ -273,7 +273,7 @@ class Neighbourhoods(RuleBasedStateMachine):
             self.measure_late()
         if self.drivers_live:
             self.supervisor.stop_answered(
-                'late', self.told['late'].stopped_by,
+                'late', self.sent['late'].stopped_by,
                 '' if SOURCES[1] in self.seen else 'it is not served', self.now)
 
     def measure_late(self) -> None:
@@ -316,35 +316,35 @@ class Neighbourhoods(RuleBasedStateMachine):
             if expected:
                 self.deadline = self.now + WINDOW
             return
-        assert expected, 'its session is dead'
+        assert expected, 'its session has expired'
         assert not self.latched and not self.silent_estop()
-        assert self.now >= self.elder_until and self.reached(name) and self.paths[name]
+        assert self.now >= self.earlier_until and self.reached(name) and self.paths[name]
         self.deadline = self.now + WINDOW
-        self.told[name].wish = epoch
+        self.sent[name].epoch = epoch
 
     @rule(names=st.sets(NAMES, min_size=1), seconds=WAITS)
     def drive(self, names: set[str], seconds: float) -> None:
-        """Command as one to whom nothing stands in the way, and let some time pass."""
+        """Command with every condition fulfilled, and let some time pass."""
         self.make_well()
         for name in names:
             self.command(name)
         self.wait(seconds)
 
     @rule(names=st.sets(NAMES, min_size=1), what=st.sampled_from([
-        'elder comes', 'guard dies', 'guard misfits', 'guard lags', 'estop falls silent',
-        'client dies', 'driver hangs', 'runaway']), seconds=WAITS)
+        'earlier comes', 'guard fails', 'guard misfits', 'guard lags', 'estop falls silent',
+        'client fails', 'driver hangs', 'runaway']), seconds=WAITS)
     def trouble(self, names: set[str], what: str, seconds: float) -> None:
-        """Let something happen to those who move, or are about to."""
+        """Let something happen to resources that move, or are about to."""
         if what == 'guard lags':
             self.make_well()
             self.guard.lag = 2
         else:
             self.drive(names, 0.5)
-        self.elder_lives = what == 'elder comes'
-        self.client_lives = what != 'client dies'
+        self.earlier_lives = what == 'earlier comes'
+        self.client_lives = what != 'client fails'
         self.estop_lives = what != 'estop falls silent'
         self.drivers_live = what != 'driver hangs'
-        self.guard.lives = what != 'guard dies'
+        self.guard.lives = what != 'guard fails'
         if what == 'guard misfits':
             self.guard.configuration = 'xyz'
             self.echo(0)
@@ -373,7 +373,7 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule(name=NAMES, there=st.booleans())
     def path(self, name: str, there: bool) -> None:
-        self.supervisor.path(name, '' if there else 'nobody listens', self.now)
+        self.supervisor.path(name, '' if there else 'there is no subscriber', self.now)
         self.paths[name] = there
         if not there:
             self.revoke(name)
@@ -386,16 +386,16 @@ class Neighbourhoods(RuleBasedStateMachine):
     def robot(self, lives: bool, speed: float) -> None:
         self.drivers_live, self.speed = lives, speed
 
-    @precondition(lambda self: self.told['locked'].asked)
+    @precondition(lambda self: self.sent['locked'].asked)
     @rule(well=st.booleans())
     def prepare(self, well: bool) -> None:
-        """Release the lock, or fail to; too late, it says nothing."""
-        told = self.told['locked']
-        if told.asked is None:
+        """Release the lock, or fail to; too late, it has no effect."""
+        sent = self.sent['locked']
+        if sent.asked is None:
             return
-        epoch, told.asked = told.asked, None
+        epoch, sent.asked = sent.asked, None
         self.supervisor.prepared('locked', epoch, '' if well else 'no', self.now)
-        told.ready = well
+        sent.ready = well
         if not well:
             self.revoke('locked')
 
@@ -411,9 +411,9 @@ class Neighbourhoods(RuleBasedStateMachine):
 
     @rule(well=st.booleans())
     def stop_answered(self, well: bool) -> None:
-        """Whatever is said of a stop that cannot be judged fails nothing."""
+        """No answer to a stop that cannot be judged fails it."""
         self.supervisor.stop_answered(
-            'late', self.told['late'].stopped_by, '' if well else 'no', self.now)
+            'late', self.sent['late'].stopped_by, '' if well else 'no', self.now)
 
     @rule()
     def contest(self) -> None:
@@ -475,27 +475,27 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.guard.unreached = frozenset(unreached)
         self.echo(0)
 
-    @rule(who=st.sampled_from([ELDER, YOUNGER]), goodbye=st.booleans())
+    @rule(who=st.sampled_from([EARLIER, LATER]), goodbye=st.booleans())
     def rival(self, who: Identity, goodbye: bool) -> None:
         self.rivals += 1
-        self.supervisor.hear(Pulse(who, self.rivals, goodbye=goodbye), self.now)
-        if who is ELDER:
-            self.elder_until = -math.inf if goodbye else self.now + BRIDGE_MEMORY * PATIENCE
+        self.supervisor.receive(Pulse(who, self.rivals, goodbye=goodbye), self.now)
+        if who is EARLIER:
+            self.earlier_until = -math.inf if goodbye else self.now + BRIDGE_MEMORY * PATIENCE
 
     @rule(lives=st.booleans())
-    def elder(self, lives: bool) -> None:
-        self.elder_lives = lives
+    def earlier(self, lives: bool) -> None:
+        self.earlier_lives = lives
 
     # ---- the end --------------------------------------------------------------------------------
 
     def make_well(self) -> None:
-        """Remove all that may stand in the way, and let what goes on come to its end."""
+        """Remove every obstacle, and let everything finish."""
         self.client_lives = self.drivers_live = self.estop_lives = self.feeds = True
         self.server_appears()
-        self.pressed = self.elder_lives = False
+        self.pressed = self.earlier_lives = False
         self.speed = 0.0
         self.guard = Guard(self.guard.heard_at, self.guard.sequence)
-        self.rival(ELDER, True)
+        self.rival(EARLIER, True)
         for name in RESOURCES:
             self.path(name, True)
         self.wait(1.0 + TICK)
@@ -503,7 +503,7 @@ class Neighbourhoods(RuleBasedStateMachine):
         self.wait(1.0 + TICK)
 
     def teardown(self) -> None:
-        """Whatever happened: once nothing stands in its way, everything moves, and then rests."""
+        """Whatever happened: without obstacles, everything moves, and then rests."""
         if not hasattr(self, 'wake'):
             return
         self.over = True

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A bridge among other processes, told by the numbers on a clock: guard, elder bridges, first stops.
+A bridge among other processes with simulated time: guard, earlier bridges, first stops.
 
 Two bases without feedback; a patience of 0.25 s, stops held for 1 s. The pump is always on time.
 """
@@ -28,7 +28,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.peers import LISTENING
+from viam_session_bridge.core.peers import DISCOVERY_TIME
 from viam_session_bridge.core.presence import Caller, Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
@@ -41,12 +41,12 @@ IDLE, MOVING, STOPPING = State.IDLE, State.MOVING, State.STOPPING
 AHEAD = Velocity((0.5, 0.0, 0.0))
 PATIENCE = 0.25
 OWN = Identity('own', 50.0, 'abc', PATIENCE)
-ELDER = Identity('elder', 40.0, 'xyz', PATIENCE)
-YOUNGER = Identity('younger', 60.0, 'abc', PATIENCE)
+EARLIER = Identity('earlier', 40.0, 'xyz', PATIENCE)
+LATER = Identity('later', 60.0, 'abc', PATIENCE)
 
 
 class World:
-    """A supervisor and its pump; nobody has to be present for motion here."""
+    """A supervisor and its pump; motion needs no present client here."""
 
     def __init__(self, *, required: bool = False, path: bool = True, **settings: Any) -> None:
         numbers = count(1)
@@ -57,7 +57,7 @@ class World:
             lambda: f's{next(numbers)}', identity=OWN, guard_required=required)
         self.now = 100.0
         self.wake = math.inf
-        self.told: list[tuple[float, Output]] = []
+        self.sent: list[tuple[float, Output]] = []
         self.pulses: list[tuple[float, Pulse]] = []
         self.events: list[object] = []
         self.guard = False
@@ -70,7 +70,7 @@ class World:
     def poll(self) -> Outputs:
         """Let the pump run once, and a guard answer."""
         outputs = self.supervisor.poll(self.now)
-        self.told += [(self.now, one) for one in outputs.outputs]
+        self.sent += [(self.now, one) for one in outputs.outputs]
         self.events += outputs.events
         self.wake = outputs.wake
         if outputs.pulse is not None:
@@ -80,14 +80,14 @@ class World:
                 self.poll()
         return outputs
 
-    def run(self, until: float, elder: Identity | None = None) -> None:
-        """Let the pump run on time until then; the elder pulses all the time."""
+    def run(self, until: float, earlier: Identity | None = None) -> None:
+        """Let the pump run on time until then; the earlier pulses all the time."""
         sequence = count(int(self.now * 1000))
         while self.now < until:
             wake = self.wake if self.wake > self.now else self.now + 1e-3
-            self.now = min(until, wake, self.now + 0.1 if elder else until)
-            if elder:
-                self.supervisor.hear(Pulse(elder, next(sequence)), self.now)
+            self.now = min(until, wake, self.now + 0.1 if earlier else until)
+            if earlier:
+                self.supervisor.receive(Pulse(earlier, next(sequence)), self.now)
             self.poll()
 
     def echo(self, sequence: int | None = None, configuration: str = 'abc',
@@ -106,12 +106,12 @@ class World:
         return epoch
 
     def state(self, name: str = 'left') -> State:
-        """Where a resource stands."""
+        """Return the state of a resource."""
         return self.supervisor.states()[name]
 
     def outputs(self, since: float = 0.0, name: str = 'left') -> list[Output]:
-        """Return what a driver was told since then."""
-        return [one for at, one in self.told if at >= since and one.resource == name]
+        """Return the outputs of a driver since then."""
+        return [one for at, one in self.sent if at >= since and one.resource == name]
 
     def reasons(self) -> list[Reason]:
         """Return why stops began, in order."""
@@ -137,8 +137,8 @@ def test_a_latch_of_a_bridge_before_this_one_stops_what_waits_for_the_guard() ->
     assert world.pulses[-1][1].latched == 'a call of ~/estop'
 
 
-def test_a_stop_that_fails_is_told_at_once() -> None:
-    """Should the bridge die now, its guard need not find out for itself."""
+def test_a_stop_that_fails_is_in_a_pulse_at_once() -> None:
+    """If the bridge fails now, its guard knows it."""
     world = World(acknowledged=True)
     world.command()
     world.run(101.01)
@@ -174,14 +174,14 @@ def test_the_pulse_goes_with_the_first_motion_output_and_lists_it() -> None:
     assert [one.resource for one in outputs.outputs] == ['left']
 
 
-def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_commands() -> None:
+def test_pulses_are_frequent_while_a_resource_is_listed_and_use_the_passes_of_commands() -> None:
     world = World()
     world.command()
     world.run(101.0)
     instants = [at for at, pulse in world.pulses if pulse.active]
     gaps = [after - before for before, after in zip(instants, instants[1:], strict=False)]
     assert max(gaps) <= PATIENCE / 5.0 + 1e-6
-    assert set(instants) <= {at for at, _ in world.told}, 'no wake-up of their own'
+    assert set(instants) <= {at for at, _ in world.sent}, 'no wake-up of their own'
     world.supervisor.stop('left', world.now)
     world.run(103.0)
     assert world.state() is IDLE and world.pulses[-1][1].active == {}
@@ -189,8 +189,8 @@ def test_pulses_are_frequent_while_something_stands_and_take_the_passes_of_comma
     assert 2 <= len(idle) <= 5
 
 
-def test_goals_to_cancel_are_told_at_once_with_what_stands() -> None:
-    """The bridge may die in the next moment; what is idle has none that a guard would cancel."""
+def test_goals_to_cancel_are_in_a_pulse_at_once_with_the_listed_resources() -> None:
+    """The bridge may fail at the next moment; what is idle has none that a guard would cancel."""
     world = World()
     world.supervisor.goals('left', 'nav', ('aa',), world.now)
     world.run(100.5)
@@ -238,7 +238,7 @@ def test_a_stop_makes_no_more_calls_when_hundreds_of_others_move(stopped: str) -
 
 
 def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
-    """A goal is sent once, and nobody has to be present: only the pulse is due."""
+    """A goal is sent once, and no client has to be present: only the pulse is due."""
     world = World()
     world.supervisor.command('left', Motion(AHEAD, once=True), Caller(), world.now)
     world.poll()
@@ -247,7 +247,7 @@ def test_pulses_make_a_stall_visible_that_no_output_would() -> None:
     assert world.reasons() == [Reason.STALLED]
 
 
-def test_goodbye_says_what_was_not_seen_to_stop_and_ends_the_pulse() -> None:
+def test_goodbye_lists_what_was_not_seen_at_rest_and_ends_the_pulses() -> None:
     world = World()
     world.command()
     world.supervisor.shut_down(world.now)
@@ -278,7 +278,7 @@ def test_a_required_guard_that_is_missing_refuses_motion_and_keeps_its_place() -
     world.echo()
     world.guard = True
     world.command(turn=refusal.value.turn)
-    assert world.outputs(), 'the wait was worth while'
+    assert world.outputs(), 'the retry was accepted'
 
 
 def test_a_stop_overtakes_a_command_that_waits_for_a_guard() -> None:
@@ -301,12 +301,12 @@ def test_stops_need_no_guard() -> None:
 def test_a_guard_with_another_configuration_refuses_motion() -> None:
     world = World(required=True)
     world.echo(configuration='xyz')
-    with pytest.raises(NoGuard, match=r'another configuration \(xyz, not abc\)'):
+    with pytest.raises(NoGuard, match=r'another configuration \(xyz, expected: abc\)'):
         world.command()
 
 
 def test_a_guard_that_could_not_stop_it_is_none() -> None:
-    """It hears the bridge well, but its driver does not hear it: discovery takes its time."""
+    """It receives pulses, but its driver does not receive it: discovery takes its time."""
     world = World(required=True)
     world.echo(unreached=('left',))
     with pytest.raises(NoGuard, match='left: the guard does not reach its driver'):
@@ -320,7 +320,7 @@ def test_a_guard_that_could_not_stop_it_is_none() -> None:
     assert world.state('right') is STOPPING and world.reasons()[-1] is Reason.NO_GUARD
 
 
-def test_the_first_motion_waits_until_the_guard_has_heard_of_it() -> None:
+def test_the_first_motion_waits_until_the_guard_has_received_its_pulse() -> None:
     world = World(required=True)
     world.echo()
     world.command()
@@ -354,7 +354,7 @@ def test_a_move_that_is_shorter_than_the_wait_for_the_guard_is_made(settles: boo
 
 
 def test_only_the_first_motion_waits() -> None:
-    """What the guard knows to stand may be commanded anew without a delay."""
+    """A resource that the guard knows as listed may be commanded again without a delay."""
     world = World(required=True)
     world.echo()
     world.command()
@@ -389,7 +389,7 @@ def test_commands_that_follow_each_other_wait_no_longer_together() -> None:
     assert world.reasons() == [Reason.NO_GUARD]
 
 
-def test_a_guard_that_vanishes_during_motion_stops_it() -> None:
+def test_a_guard_that_ends_during_motion_stops_it() -> None:
     world = World(required=True)
     world.guard = True
     world.echo()
@@ -400,12 +400,12 @@ def test_a_guard_that_vanishes_during_motion_stops_it() -> None:
     gone = world.now
     world.run(gone + 3.0)
     assert world.reasons() == [Reason.NO_GUARD]
-    first = next(at for at, one in world.told if one.setpoint is None)
+    first = next(at for at, one in world.sent if one.setpoint is None)
     assert gone + 3 * PATIENCE <= first <= gone + 4 * PATIENCE + 1e-6
     assert any(isinstance(one, Notice) and one.grave for one in world.events)
 
 
-def test_without_guard_required_it_may_vanish_as_it_likes() -> None:
+def test_without_guard_required_the_end_of_a_guard_stops_nothing() -> None:
     world = World()
     world.guard = True
     world.command()
@@ -433,7 +433,7 @@ def test_a_guard_that_fired_is_a_stall() -> None:
     world.command('left')
     world.echo(fired=1)
     world.poll()
-    assert world.state() is MOVING, 'told once'
+    assert world.state() is MOVING, 'sent once'
 
 
 def test_a_freeze_longer_than_the_silence_of_a_lost_guard_is_a_stall() -> None:
@@ -454,7 +454,7 @@ def test_a_freeze_longer_than_the_silence_of_a_lost_guard_is_a_stall() -> None:
 def test_what_may_still_move_is_stopped_before_it_takes_commands() -> None:
     world = World(path=False, stop_on_start=True)
     world.run(105.0)
-    assert not world.told
+    assert not world.sent
     with pytest.raises(NoStopPath):
         world.command()
     world.supervisor.driver_appeared('left', world.now)
@@ -469,13 +469,13 @@ def test_what_may_still_move_is_stopped_before_it_takes_commands() -> None:
     world.run(matched + 1.1)
     zeros = world.outputs(name='left')
     assert len(zeros) >= 20 and all(one.setpoint is None for one in zeros)
-    assert not world.outputs(name='right'), 'nobody listens there yet'
+    assert not world.outputs(name='right'), 'there is no subscriber yet'
     world.command()
     assert world.state() is MOVING
 
 
-def test_a_first_stop_goes_on_until_a_driver_that_was_just_matched_hears_it() -> None:
-    """Unless a command comes; or rest is seen, which says more than any hold."""
+def test_a_first_stop_continues_until_a_driver_that_was_just_matched_receives_it() -> None:
+    """Unless a command comes; or rest is seen, which is better evidence than any hold."""
     for rest, last in ((None, 3.9), (RestSettings(), 0.95)):
         world = World(path=False, stop_on_start=True, rest=rest)
         world.run(105.0)
@@ -487,7 +487,7 @@ def test_a_first_stop_goes_on_until_a_driver_that_was_just_matched_hears_it() ->
             world.supervisor.measured('left', BaseSample(), world.now)
             world.run(world.now + 0.05)
         assert world.state() is IDLE
-        assert matched + last <= world.told[-1][0] <= matched + last + 0.15
+        assert matched + last <= world.sent[-1][0] <= matched + last + 0.15
         assert world.reasons() == [Reason.STARTED]
 
 
@@ -503,17 +503,17 @@ def test_one_that_is_done_need_not_wait_for_others() -> None:
 def test_a_driver_that_comes_back_later_is_no_first_match() -> None:
     world = World(stop_on_start=True)
     world.run(103.0)
-    sent = len(world.told)
+    sent = len(world.sent)
     world.supervisor.driver_appeared('left', world.now)
     world.run(104.0)
-    # Without feedback nobody knows whether it rests: that is the old rule of late drivers.
+    # Without feedback rest is not known: the rule of late drivers applies.
     assert world.reasons().count(Reason.STARTED) == 2
-    assert world.reasons().count(Reason.LATE_DRIVER) == 1 and len(world.told) > sent
+    assert world.reasons().count(Reason.LATE_DRIVER) == 1 and len(world.sent) > sent
 
 
-def test_who_needs_no_listener_is_stopped_at_once() -> None:
+def test_a_resource_that_needs_no_subscriber_is_stopped_at_once() -> None:
     world = World(path=False, stop_on_start=True, require_path=False)
-    world.run(100.0 + LISTENING)
+    world.run(100.0 + DISCOVERY_TIME)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
 
 
@@ -554,7 +554,7 @@ class Waiting(World):
                 if isinstance(one, Changed) and one.after is State.UNCONFIRMED]
 
     def ends(self) -> list[tuple[bool, str]]:
-        """Return how stops ended: whether it was verified, and what is said of it."""
+        """Return how stops ended: whether it was verified, and its detail."""
         return [(one.verified, one.detail) for one in self.events
                 if isinstance(one, Changed) and one.before is STOPPING and one.after is IDLE]
 
@@ -562,15 +562,15 @@ class Waiting(World):
 def test_a_stop_whose_odometry_was_never_seen_is_sent_held_and_not_judged() -> None:
     world = Waiting()
     world.run(130.0)
-    zeros = [at for at, one in world.told if one.resource == 'left']
-    assert zeros[0] == 100.0 + LISTENING and 0.95 <= zeros[-1] - zeros[0] <= 1.05
+    zeros = [at for at, one in world.sent if one.resource == 'left']
+    assert zeros[0] == 100.0 + DISCOVERY_TIME and 0.95 <= zeros[-1] - zeros[0] <= 1.05
     assert world.reasons() == [Reason.STARTED] and world.state() is IDLE
     assert world.ends() == [(False, f'not verified: waiting for {ODOMETRY}')]
     assert world.supervisor.awaited() == {'left': ODOMETRY}
     assert world.supervisor.is_moving('left', world.now), 'unknown is not rest'
-    world.supervisor.feedback('left', 'nobody publishes /odom')
+    world.supervisor.feedback('left', '/odom has no publisher')
     with pytest.raises(JustStarted, match='left: waiting for odometry on /odom .*left.odometry_'
-                                          'topic.*nobody publishes /odom') as refused:
+                                          'topic.*/odom has no publisher') as refused:
         world.command()
     # A client that tries again is accepted once rest was seen.
     world.feed(132.0)
@@ -581,13 +581,13 @@ def test_a_stop_whose_odometry_was_never_seen_is_sent_held_and_not_judged() -> N
 
 
 def test_a_driver_that_was_just_matched_gets_the_whole_stop_also_where_it_is_not_judged() -> None:
-    """It may hear only seconds after it was matched, and no feedback tells that."""
+    """It may receive only seconds after it was matched, and no feedback shows that."""
     world = Waiting(matched=False)
     world.run(105.0)
     world.supervisor.driver_appeared('left', world.now)
     world.supervisor.path('left', '', world.now)
     world.run(120.0)
-    assert 108.9 <= world.told[-1][0] <= 109.1 and world.reasons() == [Reason.STARTED]
+    assert 108.9 <= world.sent[-1][0] <= 109.1 and world.reasons() == [Reason.STARTED]
 
 
 def test_a_stop_of_a_client_is_not_judged_either_before_odometry_was_seen() -> None:
@@ -597,7 +597,7 @@ def test_a_stop_of_a_client_is_not_judged_either_before_odometry_was_seen() -> N
         world.supervisor.stop('left', world.now)
         world.run(until)
     assert not world.failures() and world.state() is IDLE
-    assert 111.4 <= world.told[-1][0] <= 111.6, 'each is held, and none for ever'
+    assert 111.4 <= world.sent[-1][0] <= 111.6, 'each is held, and none for ever'
     assert not any(one.active for at, one in world.pulses if at > 112.0)
 
 
@@ -609,7 +609,7 @@ def test_odometry_that_shows_motion_is_a_stop_again_and_the_timeout_counts_from_
     world.run(seen)
     world.feed(seen + 1.9, speed=0.3)
     assert world.state() is STOPPING and not world.failures()
-    assert [at for at, one in world.told if one.resource == 'left' and seen <= at <= seen + 0.06]
+    assert [at for at, one in world.sent if one.resource == 'left' and seen <= at <= seen + 0.06]
     world.feed(seen + 2.2, speed=0.3)
     [failure] = world.failures()
     assert failure.startswith('no rest was seen within 2 s (stop_timeout): ')
@@ -629,7 +629,7 @@ def test_odometry_that_falls_silent_after_it_was_seen_is_unknown_and_no_rest() -
 def test_motion_waits_for_odometry_also_where_no_first_stop_is_wanted() -> None:
     world = Waiting(stop_on_start=False)
     world.run(110.0)
-    assert not world.told
+    assert not world.sent
     with pytest.raises(JustStarted, match='left: waiting for odometry on /odom'):
         world.command()
     world.feed(110.1)
@@ -654,7 +654,7 @@ def test_a_server_that_was_never_seen_fails_no_stop_and_is_named() -> None:
     world.run(110.0)
     assert world.supervisor.awaited() == {'left': f'{SERVER}, {ODOMETRY}'}
     world.feed(112.0)
-    # What came to rest, and is moved by others while the server is awaited, is their business.
+    # Motion by others after rest, while the server is awaited, is not judged.
     world.feed(120.0, speed=0.3)
     assert not world.failures() and world.reasons() == [Reason.STARTED]
     assert world.supervisor.awaited() == {'left': SERVER}
@@ -710,39 +710,39 @@ def test_one_noisy_sample_is_no_evidence_of_motion_while_a_server_is_awaited() -
     assert not world.failures() and world.supervisor.awaited() == {'left': SERVER}
 
 
-@pytest.mark.parametrize('heard', [99.0, 100.8, 110.0])
-def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(heard: float) -> None:
-    """As the guard tells: before the first stop, during it, or after its hold."""
+@pytest.mark.parametrize('received', [99.0, 100.8, 110.0])
+def test_what_a_bridge_before_this_one_left_moving_is_judged_at_once(received: float) -> None:
+    """As the guard reports: before the first stop, during it, or after its hold."""
     world = Waiting(matched=False)
-    world.run(heard)
-    if heard < 100.0:
+    world.run(received)
+    if received < 100.0:
         world.echo(moved=('left', 'unknown'))
     world.supervisor.path('left', '', world.now)
     world.poll()
-    world.run(heard + 1.0)
-    if heard > 100.0:
+    world.run(received + 1.0)
+    if received > 100.0:
         assert not world.failures()
         world.echo(moved=('left', 'unknown'))
         world.poll()
-    told = max(world.now, 100.0 + LISTENING)
-    world.run(told + 1.9)
+    sent = max(world.now, 100.0 + DISCOVERY_TIME)
+    world.run(sent + 1.9)
     assert not world.failures() and world.state() is STOPPING
-    world.run(told + 2.1)
+    world.run(sent + 2.1)
     assert world.failures() == [
         f'no rest was seen within 2 s (stop_timeout); waiting for {ODOMETRY}']
     assert world.pulses[-1][1].unmoved == ()
 
 
-def test_what_is_told_of_another_bridge_is_no_evidence() -> None:
+def test_an_echo_for_another_bridge_is_no_evidence() -> None:
     world = Waiting()
     world.run(101.0)
-    world.supervisor.echoed(Echo('guard', 'elder', 1, 'abc', moved=('left',)), world.now)
+    world.supervisor.echoed(Echo('guard', 'earlier', 1, 'abc', moved=('left',)), world.now)
     world.run(130.0)
     assert not world.failures()
 
 
-def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> None:
-    """From the first of them that lists it, for the guard that may have to go on."""
+def test_a_pulse_lists_the_stopped_resources_that_are_not_known_to_have_moved() -> None:
+    """From the first of them that lists it, for the guard that may have to continue."""
     world = Waiting()
     world.run(101.0)
     listed = [one for _, one in world.pulses if one.active]
@@ -751,23 +751,23 @@ def test_a_pulse_tells_which_of_the_stopped_are_not_known_to_have_moved() -> Non
     assert world.pulses[-1][1].active and world.pulses[-1][1].unmoved == ()
 
 
-def test_a_first_stop_that_was_not_judged_is_left_to_an_elder_bridge() -> None:
+def test_a_first_stop_that_was_not_judged_is_left_to_an_earlier_bridge() -> None:
     world = Waiting()
     world.run(110.0)
-    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.supervisor.receive(Pulse(EARLIER, 1), world.now)
     world.poll()
     sent = len(world.outputs())
     world.supervisor.measured('left', BaseSample(linear=(0.3, 0.0, 0.0)), world.now)
     world.run(110.4)
     assert len(world.outputs()) == sent
-    # Once that is gone, it begins anew.
+    # Once that has ended, it begins again.
     world.feed(115.0)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
     assert world.ends()[-1] == (True, '')
 
 
 def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
-    """So that the guard, which hears the goodbye, has nothing to go on with."""
+    """So that the guard, which receives the goodbye, has nothing to stop."""
     world = Waiting()
     world.run(101.0)
     world.supervisor.shut_down(world.now)
@@ -780,7 +780,7 @@ def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
 def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:
     world = World()
     world.run(110.0)
-    assert not world.told
+    assert not world.sent
 
 
 # ---- other bridges ------------------------------------------------------------------------------
@@ -788,16 +788,16 @@ def test_nothing_is_sent_where_no_first_stop_is_wanted() -> None:
 
 def test_the_later_bridge_refuses_and_sends_nothing() -> None:
     world = World(stop_on_start=True)
-    world.run(103.0, elder=ELDER)
-    assert not world.told
-    with pytest.raises(OtherBridge, match="another bridge .instance 'elder'. is already active"):
+    world.run(103.0, earlier=EARLIER)
+    assert not world.sent
+    with pytest.raises(OtherBridge, match="another bridge .instance 'earlier'. is already active"):
         world.command()
-    assert 'elder' in world.supervisor.troubles(world.now)['other bridge']
+    assert 'earlier' in world.supervisor.troubles(world.now)['other bridge']
 
 
-def test_when_the_elder_falls_silent_the_later_one_stops_first_and_then_moves() -> None:
+def test_when_the_earlier_bridge_becomes_silent_the_later_one_stops_first_and_then_moves() -> None:
     world = World(stop_on_start=True)
-    world.run(103.0, elder=ELDER)
+    world.run(103.0, earlier=EARLIER)
     world.run(103.8)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
     world.run(106.0)
@@ -805,61 +805,61 @@ def test_when_the_elder_falls_silent_the_later_one_stops_first_and_then_moves() 
     assert world.state() is MOVING and world.supervisor.troubles(world.now) == {}
 
 
-def test_first_stops_end_when_an_elder_is_heard_too_late() -> None:
+def test_first_stops_end_when_an_earlier_bridge_is_discovered_late() -> None:
     world = World(stop_on_start=True)
-    world.run(100.0 + LISTENING + 0.1)
-    assert world.told
-    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.run(100.0 + DISCOVERY_TIME + 0.1)
+    assert world.sent
+    world.supervisor.receive(Pulse(EARLIER, 1), world.now)
     world.poll()
-    sent = len(world.told)
-    world.run(103.0, elder=ELDER)
-    assert len(world.told) == sent and world.state() is IDLE
+    sent = len(world.sent)
+    world.run(103.0, earlier=EARLIER)
+    assert len(world.sent) == sent and world.state() is IDLE
 
 
-def test_who_only_looks_on_has_nothing_to_stop_should_its_loop_die() -> None:
+def test_a_passive_bridge_stops_nothing_when_its_loop_fails() -> None:
     world = World()
     locked = LockedBridge(world.supervisor, lambda: world.now)
     world.poll()
     assert locked.concern() == {'left', 'right'}
-    world.run(103.0, elder=ELDER)
+    world.run(103.0, earlier=EARLIER)
     assert not locked.concern()
     world.run(106.0)
     assert locked.concern() == {'left', 'right'}
 
 
-def test_motion_is_stopped_when_an_elder_is_heard() -> None:
+def test_motion_is_stopped_when_an_earlier_bridge_is_discovered() -> None:
     """It was frozen and thaws. It was there first."""
     world = World()
     world.command()
-    world.supervisor.hear(Pulse(ELDER, 1), world.now)
+    world.supervisor.receive(Pulse(EARLIER, 1), world.now)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
 
 
-def test_an_unverified_elder_stops_and_blocks_motion_and_is_named() -> None:
+def test_an_unverified_earlier_bridge_stops_and_blocks_motion_and_is_named() -> None:
     world = World()
     world.command()
-    world.supervisor.hear(Pulse(ELDER, 1), world.now, verified=False)
+    world.supervisor.receive(Pulse(EARLIER, 1), world.now, verified=False)
     world.poll()
     assert world.reasons() == [Reason.OTHER_BRIDGE]
-    with pytest.raises(OtherBridge, match="instance 'elder'.*not signed.*guard.key_file"):
+    with pytest.raises(OtherBridge, match="instance 'earlier'.*not signed.*guard.key_file"):
         world.command()
     assert 'guard.key_file' in world.supervisor.troubles(world.now)['other bridge']
     assert any('guard.key_file' in one.text for one in world.events if isinstance(one, Notice))
 
 
-def test_an_unverified_elder_does_not_keep_this_bridge_from_stopping() -> None:
+def test_an_unverified_earlier_bridge_does_not_keep_this_bridge_from_stopping() -> None:
     """First stops go out, a late driver is stopped, and so is everything in the last resort."""
     world = World(stop_on_start=True)
     locked = LockedBridge(world.supervisor, lambda: world.now)
     for step in range(30):
-        world.supervisor.hear(Pulse(ELDER, step), world.now, verified=False)
+        world.supervisor.receive(Pulse(EARLIER, step), world.now, verified=False)
         world.run(100.0 + step / 10.0)
     assert world.reasons() == [Reason.STARTED, Reason.STARTED]
     assert world.outputs() and locked.concern() == {'left', 'right'}
 
 
-def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -> None:
+def test_an_echo_that_is_not_newer_neither_covers_nor_reports_a_fired_guard() -> None:
     world = World(required=True)
     world.supervisor.echoed(Echo('guard', 'own', 10 ** 9, 'abc', number=7), world.now)
     world.command()
@@ -872,26 +872,26 @@ def test_an_echo_that_is_not_newer_neither_covers_nor_tells_of_a_fired_guard() -
     assert not world.supervisor.emergency(world.now)
 
 
-def test_a_driver_that_appears_is_the_elders_business() -> None:
+def test_a_driver_that_appears_is_stopped_by_the_earlier_bridge_only() -> None:
     world = World()
     world.command()
-    world.run(102.0, elder=ELDER)
+    world.run(102.0, earlier=EARLIER)
     assert world.state() is IDLE
-    sent = len(world.told)
+    sent = len(world.sent)
     world.supervisor.driver_appeared('left', world.now)
-    world.run(103.0, elder=ELDER)
-    assert len(world.told) == sent
+    world.run(103.0, earlier=EARLIER)
+    assert len(world.sent) == sent
 
 
-def test_the_elder_goes_on_and_says_that_there_is_another() -> None:
+def test_the_earlier_bridge_continues_and_reports_the_later_one() -> None:
     world = World()
     world.command()
-    world.run(102.0, elder=YOUNGER)
+    world.run(102.0, earlier=LATER)
     assert world.state() is MOVING
-    assert 'younger' in world.supervisor.troubles(world.now)['other bridge']
+    assert 'later' in world.supervisor.troubles(world.now)['other bridge']
 
 
-# ---- what is said of guards ---------------------------------------------------------------------
+# ---- notices about guards ---------------------------------------------------------------------
 
 
 def notices(world: World) -> list[Notice]:
@@ -899,7 +899,7 @@ def notices(world: World) -> list[Notice]:
 
 
 @pytest.mark.parametrize('required', [True, False])
-def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: bool) -> None:
+def test_a_bridge_without_a_guard_reports_it_at_its_start_and_after_3_s(required: bool) -> None:
     world = World(required=required)
     world.run(102.9)
     [begin] = notices(world)
@@ -912,15 +912,15 @@ def test_a_bridge_without_a_guard_says_so_at_its_start_and_after_3_s(required: b
     assert (alarm.grave, alarm.warns) == (required, not required)
 
 
-def test_a_guard_that_answers_within_3_s_is_all_that_is_said() -> None:
+def test_a_guard_that_answers_within_3_s_is_the_only_notice() -> None:
     world = World(required=True)
     world.run(102.0)
     world.guard = True
     world.run(110.0)
-    assert [one.text for one in notices(world)][1:] == ['a guard is listening']
+    assert [one.text for one in notices(world)][1:] == ['a guard answers']
 
 
-def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() -> None:
+def test_motion_that_ends_without_a_guard_states_how_long_it_was_silent() -> None:
     world = World(required=True, stop_on_start=False)
     world.guard = True
     world.run(101.0)
@@ -933,9 +933,9 @@ def test_motion_that_ends_for_want_of_a_guard_says_for_how_long_it_was_silent() 
     assert stop.detail.startswith('no guard answers within 1 s, 4 x guard.patience')
 
 
-def test_another_bridge_is_told_by_host_process_and_port() -> None:
+def test_another_bridge_is_named_by_host_process_and_port() -> None:
     world = World()
-    world.run(103.0, elder=replace(ELDER, host='robot1', process=7, port=80))
+    world.run(103.0, earlier=replace(EARLIER, host='robot1', process=7, port=80))
     with pytest.raises(OtherBridge, match="host 'robot1', process 7, port 80"):
         world.command()
 

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The emergency stop: whoever presses it, everything stops, and only a reset lets anything move.
+The emergency stop: each press stops everything, and only a reset permits motion.
 
 Two bases without feedback; ann has a session, with a window of 2 s.
 """
@@ -59,7 +59,7 @@ class Rig:
 
     @property
     def states(self) -> dict[str, State]:
-        """Return where both stand."""
+        """Return the states of both."""
         return self.supervisor.states()
 
 
@@ -67,7 +67,7 @@ class Rig:
     lambda rig: rig.supervisor.press_emergency('a service call', rig.now),
     lambda rig: rig.supervisor.hear_emergency(True, rig.now)], ids=['service', 'topic'])
 def test_a_press_stops_everything_also_what_is_idle(press: object) -> None:
-    """Who moves here without the bridge is told to stop, too; the waiting call learns why."""
+    """What others move is stopped, too; the waiting call receives the reason."""
     rig = Rig()
     rig.command()
     rig.poll()
@@ -93,13 +93,13 @@ def test_every_press_stops_everything_anew() -> None:
         ('left', None), ('right', None)}
     rig.poll(3.0)
     # So does a topic when it is pressed, and not while it stays so.
-    for heard, stopped in ((True, True), (True, False), (False, False), (True, True)):
-        rig.supervisor.hear_emergency(heard, rig.now)
+    for received, stopped in ((True, True), (True, False), (False, False), (True, True)):
+        rig.supervisor.hear_emergency(received, rig.now)
         assert bool(rig.poll().outputs) is stopped
         rig.poll(3.0)
 
 
-def test_sessions_live_on_and_a_reset_moves_nothing() -> None:
+def test_sessions_stay_alive_and_a_reset_moves_nothing() -> None:
     """Only a new command does."""
     rig = Rig()
     rig.command()
@@ -121,7 +121,7 @@ def test_no_reset_while_it_is_pressed() -> None:
     with pytest.raises(EmergencyStopped, match='/estop is still pressed'):
         rig.supervisor.reset(rig.now)
     rig.supervisor.hear_emergency(False, rig.now)
-    # It was let go, but it latches: somebody has to look first.
+    # It was released, but it latches: it needs a reset.
     with pytest.raises(EmergencyStopped, match='pressed at /estop'):
         rig.command()
     rig.supervisor.reset(rig.now)
@@ -129,16 +129,16 @@ def test_no_reset_while_it_is_pressed() -> None:
 
 
 def test_silence_counts_as_pressed_where_so_configured() -> None:
-    """At the very instant, with a wake-up for it; and hearing it again is no reset."""
+    """At that exact instant, with a wake-up for it; a new message is no reset."""
     rig = Rig(WATCHED)
-    with pytest.raises(EmergencyStopped, match='nothing has been heard'):
+    with pytest.raises(EmergencyStopped, match='no message of the emergency stop'):
         rig.command()
     rig.supervisor.hear_emergency(False, rig.now)
     rig.command()
     rig.poll()
-    heard = rig.now
+    received = rig.now
     rig.poll(0.49)
-    assert rig.states['left'] is State.MOVING and rig.wake <= heard + 0.5
+    assert rig.states['left'] is State.MOVING and rig.wake <= received + 0.5
     rig.poll(0.01)
     assert rig.states['left'] is State.STOPPING
     with pytest.raises(EmergencyStopped, match='silent'):
@@ -160,7 +160,7 @@ def test_silence_is_nothing_where_it_is_allowed() -> None:
 
 
 def test_a_stop_is_accepted_while_it_is_latched() -> None:
-    """Always, from anybody."""
+    """Always, from every client."""
     rig = Rig()
     rig.supervisor.press_emergency('a service call', rig.now)
     rig.poll(3.0)

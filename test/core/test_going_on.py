@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A motion whose way becomes known while it is made: what goes on, what is told, when it is over.
+A motion whose path becomes known during the motion: its continuation, outputs and end.
 
 One actuator of one joint: feedback grows old after 1 s, sessions end after 2 s without a beat.
 """
@@ -31,7 +31,7 @@ def way(*times: float, growing: bool = True, left: float | None = None) -> Motio
 
 
 class World:
-    """A supervisor of one arm, and somebody who moves it."""
+    """A supervisor of one arm, and a client that moves it."""
 
     def __init__(self, leads: bool = False,
                  unsupervised: UnsupervisedPolicy = UnsupervisedPolicy.CONNECTION) -> None:
@@ -44,7 +44,7 @@ class World:
         self.caller = Caller(self.supervisor.start_session(Caller(), '', 100.0).id)
         self.now = 100.0
         self.ticks = 0
-        self.told: list[Output] = []
+        self.sent: list[Output] = []
         self.ended: list[Ended] = []
         self.poll()
 
@@ -63,7 +63,7 @@ class World:
 
     def poll(self) -> float:
         outputs = self.supervisor.poll(self.now)
-        self.told += [each for each in outputs.outputs if each.setpoint is not None]
+        self.sent += [each for each in outputs.outputs if each.setpoint is not None]
         self.ended += outputs.ended
         return outputs.wake
 
@@ -92,22 +92,22 @@ def test_it_is_not_over_where_its_end_is_not_known() -> None:
     assert world.ended == [Ended('arm', epoch, Reason.DONE)] and world.state is State.IDLE
 
 
-def test_the_driver_is_told_once_of_each_piece_of_news() -> None:
+def test_each_new_setpoint_is_sent_once() -> None:
     world = World()
     epoch = world.begin(way(1.0))
     more = way(1.0, 2.0)
     assert world.supervisor.go_on('arm', epoch, more, world.now)
     world.run(0.5, position=0.5)
-    assert [(each.epoch, each.setpoint) for each in world.told] == [
+    assert [(each.epoch, each.setpoint) for each in world.sent] == [
         (epoch, way(1.0).setpoint), (epoch, more.setpoint)]
     same = Motion(more.setpoint, 5.0, more.course, once=True, settles=True)
     assert world.supervisor.go_on('arm', epoch, same, world.now)
     world.run(0.5, position=0.5)
-    assert len(world.told) == 2, 'that its end is known is no news to the driver'
+    assert len(world.sent) == 2, 'a known end is no new setpoint'
 
 
 def test_a_driver_that_runs_late_is_waited_for() -> None:
-    """By as much as it says, and no more; what it says of another motion is nothing."""
+    """By the delay that it reports, and no more; a delay of another motion is ignored."""
     world = World()
     epoch = world.begin(way(1.0))
     world.run(0.5, position=0.5)
@@ -135,8 +135,8 @@ def test_the_time_limit_waits_for_a_late_driver_too() -> None:
     assert world.supervisor.passed('arm', epoch, world.now) is None
 
 
-def test_what_the_driver_says_while_the_rest_is_made_is_not_lost() -> None:
-    """Between the reading of what has passed and the word of what is left, it says how late."""
+def test_a_delay_that_the_driver_reports_meanwhile_is_not_lost() -> None:
+    """It reports a delay between the read of the passed time and the new rest."""
     world = World()
     epoch = world.begin(way(1.0))
     world.run(0.5, position=0.5)
@@ -164,15 +164,15 @@ def test_a_lease_lasts_as_much_longer_as_the_driver_is_late() -> None:
     assert [each.reason for each in world.ended] == [Reason.TIME_LIMIT]
 
 
-def test_a_driver_that_leads_is_told_the_newest_at_every_tick() -> None:
+def test_a_driver_that_leads_receives_the_newest_at_every_tick() -> None:
     world = World(leads=True)
     epoch = world.begin(way(1.0))
     more = way(1.0, 2.0)
     assert world.supervisor.go_on('arm', epoch, more, world.now)
-    told = len(world.told)
+    sent = len(world.sent)
     world.run(0.5, position=0.5)
-    assert len(world.told) > told + 3
-    assert all(each.setpoint is more.setpoint for each in world.told[told:])
+    assert len(world.sent) > sent + 3
+    assert all(each.setpoint is more.setpoint for each in world.sent[sent:])
 
 
 def test_more_that_comes_before_the_first_output_goes_out_with_it() -> None:
@@ -182,7 +182,7 @@ def test_more_that_comes_before_the_first_output_goes_out_with_it() -> None:
     more = way(1.0, 2.0, growing=False)
     assert world.supervisor.go_on('arm', epoch, more, world.now)
     world.run(0.1, position=1.0)
-    assert [each.setpoint for each in world.told] == [more.setpoint]
+    assert [each.setpoint for each in world.sent] == [more.setpoint]
     world.run(1.8, position=1.0)
     assert not world.ended
     world.run(0.2, position=1.0)
@@ -211,25 +211,25 @@ def test_what_is_over_does_not_go_on(by: str) -> None:
     elif by == 'command':
         newer = world.begin(way(2.0))
     elif by == 'emergency':
-        supervisor.press_emergency('somebody fell', world.now)
+        supervisor.press_emergency('a person fell', world.now)
     elif by == 'shutdown':
         supervisor.shut_down(world.now)
     elif by == 'path':
-        supervisor.path('arm', 'nobody listens', world.now)
+        supervisor.path('arm', 'there is no subscriber', world.now)
     else:
         while world.state is State.MOVING:
             world.now += 0.1
             world.poll()
-    told = len(world.told)
+    sent = len(world.sent)
     before = world.state
     assert not supervisor.go_on('arm', epoch, way(1.0, 2.0), world.now)
     world.now += 0.05
     world.poll()
     assert world.state is before
-    assert all(each.epoch == newer for each in world.told[told:])
+    assert all(each.epoch == newer for each in world.sent[sent:])
 
 
-def test_a_session_is_dead_from_its_deadline_on_whether_or_not_anybody_looked() -> None:
+def test_a_session_has_expired_at_its_deadline_also_without_a_poll() -> None:
     world = World()
     epoch = world.begin(way(9.0))
     world.run(1.9, position=0.1, beats=False)
@@ -250,7 +250,7 @@ def test_nothing_goes_on_after_a_stall() -> None:
 
 
 def test_a_try_of_a_command_that_waited_is_no_heartbeat() -> None:
-    """Nor is the first output of what a client began to say a while ago."""
+    """Nor is the first output of a stream that a client began earlier."""
     world = World()
     assert world.caller.session is not None
     world.supervisor.beat(world.caller.session, world.caller, world.now)
@@ -264,7 +264,7 @@ def test_a_try_of_a_command_that_waited_is_no_heartbeat() -> None:
 
 
 def test_a_growing_motion_without_arrival_is_over_at_its_time() -> None:
-    """Nobody could tell otherwise: such a one is bounded by its duration alone."""
+    """Nothing else shows its end: it is bounded by its duration alone."""
     world = World()
     world.begin(Motion(Trajectory((Waypoint(1.0, (1.0,)),)), 1.0, once=True, settles=True,
                        growing=True))
@@ -273,17 +273,17 @@ def test_a_growing_motion_without_arrival_is_over_at_its_time() -> None:
     assert [each.reason for each in world.ended] == [Reason.DONE]
 
 
-@pytest.mark.parametrize('told', [True, False])
-def test_an_event_is_done_once_it_was_told_and_never_before(told: bool) -> None:
-    """Whatever takes its place between the poll that told it and the next."""
+@pytest.mark.parametrize('sent', [True, False])
+def test_an_event_is_done_once_it_was_sent_and_never_before(sent: bool) -> None:
+    """Whatever replaces it between the poll that sent it and the next."""
     world = World()
     push = Motion(Press(), 30.0, once=True, momentary=True, settles=True)
     first = world.supervisor.command('arm', push, world.caller, world.now)
-    if told:
+    if sent:
         world.poll()
-        assert [output.setpoint for output in world.told] == [Press()] and not world.ended
+        assert [output.setpoint for output in world.sent] == [Press()] and not world.ended
     world.supervisor.command('arm', push, world.caller, world.now)
     world.run(0.3, position=0.0)
     [end] = [each for each in world.ended if each.epoch == first]
-    assert end.reason is (Reason.DONE if told else Reason.SUPERSEDED)
-    assert len(world.told) == (2 if told else 1)
+    assert end.reason is (Reason.DONE if sent else Reason.SUPERSEDED)
+    assert len(world.sent) == (2 if sent else 1)

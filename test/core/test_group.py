@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who must be polled when, however often it was planned anew."""
+"""Which actuators must be polled when, however often the plan changes."""
 
 import math
 

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a guard does about a silent bridge: stories by numbers, then bridge and guard together.
+What a guard does about a silent bridge: with simulated time, first alone, then with a bridge.
 
 Three bases, the last with feedback. Stops are held for 1 s, a patience is 0.25 s.
 """
@@ -36,21 +36,21 @@ RESOURCES = [
 
 
 class Process:
-    """A supervisor with a pump that is on time, unless it is frozen or dead."""
+    """A supervisor with a pump that is on time, unless it is frozen or killed."""
 
     def __init__(self, supervisor: ActuatorGroup) -> None:
         self.supervisor = supervisor
         self.wake = 100.0
         self.restless = 0
-        self.told: list[tuple[float, Output]] = []
+        self.sent: list[tuple[float, Output]] = []
         self.events: list[object] = []
         self.pulses: list[Pulse] = []
         self.echoes: list[Echo] = []
 
     def poll(self, now: float) -> None:
-        """Let the pump run once; its queue is empty whenever it asks."""
+        """Let the pump run once; its queue is always empty."""
         outputs = self.supervisor.poll(now)
-        self.told += [(now, one) for one in outputs.outputs]
+        self.sent += [(now, one) for one in outputs.outputs]
         self.events += outputs.events
         self.pulses += [outputs.pulse] if outputs.pulse else []
         self.echoes += outputs.echoes
@@ -62,7 +62,7 @@ class Process:
 
 
 class Guard(Process):
-    """A guard alone, which hears what it is told."""
+    """A guard alone, with the pulses of a test."""
 
     def __init__(self) -> None:
         self.sentry = GuardRules(RESOURCES, PulseWatch('guard', 'abc'))
@@ -70,12 +70,12 @@ class Guard(Process):
         self.now = 100.0
         self._sequences = count(1)
 
-    def hear(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False,
+    def receive(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False,
              unconfirmed: tuple[str, ...] = (), latched: str = '',
              unmoved: tuple[str, ...] = (), guards: tuple[str, ...] = ('guard',),
              sequence: int | None = None) -> None:
         """Take a pulse."""
-        self.sentry.hear(Pulse(
+        self.sentry.receive(Pulse(
             sender, next(self._sequences) if sequence is None else sequence,
             dict.fromkeys(names, 1), goodbye=goodbye, unconfirmed=unconfirmed, latched=latched,
             unmoved=unmoved, guards=guards), self.now)
@@ -99,17 +99,17 @@ class Guard(Process):
         return {name: state for name, state in self.sentry.states().items() if state is not IDLE}
 
     def names(self) -> set[str]:
-        """Return who was told anything."""
-        return {one.resource for _, one in self.told}
+        """Return the resources with any output."""
+        return {one.resource for _, one in self.sent}
 
 
 def test_silence_stops_what_was_listed_and_touches_nothing_else() -> None:
     guard = Guard()
-    guard.hear('left')
+    guard.receive('left')
     guard.run(100.3)
     guard.run(110.0)
-    zeros = [at for at, _ in guard.told]
-    assert guard.names() == {'left'} and all(one.setpoint is None for _, one in guard.told)
+    zeros = [at for at, _ in guard.sent]
+    assert guard.names() == {'left'} and all(one.setpoint is None for _, one in guard.sent)
     assert zeros[0] == 100.25 and 101.2 <= zeros[-1] <= 101.3
     assert not guard.states() and guard.sentry.rests()
     reasons = [one.reason for one in guard.events if isinstance(one, Changed)]
@@ -122,34 +122,34 @@ def test_silence_stops_what_was_listed_and_touches_nothing_else() -> None:
 
 def test_an_idle_bridge_may_die_without_a_zero() -> None:
     guard = Guard()
-    guard.hear()
+    guard.receive()
     guard.run(200.0)
-    assert not guard.told and not guard.events
+    assert not guard.sent and not guard.events
 
 
 def test_a_stop_that_is_not_seen_goes_on_and_is_reported() -> None:
     guard = Guard()
-    guard.hear('seen')
+    guard.receive('seen')
     guard.run_moving(108.0)
     assert guard.states() == {'seen': UNCONFIRMED}
     assert not guard.sentry.rests()
-    assert guard.told[-1][0] > 107.9
+    assert guard.sent[-1][0] > 107.9
 
 
-def test_a_driver_that_the_guard_has_just_found_is_told_for_long() -> None:
-    """A guard that was started again a moment ago: the driver may not hear it yet."""
+def test_a_driver_that_the_guard_has_just_discovered_receives_stops_for_longer() -> None:
+    """A guard that was started again a moment ago: the driver may not receive from it yet."""
     guard = Guard()
     guard.sentry.driver_appeared('left', guard.now)
-    guard.hear('left', 'right')
+    guard.receive('left', 'right')
     guard.run(110.0)
-    last = {one.resource: at for at, one in guard.told}
+    last = {one.resource: at for at, one in guard.sent}
     assert 103.9 <= last['left'] <= 104.1 and last['right'] <= 101.3
 
 
 def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalations() -> None:
-    """Nothing is told about those that need no more than their hold."""
+    """Resources without feedback are not reported."""
     guard = Guard()
-    guard.hear('left', 'seen')
+    guard.receive('left', 'seen')
     guard.sentry.hurry(103.0, guard.now)
     guard.poll(guard.now)
     guard.run_moving(102.9)
@@ -162,21 +162,21 @@ def test_a_guard_that_has_to_go_has_failed_stops_early_enough_for_their_escalati
     assert text.startswith('no rest was seen, and there is no time left to wait for it: ')
     assert 'twist reports 0.2 m/s' in text
     # Also what a bridge leaves behind only then.
-    guard.hear('seen', sender=HEIR)
+    guard.receive('seen', sender=HEIR)
     assert not guard.states()
-    guard.hear('seen', sender=HEIR, goodbye=True)
+    guard.receive('seen', sender=HEIR, goodbye=True)
     guard.run_moving(103.2)
     assert guard.states() == {'seen': UNCONFIRMED}
-    assert guard.told[-1][0] > 103.1, 'stops go on'
+    assert guard.sent[-1][0] > 103.1, 'stops continue'
 
 
 def test_a_stop_that_failed_in_the_bridge_begins_failed_in_its_guard() -> None:
     """Its escalations must not wait for the same rest a second time."""
     for goodbye in (False, True):
         guard = Guard()
-        guard.hear('left', 'seen', unconfirmed=('seen',))
+        guard.receive('left', 'seen', unconfirmed=('seen',))
         if goodbye:
-            guard.hear('left', 'seen', unconfirmed=('seen',), goodbye=True)
+            guard.receive('left', 'seen', unconfirmed=('seen',), goodbye=True)
         guard.run_moving(100.3)
         assert guard.states() == {'left': STOPPING, 'seen': UNCONFIRMED}
         assert guard.names() == {'left', 'seen'}
@@ -187,7 +187,7 @@ def test_a_guard_that_takes_over_judges_at_once_also_where_it_never_saw_odometry
     for goodbye in (False, True):
         guard = Guard()
         guard.sentry.expect('seen', 'odometry on /odom', has_pose=True)
-        guard.hear('seen', goodbye=goodbye)
+        guard.receive('seen', goodbye=goodbye)
         guard.run(110.0)
         assert guard.states() == {'seen': UNCONFIRMED}
         failed = [one.detail for one in guard.events
@@ -200,33 +200,33 @@ def test_what_is_not_known_to_have_moved_is_stopped_by_a_guard_and_not_judged() 
     """Not even where it had moved for an earlier bridge, which the guard had seen at rest."""
     guard = Guard()
     guard.sentry.expect('seen', 'odometry on /odom', has_pose=True)
-    guard.hear('seen', sender=HEIR)
+    guard.receive('seen', sender=HEIR)
     guard.run(100.5)
-    guard.hear('seen', unmoved=('seen',))
+    guard.receive('seen', unmoved=('seen',))
     guard.run(120.0)
     assert not guard.states() and guard.sentry.rests()
-    assert guard.told[-1][0] <= 102.0
+    assert guard.sent[-1][0] <= 102.0
 
 
-def test_what_a_bridge_left_moving_is_told_to_the_next_one_until_that_one_knows() -> None:
+def test_what_a_bridge_left_moving_is_reported_to_the_next_one_until_that_one_lists_it() -> None:
     guard = Guard()
-    guard.hear('left', 'seen', unmoved=('left',))
+    guard.receive('left', 'seen', unmoved=('left',))
     guard.run(101.0)
     assert guard.echoes[-1].moved == ()
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].moved == ('seen',)
-    guard.hear('seen', sender=HEIR, unmoved=('seen',))
-    assert guard.echoes[-1].moved == ('seen',), 'it has not heard of it yet'
-    guard.hear('seen', sender=HEIR)
+    guard.receive('seen', sender=HEIR, unmoved=('seen',))
+    assert guard.echoes[-1].moved == ('seen',), 'its pulse does not list it yet'
+    guard.receive('seen', sender=HEIR)
     assert guard.echoes[-1].moved == ()
 
 
-def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_told_to_the_next_bridge() -> None:
+def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_reported() -> None:
     for reset in (False, True):
         guard = Guard()
-        guard.hear('seen')
+        guard.receive('seen')
         guard.run_moving(108.0)
-        guard.hear(sender=HEIR)
+        guard.receive(sender=HEIR)
         assert guard.echoes[-1].moved == ('seen',)
         if reset:
             guard.sentry.reset(guard.now)
@@ -235,7 +235,7 @@ def test_what_the_guard_saw_at_rest_or_an_operator_reset_is_not_told_to_the_next
             guard.sentry.measured(
                 'seen', BaseSample(linear=(speed, 0.0, 0.0)), guard.now)
             guard.run(guard.now + 0.05)
-        guard.hear(sender=HEIR)
+        guard.receive(sender=HEIR)
         assert guard.echoes[-1].moved == ()
 
 
@@ -243,12 +243,12 @@ def test_what_concerns_a_guard_is_what_a_bridge_lists_and_what_it_stops() -> Non
     """For its last resort: nothing that was idle."""
     guard = Guard()
     assert guard.sentry.concern == frozenset()
-    guard.hear('left')
+    guard.receive('left')
     assert guard.sentry.concern == {'left'}
     guard.run(100.3)
-    guard.hear('right', sender=HEIR)
+    guard.receive('right', sender=HEIR)
     assert guard.sentry.concern == {'left', 'right'}
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     guard.run(110.0)
     assert guard.sentry.concern == frozenset()
 
@@ -256,167 +256,167 @@ def test_what_concerns_a_guard_is_what_a_bridge_lists_and_what_it_stops() -> Non
 # ---- an emergency stop outlives its bridge ------------------------------------------------------
 
 
-def test_a_latch_is_told_to_the_bridge_that_comes_next_until_it_has_it() -> None:
+def test_a_latch_is_reported_to_the_next_bridge_until_that_one_is_latched() -> None:
     guard = Guard()
-    guard.hear(latched='a call')
+    guard.receive(latched='a call')
     assert guard.echoes[-1].latched == '', 'it knows'
     guard.run(150.0)
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == 'a call'
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == 'a call'
-    guard.hear(sender=HEIR, latched='a call')
+    guard.receive(sender=HEIR, latched='a call')
     assert guard.echoes[-1].latched == ''
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == '', 'a reset is a reset'
-    guard.hear(sender=Identity('third', 95.0, 'abc', PATIENCE))
+    guard.receive(sender=Identity('third', 95.0, 'abc', PATIENCE))
     assert guard.echoes[-1].latched == '', 'for those who come later, too'
 
 
 def test_a_latch_survives_a_goodbye_and_a_reset_of_its_own_bridge_ends_it() -> None:
     guard = Guard()
-    guard.hear(latched='a call')
-    guard.hear(latched='a call', goodbye=True)
-    guard.hear(sender=HEIR)
+    guard.receive(latched='a call')
+    guard.receive(latched='a call', goodbye=True)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == 'a call'
     guard = Guard()
-    guard.hear(latched='a call')
-    guard.hear()
-    guard.hear(sender=HEIR)
+    guard.receive(latched='a call')
+    guard.receive()
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == ''
 
 
 def test_two_living_bridges_do_not_press_each_other_again() -> None:
-    """A reset of the elder, while the younger is latched as well."""
+    """A reset of the earlier bridge, while the later one is latched as well."""
     guard = Guard()
-    guard.hear(latched='a call')
-    guard.hear(sender=HEIR)
-    guard.hear(sender=HEIR, latched='a call')
-    guard.hear()
+    guard.receive(latched='a call')
+    guard.receive(sender=HEIR)
+    guard.receive(sender=HEIR, latched='a call')
+    guard.receive()
     assert guard.echoes[-1].latched == ''
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert guard.echoes[-1].latched == ''
 
 
 def test_a_bridge_that_is_back_finds_the_guard_silent() -> None:
     guard = Guard()
-    guard.hear('left', 'seen')
+    guard.receive('left', 'seen')
     guard.run(100.5)
     assert set(guard.states()) == {'left', 'seen'}
-    guard.hear('left')
+    guard.receive('left')
     assert not guard.states()
-    sent = len(guard.told)
+    sent = len(guard.sent)
     guard.run(100.74)
-    assert len(guard.told) == sent
+    assert len(guard.sent) == sent
     assert guard.echoes[-1].fired == 1
 
 
-def test_a_driver_that_appears_is_the_business_of_a_bridge_that_is_back() -> None:
-    """A late listener, on a base that an heir drives by now: the guard does not fight it."""
+def test_a_driver_that_appears_is_left_to_a_bridge_that_is_back() -> None:
+    """A late subscriber on a base that a new bridge drives: the guard does not interfere."""
     for heir in (BRIDGE, HEIR):
         guard = Guard()
-        guard.hear('left')
+        guard.receive('left')
         guard.run(102.0)
         assert not guard.states()
         guard.sentry.driver_appeared('left', guard.now)
         guard.poll(guard.now)
-        assert set(guard.states()) == {'left'}, 'while nobody is back, it may still move'
+        assert set(guard.states()) == {'left'}, 'while no bridge is back, it may still move'
         guard.run(107.0)
-        guard.hear('left', sender=heir)
-        sent = len(guard.told)
+        guard.receive('left', sender=heir)
+        sent = len(guard.sent)
         guard.sentry.driver_appeared('left', guard.now)
         guard.poll(guard.now)
-        assert len(guard.told) == sent
+        assert len(guard.sent) == sent
 
 
 def test_an_heir_that_does_not_list_a_resource_leaves_it_to_the_guard() -> None:
     """A bridge that was started again has not found the driver yet."""
     guard = Guard()
-    guard.hear('left', 'right')
+    guard.receive('left', 'right')
     guard.run(100.5)
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     assert set(guard.states()) == {'left', 'right'}
-    guard.hear('right', sender=HEIR)
+    guard.receive('right', sender=HEIR)
     assert set(guard.states()) == {'left'}
 
 
 def test_what_an_heir_has_in_hand_is_not_stopped() -> None:
     guard = Guard()
-    guard.hear('left', 'right')
+    guard.receive('left', 'right')
     guard.run(100.2)
-    guard.hear('left', sender=HEIR)
+    guard.receive('left', sender=HEIR)
     guard.run(100.3)
     assert set(guard.states()) == {'right'}
 
 
 def test_recorded_pulses_of_an_earlier_bridge_do_not_take_a_resource_from_the_guard() -> None:
-    """They are signed and their numbers grow, but they name no guard that lives."""
+    """They are signed and their numbers grow, but they name no live guard."""
     guard, recorded = Guard(), Identity('earlier', 5.0, 'abc', PATIENCE)
-    guard.hear('left', 'seen')
+    guard.receive('left', 'seen')
     for step in range(1, 20):
         guard.run(100.0 + step * 0.05)
-        guard.hear('left', 'seen', sender=recorded, guards=('an earlier guard',), sequence=step)
+        guard.receive('left', 'seen', sender=recorded, guards=('an earlier guard',), sequence=step)
     assert guard.states() == {'left': STOPPING, 'seen': STOPPING}
-    guard.hear('left', 'seen', sender=HEIR)
-    assert guard.states() == {}, 'a bridge that lives sees to them'
+    guard.receive('left', 'seen', sender=HEIR)
+    assert guard.states() == {}, 'a live bridge handles them'
 
 
 def test_a_recorded_pulse_does_not_clear_what_the_guard_remembers() -> None:
     recorded = Identity('earlier', 5.0, 'abc', PATIENCE)
     guard = Guard()
-    guard.hear('left', latched='a call')
+    guard.receive('left', latched='a call')
     guard.run(100.5)
     for latched in ('older', ''):
-        guard.hear('left', sender=recorded, guards=(), latched=latched)
+        guard.receive('left', sender=recorded, guards=(), latched=latched)
     guard.run(103.0)
     guard.echoes.clear()
-    guard.hear(sender=HEIR)
+    guard.receive(sender=HEIR)
     [echo] = guard.echoes
     assert echo.latched == 'a call' and echo.moved == ('left',)
 
 
 def test_a_pulse_of_a_bridge_that_does_not_know_the_guard_yet_is_answered_and_watched() -> None:
     guard = Guard()
-    guard.hear('left', guards=())
+    guard.receive('left', guards=())
     assert [one.instance for one in guard.echoes] == ['bridge']
     guard.run(100.0 + PATIENCE + 0.01)
     assert guard.states() == {'left': STOPPING}
 
 
 def test_a_jump_of_the_sequence_is_accepted_and_an_older_pulse_is_not() -> None:
-    """A guard that was frozen must recover; nobody without the key can send a number."""
+    """A guard that was frozen must recover; without the key no process can send a number."""
     guard = Guard()
-    guard.hear('left', sequence=1)
-    guard.hear('left', 'right', sequence=2 ** 60)
-    guard.hear(sequence=2)
+    guard.receive('left', sequence=1)
+    guard.receive('left', 'right', sequence=2 ** 60)
+    guard.receive(sequence=2)
     guard.run(100.0 + PATIENCE + 0.01)
     assert guard.states() == {'left': STOPPING, 'right': STOPPING}
-    guard.hear('left', 'right', sequence=2 ** 60)
+    guard.receive('left', 'right', sequence=2 ** 60)
     assert guard.states() == {'left': STOPPING, 'right': STOPPING}, 'the same once more'
 
 
-def test_a_goodbye_lets_the_guard_go_but_not_before_what_stands_was_stopped() -> None:
+def test_a_goodbye_releases_the_guard_but_not_before_the_listed_resources_are_stopped() -> None:
     guard = Guard()
-    guard.hear('left')
-    guard.hear('left', goodbye=True)
+    guard.receive('left')
+    guard.receive('left', goodbye=True)
     assert set(guard.states()) == {'left'} and not guard.sentry.rests()
     guard.run(102.0)
     assert guard.sentry.rests()
-    assert guard.echoes[-1].fired == 0, 'nobody fell silent'
+    assert guard.echoes[-1].fired == 0, 'no bridge became silent'
 
 
 def test_a_goodbye_at_rest_is_silence_for_good() -> None:
     guard = Guard()
-    guard.hear('left')
+    guard.receive('left')
     assert not guard.sentry.rests()
-    guard.hear(goodbye=True)
+    guard.receive(goodbye=True)
     guard.run(200.0)
-    assert not guard.told and guard.sentry.rests()
+    assert not guard.sent and guard.sentry.rests()
 
 
 def test_a_resource_that_only_the_bridge_knows_is_no_reason_to_fail() -> None:
     guard = Guard()
-    guard.hear('unknown', 'left')
+    guard.receive('unknown', 'left')
     guard.run(101.0)
     assert guard.names() == {'left'}
 
@@ -425,7 +425,7 @@ def test_a_resource_that_only_the_bridge_knows_is_no_reason_to_fail() -> None:
 
 
 class Robot:
-    """One bridge, one guard, and what the driver hears last, played with numbers."""
+    """One bridge, one guard, and the last outputs, with simulated time."""
 
     def __init__(self, required: bool) -> None:
         ids = count(1)
@@ -465,20 +465,20 @@ class Robot:
             self._pass('bridge')
 
     def moves(self) -> set[str]:
-        """Return whose driver was told to move last."""
+        """Return the resources whose last output is motion."""
         return {name for name, one in self.driver.items() if one.setpoint is not None}
 
     def _pass(self, who: str) -> None:
         process = self.bridge if who == 'bridge' else self.guard
-        told, pulses, echoes = len(process.told), len(process.pulses), len(process.echoes)
+        sent, pulses, echoes = len(process.sent), len(process.pulses), len(process.echoes)
         process.poll(self.now)
         for pulse in process.pulses[pulses:]:
-            self.guard.supervisor.hear(pulse, self.now)  # type: ignore[attr-defined]
+            self.guard.supervisor.receive(pulse, self.now)  # type: ignore[attr-defined]
             self.guard.wake = self.now
         for echo in process.echoes[echoes:]:
             self.bridge.supervisor.echoed(echo, self.now)  # type: ignore[attr-defined]
             self.bridge.wake = self.now
-        for _, output in process.told[told:]:
+        for _, output in process.sent[sent:]:
             self.driver[output.resource] = output
         # A loop that never sleeps is a fault of its own.
         process.restless = process.restless + 1 if process.wake <= self.now else 0
@@ -492,7 +492,7 @@ STEPS = st.lists(st.tuples(
 
 
 @given(STEPS, st.booleans())
-def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
+def test_when_the_bridge_fails_everything_is_stopped_in_bounded_time(
         steps: list[tuple[float, str, float]], required: bool) -> None:
     """Whatever stalled before: one patience, one grace, one bound on the queue, one nap."""
     robot = Robot(required)
@@ -507,11 +507,11 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
             robot.asleep[step.split()[0]] = robot.now + number
     robot.alive = False
     listed = set(robot.bridge.pulses[-1].active)
-    assert robot.moves() <= listed, 'what moves was told before'
-    touched = len(robot.guard.told)
+    assert robot.moves() <= listed, 'what moves was listed before'
+    touched = len(robot.guard.sent)
     robot.run(max(robot.now, robot.asleep['guard']) + 2.0 * PATIENCE + 1e-3)
     assert not robot.moves()
-    assert {one.resource for _, one in robot.guard.told[touched:]} <= listed
+    assert {one.resource for _, one in robot.guard.sent[touched:]} <= listed
     robot.run(robot.now + 7.0)
     assert set(robot.guard.supervisor.states().values()) <= {IDLE, UNCONFIRMED}
 
@@ -519,7 +519,7 @@ def test_when_the_bridge_dies_everything_is_told_to_stop_in_bounded_time(
 @given(STEPS)
 def test_after_a_freeze_nothing_moves_but_by_a_new_command(
         steps: list[tuple[float, str, float]]) -> None:
-    """The guard stops during the freeze, and what the bridge tells afterwards are stops."""
+    """The guard stops during the freeze, and the bridge sends only stops afterwards."""
     robot = Robot(required=True)
     robot.run(101.0)
     for pause, step, number in steps:
@@ -531,9 +531,9 @@ def test_after_a_freeze_nothing_moves_but_by_a_new_command(
     robot.asleep['bridge'] = robot.now + 5.0
     robot.run(robot.now + 4.9)
     assert not robot.moves()
-    told = len(robot.bridge.told)
+    sent = len(robot.bridge.sent)
     robot.run(robot.now + 4.0)
-    assert all(one.setpoint is None for _, one in robot.bridge.told[told:])
+    assert all(one.setpoint is None for _, one in robot.bridge.sent[sent:])
     assert not robot.moves()
 
 

@@ -52,7 +52,7 @@ def test_a_turn_is_counted_beyond_half_a_circle() -> None:
     (Along.YAW, Velocity(angular=(0.0, 0.0, -0.5)))])
 def test_a_negative_amount_goes_the_other_way(along: Along, velocity: Velocity) -> None:
     tracker = begun(MoveProfile(along, -2.0, 0.5, 0.5))
-    assert tracker.wish() == velocity
+    assert tracker.setpoint() == velocity
     there = BaseSample(x=-0.5) if along is Along.PATH else BaseSample(yaw=-0.5)
     follow(tracker, BaseSample(), there)
     assert tracker.remaining == pytest.approx(1.5)
@@ -63,7 +63,7 @@ def test_it_slows_down_within_the_deceleration_and_never_creeps_to_a_halt() -> N
     course = MoveProfile(Along.PATH, 1.0, 0.5, 0.25)
     for left in (1.0, 0.5, 0.3, 0.1, 0.01, 0.0001):
         tracker = follow(begun(course), BaseSample(), BaseSample(x=1.0 - left))
-        speed = tracker.wish().linear[0]
+        speed = tracker.setpoint().linear[0]
         assert speed == pytest.approx(max(0.05, min(0.5, math.sqrt(0.5 * left)))), left
         assert not tracker.done
 

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Moves watch their own progress: what ends them early, by which text, and what does not.
+The supervision of moves: what ends them early, with which text, and what does not.
 
-A simulated base or joint follows the commands at once, and its feedback says what a test wants.
+A simulated base or joint follows the commands at once, and its feedback is set by the test.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ JOINT = RestSettings(joints=(JointRest('elbow', 'rad', 0.02),), source='joint_st
 
 
 class Drive:
-    """A base on a straight line; seen makes what odometry says of where it is and how fast."""
+    """A base on a straight line; seen returns the odometry of a place and a speed."""
 
     def __init__(self, seen: Callable[[float, float], BaseSample], *, speed_factor: float = 1.0,
                  start_speed: float = 0.0, latency: float = 0.0) -> None:
@@ -50,8 +50,8 @@ class Drive:
         while self.now < end and not self.ended:
             output = self.actuator.poll(self.now)
             if output is not None:
-                wish = output.setpoint
-                wanted = wish.linear[0] if isinstance(wish, Velocity) else 0.0
+                setpoint = output.setpoint
+                wanted = setpoint.linear[0] if isinstance(setpoint, Velocity) else 0.0
                 wanted *= self.now >= self.obeys_at
                 # It changes speed by 1 m/s2.
                 change = wanted * self.factor - self.speed
@@ -90,7 +90,7 @@ def test_a_drive_with_true_odometry_is_done() -> None:
 @pytest.mark.parametrize('amount', [1.0, -1.0])
 def test_odometry_that_moves_against_the_command_ends_the_move_within_5_cm(
         amount: float) -> None:
-    """And what the base needs to stop; the text says what to check."""
+    """And what the base needs to stop; the text states what to check."""
     drive = Drive(reversed_sign)
     drive.run(amount, 0.5)
     assert drive.end.reason is Reason.BACKWARDS
@@ -106,7 +106,7 @@ def test_a_base_that_still_drives_backwards_may_turn_round() -> None:
 
 
 def test_a_move_against_the_motion_before_is_not_done_at_its_start() -> None:
-    """What it travels backwards in 0.1 s is more than the 40 mm that were asked for."""
+    """What it travels backwards in 0.1 s is more than the 40 mm of the command."""
     drive = Drive(true, start_speed=-0.5)
     drive.run(0.04, 0.1)
     assert drive.end.reason is Reason.DONE and drive.place > 0.02
@@ -125,11 +125,11 @@ def test_a_twist_that_is_far_too_large_does_not_finish_a_move(
     """A driver that publishes mm/s: in 0.1 s it would be beyond the end."""
     drive = Drive(lambda place, speed: true(place, factor * speed))
     drive.run(amount, speed)
-    assert drive.end.reason is Reason.POSE_STANDS and drive.place < amount / 2.0
+    assert drive.end.reason is Reason.POSE_NOT_MOVING and drive.place < amount / 2.0
 
 
 def test_a_noisy_pose_is_not_the_beginning_of_a_move() -> None:
-    """A base that obeys after 2 s; one sample is off by a little more than the noise."""
+    """A base that begins after 2 s; one sample is off by a little more than the noise."""
     samples = itertools.count()
     drive = Drive(lambda place, speed: true(
         place + (0.007 if next(samples) == 20 else 0.0), speed), latency=2.0)
@@ -144,7 +144,7 @@ def test_a_move_that_is_slow_by_command_has_time_to_begin() -> None:
     assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(0.03, abs=0.002)
 
 
-def test_a_base_that_does_not_creep_is_done_where_it_stands_within_the_noise() -> None:
+def test_a_base_that_stops_within_the_noise_of_its_goal_is_done() -> None:
     drive = Drive(lambda place, speed: true(min(place, 0.997), 0.0))
     drive.run(1.0, 0.5)
     assert drive.end.reason is Reason.DONE
@@ -154,7 +154,7 @@ def test_a_pose_that_does_not_move_ends_the_move_soon_after_its_distance() -> No
     """300 mm at 200 mm/s, and the stopping distance of 60 mm."""
     drive = Drive(frozen_pose)
     drive.run(0.3, 0.2)
-    assert drive.end.reason is Reason.POSE_STANDS
+    assert drive.end.reason is Reason.POSE_NOT_MOVING
     assert 'the pose does not move' in drive.end.detail and 'odom' in drive.end.detail
     assert 0.3 < drive.place < 0.42
 
@@ -194,7 +194,7 @@ def test_a_localization_reset_is_no_progress() -> None:
 
 
 class Reach:
-    """An arm of one joint that is led to a goal: position tells where it is after so long (s)."""
+    """An arm of one joint on a trajectory: position returns its position after a time (s)."""
 
     def __init__(self, position: Callable[[float], float], points: tuple[Waypoint, ...], *,
                  tolerance: float = 0.02, growing: bool = False, timeout: float = 3.0) -> None:
@@ -237,7 +237,7 @@ def test_an_arm_that_moves_away_from_its_goal_is_stopped_within_5_degrees() -> N
     reach = Reach(lambda at: 0.0 - 0.5 * at, TO_ONE)
     [end] = reach.run(20.0)
     assert end.reason is Reason.BACKWARDS and reach.elapsed < 0.3
-    assert 'joint elbow is at -0.09 rad, its way lies between 0 and 1' in end.detail
+    assert 'joint elbow is at -0.09 rad, its path is from 0 to 1' in end.detail
     assert 'check the sign' in end.detail
 
 
@@ -245,7 +245,7 @@ def test_an_arm_that_passes_its_goal_is_stopped() -> None:
     reach = Reach(lambda at: at, (Waypoint(0.5, (0.5,)),))
     [end] = reach.run(20.0)
     assert end.reason is Reason.OVERSHOT and reach.position(reach.elapsed) < 0.65
-    assert 'its way lies between 0 and 0.5' in end.detail
+    assert 'its path is from 0 to 0.5' in end.detail
 
 
 def test_an_arm_that_is_stuck_is_given_up_and_its_joint_named() -> None:
@@ -263,7 +263,7 @@ def test_an_arm_that_does_not_begin_is_given_up_by_the_start_timeout_only(
     assert [end.reason for end in reach.run(10.0)] == reason
 
 
-def test_an_arm_that_stands_a_little_outside_of_its_tolerance_is_given_up() -> None:
+def test_an_arm_at_rest_a_little_outside_of_its_tolerance_fails() -> None:
     """It has 5 s to get there, not max_move_duration."""
     reach = Reach(lambda at: min(0.976, at), TO_ONE)
     [end] = reach.run(100.0)
@@ -314,7 +314,7 @@ def test_a_streamed_way_that_gets_no_more_points_names_that_as_its_limit() -> No
     reach.motion = replace(reach.motion, duration=8.0)
     [end] = reach.run(10.0)
     assert end.reason is Reason.TIME_LIMIT
-    assert ' after 8 s without more points of the way' in end.detail
+    assert ' after 8 s without further points of the path' in end.detail
 
 
 def test_a_streamed_way_that_goes_on_widens_no_margin_by_its_own_speed() -> None:
@@ -355,7 +355,7 @@ def test_a_motor_that_turns_the_wrong_way_is_stopped_within_5_degrees() -> None:
 
 
 @pytest.mark.parametrize('velocities', [(0.5,), ()])
-def test_a_velocity_that_is_not_used_says_nothing_about_a_move(
+def test_a_velocity_that_is_not_used_does_not_affect_a_move(
         velocities: tuple[float, ...]) -> None:
     """With rest_by: positions a configured speed of 0.5 rad/s is no measured one."""
     settings = replace(JOINT, by_positions=True)

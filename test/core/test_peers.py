@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-When a bridge pulses, what it knows of guards by their echoes, and of others by their pulses.
+When a bridge sends pulses, and how it judges guards by echoes, and bridges by pulses.
 
 A patience of 0.25 s: busy pulses every 0.05 s, idle ones every 0.25 s.
 """
@@ -16,8 +16,8 @@ import pytest
 
 from viam_session_bridge.core.events import Echo, Identity, Pulse
 from viam_session_bridge.core.peers import (
+    DISCOVERY_TIME,
     GuardCover,
-    LISTENING,
     PeerBridge,
     PeerBridges,
     PulseSchedule,
@@ -41,7 +41,7 @@ def test_an_idle_bridge_pulses_once_in_a_patience() -> None:
     assert pulser.poll({}, 100.25) == Pulse(OWN, 2)
 
 
-def test_what_is_no_longer_idle_is_told_at_once() -> None:
+def test_a_resource_that_is_no_longer_idle_is_in_a_pulse_at_once() -> None:
     pulser = PulseSchedule(OWN)
     pulser.poll({}, 100.0)
     pulse = pulser.poll({'base': 7}, 100.001)
@@ -87,18 +87,18 @@ def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
 
 @given(st.lists(st.tuples(
     st.floats(0.0, 0.3), st.sets(st.sampled_from(['a', 'b', 'c'])))))
-def test_a_guard_always_knows_what_stands_and_never_waits_long(
+def test_the_last_pulse_lists_every_active_resource_and_is_never_late(
         passes: list[tuple[float, set[str]]]) -> None:
-    """Whatever comes: the last pulse lists what stands, and is never older than it may be."""
-    pulser, now, told, last = PulseSchedule(OWN), 100.0, Pulse(OWN, 0), -math.inf
+    """Whatever comes: the last pulse lists every active resource, and is never too old."""
+    pulser, now, sent, last = PulseSchedule(OWN), 100.0, Pulse(OWN, 0), -math.inf
     for pause, names in passes:
         now = min(now + pause, max(now, pulser.due))
         pulse = pulser.poll(dict.fromkeys(names, 1), now)
         if pulse is not None:
-            assert pulse.sequence == told.sequence + 1
-            told, last = pulse, now
-        assert names <= set(told.active)
-        assert pulser.due - last <= (PERIOD if told.active else PATIENCE) + 1e-9
+            assert pulse.sequence == sent.sequence + 1
+            sent, last = pulse, now
+        assert names <= set(sent.active)
+        assert pulser.due - last <= (PERIOD if sent.active else PATIENCE) + 1e-9
         assert pulser.due > now
 
 
@@ -131,7 +131,7 @@ def test_a_guard_that_does_not_reach_a_driver_does_not_cover_it() -> None:
     assert cover.reaches('left', 100.1) and cover.covers('left', 6, 100.1)
 
 
-def test_a_guard_that_no_longer_answers_is_gone() -> None:
+def test_a_guard_that_no_longer_answers_counts_as_ended() -> None:
     cover = GuardCover(OWN)
     cover.take(echo(5), 100.0)
     end = cover.ends_at()
@@ -148,7 +148,7 @@ def test_echoes_that_come_late_or_for_others_change_nothing() -> None:
     assert not cover.is_new(echo(9, instance='another'))
 
 
-def test_a_recorded_echo_does_not_stand_in_for_a_guard_that_is_gone() -> None:
+def test_a_recorded_echo_does_not_replace_a_guard_that_has_ended() -> None:
     """Its number is not newer, whatever number its pulse has."""
     cover = GuardCover(OWN)
     recorded = echo(5)
@@ -161,22 +161,22 @@ def test_a_recorded_echo_does_not_stand_in_for_a_guard_that_is_gone() -> None:
     assert cover.guards == ('guard',)
 
 
-def test_a_guard_with_another_configuration_is_none_and_says_so() -> None:
+def test_a_guard_with_another_configuration_does_not_count_and_is_reported() -> None:
     cover = GuardCover(OWN)
     cover.take(echo(5, configuration='xyz'), 100.0)
-    assert 'another configuration (xyz, not abc)' in cover.problem(100.0)
+    assert 'another configuration (xyz, expected: abc)' in cover.problem(100.0)
     assert not cover.covers('left', 5, 100.0)
     cover.take(echo(5, guard='second'), 100.0)
     assert cover.problem(100.0) == '' and cover.covers('left', 5, 100.0)
 
 
-def test_each_time_that_a_guard_fired_is_told_once() -> None:
+def test_each_time_that_a_guard_fired_is_reported_once() -> None:
     cover = GuardCover(OWN)
     assert not cover.take(echo(1), 100.0)
     assert cover.take(echo(2, fired=1), 100.1)
     assert not cover.take(echo(3, fired=1), 100.2)
     assert cover.take(echo(4, fired=2), 100.3)
-    assert cover.take(echo(5, guard='another', fired=1), 100.4), 'it fired before we heard it'
+    assert cover.take(echo(5, guard='another', fired=1), 100.4), 'it fired before its first echo'
 
 
 def test_guards_that_come_and_go_do_not_pile_up() -> None:
@@ -196,52 +196,52 @@ def who(peer: PeerBridge | None) -> Identity | None:
 def test_the_one_that_was_there_first_has_the_robot() -> None:
     """Both sides agree, also when both started at the same instant."""
     for first, second in [((9.0, 'z'), (10.0, 'a')), ((10.0, 'a'), (10.0, 'b'))]:
-        elder = Identity(first[1], first[0], 'abc', PATIENCE)
-        younger = Identity(second[1], second[0], 'xyz', PATIENCE)
-        one, other = PeerBridges(elder), PeerBridges(younger)
-        one.hear(Pulse(younger, 1), 100.0, True)
-        other.hear(Pulse(elder, 1), 100.0, True)
-        assert one.elder(100.0) is None and who(one.younger(100.0)) == younger
-        assert who(other.elder(100.0)) == elder and other.younger(100.0) is None
+        earlier = Identity(first[1], first[0], 'abc', PATIENCE)
+        later = Identity(second[1], second[0], 'xyz', PATIENCE)
+        one, other = PeerBridges(earlier), PeerBridges(later)
+        one.receive(Pulse(later, 1), 100.0, True)
+        other.receive(Pulse(earlier, 1), 100.0, True)
+        assert one.earlier(100.0) is None and who(one.later(100.0)) == later
+        assert who(other.earlier(100.0)) == earlier and other.later(100.0) is None
 
 
 def test_a_bridge_is_there_as_long_as_it_pulses_by_its_own_patience() -> None:
     rivals = PeerBridges(OWN)
-    elder = Identity('elder', 1.0, 'xyz', 2.0)
-    rivals.hear(Pulse(elder, 1), 100.0, True)
+    earlier = Identity('earlier', 1.0, 'xyz', 2.0)
+    rivals.receive(Pulse(earlier, 1), 100.0, True)
     assert rivals.changes_at(100.0) == 106.0
-    assert who(rivals.elder(105.9)) == elder and rivals.elder(106.0) is None
+    assert who(rivals.earlier(105.9)) == earlier and rivals.earlier(106.0) is None
     assert rivals.changes_at(106.0) == math.inf
 
 
 def test_a_goodbye_ends_it_at_once_and_our_own_pulse_is_nobodys() -> None:
     rivals = PeerBridges(OWN)
-    elder = Identity('elder', 1.0)
-    rivals.hear(Pulse(elder, 1), 100.0, True)
-    rivals.hear(Pulse(elder, 2, goodbye=True), 100.1, True)
-    rivals.hear(Pulse(OWN, 1), 100.1, True)
-    assert rivals.elder(100.1) is None and rivals.younger(100.1) is None
-    rivals.hear(Pulse(elder, 1), 100.2, True)
-    assert rivals.elder(100.2) is None, 'a recorded pulse does not bring it back'
+    earlier = Identity('earlier', 1.0)
+    rivals.receive(Pulse(earlier, 1), 100.0, True)
+    rivals.receive(Pulse(earlier, 2, goodbye=True), 100.1, True)
+    rivals.receive(Pulse(OWN, 1), 100.1, True)
+    assert rivals.earlier(100.1) is None and rivals.later(100.1) is None
+    rivals.receive(Pulse(earlier, 1), 100.2, True)
+    assert rivals.earlier(100.2) is None, 'a recorded pulse does not bring it back'
 
 
 def test_an_unverified_pulse_neither_ends_nor_replaces_a_verified_bridge() -> None:
     rivals = PeerBridges(OWN)
-    elder = Identity('elder', 1.0, 'abc', PATIENCE)
-    rivals.hear(Pulse(elder, 1), 100.0, True)
-    rivals.hear(Pulse(elder, 9, goodbye=True), 100.1, False)
-    rivals.hear(Pulse(replace(elder, started=99.0), 9), 100.1, False)
+    earlier = Identity('earlier', 1.0, 'abc', PATIENCE)
+    rivals.receive(Pulse(earlier, 1), 100.0, True)
+    rivals.receive(Pulse(earlier, 9, goodbye=True), 100.1, False)
+    rivals.receive(Pulse(replace(earlier, started=99.0), 9), 100.1, False)
     for number in range(100):
-        rivals.hear(Pulse(Identity(f'forged {number}', 0.5), 1), 100.1, False)
-    found = rivals.elder(100.2)
-    assert found is not None and found.identity == elder and found.verified
+        rivals.receive(Pulse(Identity(f'forged {number}', 0.5), 1), 100.1, False)
+    found = rivals.earlier(100.2)
+    assert found is not None and found.identity == earlier and found.verified
 
 
-def test_an_unverified_elder_is_one_and_is_known_as_unverified() -> None:
+def test_an_unverified_earlier_bridge_is_returned_as_unverified() -> None:
     rivals = PeerBridges(OWN)
     forged = Identity('forged', 1.0, 'abc', PATIENCE)
-    rivals.hear(Pulse(forged, 1), 100.0, False)
-    found = rivals.elder(100.1)
+    rivals.receive(Pulse(forged, 1), 100.0, False)
+    found = rivals.earlier(100.1)
     assert found is not None and found.identity == forged and not found.verified
 
 
@@ -253,8 +253,8 @@ def test_a_first_stop_is_due_at_its_match_but_not_before_others_were_listened_fo
     first.matched('base')
     assert first.due_at() == math.inf, 'the loop does not run yet'
     assert first.due(100.0) == [] and first.due(100.1) == []
-    assert first.due_at() == 100.0 + LISTENING
-    assert first.due(100.0 + LISTENING) == ['base']
+    assert first.due_at() == 100.0 + DISCOVERY_TIME
+    assert first.due(100.0 + DISCOVERY_TIME) == ['base']
     first.begun('base')
     assert first.due(200.0) == [] and first.due_at() == math.inf
     assert set(first.pending) == {'base', 'arm'}

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who may hold a motion, and until when: every row of the table of presence, under every policy.
+Claims: how long a client holds a motion, for every kind of claim, under every policy.
 
-One base without feedback, a heartbeat window of 2 s. A look at the open connections counts for
-half a second; `looking` keeps taking them while a test waits for something else.
+One base without feedback, a heartbeat window of 2 s. A poll of the open sockets is valid for
+half a second; `looking` continues the polls while a test waits.
 """
 
 from collections.abc import Iterable
@@ -23,12 +23,12 @@ from viam_session_bridge.core.presence import (
     Claim,
     ConnectionClaim,
     LeaseClaim,
-    LOOK_PATIENCE,
     OpenClaim,
     OpenSockets,
     Policy,
     same_holder,
     SessionClaim,
+    SOCKETS_PATIENCE,
     UnsupervisedPolicy,
 )
 from viam_session_bridge.core.sessions import MOST_CARRIERS, SessionSettings
@@ -44,7 +44,7 @@ EVERY_POLICY = list(UnsupervisedPolicy)
 
 
 class Rig:
-    """A base that moves at the word of one caller; the first session is called S1."""
+    """A base that one caller commands; the first session is called S1."""
 
     def __init__(self, unsupervised: UnsupervisedPolicy = CONNECTION,
                  stop_on_disconnect: bool = True,
@@ -60,7 +60,7 @@ class Rig:
 
     @property
     def moves(self) -> bool:
-        """Return the base is still being told to move."""
+        """Return whether the driver still receives motion."""
         return self.supervisor.states()['base'] is State.MOVING
 
     def start_session(self, socket: int | None, now: float, key: str = '') -> Caller:
@@ -98,7 +98,7 @@ class Rig:
 @pytest.mark.parametrize('stop_on_disconnect', [True, False])
 def test_a_session_holds_its_motion_while_it_beats(policy: UnsupervisedPolicy,
                                                    stop_on_disconnect: bool) -> None:
-    """Whatever the policy for others is; and it is stopped exactly when its window lapses."""
+    """Whatever the policy for others is; and it is stopped exactly at its deadline."""
     rig = Rig(policy, stop_on_disconnect)
     ann = rig.start_session(1, 100.0)
     rig.command(ann, 100.0)
@@ -113,7 +113,7 @@ def test_a_session_holds_its_motion_while_it_beats(policy: UnsupervisedPolicy,
 
 
 def test_with_stop_on_disconnect_the_motion_ends_with_its_connection() -> None:
-    """The session lives on and may command again; its motion does not come back by itself."""
+    """The session stays alive and may command again; its motion does not resume by itself."""
     rig = Rig()
     ann = rig.start_session(1, 100.0)
     rig.command(ann, 100.0)
@@ -130,7 +130,7 @@ def test_with_stop_on_disconnect_the_motion_ends_with_its_connection() -> None:
 
 
 def test_without_stop_on_disconnect_only_the_window_counts() -> None:
-    """Nobody needs to look at connections, and a caller whose own is unknown is welcome."""
+    """No polls are needed, and a caller with an unknown connection is accepted."""
     rig = Rig(stop_on_disconnect=False)
     ann = rig.start_session(None, 100.0)
     rig.command(ann, 100.0)
@@ -142,7 +142,7 @@ def test_without_stop_on_disconnect_only_the_window_counts() -> None:
 
 @pytest.mark.parametrize('key', ['', 'key 1'], ids=['no keys', 'one key'])
 @pytest.mark.parametrize('call', ['heartbeat', 'resume', 'refused command'])
-def test_no_call_but_an_accepted_command_holds_the_motion_of_a_client_that_is_gone(
+def test_no_call_but_an_accepted_command_holds_the_motion_of_a_disconnected_client(
         call: str, key: str) -> None:
     """A is killed while B, which knows the id, keeps the session alive over its own connection."""
     rig = Rig()
@@ -162,7 +162,7 @@ def test_no_call_but_an_accepted_command_holds_the_motion_of_a_client_that_is_go
     assert rig.supervisor.watched_sockets() == {1}
     rig.supervisor.update_sockets(frozenset([2]), 100.5, 100.5)
     assert rig.poll(100.5) == [Reason.DISCONNECTED]
-    assert rig.supervisor.sessions.living(100.5), 'the session itself lives on'
+    assert rig.supervisor.sessions.living(100.5), 'the session itself stays alive'
 
 
 @pytest.mark.parametrize('key', ['', 'key 2'], ids=['no key', 'another key'])
@@ -186,7 +186,7 @@ def test_the_session_of_another_key_appears_expired_and_its_motion_is_not_affect
 
 
 def test_a_command_of_another_connection_under_the_same_id_is_held_by_that_connection() -> None:
-    """B commands under A's id and leaves: the motion ends, although A and its session live."""
+    """B commands under A's id and leaves: the motion ends, although A's session is alive."""
     rig = Rig()
     ann = rig.start_session(1, 100.0)
     rig.command(ann, 100.0)
@@ -214,7 +214,7 @@ def test_each_motion_of_a_session_is_held_by_the_connection_that_commanded_it() 
 
 
 def test_a_command_repeated_over_a_new_connection_moves_the_motion_to_it() -> None:
-    """An SDK that reconnects and goes on commanding does not stop."""
+    """An SDK that reconnects and continues to command does not stop."""
     rig = Rig()
     ann = rig.start_session(1, 100.0)
     rig.command(ann, 100.0)
@@ -225,7 +225,7 @@ def test_a_command_repeated_over_a_new_connection_moves_the_motion_to_it() -> No
 
 
 def test_a_session_whose_connection_is_unknown_may_not_move_with_stop_on_disconnect() -> None:
-    """Nothing could tell that it disconnected. The refused command still renewed the session."""
+    """Its disconnection could not be detected. The refused command still renewed the session."""
     rig = Rig()
     ann = rig.start_session(None, 100.0)
     with pytest.raises(Unsupervised, match='base: .*not among the open ones.*stop_on_disconnect'):
@@ -235,7 +235,7 @@ def test_a_session_whose_connection_is_unknown_may_not_move_with_stop_on_disconn
     assert not rig.supervisor.sessions.living(103.0)
 
 
-def test_a_session_never_dies_between_start_and_first_beat() -> None:
+def test_a_session_never_expires_between_start_and_first_beat() -> None:
     """It owns nothing meanwhile, and has 20 s."""
     rig = Rig()
     rig.start_session(1, 100.0)
@@ -248,7 +248,7 @@ def test_a_session_never_dies_between_start_and_first_beat() -> None:
 
 
 def test_connection_the_open_connection_holds_the_motion() -> None:
-    """The default: as long as every look lists it, however long that is."""
+    """The default: as long as every poll lists it, however long that is."""
     rig = Rig(CONNECTION)
     rig.command(Caller(socket=7), 100.0)
     assert rig.supervisor.watched_sockets() == {7}
@@ -300,8 +300,8 @@ def test_lease_a_move_that_had_to_wait_is_held_to_its_end() -> None:
     assert rig.poll(105.5) == [Reason.DONE]
 
 
-def test_allow_nobody_stops_it() -> None:
-    """The behaviour of viam-server, by explicit choice: no look, no window, no end."""
+def test_allow_no_absence_stops_it() -> None:
+    """The behaviour of viam-server, by explicit choice: no poll, no window, no end."""
     rig = Rig(ALLOW)
     rig.command(Caller(), 100.0)
     assert rig.supervisor.watched_sockets() == frozenset()
@@ -311,7 +311,7 @@ def test_allow_nobody_stops_it() -> None:
 
 
 def test_reject_motion_needs_a_session() -> None:
-    """The refusal says what to do."""
+    """The refusal states what to do."""
     rig = Rig(REJECT)
     with pytest.raises(Unsupervised, match='unsupervised: reject.*start a session.*viam-sid'):
         rig.command(Caller(socket=7), 100.0)
@@ -348,7 +348,7 @@ def test_a_session_less_command_beside_a_session_gets_one_window(
     assert rig.poll(102.5) == [Reason.LEASE_OVER]
 
 
-def test_a_connection_is_remembered_as_a_carrier_after_its_session_died() -> None:
+def test_a_connection_is_remembered_as_a_carrier_after_its_session_expired() -> None:
     """What kind of client is behind it does not change."""
     rig = Rig(ALLOW)
     rig.start_session(7, 100.0)
@@ -384,8 +384,8 @@ def test_a_carrier_in_use_is_not_forgotten() -> None:
 
 
 @pytest.mark.parametrize('with_session', [True, False])
-def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
-    """A dead poller ends every motion that rests on a connection, beats or not."""
+def test_without_polls_of_the_sockets_no_client_is_present(with_session: bool) -> None:
+    """A failed poller ends every motion of a connection, with or without heartbeats."""
     rig = Rig()
     caller = rig.start_session(1, 100.0) if with_session else Caller(socket=1)
     rig.command(caller, 100.0)
@@ -395,22 +395,22 @@ def test_when_nobody_looks_nobody_is_present(with_session: bool) -> None:
     rig.poll(last)
     if with_session:
         rig.supervisor.beat(S1, caller, last + 0.4)
-    assert rig.run(last + LOOK_PATIENCE) == []
-    assert rig.wake == last + LOOK_PATIENCE
-    assert rig.poll(last + LOOK_PATIENCE) == [Reason.DISCONNECTED]
+    assert rig.run(last + SOCKETS_PATIENCE) == []
+    assert rig.wake == last + SOCKETS_PATIENCE
+    assert rig.poll(last + SOCKETS_PATIENCE) == [Reason.DISCONNECTED]
 
 
 @pytest.mark.parametrize('with_session', [True, False])
-def test_when_nobody_ever_looked_the_command_itself_goes_stale_like_a_look(
+def test_without_any_poll_of_the_sockets_the_command_itself_becomes_stale(
         with_session: bool) -> None:
-    """It proves that its sender was there, for half a second."""
+    """It proves that its sender was present, for half a second."""
     rig = Rig()
     rig.command(rig.start_session(1, 100.0) if with_session else Caller(socket=1), 100.0)
     assert rig.run(100.5) == []
     assert rig.poll(100.5) == [Reason.DISCONNECTED]
 
 
-def test_a_look_taken_before_the_command_proves_nothing() -> None:
+def test_a_poll_made_before_the_command_proves_nothing() -> None:
     """Neither that the connection is open, nor, arriving late, that it is closed."""
     rig = Rig()
     rig.supervisor.update_sockets(frozenset([1]), 99.9, 99.9)
@@ -422,8 +422,8 @@ def test_a_look_taken_before_the_command_proves_nothing() -> None:
     assert rig.poll(100.5) == [Reason.DISCONNECTED]
 
 
-def test_a_look_that_began_with_the_command_counts() -> None:
-    """At equal times the look saw the sockets no earlier than the command came."""
+def test_a_poll_that_began_with_the_command_counts() -> None:
+    """At equal times the poll did not begin before the command arrived."""
     rig = Rig()
     rig.command(Caller(socket=1), 100.0)
     assert rig.supervisor.update_sockets(frozenset([2]), 100.0, 100.01)
@@ -434,7 +434,7 @@ def test_a_look_that_began_with_the_command_counts() -> None:
     assert rig.poll(101.5) == [Reason.DISCONNECTED]
 
 
-def test_a_look_counts_from_when_it_was_begun() -> None:
+def test_a_poll_counts_from_its_beginning() -> None:
     """One that took long to arrive is as old as its beginning."""
     rig = Rig()
     rig.command(Caller(socket=1), 100.0)
@@ -443,8 +443,8 @@ def test_a_look_counts_from_when_it_was_begun() -> None:
     assert rig.poll(100.6) == [Reason.DISCONNECTED]
 
 
-def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
-    """The newest look counts; of two begun at the same time, the one that came last."""
+def test_of_polls_that_arrive_out_of_order_the_newest_counts() -> None:
+    """The newest poll counts; of two begun at the same time, the one that came last."""
     sockets = OpenSockets()
     sockets.update_sockets(frozenset([1]), 101.0)
     sockets.update_sockets(frozenset(), 100.9)
@@ -457,7 +457,7 @@ def test_looks_that_arrive_out_of_order_do_not_turn_back_time() -> None:
 
 @pytest.mark.parametrize('with_session', [True, False])
 def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool) -> None:
-    """And while it lasts, no motion has the pump come for its sake: a look serves them all."""
+    """While it is valid, no motion wakes the pump: one poll is enough for all."""
     names = [f'base{number}' for number in range(200)]
     supervisor = Supervisor(
         [ActuatedResource(
@@ -472,7 +472,7 @@ def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool
         supervisor.poll(now)
         supervisor.update_sockets(frozenset([1]), now, now)
         now += 0.004
-    proven, wake, ends = now + LOOK_PATIENCE, now, dict[str, None]()
+    proven, wake, ends = now + SOCKETS_PATIENCE, now, dict[str, None]()
     while not ends:
         if now < proven + 5.0:
             supervisor.update_sockets(frozenset([1]), now, now)
@@ -482,12 +482,12 @@ def test_the_evidence_of_hundreds_of_motions_ends_in_one_pass(with_session: bool
             polls.append(now)
             outputs = supervisor.poll(now)
             wake, ends = outputs.wake, {one.resource: None for one in outputs.ended}
-    assert now == looked + LOOK_PATIENCE and ends.keys() == set(names)
-    assert sum(at > proven for at in polls) <= 2.0 * (now - proven) / LOOK_PATIENCE
+    assert now == looked + SOCKETS_PATIENCE and ends.keys() == set(names)
+    assert sum(at > proven for at in polls) <= 2.0 * (now - proven) / SOCKETS_PATIENCE
 
 
 def test_evidence_expires_exactly() -> None:
-    """At ``taken_at + patience`` it is gone, as every deadline."""
+    """At ``taken_at + patience`` it is stale, as every deadline."""
     sockets = OpenSockets()
     sockets.update_sockets(frozenset([1]), 101.0)
     assert sockets.proves(1, 100.0, 101.499999)
@@ -496,7 +496,7 @@ def test_evidence_expires_exactly() -> None:
 
 
 def test_only_what_a_motion_rests_on_is_watched() -> None:
-    """Nothing before it, nothing after its end: a look costs time."""
+    """Nothing before it, nothing after its end: a poll costs time."""
     rig = Rig()
     ann = rig.start_session(1, 100.0)
     assert rig.supervisor.watched_sockets() == frozenset()
@@ -506,7 +506,7 @@ def test_only_what_a_motion_rests_on_is_watched() -> None:
     assert rig.supervisor.watched_sockets() == frozenset()
 
 
-# ---- who holds ----------------------------------------------------------------------------------
+# ---- holders -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(('one', 'other', 'same'), [
@@ -523,7 +523,7 @@ def test_only_what_a_motion_rests_on_is_watched() -> None:
 ])
 def test_the_same_holder_is_the_same_session_connection_or_leaseholder(
         one: Claim | None, other: Claim | None, same: bool) -> None:
-    """The time of the command does not matter; nobody is nobody's equal."""
+    """The time of the command does not matter; without a claim there is no holder."""
     assert same_holder(one, other) is same
     assert same_holder(other, one) is same
 

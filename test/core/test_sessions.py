@@ -39,11 +39,11 @@ def beat(sessions: SessionTable, session: Session, now: float, entity: str = 'an
     return sessions.beat(session.id, entity, 'peer', socket, now)
 
 
-# ---- life and death -----------------------------------------------------------------------------
+# ---- alive and expired--------------------------------------------------------------------------
 
 
 def test_a_session_waits_twenty_seconds_for_its_first_beat() -> None:
-    """Python deadlocks when a session dies between StartSession and its first beat."""
+    """Python deadlocks when a session expires between StartSession and its first beat."""
     sessions = table()
     session = start(sessions, 100.0)
     assert sessions.get(session.id, 119.999) is session
@@ -70,8 +70,8 @@ def test_the_window_counts_from_the_last_beat() -> None:
         assert session.deadline == now + 2.0
 
 
-def test_at_its_deadline_a_session_is_dead_in_every_call() -> None:
-    """At ``now >= deadline`` a session is dead in each call, whether or not a sweep ran."""
+def test_at_its_deadline_a_session_has_expired_in_every_call() -> None:
+    """At ``now >= deadline`` a session has expired in each call, whether or not a sweep ran."""
     sessions = table()
     session = start(sessions, 100.0)
     beat(sessions, session, 100.0)
@@ -88,7 +88,7 @@ def test_at_its_deadline_a_session_is_dead_in_every_call() -> None:
     assert sessions.expire(102.0) == [session]
 
 
-def test_a_dead_id_stays_dead() -> None:
+def test_an_expired_id_stays_expired() -> None:
     """A refused beat revives nothing: the next one is refused, too, also after the sweep."""
     sessions = table()
     session = start(sessions, 100.0)
@@ -128,7 +128,7 @@ def test_looking_a_session_up_does_not_renew_it() -> None:
 
 
 def test_each_session_expires_alone() -> None:
-    """A sweep takes the dead and leaves the living in their order."""
+    """A sweep removes the expired and keeps the others in their order."""
     sessions = table()
     one, two, three = (start(sessions, 100.0) for _ in range(3))
     beat(sessions, one, 100.0)
@@ -150,7 +150,7 @@ def test_beats_may_come_over_any_connection() -> None:
 
 
 def test_the_peer_is_that_of_the_newest_call() -> None:
-    """It shows where a session was heard from last."""
+    """It shows the origin of a session's last call."""
     sessions = table()
     session = start(sessions, 100.0)
     sessions.beat(session.id, 'ann', 'ipv4:10.0.0.2:5', 1, 101.0)
@@ -190,7 +190,7 @@ def test_resume_of_a_session_that_never_beat_keeps_the_first_patience() -> None:
 
 @pytest.mark.parametrize('case', ['unknown', 'dead', 'foreign', 'nil'])
 def test_resume_of_anything_else_gives_a_new_session(case: str) -> None:
-    """Every SDK expects a fresh session for an id that is unknown, dead or another's."""
+    """Every SDK expects a fresh session for an id that is unknown, expired or another's."""
     sessions = table()
     session = start(sessions, 100.0)
     beat(sessions, session, 100.0)
@@ -232,11 +232,11 @@ def test_sessions_that_never_begin_keep_out_others_for_two_seconds_only() -> Non
     assert {one.deadline for one in short} == {100.0 + CROWDED_PATIENCE}
     with pytest.raises(TooManySessions):
         start(sessions, 100.0 + CROWDED_PATIENCE - 0.001)
-    newcomer = start(sessions, 100.0 + CROWDED_PATIENCE)
-    assert sessions.living(100.0 + CROWDED_PATIENCE) == [*kept, newcomer]
+    newest = start(sessions, 100.0 + CROWDED_PATIENCE)
+    assert sessions.living(100.0 + CROWDED_PATIENCE) == [*kept, newest]
 
 
-def test_a_session_that_begins_in_a_crowd_lives_as_ever() -> None:
+def test_a_session_that_begins_in_a_crowded_table_has_its_window() -> None:
     sessions = table(window=5.0, most=2)
     start(sessions, 100.0)
     session = start(sessions, 100.0)
@@ -259,8 +259,8 @@ def test_a_full_table_still_resumes() -> None:
     assert start(sessions, 101.0, resume=session.id) is session
 
 
-def test_the_dead_take_no_place() -> None:
-    """A session is dead at its deadline, so its place is free then, sweep or not."""
+def test_expired_sessions_occupy_no_place() -> None:
+    """A session has expired at its deadline, so its place is free then, sweep or not."""
     sessions = table(most=1)
     session = start(sessions, 100.0)
     beat(sessions, session, 100.0)
@@ -298,7 +298,7 @@ def test_every_spelling_of_viam_server_is_accepted(text: str) -> None:
     'urn:' + ID, '\u0661' + ID[1:], 'x' * 10_000,
 ])
 def test_anything_else_is_refused_by_the_name_of_its_field(text: str) -> None:
-    """The refusal is short, printable, and says what is expected."""
+    """The refusal is short, printable, and states what is expected."""
     with pytest.raises(InvalidSessionId) as refusal:
         parse_session_id(text, 'viam-sid')
     message = str(refusal.value)

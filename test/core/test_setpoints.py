@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What may be asked of an actuator: finite numbers, within limits; zero is a stop."""
+"""Setpoints: finite numbers, within limits; zero is a stop."""
 
 import math
 
@@ -30,7 +30,7 @@ def test_a_velocity_is_finite(part: str, axis: int, bad: float) -> None:
 
 @pytest.mark.parametrize('bad', NOT_FINITE)
 def test_a_duration_is_finite(bad: float) -> None:
-    """A move of endless or unknown length is refused; a held wish has no duration at all."""
+    """A move of endless or unknown length is refused; a held setpoint has no duration at all."""
     with pytest.raises(InvalidCommand, match='duration'):
         Motion(Velocity((1.0, 0.0, 0.0)), bad)
 
@@ -60,7 +60,7 @@ def test_zero_is_a_stop() -> None:
 @pytest.mark.parametrize('part', ['linear', 'angular'])
 @pytest.mark.parametrize('axis', [0, 1, 2])
 def test_any_other_number_is_no_stop(part: str, axis: int) -> None:
-    """The smallest number on one axis is a wish to move."""
+    """The smallest number on one axis is a motion."""
     vector = [0.0, 0.0, 0.0]
     vector[axis] = -5e-324
     assert not Motion(Velocity(**{part: tuple(vector)})).is_stop
@@ -73,20 +73,20 @@ def test_speed_and_turn_rate_are_lengths() -> None:
     assert (velocity.speed, velocity.turn_rate) == (5.0, 2.0)
 
 
-def test_a_wish_within_the_limits_is_left_alone() -> None:
+def test_a_setpoint_within_the_limits_is_unchanged() -> None:
     """The limit itself is still allowed."""
-    wish = Velocity((0.5, 0.0, 0.0), (0.0, 0.0, -1.0))
-    assert VelocityLimits(0.5, 1.0).clamp(wish) == wish
+    setpoint = Velocity((0.5, 0.0, 0.0), (0.0, 0.0, -1.0))
+    assert VelocityLimits(0.5, 1.0).clamp(setpoint) == setpoint
 
 
-def test_a_wish_beyond_the_limits_is_shortened() -> None:
+def test_a_setpoint_beyond_the_limits_is_clamped() -> None:
     """Linear and angular parts are limited each by itself; signs stay."""
-    wish = Velocity((-2.0, 0.0, 0.0), (0.0, 0.0, 9.0))
-    assert VelocityLimits(0.5, 1.0).clamp(wish) == Velocity((-0.5, 0.0, 0.0), (0.0, 0.0, 1.0))
-    assert VelocityLimits(0.5, 10.0).clamp(wish) == Velocity((-0.5, 0.0, 0.0), (0.0, 0.0, 9.0))
+    setpoint = Velocity((-2.0, 0.0, 0.0), (0.0, 0.0, 9.0))
+    assert VelocityLimits(0.5, 1.0).clamp(setpoint) == Velocity((-0.5, 0.0, 0.0), (0.0, 0.0, 1.0))
+    assert VelocityLimits(0.5, 10.0).clamp(setpoint) == Velocity((-0.5, 0.0, 0.0), (0.0, 0.0, 9.0))
 
 
-def test_a_holonomic_wish_keeps_its_direction() -> None:
+def test_a_holonomic_setpoint_keeps_its_direction() -> None:
     """The length is limited, not each axis."""
     clamped = VelocityLimits(1.0, 1.0, holonomic=True).clamp(Velocity((3.0, -4.0, 0.0)))
     assert clamped.linear == pytest.approx((0.6, -0.8, 0.0))
@@ -94,12 +94,12 @@ def test_a_holonomic_wish_keeps_its_direction() -> None:
 
 def test_a_base_that_is_not_holonomic_leaves_the_rest_out() -> None:
     """It drives along x and turns about z, as Viam's wheeled base does."""
-    wish = Velocity((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert VelocityLimits(1.0, 1.0).clamp(wish) == Velocity((0.1, 0.0, 0.0), (0.0, 0.0, 0.6))
+    setpoint = Velocity((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert VelocityLimits(1.0, 1.0).clamp(setpoint) == Velocity((0.1, 0.0, 0.0), (0.0, 0.0, 0.6))
 
 
-def test_a_wish_of_which_nothing_is_left_is_a_stop() -> None:
-    """Sideways on a differential drive, or any way at a limit of zero: the base stands still."""
+def test_a_setpoint_that_is_clamped_to_zero_is_a_stop() -> None:
+    """Sideways on a differential drive, or any way at a limit of zero: the base stays at rest."""
     sideways = Motion(Velocity((0.0, 1.0, 0.0)))
     assert sideways.within(VelocityLimits(1.0, 1.0)).is_stop
     assert not sideways.within(VelocityLimits(1.0, 1.0, holonomic=True)).is_stop
@@ -116,7 +116,7 @@ def test_limits_keep_the_duration() -> None:
 @given(VECTORS, VECTORS, st.floats(0.0, 100.0), st.floats(0.0, 100.0), st.booleans())
 @example((1e308, -1e308, 1e308), (1e308, 1e308, 1e308), 1.0, 1.0, True)
 @example((5e-324, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 1.0, False)
-def test_whatever_is_wished_for_comes_out_finite_and_within_limits(
+def test_every_clamped_setpoint_is_finite_and_within_limits(
         linear: tuple[float, float, float], angular: tuple[float, float, float],
         fastest: float, fastest_turn: float, holonomic: bool) -> None:
     """Also for numbers whose length is too large for a float; no axis ever changes its sign."""

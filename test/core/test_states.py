@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold of every table of transitions; test_actuator.py runs each of its cells."""
+"""Properties of every table of transitions; test_actuator.py runs each of its cells."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_only_a_command_begins_motion_and_none_does_after_an_unconfirmed_stop() 
     assert State.UNCONFIRMED not in begins
 
 
-def test_a_failed_stop_is_over_when_it_is_done_or_somebody_takes_it_over() -> None:
+def test_a_failed_stop_is_over_when_it_is_done_reset_or_left_to_another_process() -> None:
     leaves = {event for (before, event), after in TRANSITIONS.items()
               if before is State.UNCONFIRMED and after is not State.UNCONFIRMED}
     assert leaves == {Event.STOP_DONE, Event.RESET, Event.LEFT}

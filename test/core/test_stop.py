@@ -46,7 +46,7 @@ def joint(position: float, *velocity: float) -> JointSample:
     return JointSample((position,), velocity)
 
 
-# ---- what texts say -----------------------------------------------------------------------------
+# ---- texts -------------------------------------------------------------------------------------
 
 def test_feedback_that_is_too_slow_names_its_period_and_the_parameter() -> None:
     watched, now = watch(BASE, lambda at: BaseSample(), seconds=6.0, rate=1.0)
@@ -91,7 +91,7 @@ def test_a_heading_that_turns_under_a_twist_of_zero_is_motion() -> None:
     assert 'heading moves at 1 rad/s' in watched.contradiction(now)
 
 
-def test_a_pose_that_stands_under_a_twist_is_motion_and_a_contradiction() -> None:
+def test_a_constant_pose_with_a_nonzero_twist_is_motion_and_a_contradiction() -> None:
     watched, now = watch(BASE, lambda at: BaseSample(linear=(0.2, 0.0, 0.0)))
     assert watched.moving(now) is True and not watched.at_rest(0.0, now)
     assert 'pose moves at 0 m/s, twist reports 0.2 m/s' in watched.contradiction(now)
@@ -130,7 +130,7 @@ def test_a_contradiction_is_not_reported_before_two_windows() -> None:
 
 
 def test_odometry_beside_a_velocity_from_elsewhere_does_not_show_rest() -> None:
-    """Open-loop odometry stands at once; the IMU knows better."""
+    """Open-loop odometry shows rest at once; the IMU shows motion."""
     machine = Actuator('base', ActuatorSettings(rest=BASE))
     machine.path_problem = ''
     for index in range(20):
@@ -242,7 +242,7 @@ def test_rest_needs_a_whole_window_after_the_stop() -> None:
     reported=strategies.sampled_from([0.0, 0.01, -0.5, math.nan]))
 def test_a_robot_that_drives_is_never_at_rest(
         speed: float, heading: float, rate: float, seed: int, reported: float) -> None:
-    """Whatever its twist says, at whatever rate, with jitter."""
+    """With any twist, at any rate, with jitter."""
     chance, watched, now = random.Random(seed), RestWatch(BASE), 0.0
     while now < 2.0:
         watched.take(BaseSample(
@@ -253,7 +253,7 @@ def test_a_robot_that_drives_is_never_at_rest(
 
 
 @given(rate=strategies.floats(5.0, 100.0), seed=strategies.integers(0, 1000))
-def test_a_robot_that_stands_is_seen_at_rest(rate: float, seed: int) -> None:
+def test_a_robot_that_does_not_move_is_seen_at_rest(rate: float, seed: int) -> None:
     """With noise of pose and twist below their thresholds."""
     chance, watched, now = random.Random(seed), RestWatch(BASE), 0.0
     while now < 2.0:

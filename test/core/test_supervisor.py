@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Stories of clients and robots, told by the numbers on a clock.
+Sequences of client calls and robot feedback, with simulated time.
 
 Two bases without feedback and one with, a heartbeat window of 2 s, a pump that may be 0.125 s
 late. `stop_on_disconnect` is off here: connections have their own tests in test_presence.py.
@@ -48,11 +48,11 @@ AHEAD, BACK = Velocity((0.5, 0.0, 0.0)), Velocity((-0.5, 0.0, 0.0))
 ZERO = Velocity()
 POLICY = Policy(SessionSettings(heartbeat_window=2.0, max_sessions=8), stop_on_disconnect=False)
 LIMITS = VelocityLimits(1.0, 1.0)
-SILENT = 'no heartbeat or command of it for 2 s, limit 2 s (sessions.heartbeat_window)'
+SILENT = 'no heartbeat or command of the session for 2 s, limit 2 s (sessions.heartbeat_window)'
 
 
 class World:
-    """A supervisor, and a pump that is always on time unless it is told to sleep."""
+    """A supervisor, and a pump that is always on time unless a test delays it."""
 
     def __init__(self, policy: Policy = POLICY) -> None:
         numbers = count(1)
@@ -62,7 +62,7 @@ class World:
             policy, lambda: f's{next(numbers)}')
         for name in ('left', 'right', 'seen'):
             self.supervisor.path(name, '', 0.0)
-        self.told: list[tuple[float, Output]] = []
+        self.sent: list[tuple[float, Output]] = []
         self.ended: list[Ended] = []
         self.events: list[object] = []
         self.wake = math.inf
@@ -96,7 +96,7 @@ class World:
         """Let the pump run once."""
         self.now = now
         outputs = self.supervisor.poll(now)
-        self.told += [(now, output) for output in outputs.outputs]
+        self.sent += [(now, output) for output in outputs.outputs]
         self.ended += outputs.ended
         self.events += outputs.events
         self.wake = outputs.wake
@@ -113,15 +113,15 @@ class World:
             self.poll(now)
 
     def last(self, name: str) -> tuple[float, Output]:
-        """Return what the driver of this resource was told last, and when."""
-        return [(at, output) for at, output in self.told if output.resource == name][-1]
+        """Return the last output of this resource, and when."""
+        return [(at, output) for at, output in self.sent if output.resource == name][-1]
 
     def state(self, name: str) -> State:
-        """Where a resource stands."""
+        """Return the state of a resource."""
         return self.supervisor.states()[name]
 
 
-# ---- takeover: the stories of viamrobotics/rdk, robot/session_test.go ---------------------------
+# ---- takeover: the cases of viamrobotics/rdk, robot/session_test.go ---------------------------
 
 
 def test_two_clients_one_base() -> None:
@@ -133,13 +133,13 @@ def test_two_clients_one_base() -> None:
     # 2. Bob takes over.
     world.run(101.0, ann, bob)
     world.command('left', BACK, bob, 101.0)
-    # 3. Ann vanishes: her window lapses, and the base goes on for bob.
+    # 3. Ann disappears: her session expires, and the base continues for bob.
     world.run(104.0, bob)
     assert [type(event) for event in world.events if not isinstance(event, Changed)] == [
         MotionBegun, MotionBegun, SessionEnded]
     assert world.state('left') is MOVING
     assert world.last('left')[1].setpoint == BACK
-    # 4. Bob vanishes, too: the base stops at his deadline.
+    # 4. Bob disappears, too: the base stops at his deadline.
     world.run(106.0)
     assert world.state('left') is STOPPING
     at, output = world.last('left')
@@ -179,7 +179,7 @@ def test_one_client_two_bases() -> None:
     world.run(100.5)
     world.command('right', AHEAD, ann, 100.5)
     world.run(102.5)
-    stops = [(at, output.resource) for at, output in world.told if output.first
+    stops = [(at, output.resource) for at, output in world.sent if output.first
              and output.setpoint is None]
     assert stops == [(102.5, 'left'), (102.5, 'right')]
 
@@ -200,7 +200,7 @@ def test_a_refused_command_takes_nothing_over() -> None:
 
 
 def test_after_a_stop_the_old_owners_end_stops_nothing() -> None:
-    """Bob stops ann's base and somebody else drives it: ann's expiry does not touch it."""
+    """Bob stops ann's base and a third client drives it: ann's expiry does not touch it."""
     world = World()
     ann, bob = world.session(100.0), world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
@@ -209,11 +209,11 @@ def test_after_a_stop_the_old_owners_end_stops_nothing() -> None:
     assert world.state('left') is IDLE
     world.run(103.0, bob)
     assert world.state('left') is IDLE
-    assert all(at < 101.6 for at, _ in world.told)
+    assert all(at < 101.6 for at, _ in world.sent)
 
 
-def test_taking_over_is_told_with_both_names() -> None:
-    """Not when the same session commands again, nor when nobody held the base."""
+def test_a_takeover_is_reported_with_both_names() -> None:
+    """Not when the same session commands again, nor when the base had no owner."""
     world = World()
     ann, bob = world.session(100.0), world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
@@ -245,8 +245,8 @@ def test_a_command_renews_its_session() -> None:
 
 
 @pytest.mark.parametrize('polled', [True, False])
-def test_a_dead_session_commands_nothing(polled: bool) -> None:
-    """At its deadline, whether or not anybody looked: also with zero, also an unknown resource."""
+def test_an_expired_session_commands_nothing(polled: bool) -> None:
+    """At its deadline, also without a poll: also with zero, also an unknown resource."""
     world = World()
     ann = world.session(100.0)
     if polled:
@@ -254,7 +254,7 @@ def test_a_dead_session_commands_nothing(polled: bool) -> None:
     for name, setpoint in (('left', AHEAD), ('left', ZERO), ('nobody', AHEAD)):
         with pytest.raises(SessionExpired):
             world.supervisor.command(name, Motion(setpoint), ann, 102.0)
-    assert world.told == []
+    assert world.sent == []
     assert world.state('left') is IDLE
 
 
@@ -313,8 +313,8 @@ def test_a_change_for_an_unknown_resource_changes_nothing() -> None:
 
 @pytest.mark.parametrize('state', list(State))
 @pytest.mark.parametrize('how', ['no path', 'shutdown', 'other session', 'no session', 'stalled'])
-def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: str) -> None:
-    """Latch, missing stop path, shutdown and stall included; nobody owns anything afterwards."""
+def test_a_zero_command_is_a_stop_in_every_state_from_any_client(state: State, how: str) -> None:
+    """Latch, missing stop path, shutdown and stall included; there is no owner afterwards."""
     world = World(replace(POLICY, unsupervised=UnsupervisedPolicy.REJECT))
     ann, bob = world.session(100.0), world.session(100.0)
     now = 100.0
@@ -328,9 +328,9 @@ def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: s
     if how == 'shutdown':
         world.supervisor.shut_down(now)
     if how == 'no path':
-        world.supervisor.path('seen', 'nobody listens', now)
+        world.supervisor.path('seen', 'there is no subscriber', now)
     now += 0.3 if how == 'stalled' else 0.02
-    world.told.clear()
+    world.sent.clear()
     caller = {'other session': bob, 'no session': Caller()}.get(how, ann)
     world.command('seen', ZERO, caller, now)
     assert world.state('seen') is (UNCONFIRMED if state is UNCONFIRMED else STOPPING)
@@ -338,30 +338,30 @@ def test_a_zero_command_is_a_stop_in_every_state_by_anybody(state: State, how: s
     assert world.supervisor.watched_sockets() == frozenset()
 
 
-def test_after_a_stop_the_driver_hears_zeros_only_until_a_new_command() -> None:
-    """Beats, looks, new sessions and time bring nothing back."""
+def test_after_a_stop_the_driver_receives_only_zeros_until_a_new_command() -> None:
+    """Heartbeats, polls, new sessions and time resume nothing."""
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.stop('left', 100.5)
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.start_session(ann, '', 100.6)
     world.supervisor.path('left', '', 100.7)
     world.run(140.0, ann)
-    assert world.told and all(output.setpoint is None for _, output in world.told)
+    assert world.sent and all(output.setpoint is None for _, output in world.sent)
     world.command('left', BACK, ann, 140.0)
     assert world.last('left')[1].setpoint == BACK
 
 
 def test_stop_all_stops_everything_also_what_is_idle() -> None:
-    """Who asks for an emergency stop gets zeros on every driver."""
+    """An emergency stop sends zeros to every driver."""
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.stop_all(100.1)
     world.poll(100.1)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [
         ('left', None), ('right', None), ('seen', None)]
 
 
@@ -374,7 +374,7 @@ def of(entity: str, socket: int) -> Caller:
 
 
 def test_a_revoked_key_loses_its_sessions_and_all_that_it_set_in_motion() -> None:
-    """Under a session, and by a connection alone; what others drive goes on."""
+    """Under a session, and by a connection alone; what others drive continues."""
     world = World()
     begun = world.supervisor.start_session(of('mine', 1), '', 100.0)
     world.supervisor.start_session(of('others', 2), '', 100.0)
@@ -400,7 +400,7 @@ def test_a_revoked_key_that_moves_nothing_stops_nothing() -> None:
     world.command('right', AHEAD, of('mine', 1), 100.1)
     world.stop('right', 100.2)
     before = world.supervisor.states()
-    world.told.clear()
+    world.sent.clear()
     world.supervisor.revoke('mine', 100.3)
     world.poll(100.3)
     assert world.supervisor.states() == before and world.state('left') is MOVING
@@ -408,7 +408,7 @@ def test_a_revoked_key_that_moves_nothing_stops_nothing() -> None:
 
 
 def test_stop_own_stops_what_a_key_commanded_last_in_every_state() -> None:
-    """And nothing that another key took over, or that nobody has commanded yet."""
+    """And nothing that another key took over, or that no client has commanded yet."""
     world = World()
     world.command('left', AHEAD, of('mine', 1), 100.0)
     world.command('right', AHEAD, of('mine', 1), 100.0)
@@ -425,7 +425,7 @@ def test_stop_own_stops_what_a_key_commanded_last_in_every_state() -> None:
 
 def turn_of(world: World, caller: Caller, now: float) -> int:
     """Command while no stop path is there; returns the turn that the refusal gives."""
-    world.supervisor.path('left', 'nobody listens', now)
+    world.supervisor.path('left', 'there is no subscriber', now)
     with pytest.raises(NotYet) as refusal:
         world.command('left', AHEAD, caller, now)
     return refusal.value.turn
@@ -472,7 +472,7 @@ def test_a_late_command_never_follows_a_stop_or_a_newer_command(between: str) ->
     assert world.state('left') is before
 
 
-def test_a_stop_overtakes_a_command_that_is_still_being_said() -> None:
+def test_a_stop_overtakes_a_command_that_is_still_waiting() -> None:
     world = World()
     ann = world.session(100.0)
     before, after = world.supervisor.turn('left'), world.supervisor.turn('right')
@@ -495,7 +495,7 @@ def test_what_happens_to_another_base_overtakes_nothing() -> None:
     assert world.state('left') is MOVING
 
 
-def test_a_dead_session_hears_that_first() -> None:
+def test_an_expired_session_is_refused_before_other_checks() -> None:
     """Also when its turn is over."""
     world = World()
     ann = world.session(100.0)
@@ -509,7 +509,7 @@ def test_a_dead_session_hears_that_first() -> None:
 
 
 def test_every_command_has_an_epoch_of_its_own() -> None:
-    """Across all resources, ever growing; what drivers are told carries it."""
+    """Across all resources, ever growing; every output has it."""
     world = World()
     ann = world.session(100.0)
     epochs = [world.command(name, AHEAD, ann, 100.0 + i / 10)
@@ -552,7 +552,7 @@ def test_a_timed_move_is_done_on_time_and_its_session_may_go_afterwards() -> Non
     epoch = world.command('left', AHEAD, ann, 100.0, duration=1.234)
     world.run(101.3, ann)
     assert world.ended == [Ended('left', epoch, Reason.DONE)]
-    assert [at for at, output in world.told if output.setpoint is None][0] == 101.234
+    assert [at for at, output in world.sent if output.setpoint is None][0] == 101.234
     world.run(110.0)
     assert len(world.ended) == 1
 
@@ -571,11 +571,11 @@ def test_a_lost_path_ends_the_motion_and_refuses_the_next() -> None:
     world = World()
     ann = world.session(100.0)
     epoch = world.command('left', AHEAD, ann, 100.0)
-    world.supervisor.path('left', 'nobody listens on /cmd_vel', 100.5)
+    world.supervisor.path('left', '/cmd_vel has no subscriber', 100.5)
     world.poll(100.5)
     assert world.ended == [
-        Ended('left', epoch, Reason.PATH_LOST, 'nobody listens on /cmd_vel')]
-    with pytest.raises(NoStopPath, match='left: nobody listens on /cmd_vel'):
+        Ended('left', epoch, Reason.PATH_LOST, '/cmd_vel has no subscriber')]
+    with pytest.raises(NoStopPath, match='left: /cmd_vel has no subscriber'):
         world.command('left', AHEAD, ann, 100.6)
     world.supervisor.path('left', '', 100.7)
     world.run(101.0, ann)
@@ -595,7 +595,7 @@ def test_a_lost_path_of_one_base_does_not_concern_the_other() -> None:
     assert world.state('right') is IDLE
 
 
-def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
+def test_a_change_of_state_is_reported_once_with_its_reason_and_owner() -> None:
     """For the log: from, to, why, whose, and whether rest was seen."""
     world = World()
     ann = world.session(100.0)
@@ -611,7 +611,7 @@ def test_a_change_of_state_is_told_once_with_its_reason_and_owner() -> None:
 # ---- reset and shutdown -------------------------------------------------------------------------
 
 
-def test_reset_clears_what_is_unconfirmed_and_tells_which() -> None:
+def test_reset_clears_what_is_unconfirmed_and_returns_it() -> None:
     """It starts nothing."""
     world = World()
     ann = world.session(100.0)
@@ -626,14 +626,14 @@ def test_reset_clears_what_is_unconfirmed_and_tells_which() -> None:
 
 
 def test_shutdown_stops_what_moves_and_leaves_the_idle_alone() -> None:
-    """From then on motion is refused, whoever asks."""
+    """From then on motion is refused, for every caller."""
     world = World()
     ann = world.session(100.0)
     epoch = world.command('left', AHEAD, ann, 100.0)
     world.supervisor.shut_down(100.5)
-    world.told.clear()
+    world.sent.clear()
     world.poll(100.5)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [('left', None)]
     assert world.ended == [Ended('left', epoch, Reason.SHUTDOWN)]
     for name in ('left', 'right'):
         with pytest.raises(ShuttingDown, match=name):
@@ -645,16 +645,16 @@ def test_shutdown_stops_what_moves_and_leaves_the_idle_alone() -> None:
 # ---- law 11: a stall is an absence --------------------------------------------------------------
 
 
-def test_a_pump_that_overslept_stops_everything_before_it_says_anything_else() -> None:
+def test_a_pump_that_was_late_sends_stops_before_any_other_output() -> None:
     """Also what belongs to a session that is alive and beating."""
     world = World()
     ann, bob = world.session(100.0), world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.command('right', AHEAD, bob, 100.0)
     late = world.wake + 0.126
-    world.told.clear()
+    world.sent.clear()
     world.poll(late)
-    assert [output.setpoint for _, output in world.told] == [None, None]
+    assert [output.setpoint for _, output in world.sent] == [None, None]
     assert {ended.reason for ended in world.ended} == {Reason.STALLED}
     assert [event.late for event in world.events if isinstance(event, Stall)] == [
         pytest.approx(0.126)]
@@ -675,7 +675,7 @@ def test_a_pump_that_is_a_little_late_is_no_stall() -> None:
 
 
 def test_a_command_that_finds_the_pump_late_is_refused_and_stops_everything() -> None:
-    """It may be as old as the stall, and so may others: until the stops have gone out."""
+    """It may be as old as the stall, and so may others: until the stops are sent."""
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
@@ -714,7 +714,7 @@ def test_commands_that_waited_through_a_freeze_of_an_idle_bridge_are_refused() -
 
 @pytest.mark.parametrize('living', [True, False])
 def test_a_command_after_hours_of_idling_is_no_stall(living: bool) -> None:
-    """While nothing moved, nobody waited for the pump."""
+    """While nothing moved, no output was due."""
     world = World()
     ann = world.session(100.0)
     if living:
@@ -729,7 +729,7 @@ def test_a_command_after_hours_of_idling_is_no_stall(living: bool) -> None:
 
 
 def test_a_late_pump_is_no_stall_while_nothing_moves() -> None:
-    """Stops go on as if nothing had been, and the next command counts from its own time."""
+    """Stops continue as before, and the next command counts from its own time."""
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
@@ -786,7 +786,7 @@ def test_an_empty_bridge_never_wakes() -> None:
     assert world.poll(100.0) == Outputs()
 
 
-def test_sessions_that_move_nothing_are_swept_and_told() -> None:
+def test_sessions_that_move_nothing_are_removed_and_reported() -> None:
     """Within a second of their death, also those that never beat."""
     world = World()
     world.supervisor.start_session(Caller(peer='p1'), '', 100.0)
@@ -800,8 +800,8 @@ def test_sessions_that_move_nothing_are_swept_and_told() -> None:
     assert world.wake == math.inf
 
 
-def test_every_end_of_a_session_is_told_also_when_its_place_was_needed() -> None:
-    """A full table clears the dead away to make room: the log still hears of them."""
+def test_every_end_of_a_session_is_reported_also_in_a_full_table() -> None:
+    """A full table removes expired sessions: the log still reports them."""
     world = World(replace(POLICY, sessions=SessionSettings(2.0, max_sessions=1)))
     world.session(100.0)
     with pytest.raises(TooManySessions):
@@ -823,18 +823,18 @@ def test_feedback_reaches_only_those_that_have_any() -> None:
     assert world.supervisor.is_moving('seen', 100.1)
 
 
-def test_a_driver_that_appears_is_told_to_stop_at_once() -> None:
+def test_a_driver_that_appears_is_stopped_at_once() -> None:
     """And one that appears at a base that never moved is not."""
     world = World()
     ann = world.session(100.0)
     world.command('left', AHEAD, ann, 100.0)
     world.stop('left', 100.5)
     world.run(110.0, ann)
-    world.told.clear()
+    world.sent.clear()
     for name in ('left', 'right'):
         world.supervisor.driver_appeared(name, 110.0)
     world.poll(110.0)
-    assert [(output.resource, output.setpoint) for _, output in world.told] == [('left', None)]
+    assert [(output.resource, output.setpoint) for _, output in world.sent] == [('left', None)]
     assert (world.state('left'), world.state('right')) == (STOPPING, IDLE)
 
 

@@ -3,9 +3,9 @@
 """
 Random histories against the laws of docs/safety.md.
 
-Clients come, go, beat and command at random, pollers die, pumps oversleep, feedback lies; beside
-the supervisor runs a naive model that knows who is alive and whose motion it is. All times are
-whole 64ths of a second, so that events meet deadlines exactly. BRIDGE_PROPERTIES=2000 looks at
+Clients come, go, beat and command at random, pollers fail, pumps are late, feedback is wrong;
+a simple model beside the supervisor knows the live clients and the owners. All times are
+whole 64ths of a second, so that events meet deadlines exactly. BRIDGE_PROPERTIES=2000 runs
 that many histories.
 """
 
@@ -33,7 +33,7 @@ from viam_session_bridge.core.errors import (
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.presence import Caller, LOOK_PATIENCE, Policy, UnsupervisedPolicy
+from viam_session_bridge.core.presence import Caller, Policy, SOCKETS_PATIENCE, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import FIRST_BEAT_PATIENCE, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
@@ -57,7 +57,7 @@ SPEEDS = st.sampled_from([0.0, 0.25, -0.5])
 DURATIONS = st.sampled_from([None, None, 0.0, 0.5 + TICK, 1.0, 3.0 + TICK])
 # Half of the waits end exactly where something may happen.
 WAITS = st.one_of(
-    st.sampled_from([TICK, LOOK_PATIENCE, STALL_LIMIT, 0.75, 1.0, WINDOW, 3.0]),
+    st.sampled_from([TICK, SOCKETS_PATIENCE, STALL_LIMIT, 0.75, 1.0, WINDOW, 3.0]),
     st.integers(1, 300).map(lambda ticks: ticks * TICK))
 
 
@@ -81,7 +81,7 @@ class Client:
 
 
 @dataclass
-class Wish:
+class Owned:
     """What the model knows of a motion: whose it is, since when, until when."""
 
     epoch: int
@@ -116,7 +116,7 @@ class Histories(RuleBasedStateMachine):
         self.looked: frozenset[int] = frozenset()
         self.poller_lives = True
         self.paths = dict.fromkeys(RESOURCES, True)
-        self.wishes: dict[str, Wish | None] = dict.fromkeys(RESOURCES)
+        self.owned_motions: dict[str, Owned | None] = dict.fromkeys(RESOURCES)
         self.speed = 0.0
         self.feedback_lives = True
         self.answers_live = True
@@ -126,46 +126,46 @@ class Histories(RuleBasedStateMachine):
         self.unanswered: int | None = None
         self.shutting_down = False
         self.over = False
-        # A command found the pump late; the stops of that stall have not gone out yet.
+        # A command detected a late pump; the stops of that stall are not sent yet.
         self.frozen = False
         # What was sent during a freeze is not executed right after it, either.
         self.backlog_until = -math.inf
-        # When the pump has to run, as far as anybody told it; the instant of the last poll.
+        # When the pump has to run, as far as it was told; the instant of the last poll.
         self.asked = math.inf
         for name in RESOURCES:
             self.supervisor.path(name, '', self.now)
         self.poll()
 
-    # ---- the naive model ------------------------------------------------------------------------
+    # ---- the simple model -----------------------------------------------------------------------
 
     def alive(self, session: str) -> bool:
-        """Tell whether its deadline lies ahead; who died once is in the list of the dead."""
+        """Return whether its deadline is in the future; expired ones are in a list."""
         if session not in self.dead and self.now >= self.clients[session].deadline:
             self.dead.add(session)
         return session not in self.dead
 
     def connected(self, socket: int | None, since: float) -> bool:
-        """Evidence is the newest look since the command, or the command itself, while fresh."""
+        """Evidence is the newest poll since the command, or the command itself, while fresh."""
         if self.look_taken_at < since:
-            return self.now < since + LOOK_PATIENCE
-        return self.now < self.look_taken_at + LOOK_PATIENCE and socket in self.looked
+            return self.now < since + SOCKETS_PATIENCE
+        return self.now < self.look_taken_at + SOCKETS_PATIENCE and socket in self.looked
 
-    def present(self, wish: Wish) -> bool:
-        """Whether the one who wished for this is still there."""
-        if wish.holder == 'session':
-            return self.alive(wish.session) and (
+    def present(self, owned: Owned) -> bool:
+        """Whether the owner of this motion is still present."""
+        if owned.holder == 'session':
+            return self.alive(owned.session) and (
                 not self.policy.stop_on_disconnect
-                or self.connected(wish.socket, wish.since))
-        if wish.holder == 'connection':
-            return self.connected(wish.socket, wish.since)
-        return self.now < wish.lease_until
+                or self.connected(owned.socket, owned.since))
+        if owned.holder == 'connection':
+            return self.connected(owned.socket, owned.since)
+        return self.now < owned.lease_until
 
     def stalled(self) -> bool:
         """Whether the pump is later than it may be while something moves."""
-        return self.now - self.asked > STALL_LIMIT and any(self.wishes.values())
+        return self.now - self.asked > STALL_LIMIT and any(self.owned_motions.values())
 
     def note_stall(self) -> None:
-        """Note until when commands are refused, if there is a stall that nobody has noticed."""
+        """Note until when commands are refused, if there is a stall that was not noticed."""
         if self.stalled():
             self.backlog_until = self.now + min(self.now - self.asked, LONGEST_ECHO)
 
@@ -184,8 +184,8 @@ class Histories(RuleBasedStateMachine):
             self.carriers.add(socket)
 
     def forget(self, name: str) -> None:
-        """Note a stop: nobody owns the resource, and the pump is asked to come now."""
-        self.wishes[name] = None
+        """Note a stop: the resource has no owner, and the pump is due now."""
+        self.owned_motions[name] = None
         if name == 'answering':
             self.unanswered = 0
         self.asked = min(self.asked, self.now)
@@ -211,26 +211,26 @@ class Histories(RuleBasedStateMachine):
             return StopOutstanding
         return None if self.paths[name] else NoStopPath
 
-    def wish(self, epoch: int, caller: Caller, duration: float | None) -> Wish:
+    def owned(self, epoch: int, caller: Caller, duration: float | None) -> Owned:
         """Write down an accepted motion."""
         ends_at = math.inf if duration is None else self.now + duration
-        wish = Wish(epoch, 'nobody', self.now, ends_at)
+        owned = Owned(epoch, 'nobody', self.now, ends_at)
         policy = self.policy.unsupervised
         if caller.session is not None:
-            wish.holder, wish.session, wish.socket = 'session', caller.session, caller.socket
+            owned.holder, owned.session, owned.socket = 'session', caller.session, caller.socket
         elif policy is UnsupervisedPolicy.LEASE or caller.socket in self.carriers:
-            wish.holder = 'lease'
+            owned.holder = 'lease'
             # The lease of a blocking call lasts for it, at least.
-            wish.lease_until = self.now + WINDOW + (duration or 0.0)
+            owned.lease_until = self.now + WINDOW + (duration or 0.0)
         elif policy is UnsupervisedPolicy.CONNECTION:
             assert caller.socket is not None
-            wish.holder, wish.socket = 'connection', caller.socket
-        return wish
+            owned.holder, owned.socket = 'connection', caller.socket
+        return owned
 
     # ---- what clients do ------------------------------------------------------------------------
 
     def caller(self, who: int, socket: int) -> Caller:
-        """Pick a session, dead or alive, or none; the connection is known if it is open."""
+        """Pick a session, expired or alive, or none; the connection is known if it is open."""
         session = [None, *self.clients][who % (len(self.clients) + 1)]
         return Caller(session, socket if socket in self.open else None)
 
@@ -244,7 +244,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 20), socket=SOCKETS)
     def resume(self, who: int, socket: int) -> None:
-        """Whoever knows the id may resume, over any connection; the dead are not resumed."""
+        """Any client with the id may resume, over any connection; expired ones do not."""
         caller = self.caller(who, socket)
         if caller.session is None or not self.alive(caller.session):
             return
@@ -288,7 +288,7 @@ class Histories(RuleBasedStateMachine):
             if expected is Stalled:
                 self.frozen = self.frozen or self.stalled()
                 self.note_stall()
-                for other in [other for other, wish in self.wishes.items() if wish]:
+                for other in [other for other, owned in self.owned_motions.items() if owned]:
                     self.forget(other)
                 assert State.MOVING not in self.supervisor.states().values()
             return
@@ -297,21 +297,21 @@ class Histories(RuleBasedStateMachine):
             self.forget(name)
             self.check_stopping(name)
             return
-        self.asked = min(self.asked, self.now) if any(self.wishes.values()) else self.now
-        self.wishes[name] = self.wish(epoch, caller, duration)
+        self.asked = min(self.asked, self.now) if any(self.owned_motions.values()) else self.now
+        self.owned_motions[name] = self.owned(epoch, caller, duration)
         self.epochs.add(epoch)
         assert self.supervisor.states()[name] is State.MOVING
 
     @rule(name=NAMES, socket=SOCKETS, who=st.integers(0, 20), duration=DURATIONS, seconds=WAITS)
     def drive(self, name: str, socket: int, who: int, duration: float | None,
               seconds: float) -> None:
-        """Command as one to whom nothing stands in the way, and let some time pass."""
+        """Command with every condition fulfilled, and let some time pass."""
         self.drive_off(name, socket, who, duration)
         self.wait(seconds)
 
     @rule(name=NAMES, socket=SOCKETS, who=st.integers(0, 20), duration=DURATIONS)
     def drive_off(self, name: str, socket: int, who: int, duration: float | None) -> None:
-        """Command as one to whom nothing stands in the way."""
+        """Command with every condition fulfilled."""
         self.connect(socket)
         self.reset()
         self.path(name, True)
@@ -337,32 +337,32 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAMES, back=st.integers(0, 2))
     def cancel(self, name: str, back: int) -> None:
-        wish = self.wishes[name]
+        owned = self.owned_motions[name]
         current = sorted(self.epochs)[-1 - back:][:1]
         epoch = current[0] if current else 1
-        ran = wish is not None and wish.epoch == epoch
+        ran = owned is not None and owned.epoch == epoch
         assert self.supervisor.cancel(name, epoch, self.now) is ran
         if ran:
             self.forget(name)
 
     @rule(name=NAMES, back=st.integers(0, 2), late=st.sampled_from([0.0, 0.5, 2.0]))
     def runs_late(self, name: str, back: int, late: float) -> None:
-        """Only what runs is waited for, by as much as its driver says last."""
-        wish = self.wishes[name]
+        """Only a current motion is waited for, by the last delay of its driver."""
+        owned = self.owned_motions[name]
         epoch = [*sorted(self.epochs)[-1 - back:][:1], 1][0]
         self.supervisor.runs_late(name, epoch, late, self.now)
         self.asked = min(self.asked, self.now)
-        if wish is None or wish.epoch != epoch:
+        if owned is None or owned.epoch != epoch:
             return
-        wish.ends_at, wish.late = wish.ends_at + late - wish.late, late
-        if wish.holder == 'lease' and self.now < wish.ends_at < math.inf:
-            wish.lease_until = max(wish.lease_until, wish.ends_at + WINDOW)
+        owned.ends_at, owned.late = owned.ends_at + late - owned.late, late
+        if owned.holder == 'lease' and self.now < owned.ends_at < math.inf:
+            owned.lease_until = max(owned.lease_until, owned.ends_at + WINDOW)
 
     @rule(name=NAMES, back=st.integers(0, 2), speed=st.sampled_from([0.25, -0.5]),
           duration=st.sampled_from([None, 0.5 + TICK, 3.0 + TICK]))
     def go_on(self, name: str, back: int, speed: float, duration: float | None) -> None:
-        """Only what runs, for somebody who is there, can go on; nothing begins by it."""
-        wish = self.wishes[name]
+        """Only a current motion of a present client continues; none begins."""
+        owned = self.owned_motions[name]
         epoch = [*sorted(self.epochs)[-1 - back:][:1], 1][0]
         stalled = self.stalled()
         self.note_stall()
@@ -372,19 +372,19 @@ class Histories(RuleBasedStateMachine):
         if stalled:
             self.frozen = True
             assert not goes_on
-            for other in [other for other, each in self.wishes.items() if each]:
+            for other in [other for other, each in self.owned_motions.items() if each]:
                 self.forget(other)
-        elif wish is None or wish.epoch != epoch:
+        elif owned is None or owned.epoch != epoch:
             assert not goes_on
-        elif not self.present(wish):
-            assert not goes_on, 'its owner is gone'
+        elif not self.present(owned):
+            assert not goes_on, 'its owner is absent'
             self.forget(name)
         else:
             assert goes_on
-            wish.ends_at = math.inf if duration is None else self.now + duration
-            if wish.holder == 'lease':
-                wish.lease_until = max(wish.lease_until, self.now + WINDOW + (duration or 0.0))
-        assert (self.supervisor.states()[name] is State.MOVING) == bool(self.wishes[name])
+            owned.ends_at = math.inf if duration is None else self.now + duration
+            if owned.holder == 'lease':
+                owned.lease_until = max(owned.lease_until, self.now + WINDOW + (duration or 0.0))
+        assert (self.supervisor.states()[name] is State.MOVING) == bool(self.owned_motions[name])
 
     def check_stopping(self, name: str) -> None:
         """After a stop was accepted the actuator is stopping or cannot confirm it."""
@@ -397,7 +397,7 @@ class Histories(RuleBasedStateMachine):
             if states[name] is not State.IDLE:
                 self.forget(name)
         assert State.MOVING not in states.values()
-        assert not any(self.wishes.values())
+        assert not any(self.owned_motions.values())
 
     # ---- what happens to them -------------------------------------------------------------------
 
@@ -415,9 +415,9 @@ class Histories(RuleBasedStateMachine):
         self.poller_lives = lives
         self.wait(seconds)
 
-    @rule(age=st.sampled_from([0.0, 0.0, TICK, 0.25, LOOK_PATIENCE]))
+    @rule(age=st.sampled_from([0.0, 0.0, TICK, 0.25, SOCKETS_PATIENCE]))
     def look(self, age: float) -> None:
-        """Deliver a look begun a while ago; it may be older than one that is known."""
+        """Deliver a poll begun a while ago; it may be older than one that is known."""
         taken_at = self.now - age
         self.supervisor.update_sockets(frozenset(self.open), taken_at, self.now)
         if taken_at >= self.look_taken_at:
@@ -425,9 +425,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAMES, there=st.sampled_from([True, True, True, False]))
     def path(self, name: str, there: bool) -> None:
-        self.supervisor.path(name, '' if there else 'nobody listens', self.now)
+        self.supervisor.path(name, '' if there else 'there is no subscriber', self.now)
         self.paths[name] = there
-        if not there and self.wishes[name]:
+        if not there and self.owned_motions[name]:
             self.forget(name)
 
     @rule(name=NAMES)
@@ -471,20 +471,20 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def poll(self) -> None:
-        """Let the pump run, and hold the laws against what it says."""
+        """Let the pump run, and check its outputs against the laws."""
         stalled = self.stalled()
         self.note_stall()
-        before = dict(self.wishes)
+        before = dict(self.owned_motions)
         leaves = {
-            name: stalled or not self.present(wish) or self.now >= wish.ends_at
-            for name, wish in before.items() if wish}
+            name: stalled or not self.present(owned) or self.now >= owned.ends_at
+            for name, owned in before.items() if owned}
         outputs = self.supervisor.poll(self.now)
         states = self.supervisor.states()
-        for name, wish in before.items():
-            if wish is None:
-                assert states[name] is not State.MOVING, 'nobody wished for this'
+        for name, owned in before.items():
+            if owned is None:
+                assert states[name] is not State.MOVING, 'no client commanded this'
             elif leaves[name]:
-                assert states[name] is not State.MOVING, 'its owner is gone'
+                assert states[name] is not State.MOVING, 'its owner is absent'
                 self.forget(name)
             else:
                 assert states[name] is State.MOVING, 'its owner is still there'
@@ -497,46 +497,46 @@ class Histories(RuleBasedStateMachine):
         self.check_wake(outputs)
 
     def check_outputs(self, outputs: Outputs) -> None:
-        """Only a present owner's wish is a motion; everything else is a stop, once a pass."""
+        """Only a present owner's setpoint is a motion; everything else is a stop, once a pass."""
         names = [output.resource for output in outputs.outputs]
         assert len(names) == len(set(names))
         for output in outputs.outputs:
-            wish = self.wishes[output.resource]
+            owned = self.owned_motions[output.resource]
             if output.setpoint is None:
-                assert wish is None
+                assert owned is None
                 if output.resource == 'answering' and output.first:
                     self.unanswered = output.epoch
             else:
                 assert not output.setpoint.is_zero
-                assert wish is not None and wish.epoch == output.epoch
-                assert self.present(wish)
+                assert owned is not None and owned.epoch == output.epoch
+                assert self.present(owned)
                 assert self.paths[output.resource]
                 assert not self.shutting_down
             assert output.due <= self.now
         if self.supervisor.states()['answering'] not in (State.STOPPING, State.UNCONFIRMED):
             self.unanswered = None
 
-    def check_ends(self, outputs: Outputs, before: dict[str, Wish | None], stalled: bool) -> None:
+    def check_ends(self, outputs: Outputs, before: dict[str, Owned | None], stalled: bool) -> None:
         """Every epoch ends once, and for a reason that was there."""
         for ended in outputs.ended:
             if ended.epoch not in self.epochs:
                 continue
             assert ended.epoch not in self.ended
             self.ended.add(ended.epoch)
-            wish = before[ended.resource]
-            if wish is None or wish.epoch != ended.epoch:
+            owned = before[ended.resource]
+            if owned is None or owned.epoch != ended.epoch:
                 continue
             if stalled:
                 assert ended.reason is Reason.STALLED
-            elif self.present(wish):
+            elif self.present(owned):
                 assert ended.reason is Reason.DONE
             else:
                 assert ended.reason in {
                     'session': {Reason.SESSION_ENDED, Reason.DISCONNECTED},
                     'connection': {Reason.DISCONNECTED}, 'lease': {Reason.LEASE_OVER},
-                }[wish.holder]
+                }[owned.holder]
                 assert (ended.reason is Reason.SESSION_ENDED) == (
-                    wish.holder == 'session' and not self.alive(wish.session))
+                    owned.holder == 'session' and not self.alive(owned.session))
 
     def check_wake(self, outputs: Outputs) -> None:
         """Nothing that time alone brings about happens before the pump's next wake-up."""
@@ -549,7 +549,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(seconds=WAITS)
     def wait(self, seconds: float) -> None:
-        """Let time pass: the pump is on time, the poller and the feedback work if they live."""
+        """Let time pass: the pump is on time, poller and feedback work if they are alive."""
         until = self.now + seconds
         look_at = sample_at = self.now
         while self.now < until:

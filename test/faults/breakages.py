@@ -115,7 +115,7 @@ def guard_stops_idle() -> None:
 def guard_without_grace() -> None:
     watch = _part('core.guard_rules', 'PulseWatch')
     _replace(watch, '_notice_own_delay', lambda old: lambda self, now: None)
-    _replace(watch, '_heard_out', lambda old: lambda self, bridge, now: True)
+    _replace(watch, '_is_drained', lambda old: lambda self, bridge, now: True)
 
 
 @breakage('pulses come from a thread of their own and outlive a stuck stop loop',
@@ -290,7 +290,7 @@ def rest_not_awaited() -> None:
 
 @breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
 def deaths_ignored() -> None:
-    _replace(_part('bridge', 'Bridge'), '_died', lambda old: lambda self, problem: None)
+    _replace(_part('bridge', 'Bridge'), '_failed', lambda old: lambda self, problem: None)
     _replace(_part('process', 'ThreadWatchdog'), 'silent', lambda old: lambda self: [])
 
 
@@ -347,7 +347,7 @@ def direction_ignored() -> None:
 @breakage('a move trusts its pose alone, whatever its speed adds up to',
           'odometry_pose_frozen_in_a_move')
 def speed_not_added_up() -> None:
-    _failure_ignored('POSE_STANDS')
+    _failure_ignored('POSE_NOT_MOVING')
 
 
 @breakage('a jump of the pose is travel', 'odometry_jumps_in_a_move')

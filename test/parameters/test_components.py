@@ -54,7 +54,7 @@ def test_every_api_has_limits_and_settings_for_the_core(api: str) -> None:
     assert config.resource.api == api and config.commands == ()
 
 
-def test_what_an_arm_says() -> None:
+def test_the_errors_of_an_arm() -> None:
     """Speeds, tolerances and rest joint by joint, in the unit of each."""
     arm = configured('arm')
     assert (arm.speeds, arm.tolerances) == ((1.5, 0.2), (0.04, 0.003))
@@ -63,7 +63,7 @@ def test_what_an_arm_says() -> None:
     assert [tuple(one) for one in settings.rest.joints] == [('a', 'rad', 0.03), ('b', 'm', 0.002)]
 
 
-def test_what_others_say() -> None:
+def test_the_errors_of_other_components() -> None:
     """Offsets and feedback."""
     gantry = configured('gantry')
     assert gantry.zeros == (0.0,) and gantry.tolerances == (0.002,)

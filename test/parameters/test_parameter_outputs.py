@@ -64,7 +64,7 @@ def errors(changes: dict[str, Any]) -> list[str]:
 
 
 def test_blocks_become_instances_of_their_kind_in_the_order_of_the_list() -> None:
-    """What is not said has the default of the table."""
+    """A value that is not given has the default of the table."""
     base = resource()
     assert base.stop_outputs == (
         CancelOutput(name='nav', kind='cancel', action='navigate_to_pose', goals='all'),
@@ -77,7 +77,7 @@ def test_blocks_become_instances_of_their_kind_in_the_order_of_the_list() -> Non
 
 
 def test_what_a_resource_must_wait_for_follows_from_its_outputs() -> None:
-    """A lock is a message: nobody answers it; a cancel leaves nothing to release."""
+    """A lock is a message: it has no answer; a cancel leaves nothing to release."""
     lock = resource(**{'base.stop_outputs': ['lock']} | without('nav', 'power'))
     assert lock.ready_timeout == 0.5 and not lock.acknowledged
     nav = resource(**{'base.stop_outputs': ['nav']} | without('lock', 'power'))
@@ -135,7 +135,7 @@ def test_the_node_declares_and_describes_what_blocks_hold() -> None:
     ({'base.stop_outputs': ['nav', 'lock', 'power', 'a/b']}, 'base.stop_outputs', ["'a/b'"])])
 def test_a_mistake_is_named_in_full(
         changes: dict[str, Any], name: str, says: list[str]) -> None:
-    """A mistake in the list itself may make others of its blocks; it is told first."""
+    """A mistake in the list itself may make others of its blocks; it is reported first."""
     found = [each for each in errors(changes) if each.startswith(f'{name}: found ')]
     assert len(found) == 1, errors(changes)
     assert all(each in found[0] for each in says), found[0]

@@ -175,7 +175,7 @@ def test_what_is_possible(name: str, changes: dict[str, Any]) -> None:
     ('lift', {'command': 'power'}, 'lift.stop', ["'hold'", "only with lift.command 'effort'"]),
     ('lift', {'driver': 'joint_state', 'command': None, 'stop': None, 'neutral': None,
               'scale': None}, 'lift.joint', ['nothing'])])
-def test_a_mistake_is_told_once_with_its_parameter(
+def test_a_mistake_is_reported_once_with_its_parameter(
         name: str, changes: dict[str, Any], parameter: str, says: list[str]) -> None:
     """What was found, and what is accepted."""
     [error] = errors(name, **changes)
@@ -205,10 +205,10 @@ def test_a_mistake_is_told_once_with_its_parameter(
     ('pan', {'minimum_deg': 45.0, 'maximum_deg': 90.0, 'offset_deg': -45.0},
      [(0.0, math.radians(45.0), math.radians(1.0), 'rad')],
      ('minimum_deg', 'maximum_deg', 'offset_deg'))])
-def test_the_parameters_say_where_a_joint_may_be(
+def test_the_parameters_define_the_range_of_a_joint(
         name: str, changes: dict[str, Any], ranges: list[tuple[Any, ...]],
         named: tuple[str, ...]) -> None:
-    """Limits of the component and of the number, with the tolerance, and who says so."""
+    """Limits of the component and of the number, with the tolerance, and their parameters."""
     found = config(name, **changes).ranges
     assert [each[:3] for each in found] == [pytest.approx(each[:3]) for each in ranges]
     assert [each.unit for each in found] == [each[3] for each in ranges]
@@ -242,7 +242,7 @@ def test_a_gripper_with_a_valve_is_open_or_closed(changes: dict[str, Any]) -> No
 
 
 def test_a_gripper_shares_no_array() -> None:
-    """A process that never told it anything (a guard) cannot repeat what its grip is."""
+    """A process that never commanded it (a guard) cannot repeat its grip."""
     hand = {**GRIPPER, 'hand.driver': 'float_array', 'hand.topic': 'group', 'hand.stop': 'hold',
             'hand.joint_states_topic': 'joint_states'}
     assert judge({**hand, 'resources': ['hand']}, AROUND).config is not None
@@ -278,7 +278,7 @@ def test_a_pose_goal_is_an_output_like_any_other() -> None:
 
 
 def test_led_joints_need_no_receiver_timeout() -> None:
-    """They stay where they are when the bridge dies; a trajectory goes on to its end."""
+    """They keep their position when the bridge fails; a trajectory continues to its end."""
     for api, table in APIS.items():
         if issubclass(table, PositionedConfig):
             for driver, its_table in table.DRIVERS.items():

@@ -51,7 +51,7 @@ def test_an_unknown_api_lists_all_that_are_known_in_order() -> None:
 
 
 def test_a_sensor_reads_no_topic_with_messages_of_another_type() -> None:
-    """The driver says which type they have."""
+    """The driver determines their type."""
     both = {**FRONT, 'resources': ['front', 'back'], 'back.api': 'sensor', 'back.topic': 'range'}
     assert not judge({**both, 'back.driver': 'range'}, AROUND).errors
     [error] = judge({**both, 'back.driver': 'temperature'}, AROUND).errors
@@ -68,7 +68,7 @@ def test_a_sensor_does_not_read_what_commands_the_robot() -> None:
 
 def test_drivers_of_other_packages_are_for_actuators(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load.plugins, 'brought', lambda: {'sonar': []})
-    monkeypatch.setattr(plugins, 'with_driver', lambda *arguments: pytest.fail('it was asked for'))
+    monkeypatch.setattr(plugins, 'with_driver', lambda *arguments: pytest.fail('it was searched'))
     [error] = errors(driver='sonar')
     assert error.startswith("front.driver: found 'sonar'; accepted: 'range'")
 

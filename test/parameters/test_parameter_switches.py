@@ -48,7 +48,7 @@ def config(values: dict[str, Any], **changes: Any) -> Any:
 
 
 def test_a_switch_of_numbers() -> None:
-    """Which number is safe follows from its label; nobody answers a message."""
+    """Which number is safe follows from its label; a message has no answer."""
     laser = config(LASER)
     assert laser == SwitchConfig(
         name='laser', api='switch', driver='float', topic='power', labels=('off', 'on'),
@@ -71,7 +71,7 @@ def test_a_switch_of_services() -> None:
 
 
 def test_buttons_and_generic_components_are_short() -> None:
-    """Nothing moves on when the bridge dies, so nothing has to be accepted."""
+    """Nothing continues to move when the bridge fails, so nothing has to be accepted."""
     bell, helper = config(BELL), config(HELPER)
     assert isinstance(bell, ButtonConfig) and bell.answers
     assert isinstance(helper, GenericConfig) and helper.driver == 'commands'
@@ -119,7 +119,7 @@ def test_a_mistake_is_named(
 
 
 def test_what_moves_by_commands_needs_its_receivers_to_be_thought_of() -> None:
-    """As any other motion: it would go on if the bridge died."""
+    """As any other motion: it would continue if the bridge failed."""
     stopped = {'lights.moves': True, 'stop_outputs': ['halt'], 'halt.kind': 'trigger',
                'halt.service': 'halt'}
     [error] = verdict(HELPER, **stopped).errors

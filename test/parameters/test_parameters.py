@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of the bridge: what a file may say, what a mistake is answered, what may change."""
+"""Parameters of the bridge: content of a file, errors for mistakes, changes at run time."""
 
 from collections.abc import Callable, Iterator
 import dataclasses
@@ -36,7 +36,7 @@ from viam_session_bridge.ros.parameters import (
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The least that a complete configuration says.
+# The smallest complete configuration.
 BASE: dict[str, Any] = {
     'resources': ['base'],
     'base.driver': 'twist',
@@ -108,7 +108,7 @@ def _startup_error(argv: list[str]) -> str:
 
 
 def test_a_minimal_file_gives_the_documented_defaults(make_node: MakeNode) -> None:
-    """What is not said has the default of the table."""
+    """A value that is not given has the default of the table."""
     config = read(make_node(BASE))
     assert config == BridgeConfig(resources=(
         BaseConfig(name='base', driver='twist', topic='cmd_vel', receiver_timeout=0.5),))
@@ -203,7 +203,7 @@ def test_an_empty_list_is_declared_with_its_type(make_node: MakeNode) -> None:
 # --- What is refused
 
 
-def test_all_mistakes_are_told_at_once(errors_of: Callable[..., list[str]]) -> None:
+def test_all_mistakes_are_reported_at_once(errors_of: Callable[..., list[str]]) -> None:
     """One start shows them all, each with its full name."""
     errors = errors_of({
         'base.topic': None, 'base.max_linear_speed': -1.0, 'base.stamp': 'later',
@@ -289,7 +289,7 @@ def test_what_has_no_default_must_be_given(
 ])
 def test_without_resources_the_name_of_the_node_is_suspect(
         make_node: MakeNode, value: Any, namespace: str, node_name: str) -> None:
-    """ROS drops a file whose top-level key does not match the node without a word."""
+    """ROS ignores a file whose top-level key does not match the node without any message."""
     with pytest.raises(ConfigurationError) as raised:
         read(make_node({} if value is None else {'resources': value}, namespace=namespace))
     [error] = raised.value.errors
@@ -345,7 +345,7 @@ def test_a_block_that_is_not_listed_is_one_mistake(
 
 def test_a_parameter_of_another_driver_is_refused(
         errors_of: Callable[..., list[str]]) -> None:
-    """A Twist has no stamp; whoever sets one expects something else than what happens."""
+    """A Twist has no stamp; a user who sets one expects something else."""
     [error] = errors_of({'base.stamp': 'now'})
     assert error.startswith('base.stamp: found')
     assert "'twist_stamped'" in error
@@ -358,14 +358,14 @@ def test_a_parameter_of_another_driver_is_refused(
 def test_a_receiver_without_timeout_must_be_accepted_in_so_many_words(
         errors_of: Callable[..., list[str]], make_node: MakeNode, timeout: float | None,
         found: str) -> None:
-    """Without a guard, nothing stops such a robot when the bridge dies; unknown is no better."""
+    """Without a guard, nothing stops such a robot when the bridge fails; unknown is no better."""
     [error] = errors_of({'base.receiver_timeout': timeout})
     assert error.startswith(f'base.receiver_timeout: found {found} (')
     assert 'base.accept_no_timeout: true' in error and 'guard.required: true' in error
     config = read(make_node(_changed(
         {'base.receiver_timeout': timeout, 'base.accept_no_timeout': True})))
     [warning] = config.warnings
-    assert 'if the bridge itself dies, nothing stops this robot' in warning
+    assert 'if the bridge itself fails, nothing stops this robot' in warning
 
 
 @pytest.mark.parametrize('accepted', [None, True])
@@ -419,7 +419,7 @@ def test_a_timeout_that_no_rate_suits_is_refused(errors_of: Callable[..., list[s
     (0.05, 60.0, True), (0.0428571, 70.0, True)])
 def test_three_commands_fit_into_the_receivers_timeout(
         make_node: MakeNode, timeout: float, rate: float, fits: bool) -> None:
-    """Otherwise the robot stutters; the sentence says what would fit."""
+    """Otherwise the robot stutters; the error states what would be accepted."""
     node = make_node({**BASE, 'base.receiver_timeout': timeout, 'base.command_rate': rate})
     if fits:
         assert read(node).resources[0].receiver_timeout == timeout
@@ -479,16 +479,16 @@ def test_odometry_is_not_the_command_topic(errors_of: Callable[..., list[str]]) 
 def test_a_topic_has_one_meaning(
         errors_of: Callable[..., list[str]], changes: dict[str, Any], name: str,
         says: list[str]) -> None:
-    """Neither the emergency stop nor what bridge and guard say shares one with commands."""
+    """Emergency stop, pulses and echoes share none with commands."""
     [error] = errors_of(changes)
     assert error.startswith(f'{name}: found') and all(each in error for each in says), error
 
 
-def test_a_resource_of_which_nothing_is_said_is_one_mistake(
+def test_a_resource_without_a_block_is_one_mistake(
         errors_of: Callable[..., list[str]]) -> None:
-    """It is not known what it was to be, so nothing is said of what such a one needs."""
+    """Its API is not known, so there is no error about its parameters."""
     [error] = errors_of({'resources': ['base', 'arm']})
-    assert error.startswith("resources: found 'arm', of which nothing is said")
+    assert error.startswith("resources: found 'arm', which has no block")
     assert 'arm.driver' in error
 
 
@@ -707,7 +707,7 @@ def test_the_rest_refuses_with_a_reason(
 
 
 def test_what_changes_nothing_is_not_applied(watched: tuple[Node, list[BridgeConfig]]) -> None:
-    """Nor are the parameters of somebody else, declared before or after, our business."""
+    """Parameters that others declare, before or after, are not checked."""
     node, applied = watched
     node.declare_parameter('actual_port', 4711)
     assert node.set_parameters([Parameter('actual_port', value=4712)])[0].successful
@@ -777,7 +777,7 @@ def test_a_file_that_ros_cannot_read_is_explained_in_one_line(
 
 
 def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    """As it stands on the command line."""
+    """As on the command line."""
     missing = str(tmp_path / 'missing.yaml')
     assert _startup_error(['--ros-args', '--params-file', missing]) == \
         f'parameter file {missing}: cannot be read: No such file or directory'
@@ -800,7 +800,7 @@ def test_a_wrong_argument_is_named(argument: str, says: str) -> None:
 
 def test_another_failure_keeps_its_own_text() -> None:
     """Explaining never hides what is not understood."""
-    assert explain_startup_error(OSError('the network is gone'), []) == 'the network is gone'
+    assert explain_startup_error(OSError('the network is down'), []) == 'the network is down'
 
 
 # --- Motors
@@ -823,7 +823,7 @@ def _motor(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_motor_has_documented_defaults(make_node: MakeNode) -> None:
-    """What is not said has the value of the reference."""
+    """A value that is not given has that of the reference."""
     config = read(make_node(MOTOR))
     assert config == BridgeConfig(resources=(MotorConfig(
         name='motor', api='motor', driver='float', topic='motor/command', command='velocity',

@@ -78,7 +78,7 @@ def test_a_rule_gets_the_values_that_it_declares_and_names_parameters_in_full() 
 @pytest.mark.parametrize('values', [
     {'driver': 'slow', 'limit': -1.0}, {'driver': 'slow', 'limit': 'x'}])
 def test_a_rule_with_an_invalid_input_is_skipped(values: dict[str, Any]) -> None:
-    """One mistake is told once."""
+    """One mistake is reported once."""
     below(Table, 'delay', 'limit')
     assert len(errors(delay=5.0, **values)) == 1
     assert len(errors(delay=5.0, driver='slow')) == 1, 'the rule itself'

@@ -86,7 +86,7 @@ LINES = [
         "base: moving for session 0b57ac6e... (ipv4:10.0.0.1:5, entity 'ann', 'python;0.1'): "
         'SetPower: linear (0.5, 0, 0) m/s, angular (0, 0, 0) rad/s',)),
     (change(State.STOPPING, Reason.STOPPED, claim=CLAIM), 'info',
-     ('base', 'stopping', 'asked for a stop', 'session 0b57ac6e')),
+     ('base', 'stopping', 'requested a stop', 'session 0b57ac6e')),
     (change(State.STOPPING, Reason.LATE_DRIVER), 'warning', ('base', 'driver appeared')),
     (change(State.STOPPING, Reason.SESSION_ENDED, claim=CLAIM), 'warning', ('session', 'ended')),
     (change(State.STOPPING, Reason.DISCONNECTED, claim=CLAIM), 'warning', ('connection',)),

@@ -21,7 +21,7 @@ from std_msgs.msg import String
 
 from processes import wait_until
 from viam_session_bridge.core.events import Echo, Identity, Outputs, Pulse
-from viam_session_bridge.guard import look_around, make_node
+from viam_session_bridge.guard import bridge_node, make_node
 from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.motor import MotorConfig
 from viam_session_bridge.parameters.outputs import CancelOutput, TriggerOutput
@@ -305,7 +305,7 @@ def file(tmp_path: Path) -> str:
 def test_names_mean_to_the_guard_what_they_mean_to_the_bridge(
         file: str, arguments: list[str], topic: str) -> None:
     with process('--params-file', file, *arguments):
-        around = look_around()
+        around = bridge_node()
         node = make_node(around)
         publisher = node.create_publisher(String, around.config.resources[0].topic, 1)
         assert publisher.topic_name == topic
@@ -318,7 +318,7 @@ def test_the_guard_lives_in_the_namespace_of_the_bridge(tmp_path: Path, file: st
     path.write_text('/robot1/' + Path(file).read_text())
     with process('--params-file', str(path), '-r', '__ns:=/robot1',
                  '-r', '/diagnostics:=/robot1/diagnostics', '-p', 'use_sim_time:=true'):
-        around = look_around()
+        around = bridge_node()
         node = make_node(around)
         assert node.get_fully_qualified_name() == '/robot1/viam_session_bridge_guard'
         assert node.resolve_topic_name('/diagnostics') == '/robot1/diagnostics'
@@ -331,7 +331,7 @@ def test_a_wrong_file_is_wrong_for_both(tmp_path: Path) -> None:
     path = tmp_path / 'wrong.yaml'
     path.write_text('viam_session_bridge:\n  ros__parameters:\n    resources: [base]\n')
     with process('--params-file', str(path)), pytest.raises(ConfigurationError, match='driver'):
-        look_around()
+        bridge_node()
 
 
 def test_a_pulse_says_where_its_bridge_runs() -> None:

@@ -164,5 +164,5 @@ def test_what_comes_during_the_stream_overtakes_it(bench: Any, what: str) -> Non
         bench.until(lambda: bench.locked.accepted)
     accepted = len(bench.locked.accepted)
     code, text = stream.refused()
-    assert code is Code.ABORTED and 'a stop or a newer command came' in text
+    assert code is Code.ABORTED and 'a stop or a newer command arrived' in text
     assert len(bench.locked.accepted) == accepted

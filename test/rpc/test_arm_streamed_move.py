@@ -288,7 +288,7 @@ def test_a_stop_tells_a_client_that_had_more_to_say(robot: Robot) -> None:
     with pytest.raises(grpc.RpcError):
         next(robot.stream.call)
     assert robot.stream.call.code() is Code.ABORTED
-    assert 'a client asked for a stop' in robot.stream.call.details()
+    assert 'a client requested a stop' in robot.stream.call.details()
     robot.bench.until_stopped('arm')
     told = len(robot.told)
     robot.stream.send(batch(point(2.0, 40.0)))

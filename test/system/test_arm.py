@@ -295,7 +295,7 @@ def test_who_takes_the_arm_over_ends_a_stream(
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     move, goal = going(client, robot, 40.0, 20.0, 0.0)
     answer = victim.answer(stream)
-    assert answer['code'] == 'ABORTED' and 'another command took its place' in answer['text']
+    assert answer['code'] == 'ABORTED' and 'another command replaced it' in answer['text']
     victim.kill()
     assert client.answer(move)['ok']
     assert [told for told in robot.arm.since(goal.at) if told.kind == 'trajectory'] == [goal]

@@ -89,7 +89,7 @@ def test_a_killed_client_stops_in_three_acts(
     later = time.monotonic()
     programs.client(bridge.address).do('set_power', base='first', linear=0.5)
     first.moves(later)
-    bridge.wait_logged('first: stopping, the connection that commanded it is gone .*session')
+    bridge.wait_logged('first: stopping, the connection that commanded it is closed .*session')
 
 
 def test_a_frozen_client_stops_after_the_window_and_its_id_stays_dead(

@@ -25,7 +25,7 @@ def refused(programs: Programs, parameters: dict[str, Any], **options: Any) -> l
     return bridge.log
 
 
-def test_all_mistakes_are_told_at_once(programs: Programs) -> None:
+def test_all_mistakes_are_reported_at_once(programs: Programs) -> None:
     """Range, unknown name with the nearest known one, missing topic, and a wrong type."""
     log = refused(programs, {
         'resources': ['base'],

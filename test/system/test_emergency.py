@@ -88,7 +88,8 @@ def test_the_service_presses_too_and_silence_counts_where_configured(
         programs: Programs, observer: Observer, button: Node) -> None:
     """Unknown means stop: without a word from the topic nothing moves at all."""
     bridge, driver, client = driving(programs, '/pressed_alive', timeout=1.0)
-    assert 'nothing has been heard' in client.ask('set_power', base='base', linear=1.0)['text']
+    refusal = client.ask('set_power', base='base', linear=1.0)['text']
+    assert 'no message of the emergency stop' in refusal
     press = publisher(button, '/pressed_alive', DurabilityPolicy.VOLATILE)
     timer = button.create_timer(0.1, lambda: press.publish(Bool(data=False)))
     wait_until(

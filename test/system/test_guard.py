@@ -131,7 +131,7 @@ def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -
     assert zeros[0].at - at >= GUARD_PATIENCE / 2.0
     assert zeros[-1].at - zeros[0].at >= 0.4
     crew.guard.wait_logged('fallen silent; stopping base$')
-    crew.guard.wait_logged('base: stopping, the bridge fell silent')
+    crew.guard.wait_logged('base: stopping, the bridge became silent')
     crew.guard.wait_logged('base: stopped')
     assert not any(one.is_zero for one in crew.driver.heard(crew.idle_topic))
     assert joystick is not None
@@ -319,7 +319,7 @@ def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Obs
     heir = programs.bridge(crew.parameters, namespace=crew.bridge.namespace)
     since = time.monotonic()
     heir.wait_drivers('base', 'idle')
-    heir.wait_logged('a guard is listening')
+    heir.wait_logged('a guard answers')
     heir.wait_logged('EMERGENCY STOP: a call of ~/estop')
     client = programs.client(heir.address)
     answer = client.ask('set_power', base='base', linear=1.0)
@@ -331,7 +331,7 @@ def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Obs
     heir.kill()
     third = programs.bridge(crew.parameters, namespace=crew.bridge.namespace)
     third.wait_drivers('base', 'idle')
-    third.wait_logged('a guard is listening')
+    third.wait_logged('a guard answers')
     client = programs.client(third.address)
     wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
 
@@ -421,6 +421,6 @@ def test_a_second_bridge_on_the_same_robot_refuses(
     assert not crew.driver.heard(crew.idle_topic, since)
     crew.bridge.signal(signal.SIGTERM)
     assert crew.bridge.ended(LAUNCH_PATIENCE) == 0
-    second.wait_logged('the other bridge is gone')
+    second.wait_logged('the other bridge has ended')
     crew.driver.wait_zero(crew.idle_topic, since)
     wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')

@@ -120,6 +120,6 @@ def test_only_the_end_of_the_last_caller_stops(
     killed = b.kill()
     stopped = motors[name].wait_data('the stop', lambda data: data == (neutral,), killed)
     assert took(killed, stopped.at) <= MARGIN
-    bridge.wait_logged(f'{name}: stopping, the connection that commanded it is gone')
+    bridge.wait_logged(f'{name}: stopping, the connection that commanded it is closed')
     wait_until(lambda: order(client, name, 'is_moving') is False, 'rest')
     assert {one.data for one in motors[name].since(stopped.at)} == {(neutral,)}

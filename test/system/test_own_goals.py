@@ -75,7 +75,7 @@ def test_our_goals_end_with_the_client_and_late_ones_too(
     since = time.monotonic()
     [late] = servers.begin(robot.action)
     assert robot.cancelled(since) == [late]
-    robot.bridge.wait_logged('base: stopping, what a call began came after the stop')
+    robot.bridge.wait_logged('base: stopping, a call began motion after the stop')
 
 
 def test_the_guard_cancels_what_the_bridge_had_asked_for(

@@ -118,6 +118,6 @@ def test_the_end_of_a_client_stops_both_in_one_message(
     motors.wait_data('both', lambda data: data == (10.0, -10.0), time.monotonic())
     killed = client.kill()
     motors.wait_data('the stop', lambda data: data == (0.0, 0.0), killed)
-    bridge.wait_logged('right: stopping, the connection that commanded it is gone')
+    bridge.wait_logged('right: stopping, the connection that commanded it is closed')
     # Never one without the other.
     assert {one.data for one in motors.since(killed)} <= {(10.0, -10.0), (0.0, 0.0)}

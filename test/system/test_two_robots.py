@@ -54,7 +54,7 @@ def test_what_ends_one_robots_motion_does_not_touch_the_other(
     other.driver.check_driving(other.topic, 1.0)
     at = other.bridge.kill()
     other.driver.check_stop(other.topic, at, PATIENCE)
-    assert not one.guard.logged('has fallen silent')
+    assert not one.guard.logged('has become silent')
     for robot in robots:
         assert not robot.bridge.logged('another bridge')
         assert not robot.bridge.logged('is also published by')

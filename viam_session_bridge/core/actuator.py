@@ -3,20 +3,20 @@
 """
 The state machine of one actuator; states.py has its transitions as a table.
 
-It decides what its driver is told and when; it knows neither sessions nor other actuators. A stop
-is not done until it is seen: with feedback it is repeated until the robot rests, without feedback
-for the hold, and an acknowledged output must have answered (stop.py).
+It decides which outputs its driver receives and when; it knows neither sessions nor other
+actuators. A stop needs evidence: with feedback it is repeated until the robot is at rest, without
+feedback for the hold, and an acknowledged output must have answered (stop.py).
 
 1. Stops, and setpoints that change, go out at the control period. A setpoint that does not change
-   is repeated at the repeat period, which may be longer: a receiver that is slower than it is
-   commanded queues what it gets, and executes it after the stop. It makes no difference who
-   repeats it: a client that commands the same again changes nothing (Cadence).
-2. Before the first output of a motion, the guard must know of it where one is required, and the
-   driver must be ready: a lock or a disabled drive is a stop output that stays, and has to be
-   released by a service that may answer later (Readiness).
-3. A driver continues with the last number it received, and a service with what it began. A Call
-   does not end the motion before it, and a motion does not end what a Call began. A stop is sent
-   between the two (PARTING).
+   is repeated at the repeat period, which may be longer: a receiver that is slower than its
+   commands queues them, and executes them after the stop. It makes no difference which process
+   repeats it: a client that sends the same command again changes nothing (Cadence).
+2. Before the first output of a motion, a required guard must have received the pulse that lists
+   it, and the driver must be ready: a lock or a disabled drive is a stop output that stays, and
+   has to be released by a service that may answer later (Readiness).
+3. A driver continues with the last number it received, and a service with what it began. A
+   ServiceCall does not end the motion before it, and a motion does not end what a ServiceCall
+   began. A stop is sent between the two (STOP_BETWEEN).
 4. Each epoch ends once.
 """
 
@@ -49,8 +49,8 @@ class Cadence:
     period (s): between two outputs of a stop or of setpoints that change. repeat (s): between two
     outputs of the same setpoint; not shorter than period.
 
-    due: when it may be told next. last: when it was told last. first: that will be the first of
-    its kind since what it is told has changed.
+    due: when the next output may be sent. last: when the last one was sent. first: the next output
+    is the first of its kind since the setpoint has changed.
     """
 
     def __init__(self, period: float, repeat: float) -> None:
@@ -63,7 +63,7 @@ class Cadence:
         self.first = False
 
     def begin(self, now: float, fresh: bool) -> None:
-        """Begin to tell something else; fresh: the state has changed, so it must not wait."""
+        """Begin to send something else; fresh: the state has changed, so it must not wait."""
         self.first = True
         if fresh:
             self.due, self._repeat_at = now, -math.inf
@@ -71,22 +71,22 @@ class Cadence:
             self.again(now)
 
     def again(self, now: float) -> None:
-        """Tell it as soon as the driver may be told again."""
+        """Send it as soon as the driver may receive another output."""
         self.due = max(now, self.last + LEAST_SPACING)
 
     def end(self) -> None:
-        """Tell nothing more."""
+        """Send nothing more."""
         self.due = math.inf
 
     def passes_over(self, now: float, setpoint: Setpoint | None) -> bool:
-        """Tell whether the driver needs not be told what is due: the same setpoint, too early."""
+        """Return whether the output that is due can be omitted: the same setpoint, too early."""
         if setpoint is None or now >= self._repeat_at or setpoint != self._setpoint:
             return False
         self.due = min(self._next(self._period, now), self._repeat_at)
         return True
 
-    def told(self, now: float, setpoint: Setpoint | None, once: bool) -> None:
-        """Note that the driver is told now, None for a stop; once: there is nothing to repeat."""
+    def sent(self, now: float, setpoint: Setpoint | None, once: bool) -> None:
+        """Note an output that is sent now, None for a stop; once: there is nothing to repeat."""
         self.first, self.last, self._setpoint = False, now, setpoint
         self.due, self._repeat_at = self._next(self._period, now), self._next(self._repeat, now)
         if once:
@@ -103,16 +103,16 @@ class Readiness:
     What must be ready before the first output of a motion: the guard, then the driver.
 
     Times are seconds. patience: how long the driver may take, before it is stopped again and the
-    move ends; None for one that has nothing to get ready.
+    move ends; None for a driver that needs no preparation.
 
-    covered_by: until when the guard may take to answer; infinite when it needs not.
-    cover_patience: how long it may take. awaited: the driver has to get ready. fails_at: until
-    when it may take.
+    covered_by: deadline of the guard's answer; infinite when none is needed. cover_patience: the
+    time from the request to that deadline. awaited: the driver has to get ready. fails_at:
+    deadline of the driver.
     """
 
     def __init__(self, patience: float | None) -> None:
         self._patience = patience
-        # Whoever ran before us may have left a lock behind.
+        # The process that ran before may have left a lock engaged.
         self._needed = patience is not None
         self.covered_by = math.inf
         self.cover_patience = 0.0
@@ -127,40 +127,40 @@ class Readiness:
         self.covered_by = math.inf
 
     def begin(self) -> None:
-        """Begin a motion; awaited tells whether it has to wait. One answer serves them all."""
+        """Begin a motion; awaited: it has to wait. One answer is enough for all motions."""
         self.awaited = self._needed
 
     def await_cover(self, until: float, now: float) -> None:
-        """Wait for the guard; motion that supersedes another one waits no longer than that."""
+        """Wait for the guard; a motion that supersedes another one keeps its deadline."""
         if math.isinf(self.covered_by):
             self.covered_by, self.cover_patience = until, until - now
 
     @property
     def uncovered(self) -> bool:
-        """Tell whether the guard has not answered yet."""
+        """Return whether the guard has not answered yet."""
         return self.covered_by < math.inf
 
     @property
     def holds_back(self) -> bool:
-        """Tell whether motion has to wait for the guard or the driver."""
+        """Return whether motion has to wait for the guard or the driver."""
         return self.awaited or self.covered_by < math.inf
 
     @property
     def blocks(self) -> bool:
-        """Tell whether nothing goes out until the guard, or the driver that was asked, answers."""
+        """Return whether no output is sent until the guard or the requested driver answers."""
         return self._asked_in is not None or self.covered_by < math.inf
 
     def asked(self, epoch: int, now: float) -> None:
-        """Note that the driver was asked to get ready, in this epoch."""
+        """Note that the driver received a request to get ready, in this epoch."""
         self._asked_in = epoch
         self.fails_at = math.inf if self._patience is None else now + self._patience
 
     def is_answered_by(self, epoch: int) -> bool:
-        """Tell whether an answer about this epoch is the one that is waited for."""
+        """Return whether an answer about this epoch is the awaited one."""
         return self._asked_in == epoch
 
     def ready(self) -> None:
-        """Note that the driver is ready: motion may go out."""
+        """Note that the driver is ready: motion may be sent."""
         self._needed = False
         self._done()
 
@@ -170,12 +170,12 @@ class Readiness:
         self.awaited = False
 
 
-# So long (s) a stop is sent between a Call and another motion: a stop message that is lost needs
-# successors.
-PARTING = 0.2
+# So long (s) a stop is sent between a ServiceCall and another motion: a stop message that is lost
+# needs successors.
+STOP_BETWEEN = 0.2
 
-# Without feedback, a driver that appears this soon (s) after our last output is told to stop: it
-# may have come up with its last speed.
+# Without feedback, a driver that appears this soon (s) after our last output receives a stop: it
+# may have started with its last speed.
 LATE_DRIVER_MEMORY = 30.0
 
 
@@ -190,9 +190,9 @@ class ActuatorSettings:
     there is any. move_start_timeout (s): how long a move whose progress is measured may take to
     begin; 0 is for ever. acknowledged: the driver reports the outcome of each stop. ready_timeout
     (s): how long it may take to get ready before the first motion after a stop; None where there
-    is nothing to get ready. leads: it leads joints along a trajectory, told at every tick.
-    require_path: refuse motion while no stop could arrive. stop_on_start: a bridge that starts
-    stops it before it takes commands.
+    is nothing to get ready. leads: it moves joints along a trajectory, with an output at every
+    tick. require_path: refuse motion while no stop could arrive. stop_on_start: a bridge that
+    starts stops it before it accepts commands.
     """
 
     command_rate: float = 20.0
@@ -227,7 +227,7 @@ class Actuator:
         self._stopping = Stopping(
             settings.stop_hold, settings.stop_timeout, settings.acknowledged)
         self._ended: list[Ended] = []
-        # The epoch of a move that is made, and over when the robot rests.
+        # The epoch of a move that has reached its goal; it ends when the robot is at rest.
         self._finishing: int | None = None
         self._changed: list[Changed] = []
         self._cadence = Cadence(
@@ -239,36 +239,36 @@ class Actuator:
         self.sources = Sources()
         # Whether the last stop was, or is, not judged because of a source that was not seen yet.
         self._unjudged = False
-        # What ran last.
+        # The setpoint of the last motion.
         self._last: Setpoint | None = None
-        # The newest that shows where it is, and when it arrived.
+        # The newest sample with a pose, and when it was received.
         self._sample: Sample | None = None
         self._sample_at = -math.inf
-        # What was commanded when the stop began, m/s or rad/s; 0 where that is no speed.
+        # The commanded speed when the stop began, m/s or rad/s; 0 where that is no speed.
         self._last_speed = 0.0
 
     @property
     def has_path(self) -> bool:
-        """Tell whether a stop would reach the driver, or need not."""
+        """Return whether a stop would reach the driver, or need not."""
         return not (self.settings.require_path and self.path_problem)
 
     @property
     def stop_failure(self) -> str:
-        """Say why the last stop was not confirmed; empty where none is outstanding."""
+        """Return why the last stop was not confirmed; empty where none is outstanding."""
         return self._stop_failure if self.state is State.UNCONFIRMED else ''
 
     @property
     def motion(self) -> Motion | None:
-        """Return the motion that it makes now; None while it makes none."""
+        """Return the current motion; None without one."""
         return self._progress.motion
 
     @property
-    def wish(self) -> Setpoint | None:
-        """Return what the driver is told now; None for a stop or nothing."""
-        return self._progress.wish
+    def setpoint(self) -> Setpoint | None:
+        """Return the setpoint that the driver receives now; None for a stop or nothing."""
+        return self._progress.setpoint
 
     def passed(self, now: float) -> float | None:
-        """Return how much of the way (s) its driver has made; None before it was told."""
+        """Return how far (s) its driver is in the motion; None before its first output."""
         return self._progress.passed(now)
 
     def sample(self, now: float) -> Sample | None:
@@ -279,20 +279,21 @@ class Actuator:
 
     @property
     def why_unmeasured(self) -> str:
-        """Say what is wrong with the feedback; empty when nothing is known to be."""
+        """Return what is wrong with the feedback; empty when no fault is known."""
         return self.feedback_problem or ('' if self.rest is None else self.rest.problem)
 
     def command(self, motion: Motion, claim: Claim, epoch: int, now: float) -> None:
         """
-        Begin a motion; the one that ran is superseded.
+        Begin a motion; it supersedes the current one.
 
         Raises NotAtRest, StopOutstanding, NoStopPath, NoFeedback or JustStarted and changes
-        nothing, but that StopOutstanding may have stopped what ran.
+        nothing, except that StopOutstanding may have stopped the current motion.
         """
         if (self.state, Event.COMMANDED) not in TRANSITIONS:
             raise NotAtRest(
                 f'{self.name}: motion is refused because the last stop was not confirmed '
-                f'({self._stop_failure}); it is accepted again when it is, or after a reset')
+                f'({self._stop_failure}); it is accepted again when the stop is confirmed, or '
+                'after a reset')
         if self._stopping.outstanding:
             raise StopOutstanding(f'{self.name}: a stop output has not answered yet')
         if not self.has_path:
@@ -301,7 +302,7 @@ class Actuator:
         if motion.course and self.sample(now) is None:
             why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise NoFeedback(
-                f'{self.name}: this move is steered by feedback, and none has arrived lately{why}')
+                f'{self.name}: feedback controls this move, and none has arrived recently{why}')
         self._part(motion.setpoint, epoch, now)
         fresh = self.state is not State.MOVING
         self._end(Reason.SUPERSEDED)
@@ -315,65 +316,65 @@ class Actuator:
         self._cadence.begin(now, fresh)
 
     def check_sources(self) -> None:
-        """Raise NoFeedback or JustStarted while a stop of a motion could not be judged."""
+        """Raise NoFeedback or JustStarted while the stop of a motion could not be confirmed."""
         if self.feedback_is_wrong and self.rest is not None:
             raise NoFeedback(f'{self.name}: no stop could be verified: {self.feedback_problem}')
         if self.sources.unseen:
             why = f' ({self.why_unmeasured})' if self.why_unmeasured else ''
             raise JustStarted(
                 f'{self.name}: waiting for {self.sources.awaited}{why}; motion is refused until '
-                'each of these was seen once, because its stop could not be confirmed')
+                'each of these was seen once, because no stop could be confirmed before')
 
     def time_left(self, now: float) -> float:
         """Return how long (s) its motion may still take; 0 where time does not end it."""
         return self._progress.time_left(now)
 
     def go_on(self, motion: Motion, passed: float | None, now: float) -> None:
-        """Go on with what is left of the motion, as it is known now; it is MOVING."""
-        told = self.motion
+        """Continue with the rest of the motion, as it is known now; the state is MOVING."""
+        before = self.motion
         self._progress.go_on(motion, passed, now)
-        # What was told once is told again only where it is news: a controller that begins a
-        # trajectory anew begins where the joints are, a little behind where it had them.
-        news = told is None or told.setpoint is not motion.setpoint
-        if news and not self._cadence.first and motion.is_told_once(self.settings.leads):
+        # A setpoint that is sent once is sent again only if it is new: a controller that restarts
+        # a trajectory begins at the position of the joints, a little behind its own reference.
+        is_new = before is None or before.setpoint is not motion.setpoint
+        if is_new and not self._cadence.first and motion.is_sent_once(self.settings.leads):
             self._cadence.again(now)
 
     def stop(self, reason: Reason, epoch: int, now: float, detail: str = '') -> None:
-        """Begin a stop, or begin its hold anew. Accepted in every state; ownership is released."""
+        """Begin a stop, or restart its hold. Accepted in every state; ownership is released."""
         self._end(reason, detail)
         self.readiness.stopped()
         fresh = TRANSITIONS[self.state, Event.STOP] is not self.state
         if fresh:
-            self._last_speed = _speed_of(self._progress.wish)
+            self._last_speed = _speed_of(self._progress.setpoint)
             self._rest_confirmed = False
         self._to(Event.STOP, reason, self.claim, detail=detail)
         self.reason = reason
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        # A stop that could not be judged so far has all of its time from now on.
+        # The timeout of a stop that could not be judged so far starts now.
         self._stopping.begin(now, fresh or self._unjudged)
         self._unjudged = bool(self.sources.delay)
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
             self._stopping.for_late_driver(now)
-        elif reason.by_newcomer and (self.rest is None or self._unjudged):
+        elif reason.by_new_process and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
 
     def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
-        """Stop first what this setpoint would not end. Raises StopOutstanding meanwhile."""
+        """Stop first what this setpoint would not end; until then, raise StopOutstanding."""
         if not (isinstance(setpoint, ServiceCall) or isinstance(self._last, ServiceCall)):
             return
         if self.state is State.MOVING and setpoint != self._last:
             self.stop(Reason.SUPERSEDED, epoch, now)
-        elif self.state is not State.STOPPING or self._stopping.said_for(now, PARTING):
+        elif self.state is not State.STOPPING or self._stopping.sent_for(now, STOP_BETWEEN):
             return
-        raise StopOutstanding(f'{self.name}: what it was told before is stopped first')
+        raise StopOutstanding(f'{self.name}: the command before this one is stopped first')
 
     def stop_answered(self, epoch: int, problem: str, now: float) -> None:
         """Take the outcome of an acknowledged stop; an empty problem is success."""
-        # One that was given up may still come, and then the stop is done after all.
+        # An answer may still arrive after its timeout; then the stop is done after all.
         late = self.state is State.UNCONFIRMED and self.settings.acknowledged
         if epoch != self.epoch or not (self._stopping.outstanding or late):
             return
@@ -384,7 +385,7 @@ class Actuator:
             self._fail(problem)
 
     def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
-        """Take what the driver says of a motion that it answers; an empty problem is success."""
+        """Take the driver's answer to a motion; an empty problem is success."""
         motion = self.motion
         if motion is None or not self._progress.awaits(epoch):
             return
@@ -397,7 +398,7 @@ class Actuator:
             self._progress.answered(now)
 
     def prepared(self, epoch: int, problem: str, now: float) -> None:
-        """Take what the driver says about getting ready; an empty problem lets the motion go."""
+        """Take the driver's answer to a preparation; an empty problem permits the motion."""
         if self.state is not State.MOVING or not self.readiness.is_answered_by(epoch):
             return
         if problem:
@@ -408,31 +409,31 @@ class Actuator:
         self._let_go(now)
 
     def runs_late(self, epoch: int, late: float) -> None:
-        """Note that the driver will be so much (s) later at the end than it was told."""
+        """Note that the driver will be so much (s) later at the end than commanded."""
         if epoch == self.epoch and self.state is State.MOVING:
             self._progress.runs_late(late)
 
     def covered(self, now: float) -> None:
-        """Note that the guard knows of the motion."""
+        """Note that the guard has answered a pulse that lists the motion."""
         self.readiness.covered_by = math.inf
         self._let_go(now)
 
     def _let_go(self, now: float) -> None:
-        """Let the time of the motion count once nothing holds it back any more."""
+        """Start the time of the motion once it no longer has to wait."""
         if not self.readiness.holds_back:
             self._progress.may_set_out(now)
 
-    def untold(self, epoch: int) -> None:
-        """Note that the driver was not told of this motion after all; what ends it comes next."""
+    def not_sent(self, epoch: int) -> None:
+        """Note that the driver did not receive this motion after all; its end comes next."""
         if epoch == self.epoch:
-            self._progress.untold()
-        # It may have been ended since, as done by telling.
+            self._progress.not_sent()
+        # It may have ended since, as done by its output.
         self._ended = [
             replace(end, reason=Reason.STALLED)
             if end.epoch == epoch and end.reason is Reason.DONE else end for end in self._ended]
 
     def driver_appeared(self, epoch: int, now: float) -> None:
-        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        """Stop a driver that has just started, unless the robot is known to be at rest."""
         self._appeared_at = now
         if self.state is State.MOVING or self._rest_confirmed:
             return
@@ -442,16 +443,16 @@ class Actuator:
         self.stop(Reason.LATE_DRIVER, epoch, now)
 
     def hurry(self, until: float) -> None:
-        """Have the stop that lasts, and every later one, fail by then (s) unless it is done."""
+        """Let the current stop, and every later one, fail at this instant (s) unless done."""
         self._stopping.hurry(until)
 
     def doubt(self, problem: str) -> None:
-        """Take the stop that has just begun for one that has failed; it goes on all the same."""
+        """Count the stop that has just begun as failed; it continues all the same."""
         if self._allows(Event.STOP_FAILED):
             self._fail(problem)
 
     def stopped_enough(self, now: float) -> bool:
-        """Tell whether the stop is over, but for a driver that may not hear us yet."""
+        """Return whether the stop is over, except for a driver that may not receive yet."""
         if self._unjudged:
             return False
         at_rest = self.rest is None or self.rest.at_rest(self._stopping.began, now)
@@ -459,11 +460,11 @@ class Actuator:
 
     @property
     def can_judge_now(self) -> bool:
-        """Tell whether a stop that could not be judged must be sent again, to be judged."""
+        """Return whether a stop that could not be judged must be sent again, to be judged."""
         return self._unjudged and not self.sources.delay
 
     def reset(self, now: float) -> bool:
-        """Clear UNCONFIRMED on an operator's word; never starts motion. Tells whether it did."""
+        """Clear UNCONFIRMED for an operator; returns whether it did. Never starts motion."""
         if not self._allows(Event.RESET):
             return False
         self._to(Event.RESET, Reason.STOPPED, detail='reset by an operator')
@@ -472,7 +473,7 @@ class Actuator:
         return True
 
     def leave(self, detail: str) -> None:
-        """Say nothing more: somebody else sees to the stop, and to drivers that appear."""
+        """Send nothing more: another process stops it, and handles drivers that appear."""
         if not self._allows(Event.LEFT):
             return
         self._finish_waiting(self.reason)
@@ -482,11 +483,11 @@ class Actuator:
         self._unjudged = False
 
     def contested(self, text: str, now: float) -> None:
-        """Note that others command the robot while it is being stopped; text says who."""
+        """Note that other nodes command the robot during a stop; text names them."""
         self._stopping.contested(text, now)
 
     def measured(self, sample: Sample, received_at: float) -> bool:
-        """Take a feedback sample; tells whether a move is done by it."""
+        """Take a feedback sample; returns whether it ends a move."""
         if self.rest is None:
             return False
         if sample.shows_rest:
@@ -500,14 +501,14 @@ class Actuator:
         return self._progress.take(sample, received_at)
 
     def is_moving(self, now: float) -> bool:
-        """Answer from feedback where it is known; else anything but IDLE counts as moving."""
+        """Judge by feedback where it is known; else every state but IDLE counts as moving."""
         measured = self.rest.moving(now) if self.rest else None
         if measured is not None:
             return measured
         return self.state is not State.IDLE or self._unjudged
 
     def poll(self, now: float) -> Output | None:
-        """Advance to now and return what the driver must be told, if anything."""
+        """Advance to now and return the output for the driver, if any."""
         self._polled_at = now
         if self.state is State.MOVING:
             self._judge_motion(now)
@@ -515,13 +516,13 @@ class Actuator:
             self._judge_stop(now)
         if now < self._cadence.due or self.readiness.blocks:
             return None
-        motion, wish = self._progress.motion, self._progress.wish
-        once = motion is not None and motion.is_told_once(self.settings.leads)
+        motion, setpoint = self._progress.motion, self._progress.setpoint
+        once = motion is not None and motion.is_sent_once(self.settings.leads)
         # The time of a finite move counts from its first output, which therefore never waits.
         begins = self._cadence.first and motion is not None and motion.duration is not None
-        if not (once or begins) and self._cadence.passes_over(now, wish):
+        if not (once or begins) and self._cadence.passes_over(now, setpoint):
             return None
-        output = Output(self.name, self.epoch, wish, self._cadence.due,
+        output = Output(self.name, self.epoch, setpoint, self._cadence.due,
                         self._cadence.first, self.readiness.awaited)
         if output.prepare:
             self.readiness.asked(self.epoch, now)
@@ -529,10 +530,10 @@ class Actuator:
         if output.first and motion is None:
             self._stopping.sent(now)
         elif output.first:
-            self._progress.told_first(now)
-        self._cadence.told(now, wish, once)
+            self._progress.sent_first(now)
+        self._cadence.sent(now, setpoint, once)
         if once:
-            self._progress.told(now)
+            self._progress.all_sent(now)
         return output
 
     def wake_at(self) -> float:
@@ -550,11 +551,11 @@ class Actuator:
 
     @property
     def is_held_back(self) -> bool:
-        """Tell whether its motion waits for the guard, or for the driver to get ready."""
+        """Return whether its motion waits for the guard, or for the driver to get ready."""
         return self.state is State.MOVING and self.readiness.holds_back
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
-        """Hand over what ended and changed since the last call."""
+        """Return the ends and changes since the last call."""
         notes = self._ended, self._changed
         self._ended, self._changed = [], []
         return notes
@@ -592,7 +593,7 @@ class Actuator:
             self._settle(Reason.DONE, now)
             return
         self.stop(Reason.DONE, epoch, now)
-        # With feedback, a move is over when the robot rests.
+        # With feedback, a move is over when the robot is at rest.
         if self.rest is None:
             self.note_end(epoch, Reason.DONE)
         else:
@@ -600,7 +601,7 @@ class Actuator:
 
     def _settle(self, reason: Reason, now: float, detail: str = '') -> None:
         if self.readiness.holds_back:
-            # What is being released must be engaged again.
+            # A lock that is being released must be engaged again.
             if reason is Reason.DONE:
                 self.note_end(self.epoch, reason, detail)
             self.stop(reason, self.epoch, now, detail)
@@ -632,7 +633,7 @@ class Actuator:
                     self._fail(self._explained(problem, now))
                     return
                 others = self._stopping.yielded(now)
-        # A stop that was asked for is sent, even where rest is seen before.
+        # A requested stop is sent, even where rest is seen before.
         if self._cadence.first or not (done or others):
             return
         self._rest_confirmed = seen
@@ -644,19 +645,19 @@ class Actuator:
             self._to(Event.STOP_UNVERIFIED, self.reason, detail=f'not verified: {others}')
 
     def _hold_unjudged(self, now: float) -> None:
-        """End the stop with its hold: nothing is there yet that could confirm it."""
+        """End the stop with its hold: no source that could confirm it exists yet."""
         if self._stopping.is_held(now) and not self._cadence.first:
             self._end_stop()
             self._to(Event.STOP_UNVERIFIED, self.reason,
                      detail=f'not verified: waiting for {self.sources.awaited}')
 
     def _end_stop(self) -> None:
-        """Wait for nothing any more, and send nothing any more."""
+        """Stop waiting and sending."""
         self._stopping.end()
         self._cadence.end()
 
     def _explained(self, problem: str, now: float) -> str:
-        """Add what is missing or measured to why a stop has failed, and what it looks like."""
+        """Add to a stop's failure what is missing or measured, and the probable cause."""
         if self.sources.awaited:
             return f'{problem}; waiting for {self.sources.awaited}'
         if self.rest is None or self._stopping.outstanding:
@@ -665,7 +666,7 @@ class Actuator:
         if self._last_speed and speed and abs(speed - self._last_speed) < 0.25 * self._last_speed:
             text += (f'; it still moves at the {self._last_speed:.3g} m/s or rad/s commanded '
                      'before the stop: its receiver may be working through a queue of old '
-                     'commands (see command_rate, receiver_timeout), or does not obey stops')
+                     'commands (see command_rate, receiver_timeout), or does not execute stops')
         return text
 
     def _fail(self, problem: str) -> None:
@@ -676,21 +677,21 @@ class Actuator:
 
     def _end(self, reason: Reason, detail: str = '') -> None:
         if self.state is State.MOVING and reason is not Reason.DONE:
-            # What ends it comes between the poll that told it and the one that notes the end.
-            done = self._progress.is_done_by_telling
+            # This end comes between the poll that sent it and the one that notes its end.
+            done = self._progress.is_done_by_sending
             self.note_end(
                 self.epoch, Reason.DONE if done else reason, '' if done else detail)
-        # Somebody who only looks on must not spoil a finished move that waits for rest.
+        # A driver that appears must not fail a finished move that waits for rest.
         if reason is not Reason.LATE_DRIVER:
             self._finish_waiting(reason, detail)
 
     def _allows(self, event: Event) -> bool:
-        """Tell whether this may happen in the state as it is."""
+        """Return whether this may happen in the state as it is."""
         return (self.state, event) in TRANSITIONS
 
     def _to(self, event: Event, reason: Reason, claim: Claim | None = None,
             verified: bool = False, detail: str = '') -> None:
-        """Go to the state that follows. Raises RuntimeError when there is no such transition."""
+        """Change to the next state. Raises RuntimeError when there is no such transition."""
         before, after = self.state, TRANSITIONS.get((self.state, event))
         if after is None:
             raise RuntimeError(f'{self.name}: {event.name} cannot happen in state {before.name}')
@@ -700,8 +701,8 @@ class Actuator:
         self.state = after
 
 
-def _speed_of(wish: Setpoint | None) -> float:
+def _speed_of(setpoint: Setpoint | None) -> float:
     """Return the speed that a setpoint commands, m/s or rad/s; 0 where it is no speed."""
-    if isinstance(wish, Velocity):
-        return wish.speed
-    return abs(wish.value) if isinstance(wish, Speed) else 0.0
+    if isinstance(setpoint, Velocity):
+        return setpoint.speed
+    return abs(setpoint.value) if isinstance(setpoint, Speed) else 0.0

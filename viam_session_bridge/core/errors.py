@@ -4,7 +4,7 @@
 
 from collections.abc import Iterable
 
-# What is quoted of a client's text, in characters.
+# How much of a client's text is quoted, in characters.
 MOST_SHOWN = 64
 
 
@@ -24,7 +24,7 @@ class SessionExpired(BridgeError):
 
 
 class InvalidSessionId(BridgeError):
-    """The text is not a UUID, or more than one id was given; nothing was looked up."""
+    """The text is not a UUID, or the call has more than one id; there was no lookup."""
 
 
 class TooManySessions(BridgeError):
@@ -42,25 +42,25 @@ def unknown_resource(name: str, known: Iterable[str]) -> UnknownResource:
 
 
 class InvalidCommand(BridgeError):
-    """A value of the command is not acceptable; the text names it and says what is."""
+    """A value of the command is not acceptable; the text names it and what is accepted."""
 
 
 class Unsupervised(BridgeError):
-    """Nobody would watch over this motion: no session, no connection that may stand for one."""
+    """Nothing would supervise this motion: no session, no connection that replaces one."""
 
 
 class NotYet(BridgeError):
     """
-    Motion cannot begin now, but may in a moment; root of the refusals that are worth a wait.
+    Motion cannot begin now, but may soon; root of the refusals after which a caller may retry.
 
-    turn: the place in line that this command keeps when it tries again; see Supervisor.command.
+    turn: the position in the queue that this command keeps for a retry; see Supervisor.command.
     """
 
     turn = 0
 
 
 class NoStopPath(NotYet):
-    """No stop could reach the driver, so motion is not begun. Passes when it is discovered."""
+    """No stop could reach the driver, so motion does not begin. Passes with discovery."""
 
 
 class StopOutstanding(NotYet):
@@ -68,16 +68,16 @@ class StopOutstanding(NotYet):
 
 
 class NoGuard(NotYet):
-    """A guard is required, and none is there that fits. Passes when one answers."""
+    """A guard is required, and no suitable one answers. Passes when one does."""
 
 
 class OtherBridge(NotYet):
-    """Another bridge was there first and drives this robot. Passes when it ends."""
+    """Another bridge started earlier and drives this robot. Passes when it ends."""
 
 
 class JustStarted(NotYet):
     """
-    The bridge has just started: its first stop lasts, or what confirms a stop was not seen yet.
+    The bridge has just started: its first stop continues, or the source of a stop was not seen.
 
     Passes by itself, or when the feedback or the server that the text names has started.
     """
@@ -88,7 +88,7 @@ class Overtaken(BridgeError):
 
 
 class NoFeedback(BridgeError):
-    """The move is steered by feedback, and there is none that is fresh."""
+    """Feedback controls the move, and no recent feedback exists."""
 
 
 class NotAtRest(BridgeError):
@@ -104,4 +104,4 @@ class Stalled(BridgeError):
 
 
 class ShuttingDown(BridgeError):
-    """The bridge is on its way down and accepts stops only."""
+    """The bridge is shutting down and accepts stops only."""

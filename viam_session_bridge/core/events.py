@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a poll says: outputs, ended motions, events, pulses and echoes. Data only."""
+"""The results of a poll: outputs, ended motions, events, pulses and echoes. Data only."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Identity:
 
     configuration: fingerprint of what stops depend on. patience (s): how long it may be silent
     before its guard stops what it moved. host, process, port: where it runs and serves, for
-    people; empty and 0 where it does not tell.
+    texts; empty and 0 where it is not reported.
     """
 
     instance: str
@@ -32,7 +32,7 @@ class Identity:
     port: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        """Say where a person finds it; others may have written it."""
+        """Return where it runs; the texts may come from other processes."""
         known = [f'host {shown(self.host)}' if self.host else '',
                  f'process {self.process}' if self.process else '',
                  f'port {self.port}' if self.port else '', f'instance {shown(self.instance)}']
@@ -42,15 +42,15 @@ class Identity:
 @dataclass(frozen=True)
 class Pulse:
     """
-    One sign of life.
+    A periodic message that proves that a bridge runs.
 
     active: the epoch of every resource that is not idle. goals: the ids of actions to cancel,
-    for each resource that has any. goodbye: no further pulse follows, on purpose; what still
-    stands was not seen at rest. unconfirmed: those among the active whose stop has failed.
+    for each resource that has any. goodbye: no further pulse follows, on purpose; the resources in
+    active were not seen at rest. unconfirmed: those among the active whose stop has failed.
     latched: why the emergency stop is latched; empty while it is open. unmoved: those among the
-    active of which nobody knows that they moved, and whose feedback or servers were not seen.
-    guards: those whose echoes this bridge has received; a pulse that was recorded before a guard
-    started does not name it.
+    active without evidence of motion, whose feedback or servers were not seen. guards: those whose
+    echoes this bridge has received; a pulse that was recorded before a guard started does not name
+    it.
     """
 
     sender: Identity
@@ -71,8 +71,8 @@ class Echo:
 
     guard: unique for each run of a guard. instance, sequence: of the pulse. configuration: the
     guard's own. fired: how often this guard has stopped what that instance had moved. unreached:
-    the resources that this guard could not stop, because their drivers do not hear it. latched:
-    why the emergency stop of a bridge before this one was latched, while nobody has reset it.
+    the resources that this guard could not stop, because their drivers do not receive from it.
+    latched: why the emergency stop of an earlier bridge was latched, until it is reset.
     moved: the resources that a bridge before this one left moving, or without a confirmed stop.
     number: grows with each echo of this guard.
     """
@@ -91,11 +91,11 @@ class Echo:
 @dataclass(frozen=True)
 class Output:
     """
-    What a driver is told in this pass: a setpoint, or a stop where setpoint is None.
+    An output to a driver in this pass: a setpoint, or a stop where setpoint is None.
 
-    epoch: the command it belongs to. due: when it had to go out (s). first: the first of its kind
+    epoch: the command it belongs to. due: when it had to be sent (s). first: the first of its kind
     since the state changed. prepare: the driver only gets ready for the setpoint, moves nothing,
-    and reports back.
+    and answers.
     """
 
     resource: str
@@ -109,9 +109,9 @@ class Output:
 @dataclass(frozen=True)
 class ServiceCommand:
     """
-    What a driver is asked to do beside motion: one of the resource's commands that do not move it.
+    A command of a driver beside motion: one of the resource's commands that do not move it.
 
-    answer is called once, on any thread, with what was wrong (empty: nothing) and what was said.
+    answer is called once, on any thread, with the problem (empty: none) and the driver's answer.
     """
 
     resource: str
@@ -191,7 +191,7 @@ class Stall:
     refused: float = 0.0
 
     def __str__(self) -> str:
-        """Say what was late, by how much, and what the limit is."""
+        """Return what was late, by how much, and what the limit is."""
         where = ', within one pass' if self.within_pass else ''
         return (f'the stop loop came {self.late * 1e3:.0f} ms late{where} (limit '
                 f'{self.limit * 1e3:.0f} ms{self.rule and ", "}{self.rule})')

@@ -3,8 +3,7 @@
 """
 All actuators of one robot: stopping them, what their drivers report, when each is polled.
 
-Nothing here knows who commands what; that is the supervisor's business. Nothing here begins a
-motion, either: a guard is a group, too.
+Clients are handled in supervisor.py. Nothing here begins a motion: a guard is a group, too.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,12 +21,12 @@ from viam_session_bridge.core.stop import Sample
 
 class PollSchedule:
     """
-    Who must be polled: those that something happened to at once, the others when they are due.
+    Which actuators must be polled: those with a new event at once, the others when they are due.
 
-    A heap of instants (s), so that hundreds of idle ones cost nothing.
+    A heap of instants (s), so that hundreds of idle actuators cost nothing.
 
-    active: who is not idle, or was not at the last poll, or was touched since. touches: how often
-    something happened.
+    active: those that are not idle, or were not at the last poll, or were touched since. touches:
+    the number of events.
     """
 
     def __init__(self) -> None:
@@ -35,22 +34,22 @@ class PollSchedule:
         self.touches = 0
         self._touched: dict[str, None] = {}
         self._at: dict[str, float] = {}
-        # Entries that were overtaken stay until they come up: removing them would cost more.
+        # Outdated entries stay until they reach the top: removing them would cost more.
         self._heap: list[tuple[float, str]] = []
 
     def touch(self, name: str) -> None:
-        """Note that something happened to one: it is polled next."""
+        """Note an event of one actuator: it is polled next."""
         self.touches += 1
         self._touched[name] = None
         self.active[name] = None
 
     def touch_active(self) -> None:
-        """Note that something happened that may concern everybody who is active."""
+        """Note an event that may concern every active actuator."""
         self.touches += 1
         self._touched.update(self.active)
 
     def take(self, now: float) -> list[str]:
-        """Return who must be polled now: those that were touched first, then the earliest."""
+        """Return which must be polled now: those that were touched first, then the earliest."""
         due = dict(self._touched)
         while self._heap and self._heap[0][0] <= now:
             at, name = heapq.heappop(self._heap)
@@ -104,17 +103,17 @@ class ActuatorGroup:
         self.due = math.inf
         self._events: list[LogEvent] = []
         self._schedule = PollSchedule()
-        # Ids of our own goals, by resource and action: for whoever cancels them when we cannot.
+        # Ids of our own goals, by resource and action: the guard cancels them if the bridge fails.
         self._goals: dict[str, dict[str, tuple[str, ...]]] = {}
         self._goals_are_new = False
-        # The place in line of the newest command or stop of each resource.
+        # The position in the queue of the newest command or stop of each resource.
         self._turns = dict.fromkeys(self._resources, 0)
 
     # ---- stopping -------------------------------------------------------------------------------
 
     def stop(self, name: str, now: float, reason: Reason = Reason.STOPPED,
              detail: str = '') -> int:
-        """Stop one resource: always accepted, from anybody. Raises UnknownResource only."""
+        """Stop one resource: always accepted, from every caller. Raises UnknownResource only."""
         actuator = self._actuator(name)
         if reason.overtakes:
             self._turns[name] += 1
@@ -138,11 +137,11 @@ class ActuatorGroup:
         """
         Note that the pump came so late (s), in a pass or between two: a stall stops every motion.
 
-        untold: the motions of that pass that were too old to be handed to their drivers.
+        untold: the motions of that pass that were too old to be sent to their drivers.
         """
         untold = tuple(untold)
         for output in untold:
-            self._actuators[output.resource].untold(output.epoch)
+            self._actuators[output.resource].not_sent(output.epoch)
         self.due = now
         stall = self._judged(Stall(
             late, within_pass=bool(untold), stopped=tuple(self._moving())))
@@ -161,13 +160,13 @@ class ActuatorGroup:
     # ---- what drivers report --------------------------------------------------------------------
 
     def measured(self, name: str, sample: Sample, received_at: float) -> None:
-        """Take a sample of a resource that has feedback; a move may be over by it."""
+        """Take a sample of a resource that has feedback; it may end a move."""
         if self._actuator(name).measured(sample, received_at):
             self._touch(name, received_at)
         self._judge_late(name, received_at)
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
-        """Judge no stop of a resource before this source was seen; see Sources."""
+        """Judge no stop of a resource until this source was seen; see Sources."""
         actuator = self._actuator(name)
         if actuator.rest is not None or has_pose is None:
             actuator.sources.expect(source, has_pose)
@@ -183,7 +182,7 @@ class ActuatorGroup:
                 if actuator.sources.awaited}
 
     def _judge_late(self, name: str, now: float) -> None:
-        """Stop again what could not be judged, if it can now."""
+        """Repeat a stop that could not be judged, if it can be now."""
         if self._actuator(name).can_judge_now:
             self.stop(name, now, Reason.UNVERIFIED)
 
@@ -198,26 +197,26 @@ class ActuatorGroup:
         """
         Record why feedback cannot arrive; an empty problem means that it may.
 
-        is_wrong: it never will, because what shows rest is published as something else. Then
-        motion is refused.
+        is_wrong: it never will, because the topic that shows rest has another type. Then motion is
+        refused.
         """
         actuator = self._actuator(name)
         actuator.feedback_problem = problem
         actuator.feedback_is_wrong = is_wrong
 
     def contested(self, name: str, text: str, now: float) -> None:
-        """Note that others command a robot that is being stopped; text says who."""
+        """Note that other nodes command a robot during a stop; text names them."""
         self._actuator(name).contested(text, now)
 
     def goals(self, name: str, action: str, goals: tuple[str, ...], now: float) -> None:
-        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        """Take the ids of an action's goals that count as our own: a stop cancels them."""
         self._actuator(name)
         self._goals.setdefault(name, {})[action] = goals
         self._goals_are_new = True
         self.due = min(self.due, now)
 
     def driver_appeared(self, name: str, now: float) -> None:
-        """Tell a driver that has just come up to stop, unless the robot is known to rest."""
+        """Stop a driver that has just started, unless the robot is known to be at rest."""
         self._actuator(name).driver_appeared(self._next_epoch(), now)
         self._touch(name, now)
 
@@ -228,25 +227,25 @@ class ActuatorGroup:
 
     def motion_answered(self, name: str, epoch: int, problem: str, detail: str,
                         now: float) -> None:
-        """Take what a driver says of a motion that it answers; an empty problem is success."""
+        """Take a driver's answer to a motion; an empty problem is success."""
         self._actuator(name).motion_answered(epoch, problem, detail, now)
         self._touch(name, now)
 
     def runs_late(self, name: str, epoch: int, late: float, now: float) -> None:
-        """Note that a driver will be so much (s) later at the end of a motion than it was told."""
+        """Note that a driver will be so much (s) later at the end of a motion than commanded."""
         self._actuator(name).runs_late(epoch, late)
         self._touch(name, now)
 
     def moved_late(self, name: str, now: float) -> None:
-        """Stop what may have begun to move only after it was told to stop: nobody owns that."""
+        """Stop a motion that may have begun only after its stop: it has no owner."""
         self.stop(name, now, Reason.LATE_MOTION)
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
-        """Take what a driver says about getting ready; an empty problem lets motion go out."""
+        """Take a driver's answer to a preparation; an empty problem permits the motion."""
         self._actuator(name).prepared(epoch, problem, now)
         self._touch(name, now)
 
-    # ---- questions ------------------------------------------------------------------------------
+    # ---- queries --------------------------------------------------------------------------------
 
     def resource(self, name: str) -> ActuatedResource:
         """Return what is configured under this name. Raises UnknownResource."""
@@ -256,25 +255,25 @@ class ActuatorGroup:
         return resource
 
     def is_moving(self, name: str, now: float) -> bool:
-        """Tell whether a resource moves; without feedback, anything but IDLE counts as moving."""
+        """Return whether a resource moves; without feedback, in every state but IDLE."""
         return self._actuator(name).is_moving(now)
 
     def sample(self, name: str, now: float) -> Sample | None:
-        """Return what was measured last; None where it is unknown or stale."""
+        """Return the newest measurement; None where it is unknown or stale."""
         return self._actuator(name).sample(now)
 
     def feedback_problem(self, name: str) -> str:
-        """Say what is wrong with the feedback; empty when nothing is known to be."""
+        """Return what is wrong with the feedback; empty when no fault is known."""
         return self._actuator(name).why_unmeasured
 
     def contradiction(self, name: str, now: float) -> str:
-        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        """Return how the feedback of a resource contradicts itself; empty where it does not."""
         rest = self._actuator(name).rest
         return '' if rest is None else rest.contradiction(now)
 
-    def wish(self, name: str) -> Setpoint | None:
-        """Return what the driver of a resource is told now; None for a stop or nothing."""
-        return self._actuator(name).wish
+    def setpoint(self, name: str) -> Setpoint | None:
+        """Return the setpoint that a driver receives now; None for a stop or nothing."""
+        return self._actuator(name).setpoint
 
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
@@ -287,7 +286,7 @@ class ActuatorGroup:
 
     @property
     def concern(self) -> frozenset[str]:
-        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        """Return the resources to stop when the supervisor cannot decide; needs no lock."""
         return frozenset(self._resources)
 
     def troubles(self, now: float) -> dict[str, str]:
@@ -302,14 +301,14 @@ class ActuatorGroup:
     # ---- polls ----------------------------------------------------------------------------------
 
     def poll(self, now: float) -> Outputs:
-        """Advance to now, and say what every driver is told."""
+        """Advance to now, and return the outputs for every driver."""
         outputs, ended = self._poll_actuators(self._schedule.take(now), now)
         events, self._events = self._events, []
         self.due = self._schedule.finish()
         return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due)
 
     def _poll_actuators(self, due: Iterable[str], now: float) -> tuple[list[Output], list[Ended]]:
-        """Poll some actuators; returns what they are told, and which motions ended."""
+        """Poll some actuators; returns their outputs, and which motions ended."""
         outputs: list[Output] = []
         ended: list[Ended] = []
         for name in due:
@@ -328,10 +327,10 @@ class ActuatorGroup:
         """Return when an actuator must be polled next (s), if nothing happens before."""
         return actuator.wake_at()
 
-    # ---- small things ---------------------------------------------------------------------------
+    # ---- helpers --------------------------------------------------------------------------------
 
     def _touch(self, name: str, now: float) -> None:
-        """Have this actuator polled now."""
+        """Request a poll of this actuator now."""
         self._schedule.touch(name)
         self.due = min(self.due, now)
 

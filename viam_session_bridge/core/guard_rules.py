@@ -3,14 +3,14 @@
 """
 The rules of a guard: how it judges the silence of bridges, and what it stops then.
 
-Silence means stop, but only silence while the guard itself was receiving: a guard that was held up
-first takes in what has arrived meanwhile, and gives the bridge, which may have been held up too,
-one patience more. Both are bounded: a guard that receives nothing stops the robot.
+Silence means stop, but only silence while the guard itself was receiving: a guard that was delayed
+first reads the pulses that have arrived meanwhile, and extends the timeout of the bridge, which
+may have been delayed too, by one patience. Both are bounded: a guard that receives nothing stops
+the robot.
 
-Pulses were verified before they come here (ros/signatures.py). Their numbers show which are new.
-A pulse of a bridge that is not known yet may be a recording from before this guard started, unless
-it names this guard: until one does, such a bridge can add to what is stopped and take nothing from
-it.
+Pulses are verified before they arrive here (ros/signatures.py). Their numbers show which are new.
+A pulse of an unknown bridge may be a recording from before this guard started, unless it names
+this guard: until one does, such a bridge can add resources to a stop, and remove none.
 
 A guard drives the same actuators as the bridge, so that its stops are repeated until rest is seen,
 and are reported when it is not. It is a group of actuators and no supervisor: it has no method
@@ -25,21 +25,21 @@ from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Out
 from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.states import Reason, State
 
-# How much later (share of a patience) than planned the guard's loop may come before its own delay
-# is a reason for the silence.
+# How much later (share of a patience) than planned the guard's loop may run before its own delay
+# counts as a cause of the silence.
 OVERSLEPT = 0.5
 
-# So many bridges are remembered, those that rely on the guard longest.
+# How many bridges are remembered; those that list resources are kept longest.
 MOST_BRIDGES = 16
 
 
 @dataclass(frozen=True)
 class PulseVerdict:
     """
-    A bridge fell silent, or left: what it had not stopped.
+    A bridge became silent, or left: the resources that it had not stopped.
 
-    left: it said goodbye. unconfirmed: those whose stop had failed already. unmoved: see Pulse.
-    sender, silence (s): for texts.
+    left: it sent its last pulse on purpose (goodbye). unconfirmed: those whose stop had already
+    failed. unmoved: see Pulse. sender, silence (s): for texts.
     """
 
     instance: str
@@ -54,42 +54,42 @@ class PulseVerdict:
 @dataclass
 class _Bridge:
     pulse: Pulse
-    heard_at: float
-    # Nothing is judged before that, because the guard itself was held up.
+    received_at: float
+    # Nothing is judged before that, because the guard itself was delayed.
     grace: float = -math.inf
     fired: int = 0
     judged: bool = False
     echo_due: bool = True
-    # Why the emergency stop was latched before this bridge came, until it says that it knows.
+    # Why the emergency stop was latched before this bridge started, until its pulses report it.
     inherits: str = ''
     # One of its pulses named this guard: it is no recording.
-    knows_us: bool = False
+    is_live: bool = False
 
     @property
     def silent_at(self) -> float:
-        """Return when its silence is long enough."""
+        """Return when its silence exceeds its patience (s)."""
         if self.judged or not self.pulse.active:
             return math.inf
-        return max(self.heard_at + self.pulse.sender.patience, self.grace)
+        return max(self.received_at + self.pulse.sender.patience, self.grace)
 
 
 class PulseWatch:
-    """The bridges that one guard hears. Times are seconds on its own steady clock."""
+    """The bridges whose pulses one guard receives. Times are seconds on its own steady clock."""
 
     def __init__(self, guard: str, configuration: str) -> None:
         self._guard = guard
         self._configuration = configuration
         self._bridges: dict[str, _Bridge] = {}
-        # Why the emergency stop of each bridge was latched when it last said something; also of
-        # those that are gone.
+        # Why the emergency stop of each bridge was latched according to its last pulse; also of
+        # bridges that have ended.
         self._latches: dict[str, str] = {}
         self._planned = math.inf
         self._drained = -math.inf
         self._unreached: tuple[str, ...] = ()
         self._number = 0
 
-    def hear(self, pulse: Pulse, now: float) -> bool:
-        """Take a pulse; tells whether it is news."""
+    def receive(self, pulse: Pulse, now: float) -> bool:
+        """Take a pulse; returns whether it is new."""
         instance = pulse.sender.instance
         before = self._bridges.get(instance)
         if before is not None and pulse.sequence <= before.pulse.sequence:
@@ -100,21 +100,21 @@ class PulseWatch:
         inherits = before.inherits if before else next(iter(self._latches.values()), '')
         bridge = self._bridges[instance] = _Bridge(
             pulse, now, fired=before.fired if before else 0, inherits=inherits,
-            knows_us=self._guard in pulse.guards or (before is not None and before.knows_us))
-        if bridge.knows_us:
+            is_live=self._guard in pulse.guards or (before is not None and before.is_live))
+        if bridge.is_live:
             self._note_latch(pulse)
         return True
 
-    def knows_us(self, instance: str) -> bool:
-        """Tell whether this bridge lives at the same time as this guard, for certain."""
-        return instance in self._bridges and self._bridges[instance].knows_us
+    def is_live(self, instance: str) -> bool:
+        """Return whether this bridge is proven to run at the same time as this guard."""
+        return instance in self._bridges and self._bridges[instance].is_live
 
     def drained(self, now: float) -> None:
-        """Note that everything which had arrived by then (s) was taken in."""
+        """Note that every pulse that had arrived by then (s) was read."""
         self._drained = now
 
     def judge(self, now: float) -> list[PulseVerdict]:
-        """Return who has fallen silent, or left, since the last time."""
+        """Return which bridges have become silent, or left, since the last call."""
         self._notice_own_delay(now)
         verdicts: list[PulseVerdict] = []
         for instance, bridge in self._bridges.items():
@@ -126,29 +126,29 @@ class PulseWatch:
                     verdicts.append(PulseVerdict(
                         instance, active, True, unconfirmed, unmoved, bridge.pulse.sender))
                 bridge.judged = True
-            elif now >= bridge.silent_at and self._heard_out(bridge, now):
+            elif now >= bridge.silent_at and self._is_drained(bridge, now):
                 bridge.judged = True
                 bridge.fired += 1
                 verdicts.append(PulseVerdict(
                     instance, active, False, unconfirmed, unmoved, bridge.pulse.sender,
-                    now - bridge.heard_at))
+                    now - bridge.received_at))
         return verdicts
 
     def plan(self, now: float) -> float:
-        """Return when to judge again (s); what is late by then was the guard's own delay."""
+        """Return when to judge again (s); a later call shows the guard's own delay."""
         self._planned = min(
-            (self._looks_at(bridge, now) for bridge in self._bridges.values()), default=math.inf)
+            (self._judge_at(bridge, now) for bridge in self._bridges.values()), default=math.inf)
         return self._planned
 
     def must_drain(self, now: float) -> bool:
-        """Tell whether a verdict waits for nothing but an empty queue."""
-        return any(now >= bridge.silent_at and not self._heard_out(bridge, now)
+        """Return whether a verdict only waits for an empty queue."""
+        return any(now >= bridge.silent_at and not self._is_drained(bridge, now)
                    for bridge in self._bridges.values())
 
     def echoes(self, unreached: tuple[str, ...] = (),
                moved: tuple[str, ...] = ()) -> tuple[Echo, ...]:
         """
-        Return the answers to what was heard since the last time.
+        Return the answers to the pulses since the last call.
 
         unreached: the resources that this guard could not stop now. When that has changed, the
         last pulse of each bridge is answered again: motion may be waiting for it. moved: see Echo.
@@ -164,30 +164,30 @@ class PulseWatch:
                     bridge.fired, unreached, bridge.inherits, moved, self._number))
         return tuple(echoes)
 
-    def stands(self, name: str) -> bool:
-        """Tell whether a bridge that is there lists this resource."""
-        return any(name in bridge.pulse.active and not bridge.judged and bridge.knows_us
+    def is_listed(self, name: str) -> bool:
+        """Return whether a live bridge lists this resource."""
+        return any(name in bridge.pulse.active and not bridge.judged and bridge.is_live
                    for bridge in self._bridges.values())
 
     @property
     def active(self) -> bool:
-        """Tell whether a bridge that is there lists anything."""
+        """Return whether a bridge that is not silent lists any resource."""
         return any(True for _ in self.listed())
 
     def listed(self) -> Iterator[str]:
-        """Return what the bridges that are there list."""
+        """Return the resources that the bridges list which are not silent."""
         return (name for bridge in self._bridges.values() if not bridge.judged
                 for name in bridge.pulse.active)
 
     def _note_latch(self, pulse: Pulse) -> None:
-        """Keep a latch beyond the life of its bridge, until the one that inherits it has it."""
+        """Keep a latch after its bridge has ended, until the next bridge has latched it."""
         instance = pulse.sender.instance
         self._latches.pop(instance, None)
         if not pulse.latched:
             return
         bridge = self._bridges[instance]
         if bridge.inherits:
-            # From now on it is this bridge's to reset. Others that live say their own again.
+            # From now on this bridge resets it. Other live bridges report their own again.
             self._latches.clear()
             bridge.inherits = ''
         while len(self._latches) >= MOST_BRIDGES:
@@ -203,14 +203,14 @@ class PulseWatch:
             if late > OVERSLEPT * patience and math.isinf(bridge.grace):
                 bridge.grace = now + patience
 
-    def _heard_out(self, bridge: _Bridge, now: float) -> bool:
+    def _is_drained(self, bridge: _Bridge, now: float) -> bool:
         bound = bridge.silent_at + bridge.pulse.sender.patience
         return self._drained >= bridge.silent_at or now >= bound
 
-    def _looks_at(self, bridge: _Bridge, now: float) -> float:
+    def _judge_at(self, bridge: _Bridge, now: float) -> float:
         if now < bridge.silent_at:
             return bridge.silent_at
-        # Until the queue is known to be empty, or long enough.
+        # Until the queue is known to be empty, or the bound has passed.
         return bridge.silent_at + bridge.pulse.sender.patience
 
     def _forget_one(self) -> None:
@@ -220,31 +220,31 @@ class PulseWatch:
 
 
 class GuardRules(ActuatorGroup):
-    """Touches nothing that was idle, and is silent as soon as a bridge is back."""
+    """It stops no idle resource, and sends nothing once a bridge is back."""
 
     def __init__(self, resources: Iterable[ActuatedResource], watch: PulseWatch) -> None:
         super().__init__(resources)
         self._watch = watch
-        # Whose resources are being stopped: instance of the bridge by name.
+        # The resources that are being stopped, each with the instance of its bridge.
         self._held: dict[str, str] = {}
-        # What a bridge left moving, until it is seen at rest or a bridge that knows sees to it.
+        # Resources that a bridge left moving, until rest is seen or another bridge handles them.
         self._left_moving: set[str] = set()
-        # What must be stopped if nothing can be decided any more: read without a lock, so it is
-        # replaced, never changed.
+        # The resources to stop when the supervisor cannot decide: read without a lock, so the set
+        # is replaced, never changed.
         self._concern: frozenset[str] = frozenset()
 
     @property
     def concern(self) -> frozenset[str]:
-        """Return what must be stopped when nothing can be decided any more; needs no lock."""
+        """Return the resources to stop when the supervisor cannot decide; needs no lock."""
         return self._concern
 
-    def hear(self, pulse: Pulse, now: float) -> None:
-        """Take a pulse: a bridge that is back sees to its stops itself."""
-        if not self._watch.hear(pulse, now):
+    def receive(self, pulse: Pulse, now: float) -> None:
+        """Take a pulse: a bridge that is back sends its stops itself."""
+        if not self._watch.receive(pulse, now):
             return
         self.due = min(self.due, now)
         self._note_concern()
-        if not self._watch.knows_us(pulse.sender.instance):
+        if not self._watch.is_live(pulse.sender.instance):
             return
         self._left_moving -= pulse.active.keys() - set(pulse.unmoved)
         if pulse.goodbye:
@@ -252,21 +252,21 @@ class GuardRules(ActuatorGroup):
         for name, instance in list(self._held.items()):
             if instance == pulse.sender.instance or name in pulse.active:
                 del self._held[name]
-                self._actuators[name].leave('a bridge sees to it again')
+                self._actuators[name].leave('a bridge handles it again')
                 self._touch(name, now)
 
     def drained(self, now: float) -> None:
-        """Note that everything that had arrived by now was taken in."""
+        """Note that every pulse that had arrived by now was read."""
         self._watch.drained(now)
         self.due = min(self.due, now)
 
     def rests(self) -> bool:
-        """Tell whether no bridge relies on this guard and its own stops are done."""
+        """Return whether no bridge relies on this guard and its own stops are done."""
         return not self._watch.active and all(
             actuator.state is State.IDLE for actuator in self._actuators.values())
 
     def hurry(self, until: float, now: float) -> None:
-        """Have every stop done by that instant (s); one that is not has failed by then."""
+        """Let every stop that is not done by that instant (s) fail."""
         for actuator in self._actuators.values():
             actuator.hurry(until)
         for name in tuple(self._schedule.active):
@@ -274,13 +274,13 @@ class GuardRules(ActuatorGroup):
         self.due = min(self.due, now)
 
     def reset(self, now: float) -> list[str]:
-        """Clear what was not confirmed; the next bridge has no evidence of motion from it."""
+        """Clear every unconfirmed stop; it is no evidence of motion for the next bridge."""
         cleared = super().reset(now)
         self._left_moving.difference_update(cleared)
         return cleared
 
     def poll(self, now: float) -> Outputs:
-        """Advance to now, judge the silence, and say besides what is answered."""
+        """Advance to now, judge the silence, and add the echoes."""
         for verdict in self._watch.judge(now):
             self._carry_out(verdict, now)
         outputs = super().poll(now)
@@ -296,9 +296,9 @@ class GuardRules(ActuatorGroup):
             echoes=self._watch.echoes(unreached, tuple(sorted(self._left_moving))))
 
     def _carry_out(self, verdict: PulseVerdict, now: float) -> None:
-        # What another bridge has in hand meanwhile is its business.
+        # Another live bridge stops the resources that it lists.
         names = [name for name in verdict.names
-                 if name in self._actuators and not self._watch.stands(name)]
+                 if name in self._actuators and not self._watch.is_listed(name)]
         for name in names:
             if name in verdict.unmoved:
                 self._actuators[name].sources.forget_motion()
@@ -313,7 +313,7 @@ class GuardRules(ActuatorGroup):
             text = f'{verdict.sender} has left'
         else:
             text = (f'no pulse for {verdict.silence:.2f} s (limit {verdict.sender.patience:g} s, '
-                    f'guard.patience): {verdict.sender} has fallen silent')
+                    f'guard.patience): {verdict.sender} has become silent')
         if names:
             text += '; stopping ' + ', '.join(names)
         self._events.append(Notice(text, grave=bool(names)))

@@ -1,15 +1,17 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-One motion: what is asked for, how it is steered by feedback, when it is done, when it fails.
+One motion: its setpoint, how feedback controls it, when it is done, when it fails.
 
 Progress is counted along the path: the displacement along the heading for a drive, the unwrapped
-yaw for a turn. Both signs cancel, so that noise does not add up. Frames: odometry's own, REP 105.
+yaw for a turn. Both signs cancel, so that noise does not add up. Frame: that of odometry (REP
+105).
 
 A move fails, and is stopped, when the feedback shows that it goes backwards, does not begin, makes
-no progress, passes its goal, or when its pose does not follow its velocity. A slow move does not.
+no progress, passes its goal, or when its pose does not follow its velocity. A slow move does not
+fail.
 
-Nothing here changes the state of an actuator; the actuator does what follows.
+Nothing here changes the state of an actuator; actuator.py acts on the results.
 """
 
 from collections.abc import Sequence
@@ -33,19 +35,19 @@ from viam_session_bridge.core.setpoints import (
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.core.stop import BaseSample, JointSample, RestSettings, RestWatch, Sample
 
-# The last stretch is driven at this share of the speed asked for, at least: a robot that creeps
-# ever slower would stand before it is there.
+# The end of a move is driven at this share of the requested speed, at least: a robot that becomes
+# slower and slower would stop before its goal.
 CREEP = 0.1
 
-# A command shows in the odometry about so late (s): the robot will have come so much further at
-# the speed that was measured.
+# Delay between a command and its effect in the odometry (s): the robot moves on by that time at
+# the measured speed.
 LOOK_AHEAD = 0.1
 
-# A move may be so far (m, rad) on the wrong side of its start, and a joint outside its way.
+# How far (m, rad) a move may be on the wrong side of its start, and a joint outside its path.
 MARGIN = 0.05
 ANGLE_MARGIN = math.radians(5.0)
 
-# So many noises are motion for sure, not noise: one can be passed by a noisy robot that stands.
+# Displacement, in noises, that is certainly motion: a noisy robot at rest can exceed one.
 START_NOISES = 2.0
 
 # The rule of a move that makes no progress; see Progressing.
@@ -53,23 +55,23 @@ STALL_PERIOD = 1.0
 STALL_NOISES = 3.0
 STALL_SHARE = 0.1
 
-# A joint that stands at its goal, but a little outside of its tolerance, has so long (s) to get
-# into it.
+# How long (s) a joint at rest, a little outside of the tolerance of its goal, may take to reach
+# it.
 SETTLING = 5.0
 
-# How far a joint goes on that moved when a trajectory began: what it travels in so long (s). A
-# controller may begin a trajectory with a curve from the speed that the joint has.
+# How far a joint continues that moved when a trajectory began: its travel in this time (s). A
+# controller may begin a trajectory with a curve from the joint's current speed.
 TURNING_BACK = 1.0
 
-# So many pauses of a streamed trajectory are remembered: an arm is no later than that.
+# How many pauses of a streamed trajectory are remembered: an arm lags behind by fewer.
 MOST_PAUSES = 10
 
-# No trajectory is shorter (s).
+# Lower bound of the duration of a trajectory (s).
 SHORTEST = 0.1
 
 
 class Along(Enum):
-    """What a course counts."""
+    """The quantity that a profile counts."""
 
     PATH = 'path'
     YAW = 'yaw'
@@ -77,7 +79,7 @@ class Along(Enum):
 
 
 class Failure(NamedTuple):
-    """Why a move must end before it is done; detail names what was measured and expected."""
+    """Why a move must end early; detail names the measured and the expected value."""
 
     reason: Reason
     detail: str
@@ -106,7 +108,7 @@ class MoveProfile:
         return f'{self.amount:.3g} {unit} at {self.speed:.3g} {unit}/s'
 
     def within(self, limits: Limits) -> 'MoveProfile':
-        """Return this course no faster than the limits."""
+        """Return this profile with its speed within the limits."""
         if isinstance(limits, VelocityLimits):
             limit = limits.linear if self.along is Along.PATH else limits.angular
             return replace(self, speed=min(self.speed, limit))
@@ -124,21 +126,21 @@ class MoveProfile:
         return Speed(signed)
 
     def stopping_distance(self, speed: float) -> float:
-        """Return how far (m or rad) it goes on from this speed after a stop."""
+        """Return how far (m or rad) it moves on from this speed after a stop."""
         return speed * LOOK_AHEAD + speed ** 2 / (2.0 * self.deceleration)
 
     def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'SteeredTracker':
-        """Begin it."""
+        """Return a new tracker."""
         return SteeredTracker(self, rest)
 
 
 @dataclass(frozen=True)
 class Arrival:
     """
-    A goal that is reached when every joint is within its tolerance of its target, and stands.
+    A goal that is reached when every joint is within its tolerance of its target, and at rest.
 
     targets, tolerances: rad or m, in the resource's order of joints. An infinite tolerance: the
-    goal is reached wherever the joint stands, such as a gripper that closes on an object.
+    goal is reached at any position, as for a gripper that closes on an object.
     """
 
     targets: tuple[float, ...]
@@ -149,17 +151,17 @@ class Arrival:
         return self
 
     def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'ArrivalTracker':
-        """Begin it; the setpoint is the trajectory that leads to it."""
+        """Return a new tracker; the setpoint is the trajectory to the goal."""
         return ArrivalTracker(self, setpoint, rest)
 
 
 class ProgressTracker:
     """
-    What both trackers remember: since when (s) the measured travel has not grown, and from where.
+    The state of both trackers: since when (s) the measured travel has not grown, and from where.
 
     The rule: over max(1 s, 3 times what the commanded speed needs for the noise), the travel is
-    less than the noise and less than a tenth of what was commanded. Before the first movement the
-    start timeout of the actuator counts instead of the 1 s.
+    less than the noise and less than a tenth of the commanded travel. Before the first movement
+    the start timeout of the actuator counts instead of the 1 s.
     """
 
     def __init__(self) -> None:
@@ -167,20 +169,20 @@ class ProgressTracker:
         self.since = math.inf
 
     def stalled(self, now: float, commanded: float, travelled: float) -> bool:
-        """Tell whether it is stuck; commanded, travelled: since ``since``, in noises."""
+        """Return whether it is stuck; commanded, travelled: since ``since``, in noises."""
         return (self.has_moved and now - self.since >= STALL_PERIOD and commanded >= STALL_NOISES
                 and travelled < min(1.0, STALL_SHARE * commanded))
 
     def not_started(self, now: float, commanded: float, timeout: float) -> bool:
-        """Tell whether it should have moved by now; commanded: see stalled; timeout (s)."""
+        """Return whether it should have moved by now; commanded: see stalled; timeout (s)."""
         if self.has_moved or timeout <= 0.0 or commanded <= START_NOISES:
             return False
-        # One that begins at the last moment needs time to travel the noise as well.
+        # A move that begins shortly before the timeout needs time to travel the noise as well.
         return (now - self.since) * (1.0 - START_NOISES / commanded) >= timeout
 
 
 class ArrivalTracker(ProgressTracker):
-    """One goal on its way."""
+    """The progress towards one goal."""
 
     def __init__(self, arrival: Arrival, setpoint: Setpoint, rest: RestSettings) -> None:
         super().__init__()
@@ -193,10 +195,10 @@ class ArrivalTracker(ProgressTracker):
         # Where it was when the driver was commanded.
         self._origin: tuple[float, ...] = ()
         self.done = False
-        # Noises a second: how fast the trajectory goes on average.
+        # Mean speed of the trajectory, in noises per second.
         self._pace = 0.0
         self._speeds: tuple[float, ...] = ()
-        # Where the trajectory pauses, and from when on; between which positions each joint goes.
+        # Where and from when the trajectory pauses; the range of positions of each joint.
         self._pauses: list[Waypoint] = []
         self._ranges: tuple[tuple[float, float], ...] = ()
 
@@ -205,7 +207,7 @@ class ArrivalTracker(ProgressTracker):
         self._speeds = speeds
 
     def go_on(self, before: 'ArrivalTracker') -> None:
-        """Take over what another tracker of the same motion has measured."""
+        """Copy the measurements of another tracker of the same motion."""
         self.has_moved, self.since = before.has_moved, before.since
         self._from, self._origin = before._from, before._origin
         self._speeds = before._speeds
@@ -235,12 +237,12 @@ class ArrivalTracker(ProgressTracker):
         self.done = all(abs(position - target) <= tolerance for position, target, tolerance in zip(
             self._here, goal.targets, goal.tolerances, strict=True))
 
-    def wish(self) -> Setpoint | None:
+    def setpoint(self) -> Setpoint | None:
         """Return nothing new: the goal was sent once."""
         return None
 
     def failure(self, now: float, passed: float, start_timeout: float) -> Failure | None:
-        """Say why it must end early; passed: how much (s) of the trajectory was commanded."""
+        """Return why it must end early; passed: how much (s) of the trajectory was commanded."""
         if math.isinf(self.since):
             return None
         outside = self._outside()
@@ -260,7 +262,7 @@ class ArrivalTracker(ProgressTracker):
         return None
 
     def account(self) -> str:
-        """Say how far the farthest joint is from its target."""
+        """Return a text with the distance of the farthest joint from its target."""
         if not self._here:
             return 'no position was measured'
         goal = self._arrival
@@ -291,7 +293,7 @@ class ArrivalTracker(ProgressTracker):
         return length / max(self._points[-1].time, SHORTEST)
 
     def _find_pauses(self) -> list[Waypoint]:
-        """Return where it stands for long, between its beginning and its end."""
+        """Return where it pauses for long, between its beginning and its end."""
         pauses: list[Waypoint] = []
         begin = before = Waypoint(0.0, self._start)
         for point in self._points:
@@ -304,9 +306,9 @@ class ArrivalTracker(ProgressTracker):
 
     def _is_where_commanded(self, passed: float) -> bool:
         """
-        Tell whether every joint is where the trajectory is by now: then it waits, or pauses.
+        Return whether every joint is at its commanded position: then it waits, or pauses.
 
-        A slow or late arm pauses later than it was commanded, and for longer.
+        A slow or late arm pauses later than commanded, and for longer.
         """
         if any(self._is_near(pause.positions) for pause in self._pauses if pause.time <= passed):
             return True
@@ -330,7 +332,7 @@ class ArrivalTracker(ProgressTracker):
         return self._arrival.targets
 
     def _outside(self) -> Failure | None:
-        """Return a failure where a joint has left the range of its way by more than a margin."""
+        """Return a failure where a joint has left the range of its path by more than a margin."""
         if not self._points:
             return None
         for index, here in enumerate(self._here):
@@ -340,7 +342,7 @@ class ArrivalTracker(ProgressTracker):
             (low, high), goal = self._ranges[index], self._arrival.targets[index]
             if low - margin <= here <= high + margin:
                 continue
-            text = (f'{name} is at {here:.4g} {unit}, its way lies between {low:.4g} and '
+            text = (f'{name} is at {here:.4g} {unit}, its path is from {low:.4g} to '
                     f'{high:.4g} (accepted: {margin:.3g} beyond)')
             if (here < low) is (goal > self._start[index]):
                 return Failure(Reason.BACKWARDS, (
@@ -355,7 +357,7 @@ class ArrivalTracker(ProgressTracker):
 
 
 class SteeredTracker(ProgressTracker):
-    """One course on its way."""
+    """The progress of one profile that feedback controls."""
 
     def __init__(self, course: MoveProfile, rest: RestSettings) -> None:
         super().__init__()
@@ -366,18 +368,18 @@ class SteeredTracker(ProgressTracker):
             self._last = JointSample((course.origin,))
         self._at = self._rate_at = math.nan
         self._progress = 0.0
-        # What the measured velocity (m/s or rad/s, signed) adds up to, and what was commanded.
+        # The measured velocity (m/s or rad/s, signed), its integral, and the commanded travel.
         self._rate = 0.0
         self._integrated = 0.0
         self._commanded = 0.0
         # Progress and command at ``since``.
         self._from = (0.0, 0.0)
-        # It may go backwards so far: a base that drives backwards when it is commanded forwards.
+        # How far it may go backwards: a base may drive backwards when a forward command arrives.
         self._allowed: float | None = None
 
     @property
     def remaining(self) -> float:
-        """Return what is left to do, m or rad; negative when it was overshot."""
+        """Return the rest of the travel, m or rad; negative after an overshoot."""
         return abs(self._course.amount) - self._progress
 
     def take(self, sample: Sample, at: float, driven: bool = True) -> None:
@@ -397,7 +399,7 @@ class SteeredTracker(ProgressTracker):
         elif elapsed > 0.0:
             self._commanded += self._speed() * elapsed
         gained = (self._progress - self._from[0]) / self._noise
-        # One that goes backwards at first may still be braking from the motion before.
+        # A base that goes backwards at first may still be braking from the motion before.
         if gained > 1.0 if self.has_moved else abs(gained) > START_NOISES:
             self.has_moved = gained > 0.0
             self.since, self._from = at, (self._progress, self._commanded)
@@ -424,12 +426,12 @@ class SteeredTracker(ProgressTracker):
             2.0 * self._course.stopping_distance(backwards) if backwards else 0.0)
 
     def moves_at(self, speeds: tuple[float, ...]) -> None:
-        """Note how fast it is when it begins, for feedback whose velocity is not used."""
+        """Note the initial speed, for feedback whose velocity is not used."""
         if self._allowed is None and speeds:
             self._allow(speeds[1 if self._course.along is Along.YAW else 0])
 
     def _step(self, last: Sample, sample: Sample) -> float:
-        """Return the way from one sample to the next, signed."""
+        """Return the travel from one sample to the next, signed."""
         if isinstance(last, JointSample) and isinstance(sample, JointSample):
             return sample.positions[0] - last.positions[0]
         if not isinstance(last, BaseSample) or not isinstance(sample, BaseSample):
@@ -444,19 +446,19 @@ class SteeredTracker(ProgressTracker):
     @property
     def done(self) -> bool:
         """
-        Nothing is left that the robot will not do by itself while it comes to rest.
+        The robot covers the rest of the travel by itself while it comes to rest.
 
-        A robot that does not obey the slow commands at the end stands a little short of it.
+        A robot that does not follow the slow commands at the end stops a little before its goal.
         """
         return self._ahead <= 0.0 or (
             self.remaining <= self._noise < self._progress and self._is_stuck(self._at))
 
-    def wish(self) -> Setpoint:
+    def setpoint(self) -> Setpoint:
         """Return the velocity to command now."""
         return self._course.velocity(self._speed())
 
     def failure(self, now: float, passed: float, start_timeout: float) -> Failure | None:
-        """Say why it must end early."""
+        """Return why it must end early."""
         course, source = self._course, self._source
         allowed = self._margin if self._allowed is None else self._allowed
         if -self._progress > allowed:
@@ -466,7 +468,7 @@ class SteeredTracker(ProgressTracker):
         integrated, amount = self._integrated, abs(course.amount)
         if (integrated > amount + course.stopping_distance(course.speed)
                 and self._progress < amount / 2.0):
-            return Failure(Reason.POSE_STANDS, (
+            return Failure(Reason.POSE_NOT_MOVING, (
                 f'the velocity on {self._rest.source} adds up to {self._shown(integrated)}, the '
                 f'pose shows {self._shown(self._progress)} of {self._whole}: the pose does not '
                 'move (see odometry_topic, velocity_topic)'))
@@ -486,7 +488,7 @@ class SteeredTracker(ProgressTracker):
         return None
 
     def account(self) -> str:
-        """Say how far it has come, and how fast it was to go."""
+        """Return a text with the travel and the commanded speed."""
         unit = 'rad' if self._course.along is Along.YAW else self._unit
         return (f'{self._source} shows {self._shown(self._progress)} of {self._whole} (commanded: '
                 f'{self._course.speed:.3g} {unit}/s)')
@@ -505,7 +507,7 @@ class SteeredTracker(ProgressTracker):
         course = self._course
         if self._last is None:
             return self.remaining
-        # The velocity may be wrong: it shortens the way, but cannot replace it.
+        # The velocity may be wrong: it shortens the travel, but cannot replace it.
         ahead = LOOK_AHEAD * min(max(self._rate, 0.0), course.speed)
         return self.remaining - min(ahead, abs(course.amount) / 2.0)
 
@@ -526,7 +528,7 @@ class SteeredTracker(ProgressTracker):
 
     @property
     def _margin(self) -> float:
-        """Return how far (m or rad) it may be on the wrong side of its start."""
+        """Return the accepted travel (m or rad) on the wrong side of its start."""
         is_length = self._course.along is Along.PATH or (
             self._course.along is Along.JOINT and self._rest.joint(0).unit == 'm')
         return MARGIN if is_length else ANGLE_MARGIN
@@ -538,7 +540,7 @@ class SteeredTracker(ProgressTracker):
 
     @property
     def _unit(self) -> str:
-        """Return the unit of the way but of a turn: m, or the joint's."""
+        """Return the unit of the travel, except for a turn: m, or the joint's."""
         return 'm' if self._course.along is Along.PATH else self._rest.joint(0).unit
 
     @property
@@ -554,20 +556,20 @@ def _wrapped(angle: float) -> float:
 @dataclass(frozen=True)
 class Motion:
     """
-    One wish.
+    One commanded motion.
 
     duration: seconds after which it ends by itself; None holds it until something ends it (Viam's
-    SetPower is sticky). course: the move is steered or seen to arrive by feedback; duration is
-    then its time limit. earliest: seconds from its first output before which it cannot have
-    arrived, whatever is measured: a trajectory may begin where it ends. once: the driver is told
-    once, as for goals and events, instead of at every tick. settles: once done it rests by itself,
-    so that no stop follows. momentary: it is done as soon as the driver was told. answered: the
-    driver reports what came of it, and a momentary one is done then. monitored: Viam watches over
-    it; otherwise only the connection of the caller can hold it. growing: the end of its way is not
-    known yet, so that it is not over there, whatever is measured.
+    SetPower is sticky). course: feedback controls the move or confirms its end; duration is then
+    its time limit. earliest: seconds from its first output before which it cannot have arrived,
+    whatever is measured: a trajectory may begin where it ends. once: the setpoint is sent once, as
+    for goals and events, instead of at every tick. settles: once done it comes to rest by itself,
+    so that no stop follows. momentary: it is done as soon as its setpoint was sent. answered: the
+    driver reports the outcome, and a momentary motion is done then. monitored: a command that
+    Viam's sessions monitor; otherwise only the connection of the caller can hold it. growing: the
+    end of its path is not known yet, so that it does not end there, whatever is measured.
 
-    One that goes on as another (Supervisor.go_on) has its duration and its earliest from then on;
-    the times of a trajectory always count from the first output of the motion that began it.
+    A motion that replaces another one (Supervisor.go_on) counts its duration and earliest from
+    then on; the times of a trajectory always count from the first output of the first motion.
     """
 
     setpoint: Setpoint
@@ -588,7 +590,7 @@ class Motion:
             require_finite('earliest', self.earliest)
 
     def __str__(self) -> str:
-        """Say what is asked for."""
+        """Return the setpoint, the profile and the time limit."""
         text = str(self.setpoint)
         if isinstance(self.course, MoveProfile):
             text = f'{self.course}; {text}'
@@ -597,21 +599,21 @@ class Motion:
 
     @property
     def is_timed(self) -> bool:
-        """Tell whether it is over after its duration, because no feedback shows where it is."""
+        """Return whether it ends after its duration, because no feedback shows its position."""
         return (self.duration is not None and self.course is None
                 and not (self.momentary or self.answered))
 
     @property
     def is_stop(self) -> bool:
-        """Tell whether it asks for a stop: a zero command does."""
+        """Return whether it commands a stop: a zero command does."""
         return self.setpoint.is_zero or self.duration == 0.0
 
-    def is_told_once(self, leads: bool) -> bool:
-        """Tell whether the driver hears of it once; one that leads joints does not, of a way."""
+    def is_sent_once(self, leads: bool) -> bool:
+        """Return whether it is sent once; a trajectory of a driver that leads joints is not."""
         return self.once and not (leads and isinstance(self.setpoint, Trajectory))
 
     def within(self, limits: Limits) -> 'Motion':
-        """Return this motion no faster than the limits."""
+        """Return this motion within the limits."""
         setpoint = limits.clamp(self.setpoint)
         course = self.course.within(limits) if self.course else None
         if setpoint is self.setpoint and course is self.course:
@@ -621,16 +623,16 @@ class Motion:
 
 class MoveProgress:
     """
-    One actuator's: a motion, or none. Times are seconds on the supervisor's clock.
+    The motion of one actuator, or none. Times are seconds on the supervisor's clock.
 
-    rest: what its feedback says about speed; None without feedback. start_timeout: how long a
-    move whose progress is measured may take to begin; 0 is for ever.
+    rest: the speeds that its feedback shows; None without feedback. start_timeout: how long a move
+    whose progress is measured may take to begin; 0 has no limit.
     """
 
     def __init__(self, rest: RestWatch | None, start_timeout: float) -> None:
         self._rest = rest
         self._start_timeout = start_timeout
-        # The newest that shows where it is; a move counts from there.
+        # The newest sample with a pose; a move counts from there.
         self._newest: Sample | None = None
         self._posed_at = -math.inf
         self._judged_at = -math.inf
@@ -643,26 +645,26 @@ class MoveProgress:
         self._unanswered: int | None = None
         self._ends_at = math.inf
         self._arrives_at = math.inf
-        # When the driver was told first (s), by how much (s) it is late since, and whether there
-        # is no more to tell it.
+        # When the first output was sent (s), how late (s) the driver is since then, and whether
+        # the whole motion was sent.
         self._set_out: float | None = None
         self._late = 0.0
-        self._is_told = False
+        self._is_sent = False
 
     def begin(self, motion: Motion, epoch: int, now: float) -> None:
         """Begin a motion."""
         self._tracker = None
         self._judge_by(motion, now)
         self._arrives_at = math.inf
-        self._set_out, self._late, self._is_told = None, 0.0, False
+        self._set_out, self._late, self._is_sent = None, 0.0, False
         self._unanswered = epoch if motion.answered else None
 
     def go_on(self, motion: Motion, passed: float | None, now: float) -> None:
-        """Judge by the rest of the way, as it is known now; passed: see Supervisor.go_on."""
-        really = self.passed(now)
-        # What was left then is not what is left now: time has gone on, or the driver has said
-        # meanwhile how late it is.
-        since = now if passed is None or really is None else now + passed - really
+        """Judge by the rest of the path, as it is known now; passed: see Supervisor.go_on."""
+        passed_now = self.passed(now)
+        # The rest has changed since then: time has passed, or the driver has reported meanwhile
+        # how late it is.
+        since = now if passed is None or passed_now is None else now + passed - passed_now
         self._judge_by(motion, since)
         self._arrives_at = since + motion.earliest
 
@@ -679,7 +681,7 @@ class MoveProgress:
         self._ends_at = math.inf if motion.duration is None else now + motion.duration
 
     def passed(self, now: float) -> float | None:
-        """Return how much of the way (s) its driver has made; None before it was told."""
+        """Return how far (s) its driver is in the motion; None before its first output."""
         return None if self._set_out is None else now - self._set_out - self._late
 
     def time_left(self, now: float) -> float:
@@ -687,24 +689,24 @@ class MoveProgress:
         return 0.0 if math.isinf(self._ends_at) else max(0.0, self._ends_at - now)
 
     def runs_late(self, late: float) -> None:
-        """Note that its driver will be so much (s) later at the end than it was told."""
+        """Note that its driver will be so much (s) later at the end than commanded."""
         later, self._late = late - self._late, late
         self._ends_at += later
         self._arrives_at += later
 
     @property
-    def wish(self) -> Setpoint | None:
-        """Return what the driver is told now; None without a motion."""
-        steered = self._tracker.wish() if self._tracker is not None else None
+    def setpoint(self) -> Setpoint | None:
+        """Return the setpoint that the driver receives now; None without a motion."""
+        steered = self._tracker.setpoint() if self._tracker is not None else None
         return steered or (self.motion.setpoint if self.motion else None)
 
     @property
     def is_steered(self) -> bool:
-        """Tell whether feedback says when it is over."""
+        """Return whether feedback determines its end."""
         return self._tracker is not None
 
     def take(self, sample: Sample, received_at: float) -> bool:
-        """Take what was measured; tells whether it shows that the motion is over."""
+        """Take a sample; returns whether it shows that the motion is over."""
         if sample.has_pose:
             self._newest, self._posed_at = (
                 (sample, received_at) if sample.is_finite else (None, -math.inf))
@@ -719,39 +721,39 @@ class MoveProgress:
         return self._tracker.failure(now, self.passed(now) or 0.0, self._start_timeout)
 
     def may_set_out(self, now: float) -> None:
-        """Note that it had to wait until now: that takes nothing from a timed move."""
+        """Note that it had to wait until now: the wait does not shorten a timed move."""
         if self.motion is not None and self.motion.duration is not None:
             self._ends_at = now + self.motion.duration
 
-    def told_first(self, now: float) -> None:
-        """Note that the driver has been told for the first time."""
+    def sent_first(self, now: float) -> None:
+        """Note that the first output was sent."""
         self._set_out = now
         if self.motion is not None:
             self._arrives_at = now + self.motion.earliest
 
-    def told(self, now: float) -> None:
-        """Note that the driver has been told all there is to tell."""
-        self._is_told = True
-        # A momentary one ends with the next poll, which comes at once.
+    def all_sent(self, now: float) -> None:
+        """Note that the whole motion was sent to the driver."""
+        self._is_sent = True
+        # A momentary motion ends with the next poll, which comes at once.
         if self.motion is not None and self.motion.momentary and self._unanswered is None:
             self._ends_at = now
 
-    def untold(self) -> None:
-        """Take back that the driver has been told."""
-        self._is_told = False
+    def not_sent(self) -> None:
+        """Note that the motion was not sent after all."""
+        self._is_sent = False
 
     @property
-    def is_done_by_telling(self) -> bool:
-        """Tell whether it was done as soon as the driver was told, and that has been."""
-        return (self.motion is not None and self.motion.momentary and self._is_told
+    def is_done_by_sending(self) -> bool:
+        """Return whether it is done as soon as it was sent, and was sent."""
+        return (self.motion is not None and self.motion.momentary and self._is_sent
                 and self._unanswered is None)
 
     def awaits(self, epoch: int) -> bool:
-        """Tell whether the driver has not answered yet what it was told in this epoch."""
+        """Return whether the driver has not answered the motion of this epoch yet."""
         return self.motion is not None and self._unanswered == epoch
 
     def answered(self, now: float) -> None:
-        """Note that the driver has answered well; a momentary motion is over by that."""
+        """Note the driver's success; it ends a momentary motion."""
         self._unanswered = None
         if self.motion is not None and self.motion.momentary:
             self._ends_at = now
@@ -776,11 +778,11 @@ class MoveProgress:
             growing = self.motion is not None and self.motion.growing
             return self._measured(now, Failure(Reason.TIME_LIMIT, (
                 f'{self._tracker.account()} after {self._limit} '
-                f'{"without more points of the way" if growing else "(max_move_duration)"}')))
+                f'{"without further points of the path" if growing else "(max_move_duration)"}')))
         return self._measured(now, self._failure(now))
 
     def _measured(self, now: float, failure: Failure | None) -> Failure | None:
-        """Add to why a move must end where it is measured, and how it moves now."""
+        """Add to a failure where the move is measured, and how it moves now."""
         measured = '' if self._rest is None else self._rest.fastest(now)
         if failure is None or not measured:
             return failure
@@ -795,14 +797,14 @@ class MoveProgress:
         """Return when it must be judged next, if nothing happens before."""
         if self._tracker is None or self._rest is None:
             return self._ends_at
-        # Once past, only the next sample can tell that it stands there.
+        # After that, only the next sample can show rest at the goal.
         arrives_at = (self._arrives_at if self._may_arrive and self._arrives_at > self._judged_at
                       else math.inf)
         return min(self._ends_at, self._stale_at, arrives_at)
 
     @property
     def _stale_at(self) -> float:
-        """Return when the feedback that the move is watched by says nothing any more."""
+        """Return when the feedback of the move becomes stale."""
         if self._rest is None:
             return -math.inf
         if not self._rest.has_measurement:
@@ -812,10 +814,10 @@ class MoveProgress:
     def _has_arrived(self, now: float) -> bool:
         return (self._may_arrive and now >= self._arrives_at
                 and (isinstance(self._tracker, SteeredTracker)
-                     or self._rest is not None and self._rest.stands(now)))
+                     or self._rest is not None and self._rest.has_settled(now)))
 
     @property
     def _may_arrive(self) -> bool:
-        """Tell whether it is where it has to go, as far as that is known to be the end."""
+        """Return whether it is at its goal, if that is known to be the end."""
         return (self._tracker is not None and self._tracker.done
                 and self.motion is not None and not self.motion.growing)

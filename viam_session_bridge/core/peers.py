@@ -1,20 +1,21 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a bridge says to the processes around it, and what it knows of them: guards, other bridges.
+What a bridge sends to guards and other bridges, and what it knows of them.
 
 1. The pump sends the pulse, from within the loop that stops robots: a timer beside that loop would
-   outlive it. How it travels is the business of ros/pulse.py.
-2. A guard proves itself by its echoes only. It sends them from the loop that would stop the robot.
+   outlive it. ros/pulse.py publishes it.
+2. Only echoes prove that a guard runs. It sends them from the loop that would stop the robot.
 3. Other bridges are known by their live pulses, never by the ROS graph: a bridge that was killed
-   is listed there for 20 s. A pulse that is not signed with our key may come from anybody. It can
-   keep this bridge from moving, and nothing else: a verified elder alone is left the robot.
-4. A bridge that starts must assume that the robot moves: whoever ran before it may have died. Each
-   output is told to stop once it has a subscriber, and its resource takes commands when that stop
-   was held; others do not wait for it. Until a command comes the stop goes on: a driver that was
-   matched a moment ago may not receive yet.
+   is listed there for 20 s. A pulse that is not signed with our key may come from any process. It
+   can keep this bridge from moving, and nothing else: only to a verified bridge that started
+   earlier does this bridge leave the robot.
+4. A bridge that starts must assume that the robot moves: the bridge before it may have failed.
+   Each output receives a stop once it has a subscriber, and its resource accepts commands when
+   that stop was held; others do not wait for it. The stop continues until a command arrives: a
+   driver that was matched a moment ago may not receive yet.
 
-The supervisor does what follows from it.
+supervisor.py acts on the results.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -27,22 +28,22 @@ from viam_session_bridge.core.errors import JustStarted, NoGuard, OtherBridge
 from viam_session_bridge.core.events import Echo, Identity, Notice, Pulse
 from viam_session_bridge.core.states import Reason
 
-# So many pulses go out in the time that the guard waits for one.
+# Pulses that are sent in the time that the guard waits for one.
 PULSES_PER_PATIENCE = 5
 
-# A pass that comes this share of a period early takes the pulse along, instead of another one a
-# little later.
+# A pass that runs this share of a period early sends the pulse, instead of another pass a little
+# later.
 EARLY = 0.25
 
 
 class PulseSchedule:
     """
-    Decides when a pulse goes out.
+    Decides when a pulse is sent.
 
-    At once when something is no longer idle, so that the guard knows it before it moves, when
-    there are other goals to cancel, when a stop has failed, and when the emergency stop is latched
-    or reset; several times in a patience while something stands; once in a patience while nothing
-    does.
+    At once when a resource is no longer idle, so that the guard knows it before it moves, when
+    the goals to cancel have changed, when a stop has failed, and when the emergency stop is
+    latched or reset; several times in a patience while a resource is listed; once in a patience
+    while none is.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -52,13 +53,13 @@ class PulseSchedule:
         self.due = -math.inf
         self._goodbye = False
         self._silent = False
-        self._said: tuple[
+        self._last: tuple[
             dict[str, tuple[str, ...]], tuple[str, ...], str, tuple[str, ...]] = {}, (), '', ()
         # Since which pulse each resource has been listed without a gap.
         self._listed: dict[str, int] = {}
 
     def serves_at(self, port: int) -> None:
-        """Tell the port from the next pulse on."""
+        """Report the port from the next pulse on."""
         self._identity = replace(self._identity, port=port)
 
     def listed_since(self, name: str) -> int | None:
@@ -66,12 +67,12 @@ class PulseSchedule:
         return self._listed.get(name)
 
     def say_goodbye(self) -> None:
-        """Let the next pulse be the last."""
+        """Mark the next pulse as the last one."""
         self._goodbye = True
         self.due = -math.inf
 
     def is_due(self, active: Set[str], now: float) -> bool:
-        """Tell whether it is time, or somebody stands who was not listed; see poll."""
+        """Return whether it is time, or a resource is active that was not listed; see poll."""
         early = EARLY * self._identity.patience / PULSES_PER_PATIENCE
         return not active <= self._listed.keys() or now >= self.due - early
 
@@ -79,34 +80,34 @@ class PulseSchedule:
              goals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
              unconfirmed: tuple[str, ...] = (), latched: str = '',
              unmoved: tuple[str, ...] = (), guards: tuple[str, ...] = ()) -> Pulse | None:
-        """Return the pulse that goes out now, before any motion; None if none is due."""
+        """Return the pulse that is sent now, before any motion; None if none is due."""
         period = self._identity.patience / PULSES_PER_PATIENCE
-        said = dict(goals), unconfirmed, latched, unmoved
-        if self._silent or not (said != self._said or self.is_due(active.keys(), now)):
+        content = dict(goals), unconfirmed, latched, unmoved
+        if self._silent or not (content != self._last or self.is_due(active.keys(), now)):
             return None
         self._sequence += 1
-        self._said = said
+        self._last = content
         self._listed = {name: self._listed.get(name, self._sequence) for name in active}
         self.due = now + (period if active else self._identity.patience)
         if self._goodbye:
             self._silent = True
             self.due = math.inf
         return Pulse(
-            self._identity, self._sequence, dict(active), said[0], self._goodbye, unconfirmed,
+            self._identity, self._sequence, dict(active), content[0], self._goodbye, unconfirmed,
             latched, unmoved, guards)
 
 
-# An idle bridge pulses once in a patience, and so a guard answers: one that has not for so many
-# patiences is gone.
+# An idle bridge sends one pulse per patience, and a guard one echo: a guard that has sent none for
+# this many patiences counts as ended.
 GUARD_MEMORY = 4.0
 
-# How many guards are remembered; more than one is there after one was frozen and replaced.
+# How many guards are remembered; more than one exists after one was frozen and replaced.
 MOST_GUARDS = 8
 
 
 @dataclass
 class _Guard:
-    heard_at: float
+    received_at: float
     sequence: int
     configuration: str
     fired: int
@@ -127,13 +128,13 @@ class GuardCover:
         return tuple(self._guards)
 
     def is_new(self, echo: Echo) -> bool:
-        """Tell whether an echo is for this bridge, and newer than all of that guard before."""
+        """Return whether an echo is for this bridge, and newer than all before of that guard."""
         before = self._guards.get(echo.guard)
         return echo.instance == self._identity.instance and (
             before is None or echo.number > before.number)
 
     def take(self, echo: Echo, now: float) -> bool:
-        """Take an echo that is new; tells whether that guard has fired since its last one."""
+        """Take an echo that is new; returns whether that guard has fired since its last one."""
         before = self._guards.pop(echo.guard, None)
         while len(self._guards) >= MOST_GUARDS:
             del self._guards[next(iter(self._guards))]
@@ -144,7 +145,7 @@ class GuardCover:
         return echo.fired > (before.fired if before else 0)
 
     def problem(self, now: float) -> str:
-        """Say why no guard would stop this robot; empty when one would."""
+        """Return why no guard would stop this robot; empty when one would."""
         problem = (f'no guard answers within {GUARD_MEMORY * self._identity.patience:g} s, '
                    f'{GUARD_MEMORY:g} x guard.patience (it is a process of its own: start it '
                    'beside the bridge)')
@@ -152,22 +153,23 @@ class GuardCover:
             if now < self._gone_at(one):
                 if self._fits(one):
                     return ''
-                problem = (f'the guard runs with another configuration ({one.configuration}, not '
-                           f'{self._identity.configuration}): start both with the same file')
+                problem = (f'the guard runs with another configuration ({one.configuration}, '
+                           f'expected: {self._identity.configuration}): start both with the same '
+                           'file')
         return problem
 
     def covers(self, name: str, sequence: int | None, now: float) -> bool:
-        """Tell whether a guard that could stop it has heard the pulse of this number, or later."""
+        """Return whether a guard that could stop it has received this pulse, or a later one."""
         return sequence is not None and any(
             one.sequence >= sequence and self._could_stop(one, name, now)
             for one in self._guards.values())
 
     def reaches(self, name: str, now: float) -> bool:
-        """Tell whether a guard that fits is there and reaches the driver of this resource."""
+        """Return whether a suitable live guard reaches the driver of this resource."""
         return any(self._could_stop(one, name, now) for one in self._guards.values())
 
     def reaches_all(self, now: float) -> bool:
-        """Tell whether a guard that fits is there and reaches every driver."""
+        """Return whether a suitable live guard reaches every driver."""
         return any(self._fits(one) and now < self._gone_at(one) and not one.unreached
                    for one in self._guards.values())
 
@@ -184,10 +186,10 @@ class GuardCover:
         return guard.configuration == self._identity.configuration
 
     def _gone_at(self, guard: _Guard) -> float:
-        return guard.heard_at + GUARD_MEMORY * self._identity.patience
+        return guard.received_at + GUARD_MEMORY * self._identity.patience
 
 
-# An idle bridge pulses once in its patience; one that has not for so many of them is gone.
+# An idle bridge sends one pulse per patience; after this many without one it counts as ended.
 BRIDGE_MEMORY = 3.0
 
 MOST_PEERS = 16
@@ -196,7 +198,7 @@ MOST_PEERS = 16
 @dataclass(frozen=True)
 class PeerBridge:
     """
-    Another bridge, which counts as live until that instant (s).
+    Another bridge. until: it counts as live until that instant (s).
 
     verified: its pulses are signed with our key.
     """
@@ -212,11 +214,12 @@ class PeerBridges:
 
     def __init__(self, own: Identity) -> None:
         self._own = own
-        # The verified and the others, apart: those that anybody may send replace none of ours.
+        # Verified and unverified separately: any process may send the latter, so they replace none
+        # of the verified.
         self._known: dict[bool, dict[str, PeerBridge]] = {True: {}, False: {}}
 
-    def hear(self, pulse: Pulse, now: float, verified: bool) -> None:
-        """Take a pulse; our own says nothing, and neither does one that is not new."""
+    def receive(self, pulse: Pulse, now: float, verified: bool) -> None:
+        """Take a pulse; our own pulses and those that are not new are ignored."""
         sender = pulse.sender
         if sender.instance == self._own.instance:
             return
@@ -230,22 +233,22 @@ class PeerBridges:
         until = now if pulse.goodbye else now + BRIDGE_MEMORY * sender.patience
         known[sender.instance] = PeerBridge(sender, verified, pulse.sequence, until)
 
-    def elder(self, now: float) -> PeerBridge | None:
-        """Return a live bridge that was there before us, a verified one if there is one."""
+    def earlier(self, now: float) -> PeerBridge | None:
+        """Return a live bridge that started before us, a verified one if there is one."""
         own = self._own.started, self._own.instance
-        # Both sides compare the same pair, so that exactly one of them gives way.
+        # Both sides compare the same pair, so that exactly one of them stays passive.
         for one in self._live(now):
-            if _age(one) < own:
+            if _start(one) < own:
                 return one
         return None
 
-    def younger(self, now: float) -> PeerBridge | None:
-        """Return a live bridge that has come after us, a verified one if there is one."""
+    def later(self, now: float) -> PeerBridge | None:
+        """Return a live bridge that started after us, a verified one if there is one."""
         own = self._own.started, self._own.instance
-        return next((one for one in self._live(now) if _age(one) > own), None)
+        return next((one for one in self._live(now) if _start(one) > own), None)
 
     def changes_at(self, now: float) -> float:
-        """Return when the next of them falls silent for good (s), if it says no more."""
+        """Return when the next of them counts as ended (s), if it sends no more pulses."""
         at = math.inf
         for one in self._live(now):
             at = min(at, one.until)
@@ -260,28 +263,28 @@ class PeerBridges:
         return live
 
 
-def _age(bridge: PeerBridge) -> tuple[float, str]:
+def _start(bridge: PeerBridge) -> tuple[float, str]:
     return bridge.identity.started, bridge.identity.instance
 
 
-# So long (s) a new bridge listens for others before it says anything: what it finds of drivers
-# and of other bridges comes in one burst of discovery, in no order.
-LISTENING = 0.5
+# How long (s) a new bridge only receives before it sends: discovery reports drivers and other
+# bridges in one burst, in no defined order.
+DISCOVERY_TIME = 0.5
 
 
 class StartupStage(Enum):
-    """How far a resource is."""
+    """The stage of a resource's first stop."""
 
-    UNMATCHED = 'nobody has listened yet'
+    UNMATCHED = 'no subscriber yet'
     MATCHED = 'the stop is due'
-    BEGUN = 'the stop lasts'
+    BEGUN = 'the stop is in progress'
 
 
 class StartupStops:
     """
     The resources whose first stop is not done. Times are seconds.
 
-    pending: how far each of them is; those have to wait with commands.
+    pending: the stage of each of them; their commands have to wait.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -294,9 +297,9 @@ class StartupStops:
             self.pending[name] = StartupStage.MATCHED
 
     def due(self, now: float) -> list[str]:
-        """Return those that must be told to stop now; the first call begins the listening."""
+        """Return those whose stop must be sent now; the first call starts the discovery time."""
         if math.isinf(self._from):
-            self._from = now + LISTENING
+            self._from = now + DISCOVERY_TIME
         if now < self._from:
             return []
         return [name for name, stage in self.pending.items() if stage is StartupStage.MATCHED]
@@ -315,7 +318,7 @@ class StartupStops:
             del self.pending[name]
 
     def take_back(self) -> list[str]:
-        """Let those that were begun be due again, later; returns them."""
+        """Make those that were begun due again, later; returns them."""
         names = self.lasting()
         self.pending.update(dict.fromkeys(names, StartupStage.MATCHED))
         return names
@@ -325,7 +328,7 @@ class StartupStops:
         return self._from if StartupStage.MATCHED in self.pending.values() else math.inf
 
 
-# A bridge that has started is given so long (s) until no guard is worth a word.
+# How long (s) after its start a bridge waits before it logs that no guard answers.
 GUARD_PATIENCE = 3.0
 
 # Bounds (s) of how long motion waits for the guard's echo.
@@ -335,7 +338,7 @@ MOST_ECHO = 1.0
 
 @dataclass
 class StartupOrder:
-    """What the supervisor has to do: stop these, leave those to others, tell that."""
+    """What the supervisor has to do: resources to stop, resources to leave, notices to log."""
 
     stops: dict[str, tuple[Reason, str]] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
@@ -344,12 +347,12 @@ class StartupOrder:
 
 class Peers:
     """
-    What one bridge says and knows. Times are seconds on the supervisor's clock.
+    The guards and other bridges of one bridge. Times are seconds on the supervisor's clock.
 
-    identity: None for one that says nothing to anybody. required: nothing moves without a guard.
-    startup_stops: the resources that are stopped before they take commands.
+    identity: None for a bridge that sends no pulses. required: nothing moves without a guard.
+    startup_stops: the resources that are stopped before they accept commands.
 
-    elder: the bridge that was there first, as of the last advance; None when it is this one.
+    earlier: the bridge that started earlier, as of the last advance; None without one.
     """
 
     def __init__(self, identity: Identity | None = None, required: bool = False,
@@ -360,9 +363,9 @@ class Peers:
         self.cover = GuardCover(self._identity)
         self.bridges = PeerBridges(self._identity)
         self.startup = StartupStops(startup_stops)
-        self.elder: PeerBridge | None = None
+        self.earlier: PeerBridge | None = None
         self._guard_problem: str | None = None
-        # Until when the first guard may take to answer, once this has begun.
+        # The deadline of the first guard's answer, once the wait has begun.
         self._guard_by = math.inf
         self._inherited = False
 
@@ -371,7 +374,7 @@ class Peers:
         """Return how long (s) this bridge may be silent."""
         return self._identity.patience
 
-    # ---- what comes in --------------------------------------------------------------------------
+    # ---- input ----------------------------------------------------------------------------------
 
     def inherits(self, echo: Echo) -> str:
         """
@@ -384,22 +387,22 @@ class Peers:
         self._inherited = True
         return echo.latched
 
-    # ---- what follows ---------------------------------------------------------------------------
+    # ---- decisions ------------------------------------------------------------------------------
 
     def leaves_robot(self, now: float) -> bool:
-        """Tell whether another bridge has the robot for certain, and sees to its stops."""
-        elder = self.bridges.elder(now)
-        return elder is not None and elder.verified
+        """Return whether another bridge certainly drives the robot, and sends its stops."""
+        earlier = self.bridges.earlier(now)
+        return earlier is not None and earlier.verified
 
     def admit(self, name: str, now: float) -> None:
         """Raise OtherBridge, NoGuard or JustStarted if this resource must not move yet."""
-        elder = self.bridges.elder(now)
-        if elder is not None:
-            raise OtherBridge(f'{name}: {_describe(elder)}')
+        earlier = self.bridges.earlier(now)
+        if earlier is not None:
+            raise OtherBridge(f'{name}: {_describe(earlier)}')
         if name in self.startup.pending:
             raise JustStarted(
                 f'{name}: the bridge has just started and first stops what may still move; '
-                'commands are taken when that is done')
+                'it accepts commands when that is done')
         if not self._required:
             return
         problem = self._uncovered(name, now)
@@ -407,47 +410,47 @@ class Peers:
             raise NoGuard(f'{name}: {problem}; guard.required is on')
 
     def _uncovered(self, name: str, now: float) -> str:
-        """Say why no guard would stop this resource; empty when one would."""
+        """Return why no guard would stop this resource; empty when one would."""
         problem = self.cover.problem(now)
         if problem or self.cover.reaches(name, now):
             return problem
         return ("the guard does not reach its driver, so it could not stop it (the guard's log "
-                'says why)')
+                'states why)')
 
     def covered(self, name: str, now: float) -> bool:
-        """Tell whether the guard would stop this resource, or none has to."""
+        """Return whether the guard would stop this resource, or no guard is required."""
         if not self._required or self.pulser is None:
             return True
         return self.cover.covers(name, self.pulser.listed_since(name), now)
 
     def answer_by(self, now: float) -> float:
-        """Return until when (s) a guard that is there must have answered a pulse sent now."""
+        """Return the deadline (s) of a guard's answer to a pulse that is sent now."""
         return now + min(max(self._identity.patience, LEAST_ECHO), MOST_ECHO)
 
     def advance(self, moving: Callable[[], Iterable[str]], now: float) -> StartupOrder:
-        """Advance to now. moving: gives the resources that move."""
+        """Advance to now. moving: returns the resources that move."""
         orders = StartupOrder()
         startup_stops = self.startup.due(now) if self.startup.pending else []
-        elder = self.bridges.elder(now)
-        if elder is not None and elder.verified:
+        earlier = self.bridges.earlier(now)
+        if earlier is not None and earlier.verified:
             orders.leaves = self.startup.take_back()
-            orders.stops = dict.fromkeys(moving(), (Reason.OTHER_BRIDGE, _describe(elder)))
+            orders.stops = dict.fromkeys(moving(), (Reason.OTHER_BRIDGE, _describe(earlier)))
         else:
             for name in startup_stops:
                 self.startup.begun(name)
                 orders.stops[name] = Reason.STARTED, ''
-            if elder is not None:
+            if earlier is not None:
                 orders.stops.update(dict.fromkeys(
-                    moving(), (Reason.OTHER_BRIDGE, _describe(elder))))
+                    moving(), (Reason.OTHER_BRIDGE, _describe(earlier))))
             elif self._required and not self.cover.reaches_all(now):
                 orders.stops.update({
                     name: (Reason.NO_GUARD, self._uncovered(name, now)) for name in moving()
                     if not self.cover.reaches(name, now)})
-        orders.notices = list(self._notices(elder, now))
+        orders.notices = list(self._notices(earlier, now))
         return orders
 
     def due(self, now: float) -> float:
-        """Return when something of this must be looked at again (s)."""
+        """Return when advance must run next (s)."""
         due = math.inf if self.pulser is None else self.pulser.due
         changes = [self.bridges.changes_at(now), self.cover.ends_at(), self._guard_by]
         if self.startup.pending:
@@ -458,25 +461,25 @@ class Peers:
         return due
 
     def troubles(self, now: float) -> dict[str, str]:
-        """Return what is wrong, for diagnostics: about the guard, about other bridges."""
+        """Return faults for diagnostics: about the guard, about other bridges."""
         found: dict[str, str] = {}
         problem = self.cover.problem(now)
         if problem and self._required:
             found['guard'] = problem
-        elder, younger = self.bridges.elder(now), self.bridges.younger(now)
-        if elder is not None:
-            found['other bridge'] = _describe(elder)
-        elif younger is not None:
+        earlier, later = self.bridges.earlier(now), self.bridges.later(now)
+        if earlier is not None:
+            found['other bridge'] = _describe(earlier)
+        elif later is not None:
             found['other bridge'] = (
-                f'a second {younger.identity} has been started on this robot; it refuses motion '
-                'as long as this one lives' + ('' if younger.verified else f' ({_UNVERIFIED})'))
+                f'a second {later.identity} has been started on this robot; it refuses motion '
+                'as long as this bridge runs' + ('' if later.verified else f' ({_UNVERIFIED})'))
         return found
 
-    def _notices(self, elder: PeerBridge | None, now: float) -> Iterator[Notice]:
-        if elder is not self.elder and _described(elder) != _described(self.elder):
-            yield (Notice('the other bridge is gone: this one takes over') if elder is None
-                   else Notice(_describe(elder), grave=True))
-        self.elder = elder
+    def _notices(self, earlier: PeerBridge | None, now: float) -> Iterator[Notice]:
+        if earlier is not self.earlier and _described(earlier) != _described(self.earlier):
+            yield (Notice('the other bridge has ended: this one takes over') if earlier is None
+                   else Notice(_describe(earlier), grave=True))
+        self.earlier = earlier
         if self.pulser is not None:
             yield from self._guard_notices(self.cover.problem(now), now)
 
@@ -486,9 +489,9 @@ class Peers:
         effect = ('motion is refused until one answers (guard.required is on)' if self._required
                   else 'nothing stops the robot if this bridge fails (guard.required is off)')
         if not problem:
-            yield Notice('a guard is listening')
+            yield Notice('a guard answers')
         else:
-            # While a robot comes up, its guard is missing for a moment.
+            # While a robot starts, its guard is missing for a moment.
             if self._guard_problem is None:
                 if math.isinf(self._guard_by):
                     self._guard_by = now + GUARD_PATIENCE
@@ -505,16 +508,16 @@ class Peers:
 
 _UNVERIFIED = (
     'its pulses are not signed with the key of this bridge: start both with the same '
-    'guard.key_file, or find out who else publishes on the topic of pulses')
+    'guard.key_file, or find out which other node publishes on the topic of pulses')
 
 
-def _describe(elder: PeerBridge) -> str:
-    if elder.verified:
-        return (f'another {elder.identity} is already active on this robot; this bridge stays '
+def _describe(earlier: PeerBridge) -> str:
+    if earlier.verified:
+        return (f'another {earlier.identity} is already active on this robot; this bridge stays '
                 'passive until that one ends')
-    return (f'another process claims to be a {elder.identity} that was active first, so this one '
-            f'moves nothing; {_UNVERIFIED}')
+    return (f'another process claims to be a {earlier.identity} that started earlier, so this '
+            f'bridge moves nothing; {_UNVERIFIED}')
 
 
-def _described(elder: PeerBridge | None) -> str:
-    return '' if elder is None else _describe(elder)
+def _described(earlier: PeerBridge | None) -> str:
+    return '' if earlier is None else _describe(earlier)

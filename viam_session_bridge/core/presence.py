@@ -1,15 +1,15 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who calls, on what grounds they hold a motion, and whether they are still there.
+Callers, the claims by which they hold a motion, and whether they are still present.
 
 Presence is positive evidence. A motion is held by the connection that carried its last command:
-only while a look at the open sockets, taken after that command, lists that very socket. Where the
-command named a session, the session must be alive as well. Heartbeats and other calls, on
-whichever connection, keep the session alive and nothing more: whoever knows the id of a session
-cannot keep the motion of a client that is gone. When nobody looks any more, nobody is present.
+only while a poll of the open sockets, made after that command, lists that very socket. Where the
+command named a session, the session must be alive as well. Heartbeats and other calls, on any
+connection, keep the session alive and nothing more: a process that knows the id of a session
+cannot keep the motion of a client that has disconnected. Without polls, no client is present.
 
-What does not belong here: who owns what (supervisor.py), and how sockets are looked at (rpc).
+Not here: which client owns which resource (supervisor.py), and the poll of the sockets (rpc).
 """
 
 from dataclasses import dataclass, field, replace
@@ -34,10 +34,10 @@ class UnsupervisedPolicy(str, Enum):
 @dataclass(frozen=True)
 class Caller:
     """
-    Who calls: session id (canonical), id of the open socket, authenticated entity, peer address.
+    A caller: session id (canonical), id of the open socket, authenticated entity, peer address.
 
     socket is None when the registry of open sockets does not list the caller's connection. method,
-    sdk: what is called, and what calls by its own account; for the log only.
+    sdk: the called method, and the SDK that the client reports; for the log only.
     """
 
     session: str | None = None
@@ -71,7 +71,7 @@ class ConnectionClaim:
 
 @dataclass(frozen=True)
 class LeaseClaim:
-    """Held until a fixed instant (s), whoever is there."""
+    """Held until a fixed instant (s), independent of any connection."""
 
     until: float
     peer: str = ''
@@ -79,14 +79,14 @@ class LeaseClaim:
 
 @dataclass(frozen=True)
 class OpenClaim:
-    """Held by nobody and never ended: viam-server's behaviour, by explicit choice only."""
+    """Held without a client, and never ended: viam-server's behaviour, by explicit choice only."""
 
 
 Claim = SessionClaim | ConnectionClaim | LeaseClaim | OpenClaim
 
 
 def same_holder(one: Claim | None, other: Claim | None) -> bool:
-    """Tell whether two claims are held by the same session, connection or leaseholder."""
+    """Return whether two claims are held by the same session, connection or leaseholder."""
     if isinstance(one, SessionClaim) and isinstance(other, SessionClaim):
         return one.session == other.session
     if isinstance(one, ConnectionClaim) and isinstance(other, ConnectionClaim):
@@ -96,9 +96,9 @@ def same_holder(one: Claim | None, other: Claim | None) -> bool:
     return isinstance(one, OpenClaim) and isinstance(other, OpenClaim)
 
 
-# A look at the sockets proves their presence for this long (s). Looks come every 10 ms while a
-# motion depends on them; a poller that is silent for this long is dead.
-LOOK_PATIENCE = 0.5
+# A poll of the sockets proves their presence for this long (s). Polls come every 10 ms while a
+# motion depends on them; a poller without results for this long has failed.
+SOCKETS_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ class Policy:
 
 class OpenSockets:
     """
-    The newest look at the open connections, as evidence.
+    The newest poll of the open sockets, as evidence.
 
-    stale_at: when it proves nothing any more (s).
+    stale_at: when it becomes stale (s).
     """
 
     def __init__(self) -> None:
@@ -133,31 +133,31 @@ class OpenSockets:
 
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
         """
-        Record a look; tells whether a connection of the last one is missing.
+        Record a poll; returns whether a connection of the last one is missing.
 
-        One that is older than the newest known is no news.
+        A poll that is older than the newest known one is ignored.
         """
         if taken_at < self._taken_at:
             return False
         before, self._open = self._open, open_sockets
         self._taken_at = taken_at
-        self.stale_at = taken_at + LOOK_PATIENCE
+        self.stale_at = taken_at + SOCKETS_PATIENCE
         return not before <= open_sockets
 
     def proves(self, socket: int | None, since: float, now: float) -> bool:
         """
         Tell whether this socket counts as present for a command given at ``since``.
 
-        Until a look was taken after the command, the command itself is the evidence; it goes stale
-        like a look does.
+        Until a poll was made after the command, the command itself is the evidence; it becomes
+        stale as a poll does.
         """
         if self._taken_at < since:
-            return now < since + LOOK_PATIENCE
+            return now < since + SOCKETS_PATIENCE
         return now < self.stale_at and socket in self._open
 
     def due_at(self, since: float) -> float:
-        """Return when a command needs a look (s); infinity once one was taken after it."""
-        return since + LOOK_PATIENCE if self._taken_at < since else math.inf
+        """Return when a command needs a poll (s); infinity once one was made after it."""
+        return since + SOCKETS_PATIENCE if self._taken_at < since else math.inf
 
 
 class Presence:
@@ -169,11 +169,11 @@ class Presence:
         self.open_sockets = OpenSockets()
 
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float) -> bool:
-        """Take a look at the open connections; tells whether one of the last look is missing."""
+        """Take a poll of the sockets; returns whether a connection of the last one is missing."""
         return self.open_sockets.update_sockets(open_sockets, taken_at)
 
     def grant(self, name: str, caller: Caller, motion: Motion, now: float) -> Claim:
-        """Say on what grounds the caller may hold this motion. Raises Unsupervised."""
+        """Return the claim by which the caller may hold this motion. Raises Unsupervised."""
         if not motion.monitored:
             return self._by_connection(name, caller, now)
         if caller.session is not None:
@@ -195,14 +195,14 @@ class Presence:
         return self._by_connection(name, caller, now)
 
     def prolonged(self, claim: Claim, left: float, now: float) -> Claim:
-        """Return the claim of a motion that may take so long (s) from now on."""
+        """Return the claim of a motion that may last this long (s) from now on."""
         if not isinstance(claim, LeaseClaim):
             return claim
         return replace(claim, until=max(claim.until, self._lease(left, now)))
 
     def _lease(self, left: float, now: float) -> float:
-        """Return until when (s) a motion may be held by its call alone."""
-        # A move may last longer than a window: its call is open, and it ends by itself.
+        """Return the instant (s) until which a call alone may hold its motion."""
+        # A move may last longer than a window: its call is open, and the move ends by itself.
         return now + self.policy.sessions.heartbeat_window + left
 
     @staticmethod
@@ -229,13 +229,13 @@ class Presence:
         return None
 
     def account(self, claim: Claim, now: float) -> str:
-        """Say by what a claimant that is absent was judged: measured, limit, parameter."""
+        """Return why a claimant is absent: measured value, limit, parameter."""
         if isinstance(claim, SessionClaim):
             found = self._sessions.silence(claim.session, now)
             silence, window = found or (math.nan, self.policy.sessions.heartbeat_window)
             if found is None or silence >= window:
                 measured = '' if found is None else f' for {silence:.3g} s'
-                return (f'no heartbeat or command of it{measured}, limit {window:g} s '
+                return (f'no heartbeat or command of the session{measured}, limit {window:g} s '
                         '(sessions.heartbeat_window)')
             return ('no connection that carried it is open or answers '
                     '(sessions.stop_on_disconnect is on; see sessions.network_timeout)')
@@ -252,7 +252,7 @@ class Presence:
         """
         Return when a claim ends if nothing renews it (s).
 
-        All that rest on the newest look end when that is stale, which is not among these.
+        All claims by a connection end when the newest poll is stale, which is not included here.
         """
         if isinstance(claim, LeaseClaim):
             return claim.until
@@ -267,7 +267,7 @@ class Presence:
         return math.inf
 
     def socket(self, claim: Claim | None) -> int | None:
-        """Return the connection that this claim rests on; None for one that rests on none."""
+        """Return the connection that this claim depends on; None without one."""
         if isinstance(claim, ConnectionClaim):
             return claim.socket
         if isinstance(claim, SessionClaim) and self.policy.stop_on_disconnect:

@@ -3,8 +3,8 @@
 """
 Sessions by Viam's rules: start, resume, heartbeat, expire.
 
-What belongs here: which session ids are alive. What does not: who drives what (supervisor.py), and
-whether its connection is open (presence.py): a heartbeat renews a session over any connection.
+Here: which session ids are alive. Not here: which client drives which resource (supervisor.py),
+and whether its connection is open (presence.py): a heartbeat renews a session over any connection.
 Contract: viamrobotics/rdk session/doc.go; wire facts: StartSession and SendSessionHeartbeat of
 viam.robot.v1.RobotService.
 """
@@ -20,10 +20,10 @@ from viam_session_bridge.core.errors import (
     TooManySessions,
 )
 
-# A session whose client never sent a beat owns nothing; it is forgotten after this many seconds.
+# A session whose client never sent a heartbeat owns nothing; it is removed after this time (s).
 FIRST_BEAT_PATIENCE = 20.0
 
-# The same where half of the places are taken: sessions that never begin must not keep out others.
+# The same when half of the table is full: sessions that never begin must not exclude others.
 CROWDED_PATIENCE = 2.0
 
 # Connections remembered as having carried a session; the latest are kept.
@@ -54,13 +54,13 @@ def parse_session_id(text: str, field_name: str) -> str:
 
 
 def shown_session(session_id: str) -> str:
-    """Return a session id as logs name it: whoever has all of it can use the session."""
+    """Return a session id as logs show it: the whole id would permit to use the session."""
     return f'{session_id[:8]}...'
 
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How long a session lives without a beat (s), and how many there may be."""
+    """How long a session is alive without a heartbeat (s), and how many may exist."""
 
     heartbeat_window: float = 2.0
     max_sessions: int = 1024
@@ -71,8 +71,8 @@ class Session:
     """
     One client's session.
 
-    deadline: the instant (s, steady clock) from which it is dead; until the first beat or
-    monitored call it is only a date of disposal. peer: where its last call came from.
+    deadline: the instant (s, steady clock) from which it has expired; until the first heartbeat or
+    monitored call, the instant of its removal. peer: the address of its last call.
     """
 
     id: str  # noqa: A003
@@ -83,12 +83,12 @@ class Session:
     begun: bool = False
 
     def alive(self, now: float) -> bool:
-        """Tell whether the deadline lies ahead: ``now >= deadline`` is dead, without exception."""
+        """Return whether the deadline is in the future; at the deadline it has expired."""
         return now < self.deadline
 
 
 class SessionTable:
-    """All sessions of one bridge. Expiry is final: a dead id never comes back to life."""
+    """All sessions of one bridge. Expiry is final: an expired id is never valid again."""
 
     def __init__(self, settings: SessionSettings, new_id: Callable[[], str]) -> None:
         self.settings = settings
@@ -99,27 +99,27 @@ class SessionTable:
 
     @property
     def _first_patience(self) -> float:
-        """Return how long (s) a session waits now for its first beat or monitored call."""
+        """Return how long (s) a session waits now for its first heartbeat or monitored call."""
         crowded = 2 * len(self._sessions) >= self.settings.max_sessions
         return CROWDED_PATIENCE if crowded else FIRST_BEAT_PATIENCE
 
     @property
     def full(self) -> bool:
-        """No further session finds a place until dead ones are removed."""
+        """No further session can start until expired ones are removed."""
         return len(self._sessions) >= self.settings.max_sessions
 
     def start(self, entity: str, peer: str, socket: int | None, now: float,
               resume: str = '') -> Session:
         """
-        Start a session, or resume the one named if it lives and belongs to this entity.
+        Start a session, or resume the named one if it is alive and belongs to this entity.
 
-        An unknown, dead or foreign id gives a new session, as every SDK expects. Raises
+        An unknown, expired or foreign id gives a new session, as every SDK expects. Raises
         InvalidSessionId for a malformed id and TooManySessions when the table is full.
         """
         if resume:
             known = self._sessions.get(parse_session_id(resume, 'resume'))
             if known is not None and known.alive(now) and known.entity == entity:
-                # A resume renews; it does not start the clock of a session that never beat.
+                # A resume renews; it does not start the window of a session without a heartbeat.
                 known.deadline = max(known.deadline, now + (
                     known.window if known.begun else self._first_patience))
                 self._seen(known, peer, socket)
@@ -138,7 +138,7 @@ class SessionTable:
         return session
 
     def get(self, session_id: str, now: float) -> Session | None:
-        """Return the living session of this id, unchanged; None if there is none."""
+        """Return the live session of this id, unchanged; None if there is none."""
         session = self._sessions.get(session_id)
         return session if session is not None and session.alive(now) else None
 
@@ -147,14 +147,14 @@ class SessionTable:
         return tuple(socket for socket, one in self.carriers.items() if one == session_id)
 
     def silence(self, session_id: str, now: float) -> tuple[float, float] | None:
-        """Return for how long (s) nothing of a session has come, and its window; None if gone."""
+        """Return the silence of a session (s), and its window; None if it is unknown."""
         session = self._sessions.get(session_id)
         if session is None or not session.begun:
             return None
         return now - (session.deadline - session.window), session.window
 
     def require(self, session_id: str, entity: str, now: float) -> Session:
-        """Return this entity's living session, unchanged. Raises SessionExpired."""
+        """Return this entity's live session, unchanged. Raises SessionExpired."""
         session = self._sessions.get(session_id)
         if session is None or not session.alive(now) or session.entity != entity:
             raise SessionExpired(session_id)
@@ -170,11 +170,11 @@ class SessionTable:
         return session
 
     def expire(self, now: float) -> list[Session]:
-        """Remove the dead and return them."""
-        dead = [session for session in self._sessions.values() if not session.alive(now)]
-        for session in dead:
+        """Remove the expired sessions and return them."""
+        expired = [session for session in self._sessions.values() if not session.alive(now)]
+        for session in expired:
             del self._sessions[session.id]
-        return dead
+        return expired
 
     def end(self, entity: str) -> list[Session]:
         """Remove the sessions of an entity and return them."""

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What may be asked of an actuator: setpoints in SI units and ROS axes, and their limits.
+Setpoints of actuators in SI units and ROS axes, and their limits.
 
 Frames follow REP 103: x forward, y left, z up, counter-clockwise positive; metres, radians,
-seconds. Whatever is made here is finite: a NaN or an infinity is refused at construction.
+seconds. Every value here is finite: a NaN or an infinity is refused at construction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ ZERO: Vector = (0.0, 0.0, 0.0)
 
 
 class Setpoint(Protocol):
-    """What a driver can be told, beside stopping."""
+    """What a driver can receive, beside a stop."""
 
     @property
     def is_zero(self) -> bool:
-        """Tell whether it asks for a stop."""
+        """Return whether it commands a stop."""
         ...
 
 
 class Limits(Protocol):
-    """How far a wish may go. Wishes that cannot be cut short are refused elsewhere."""
+    """The limits of a setpoint. Setpoints that cannot be clamped are refused elsewhere."""
 
-    def clamp(self, wish: Setpoint) -> Setpoint:
-        """Return the wish, within the limits."""
+    def clamp(self, setpoint: Setpoint) -> Setpoint:
+        """Return the setpoint, within the limits."""
         ...
 
 
@@ -64,7 +64,7 @@ class Velocity:
             finite_vector('angular', self.angular)
 
     def __str__(self) -> str:
-        """Say it with units."""
+        """Return it with units."""
         return f'linear {_shown(self.linear)} m/s, angular {_shown(self.angular)} rad/s'
 
     @property
@@ -86,34 +86,34 @@ class Velocity:
 @dataclass(frozen=True)
 class VelocityLimits:
     """
-    The fastest a base may be asked to go: linear in m/s, angular in rad/s.
+    The highest speeds of a base: linear in m/s, angular in rad/s.
 
-    A base that is not holonomic drives along x and turns about z; other parts of a wish are left
-    out, as Viam's own wheeled base does.
+    A base that is not holonomic drives along x and turns about z; other components of a setpoint
+    are removed, as Viam's own wheeled base does.
     """
 
     linear: float
     angular: float
     holonomic: bool = False
 
-    def clamp(self, wish: Setpoint) -> Setpoint:
-        """Return the wish with both lengths within the limits, directions kept."""
-        if not isinstance(wish, Velocity):
-            return wish
-        linear, angular = wish.linear, wish.angular
+    def clamp(self, setpoint: Setpoint) -> Setpoint:
+        """Return the setpoint with both lengths within the limits, directions kept."""
+        if not isinstance(setpoint, Velocity):
+            return setpoint
+        linear, angular = setpoint.linear, setpoint.angular
         if not self.holonomic:
             linear, angular = (linear[0], 0.0, 0.0), (0.0, 0.0, angular[2])
         if math.hypot(*linear) > self.linear:
             linear = _shortened(linear, self.linear)
         if math.hypot(*angular) > self.angular:
             angular = _shortened(angular, self.angular)
-        if (linear, angular) == (wish.linear, wish.angular):
-            return wish
+        if (linear, angular) == (setpoint.linear, setpoint.angular):
+            return setpoint
         return Velocity(linear, angular)
 
 
 def _shown(values: Sequence[float]) -> str:
-    # Adding zero: nobody asked for -0.
+    # Adding zero turns -0 into 0.
     return f'({", ".join(f"{value + 0.0:.3g}" for value in values)})'
 
 
@@ -135,7 +135,7 @@ class Power:
         require_finite('power', self.value)
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return it as text."""
         return f'{self.value:.3g} of full power'
 
     @property
@@ -154,7 +154,7 @@ class Speed:
         require_finite('speed', self.value)
 
     def __str__(self) -> str:
-        """Say it with its unit."""
+        """Return it with its unit."""
         return f'{self.value:.3g} rad/s or m/s'
 
     @property
@@ -199,7 +199,7 @@ class Trajectory:
             raise InvalidCommand('points: all have the same number of positions')
 
     def __str__(self) -> str:
-        """Say where it leads, and when."""
+        """Return its end and its duration."""
         return (f'{len(self.points)} points to {_shown(self.end.positions)} rad or m in '
                 f'{self.end.time:.3g} s')
 
@@ -216,7 +216,7 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Choice:
-    """A position of a switch; resting is the one that is safe to leave behind."""
+    """A position of a switch; resting: it is the safe position."""
 
     position: int
     resting: bool = False
@@ -239,14 +239,14 @@ class Press:
 
 @dataclass(frozen=True)
 class ServiceCall:
-    """One of the commands that are configured for a resource, by name, with what it is given."""
+    """One of the commands that are configured for a resource, by name, with its arguments."""
 
     command: str
     arguments: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def is_zero(self) -> bool:
-        """Answer no: nobody knows what it does."""
+        """Answer no: its effect is not known."""
         return False
 
 
@@ -280,14 +280,14 @@ class PoseGoal:
 
 @dataclass(frozen=True)
 class JointLimits:
-    """The fastest a single actuator may be asked to go: rad/s or m/s; power is within -1 to 1."""
+    """The highest speed of a single actuator: rad/s or m/s; power is within -1 to 1."""
 
     speed: float = math.inf
 
-    def clamp(self, wish: Setpoint) -> Setpoint:
-        """Return power and speed cut to the limits; everything else as it is."""
-        if isinstance(wish, Power):
-            return Power(min(1.0, max(-1.0, wish.value)))
-        if isinstance(wish, Speed):
-            return Speed(min(self.speed, max(-self.speed, wish.value)))
-        return wish
+    def clamp(self, setpoint: Setpoint) -> Setpoint:
+        """Return power and speed clamped to the limits; everything else unchanged."""
+        if isinstance(setpoint, Power):
+            return Power(min(1.0, max(-1.0, setpoint.value)))
+        if isinstance(setpoint, Speed):
+            return Speed(min(self.speed, max(-self.speed, setpoint.value)))
+        return setpoint

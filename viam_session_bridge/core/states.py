@@ -3,8 +3,8 @@
 """
 The state machine of an actuator, as data: states, events, transitions. And the reasons for stops.
 
-tools/states_document.py writes the table of docs/design.md from TRANSITIONS. When an event happens
-is decided by the actuator; what follows from it is here.
+tools/states_document.py writes the table of docs/design.md from TRANSITIONS. actuator.py decides
+when an event happens; its effect is defined here.
 """
 
 from enum import auto, Enum, Flag
@@ -20,7 +20,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """What happens to an actuator; the value is for people."""
+    """An event of an actuator; the value is its text."""
 
     COMMANDED = 'motion command'
     STOP = 'stop requested'
@@ -32,8 +32,8 @@ class Event(Enum):
     LEFT = 'left to another process'
 
 
-# Every transition there is. A stop is accepted in every state. What is not listed cannot happen,
-# but for a motion command: that is refused.
+# Every transition. A stop is accepted in every state. An event that is not listed cannot happen,
+# except a motion command: that is refused.
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.IDLE, Event.COMMANDED): State.MOVING,
     (State.IDLE, Event.STOP): State.STOPPING,
@@ -58,40 +58,40 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 
 
 class Trait(Flag):
-    """What a reason means, beside its text; see Reason."""
+    """Properties of a reason, beside its text; see Reason."""
 
     NONE = 0
-    WISHED = auto()
+    ANSWERS_OK = auto()
     OVERTAKES = auto()
     UNASKED = auto()
-    BY_NEWCOMER = auto()
+    BY_NEW_PROCESS = auto()
 
 
 class Reason(Enum):
     """
-    Why a motion ended or a stop began; the value is for people.
+    Why a motion ended or a stop began; the value is its text.
 
-    is_wished: a call that waits for the motion is answered OK. overtakes: after such a stop, a
-    command that waited for its turn is not executed any more. is_unasked: nobody asked for this
-    stop, which is worth a warning. by_newcomer: the process that stops may have found the driver a
-    moment ago, so that the driver may not receive yet; with feedback that is there, the stop lasts
-    until rest is seen.
+    answers_ok: a call that waits for the motion is answered OK. overtakes: after such a stop, a
+    command that waited for its turn is not executed any more. is_unasked: no client requested this
+    stop, so it is logged as a warning. by_new_process: the process that stops may have discovered
+    the driver a moment ago, so that the driver may not receive yet; with feedback, the stop
+    continues until rest is seen.
     """
 
-    is_wished: bool
+    answers_ok: bool
     overtakes: bool
     is_unasked: bool
-    by_newcomer: bool
+    by_new_process: bool
 
     COMMANDED = 'a client commanded it'
-    DONE = 'the move is finished', Trait.WISHED
-    SUPERSEDED = 'another command took its place', Trait.WISHED
-    STOPPED = 'a client asked for a stop', Trait.WISHED | Trait.OVERTAKES
+    DONE = 'the move is finished', Trait.ANSWERS_OK
+    SUPERSEDED = 'another command replaced it', Trait.ANSWERS_OK
+    STOPPED = 'a client requested a stop', Trait.ANSWERS_OK | Trait.OVERTAKES
     CANCELLED = 'the call was cancelled'
     SESSION_ENDED = 'the session that commanded it ended', Trait.UNASKED
     REVOKED = 'the key of the client that commanded it was revoked', Trait.UNASKED
-    DISCONNECTED = 'the connection that commanded it is gone', Trait.UNASKED
-    LEASE_OVER = 'the lease of a client without a session ran out', Trait.UNASKED
+    DISCONNECTED = 'the connection that commanded it is closed', Trait.UNASKED
+    LEASE_OVER = 'the lease of a client without a session expired', Trait.UNASKED
     PATH_LOST = 'there is no stop path any more', Trait.UNASKED
     STALLED = 'the bridge itself was frozen', Trait.UNASKED | Trait.OVERTAKES
     LATE_DRIVER = 'a driver appeared that may still be moving', Trait.UNASKED
@@ -102,26 +102,26 @@ class Reason(Enum):
     NOT_STARTED = 'it did not begin to move', Trait.UNASKED
     NO_PROGRESS = 'it makes no progress', Trait.UNASKED
     OVERSHOT = 'it passed its goal', Trait.UNASKED
-    POSE_STANDS = 'the measured pose does not move', Trait.UNASKED
-    STALE_FEEDBACK = 'the feedback it is steered by went silent', Trait.UNASKED
+    POSE_NOT_MOVING = 'the measured pose does not move', Trait.UNASKED
+    STALE_FEEDBACK = 'the feedback that controls it became stale', Trait.UNASKED
     REFUSED = 'its driver refused it'
     EMERGENCY = 'the emergency stop is pressed', Trait.OVERTAKES
     NOT_READY = 'its driver did not get ready for motion', Trait.UNASKED
-    LATE_MOTION = 'what a call began came after the stop that was to end it', Trait.UNASKED
-    NO_GUARD = 'no guard would stop it if the bridge itself died', Trait.UNASKED
-    BRIDGE_SILENT = 'the bridge fell silent', Trait.UNASKED | Trait.BY_NEWCOMER
+    LATE_MOTION = 'a call began motion after the stop that should end it', Trait.UNASKED
+    NO_GUARD = 'no guard would stop it if the bridge itself failed', Trait.UNASKED
+    BRIDGE_SILENT = 'the bridge became silent', Trait.UNASKED | Trait.BY_NEW_PROCESS
     BRIDGE_LEFT = (
-        'the bridge has left before it was seen at rest', Trait.UNASKED | Trait.BY_NEWCOMER)
-    STARTED = 'the bridge has just started', Trait.BY_NEWCOMER
-    UNVERIFIED = 'its last stop was not verified, and can be now', Trait.BY_NEWCOMER
+        'the bridge has left before it was seen at rest', Trait.UNASKED | Trait.BY_NEW_PROCESS)
+    STARTED = 'the bridge has just started', Trait.BY_NEW_PROCESS
+    UNVERIFIED = 'its last stop was not verified, and can be now', Trait.BY_NEW_PROCESS
     OTHER_BRIDGE = 'another bridge drives this robot', Trait.UNASKED
 
     def __new__(cls, text: str, traits: Trait = Trait.NONE) -> 'Reason':
-        """Let the text be the value, and each trait an attribute."""
+        """Use the text as the value, and each trait as an attribute."""
         reason = object.__new__(cls)
         reason._value_ = text
-        reason.is_wished = Trait.WISHED in traits
+        reason.answers_ok = Trait.ANSWERS_OK in traits
         reason.overtakes = Trait.OVERTAKES in traits
         reason.is_unasked = Trait.UNASKED in traits
-        reason.by_newcomer = Trait.BY_NEWCOMER in traits
+        reason.by_new_process = Trait.BY_NEW_PROCESS in traits
         return reason

@@ -1,26 +1,27 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-When a stop is done: the robot is at rest, every output was answered, its sources were seen.
+When a stop is done: the robot is at rest, every output has answered, its sources were seen.
 
 The rules of rest. Times are seconds on the steady clock; the window is as long as ``dwell``.
 
 1. Positions decide. A pose or a joint that is displaced by more than its noise within the window
-   moves, whatever the velocities say.
+   moves, whatever velocities are reported.
 2. Velocities must agree. Their mean over the window is compared with the rest speed, so that one
    noisy message is not motion. Velocities of joints may be twice as noisy, because hobby drivers
    report one encoder step as a speed, and the positions decide. Where no position is measured,
-   the mean is taken over each third of the window: a robot that swings has a mean of zero.
+   the mean is taken over each third of the window: a robot that oscillates has a mean of zero.
 3. ``by_positions`` ignores velocities: some drivers publish the configured speed as the measured.
-4. A pose that jumps farther than any robot can move (a localization reset) starts the window
-   anew. It is neither rest nor motion.
+4. A pose that jumps farther than any robot can move (a localization reset) restarts the window.
+   It is neither rest nor motion.
 5. Feedback that is stale, frozen, shorter than the window, or not a number is unknown, never rest.
 6. Positions and velocities that disagree over two windows are a contradiction, which is reported.
    Two, because they may disagree for a moment while a robot accelerates.
 
 The rules of a stop.
 
-7. Hold and timeout run from its first output: a stop that was never sent is neither held nor late.
+7. Hold and timeout count from its first output: a stop that was never sent is neither held nor
+   late.
 8. Its sources are the feedback, and the servers that answer stops. A source that was not seen yet
    since the process started may simply start later. Until each was seen once, a stop is sent and
    held like any other, but it is not judged: a resource that did not move triggers no escalation.
@@ -56,7 +57,7 @@ Measured = tuple[tuple[float, ...] | None, ...]
 @dataclass(frozen=True)
 class BaseSample:
     """
-    What is measured of a base: pose x, y (m) and yaw (rad) in the odometry frame, and velocities.
+    Measurements of a base: pose x, y (m) and yaw (rad) in the odometry frame, and velocities.
 
     linear (m/s), angular (rad/s): of the body, in the base frame. has_pose: the pose is measured.
     shows_rest: pose and velocities may be used to decide whether the base is at rest; those of an
@@ -74,7 +75,7 @@ class BaseSample:
 
     @property
     def is_finite(self) -> bool:
-        """All numbers are finite; anything else says nothing."""
+        """All numbers are finite; otherwise the sample is no measurement."""
         return all(map(math.isfinite, (self.x, self.y, self.yaw, *self.linear, *self.angular)))
 
     def measured(self) -> tuple[Measured, Measured]:
@@ -86,7 +87,7 @@ class BaseSample:
 @dataclass(frozen=True)
 class JointSample:
     """
-    What is measured of the joints of a resource, in its order: positions (rad or m).
+    Measurements of the joints of a resource, in its order: positions (rad or m).
 
     velocities (rad/s or m/s): as they are reported; NaN, or no entry, where they are not.
     problem: why positions that were published are no measurement, and not finite here.
@@ -100,7 +101,7 @@ class JointSample:
 
     @property
     def is_finite(self) -> bool:
-        """All positions are finite, and no velocity is infinite; anything else says nothing."""
+        """All positions are finite, no velocity is infinite; otherwise it is no measurement."""
         return all(map(math.isfinite, self.positions)) and not any(
             map(math.isinf, self.velocities))
 
@@ -117,12 +118,12 @@ Sample = BaseSample | JointSample
 
 class Quantity(NamedTuple):
     """
-    One thing that is measured, and what is no motion of it.
+    One measured quantity, and the limits up to which it counts as at rest.
 
-    position, rate: what texts call it and its velocity. unit: of the position. noise: displacement
-    within the window. rate_limit, lone_rate_limit: mean velocity where the position is measured,
-    and where it is not. parameters: what changes these numbers. wraps: it is an angle. axes: of
-    the velocity, in order.
+    position, rate: the names of it and its velocity in texts. unit: of the position. noise:
+    displacement within the window. rate_limit, lone_rate_limit: mean velocity where the position
+    is measured, and where it is not. parameters: those that set these numbers. wraps: it is an
+    angle. axes: of the velocity, in order.
     """
 
     position: str
@@ -143,7 +144,7 @@ class Quantity(NamedTuple):
 
 
 class JointRest(NamedTuple):
-    """A joint: its name, the unit of its position, and the speed (unit/s) below which it rests."""
+    """A joint: its name, the unit of its position, and its rest speed (unit/s)."""
 
     name: str
     unit: str
@@ -192,7 +193,7 @@ class RestSettings:
                      'heading_noise, rest_angular', wraps=True, axes='xyz'))
 
     def is_jump(self, before: Sample | None, after: Sample, elapsed: float) -> bool:
-        """Tell whether no base can have moved from one pose to the other in the time (s)."""
+        """Return whether no base can have moved from one pose to the other in the time (s)."""
         if not (isinstance(before, BaseSample) and isinstance(after, BaseSample)
                 and before.has_pose and after.has_pose):
             return False
@@ -202,7 +203,7 @@ class RestSettings:
                 or turn > HEADING_JUMP + 2.0 * self.fastest_angular * elapsed)
 
     def joint(self, index: int) -> JointRest:
-        """Return what is known of a joint, by its place among the resource's."""
+        """Return the rest limits of a joint, by its index among the resource's."""
         if index < len(self.joints):
             return self.joints[index]
         return JointRest(str(index), 'rad', self.linear)
@@ -230,7 +231,7 @@ class _Motion(NamedTuple):
     """
     How one quantity moved within a window.
 
-    displaced: the largest distance from where it is at the end; speed: the net one by time; both
+    displaced: the largest distance from its last position; speed: the net distance by time; both
     None without positions. rate: the mean velocity; None without velocities. axis: its largest
     component, for texts.
     """
@@ -256,7 +257,7 @@ class _Motion(NamedTuple):
         return self.shown_by_position or self.shown_by_rate
 
     def __str__(self) -> str:
-        """Say what is measured."""
+        """Return the measured speeds."""
         quantity, unit = self.quantity, f'{self.quantity.unit}/s'
         if self.speed is None:
             axis = f' ({self.axis} axis)' if self.axis and self.rate else ''
@@ -266,7 +267,7 @@ class _Motion(NamedTuple):
             f'{text}, {quantity.rate} reports {self.rate:.3g} {unit}')
 
     def excess(self, window: float) -> str:
-        """Say by what it counts as motion, and how much would not; window in s."""
+        """Return why it counts as motion, and the accepted value; window in s."""
         quantity, unit = self.quantity, self.quantity.unit
         if self.displaced is not None and self.shown_by_position:
             return (f'displaced by {self.displaced:.3g} {unit} within {window:g} s, accepted: '
@@ -275,7 +276,7 @@ class _Motion(NamedTuple):
         return f'mean velocity accepted: {limit:.3g} {unit}/s'
 
     def contradicts(self, window: float) -> bool:
-        """Tell whether position and velocity over such a window (s) exclude each other."""
+        """Return whether position and velocity over such a window (s) exclude each other."""
         if self.displaced is None or self.rate is None:
             return False
         travel = self.rate * window
@@ -286,7 +287,7 @@ class _Motion(NamedTuple):
 
 
 class RestWatch:
-    """The newest feedback of one resource. It judges when it is asked, not at each sample."""
+    """The newest feedback of one resource. It judges at a query, not at each sample."""
 
     def __init__(self, settings: RestSettings) -> None:
         self.settings = settings
@@ -296,7 +297,7 @@ class RestWatch:
         self._last_at = -math.inf
         # Why the newest sample is no measurement; empty where it is one.
         self.problem = ''
-        # Why the window began anew last.
+        # Why the window was last restarted.
         self._anew = ''
 
     def take(self, sample: Sample, received_at: float) -> None:
@@ -333,7 +334,7 @@ class RestWatch:
 
     @property
     def stale_at(self) -> float:
-        """Return the instant (s) from which the newest sample says nothing any more."""
+        """Return the instant (s) from which the newest sample is stale."""
         return self._last_at + self.settings.patience
 
     @property
@@ -342,25 +343,25 @@ class RestWatch:
         return bool(self._entries)
 
     def is_known(self, now: float) -> bool:
-        """Tell whether the newest sample is a measurement, and not stale."""
+        """Return whether the newest sample is a measurement, and not stale."""
         return self.has_measurement and now < self.stale_at
 
     def moving(self, now: float) -> bool | None:
-        """Tell what the feedback says now, over half of the dwell; None when it is unknown."""
+        """Return whether the feedback shows motion, over half of the dwell; None if unknown."""
         if not self.is_known(now):
             return None
         return any(one.exists for one in self._motions(self.settings.window / 2.0))
 
     def has_moved(self, now: float) -> bool:
-        """Tell whether samples over half of the dwell show motion: one may be noise."""
+        """Return whether samples over half of the dwell show motion: one may be noise."""
         return self.moving(now) is True and self._spans(self.settings.window / 2.0)
 
     def at_rest(self, since: float, now: float) -> bool:
-        """Tell whether samples received after ``since`` (s) have shown rest for the dwell."""
+        """Return whether samples received after ``since`` (s) have shown rest for the dwell."""
         return self._has_rested(self.settings.window, since, now)
 
-    def stands(self, now: float) -> bool:
-        """Tell whether rest was shown for half of the dwell: enough at the goal of a move."""
+    def has_settled(self, now: float) -> bool:
+        """Return whether rest was shown for half of the dwell: enough at the goal of a move."""
         return self._has_rested(self.settings.window / 2.0, -math.inf, now)
 
     def _has_rested(self, window: float, since: float, now: float) -> bool:
@@ -380,7 +381,7 @@ class RestWatch:
                      for one in self._motions(self.settings.window))
 
     def fastest(self, now: float) -> str:
-        """Say how what moves most by its own limit moves, and on which topic; empty if unknown."""
+        """Return topic and speed of the quantity that exceeds its limit most, as text, or ''."""
         if not self.is_known(now):
             return ''
         one = max(self._motions(self.settings.window), default=None, key=lambda motion: max(
@@ -388,7 +389,7 @@ class RestWatch:
         return '' if one is None else f'on {self.settings.source}, {one}'
 
     def contradiction(self, now: float) -> str:
-        """Say how positions and velocities disagree; empty where they do not."""
+        """Return how positions and velocities disagree; empty where they do not."""
         window = self.settings.window
         if not self.is_known(now) or (
                 self._last_at - self._entries[0].at < 2.0 * window - _ROUNDING):
@@ -401,7 +402,7 @@ class RestWatch:
         return ''
 
     def account(self, now: float) -> str:
-        """Say what is measured, for the text of a stop that was not confirmed."""
+        """Return the measurement as text, for a stop that was not confirmed."""
         settings = self.settings
         if self.problem:
             return self.problem
@@ -425,12 +426,12 @@ class RestWatch:
     # ---- the window -----------------------------------------------------------------------------
 
     def _spans(self, window: float, since: float = -math.inf) -> bool:
-        """Tell whether there are samples for a whole window (s) up to the newest."""
+        """Return whether samples exist for a whole window (s) up to the newest."""
         begin = next((one.at for one in self._within(self._last_at, window, since)), math.inf)
         return begin <= self._last_at - window + _ROUNDING
 
     def _within(self, end: float, window: float, since: float) -> list[_Entry]:
-        """Return the samples up to an instant (s) that span a window, as far as there are any."""
+        """Return the samples up to an instant (s) that span a window, as far as they exist."""
         entries = [one for one in self._entries if since <= one.at <= end]
         begins = [index for index, one in enumerate(entries)
                   if one.at <= end - window + _ROUNDING]
@@ -500,7 +501,7 @@ class Sources:
         """
         Take a sample. moving, rested: since the stop began.
 
-        Motion after rest is no evidence: the stop worked, and somebody else moves the robot.
+        Motion after rest is no evidence: the stop worked, and something else moves the robot.
         """
         self.unseen = {
             source: evidence for source, evidence in self.unseen.items()
@@ -518,21 +519,20 @@ class Sources:
 
     @property
     def awaited(self) -> str:
-        """Name the sources that were not seen yet; empty when all were."""
+        """Return the sources that were not seen yet, as text; empty when all were."""
         return ', '.join(self.unseen)
 
     @property
     def delay(self) -> str:
-        """Name what the verdict on a stop waits for; empty when a stop is judged as usual."""
+        """Return the sources that the judgement of a stop waits for; empty when it waits not."""
         return '' if self._moved or not self.unseen else self.awaited
 
 
-# A driver that appeared may begin to hear seconds after it was matched (up to 2.1 s seen on a busy
-# machine), so its stop is repeated this long (s) at least.
+# A driver that appeared may begin to receive seconds after it was matched (up to 2.1 s measured on
+# a busy machine), so its stop is repeated this long (s) at least.
 LATE_DRIVER_HOLD = 4.0
 
-# What others do with the robot is looked at twice a second; it says nothing any more after so
-# long (s).
+# Other publishers are checked twice a second; a result is stale after this time (s).
 CONTEST_MEMORY = 1.5
 
 
@@ -555,7 +555,7 @@ class Stopping:
         self.outstanding = False
 
     def begin(self, now: float, fresh: bool) -> None:
-        """Begin; a stop that goes on already (not fresh) holds anew, but has no more time."""
+        """Begin; a stop in progress (not fresh) restarts its hold, but not its timeout."""
         if fresh:
             self._fails_at = self._sent_at = math.inf
             self._contest_until = -math.inf
@@ -565,11 +565,11 @@ class Stopping:
         self.outstanding = self._acknowledged
 
     def for_late_driver(self, matched_at: float) -> None:
-        """Hold on until a driver that was matched at that instant (s) hears it."""
+        """Continue until a driver that was matched at that instant (s) receives it."""
         self._late_until = max(self._late_until, matched_at + LATE_DRIVER_HOLD)
 
     def contested(self, text: str, now: float) -> None:
-        """Note that others command the robot meanwhile; text says who."""
+        """Note that other nodes command the robot meanwhile; text names them."""
         self._contest = text
         self._contest_until = now + CONTEST_MEMORY
 
@@ -580,15 +580,15 @@ class Stopping:
         self._sent_at = min(self._sent_at, now)
 
     def is_held(self, now: float) -> bool:
-        """Tell whether it was repeated for long enough, also for a late driver."""
+        """Return whether it was repeated for long enough, also for a late driver."""
         return now >= self._held_until
 
-    def said_for(self, now: float, seconds: float) -> bool:
-        """Tell whether it has been said for so long (s)."""
+    def sent_for(self, now: float, seconds: float) -> bool:
+        """Return whether it has been sent for so long (s)."""
         return now - self._sent_at >= seconds
 
     def hurry(self, until: float) -> None:
-        """Have this stop, and every later one, fail by then: nobody waits any longer."""
+        """Let this stop, and every later one, fail at that instant (s): the process ends."""
         self._latest = until
         self._fails_at = min(self._fails_at, until)
 
@@ -598,11 +598,11 @@ class Stopping:
         self._answered_well = well
 
     def end(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting for an answer."""
         self.outstanding = False
 
     def problem(self, now: float, at_rest: bool) -> str:
-        """Say why it has failed by now; empty while it has not. at_rest: or nobody can tell."""
+        """Return why it has failed; empty while it has not. at_rest: rest is seen, or unknown."""
         if now < self._fails_at or (at_rest and not self.outstanding):
             return ''
         if self.outstanding:
@@ -615,27 +615,27 @@ class Stopping:
 
     def yielded(self, now: float) -> str:
         """
-        Say who else commands the robot, once it was told for long enough; empty otherwise.
+        Return which other nodes command the robot, once stops were sent long enough, or ''.
 
-        Its motion is theirs then: more stops would fight them for ever.
+        They cause its motion then: more stops would interfere with them for ever.
         """
         over = now >= max(self._fails_at, self._held_until) and not self.outstanding
         return self._contest if over and now < self._contest_until else ''
 
     def done(self, now: float, at_rest: bool) -> bool:
-        """Tell whether it is over. at_rest: rest was seen, or nobody can tell."""
+        """Return whether it is over. at_rest: rest is seen, or unknown without feedback."""
         return self.enough(now, at_rest) and now >= self._late_until
 
     def enough(self, now: float, at_rest: bool) -> bool:
-        """Tell whether it is over but for a driver that may not hear yet; see done."""
+        """Return whether it is over, except for a driver that may not receive yet; see done."""
         return at_rest and not self.outstanding and now >= self._hold_until
 
     def redeemed(self, now: float, seen: bool, blind: bool) -> bool:
-        """Tell whether a stop that had failed is over after all."""
-        # A goal that was not cancelled moves the robot again as soon as the zeros end, however
-        # still it stands now.
-        told = self._answered_well if self._acknowledged else seen
-        return self.is_held(now) and told and (seen or blind)
+        """Return whether a stop that had failed is over after all."""
+        # A goal that was not cancelled moves the robot again as soon as the zeros end, even if it
+        # is at rest now.
+        confirmed = self._answered_well if self._acknowledged else seen
+        return self.is_held(now) and confirmed and (seen or blind)
 
     def wake_at(self, after: float) -> float:
         """Return when it must be judged next; once past, at every repetition."""

@@ -1,16 +1,16 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who last commanded what, and whether they are still there.
+Which client last commanded which resource, and whether it is still present.
 
 The supervisor of a bridge holds the sessions, the evidence of open connections and one actuator
-per resource. Every call checks, renews, takes ownership and sets the new wish in one step;
-``poll`` turns time into outputs. Viam's rule holds: the last caller owns a resource; only its
-owner's end stops it. What guards and other bridges say is judged in peers.py; here it is done.
+per resource. Every call checks, renews, takes ownership and sets the new setpoint in one step;
+``poll`` turns time into outputs. Viam's rule applies: the last caller owns a resource; only its
+owner's end stops it. peers.py judges pulses and echoes; the supervisor acts on the results.
 
-Calls that came while the bridge was frozen wait in the sockets, and are read after it. They are as
-old as the freeze was long, and nothing tells them from new ones: none is executed as long as some
-may be left (Backlog).
+Calls that arrived while the bridge was frozen wait in the sockets, and are read after it. They are
+as old as the freeze was long, and cannot be distinguished from new ones: none is executed as long
+as some may be left (Backlog).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -53,23 +53,24 @@ from viam_session_bridge.core.states import Reason, State
 # After a freeze commands are refused for as long as it took, and no longer than this (s) ...
 LONGEST_ECHO = 1.0
 
-# ... unless calls go on coming in one after the other: then until they pause, for so many times as
-# long as the freeze took, and no longer than that (s).
+# ... unless calls continue to arrive one after the other: then until they pause, at most for this
+# multiple of the freeze, and no longer than LONGEST_DRAIN (s).
 DRAINING = 10.0
 LONGEST_DRAIN = 5.0
 
 
 class Backlog:
-    """Times are seconds. watched: somebody tells when calls have paused."""
+    """The calls that waited during a freeze. Times are seconds."""
 
     def __init__(self) -> None:
+        # The caller reports when calls have paused.
         self._watched = False
         self._thawed_at = -math.inf
         self._refused_until = -math.inf
         self._drained_by = -math.inf
 
     def watch(self) -> None:
-        """Note that somebody will tell when calls have paused."""
+        """Note that the caller will report when calls have paused."""
         self._watched = True
 
     def thawed(self, late: float, now: float) -> None:
@@ -80,23 +81,23 @@ class Backlog:
             self._drained_by = now + min(DRAINING * late, LONGEST_DRAIN)
 
     def paused(self, since: float) -> None:
-        """Note that calls were read at once, and none came for a moment, since then (s)."""
+        """Note that calls were read at once, and none arrived for a moment, since then (s)."""
         if since >= self._thawed_at:
             self._drained_by = -math.inf
 
     def draining(self, now: float) -> bool:
-        """Tell whether it must be found out if calls are left."""
+        """Return whether old calls may be left, so that a pause must be detected."""
         return now < self._drained_by
 
     def holds(self, now: float) -> bool:
-        """Tell whether a call that comes now may be one of them."""
+        """Return whether a call that arrives now may be one of them."""
         return now < max(self._refused_until, self._drained_by)
 
 
-# Sessions that move nothing are cleared away at this period (s); those that do, at their deadline.
+# Sessions that move nothing are removed at this period (s); those that do, at their deadline.
 SWEEP_PERIOD = 1.0
 
-# A freeze of more than this (s) while nothing moves is worth a word: commands may have waited.
+# A freeze of more than this (s) while nothing moves is logged: commands may have waited.
 IDLE_STALL = 0.5
 
 
@@ -115,7 +116,7 @@ class Supervisor(ActuatorGroup):
         self._peers = Peers(identity, guard_required, [
             one.name for one in self._resources.values() if one.actuator.stop_on_start])
         for one in self._resources.values():
-            # Whoever does not ask for a subscriber does not wait for one.
+            # A resource that requires no subscriber does not wait for one.
             if not one.actuator.require_path:
                 self._peers.startup.matched(one.name)
         self.sessions = SessionTable(policy.sessions, new_id)
@@ -125,9 +126,9 @@ class Supervisor(ActuatorGroup):
         self._shutting_down = False
         self._stalled = False
         self.backlog = Backlog()
-        # Commands that no look at the connections has seen yet, and when they came.
+        # Commands that no poll of the sockets has followed yet, and when they arrived.
         self._unproven: dict[str, float] = {}
-        # The entity whose command a resource has accepted last.
+        # The entity of the last command that each resource has accepted.
         self._commanders: dict[str, str] = {}
         self._watched: frozenset[int] = frozenset()
         self._watched_as_of = -1
@@ -150,7 +151,7 @@ class Supervisor(ActuatorGroup):
         return self.sessions.beat(session_id, caller.entity, caller.peer, caller.socket, now)
 
     def admit(self, caller: Caller, now: float) -> None:
-        """Check and renew the session of a monitored call, before anything else is looked at."""
+        """Check and renew the session of a monitored call, before any other check."""
         if caller.session is not None:
             self.sessions.beat(caller.session, caller.entity, caller.peer, caller.socket, now)
 
@@ -159,13 +160,13 @@ class Supervisor(ActuatorGroup):
     def command(self, name: str, motion: Motion, caller: Caller, now: float,
                 turn: int | None = None) -> int:
         """
-        Set a resource's wish and make the caller its owner; returns the epoch of this command.
+        Set a resource's setpoint and make the caller its owner; returns the epoch of this command.
 
         A zero command is a Stop. Raises a BridgeError and changes nothing but the renewed session,
-        and that StopOutstanding may have stopped what must end first. A refusal that may pass
-        (NotYet) gives a turn; trying again with it raises Overtaken once a Stop or a newer command
-        came, so that a late command can never follow a stop. Such a try renews nothing: it does
-        not come from the client.
+        except that StopOutstanding may have stopped the current motion. A refusal that may pass
+        (NotYet) gives a turn; a retry with it raises Overtaken after a Stop or a newer command, so
+        that a late command can never follow a stop. A retry renews nothing: it does not come from
+        the client.
         """
         if turn is None:
             self.admit(caller, now)
@@ -173,7 +174,7 @@ class Supervisor(ActuatorGroup):
             self.sessions.require(caller.session, caller.entity, now)
         actuator = self._actuator(name)
         if turn is not None and turn != self._turns[name]:
-            raise Overtaken(f'{name}: a stop or a newer command came while this one waited')
+            raise Overtaken(f'{name}: a stop or a newer command arrived while this one waited')
         motion = motion.within(self._resources[name].limits)
         if motion.is_stop:
             epoch = self.stop(name, now)
@@ -192,7 +193,7 @@ class Supervisor(ActuatorGroup):
         claim = self._presence.grant(name, caller, motion, now)
         before = actuator.claim
         try:
-            # Where there is no subscriber, that is what the refusal has to say.
+            # Where there is no subscriber, the refusal has to state that.
             if actuator.has_path:
                 actuator.check_sources()
                 self._peers.admit(name, now)
@@ -211,7 +212,7 @@ class Supervisor(ActuatorGroup):
         self._commanders[name] = caller.entity
         self._unproven[name] = now
         if not moving:
-            # While nothing moved, nobody waited for the pump: its lateness counts from here.
+            # While nothing moved, the pump had no deadline: its delay counts from here.
             self.due = now
         if before is None or not same_holder(before, claim):
             self._events.append(MotionBegun(name, caller, claim, motion, before))
@@ -226,8 +227,9 @@ class Supervisor(ActuatorGroup):
         """
         Replace what is left of the motion of one epoch, if it is still the current one.
 
-        motion: what is left (see Motion) when so much of the way (s) had passed; by default, now.
-        Tells whether it goes on. It renews no session: who began it holds it, or it has ended.
+        motion: the rest (see Motion) after so much of the motion (s); by default, now. Returns
+        whether it continues. It renews no session: the client that began it holds it, or it has
+        ended.
         """
         actuator = self._actuator(name)
         self._fence(now)
@@ -246,15 +248,15 @@ class Supervisor(ActuatorGroup):
 
     def passed(self, name: str, epoch: int, now: float) -> float | None:
         """
-        Return how much of its way (s) this epoch's motion has made; None before and after it.
+        Return how far (s) this epoch's motion has advanced; None before and after it.
 
-        Counted from when its driver was first told, less what the driver is late.
+        Counted from its first output, less the delay of the driver.
         """
         actuator = self._actuator(name)
         return actuator.passed(now) if actuator.epoch == epoch else None
 
     def cancel(self, name: str, epoch: int, now: float) -> bool:
-        """End the motion of one epoch, if it is still the current one; tells whether it was."""
+        """End the motion of one epoch, if it is still the current one; returns whether it was."""
         actuator = self._actuator(name)
         current = actuator.epoch == epoch and actuator.state is State.MOVING
         if current:
@@ -269,7 +271,7 @@ class Supervisor(ActuatorGroup):
         return own
 
     def revoke(self, entity: str, now: float) -> None:
-        """End the sessions of an entity, and what it set in motion in any way."""
+        """End the sessions of an entity, and every motion that it commanded."""
         for session in self.sessions.end(entity):
             self._events.append(
                 SessionEnded(session.id, session.peer, session.begun, revoked=True))
@@ -282,7 +284,7 @@ class Supervisor(ActuatorGroup):
         """
         Clear every UNCONFIRMED actuator and the emergency stop; never starts motion.
 
-        Returns what was cleared. Raises EmergencyStopped, and clears nothing, while the emergency
+        Returns the cleared items. Raises EmergencyStopped, and clears nothing, while the emergency
         stop is pressed.
         """
         latched = self._emergency.reason
@@ -296,25 +298,25 @@ class Supervisor(ActuatorGroup):
         return ['the emergency stop', *cleared] if latched else cleared
 
     def press_emergency(self, reason: str, now: float) -> None:
-        """Stop everything, each time anew, and refuse motion until a reset."""
+        """Stop everything, at each call again, and refuse motion until a reset."""
         self._emergency.press(reason)
         self._latched(now)
 
     def hear_emergency(self, pressed: bool, now: float) -> None:
-        """Take what the configured emergency stop says."""
-        news = not self._emergency.reason
-        if self._emergency.heard(pressed, now):
-            # Two who disagree on one topic press all the time: that is worth one word.
-            self._latched(now, news)
+        """Take a message of the configured emergency stop topic."""
+        is_new = not self._emergency.reason
+        if self._emergency.received(pressed, now):
+            # Two publishers that disagree press all the time: one event is enough.
+            self._latched(now, is_new)
         self.due = min(self.due, now)
 
-    def _latched(self, now: float, news: bool = True) -> None:
-        if news:
+    def _latched(self, now: float, is_new: bool = True) -> None:
+        if is_new:
             self._events.append(Emergency(self._emergency.reason))
         self.stop_all(now, Reason.EMERGENCY)
 
     def emergency(self, now: float) -> str:
-        """Say why the emergency stop refuses motion; empty when it does not."""
+        """Return why the emergency stop refuses motion; empty when it does not."""
         return self._emergency.problem(now)
 
     def shut_down(self, now: float) -> None:
@@ -325,20 +327,20 @@ class Supervisor(ActuatorGroup):
                 self.stop(name, now, Reason.SHUTDOWN)
 
     def turn(self, name: str) -> int:
-        """Return the place in line of a command that begins to form now; see command()."""
+        """Return the position in the queue of a command that starts to wait now; see command()."""
         self._actuator(name)
         return self._turns[name]
 
     def is_held_back(self, name: str) -> bool:
-        """Tell whether a motion waits for the guard, or for its driver to get ready."""
+        """Return whether a motion waits for the guard, or for its driver to get ready."""
         return self._actuators[name].is_held_back
 
     # ---- evidence -------------------------------------------------------------------------------
 
     def update_sockets(self, open_sockets: frozenset[int], taken_at: float, now: float) -> bool:
-        """Take a look at the open connections; tells whether a motion lost its claimant by it."""
-        # While nobody's connection is missing, only those need judging whose command is newer than
-        # the last look: with hundreds of motions, the others would cost more than all the rest.
+        """Take a poll of the sockets; returns whether a motion has lost its claimant."""
+        # While no connection is missing, only motions are judged whose command is newer than the
+        # last poll: with hundreds of motions, the others would cost more than all the rest.
         missing = self._presence.update_sockets(open_sockets, taken_at)
         judged = tuple(self._schedule.active if missing else self._unproven)
         self._unproven = {
@@ -358,7 +360,7 @@ class Supervisor(ActuatorGroup):
         return self._watched
 
     def prepared(self, name: str, epoch: int, problem: str, now: float) -> None:
-        """Take what a driver says about getting ready; a lease of a finite move counts anew."""
+        """Take a driver's answer to a preparation; it restarts the lease of a finite move."""
         actuator = self._actuator(name)
         held_back = actuator.is_held_back
         super().prepared(name, epoch, problem, now)
@@ -382,7 +384,7 @@ class Supervisor(ActuatorGroup):
 
     def configure(self, policy: Policy, limits: Mapping[str, Limits], now: float) -> None:
         """
-        Replace the policy and some limits. Sessions keep the window they were promised.
+        Replace the policy and some limits. Sessions keep their window.
 
         Raises UnknownResource and changes nothing.
         """
@@ -398,13 +400,13 @@ class Supervisor(ActuatorGroup):
 
     # ---- other processes ------------------------------------------------------------------------
 
-    def hear(self, pulse: Pulse, now: float, verified: bool = True) -> None:
+    def receive(self, pulse: Pulse, now: float, verified: bool = True) -> None:
         """Take a pulse of any bridge; verified: it is signed with our key."""
-        self._peers.bridges.hear(pulse, now, verified)
+        self._peers.bridges.receive(pulse, now, verified)
         self.due = min(self.due, now)
 
     def echoed(self, echo: Echo, now: float) -> None:
-        """Take a guard's echo: it lets motion out, or tells of a stall that we did not see."""
+        """Take a guard's echo: it permits motion, or reports a stall that we did not notice."""
         if not self._peers.cover.is_new(echo):
             return
         latched = self._peers.inherits(echo)
@@ -436,9 +438,9 @@ class Supervisor(ActuatorGroup):
 
     def driver_appeared(self, name: str, now: float) -> None:
         """
-        Tell a driver that has just come up to stop, unless the robot is known to rest.
+        Stop a driver that has just started, unless the robot is known to be at rest.
 
-        Where another bridge drives it, that one sees to it.
+        Where another bridge drives the robot, that bridge sends the stop.
         """
         if not self._peers.leaves_robot(now):
             super().driver_appeared(name, now)
@@ -450,30 +452,30 @@ class Supervisor(ActuatorGroup):
 
     @property
     def concern(self) -> frozenset[str]:
-        """Return what must be stopped when nothing can be decided any more; needs no lock."""
-        elder = self._peers.elder
-        return frozenset() if elder is not None and elder.verified else super().concern
+        """Return the resources to stop when the supervisor cannot decide; needs no lock."""
+        earlier = self._peers.earlier
+        return frozenset() if earlier is not None and earlier.verified else super().concern
 
     def serves_at(self, port: int) -> None:
-        """Have other bridges told at which port clients are served."""
+        """Set the port at which clients are served, for other bridges."""
         if self._peers.pulser is not None:
             self._peers.pulser.serves_at(port)
 
     def say_goodbye(self, now: float) -> None:
-        """Let the guard go: the next pulse is the last."""
+        """Release the guard: the next pulse is the last."""
         if self._peers.pulser is not None:
             self._peers.pulser.say_goodbye()
         self.due = min(self.due, now)
 
     def troubles(self, now: float) -> dict[str, str]:
-        """Return what is wrong about guard and other bridges, by subject."""
+        """Return the faults of guard and other bridges, by subject."""
         return self._peers.troubles(now)
 
     # ---- time -----------------------------------------------------------------------------------
 
     def poll(self, now: float) -> Outputs:
-        """Advance to now: end what has lost its claimant, and say what every driver is told."""
-        # After a freeze the guard seems silent, too: that is no reason of its own.
+        """Advance to now: stop motions without a claimant, and return the outputs."""
+        # After a freeze the guard seems silent, too: that is no separate reason.
         self._fence(now)
         orders = self._peers.advance(self._moving, now)
         for name, (reason, detail) in orders.stops.items():
@@ -485,7 +487,7 @@ class Supervisor(ActuatorGroup):
         stale_at = self._presence.open_sockets.stale_at
         if self._polled_at < stale_at <= now:
             self._schedule.touch_active()
-        # The stops of a stall are among this poll's outputs: what comes now comes after them.
+        # The stops of a stall are among this poll's outputs: later commands follow them.
         self._stalled = False
         self._polled_at = now
         if self._emergency.check(now):
@@ -495,7 +497,7 @@ class Supervisor(ActuatorGroup):
             absence, claim = self._absence(name, now), self._actuators[name].claim
             if absence is not None and claim is not None:
                 self.stop(name, now, absence, self._presence.account(claim, now))
-        # Only now: of a session that was forgotten nobody could say for how long it was silent.
+        # Only now: the silence of a removed session is no longer known.
         if now >= self._sweep_at:
             self._retire(now)
             self._sweep_at = now + SWEEP_PERIOD if self.sessions.living(now) else math.inf
@@ -525,7 +527,7 @@ class Supervisor(ActuatorGroup):
         return None if claim is None else self._presence.absent(claim, now)
 
     def _alters_pulse(self, event: LogEvent) -> bool:
-        """Tell whether the pulse says something else of this, beside who is active."""
+        """Return whether this changes the pulse, beside the active resources."""
         if isinstance(event, Changed):
             return (State.UNCONFIRMED in (event.before, event.after)
                     or event.resource in self._goals
@@ -534,9 +536,9 @@ class Supervisor(ActuatorGroup):
 
     def _pulse(self, polled: Iterable[str], now: float,
                events: Iterable[LogEvent]) -> Pulse | None:
-        """Return the pulse that goes out. polled: those who may not be listed yet."""
+        """Return the pulse to send. polled: the resources that may not be listed yet."""
         pulser, active = self._peers.pulser, self._schedule.active
-        # A stop must not wait until hundreds of motions are gathered that are as they were.
+        # A stop must not wait until hundreds of unchanged motions are collected.
         if pulser is None or not (
                 pulser.is_due(active.keys() & polled, now) or self._goals_are_new
                 or any(map(self._alters_pulse, events))):
@@ -566,7 +568,7 @@ class Supervisor(ActuatorGroup):
                 sockets=self.sessions.sockets_of(session.id)))
 
     def _fence(self, now: float) -> bool:
-        """Stop every motion if the pump overslept; tells whether anything moved until now."""
+        """Stop every motion if the pump was late; returns whether anything moved until now."""
         moving = self._anything_moves()
         expected = self._polled_at + self._policy.poll_period
         late = now - (min(self.due, expected) if moving else expected)
@@ -575,13 +577,13 @@ class Supervisor(ActuatorGroup):
         return moving
 
     def held_up(self, late: float, now: float, untold: Iterable[Output] = ()) -> None:
-        """Note a stall: what comes now may have waited since then, and is refused."""
+        """Note a stall: commands that arrive now may have waited since then, and are refused."""
         self.backlog.thawed(late, now)
         self._polled_at = now
         super().held_up(late, now, untold)
 
     def _judged(self, stall: Stall) -> Stall:
-        """Return a stall with the limit that it exceeded, and what follows for commands."""
+        """Return a stall with the limit that it exceeded, and how long commands are refused."""
         moving = bool(stall.stopped) or stall.within_pass
         return replace(
             stall, limit=self._policy.stall_limit if moving else IDLE_STALL,
@@ -589,6 +591,6 @@ class Supervisor(ActuatorGroup):
             refused=min(stall.late, LONGEST_ECHO))
 
     def _stall(self, now: float, detail: str) -> None:
-        """Stop every motion, and refuse commands until that is told: both may be old."""
+        """Stop every motion, and refuse commands until the stops are sent: both may be old."""
         self._stalled = True
         super()._stall(now, detail)

@@ -35,7 +35,7 @@ class ArmConfig(SeveralJointsConfig):
     joint_states_topic: str = field(metadata=described(
         JOINT_STATES, form=Form.FEEDBACK_TOPIC, message=STATE))
     max_joint_speed: float = field(metadata=described(
-        'Fastest that any joint may be asked to go', unit='rad/s',
+        'Highest speed of any joint', unit='rad/s',
         low=0.0, high=100.0, low_excluded=True, mutable=True))
     joint_minimums: tuple[float, ...] = field(default=(), metadata=described(
         'Lowest position of each joint that is accepted', unit='rad (m)', low=-1e4, high=1e4,
@@ -45,30 +45,33 @@ class ArmConfig(SeveralJointsConfig):
         empty='positions are not checked'))
     continuous_joints: tuple[str, ...] = field(default=(), metadata=described(
         'Those of the joints whose measured position jumps by a turn when they pass the end of '
-        'one; clients see it go on'))
+        'one; clients receive a continuous position'))
     tolerance: float = field(default=0.02, metadata=described(
-        'How near to its goal a joint has arrived', unit='rad', low=0.0, high=1.0,
+        'Distance from its goal within which a joint has arrived', unit='rad', low=0.0, high=1.0,
         low_excluded=True))
     rest_speed: float = field(default=0.02, metadata=described(
         'Measured speed below which a joint is at rest', unit='rad/s', low=0.0, high=10.0,
         low_excluded=True))
     prismatic_joints: tuple[str, ...] = field(default=(), metadata=described(
-        'Those of the joints that are m; clients see them in mm. They have limits of their own'))
+        'Those of the joints that are measured in m; clients see them in mm. They have limits of '
+        'their own'))
     prismatic_max_speed: float = field(default=0.1, metadata=described(
-        'Fastest that a prismatic joint may be asked to go', unit='m/s', low=0.0, high=100.0,
+        'Highest speed of a prismatic joint', unit='m/s', low=0.0, high=100.0,
         low_excluded=True, mutable=True))
     prismatic_tolerance: float = field(default=0.002, metadata=described(
-        'How near to its goal a prismatic joint has arrived', unit='m', low=0.0, high=1.0,
+        'Distance from its goal within which a prismatic joint has arrived', unit='m', low=0.0,
+        high=1.0,
         low_excluded=True))
     prismatic_rest_speed: float = field(default=0.002, metadata=described(
         'Measured speed below which a prismatic joint is at rest', unit='m/s', low=0.0,
         high=10.0, low_excluded=True))
     pose_topic: str = field(default='', metadata=described(
-        'geometry_msgs/msg/PoseStamped that shows where the tip is, for GetEndPosition',
+        'geometry_msgs/msg/PoseStamped with the pose of the tip, for GetEndPosition',
         form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/PoseStamped',
         empty='GetEndPosition is not answered'))
     pose_tolerance: float = field(default=0.005, metadata=described(
-        'How near to the pose of a goal the tip has arrived; its direction is within tolerance',
+        'Distance from a pose goal within which the tip has arrived; its direction is within '
+        'tolerance',
         unit='m', low=0.0, high=1.0, low_excluded=True))
     pose_goal_topic: str = field(default='', metadata=described(
         'Topic of a node that moves the tip to a geometry_msgs/msg/PoseStamped, for '
@@ -79,7 +82,7 @@ class ArmConfig(SeveralJointsConfig):
 
     @property
     def pace(self) -> JointPace:
-        """Return the measures of its joints."""
+        """Return the speeds and tolerances of its joints."""
         return JointPace(self.max_joint_speed, self.tolerance, self.rest_speed)
 
     @property
@@ -89,7 +92,7 @@ class ArmConfig(SeveralJointsConfig):
 
     @property
     def paces(self) -> tuple[JointPace, ...]:
-        """Return the measures of each joint, in their order."""
+        """Return the speeds and tolerances of each joint, in their order."""
         prismatic = JointPace(
             self.prismatic_max_speed, self.prismatic_tolerance, self.prismatic_rest_speed)
         return tuple(prismatic if name in self.prismatic_joints else self.pace
@@ -147,4 +150,4 @@ def _a_pose_goal_has_a_measured_pose(own: Own, goals: str, poses: str) -> None:
     if goals and not poses:
         own.wrong('pose_topic', 'nothing',
                   f'the topic of the measured pose, because {own.pose_goal_topic} is given: '
-                  'nothing else tells whether a goal is reached, and what a stop holds')
+                  'only it shows whether a goal is reached, and which pose a stop holds')

@@ -49,25 +49,25 @@ class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ActuatedCo
     holonomic: bool = field(default=False, metadata=described(
         'The base can move sideways'))
     max_linear_speed: float = field(default=0.3, metadata=described(
-        'Faster commands are clamped to this; also what SetPower calls full power',
+        'Faster commands are clamped to this; also the speed of full power for SetPower',
         unit='m/s', low=0.0, high=20.0, low_excluded=True, mutable=True))
     max_angular_speed: float = field(default=1.0, metadata=described(
-        'Faster turns are clamped to this; also what SetPower calls full power',
+        'Faster turns are clamped to this; also the speed of full power for SetPower',
         unit='rad/s', low=0.0, high=20.0, low_excluded=True, mutable=True))
     linear_deceleration: float = field(default=0.5, metadata=described(
-        'How the base slows down towards the end of a MoveStraight that is steered by odometry',
+        'Deceleration towards the end of a MoveStraight that odometry controls',
         unit='m/s^2', low=0.0, high=50.0, low_excluded=True, mutable=True))
     angular_deceleration: float = field(default=1.0, metadata=described(
-        'How the base slows down towards the end of a Spin that is steered by odometry',
+        'Deceleration towards the end of a Spin that odometry controls',
         unit='rad/s^2', low=0.0, high=100.0, low_excluded=True, mutable=True))
     allow_timed_moves: bool = field(default=True, metadata=described(
         'Accept MoveStraight and Spin although no odometry shows their progress. They are timed '
-        'then, and the log says so'))
+        'then, and the log reports it'))
     max_move_duration: float = field(default=120.0, metadata=described(
         'Longest that a MoveStraight or Spin may take, also one that is slower than commanded',
         unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
     odometry_topic: str = field(default='', metadata=described(
-        'nav_msgs/msg/Odometry that shows whether the base is at rest, and steers MoveStraight '
+        'nav_msgs/msg/Odometry that shows whether the base is at rest, and controls MoveStraight '
         'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
         empty='no feedback: stops are not verified, moves are timed'))
     width_meters: float = field(default=0.0, metadata=described(
@@ -80,7 +80,7 @@ class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ActuatedCo
         'Circumference of a wheel, for GetProperties; 0 is unknown', unit='m', low=0.0,
         high=100.0))
     size_meters: tuple[float, ...] = field(default=(), metadata=described(
-        'Length (x), width (y) and height (z) of the box that GetGeometries answers', unit='m',
+        'Length (x), width (y) and height (z) of the box that GetGeometries returns', unit='m',
         low=0.0, high=100.0, low_excluded=True, length=3, empty='no geometry'))
 
     @property
@@ -90,7 +90,7 @@ class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ActuatedCo
 
     @property
     def rest(self) -> RestSettings | None:
-        """Return by what rest is judged; None without feedback."""
+        """Return how rest is judged; None without feedback."""
         settings = super().rest
         return settings and replace(
             settings, fastest_linear=self.max_linear_speed,

@@ -47,5 +47,5 @@ class ButtonConfig(MessageButtonTable, ServiceButtonTable, ActuatedConfig):
 
     @property
     def answers(self) -> bool:
-        """Tell whether the outcome of a push is reported."""
+        """Return whether the outcome of a push is reported."""
         return self.driver == 'service'

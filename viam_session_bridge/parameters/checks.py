@@ -3,9 +3,9 @@
 """
 Checks of one parameter value against its entry in the tables.
 
-Every refusal is a sentence that names the full parameter, what was found and what is accepted.
-Values against each other are checked in `rules`. What ROS says of a name is passed in, so that
-nothing here needs ROS.
+Every refusal is a sentence that names the full parameter, the value found and the values accepted.
+`rules` checks values against each other. The check of names by ROS is passed in, so that nothing
+here needs ROS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from viam_session_bridge.parameters.schema import accepted, Entry, Form, Kind
 
-# What the messages of std_msgs that hold integers can hold.
+# The ranges of the integer messages of std_msgs.
 INTEGERS = {'int16': (-2 ** 15, 2 ** 15 - 1), 'int32': (-2 ** 31, 2 ** 31 - 1), 'bool': (0, 1)}
 
 
@@ -34,9 +34,9 @@ class Mistake(ValueError):
 @dataclass(frozen=True)
 class GraphNames:
     """
-    What a check must know of the node: its full name, namespace, and how it resolves names.
+    What a check needs of the node: its full name, namespace, and how it resolves names.
 
-    problems: by the form of a string, what returns its fault; None where there is none.
+    problems: by the form of a string, a function that returns its fault; None without a fault.
     """
 
     node_name: str
@@ -59,8 +59,8 @@ def check_value(name: str, entry: Entry, found: Any,
     """
     Return `found` converted to the type of the parameter, or raise Mistake.
 
-    Integers pass for numbers, because YAML calls `1` an integer where a person means 1.0. None
-    passes for a number that may be left unset.
+    Integers are accepted as numbers, because YAML reads `1` as an integer where 1.0 is meant. None
+    is accepted for a number that may be left unset.
     """
     wanted = accepted(entry)
     if isinstance(found, (list, tuple, array.array)):
@@ -91,7 +91,7 @@ def check_value(name: str, entry: Entry, found: Any,
 
 
 def shown(found: Any) -> str:
-    """Return a value the way a YAML file shows it, with its type where that may surprise."""
+    """Return a value as a YAML file shows it, with its type where that may be unexpected."""
     if isinstance(found, bool):
         return f'{str(found).lower()} (true or false)'
     if isinstance(found, str):
@@ -134,7 +134,7 @@ def _frame_problem(text: str) -> str | None:
 
 
 def _file_problem(text: str) -> str | None:
-    # The folder that a bridge is started in is not the user's choice.
+    # The working directory of a bridge is not chosen by the user.
     return None if text.startswith(('/', '~/')) and not text.endswith('/') else ''
 
 
@@ -174,7 +174,7 @@ def beyond_message(number: float, message: str | None, parameter: str,
     """
     Return what is accepted instead of a number that a message cannot hold; empty when it can.
 
-    message: its type; parameter: the full name of what chose it.
+    message: its type; parameter: the full name of the parameter that sets it.
     """
     least, most = INTEGERS.get(message or '', (-math.inf, math.inf))
     if math.isinf(most) or (number == round(number) and least <= number <= most):

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Feedback: what shows rest and progress, of joints and of a whole robot."""
+"""Feedback: topics that show rest and progress, of joints and of a whole robot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RestTable:
         'mean velocities are taken over this time. Shorter than stop_timeout', unit='s', low=0.1,
         high=10.0))
     feedback_timeout: float = field(default=0.5, metadata=described(
-        'Age after which feedback no longer says anything', unit='s', low=0.05, high=10.0))
+        'Age after which feedback is stale', unit='s', low=0.05, high=10.0))
 
     @property
     def feedback_topic(self) -> str:
@@ -39,7 +39,7 @@ class RestTable:
 
     @property
     def scale_of_joints(self) -> float:
-        """Return the factor from a measured joint to what clients see."""
+        """Return the factor from a measured joint to the position that clients see."""
         return 1.0
 
     @property
@@ -75,7 +75,7 @@ def _rest_is_seen_before_a_stop_fails(own: Own, dwell: float, end: float) -> Non
 
 @dataclass(frozen=True, kw_only=True)
 class MoveTable:
-    """Parameters of moves that are watched by feedback."""
+    """Parameters of moves whose progress feedback shows."""
 
     move_start_timeout: float = field(default=3.0, metadata=described(
         'A move that has not begun after this time ends with an error, where feedback shows its '
@@ -85,15 +85,15 @@ class MoveTable:
 
 @dataclass(frozen=True, kw_only=True)
 class VelocityFeedbackTable(RestTable):
-    """Parameters of feedback that shows whether the robot rests."""
+    """Parameters of feedback that shows whether the robot is at rest."""
 
     odometry_topic: str = field(default='', metadata=described(
         'nav_msgs/msg/Odometry that shows whether the robot is at rest', form=Form.FEEDBACK_TOPIC,
         message='nav_msgs/msg/Odometry', empty='no feedback: stops are not verified'))
     velocity_topic: str = field(default='', metadata=described(
-        'geometry_msgs/msg/TwistStamped that shows how fast the robot really is, such as from an '
-        'IMU or the wheels. It alone shows rest then; odometry steers moves only. For controllers '
-        'whose odometry is what they were commanded (open_loop)',
+        'geometry_msgs/msg/TwistStamped with the measured velocity of the robot, such as from an '
+        'IMU or the wheels. It alone shows rest then; odometry only controls moves. For '
+        'controllers whose odometry repeats their commands (open_loop)',
         form=Form.FEEDBACK_TOPIC, message='geometry_msgs/msg/TwistStamped',
         empty='odometry_topic shows it'))
     rest_linear: float = field(default=0.02, metadata=described(
@@ -111,7 +111,7 @@ class VelocityFeedbackTable(RestTable):
 
     @property
     def feedback_topic(self) -> str:
-        """Return the topic that shows how fast the robot is."""
+        """Return the topic that shows the velocity of the robot."""
         return self.velocity_topic or self.odometry_topic
 
     @property

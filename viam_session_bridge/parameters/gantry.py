@@ -31,19 +31,19 @@ class GantryConfig(SeveralJointsConfig):
     joint_states_topic: str = field(metadata=described(
         JOINT_STATES, form=Form.FEEDBACK_TOPIC, message=STATE))
     lengths_m: tuple[float, ...] = field(metadata=described(
-        'How far each axis goes, in the order of the joints', unit='m', low=0.0, high=1000.0,
+        'Length of each axis, in the order of the joints', unit='m', low=0.0, high=1000.0,
         low_excluded=True))
     offsets_m: tuple[float, ...] = field(default=(), metadata=described(
-        "Where each joint is at Viam's position 0", unit='m', low=-1000.0, high=1000.0,
+        "Position of each joint at Viam's position 0", unit='m', low=-1000.0, high=1000.0,
         empty='0 for each'))
     home_m: tuple[float, ...] = field(default=(), metadata=described(
-        "Where Home goes, from Viam's position 0", unit='m', low=0.0, high=1000.0,
+        "Goal of Home, from Viam's position 0", unit='m', low=0.0, high=1000.0,
         empty='Home is not answered'))
     max_speed: float = field(metadata=described(
-        'Fastest that any axis may be asked to go', unit='m/s', low=0.0, high=100.0,
+        'Highest speed of any axis', unit='m/s', low=0.0, high=100.0,
         low_excluded=True, mutable=True))
     tolerance: float = field(default=0.002, metadata=described(
-        'How near to its goal an axis has arrived', unit='m', low=0.0, high=1.0,
+        'Distance from its goal within which an axis has arrived', unit='m', low=0.0, high=1.0,
         low_excluded=True))
     rest_speed: float = field(default=0.002, metadata=described(
         'Measured speed below which an axis is at rest', unit='m/s', low=0.0, high=1.0,
@@ -56,7 +56,7 @@ class GantryConfig(SeveralJointsConfig):
 
     @property
     def pace(self) -> JointPace:
-        """Return the measures of its joints."""
+        """Return the speeds and tolerances of its joints."""
         return JointPace(self.max_speed, self.tolerance, self.rest_speed)
 
     @property

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Generic components: what has no motion of its own but commands."""
+"""Generic components: they have no motion of their own, only commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class GenericTable:
 
 @dataclass(frozen=True, kw_only=True)
 class GenericConfig(VelocityFeedbackTable, ActuatedConfig):
-    """A generic component: what DoCommand calls, and what stops it."""
+    """A generic component: the commands of DoCommand, and the stop outputs."""
 
     API = 'generic'
     DRIVERS = {'commands': GenericTable}

@@ -21,7 +21,7 @@ from viam_session_bridge.parameters.schema import described
 
 @dataclass(frozen=True, kw_only=True)
 class GripperConfig(SeveralJointsConfig):
-    """A gripper: every joint goes from one position to the other."""
+    """A gripper: every joint moves between two positions."""
 
     API = 'gripper'
     # A number may open it.
@@ -29,17 +29,17 @@ class GripperConfig(SeveralJointsConfig):
     TAKES_BOOL: ClassVar[bool] = True
 
     prismatic: bool = field(default=False, metadata=described(
-        'Its joints are m, not rad'))
+        'Its joints are measured in m, not rad'))
     open_position: float = field(metadata=described(
         'Position of every joint when it is open', unit='rad or m', low=-100.0, high=100.0))
     closed_position: float = field(metadata=described(
         'Position of every joint when it is closed', unit='rad or m', low=-100.0, high=100.0))
     max_speed: float = field(metadata=described(
-        'How fast the joints go', unit='rad/s or m/s', low=0.0, high=100.0, low_excluded=True,
+        'Speed of the joints', unit='rad/s or m/s', low=0.0, high=100.0, low_excluded=True,
         mutable=True))
     tolerance: float = field(metadata=described(
-        'How near to its goal a joint has arrived. A gripper that closed and stands farther than '
-        'this from closed holds something', unit='rad or m', low=0.0, high=10.0,
+        'Distance from its goal within which a joint has arrived. A gripper that closed and is at '
+        'rest farther than this from closed holds something', unit='rad or m', low=0.0, high=10.0,
         low_excluded=True))
     rest_speed: float = field(metadata=described(
         'Measured speed below which a joint is at rest', unit='rad/s or m/s', low=0.0, high=10.0,
@@ -47,7 +47,7 @@ class GripperConfig(SeveralJointsConfig):
 
     @property
     def between(self) -> bool:
-        """Return whether it goes to positions between open and closed, too."""
+        """Return whether it also moves to positions between open and closed."""
         return self.driver != 'float' or self.message != 'bool'
 
     @property
@@ -57,7 +57,7 @@ class GripperConfig(SeveralJointsConfig):
 
     @property
     def pace(self) -> JointPace:
-        """Return the measures of its joints."""
+        """Return the speeds and tolerances of its joints."""
         return JointPace(self.max_speed, self.tolerance, self.rest_speed)
 
     @property

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Joints: what shows where they are, drivers that take positions, and what all that has them shares.
+Joints: their feedback, drivers that take positions, and what their components have in common.
 
 How a stop holds a position is in `ros/hold`.
 """
@@ -22,10 +22,10 @@ from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOP
 from viam_session_bridge.parameters.rules import below, Own, rule
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
-# Stands for a number that was not given.
+# Replaces a number that was not given.
 UNSET = -LARGEST
 
-# So near is the number of a position that is a Bool.
+# The tolerance of a position's number that must be 0 or 1 for a Bool.
 EXACT = 1e-6
 
 
@@ -36,8 +36,8 @@ class PositionTopicTable:
     """
     Parameters of every driver that publishes positions.
 
-    LEADS: it leads the joints along at every tick, so that they stay where they are when the
-    bridge dies, whatever their receiver does without commands.
+    LEADS: it sends the joints a position at every tick, so that they stay where they are when the
+    bridge fails, whatever their receiver does without commands.
     """
 
     TAKES: ClassVar[tuple[type, ...]] = (Trajectory,)
@@ -54,8 +54,9 @@ class TrajectoryTable(PositionTopicTable):
     LEADS: ClassVar[bool] = False
 
     hold_time: float = field(default=0.2, metadata=described(
-        'How long the controller may take to come to rest where a stop holds the joints: sooner '
-        'jerks them back, later lets them go on', unit='s', low=0.1, high=0.5))
+        'How long the controller may take to come to rest where a stop holds the joints: a '
+        'shorter time causes a jerk back, a longer one a longer stop', unit='s', low=0.1,
+        high=0.5))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +79,19 @@ class JointStateTable(PositionStopTable):
     """Parameters of driver 'joint_state': sensor_msgs/msg/JointState with positions."""
 
     with_velocities: bool = field(default=False, metadata=described(
-        'Send beside each position how fast the joint should be there'))
+        'Send beside each position the speed of the joint at that position'))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PositionNumberTable(PositionStopTable):
-    """Parameters of drivers that tell joints their positions as numbers."""
+    """Parameters of drivers that send the positions of joints as numbers."""
 
     stop_number: float = field(default=UNSET, metadata=described(
-        "The number that a stop sends, as it is; must be given with stop 'number'. A servo may "
-        'know one that lets it go slack', low=-LARGEST, high=LARGEST))
+        "The number that a stop sends, unscaled; must be given with stop 'number'. Some servos "
+        'have one that switches their torque off', low=-LARGEST, high=LARGEST))
     scale: float = field(default=1.0, metadata=described(
-        'The number published is offset + scale * position (rad, or m); negative turns the '
-        'direction round, 0 is refused', low=-LARGEST, high=LARGEST))
+        'The number published is offset + scale * position (rad, or m); a negative one reverses '
+        'the direction, 0 is refused', low=-LARGEST, high=LARGEST))
     offset: float = field(default=0.0, metadata=described(
         'See scale', low=-LARGEST, high=LARGEST))
     minimum: float = field(default=-LARGEST, metadata=described(
@@ -99,7 +100,7 @@ class PositionNumberTable(PositionStopTable):
         'Largest number that is ever published', low=-LARGEST, high=LARGEST))
     joint_scale: float = field(default=1.0, metadata=described(
         'Factor from the measured joint to the position, as clients see it: -1 where the joint '
-        'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
+        'counts in the opposite direction, or a gear ratio. Not 0', low=-1e6, high=1e6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +109,8 @@ class FloatPositionTable(PositionNumberTable):
 
     message: str = field(default='float64', metadata=described(
         'Type of the message, in std_msgs/msg: Float64, Float32, Int16, Int32 (rounded), or Bool '
-        'for a gripper that is open or closed and nothing between, such as one with a valve: '
-        "scale and offset make 0 and 1 of its two positions, and its stop is 'last'",
+        'for a gripper that is only open or closed, such as one with a valve: scale and offset '
+        "convert its two positions to 0 and 1, and its stop is 'last'",
         choices=MESSAGES))
 
 
@@ -120,7 +121,8 @@ class FloatArrayPositionTable(PositionNumberTable):
     index: int = field(default=0, metadata=described(
         'Place of the (first) joint in the std_msgs/msg/Float64MultiArray, which all resources of '
         'this driver with the same topic share; the other joints follow. From 0 without a gap. '
-        'Joints that are not moved are told where they are. A gripper shares its array with '
+        'Joints that are not moved receive their measured position. A gripper shares its array '
+        'with '
         'nobody', low=0, high=1000))
 
 
@@ -130,19 +132,19 @@ POSITION_DRIVERS: Mapping[str, type] = {
 
 STATE = 'sensor_msgs/msg/JointState'
 JOINT_STATES = (
-    'sensor_msgs/msg/JointState that shows where the joints are. They may come in any order, and '
-    'in several messages')
+    'sensor_msgs/msg/JointState with the positions of the joints, in any order and in several '
+    'messages')
 _BLIND = 'no feedback: stops are not verified, moves are timed, there is no position'
 
 
-# ---- what all that goes to positions has in common ----------------------------------------------
+# ---- what all components with positions have in common ------------------------------------------
 
 class JointPace(NamedTuple):
     """
-    By what a joint is measured, rad/s and rad, or m/s and m.
+    The limits of a joint, rad/s and rad, or m/s and m.
 
-    fastest: how fast it may be. near: how near to its goal it is there. slowest: the speed below
-    which it is at rest.
+    fastest: its highest speed. near: the tolerance of its goal. slowest: the speed below which it
+    is at rest.
     """
 
     fastest: float
@@ -154,7 +156,7 @@ class JointRange(NamedTuple):
     """
     The positions of a joint that the configuration accepts, rad or m as unit says.
 
-    margin: a joint that stands may be measured so far outside. parameters: those that set it.
+    margin: how far outside a joint at rest may be measured. parameters: those that set the range.
     """
 
     lowest: float = -math.inf
@@ -179,7 +181,7 @@ class JointRange(NamedTuple):
             lowest=min(self.lowest, -math.tau), highest=max(self.highest, math.tau))
 
     def problem(self, joint: str, position: float) -> str:
-        """Say why a measured position is not plausible; empty when it is, or is not a number."""
+        """Return why a measured position is not plausible; empty when it is, or no number."""
         if not (position < self.lowest - self.margin or position > self.highest + self.margin):
             return ''
         return (f'joint {joint} is measured at {position:g} {self.unit}; its limits are '
@@ -194,9 +196,9 @@ class PositionedConfig(
     """What all of them have in common."""
 
     DRIVERS: ClassVar[Mapping[str, type]] = POSITION_DRIVERS
-    # What its stops may send. A number that is not where it is would be a motion.
+    # What its stops may send. A number other than its position would be a motion.
     STOPS: ClassVar[tuple[str, ...]] = ('hold', 'last', 'number')
-    # It can be told a Bool, which cannot name a position half way.
+    # It accepts a Bool, which cannot express a position in between.
     TAKES_BOOL: ClassVar[bool] = False
 
     joint_states_topic: str = field(default='', metadata=described(
@@ -212,18 +214,18 @@ class PositionedConfig(
 
     @property
     def joint_rests(self) -> tuple[JointRest, ...]:
-        """Return by what each joint is at rest."""
+        """Return the rest limits of each joint."""
         return tuple(JointRest(name, unit, pace.slowest) for name, unit, pace in zip(
             self.names, self.units, self.paces, strict=True))
 
     @property
     def speeds(self) -> tuple[float, ...]:
-        """Return how fast each joint may go, rad/s or m/s."""
+        """Return the highest speed of each joint, rad/s or m/s."""
         return tuple(pace.fastest for pace in self.paces)
 
     @property
     def tolerances(self) -> tuple[float, ...]:
-        """Return how near to its goal each joint is there, rad or m."""
+        """Return the tolerance of each joint's goal, rad or m."""
         return tuple(pace.near for pace in self.paces)
 
     @property
@@ -243,17 +245,17 @@ class PositionedConfig(
 
     @property
     def pace(self) -> JointPace:
-        """Return the measures of its joints."""
+        """Return the speeds and tolerances of its joints."""
         raise NotImplementedError
 
     @property
     def paces(self) -> tuple[JointPace, ...]:
-        """Return the measures of each joint, in their order."""
+        """Return the speeds and tolerances of each joint, in their order."""
         return (self.pace,) * len(self.names)
 
     @property
     def ranges(self) -> tuple[JointRange, ...]:
-        """Return where each joint may be: the limits of its component and those of its number."""
+        """Return the range of each joint: the limits of its component and those of its number."""
         numbers = self._range_of_numbers
         return tuple(
             own._replace(margin=pace.near).within(numbers)
@@ -301,7 +303,7 @@ class SeveralJointsConfig(PositionedConfig):
 # ---- rules --------------------------------------------------------------------------------------
 
 class OneJoint:
-    """What has one joint, named by its parameter `joint`, in messages of joint_states_topic."""
+    """A component with one joint, named by `joint`, in the messages of joint_states_topic."""
 
 
 # What a stop may send, by driver.
@@ -309,7 +311,7 @@ _STOPS: Mapping[str, tuple[str, ...]] = {
     'joint_state': ('hold', 'last'), 'float': ('hold', 'last', 'number'),
     'float_array': ('hold', 'number')}
 
-# What makes a number of a position: the inputs of a rule that checks positions as numbers.
+# The parameters that convert a position to a number: the inputs of rules that check numbers.
 NUMBER = ('scale', 'offset', 'minimum', 'maximum')
 
 below(PositionNumberTable, 'minimum', 'maximum')
@@ -334,7 +336,7 @@ def _each_joint_has_a_name_of_its_own(own: Own, joints: tuple[str, ...], driver:
         own.wrong('joints', repr(list(joints)), 'each joint once')
     if driver == 'float' and len(joints) > 1:
         own.wrong('joints', f'{len(joints)} joints',
-                  f"one, because {own.driver} 'float' tells one number")
+                  f"one, because {own.driver} 'float' sends one number")
 
 
 def one_each(table: type, short: str, needed: bool = False) -> None:
@@ -375,7 +377,7 @@ def _a_stop_holds_what_is_measured(own: Own, stop: str, states: str) -> None:
                   f'stop holds, because {own.stop} is {stop!r}')
     if not states and stop == 'last':
         own.warn(f"{own.stop} is 'last' without {own.joint_states_topic}: until a process has "
-                 'sent its first command, its stops send nothing, because it knows no position')
+                 'sent its first command, its stops send nothing, because no position is known')
 
 
 @rule(PositionNumberTable, 'stop', 'stop_number', *NUMBER)
@@ -395,8 +397,8 @@ def _a_stop_number_fits(own: Own, stop: str, number: float, scale: float, offset
 def _a_bool_is_for_grippers(own: Own, api: str) -> None:
     table: Any = own.block.table
     if _is_bool(own) and not table.TAKES_BOOL:
-        own.wrong('message', "'bool'", f'a number, because {own.api} is {api!r}: a Bool only '
-                  'tells a gripper to open or to close')
+        own.wrong('message', "'bool'", f'a number, because {own.api} is {api!r}: a Bool can only '
+                  'open or close a gripper')
 
 
 @rule(PositionNumberTable, 'scale')
@@ -408,21 +410,21 @@ def _positions_differ_as_numbers(own: Own, scale: float) -> None:
 def check_numbers(own: Own, number: Sequence[float], near: float,
                   ends: Iterable[tuple[str, float, float]]) -> None:
     """
-    Check that no position that is accepted is a number that would be cut.
+    Check that no accepted position has a number that would be cut.
 
-    number: the values of NUMBER. near: a goal is reached so near to it. ends: of what is accepted,
-    the parameter, what it says, and the position (rad or m).
+    number: the values of NUMBER. near: the tolerance of a goal. ends: of each end of the accepted
+    range, the parameter, its value, and the position (rad or m).
     """
     scale, offset, low, high = number
     if low >= high or scale == 0.0 or _is_bool(own):
         return
-    # What is cut by less than the tolerance arrives all the same: scales are rounded numbers.
+    # A goal that is cut by less than the tolerance is reached: scales are rounded numbers.
     cut = EXACT + abs(scale) * near
     for short, shown, position in ends:
         found = offset + scale * position
         if not low - cut <= found <= high + cut:
             own.wrong(short, f'{shown:g}, which is the number {found:g}',
-                      f'what lies within {own.minimum} ({low:g}) and {own.maximum} ({high:g})')
+                      f'a number from {own.minimum} ({low:g}) to {own.maximum} ({high:g})')
 
 
 def _is_bool(own: Own) -> bool:
@@ -431,6 +433,6 @@ def _is_bool(own: Own) -> bool:
 
 @rule(PositionNumberTable, 'joint_scale')
 def check_joint_scale(own: Own, scale: float) -> None:
-    """Check that what is measured shows motion."""
+    """Check that the measured position can show motion."""
     if scale == 0.0:
-        own.wrong('joint_scale', '0', 'another number, or nothing would ever move')
+        own.wrong('joint_scale', '0', 'another number, or no motion would be measured')

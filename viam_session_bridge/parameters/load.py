@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Turns the parameters that were found into one configuration or the list of every mistake.
+Turns the parameters of a node into one configuration or the list of every mistake.
 
-Knows the blocks of the top level, fills them and the blocks below them with the values that were
-found, and answers names that no table knows with what is most likely meant.
+Fills the blocks of the top level and the blocks below them with the values that were found. The
+error for an unknown name states the most similar known one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FORBIDDEN_IN_NAMES = ':+/.'
 RESOURCES = Entry('resources', Kind.TEXTS, (), Spec(
     'Names of the resources that Viam clients see; each has a block of its own name'))
 
-# Parameters that rclpy itself gives a node; a wrong type there is only logged by rclpy.
+# Parameters that rclpy itself declares for a node; rclpy only logs a wrong type.
 _STANDARD = {
     name: Entry(name, Kind.BOOL, False, Spec('Standard ROS parameter'))
     for name in ('use_sim_time', 'start_type_description_service')}
@@ -110,7 +110,7 @@ def _resource_names(filling: Filling, around: GraphNames) -> list[str]:
     for name in usable:
         if name not in described:
             filling.errors.append(str(Mistake(
-                RESOURCES.name, f'{name!r}, of which nothing is said',
+                RESOURCES.name, f'{name!r}, which has no block',
                 f'names that each have a block beside this parameter, with {name}.api, '
                 f'{name}.driver and what they need')))
     return [name for name in usable if name in described]
@@ -118,7 +118,7 @@ def _resource_names(filling: Filling, around: GraphNames) -> list[str]:
 
 def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[EntryPoint]],
            errors: list[str], warnings: list[str]) -> type[ResourceConfig]:
-    """Return the table of a resource; one without parameters of its own if nobody knows it."""
+    """Return the table of a resource; one without parameters of its own if it is unknown."""
     api, driver = found.get(f'{name}.api', ResourceConfig.api), found.get(f'{name}.driver')
     if not isinstance(api, str) or api not in APIS:
         return ResourceConfig
@@ -128,7 +128,7 @@ def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[Entry
     if driver in table.DRIVERS:
         if driver in brought:
             warnings.append(
-                f'{name}.driver is {driver!r}: the one of this package is used, not that of '
+                f'{name}.driver is {driver!r}: the driver of this package is used, not that of '
                 f'{" and ".join(plugins.origins_of(brought[driver]))}.')
         return table
     if driver not in brought or not issubclass(table, ActuatedConfig):
@@ -138,13 +138,13 @@ def _table(name: str, found: Mapping[str, Any], brought: Mapping[str, list[Entry
     except plugins.Unusable as problem:
         errors.append(str(Mistake(
             f'{name}.driver', f'{driver!r}, {problem}',
-            ' or '.join(map(repr, table.DRIVERS)) + ', or one that fits (docs/drivers.md)')))
+            ' or '.join(map(repr, table.DRIVERS)) + ', or a suitable one (docs/drivers.md)')))
         return ResourceConfig
 
 
 # ---- filling blocks -----------------------------------------------------------------------------
 
-# What stands for a required parameter of another driver.
+# The value of a required parameter of another driver.
 _NOTHING: Mapping[Kind, Any] = {
     Kind.BOOL: False, Kind.INT: 0, Kind.FLOAT: 0.0, Kind.TEXT: '', Kind.FLOATS: (),
     Kind.TEXTS: ()}
@@ -153,7 +153,7 @@ _NOTHING: Mapping[Kind, Any] = {
 @dataclass
 class Filling:
     """
-    What was found, and what came of it.
+    The values that were found, and the results.
 
     known: the parameters that exist, by full name. values: every value that passed.
     """
@@ -168,7 +168,7 @@ class Filling:
         """
         Return the value of a parameter; notes the value or the mistake.
 
-        None is a value that is wrong, or, where it is noted, one that is not set.
+        None means that the value is wrong, or, if it is noted, not set.
         """
         self.known[name] = entry
         if name not in self.found and entry.required:
@@ -207,7 +207,7 @@ class Filling:
         self._fill_children(block)
 
     def _fill_unknown_kind(self, block: Block) -> None:
-        """Of a wrong kind nobody knows what it needs: each kind's parameters are in order."""
+        """Accept the parameters of every kind, because the needs of a wrong one are unknown."""
         everything, block.entries = block.entries, ()
         for entry in everything:
             self.known[block.full(entry.name)] = entry
@@ -254,10 +254,10 @@ class Filling:
 def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
                   ignored: frozenset[str]) -> list[str]:
     """
-    Return a mistake for each name or block that nobody knows.
+    Return a mistake for each unknown name or block.
 
-    blocks: those of the top level by name, which top_list names. ignored: what the names of
-    parameters of somebody else begin with.
+    blocks: those of the top level by name, which top_list names. ignored: prefixes of the names of
+    other packages' parameters.
     """
     errors: list[str] = []
     strays: dict[tuple[str, str], list[str]] = {}
@@ -267,13 +267,13 @@ def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
         if name in filling.known or first in ignored:
             continue
         if rest and first not in blocks:
-            # A list that is wrong itself names nobody: one mistake is told once.
+            # A list that is wrong itself names no block: one mistake is reported once.
             if top_list in filling.values:
                 strays.setdefault(('', first), []).append(name)
             continue
         block = _innermost(name, everything)
         if block is not None and block.table is ResourceConfig:
-            continue  # its API is wrong, so nobody knows which parameters it has
+            continue  # its API is wrong, so its parameters are unknown
         child, _, deeper = name[len(block.name) + 1:].partition('.') if block else ('', '', '')
         if block is not None and deeper and any(_lists(block)):
             if all(each in block.values or each in block.unused for each in _lists(block)):
@@ -318,14 +318,14 @@ def _unknown(name: str, block: Block | None, filling: Filling) -> str:
         owners = _owners(name, block, filling)
         if owners:
             return owners
-        # A match inside the block is meant; the same word elsewhere only looks nearer.
+        # A match inside the block is preferred to a more similar name elsewhere.
         inside = [each for each in filling.known if each.startswith(block.full(''))]
     nearest = difflib.get_close_matches(name, inside or filling.known, n=1, cutoff=0.0)[0]
     return f'unknown parameter {name!r}; did you mean {nearest!r}?'
 
 
 def _owners(name: str, block: Block, filling: Filling) -> str:
-    """Return the mistake of a parameter that only another driver or kind has; else nothing."""
+    """Return the mistake of a parameter that only another driver or kind has; else ''."""
     choice, _ = choice_of(block.table)
     chosen = filling.found.get(block.full(choice))
     owners = foreign(block.table, chosen).get(name.removeprefix(block.full('')))
@@ -341,6 +341,6 @@ def _owners(name: str, block: Block, filling: Filling) -> str:
 # Each module of this package may declare one; it registers when it is imported.
 for _module in pkgutil.iter_modules(parameters.__path__):
     importlib.import_module(f'{parameters.__name__}.{_module.name}')
-# In one order, whatever was imported before: documents and errors list them.
+# In a fixed order, independent of the imports: documents and errors list them.
 for _api in sorted(APIS):
     APIS[_api] = APIS.pop(_api)

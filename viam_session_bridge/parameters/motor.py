@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Motors: drivers that publish numbers or joint states, and what shows how the motor turns.
+Motors: drivers that publish numbers or joint states, and their feedback.
 
-A number on its way out is offset + scale * wish, kept between minimum and maximum; a stop is
-neutral, whatever the others say.
+The published number is offset + scale * setpoint, clamped between minimum and maximum; a stop is
+neutral, independent of the others.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
 @dataclass(frozen=True, kw_only=True)
 class NumberTable:
-    """Parameters of drivers that tell an actuator one number."""
+    """Parameters of drivers that send an actuator one number."""
 
     TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
     topic: str = field(metadata=COMMAND_TOPIC)
     command: str = field(metadata=described(
-        "What the number means: 'velocity' (a wish in rad/s), 'power' (a share of full power, -1 "
-        "to 1) or 'effort' (the same share, as force or torque: see stop; SetRPM, GoFor and GoTo "
-        'are refused then, because no torque is a speed)',
+        "What the number means: 'velocity' (a setpoint in rad/s), 'power' (a share of full power, "
+        "-1 to 1) or 'effort' (the same share, as force or torque: see stop; SetRPM, GoFor and "
+        'GoTo are refused then, because no torque is a speed)',
         choices=('velocity', 'power', 'effort')))
     neutral: float = field(metadata=described(
-        'The number that stops: published for every stop, as it is. Not always 0 (1500 for a '
+        'The number that stops: published for every stop, unscaled. Not always 0 (1500 for a '
         'PWM pulse, for example), so it has no default', low=-LARGEST, high=LARGEST))
     stop: str = field(default='', metadata=described(
-        "Must be given with command 'effort', to say that it was thought of. 'zero': neutral is "
-        "no effort, so that the joint coasts and a load that hangs on it falls. 'hold': neutral "
-        'is the effort that carries the load', choices=('zero', 'hold'), empty='other commands'))
+        "Required with command 'effort', as confirmation. 'zero': neutral is no effort, so that "
+        "the joint coasts and a load that hangs on it falls. 'hold': neutral is the effort that "
+        'carries the load', choices=('zero', 'hold'), empty='other commands'))
     scale: float = field(default=1.0, metadata=described(
-        'The number published is offset + scale * wish; negative turns the direction round, 0 '
-        'is refused', low=-LARGEST, high=LARGEST))
+        'The number published is offset + scale * setpoint; a negative one reverses the '
+        'direction, 0 is refused', low=-LARGEST, high=LARGEST))
     offset: float = field(default=0.0, metadata=described(
         'See scale', low=-LARGEST, high=LARGEST))
     minimum: float = field(default=-LARGEST, metadata=described(
@@ -58,7 +58,7 @@ class FloatTable(NumberTable):
 
     message: str = field(default='float64', metadata=described(
         'Type of the message, in std_msgs/msg: Float64, Float32, Int16, Int32 (rounded), or Bool '
-        '(neutral is 0 or 1; any motion is the other one, scale and offset do not count)',
+        '(neutral is 0 or 1; any motion is the other one, scale and offset have no effect)',
         choices=MESSAGES))
 
 
@@ -68,8 +68,8 @@ class FloatArrayTable(NumberTable):
 
     index: int = field(default=0, metadata=described(
         'Place in the std_msgs/msg/Float64MultiArray, which all resources of this driver with the '
-        'same topic share: each has another index, from 0 without a gap. Those that are not '
-        'moved get their neutral number', low=0, high=1000))
+        'same topic share: each has another index, from 0 without a gap. Resources that are not '
+        'moved receive their neutral number', low=0, high=1000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class JointFeedbackTable(OneJoint, RestTable):
         empty='only without joint_states_topic'))
     joint_scale: float = field(default=1.0, metadata=described(
         'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
-        'counts the other way round, or a gear ratio. Not 0', low=-1e6, high=1e6))
+        'counts in the opposite direction, or a gear ratio. Not 0', low=-1e6, high=1e6))
     continuous: bool = field(default=False, metadata=described(
         'The measured position jumps by a turn when it passes the end of one; the motor counts '
         'on'))
@@ -110,12 +110,12 @@ class JointFeedbackTable(OneJoint, RestTable):
 
     @property
     def joint_rests(self) -> tuple[JointRest, ...]:
-        """Return by what its joint is at rest."""
+        """Return the rest limits of its joint."""
         return (JointRest(self.joint, 'rad', self.rest_speed),)
 
     @property
     def scale_of_joints(self) -> float:
-        """Return the factor from the measured joint to what clients see."""
+        """Return the factor from the measured joint to the position that clients see."""
         return self.joint_scale
 
     @property
@@ -138,11 +138,11 @@ class MotorConfig(
         'Speed of the motor at full power. Faster commands are clamped; SetPower(1.0) is this '
         'speed', unit='rad/s', low=0.0, high=1e5, low_excluded=True))
     deceleration: float = field(default=10.0, metadata=described(
-        'How the motor slows down towards the end of a GoFor or GoTo that is steered by joint '
+        'Deceleration towards the end of a GoFor or GoTo that is controlled by joint '
         'states', unit='rad/s^2', low=0.0, high=1e6, low_excluded=True, mutable=True))
     allow_timed_moves: bool = field(default=True, metadata=described(
         'Accept a GoFor although no feedback shows its progress. It is timed then, and the log '
-        'says so'))
+        'reports it'))
     max_move_duration: float = field(default=120.0, metadata=described(
         'Longest that a GoFor or GoTo may take, also one that is slower than commanded',
         unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
@@ -159,7 +159,7 @@ class MotorConfig(
 
     @property
     def takes_effort(self) -> bool:
-        """Return whether its driver is told an effort, and so no speed."""
+        """Return whether its driver receives an effort, and so no speed."""
         return self.driver in ('float', 'float_array') and self.command == 'effort'
 
 
@@ -169,9 +169,9 @@ rule(JointFeedbackTable, 'joint_scale')(check_joint_scale)
 
 
 @rule(NumberTable, 'scale')
-def _wishes_differ_as_numbers(own: Own, scale: float) -> None:
+def _setpoints_differ_as_numbers(own: Own, scale: float) -> None:
     if scale == 0.0:
-        own.wrong('scale', '0', 'another number, or every wish would be the same')
+        own.wrong('scale', '0', 'another number, or every setpoint would be the same')
 
 
 @rule(NumberTable, 'minimum', 'maximum', 'neutral')
@@ -190,7 +190,7 @@ def _hardly_any_motion_is_near_a_stop(own: Own, neutral: float, offset: float) -
 
 
 @rule(NumberTable, 'command', 'stop', 'neutral', 'offset')
-def _what_a_stop_without_effort_drops_was_thought_of(
+def _a_stop_without_effort_is_confirmed(
         own: Own, command: str, stop: str, neutral: float, none: float) -> None:
     if command != 'effort':
         if stop:

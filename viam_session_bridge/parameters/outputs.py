@@ -3,11 +3,11 @@
 """
 What a resource may have beside its driver: stop outputs, escalations, and DoCommand's calls.
 
-All are lists of blocks. What must be said by a person has no default: which value stops, which
-value releases, whose goals are cancelled, whether a command moves. What latches (emergency stops,
-motor power, brakes) is an escalation and not a stop output: a stop must be undone by the next
-command, an escalation by a person. Several resources may name the same service or topic as an
-escalation: the robot's emergency stop, for example.
+All are lists of blocks. A safety-relevant choice has no default: which value stops, which value
+releases, which goals are cancelled, whether a command moves. A latching action (emergency stop,
+motor power, brake) is an escalation and not a stop output: the next command undoes a stop, a
+person an escalation. Several resources may name the same service or topic as an escalation: the
+robot's emergency stop, for example.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from viam_session_bridge.parameters.checks import GraphNames, Mistake
 from viam_session_bridge.parameters.rules import below, Own, rule, whole
 from viam_session_bridge.parameters.schema import Block, BlockConfig, described, Form, LARGEST
 
-# What cancels the goals of an action, whatever its type.
+# The type of the service that cancels the goals of an action, whatever its type.
 CANCEL_SERVICE = '/_action/cancel_goal'
 
 # The types of messages with one number, in std_msgs/msg.
@@ -41,12 +41,12 @@ class ServiceTable:
 class StopOutputConfig(BlockConfig):
     """A stop output beside the driver's own."""
 
-    # The outcome of a stop is reported, so that the stop is not done before.
+    # The outcome of a stop is reported; the stop is not done before.
     ACKNOWLEDGED: ClassVar[bool] = False
     # It must be released before the next motion.
     PREPARES: ClassVar[bool] = False
 
-    kind: str = field(metadata=described('How the stop is said'))
+    kind: str = field(metadata=described('How the stop is sent'))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ class CallingOutput(StopOutputConfig):
     ACKNOWLEDGED = True
 
     call_timeout: float = field(default=1.0, metadata=described(
-        'How long one call may take. One that takes longer is given up and made again while the '
-        'stop lasts. Shorter than stop_timeout', unit='s', low=0.05, high=30.0))
+        'How long one call may take. A call that takes longer is abandoned and repeated during '
+        'the stop. Shorter than stop_timeout', unit='s', low=0.05, high=30.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,11 @@ class HoldingTable:
     """Parameters of an output that keeps its value."""
 
     value: bool = field(metadata=described(
-        'What stops. Drivers differ: false switches motors off, true pauses a servo'))
+        'The value that stops. Drivers differ: false switches motors off, true pauses a servo'))
     release: bool = field(metadata=described(
-        'What lets the robot move again; sent before the next motion, which begins when that was '
-        'answered. Where a service has not answered within call_timeout, or says no, that motion '
-        'ends before it has begun, and the call that asked for it is told so'))
+        'The value that permits motion again; sent before the next motion, which begins after the '
+        'answer. Where a service has not answered within call_timeout, or refuses, that motion '
+        'ends before it has begun, and its call receives an error'))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +97,10 @@ class CancelOutput(CallingOutput):
         'Action whose goals are cancelled, such as navigate_to_pose. Its type need not be '
         'installed', form=Form.ACTION))
     goals: str = field(metadata=described(
-        "Whose goals. 'all': those of other programs too. 'own': those that first show while a "
+        "Which goals. 'all': also those of other programs. 'own': those that first appear while a "
         'client moves this resource through the bridge, or within 5 s after a command of '
-        'DoCommand that moves was stopped (an action does not tell who sent a goal); not those '
-        'that were there before. Of a bridge that died, only its guard knows them',
+        'DoCommand that moves was stopped (an action does not report the sender of a goal); not '
+        'those that existed before. After a failure of the bridge, only its guard knows them',
         choices=('own', 'all')))
 
 
@@ -138,7 +138,7 @@ class NumberOutput(StopOutputConfig, TopicTable):
     """Publishes a number that stops."""
 
     number: float = field(metadata=described(
-        'The number that stops, as it is', low=-LARGEST, high=LARGEST))
+        'The number that stops, unscaled', low=-LARGEST, high=LARGEST))
     message: str = field(default='float64', metadata=described(
         'Type of the message, in std_msgs/msg. Bool: the number is 0 or 1',
         choices=MESSAGES))
@@ -157,14 +157,14 @@ class CommandConfig(BlockConfig, ServiceTable):
         'Type of the service, in std_srvs/srv: Trigger, SetBool (clients give the value as '
         "'data') or Empty", choices=('trigger', 'set_bool', 'empty')))
     moves: bool = field(metadata=described(
-        'The robot moves by it: the caller then owns the resource, whose stop outputs are sent '
-        'when it vanishes. Commands that do not move run beside everything else'))
+        'The command moves the robot: the caller then owns the resource, whose stop outputs are '
+        'sent when the caller disconnects. Commands that do not move run in parallel'))
     call_timeout: float = field(default=5.0, metadata=described(
         'How long the answer may take; then DoCommand fails', unit='s', low=0.05, high=600.0))
 
     @property
     def takes_data(self) -> bool:
-        """Tell whether it is switched on or off."""
+        """Return whether it is switched on or off."""
         return self.kind == 'set_bool'
 
 
@@ -172,7 +172,7 @@ class CommandConfig(BlockConfig, ServiceTable):
 class Escalation(BlockConfig):
     """One step."""
 
-    kind: str = field(metadata=described('How it is said'))
+    kind: str = field(metadata=described('How the step is sent'))
     patience: float = field(default=1.0, metadata=described(
         'How long the robot may take to come to rest after this step; then the next one is '
         'tried', unit='s', low=0.0, high=60.0))
@@ -199,10 +199,10 @@ class EmptyEscalation(CallingEscalation):
 
 @dataclass(frozen=True, kw_only=True)
 class ValueTable:
-    """Parameters of a step that says true or false."""
+    """Parameters of a step that sends true or false."""
 
     value: bool = field(metadata=described(
-        'What is said. Drivers differ: false switches motors off, true presses an emergency '
+        'The value to send. Drivers differ: false switches motors off, true presses an emergency '
         'stop'))
 
 
@@ -213,7 +213,7 @@ class SetBoolEscalation(CallingEscalation, ValueTable):
 
 @dataclass(frozen=True, kw_only=True)
 class BoolEscalation(Escalation, ValueTable, TopicTable):
-    """Publishes a std_msgs/msg/Bool, again and again until the stop is confirmed or reset."""
+    """Publishes a std_msgs/msg/Bool, repeatedly until the stop is confirmed or reset."""
 
 
 Escalation.KINDS = {
@@ -236,7 +236,7 @@ def _what_stops_does_not_release(own: Own, value: bool, release: bool) -> None:
 
 @dataclass(frozen=True)
 class _Use:
-    """Who calls a service: the resource, block and parameter that name it; whether it stops."""
+    """A use of a service: the resource, block and parameter that name it; whether it stops."""
 
     resource: Block
     block: Block
@@ -246,7 +246,7 @@ class _Use:
 
 def check_services(resources: list[Block], around: GraphNames, errors: list[str],
                    warnings: list[str]) -> None:
-    """Refuse two resources that call one service: who stops one would stop the other."""
+    """Refuse two resources that call one service: a stop of one would stop the other."""
     uses: dict[str, list[_Use]] = {}
     for resource in resources:
         stopping = [id(each) for each in resource.listed('stop_outputs')]

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Drivers that other packages bring: how they are found, and how their tables extend those of an API.
+Drivers of other packages: how they are found, and how their tables extend those of an API.
 
-A package names its driver in the entry point group below. The name of the entry point is what a
-parameter file says as `driver`; what it loads is a class as `plugin.PluginDriver` describes
-it. Nothing is loaded that no resource asks for.
+A package names its driver in the entry point group below. The name of the entry point is the value
+of `driver` in a parameter file; it loads a class as `plugin.PluginDriver` describes it. Only
+drivers that a resource names are loaded.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ GROUP = 'viam_session_bridge.drivers'
 
 _tables: dict[tuple[type, str, Any], type[ActuatedConfig]] = {}
 
-# What every driver can do.
+# The methods of every driver.
 _METHODS = ('send', 'stop', 'path_problem')
 
 
 class Unusable(Exception):
-    """A driver that was asked for cannot be used; the text says why."""
+    """A configured driver cannot be used; the text states why."""
 
 
 def brought() -> dict[str, list[EntryPoint]]:
-    """Return what other packages bring, by the names of drivers; it takes a search on the disk."""
+    """Return the drivers of other packages, by name; this searches the disk."""
     found: dict[str, list[EntryPoint]] = {}
     for each in entry_points(group=GROUP):
         found.setdefault(each.name, []).append(each)
@@ -40,7 +40,7 @@ def brought() -> dict[str, list[EntryPoint]]:
 
 
 def origins_of(found: Sequence[EntryPoint]) -> list[str]:
-    """Return who brings these, as a sentence names them."""
+    """Return the packages of these drivers, as text."""
     return sorted({f'{each.dist.name if each.dist else "?"} ({each.value})' for each in found})
 
 
@@ -49,7 +49,7 @@ def with_driver(table: type[ActuatedConfig], api: str, driver: str,
     """
     Return the table of an API with a driver of another package added.
 
-    found: who brings one of this name; at least one. Raises Unusable.
+    found: the drivers of this name; at least one. Raises Unusable.
     """
     origins = origins_of(found)
     if len(origins) > 1:
@@ -79,7 +79,7 @@ def _extended(table: type[ActuatedConfig], api: str, driver: str, plugin: Any,
             and all(each.kw_only for each in dataclasses.fields(own))):
         raise Unusable(
             f'brought by {origin}, whose TABLE is no @dataclass(frozen=True, kw_only=True)')
-    # Before anything moves: without a stop, nobody would find out until one is needed.
+    # Before anything moves: a missing stop method would only show when a stop is needed.
     missing = [name for name in _METHODS if not callable(getattr(plugin, name, None))]
     if missing:
         raise Unusable(f'brought by {origin}, which has no method {" and no ".join(missing)}')
@@ -87,14 +87,14 @@ def _extended(table: type[ActuatedConfig], api: str, driver: str, plugin: Any,
     vague = sorted(each.name for each in dataclasses.fields(own) if not each.metadata)
     if vague:
         raise Unusable(
-            f'brought by {origin}, whose TABLE says of {", ".join(vague)} no described(...)')
+            f'brought by {origin}, whose TABLE has no described(...) for {", ".join(vague)}')
     try:
         entries(own)
     except Exception as problem:  # noqa: B902  annotations may be anything
         raise Unusable(
-            f'brought by {origin}, whose TABLE has a type that no parameter has: '
+            f'brought by {origin}, whose TABLE has a type that no parameter can have: '
             f'{type(problem).__name__}: {problem}; a field is {KINDS}') from problem
-    # Those of its other drivers do not count beside this one.
+    # The parameters of its other drivers do not conflict with this one.
     others = {each.name for one in table.DRIVERS.values() for each in dataclasses.fields(one)}
     taken = sorted(names & ({each.name for each in dataclasses.fields(table)} - others))
     if taken:

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What all resources have in common, whatever their API and driver, and all that have an actuator.
+What all resources have in common, and all that have an actuator.
 
 A module of this package that declares a table with an API of its own declares a component
 (`load.py` imports them all). Without an actuator there is nothing to stop: such a table derives
@@ -22,18 +22,18 @@ from viam_session_bridge.parameters.outputs import CommandConfig, Escalation, St
 from viam_session_bridge.parameters.rules import Own, rule
 from viam_session_bridge.parameters.schema import Block, choice_of, described, Form
 
-# Releasing may take so much longer (s) than its services: they say better what was wrong.
+# A release may take this much longer (s) than its services: their errors are more precise.
 RELEASE_MARGIN = 0.5
 
 # Where command_rate is not set (Hz): how often drivers are sent setpoints that change, stops, and
 # setpoints that do not change.
 USUAL_RATE = 20.0
 
-# How often (Hz) an unchanged setpoint is sent to a receiver that never stops by itself. One that
-# takes 0.5 s for each message then works off its queue twice as fast as it is filled.
+# How often (Hz) an unchanged setpoint is sent to a receiver that never stops by itself. A receiver
+# that takes 0.5 s for each message then empties its queue twice as fast as it fills.
 RARE_RATE = 1.0
 
-# A receiver that gets fewer commands than this per timeout stops and starts with every delay.
+# A receiver that receives fewer commands per timeout stops and starts with every delay.
 COMMANDS_PER_TIMEOUT = 3
 
 MOST_RATE = 100.0
@@ -58,7 +58,7 @@ class ResourceConfig:
     # The tables of all components, by their APIs; a table registers with its API.
     APIS: ClassVar[dict[str, type[ResourceConfig]]] = {}
     API: ClassVar[str]
-    # The tables of its drivers. TAKES of a table: the kinds of setpoint that its driver can do.
+    # The tables of its drivers. TAKES of a table: the kinds of setpoint that its driver accepts.
     DRIVERS: ClassVar[Mapping[str, type]] = {}
 
     name: str
@@ -71,7 +71,7 @@ class ResourceConfig:
 
     @property
     def resource(self) -> Resource:
-        """Return what the core knows of it."""
+        """Return its description for the core."""
         return Resource(self.api, self.name)
 
 
@@ -89,8 +89,8 @@ class ActuatedConfig(ResourceConfig):
         others='the driver of another package, if that is installed (docs/drivers.md)'))
     command_rate: float | None = field(default=None, metadata=described(
         'How often a setpoint is sent: one that changes, one that is held unchanged, the steps of '
-        'a driver that leads joints, and a stop. A new command and a new stop are sent at once, '
-        f'whatever the rate. At least {COMMANDS_PER_TIMEOUT} times per receiver_timeout',
+        'a driver that sends joints a position at every tick, and a stop. A new command and a new '
+        f'stop are sent at once. At least {COMMANDS_PER_TIMEOUT} times per receiver_timeout',
         unit='Hz', low=1.0, high=MOST_RATE,
         empty=f'{USUAL_RATE:g} Hz, or more where receiver_timeout needs it; of an unchanged '
         f'setpoint {RARE_RATE:g} Hz if receiver_timeout is 0'))
@@ -105,10 +105,10 @@ class ActuatedConfig(ResourceConfig):
         f'is repeated at {USUAL_RATE:g} Hz'))
     accept_no_timeout: bool = field(default=False, metadata=described(
         'Accept a receiver without command timeout although no guard is required, so that it '
-        'keeps moving if the bridge itself dies'))
+        'continues to move if the bridge itself fails'))
     stop_on_start: bool = field(default=True, metadata=described(
-        'When the bridge starts, stop what a predecessor may have left moving, as soon as a '
-        'receiver listens. Commands are taken when that stop is done'))
+        'When the bridge starts, stop what an earlier bridge may have left moving, as soon as a '
+        'receiver has subscribed. Commands are accepted when that stop is done'))
     stop_hold: float = field(default=1.0, metadata=described(
         'How long a stop is repeated. Longer than the timeout of the slowest mux on the way',
         unit='s', low=0.1, high=30.0))
@@ -116,19 +116,19 @@ class ActuatedConfig(ResourceConfig):
         'When a stop that was not seen to succeed counts as failed. Longer than stop_hold',
         unit='s', low=0.1, high=60.0, low_excluded=True))
     require_stop_path: bool = field(default=True, metadata=described(
-        'Refuse a command while no receiver of the right type and QoS listens, so that a stop '
-        'would reach nobody'))
+        'Refuse a command while no receiver has subscribed with a matching type and QoS, so that '
+        'no stop would arrive'))
     driver_node: str = field(default='', metadata=described(
-        'Node that must listen for the stop path to count', form=Form.NODE,
-        empty='any node counts'))
+        'Node that must have subscribed for the stop path to be complete', form=Form.NODE,
+        empty='any node'))
     stop_outputs: tuple[StopOutputConfig, ...] = field(default=(), metadata=described(
         "What is sent on a stop, after the driver's own neutral command", blocks=StopOutputConfig))
     commands: tuple[CommandConfig, ...] = field(default=(), metadata=described(
         'What clients can call with DoCommand({"command": "<the name>"})', blocks=CommandConfig))
 
     escalations: tuple[Escalation, ...] = field(default=(), metadata=described(
-        'What is tried, in this order, when a stop was not confirmed. The place for everything '
-        'that latches', blocks=Escalation))
+        'Steps that are tried, in this order, when a stop was not confirmed. Use them for '
+        'everything that latches', blocks=Escalation))
 
     @property
     def control_rate(self) -> float:
@@ -143,18 +143,18 @@ class ActuatedConfig(ResourceConfig):
 
     @property
     def acknowledged(self) -> bool:
-        """Tell whether the outcome of each stop is reported."""
+        """Return whether the outcome of each stop is reported."""
         return any(output.ACKNOWLEDGED for output in self.stop_outputs)
 
     @property
     def ready_timeout(self) -> float | None:
-        """Return how long (s) releasing may take before a motion; None: there is nothing to."""
+        """Return how long (s) a release may take before a motion; None without a release."""
         return max((RELEASE_MARGIN + getattr(output, 'call_timeout', 0.0)
                     for output in self.stop_outputs if output.PREPARES), default=None)
 
     @property
     def leads(self) -> bool:
-        """Tell whether its driver leads joints along at every tick."""
+        """Return whether its driver sends joints a position at every tick."""
         return bool(getattr(self.DRIVERS[self.driver], 'LEADS', False))
 
     @property
@@ -174,7 +174,7 @@ class ActuatedConfig(ResourceConfig):
 
     @property
     def resource(self) -> ActuatedResource:
-        """Return what the core knows of it."""
+        """Return its description for the core."""
         return ActuatedResource(self.api, self.name, self.limits, ActuatorSettings(
             command_rate=self.control_rate, repeat_rate=self.repeat_rate,
             stop_hold=self.stop_hold, stop_timeout=self.stop_timeout, rest=self.rest,
@@ -193,11 +193,11 @@ def _moves_by_itself(block: Block) -> bool:
 
 
 @rule(ActuatedConfig, 'driver', 'receiver_timeout', 'accept_no_timeout', '/guard.required')
-def _a_robot_stops_when_the_bridge_dies(
+def _a_robot_stops_when_the_bridge_fails(
         own: Own, driver: str, timeout: float | None, without: bool, guarded: bool) -> None:
     if not _may_move_on(own.block) or timeout:
         return
-    # Without commands, joints that are led stay where they are.
+    # Without commands, joints that receive positions stay where they are.
     if getattr(choice_of(own.block.table)[1].get(driver), 'LEADS', False):
         return
     if not without and not guarded:
@@ -208,11 +208,11 @@ def _a_robot_stops_when_the_bridge_dies(
             'receiver_timeout', found,
             "the receiver's own command timeout in seconds; or guard.required: true, with the "
             'guard running beside the bridge (the launch file does both); or '
-            f'{own.accept_no_timeout}: true, and then such a robot keeps moving '
-            'when the bridge itself dies')
+            f'{own.accept_no_timeout}: true, and then such a robot continues to move '
+            'when the bridge itself fails')
     dies = '' if guarded or not without else (
         f'{own.accept_no_timeout} is true and {own.receiver_timeout} is '
-        f'{"0" if timeout == 0.0 else "not set"}: if the bridge itself dies, nothing stops '
+        f'{"0" if timeout == 0.0 else "not set"}: if the bridge itself fails, nothing stops '
         'this robot.')
     hint = '' if timeout == 0.0 else (
         f'{own.receiver_timeout} is not set: it is not known whether the receiver stops by itself '
@@ -229,7 +229,7 @@ def _a_robot_stops_when_the_bridge_dies(
 def _commands_come_before_the_receivers_timeout(
         own: Own, timeout: float | None, command_rate: float | None) -> None:
     rate = control_rate(command_rate, timeout)
-    # The tolerance accepts the number that this very sentence shows, with six digits.
+    # The tolerance accepts the number that this text shows, with six digits.
     if timeout and timeout * rate < COMMANDS_PER_TIMEOUT * (1 - 1e-5) and _may_move_on(own.block):
         faster = '' if rate == MOST_RATE else f', or a higher {own.command_rate}'
         own.wrong(
@@ -240,7 +240,7 @@ def _commands_come_before_the_receivers_timeout(
 
 
 def _may_move_on(block: Block) -> bool:
-    """Return whether anything could move on if the bridge died."""
+    """Return whether anything could move on if the bridge failed."""
     return bool(_moves_by_itself(block) or block.values.get('safe_position')
                 or moving_commands(block))
 

@@ -3,16 +3,16 @@
 """
 Rules that relate parameter values to each other, and warnings about legal but risky choices.
 
-A rule is a function beside the table that it is about. It says what it needs:
+A rule is a function beside the table that it checks. It declares its inputs:
 
     @rule(ActuatedConfig, 'stop_timeout', 'stop_hold')
     def _stop_outlasts_its_hold(own: Own, timeout: float, hold: float) -> None:
         if timeout <= hold:
             own.wrong('stop_timeout', f'{timeout:g}', f'more than {own.stop_hold} ({hold:g} s)')
 
-It runs for each block of the table, and of those derived from it, once all that it needs passed
-its own check, so that one mistake is told once; not for drivers that do not have what it needs.
-'..name' is a parameter of the block around, and '/block.name' one of a block of the top level.
+It runs for each block of the table, and of tables derived from it, once all its inputs have passed
+their own checks, so that one mistake is reported once; not for drivers without these inputs.
+'..name' is a parameter of the enclosing block, '/block.name' one of a block of the top level.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Check = Callable[..., None]
 
 
 class Own:
-    """The block that a rule is about: `own.stop_hold` is the full name of its parameter."""
+    """The block that a rule checks: `own.stop_hold` is the full name of its parameter."""
 
     def __init__(self, block: Block, errors: list[str], warnings: list[str]) -> None:
         self.block = block
@@ -70,7 +70,7 @@ _RULES: list[_Rule] = []
 
 
 def rule(table: type, *inputs: str) -> Callable[[_Check], _Check]:
-    """Register a rule; see above. It gets its block and the values of its inputs."""
+    """Register a rule; see above. It receives its block and the values of its inputs."""
     def register(check: _Check) -> _Check:
         _RULES.append(_Rule(table, inputs, check))
         return check

@@ -1,14 +1,14 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What can be said about one parameter, and how a table of parameters is read from a dataclass.
+The description of one parameter, and how a table of parameters is read from a dataclass.
 
 A table is a frozen dataclass; each field that carries `described(...)` is one ROS parameter. Its
 type is the annotation, its default the dataclass default (none: the parameter is required). A
 number whose default is None may be left unset.
 
-One parameter may choose which others there are: `kind` by the table's `KINDS`, `driver` by its
-`DRIVERS`, both from a value to the table with the parameters that it brings.
+One parameter may choose which others exist: `kind` by the table's `KINDS`, `driver` by its
+`DRIVERS`, both a map from a value to the table with the parameters of that choice.
 
 A list of blocks is a field that names their table; the names of the list have a block each, beside
 the parameters of the block that has the list:
@@ -34,12 +34,12 @@ from typing import Any, ClassVar, get_type_hints
 
 _KEY = 'parameter_spec'
 
-# Numbers that mean nothing to this package are no larger.
+# The bound of numbers that this package does not interpret.
 LARGEST = 1e9
 
 
 class Kind(enum.Enum):
-    """Type of a parameter; the value is how messages and documents call it."""
+    """Type of a parameter; the value is its name in messages and documents."""
 
     BOOL = 'true or false'
     INT = 'an integer'
@@ -64,7 +64,7 @@ KINDS = 'bool, int, float, float | None, str, tuple[float, ...] or tuple[str, ..
 
 
 class Form(enum.Enum):
-    """What a string means; the value is how messages and documents call it."""
+    """What a string means; the value is its name in messages and documents."""
 
     TEXT = 'a non-empty string'
     HOST = 'an IP address or a host name'
@@ -78,7 +78,7 @@ class Form(enum.Enum):
 
 
 class SafeChange(enum.Enum):
-    """Which changes at run time need no permission; the value is how documents call it."""
+    """Which changes at run time need no permission; the value is its name in documents."""
 
     ANY = 'yes'
     # Up to the value that it had when the bridge started.
@@ -92,10 +92,10 @@ class Spec:
     Meaning and limits of one parameter.
 
     `low` and `high` bound a number (every number, in a list) and include the bound itself, except
-    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted
-    but for `others`, in words; `refused` says of others that may be expected why they are not.
-    `empty` says what an empty string or list, or a number that is not set, means; where it is ''
-    none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
+    that `low` is excluded where `low_excluded` is set. `choices` lists the only strings accepted,
+    beside `others`, a text; `refused` states for other likely strings why they are not accepted.
+    `empty` states the meaning of an empty string or list, or of a number that is not set; where it
+    is '' none is accepted. `length` is the number of elements of a non-empty list, 0 any number.
     `blocks` is the table of the blocks that a list of strings names. `message` is the type of the
     messages of a topic that is read. Only a `mutable` parameter may change at run time,
     and without permission (run_time.allow_less_safe) only as `safe_change` says.
@@ -173,7 +173,7 @@ def _bounds(spec: Spec) -> str:
     return f'{first} {spec.high:g} {spec.unit}'.rstrip()
 
 
-# ---- what a parameter chooses, and blocks -------------------------------------------------------
+# ---- choices and blocks -------------------------------------------------------------------------
 
 @dataclass(frozen=True, kw_only=True)
 class BlockConfig:
@@ -189,7 +189,7 @@ _CHOICES = {'api': 'APIS', 'driver': 'DRIVERS', 'kind': 'KINDS'}
 
 
 def choice_of(table: type) -> tuple[str, Mapping[str, type]]:
-    """Return the parameter that chooses which others there are, and what it chooses from."""
+    """Return the parameter that chooses which others exist, and its choices."""
     for name in ('driver', 'kind'):
         if tables := getattr(table, _CHOICES[name], None):
             return name, tables
@@ -198,9 +198,9 @@ def choice_of(table: type) -> tuple[str, Mapping[str, type]]:
 
 def table_entries(table: type, chosen: Any = None) -> tuple[Entry, ...]:
     """
-    Return the parameters of a table, whatever is chosen, with what there is to choose.
+    Return the parameters of a table and of all its choices.
 
-    Of a parameter that several drivers or kinds have, that of the chosen one.
+    Where several drivers or kinds have a parameter, the one of the chosen driver or kind.
     """
     options = choice_of(table)[1]
     last = [options[chosen]] if isinstance(chosen, str) and chosen in options else []
@@ -214,9 +214,9 @@ def table_entries(table: type, chosen: Any = None) -> tuple[Entry, ...]:
 
 
 def foreign(table: type, chosen: Any) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that do not come with this choice, each with the choices that do."""
+    """Return the parameters that this choice does not have, each with the choices that do."""
     _, tables = choice_of(table)
-    # Of a wrong choice nobody knows what it needs: then the parameters of each are in order.
+    # The needs of a wrong choice are unknown: the parameters of every choice are accepted.
     if not isinstance(chosen, str) or chosen not in tables:
         return {}
     own = {each.name for each in entries(tables[chosen])}
@@ -233,9 +233,9 @@ class Block:
     """
     One block of the parameter file.
 
-    name: in full. values: what passed, by short name; of a list of blocks, their names. unused:
-    what stands for the parameters of other drivers. entries: the parameters of its table. around:
-    the block whose list names it. children: its blocks, by the name of their list.
+    name: in full. values: those that passed, by short name; of a list of blocks, their names.
+    unused: the values of the parameters of other drivers. entries: the parameters of its table.
+    around: the block whose list names it. children: its blocks, by the name of their list.
     """
 
     name: str
@@ -267,7 +267,7 @@ class Block:
                 yield from block.family()
 
     def commanding(self) -> Iterator[Block]:
-        """Yield the family without escalations: those may be shared between resources."""
+        """Yield the family without escalations: resources may share those."""
         apart = {id(block) for block in self.listed('escalations')}
         return (block for block in self.family() if id(block) not in apart)
 

@@ -47,5 +47,5 @@ class SensorConfig(RangeTable, TemperatureTable, BatteryStateTable, ResourceConf
         'range': RangeTable, 'temperature': TemperatureTable, 'battery_state': BatteryStateTable}
 
     feedback_timeout: float = field(default=2.0, metadata=described(
-        'Age of the newest message from which on it is no longer answered. Longer than the period '
-        'of the publisher', unit='s', low=0.05, high=3600.0))
+        'Age of the newest message from which on GetReadings fails. Longer than the period of the '
+        'publisher', unit='s', low=0.05, high=3600.0))

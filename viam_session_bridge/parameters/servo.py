@@ -32,12 +32,12 @@ class ServoConfig(OneJoint, PositionedConfig):
     maximum_deg: float = field(default=180.0, metadata=described(
         'Largest angle that is accepted', unit='deg', low=0.0, high=3600.0))
     offset_deg: float = field(default=0.0, metadata=described(
-        "Where the joint is at Viam's angle 0", unit='deg', low=-3600.0, high=3600.0))
+        "Position of the joint at Viam's angle 0", unit='deg', low=-3600.0, high=3600.0))
     max_speed_deg_s: float = field(metadata=described(
-        'How fast it goes', unit='deg/s', low=0.0, high=10000.0, low_excluded=True,
+        'Speed of the servo', unit='deg/s', low=0.0, high=10000.0, low_excluded=True,
         mutable=True))
     tolerance_deg: float = field(default=1.0, metadata=described(
-        'How near to its goal it has arrived', unit='deg', low=0.0, high=90.0,
+        'Distance from its goal within which it has arrived', unit='deg', low=0.0, high=90.0,
         low_excluded=True))
     rest_speed: float = field(default=0.02, metadata=described(
         'Measured speed below which it is at rest', unit='rad/s', low=0.0, high=10.0,
@@ -50,7 +50,7 @@ class ServoConfig(OneJoint, PositionedConfig):
 
     @property
     def pace(self) -> JointPace:
-        """Return the measures of its joints."""
+        """Return the speeds and tolerances of its joints."""
         return JointPace(
             math.radians(self.max_speed_deg_s), math.radians(self.tolerance_deg),
             self.rest_speed)

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The blocks of the top level that are no resource's, and the frozen configuration of a bridge.
+The top-level blocks that belong to no resource, and the frozen configuration of a bridge.
 
-Like all tables, these are the configuration at the same time as its description.
+As all tables, these are the configuration and its description at the same time.
 """
 
 from __future__ import annotations
@@ -34,43 +34,43 @@ class GrpcConfig:
         'Allow a host beyond loopback although every client that reaches the port can then '
         'drive the robot'))
     tls_certificate_file: str = field(default='', metadata=described(
-        'Certificate (PEM) of the server for TLS, then those that it depends on. It is read again '
-        'when it changes', form=Form.FILE, empty='plain text'))
+        'Certificate (PEM) of the server for TLS, followed by its intermediate certificates. It '
+        'is read again when it changes', form=Form.FILE, empty='plain text'))
     tls_key_file: str = field(default='', metadata=described(
         'Private key (PEM, without a password) of grpc.tls_certificate_file', form=Form.FILE,
         empty='plain text'))
     allow_plain_text: bool = field(default=False, metadata=described(
-        'Allow API keys beyond loopback without TLS although everybody who can record the network '
-        'then has them'))
+        'Allow API keys beyond loopback without TLS although everyone who can record the network '
+        'traffic then has them'))
     max_connections: int = field(default=1024, metadata=described(
-        'Most client connections at the same time', low=1, high=65535))
+        'Maximum number of client connections at the same time', low=1, high=65535))
 
 
 @dataclass(frozen=True)
 class AuthConfig:
-    """Who may connect."""
+    """Authentication of clients."""
 
     key_file: str = field(default='', metadata=described(
         'File with the API keys that clients need, as the command keys writes it; its mode must '
-        'be 0600. Each change counts at once. As long as the file is missing or not accepted, '
-        'nobody can log in', form=Form.FILE, empty='clients need no key'))
+        'be 0600. Each change takes effect at once. As long as the file is missing or not '
+        'accepted, no client can log in', form=Form.FILE, empty='clients need no key'))
 
 
 @dataclass(frozen=True)
 class SessionsConfig:
-    """When a client counts as gone."""
+    """When a client counts as disconnected."""
 
     heartbeat_window: float = field(default=2.0, metadata=described(
         'Silence after which a session expires and its motion stops. Whole seconds of at least '
         '2 suit every SDK', unit='s', low=0.03, high=60.0, mutable=True,
         safe_change=SafeChange.NONE))
     max_sessions: int = field(default=1024, metadata=described(
-        'Most sessions alive at the same time', low=1, high=100000, mutable=True,
+        'Maximum number of sessions at the same time', low=1, high=100000, mutable=True,
         safe_change=SafeChange.ANY))
     stop_on_disconnect: bool = field(default=True, metadata=described(
         "Stop a session's motion as soon as the connection that carried its last command closes. "
-        'false: the session alone holds it, so that heartbeats of any client that knows the id '
-        'of the session keep it going', mutable=True, safe_change=SafeChange.NONE))
+        'false: the session alone holds it, so that it continues with the heartbeats of any '
+        'client that knows the id of the session', mutable=True, safe_change=SafeChange.NONE))
     unsupervised: str = field(default='connection', metadata=described(
         'How long a client without a session holds its motion: while its connection is open, '
         'for a lease of one heartbeat window per command, for ever (allow), or not at all: its '
@@ -84,7 +84,7 @@ class SessionsConfig:
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """The process that stops the robot when the bridge itself dies or hangs."""
+    """The process that stops the robot when the bridge itself fails or hangs."""
 
     required: bool = field(default=False, metadata=described(
         'Refuse motion while no guard with the same parameters answers (console script guard; the '
@@ -92,7 +92,7 @@ class GuardConfig:
         'or not set'))
     patience: float = field(default=0.25, metadata=described(
         'Silence of the bridge after which the guard stops what the bridge had moved; when the '
-        'stop loop oversleeps by more than half of it, every motion is stopped',
+        'stop loop is late by more than half of it, every motion is stopped',
         unit='s', low=0.1, high=5.0))
     key_file: str = field(default='', metadata=described(
         'File with the key by which bridge and guard recognize each other: an absolute path, or '
@@ -103,19 +103,19 @@ class GuardConfig:
 
 @dataclass(frozen=True)
 class EmergencyConfig:
-    """Who may stop everything, beside clients and the service ~/estop."""
+    """The emergency stop topic, beside the service ~/estop."""
 
     topic: str = field(default='', metadata=described(
         'std_msgs/msg/Bool on which true means pressed, latched or not. Once pressed, everything '
         'stops and motion is refused until ~/reset', form=Form.FEEDBACK_TOPIC,
         message='std_msgs/msg/Bool', empty='no topic; the service ~/estop is always there'))
     timeout: float = field(default=0.0, metadata=described(
-        'Silence of the topic that counts as pressed; 0 lets it be silent, for publishers that '
-        'speak only when something changes', unit='s', low=0.0, high=60.0))
+        'Silence of the topic that counts as pressed; 0 permits silence, for publishers that '
+        'publish only changes', unit='s', low=0.0, high=60.0))
 
     @property
     def settings(self) -> EmergencySettings:
-        """Return what is listened to for an emergency stop."""
+        """Return the settings of the emergency stop topic."""
         return EmergencySettings(self.topic, self.timeout)
 
 
@@ -136,7 +136,7 @@ GLOBAL_BLOCKS: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class BridgeConfig:
-    """Everything the bridge was told, checked; `warnings` are texts for the log."""
+    """The whole configuration of a bridge, checked; `warnings` are texts for the log."""
 
     grpc: GrpcConfig = GrpcConfig()
     auth: AuthConfig = AuthConfig()
@@ -154,14 +154,14 @@ class BridgeConfig:
 
     @property
     def revision(self) -> str:
-        """Return a short text that is another one as soon as any value is."""
+        """Return a short text that changes with any value."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
     def policy(self, poll_period: float) -> Policy:
         """
-        Return the rules of supervision that the parameters ask for.
+        Return the rules of supervision of these parameters.
 
-        poll_period (s): the pump polls that often at least.
+        poll_period (s): the longest time between two polls of the pump.
         """
         return Policy(
             sessions=SessionSettings(self.sessions.heartbeat_window, self.sessions.max_sessions),
@@ -173,7 +173,7 @@ class BridgeConfig:
 # ---- rules --------------------------------------------------------------------------------------
 
 @rule(GrpcConfig, 'host', 'allow_anonymous', '/auth.key_file')
-def _nobody_serves_beyond_loopback_by_accident(
+def _serving_beyond_loopback_is_explicit(
         own: Own, host: str, anonymous: bool, key_file: str) -> None:
     if key_file:
         if anonymous:
@@ -184,14 +184,14 @@ def _nobody_serves_beyond_loopback_by_accident(
     elif anonymous:
         own.warn(
             f'NO AUTHENTICATION: grpc.host is {host!r} and grpc.allow_anonymous is true: '
-            'everybody who reaches the port can drive the robot. API keys (auth.key_file) prevent '
+            'everyone who reaches the port can drive the robot. API keys (auth.key_file) prevent '
             'that.')
     else:
         own.wrong(
             'host', repr(host),
             'a loopback address (127.0.0.1, ::1, localhost), or any address together with '
             'auth.key_file (`keys create` makes one), or with grpc.allow_anonymous: true. Without '
-            'API keys everybody who reaches the port could drive the robot')
+            'API keys everyone who reaches the port could drive the robot')
 
 
 @rule(GrpcConfig, 'tls_certificate_file', 'tls_key_file')
@@ -211,17 +211,17 @@ def _keys_leave_the_machine_encrypted(
     if plain:
         own.warn(
             f'{own.host} is {host!r} and {own.allow_plain_text} is true: API keys cross the '
-            'network in plain text, and everybody who can record it can drive the robot.')
+            'network in plain text, and everyone who can record it can drive the robot.')
     else:
         own.wrong(
             'tls_certificate_file', "''",
             f'a certificate (`keys lab-certificate` makes one), because {own.host} is {host!r} '
             f'and auth.key_file is {key_file!r}: SDKs send the key to the bridge. Or a loopback '
-            f'address; or {own.allow_plain_text}: true, where nobody can record the network')
+            f'address; or {own.allow_plain_text}: true, if the network cannot be recorded')
 
 
 @rule(SessionsConfig, 'heartbeat_window')
-def _every_client_survives_the_window(own: Own, window: float) -> None:
+def _every_client_supports_the_window(own: Own, window: float) -> None:
     if window < 2.0 or window != int(window):
         own.warn(
             f'sessions.heartbeat_window is {window:g} s: Flutter clients compute a broken '
@@ -232,15 +232,15 @@ def _every_client_survives_the_window(own: Own, window: float) -> None:
 def _heartbeats_hold_no_motion(own: Own, stop_on_disconnect: bool) -> None:
     if not stop_on_disconnect:
         own.warn(
-            'sessions.stop_on_disconnect is false: a motion goes on without its client for as '
-            'long as anybody who knows the id of its session sends heartbeats.')
+            'sessions.stop_on_disconnect is false: a motion continues without its client for as '
+            'long as any process that knows the id of its session sends heartbeats.')
 
 
 @rule(SessionsConfig, 'unsupervised')
-def _a_dead_client_moves_nothing(own: Own, unsupervised: str) -> None:
+def _a_failed_client_moves_nothing(own: Own, unsupervised: str) -> None:
     if unsupervised == 'allow':
         own.warn(
-            "sessions.unsupervised is 'allow': when a client without a session dies, nothing "
+            "sessions.unsupervised is 'allow': when a client without a session fails, nothing "
             'stops what it moved.')
 
 
@@ -248,4 +248,4 @@ def _a_dead_client_moves_nothing(own: Own, unsupervised: str) -> None:
 def _silence_needs_a_topic(own: Own, topic: str, timeout: float) -> None:
     if timeout and not topic:
         own.wrong('timeout', f'{timeout:g}',
-                  '0 without estop.topic: there is nothing whose silence could count')
+                  '0 without estop.topic: there is no topic whose silence could count')

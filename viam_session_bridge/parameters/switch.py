@@ -38,7 +38,7 @@ class EmptyPosition(PositionConfig, ServiceTable):
 class SetBoolPosition(PositionConfig, ServiceTable):
     """Calls a std_srvs/srv/SetBool."""
 
-    value: bool = field(metadata=described('What the service is given for this position'))
+    value: bool = field(metadata=described('The value that the service receives'))
 
 
 PositionConfig.KINDS = {
@@ -85,7 +85,7 @@ class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ActuatedConfig):
     MOVES_BY_ITSELF = False
 
     safe_position: str = field(default='', metadata=described(
-        'Label of the position that is set when its owner vanishes, and on every stop',
+        'Label of the position that is set when its owner disconnects, and on every stop',
         empty='none: there is nothing to stop, the switch stays where it is'))
 
     @property
@@ -100,12 +100,12 @@ class SwitchConfig(NumberSwitchTable, ServiceSwitchTable, ActuatedConfig):
 
     @property
     def answers(self) -> bool:
-        """Tell whether the outcome of each position is reported."""
+        """Return whether the outcome of each position is reported."""
         return self.driver == 'service'
 
     @property
     def acknowledged(self) -> bool:
-        """Tell whether the outcome of each stop is reported."""
+        """Return whether the outcome of each stop is reported."""
         return super().acknowledged or (self.answers and bool(self.safe_position))
 
 

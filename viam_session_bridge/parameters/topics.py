@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about topics: who publishes on which, who may share one, and who reads what."""
+"""Rules about topics: which resources publish, share or read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from viam_session_bridge.parameters.schema import Block, Form, Spec
 PULSE_TOPIC = 'viam_session_bridge/pulse'
 ECHO_TOPIC = 'viam_session_bridge/guard'
 
-# The driver whose resources may publish on one topic, because they do it together.
+# The driver whose resources may publish on one topic, because they share one message.
 SHARED_DRIVER = 'float_array'
 
 
@@ -29,9 +29,9 @@ class _Use(NamedTuple):
 def check_topics(resources: list[Block], shared: Block, around: GraphNames, errors: list[str],
                  warnings: list[str]) -> None:
     """
-    Refuse two uses of one topic, which only show after remapping and namespace.
+    Refuse two uses of one topic, after remapping and namespace.
 
-    shared: what has a topic that is no resource's.
+    shared: the block with a topic that belongs to no resource.
     """
     outputs: dict[str, str] = {}
     arrays: dict[str, list[Block]] = {}
@@ -67,12 +67,12 @@ def check_topics(resources: list[Block], shared: Block, around: GraphNames, erro
 def _own(name: str, topic: str, resolved: str | None) -> str:
     return str(Mistake(
         name, f'{topic!r}, which resolves to {resolved!r}',
-        'a topic that bridge and guard do not talk to each other on'))
+        'a topic that bridge and guard do not use themselves'))
 
 
 def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
                   around: GraphNames, errors: list[str]) -> None:
-    """Refuse to hear oneself, and to hear two types of messages on one topic."""
+    """Refuse to read our own outputs, and to read two types of messages on one topic."""
     heard: dict[str, _Use] = {}
     for use in uses:
         resolved = around.topic(use.name, use.topic, errors)
@@ -93,7 +93,7 @@ def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
 
 
 def _check_indices(topic: str, members: list[Block], errors: list[str]) -> None:
-    """Each place of an array belongs to one resource: a controller refuses any other length."""
+    """Each index of an array belongs to one resource: a controller refuses any other length."""
     owners: dict[int, Block] = {}
     widths = {block.name: len(block.values.get('joints') or (1,)) for block in members}
     places = sum(widths.values())
@@ -135,8 +135,8 @@ def _check_grippers(members: list[Block], errors: list[str]) -> None:
     """
     Refuse grippers that share an array.
 
-    A grip is a number that was told and not reached. A guard, or a bridge that was started again,
-    never told it, and would let go with the first number that it tells a neighbour.
+    A grip is a number that was sent and not reached. A guard, or a bridge that was started again,
+    never sent it, and would release the grip with the first number that it sends another resource.
     """
     if len(members) < 2:
         return
@@ -145,8 +145,8 @@ def _check_grippers(members: list[Block], errors: list[str]) -> None:
             neighbour = next(each for each in members if each is not block)
             errors.append(str(Mistake(
                 block.full('topic'), f'{block.values["topic"]!r}, like {neighbour.full("topic")}',
-                'a topic of its own: a process that never told this gripper anything, such as '
-                'the guard, cannot repeat its grip when it tells its neighbours to stop')))
+                'a topic of its own: a process that has never commanded this gripper, such as the '
+                'guard, cannot repeat its grip when it stops other resources of the array')))
 
 
 def _uses(blocks: list[Block], form: Form) -> list[_Use]:

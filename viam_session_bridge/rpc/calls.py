@@ -285,7 +285,7 @@ class Call:
         if not waits:
             return
         ended = await self._waited(name, epoch, begun.future)
-        if ended is not None and not ended.reason.is_wished:
+        if ended is not None and not ended.reason.answers_ok:
             raise MoveAborted(name, ended.reason, ended.detail)
 
     async def move(self, name: str, motion: Motion,
@@ -311,7 +311,7 @@ class Call:
         if accepted is not None:
             accepted(epoch)
         end = await self._waited(name, epoch, ended.future)
-        if not end.reason.is_wished:
+        if not end.reason.answers_ok:
             raise MoveAborted(name, end.reason, end.detail)
         return end
 

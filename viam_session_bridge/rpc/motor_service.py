@@ -119,7 +119,7 @@ class MotorService(ActuatedService):
 
     async def IsPowered(self, request: Any, call: Call) -> Any:
         """Answer what the driver is told now, as a share of full power; 0 while it stops."""
-        limits, wish, share = call.resource.limits, self._supervisor.wish(request.name), 0.0
+        limits, wish, share = call.resource.limits, self._supervisor.setpoint(request.name), 0.0
         if isinstance(wish, Power):
             share = wish.value
         elif isinstance(wish, Speed) and isinstance(limits, JointLimits):

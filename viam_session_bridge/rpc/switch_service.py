@@ -66,8 +66,9 @@ class SwitchService(ActuatedService):
         """Answer the position that the driver was told last; refused while that is not known."""
         known = self._set.get(request.name)
         safe = self.configs[request.name].safe_index
-        state, wish = self._supervisor.states()[request.name], self._supervisor.wish(request.name)
-        if safe is not None and known is not None and not isinstance(wish, Choice):
+        state = self._supervisor.states()[request.name]
+        setpoint = self._supervisor.setpoint(request.name)
+        if safe is not None and known is not None and not isinstance(setpoint, Choice):
             # Its owner is gone, or it was stopped: the driver was told the safe position.
             stopping = state is State.STOPPING and call.resource.actuator.acknowledged
             known = None if stopping or state is State.UNCONFIRMED else safe
