@@ -124,7 +124,7 @@ def lose(port: int, bases: list[str]) -> bool:
 
 
 def drive(connection: http2.Connection, bases: list[str]) -> bool:
-    """Move bases in a new session; tells whether all moved before this machine stood still."""
+    """Move bases in a new session; returns whether all moved before this machine stood still."""
     session = start_session(connection)
     for base in bases:
         connection.call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))

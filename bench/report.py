@@ -52,7 +52,7 @@ class Row:
         return {**asdict(self), 'ratio_p50': self._ratio('p50'), 'ratio_p99': self._ratio('p99')}
 
     def within(self, limit: float) -> bool:
-        """Tell whether neither median nor tail is more than so many times the floor's."""
+        """Return whether neither median nor tail is more than so many times the floor's."""
         ratios = (self._ratio('p50'), self._ratio('p99'))
         return all(ratio is not None and ratio <= limit for ratio in ratios)
 

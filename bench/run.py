@@ -50,7 +50,7 @@ class Machine:
         self._ticks = self._read()
 
     def __str__(self) -> str:
-        """Say it in a line; to be called when all processes of the run have ended."""
+        """Return it in one line; to be called when all processes of the run have ended."""
         ticks = [now - then for now, then in zip(self._read(), self._ticks, strict=True)]
         total = sum(ticks) / os.sysconf('SC_CLK_TCK') or 1.0
         user, nice, system, idle, waiting, irq, soft, stolen = (
