@@ -26,7 +26,7 @@ class Received(list[JointReading]):
         self._group = JointGroup('arm', joints or ('wheel',), self.append, **options)
 
     def publish(self, stamp: float, names: list[str], positions: list[float],
-             velocities: list[float], received: float | None = None) -> None:
+                velocities: list[float], received: float | None = None) -> None:
         message = JointState(name=names, position=positions, velocity=velocities)
         message.header.stamp.sec = int(stamp)
         message.header.stamp.nanosec = round(stamp % 1 * 1e9)

@@ -27,7 +27,7 @@ class Received:
             node, 'arm', f'pose{next(_topics)}', 'base_link', 0.5, lambda: self.now)
 
     def publish(self, now: float, x: float, frame: str = 'base_link', stamp: int = 0,
-             w: float = 1.0) -> None:
+                w: float = 1.0) -> None:
         self.now = now
         message = PoseStamped()
         message.header.frame_id, message.header.stamp.sec = frame, stamp

@@ -189,7 +189,7 @@ def _run_all(scenarios: Sequence[Scenario], harness: Harness) -> int:
         say('starting the robot, the bridge and the guard ...')
         harness.open()
         for number, scenario in enumerate(scenarios, start=1):
-            say(f'\n{"-" * WIDTH}\nStory {number} of {len(scenarios)}: {scenario.title}\n')
+            say(f'\n{"-" * WIDTH}\nScenario {number} of {len(scenarios)}: {scenario.title}\n')
             results.append((scenario, *_run(scenario, harness)))
     except HarnessError as problem:
         say(f'\nFAIL  {problem}')

@@ -150,7 +150,7 @@ def _add_silence(report: Report, harness: Harness, begin: float) -> None:
 
 
 def _add_stop(report: Report, harness: Harness, cause: float, name: str,
-               limit: float) -> float | None:
+              limit: float) -> float | None:
     """Wait until the robot rests, and report it; returns when the first zero cmd_vel arrived."""
     harness.watch_for_rest(cause, limit + LATE)
     _add_silence(report, harness, report.zero)

@@ -72,9 +72,9 @@ def own_nodes(node: Node) -> frozenset[str]:
 
 
 def subscriber_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
-                     driver_node: str, choice: str = 'twist or twist_stamped',
-                     chosen_by: str = 'driver', named_by: str = 'topic',
-                     monitors: int = 0) -> str:
+                       driver_node: str, choice: str = 'twist or twist_stamped',
+                       chosen_by: str = 'driver', named_by: str = 'topic',
+                       monitors: int = 0) -> str:
     """
     Return why this publisher has no subscriber that could stop the robot; empty if it has one.
 
