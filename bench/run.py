@@ -6,7 +6,7 @@ Measures the bridge's latencies and load, each beside its floor, and prints one 
     python bench/run.py [--quick] [--only NAME ...] [--json FILE] [--document FILE]
 
 To add a measurement: a module with a function measure(world) that returns rows, and a line in
-MEASUREMENTS. This is no test: the exit status tells whether it could be measured, nothing more.
+MEASUREMENTS. This is no test: the exit status only shows whether everything could be measured.
 """
 
 import argparse
