@@ -45,7 +45,7 @@ demo:
 	@$(BOOTSTRAP) test
 	@$(RUN) -m viam_session_bridge.cli.demo $(ARGS)
 
-# In a ROS domain of its own and on this machine only. ARGS="--domain 7" to look on with ROS tools;
+# In a ROS domain of its own and on this machine only. ARGS="--domain 7" to watch with ROS tools;
 # ARGS="--serve 8081" for another port.
 bridge:
 	@$(BOOTSTRAP) test

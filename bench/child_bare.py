@@ -3,7 +3,7 @@
 """
 The floor of everything ROS: publishes without a bridge, paced or when a TCP connection ends.
 
-Also waits, bare, in an otherwise idle process. Its argument is the topic.
+It also measures bare waits in an otherwise idle process. Its argument is the topic.
 """
 
 import select

@@ -3,8 +3,8 @@
 """
 The bridge, wired by its own main; its supervisor and its drivers note when stops go out.
 
-The parts are the real ones: what is added is two readings of the clock and a look at the events of
-a pass. Beside them runs a bare timed wait, in a thread of the same process.
+The parts are the real ones, with two additional readings of the clock and a check of the events of
+a pass. A bare timed wait runs beside them, in a thread of the same process.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -20,7 +20,7 @@ class Burst:
             self.node.create_publisher(Twist, topic, COMMAND_QOS) for topic in topics]
 
     def matched(self) -> bool:
-        """Tell whether every topic has a reader."""
+        """Return whether every topic has a reader."""
         return all(one.get_subscription_count() for one in self._publishers)
 
     def burst(self, count: int) -> float:

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A robot's driver as far as time is concerned: notes when which velocity arrived on which topic.
+A robot's driver for time measurements: notes when which velocity arrived on which topic.
 
 Its arguments are the topics.
 """
@@ -56,7 +56,7 @@ class Listener:
         return self.take(topic)
 
     def matched(self, topics: list[str]) -> None:
-        """Wait until every topic has a publisher, and a little longer for it to know us."""
+        """Wait until every topic has a publisher, and a little longer until it has matched us."""
         end = steady_now() + PATIENCE
         while not all(self.node.count_publishers(topic) for topic in topics):
             if steady_now() > end:

@@ -21,7 +21,7 @@ from viam_session_bridge.locked_supervisor import steady_now
 
 WARM_UP = 0.3  # s
 
-# In a refusal: what this machine caused when it stood still.
+# In a refusal: its cause is a stall of this machine.
 STALLED = 'SESSION_EXPIRED', 'frozen'
 
 _LOST: list[http2.Connection] = []
@@ -64,7 +64,7 @@ class Load:
 
 
 def start_session(connection: http2.Connection, real: bool = True) -> str:
-    """Start a session and return its id; one is made up for a bare server, which knows none."""
+    """Start a session and return its id; one is invented for a bare server, which has none."""
     if not real:
         return str(uuid.uuid4())
     connection.call(calls.START, b'')
@@ -101,7 +101,7 @@ def lapse(port: int, bases: list[str], period: float, seconds: float) -> int:
         due = began + count * period / len(bases)
         if due > began + seconds:
             break
-        # A little off the grid, or each stop would meet its neighbours' repeated wishes.
+        # A little off the grid, so that stops do not coincide with repeated commands of others.
         time.sleep(max(0.0, due - steady_now() + random.uniform(0.0, 0.01)))
         if not drive(connection, [base]):
             refused += 1
@@ -124,7 +124,7 @@ def lose(port: int, bases: list[str]) -> bool:
 
 
 def drive(connection: http2.Connection, bases: list[str]) -> bool:
-    """Move bases in a new session; tells whether all moved before this machine stood still."""
+    """Move bases in a new session; returns whether all moved before this machine stood still."""
     session = start_session(connection)
     for base in bases:
         connection.call(calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session))

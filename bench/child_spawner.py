@@ -3,7 +3,7 @@
 """
 Brings up clients and kills them. Forked rather than started: a kill every half second.
 
-gRPC may be used after a fork only where it was not used before: this process never calls anybody.
+gRPC may be used after a fork only where it was not used before: this process makes no calls.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def _drive(port: int, base: str, ready: Callable[[], object]) -> None:
     channel.unary_unary(calls.SET_POWER)(
         calls.set_power(base, 0.5), metadata=calls.metadata(session))
     ready()
-    # A client whose killer is gone must not stay.
+    # A client must not outlive this process.
     beat = channel.unary_unary(
         calls.BEAT, proto.robot.SendSessionHeartbeatRequest.SerializeToString,
         proto.robot.SendSessionHeartbeatResponse.FromString)

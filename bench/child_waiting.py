@@ -3,7 +3,7 @@
 """
 Makes calls that wait, and keeps their connections alive: long moves, and waits for their end.
 
-One process; calls by http2.py. A thread reads, since the server's pings want answers.
+One process; calls by http2.py. A thread reads, since the server's pings need answers.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from viam_session_bridge.locked_supervisor import steady_now
 
 PATIENCE = 30.0  # s, until all are counted
 DISTANCE, SPEED = 1800.0, 1.0  # m and m/s: no move ends by itself while anything is measured
-TURN = 0.1  # s, between two looks whether to end
+TURN = 0.1  # s, between two checks whether to end
 
 
 class Waiting:
@@ -72,7 +72,7 @@ class Waiting:
                 'answers': self._answers, 'problem': self._problem}
 
     def end(self) -> None:
-        """Hang up, which ends the moves; return when the bridge lists none any more."""
+        """Close the connections, which ends the moves; return when the bridge lists none."""
         self._over.set()
         if self._reader is not None:
             self._reader.join()
@@ -97,7 +97,7 @@ class Waiting:
                         self._problem = self._problem or repr(reply)
 
     def _listed(self) -> Counter[str]:
-        # A new one each time: nobody answers pings on it in between.
+        # A new one each time: its pings would not be answered in between.
         connection = http2.Connection(self._port)
         connection.call(calls.OPERATIONS, b'')
         listed = Counter(calls.methods_in(answer(connection)))

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The processes of a run: started in one environment, asked for figures, and ended without a trace.
+The processes of a run: started in one environment, read, and ended without leftovers.
 
-Here belongs what every measurement shares. What is measured, and with which processes, is in the
+This module has what every measurement shares. What is measured, with which processes, is in the
 deadline, kill, command, heartbeats, tls, crowd, waiting and spread modules.
 """
 
@@ -26,7 +26,7 @@ ROOT = HERE.parent
 PATIENCE = 60.0  # s, for one answer
 _SERVING = re.compile(r'serving .* at \S+:(\d+)')
 
-# One place knows how to keep DDS traffic apart and how to clear away what it leaves.
+# One module isolates DDS traffic and removes leftovers.
 sys.path.insert(0, str(ROOT / 'test'))
 dds_environment = import_module('dds_environment')
 sys.path.insert(0, str(ROOT))
@@ -42,7 +42,7 @@ BASE = """
       max_linear_speed: 1.0
       max_angular_speed: 1.0
 """
-# Nothing listens, and its command is repeated as rarely as may be.
+# It has no subscriber, and its command is repeated as rarely as possible.
 HELD = """
     {name}:
       api: base
@@ -55,7 +55,7 @@ HELD = """
       max_linear_speed: 1.0
       max_move_duration: 3600.0
 """
-# A service is called on its stop, and its wish is repeated as rarely as may be.
+# A service is called on its stop, and its command is repeated as rarely as possible.
 STOPPED = """
     {name}:
       api: base
@@ -105,7 +105,7 @@ class Child:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def last_words(self) -> str:
+    def log_end(self) -> str:
         """Return its name and the end of what it logged."""
         return f'{self.log.stem}:\n{self.log.read_text(errors="replace")[-2000:]}'
 
@@ -158,7 +158,7 @@ class Child:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def end(self) -> None:
-        """Ask the process to go; kill it if it does not. It is reaped either way."""
+        """End the process; kill it if it does not end. It is reaped either way."""
         assert self._process.stdin is not None and self._process.stdout is not None
         if self.alive:
             self._process.send_signal(signal.SIGTERM)
@@ -174,7 +174,7 @@ class Child:
             pass  # an unread request
 
     def _fail(self, what: str) -> None:
-        raise ChildFailed(f'{what}; {self.last_words()}')
+        raise ChildFailed(f'{what}; {self.log_end()}')
 
 
 class World:
@@ -220,7 +220,7 @@ class World:
         """
         Return a bridge with these bases: as users run it, or one that notes its stops.
 
-        held: more bases, for long moves that nobody listens to. stopped: more bases, each with a
+        held: more bases, for long moves without a subscriber. stopped: more bases, each with a
         service that is called on its stop. tls: serve with TLS. namespace: of another one a bridge
         may run beside it.
         """
@@ -253,10 +253,10 @@ class World:
 
     def end_all(self) -> str:
         """End all processes; return what those wrote that had ended by themselves."""
-        dead = [child.last_words() for child in self._children.values() if not child.alive]
+        ended = [child.log_end() for child in self._children.values() if not child.alive]
         while self._children:
             self._children.popitem()[1].end()
-        return '\n'.join(dead)
+        return '\n'.join(ended)
 
     def _child(self, name: str, arguments: list[str]) -> Child:
         if name not in self._children:

@@ -3,7 +3,7 @@
 """
 What a run has found, as a page for people to read. Every figure on it is from this very run.
 
-Names no host, no user and no path: what a process wrote when it failed stays on the terminal.
+It names no host, no user and no path: the output of failed processes stays on the terminal.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def markdown(rows: Sequence[report.Row], limits: str, used: dict[str, str],
 
 
 def _processor() -> str:
-    """Return the processor's model; where the kernel tells none, its architecture."""
+    """Return the processor's model; if the kernel reports none, its architecture."""
     for line in Path('/proc/cpuinfo').read_text().splitlines():
         name, _, model = line.partition(':')
         if name.strip() == 'model name':

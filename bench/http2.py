@@ -48,7 +48,7 @@ class Connection:
     def __init__(self, port: int, ca: str = '') -> None:
         self._socket = socket.create_connection(('127.0.0.1', port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # What was decrypted and not read yet, which no selector knows of.
+        # What was decrypted and not read yet, which no selector reports.
         self._pending: Callable[[], int] = int
         if ca:
             context = ssl.create_default_context(cafile=ca)

@@ -52,19 +52,19 @@ class Base:
 
     def __post_init__(self) -> None:
         self._orders: deque[tuple[float, float]] = deque()
-        self._wish = 0.0
+        self._setpoint = 0.0
         self._seen: deque[tuple[float, float, float]] = deque()
 
-    def order(self, wish: float, now: float) -> None:
+    def order(self, setpoint: float, now: float) -> None:
         """Take a command; it acts after the latency."""
-        self._orders.append((now + self.latency, wish))
+        self._orders.append((now + self.latency, setpoint))
 
     def step(self, now: float) -> None:
         """Advance by STEP."""
         while self._orders and self._orders[0][0] <= now:
-            self._wish = self._orders.popleft()[1]
+            self._setpoint = self._orders.popleft()[1]
         change = self.acceleration * STEP
-        self.speed += max(-change, min(change, self._wish - self.speed))
+        self.speed += max(-change, min(change, self._setpoint - self.speed))
         self.place += self.speed * (1.0 - self.slip) * STEP
 
     def odometry(self, now: float) -> BaseSample | None:
@@ -103,9 +103,9 @@ def run(base: Base, course: MoveProfile, steered: bool) -> float:
             begun = True
         output = actuator.poll(now)
         if output is not None:
-            wish = output.setpoint
-            axis = 0.0 if wish is None else (
-                wish.linear[0] if course.along is Along.PATH else wish.angular[2])
+            setpoint = output.setpoint
+            axis = 0.0 if setpoint is None else (
+                setpoint.linear[0] if course.along is Along.PATH else setpoint.angular[2])
             base.order(axis, now)
         ended = ended or any(isinstance(one, Ended) for one in actuator.take_notes()[0])
         now += STEP

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes planned calls at their times, by http2.py. What is called is not its business."""
+"""Makes planned calls at their times, by http2.py, whatever they call."""
 
 import heapq
 import math
@@ -25,8 +25,8 @@ class Pacer:
     """
     Makes every planned call once per interval (s), each at a phase of its own.
 
-    As the SDKs do, nobody calls again before the last call was answered: one that is due meanwhile
-    is made late, at once when the answer comes.
+    As in the SDKs, there is no new call before the last one was answered: one that is due before
+    is made late, at once after the answer.
     """
 
     def __init__(self, plan: list[Planned], interval: float) -> None:
@@ -48,7 +48,7 @@ class Pacer:
         Go on for some seconds, then wait for the last answers.
 
         Returns how late calls were made, how long answers took (s), how many calls were refused,
-        and how many of those in the plan were ever told that their session had expired.
+        and how many of those in the plan were ever answered that their session had expired.
         """
         end = steady_now() + seconds
         with select.epoll() as ready:

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How a measuring process is told what to do: one JSON object per line in, one per line out.
+The protocol of a measuring process: one JSON object per line in, one per line out.
 
-Here belongs the side of the process that is told; the other side is in children.py.
+This module is the side of that process; the other side is in children.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,12 +18,12 @@ Handlers = Mapping[str, Callable[..., Any]]
 
 def serve(handlers: Handlers) -> None:
     """
-    Answer requests on standard input until it ends; then the process has nobody to work for.
+    Answer requests on standard input until it ends; then the process ends.
 
     A request names a handler in 'do'; the rest are its keyword arguments. The reply is what the
     handler returns, or the traceback of what it raised.
     """
-    # Nothing else may write between our lines.
+    # Nothing else may write between these lines.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), 'w', buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a measurement is, and how the table shows it. Knows nothing of what is measured.
+The result of a measurement, and its row in the table, whatever is measured.
 
 Every number in a row was measured in this run; a ratio is between two such numbers.
 """
@@ -52,7 +52,7 @@ class Row:
         return {**asdict(self), 'ratio_p50': self._ratio('p50'), 'ratio_p99': self._ratio('p99')}
 
     def within(self, limit: float) -> bool:
-        """Tell whether neither median nor tail is more than so many times the floor's."""
+        """Return whether neither median nor tail is more than so many times the floor's."""
         ratios = (self._ratio('p50'), self._ratio('p99'))
         return all(ratio is not None and ratio <= limit for ratio in ratios)
 
@@ -101,7 +101,7 @@ def summed(*figures: Figure) -> Figure:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the table, then what each floor is and what there is to say about a row."""
+    """Return the table, then the floors and the notes of each row."""
     lines = [HEADINGS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     shown = [_line(line, widths) for line in lines]

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the measuring processes that speak ROS share: a node that spins until SIGTERM."""
+"""What the measuring processes with a ROS node share: a node that spins until SIGTERM."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path

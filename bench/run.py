@@ -6,7 +6,7 @@ Measures the bridge's latencies and load, each beside its floor, and prints one 
     python bench/run.py [--quick] [--only NAME ...] [--json FILE] [--document FILE]
 
 To add a measurement: a module with a function measure(world) that returns rows, and a line in
-MEASUREMENTS. This is no test: the exit status tells whether it could be measured, nothing more.
+MEASUREMENTS. This is no test: the exit status only shows whether everything could be measured.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Machine:
         self._ticks = self._read()
 
     def __str__(self) -> str:
-        """Say it in a line; to be called when all processes of the run have ended."""
+        """Return it in one line; to be called when all processes of the run have ended."""
         ticks = [now - then for now, then in zip(self._read(), self._ticks, strict=True)]
         total = sum(ticks) / os.sysconf('SC_CLK_TCK') or 1.0
         user, nice, system, idle, waiting, irq, soft, stolen = (

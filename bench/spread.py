@@ -26,7 +26,7 @@ LIMIT = 0.010  # s, for all of them
 RATIO = 1.5  # of those with hung services to those without: near 1
 AFTER = 0.3  # s: after the window and this long, the stops have been sent
 TRIES = 5
-PATIENCE = 30.0  # s, until they were answered, or somebody was found
+PATIENCE = 30.0  # s, until they were answered, or a subscriber was found
 
 
 def measure(world: World) -> list[Row]:

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of punctuality: how late a bare timed wait of a Python thread ends here and now."""
+"""The floor of all deadlines: how late a bare timed wait of a Python thread ends."""
 
 import random
 import threading
@@ -12,7 +12,7 @@ _SHORTEST, _LONGEST = 0.03, 0.06
 
 
 class BareWaits:
-    """A thread that waits, notes by how much it overslept (s), and waits again."""
+    """A thread that waits, notes by how much it was late (s), and waits again."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()

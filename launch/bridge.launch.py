@@ -3,10 +3,10 @@
 """
 Starts the bridge and its guard with a parameter file.
 
-The guard stops the robot when the bridge itself dies or hangs; nothing moves without it, unless it
-is left out on purpose (guard:=false). It ends with the bridge. What both say is on the screen and
-in launch's own log; neither writes a log file itself. Arguments left empty leave to the parameter
-file what it says. The parameter file goes to both as it is; its key `/**` works in every
+The guard stops the robot when the bridge fails or hangs; nothing moves without it, unless it is
+left out on purpose (guard:=false). It ends with the bridge. The output of both is on the screen
+and in launch's own log; neither writes a log file itself. For empty arguments the values of the
+parameter file apply. The parameter file goes to both as it is; its key `/**` works in every
 namespace: that of the argument, and one that a group has pushed (PushRosNamespace).
 """
 
@@ -42,7 +42,7 @@ OVERRIDES = {
     'guard_required': ('guard.required', bool),
 }
 
-# A guard is there again as soon as it can be: without one, motion is stopped and refused.
+# A guard is started again at once: without one, motion is stopped and refused.
 GUARD_RESPAWN_DELAY = 0.5
 TRUTH = {'true': True, '1': True, 'false': False, '0': False}
 
@@ -74,7 +74,7 @@ def generate_launch_description() -> LaunchDescription:
                         'use it. Empty: as in the parameter file.'),
         DeclareLaunchArgument(
             'guard', default_value='true',
-            description='Start the guard, which stops the robot when the bridge itself dies or '
+            description='Start the guard, which stops the robot when the bridge itself fails or '
                         'hangs, and start it again whenever it ends: true or false.'),
         DeclareLaunchArgument(
             'guard_required', default_value='',
@@ -92,7 +92,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_bridge(context: LaunchContext) -> list[Action]:
-    """Return the processes as the arguments want them."""
+    """Return the processes for the arguments."""
     def argument(name: str) -> str:
         text = str(LaunchConfiguration(name).perform(context))
         return 'true' if name == 'guard_required' and guarded and not text else text
@@ -117,7 +117,7 @@ def start_bridge(context: LaunchContext) -> list[Action]:
         respawn_delay=parse('respawn_delay', argument('respawn_delay'), float), **common)
     if not guarded:
         return [bridge]
-    # No name here: the guard reads its parameters as the bridge's node, and then is its own.
+    # No name here: the guard reads its parameters as the bridge's node, and then has its own name.
     guard = Node(
         executable='guard', respawn=True, respawn_delay=GUARD_RESPAWN_DELAY, **common)
     end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(guard)))
@@ -127,7 +127,7 @@ def start_bridge(context: LaunchContext) -> list[Action]:
 
 
 def no_respawn_after_mistakes(process: Node) -> RegisterEventHandler:
-    """Let a process that found its parameters wrong be started no more: it would say the same."""
+    """Do not restart a process whose parameters are wrong: it would fail again."""
     end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(process)))
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> list[Action]:

@@ -36,6 +36,6 @@ def command_config(name: str, moves: bool, kind: str) -> CommandConfig:
     return CommandConfig(name=name, kind=kind, service=name, moves=moves)
 
 
-def senses(description: Any = None, pose: Any = None, read: Any = None) -> Any:
-    """Return what measures a component beside its motion."""
+def feedback(description: Any = None, pose: Any = None, read: Any = None) -> Any:
+    """Return the feedback of a component that is no evidence of rest, or its source."""
     return SimpleNamespace(description=description, pose=pose, read=read, problem=lambda: '')

@@ -30,7 +30,7 @@ settings.load_profile('any machine')
 
 
 def distributes(config: pytest.Config) -> bool:
-    """Tell whether this process leaves the tests to workers of pytest-xdist."""
+    """Return whether this process leaves the tests to workers of pytest-xdist."""
     return config.getoption('dist', 'no') != 'no'
 
 

@@ -101,7 +101,7 @@ def _abandoned(folder: Path, min_age: float) -> Iterator[str]:
 
 
 def _is_own_port(name: str) -> bool:
-    """Tell whether this is a shared memory port of our domain (the RTPS port formula)."""
+    """Return whether this is a shared memory port of our domain (the RTPS port formula)."""
     match = PORT.fullmatch(name)
     if match is None:
         return False

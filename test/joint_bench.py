@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any
 
-from components import senses
+from components import feedback
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press, ServiceCall, Trajectory
@@ -35,7 +35,7 @@ def serve(start: Callable[..., Any], api: str, config: Any, *,
     actuator = ActuatorSettings(stop_hold=0.2, rest=rest, ready_timeout=ready_timeout)
     bench = start(
         others=(ActuatedResource(api, api, JointLimits(), actuator),),
-        configs={api: config}, senses={api: senses(description, pose)}, **how)
+        configs={api: config}, feedback={api: feedback(description, pose)}, **how)
     if here is not None:
         bench.locked.measured(api, JointSample(here))
     return bench

@@ -32,7 +32,7 @@ def python_files() -> list[Path]:
 
 
 def available(*modules: str) -> bool:
-    """Tell whether all these modules can be imported."""
+    """Return whether all these modules can be imported."""
     return all(importlib.util.find_spec(module) for module in modules)
 
 

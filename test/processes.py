@@ -337,7 +337,7 @@ class Client(Program):
         return number
 
     def answered(self, number: int) -> bool:
-        """Tell whether an order was answered."""
+        """Return whether an order was answered."""
         return number in self._answers
 
     def answer(self, number: int, patience: float = PATIENCE) -> dict[str, Any]:

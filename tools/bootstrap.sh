@@ -85,7 +85,7 @@ install_set() {
   [[ -z $fresh ]] && say "installing requirements/$1.txt into $VENV"
   if ! "$VENV/bin/python" -m pip install --disable-pip-version-check "${arguments[@]}" >"$log" 2>&1; then
     tail -n 15 "$log" >&2
-    die "pip failed; all it said is in $log"
+    die "pip failed; its output is in $log"
   fi
   has "$VENV/bin/python" 'rclpy, geometry_msgs.msg, grpc, google.protobuf' ||
     die "$VENV was made, but cannot import rclpy, its messages, grpc and protobuf: $(

@@ -2,7 +2,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Compiles our .proto files into the descriptors that the package ships.
+Compiles the .proto files of the package into the descriptors that it ships.
 
 For developers, after every change to a file below viam_session_bridge/rpc/proto/:
 

@@ -11,7 +11,7 @@ The paths are traced in a real bridge with a profile function. A bridge runs in 
 ROS domain of its own, for a simulated base.
 
 * A command: from the arrival of SetPower, for a base at rest, to the publication of the Twist.
-* A client's death: from the look at its socket, which is closed, to the publication of zero.
+* The end of a client: from the check of its socket, which is closed, to the publication of zero.
 
 Only functions of the package count: in the gRPC thread those of the callback that decides, until
 it wakes the pump; in the pump those from there to the publication. What else the threads do
@@ -283,7 +283,7 @@ class Tracer(threading.Thread):
 
 
 def trace() -> dict[str, Trace]:
-    """Run a bridge, and return the path of a command and that of a client's death."""
+    """Run a bridge, and return the path of a command and that of the end of a client."""
     with tempfile.TemporaryDirectory() as folder, isolated(None, folder):
         from viam_session_bridge import bridge
 
@@ -316,9 +316,9 @@ def _median(paths: list[Trace]) -> Trace:
 
 # ---- the document -------------------------------------------------------------------------------
 
-HEADINGS = {'command': 'Follow a command', 'death': "Follow a client's death"}
+HEADINGS = {'command': 'Follow a command', 'death': 'Follow the end of a client'}
 _MEANINGS = {'command': 'SetPower from the wire to the Twist',
-             'death': "a client's death to zero"}
+             'death': 'the end of a client to zero'}
 
 
 def document(paths: dict[str, Trace]) -> str:

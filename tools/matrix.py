@@ -6,7 +6,7 @@ Runs the bridge on the versions that robots have: `make matrix`, one row a cell.
 Each cell is a virtual environment of its own with the named Python, rclpy, protobuf and grpcio
 really installed; the tests named below run in it. viam-sdk pins its protobuf, so the client
 programs of the system tests run in another environment (SDK_PYTHON). A cell that could not be run
-has a row that says why. Writes docs/versions.md; the exit status is 0 when every cell was run and
+has a row with the reason. Writes docs/versions.md; the exit status is 0 if every cell was run and
 passed.
 """
 
@@ -32,7 +32,7 @@ RELEASES = {'kilted': KILTED, 'jazzy': JAZZY}
 SDK = 'viam-sdk==0.85.1'
 
 # What depends on the versions: the wire, every service, presence, rclpy, and real clients, robots'
-# services and guards. Without viam-sdk in the cell, the comparisons with it skip and say so.
+# services and guards. Without viam-sdk in the cell, the comparisons with it are skipped.
 TESTS = (
     'test/core/test_supervisor.py', 'test/test_locked_supervisor.py', 'test/rpc/test_wire.py',
     'test/rpc/test_sessions_wire.py', 'test/rpc/test_contract.py', 'test/rpc/test_presence.py',
@@ -50,7 +50,7 @@ TESTS = (
 # How long (s) the tests of a cell may take; they need a tenth of it.
 PATIENCE = 1500.0
 
-# What a row says of tests that all went well.
+# The result in a row if all tests passed.
 GOOD = re.compile(r'\d+ passed(, \d+ skipped)?')
 
 # rclpy from PyPI sets these for itself and its children; a cell has libraries of its own.
@@ -157,7 +157,7 @@ def requirements_of(cell: Cell) -> list[str]:
 
 
 class NotRun(Exception):
-    """A cell could not be tested; the text says why."""
+    """A cell could not be tested; the text has the reason."""
 
 
 def run(cell: Cell, work: Path, sdk_python: Path) -> dict[str, str]:
@@ -225,13 +225,15 @@ def tested(inside: Path, log: Path, sdk_python: Path, tests: Sequence[str] = TES
 
 
 def outcome(text: str, status: int) -> str:
-    """Return what pytest's output and exit status say; only GOOD is good."""
+    """Return the result in pytest's output and exit status; only GOOD is a success."""
     # The last line that counts: what tests print may look like one.
     counts = [found for line in text.splitlines()
               if (found := re.findall(r'\d+ (?:passed|failed|skipped|errors?)\b', line))
               and ' in ' in line]
-    said = ', '.join(sorted(counts[-1], key=lambda one: one.split()[1])) if counts else 'no result'
-    return said if status == 0 else f'{said}, exit status {status}'
+    result = 'no result'
+    if counts:
+        result = ', '.join(sorted(counts[-1], key=lambda one: one.split()[1]))
+    return result if status == 0 else f'{result}, exit status {status}'
 
 
 def newest(cell: Cell, work: Path) -> dict[str, str]:
@@ -251,7 +253,7 @@ def document(rows: list[dict[str, str]]) -> str:
     lines += ['| ' + ' | '.join(row.get(column, '') for column in columns) + ' |' for row in rows]
     return f"""# Versions that were tested
 
-Made by `make matrix` (tools/matrix.py); each row was really installed and run, or says why not.
+Made by `make matrix` (tools/matrix.py); each row was really installed and run, or has the reason.
 The clients are real programs of {SDK} in an environment of their own. Skipped are the
 comparisons with viam-sdk's descriptors, which need it in the same environment; `make test` runs
 them.

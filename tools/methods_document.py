@@ -8,8 +8,8 @@ For developers, after a change to what is served or to the drivers:
 
     python3 tools/methods_document.py > docs/methods.md
 
-It stands outside the package because it reads both the services and the parameter tables, which
-never see each other.
+It is outside of the package because it reads both the services and the parameter tables, which
+do not import each other.
 """
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ Every method of the APIs below, as of release {proto.api_version} of Viam's API.
 # Every driver can stop.
 _STOPS = {'Stop', 'StopAll'}
 
-# What is carried out beside the drivers, by the parameter that says by what.
+# What is carried out beside the drivers, by kind.
 _BESIDE: dict[type, str] = {ServiceCall: '`commands`', PoseGoal: '`pose_goal_topic`'}
 
 

@@ -6,7 +6,7 @@ Runs the commands of README.md in their order, in a copy of what a clean clone h
 Commands are the lines of code blocks, and the code in the text, that begin with the name of a
 program below. Python blocks run against the bridge of `make bridge`, on a free port; the clone
 uses the virtual environment VENV. What takes long or is run by another part of the CI is run in a
-short form, and a command whose program is missing is left out; the output says so. A command that
+short form, and a command whose program is missing is left out with a note. A command that
 HOW does not list is an error. Exit status: 0 when every command has succeeded.
 """
 
@@ -104,11 +104,11 @@ def step(command: str) -> Step:
         if program and shutil.which(program) is None:
             reason = f'{program} is not installed'
         return Step(command, match.expand(form) if form else command, reason)
-    raise Unknown(f'{command!r}: tools/readme_check.py does not know how to check this command')
+    raise Unknown(f'{command!r}: tools/readme_check.py has no rule for this command')
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
+    """Return a TCP port that is not in use."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return int(probe.getsockname()[1])

@@ -76,7 +76,7 @@ class Bridge(SafetyProcess):
                 config.grpc.host, config.grpc.port, config.grpc.max_connections,
                 config.sessions.network_timeout, config.grpc.tls_certificate_file,
                 config.grpc.tls_key_file, config.auth.key_file),
-            _by_name(config), self._ros.senses, self._failed,
+            _by_name(config), self._ros.secondary_feedback, self._failed,
             self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
 
     def run(self, leave: threading.Event | None = None) -> int:

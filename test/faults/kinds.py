@@ -39,7 +39,7 @@ class Kind:
     weight: int
 
     def missing(self) -> str:
-        """Say why it cannot be shown here; empty when it can."""
+        """Return why it cannot be shown here; empty when it can."""
         if self.needs_guard and not guard_exists():
             return 'this version has no guard'
         return self.profile.missing()

@@ -82,7 +82,7 @@ class Network:
 
 
 def missing() -> str:
-    """Say why there can be no network of our own; empty when there can."""
+    """Return why there can be no network of our own; empty when there can."""
     if os.geteuid() != 0:
         return 'network namespaces need root'
     if not (shutil.which('ip') and shutil.which('tc')):

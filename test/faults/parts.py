@@ -34,7 +34,7 @@ _PAGE = 4096
 
 
 def guard_exists() -> bool:
-    """Tell whether this version has a guard."""
+    """Return whether this version has a guard."""
     return importlib.util.find_spec('viam_session_bridge.guard') is not None
 
 
@@ -267,7 +267,7 @@ class Crowd:
             self._sockets.append(connection)
 
     def closed(self) -> bool:
-        """Wait until the other side has closed one of them; tells whether it did."""
+        """Wait until the other side has closed one of them; returns whether it did."""
         watch = select.poll()
         for connection in self._sockets:
             watch.register(connection, select.POLLRDHUP)

@@ -47,7 +47,7 @@ class Profile:
     disk: bool = False
 
     def missing(self) -> str:
-        """Say what this machine lacks for such a scene; empty when nothing."""
+        """Return what this machine lacks for such a scene; empty when nothing."""
         if self.network:
             return network.missing()
         if self.wall and not shutil.which('cc'):

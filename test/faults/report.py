@@ -76,7 +76,7 @@ class Summary:
     took: float
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return it in one line."""
         not_shown = f'; NOT SHOWN: {self.not_shown} kinds' if self.not_shown else ''
         return (f'{self.faults} faults of {self.kinds} kinds, seed {self.seed}, in '
                 f'{self.took / 60.0:.0f} minutes: {self.unsafe:.2f} s of unsafe time, '

@@ -79,7 +79,7 @@ def _prove(folder: Path, domains: Iterator[int], breakage: Breakage, seed: int,
 
 
 def _fails_whole(folder: Path, domains: Iterator[int], kind: Kind, seed: int) -> str:
-    """Say what the product shows without a breakage; empty when it passes."""
+    """Return what the product shows without a breakage; empty when it passes."""
     folder.mkdir()
     stage = Stage(folder, domains)
     try:
@@ -89,7 +89,7 @@ def _fails_whole(folder: Path, domains: Iterator[int], kind: Kind, seed: int) ->
 
 
 def evidence(result: Result) -> str:
-    """Say what a result shows against the product; empty when nothing."""
+    """Return what a result shows against the product; empty when nothing."""
     if result.could_not_run:
         return ''
     words = [f'{result.unsafe:.1f} s of unsafe time'] if result.unsafe else []

@@ -408,7 +408,7 @@ class Trial:
             result.reaction = max(result.reaction or 0.0, judgement.reaction)
 
     def _host_stood_still(self, steady: Steady) -> bool:
-        """Tell whether the bridge was right to stop a motion: the host stalled in it, for long."""
+        """Return whether a long stall of the host justifies that the bridge stopped a motion."""
         return any(began < steady.until and ended - began >= STALL
                    for began, ended in self._stalls.since(steady.since))
 

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A driver with its stop outputs and commands: order, faults, who is told what came of it."""
+"""A driver with its stop outputs and commands: order, faults, and the reported results."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -48,7 +48,7 @@ def servers() -> Iterator[Servers]:
 
 
 class Recorder:
-    """The driver itself, as a plugin that makes one: writes down what it is told."""
+    """The driver, as a plugin that makes one: records its calls."""
 
     TABLE = TwistTable
 
@@ -72,7 +72,7 @@ class Recorder:
 
 
 class Rig:
-    """A gate and its pump, around one base with what it is fitted with."""
+    """The supervisor and its pump, for one base with stop outputs and commands."""
 
     def __init__(self, node: Node, outputs: tuple[StopOutputConfig, ...] = (),
                  commands: tuple[CommandConfig, ...] = (), stop_timeout: float = 3.0) -> None:
@@ -90,7 +90,7 @@ class Rig:
         self.driver: Any = factory.driver(config, lambda: None)
         self.faults: list[str] = []
         self.pump = Pump(
-            self.supervisor, {'base': self.driver}, self._report, self._died, factory.shared)
+            self.supervisor, {'base': self.driver}, self._report, self._failed, factory.shared)
         self.caller = Caller(self.supervisor.start_session(Caller()).id, socket=SOCKET)
         self.ended: list[Ended] = []
         self.answers: list[tuple[str, str]] = []
@@ -99,11 +99,11 @@ class Rig:
     def _report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
         self.faults += faults.values()
 
-    def _died(self, problem: BaseException) -> None:
-        self.faults.append(f'died: {problem!r}')
+    def _failed(self, problem: BaseException) -> None:
+        self.faults.append(f'failed: {problem!r}')
 
     def command(self, motion: Motion = FORWARD) -> None:
-        # As the poller does: a claim of a connection needs evidence that is newer than itself.
+        # As the poller does: a claim of a connection needs evidence newer than the claim.
         self.supervisor.command('base', motion, self.caller, self.ended.append)
         self.supervisor.update_sockets(self.supervisor.now(), frozenset({SOCKET}))
 
@@ -118,7 +118,7 @@ class Rig:
         wait_until(accepted, 'its turn')
 
     def run(self, command: str, **arguments: bool) -> tuple[str, str]:
-        """Run a command that does not move; returns what was wrong, and what was said."""
+        """Run a command that does not move; returns the error and the message."""
         before = len(self.answers)
         self.supervisor.service_command(
             'base', ServiceCall(command, arguments), lambda *answer: self.answers.append(answer))
@@ -159,7 +159,7 @@ def dock(service: str, **options: Any) -> CommandConfig:
 
 
 def test_a_stop_waits_for_every_answer(node: Node, servers: Servers, rig: Any) -> None:
-    """The driver's own zero goes out meanwhile; motion is refused until the last has answered."""
+    """The driver's own zero is sent meanwhile; motion is refused until the last has answered."""
     first, second = new_name(node), new_name(node)
     for name in (first, second):
         servers.order('serve', kind='trigger', name=name)
@@ -179,7 +179,7 @@ def test_a_stop_waits_for_every_answer(node: Node, servers: Servers, rig: Any) -
 
 
 def test_one_refusal_is_a_stop_that_failed(node: Node, servers: Servers, rig: Any) -> None:
-    """However well the others answer, until the one says yes."""
+    """Although the others succeed, until this one succeeds."""
     good, bad = new_name(node), new_name(node)
     for name in (good, bad):
         servers.order('serve', kind='trigger', name=name)
@@ -194,11 +194,11 @@ def test_one_refusal_is_a_stop_that_failed(node: Node, servers: Servers, rig: An
 
 def test_a_service_that_was_never_there_fails_no_stop_and_delays_no_zero(
         node: Node, rig: Any) -> None:
-    """It is awaited, and it is a hole in the stop path, named before anything moves."""
+    """It is awaited, and named as a stop path problem before anything moves."""
     name = new_name(node)
     one = rig(trigger('a', name), stop_timeout=1.0)
     assert one.driver.path_problem() == (
-        f'base.a.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
+        f'base.a.service: {name} has no server (expected std_srvs/srv/Trigger)')
     began = time.monotonic()
     one.supervisor.stop('base')
     wait_until(lambda: None in one.recorder.told, 'the zero')
@@ -210,7 +210,7 @@ def test_a_service_that_was_never_there_fails_no_stop_and_delays_no_zero(
 
 def test_a_service_that_is_gone_fails_the_stop_but_delays_no_zero(
         node: Node, servers: Servers, rig: Any) -> None:
-    """Once it was seen, nobody waits for it any more."""
+    """Once it was seen, it is not awaited any more."""
     name = new_name(node)
     servers.order('serve', kind='trigger', name=name)
     one = rig(trigger('a', name), stop_timeout=1.0)
@@ -242,7 +242,7 @@ def test_a_driver_that_raises_skips_no_stop_output(
 
 def test_motion_waits_until_everything_is_released(
         node: Node, servers: Servers, rig: Any) -> None:
-    """The power is switched on and the lock opened before the first velocity."""
+    """The power is switched on and the lock released before the first velocity."""
     power, lock = new_name(node), new_name(node)
     servers.order('serve', kind='set_bool', name=power)
     servers.order('listen', topic=lock)
@@ -265,7 +265,7 @@ def test_motion_waits_until_everything_is_released(
 
 
 def test_what_cannot_be_released_does_not_move(node: Node, servers: Servers, rig: Any) -> None:
-    """The call that waits hears why, and the robot is stopped again."""
+    """The waiting call receives the reason, and the robot is stopped again."""
     power = new_name(node)
     servers.order('serve', kind='set_bool', name=power)
     one = rig(
@@ -302,7 +302,7 @@ def test_a_command_that_moves_is_owned_and_stopped(
 
 def test_a_command_begins_when_the_motion_before_it_was_stopped(
         node: Node, servers: Servers, rig: Any) -> None:
-    """And the motion after it when its stop outputs have ended what it began."""
+    """And the next motion begins when its stop outputs have ended what it began."""
     service, halt = new_name(node), new_name(node)
     for name in (service, halt):
         servers.order('serve', kind='trigger', name=name)
@@ -325,7 +325,7 @@ def test_a_command_begins_when_the_motion_before_it_was_stopped(
 
 
 def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig: Any) -> None:
-    """Nobody knows what it began before it said no."""
+    """It is unknown what it began before it refused."""
     service = new_name(node)
     servers.order('serve', kind='trigger', name=service)
     servers.order('say', name=service, mode='no')
@@ -338,9 +338,9 @@ def test_a_command_that_is_refused_is_stopped(node: Node, servers: Servers, rig:
     wait_until(lambda: None in one.recorder.told, 'the stop')
 
 
-def test_a_command_that_hung_and_wakes_after_the_stop_is_stopped_again(
+def test_a_command_that_hung_and_answers_after_the_stop_is_stopped_again(
         node: Node, rig: Any) -> None:
-    """It may have begun to move when everybody had gone."""
+    """It may have begun to move after its client had ended."""
     service = new_name(node)
     with serving('hung') as hung:
         hung.order('serve', kind='trigger', name=service)
@@ -360,7 +360,7 @@ def test_a_command_that_hung_and_wakes_after_the_stop_is_stopped_again(
 
 def test_a_command_that_does_not_move_leaves_motion_alone(
         node: Node, servers: Servers, rig: Any) -> None:
-    """Also while it takes its time."""
+    """Also while its service is slow."""
     lamp = new_name(node)
     servers.order('serve', kind='set_bool', name=lamp)
     one = rig(commands=(CommandConfig(
@@ -390,7 +390,7 @@ def test_a_command_of_a_service_that_is_missing_or_hangs_is_answered_in_time(
 
 
 def test_an_unknown_command_names_those_that_exist(node: Node, rig: Any) -> None:
-    """The RPC side refuses it before; a driver does not rely on that."""
+    """The RPC side refuses it earlier; a driver does not rely on that."""
     one = rig(commands=(dock(new_name(node)),))
     assert one.run('undock') == ("base: no command is named 'undock'; there are: dock", '')
 
@@ -398,8 +398,8 @@ def test_an_unknown_command_names_those_that_exist(node: Node, rig: Any) -> None
 # --- Answers
 
 
-def test_answers_are_complete_when_all_are_well() -> None:
-    """A problem is told at once; a part that answers again takes its word back."""
+def test_answers_are_complete_when_all_parts_have_succeeded() -> None:
+    """A problem is reported at once; a part that answers again replaces its answer."""
     told: list[tuple[int, str]] = []
     answers = Answers(lambda epoch, problem: told.append((epoch, problem)))
     a, b = answers.part(), answers.part()

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Every driver can do what its table of parameters says that it takes, and nothing else."""
+"""Every driver executes the setpoints that its table of parameters declares, and no others."""
 
 from array import array
 from collections.abc import Callable
@@ -51,7 +51,7 @@ MOVING = {api: table for api, table in APIS.items() if hasattr(table, 'PLUGINS')
 
 JOINTS: dict[str, Any] = {'joints': ['j'], 'joint_states_topic': 'states'}
 
-# What the drivers of an API need, and what one of them needs beside.
+# What the drivers of an API need, and what one of them needs in addition.
 OF_API: dict[str, dict[str, Any]] = {
     'base': {}, 'motor': {'max_speed': 1.0}, 'arm': {**JOINTS, 'max_joint_speed': 1.0},
     'gantry': {**JOINTS, 'lengths_m': [1.0], 'max_speed': 1.0},
@@ -99,8 +99,8 @@ def test_each_parameter_that_names_a_topic_of_a_resource_is_read() -> None:
 @pytest.mark.parametrize(('api', 'driver'), [
     (api, driver) for api, table in APIS.items() if issubclass(table, ActuatedConfig)
     for driver in table.DRIVERS])
-def test_a_driver_does_what_its_table_takes(node: Node, api: str, driver: str) -> None:
-    """A wish of another kind is a fault, never a guess."""
+def test_a_driver_executes_what_its_table_declares(node: Node, api: str, driver: str) -> None:
+    """A setpoint of another kind raises an error."""
     verdict = judge(parameters(api, driver), AROUND)
     assert verdict.config is not None, verdict.errors
     [config] = verdict.config.resources
@@ -135,7 +135,7 @@ def test_what_a_driver_of_another_package_reads_is_read_by_no_source_of_ours(nod
     supervisor = locked_bridge([ActuatedResource('base', 'one', JointLimits())], Policy())
     factory = Factory(node, supervisor)
     assert isinstance(factory.driver(config, lambda: None), Other)
-    assert factory.senses('one').pose is None
+    assert factory.secondary_feedback('one').pose is None
     assert node.get_subscriptions_info_by_topic(node.resolve_topic_name('odometry'))
 
 
@@ -158,7 +158,7 @@ _CASES: list[tuple[str, str, dict[str, Any]]] = [
 
 
 def filled(message: Any, place: str = '') -> set[str]:
-    """Return the fields of a message that say something, each with its place in the message."""
+    """Return the fields of a message that have a value, each with its path in the message."""
     if isinstance(message, str):
         return {place} if message else set()
     if isinstance(message, (Time, Duration)):
@@ -174,7 +174,7 @@ def filled(message: Any, place: str = '') -> set[str]:
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Give the messages of all outputs in their order, beside publishing them."""
+    """Record the messages of all outputs in their order; they are published as well."""
     messages: list[Any] = []
     publish = OutputTopic.publish
 
@@ -205,7 +205,7 @@ def ready(node: Node, config: Any, *topics: tuple[str, type]) -> tuple[Any, Call
         states.publish(JointState(name=['j'], position=[0.25], velocity=[0.0]))
         poses.publish(pose)
         known = getattr(config, 'pose_topic', '') == '' or (
-            factory.senses(config.name).pose() is not None)
+            factory.secondary_feedback(config.name).pose() is not None)
         return known and not driver.path_problem()
 
     wait_until(is_ready, 'a stop path and a measurement')
@@ -221,10 +221,10 @@ def configured(values: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(('api', 'driver', 'changes'), _CASES)
 def test_a_stop_has_every_field_that_a_command_has(
         node: Node, published: list[Any], api: str, driver: str, changes: dict[str, Any]) -> None:
-    """Receivers read all of them, without looking whether they are there."""
+    """Receivers read all of them, without checking whether they are present."""
     values = parameters(api, driver)
     if changes.get('stop') == 'last':
-        # Blind: only drivers that name their joint in messages have a name for it then.
+        # Without feedback, only drivers that name their joint in messages have a name for it.
         del values['one.joint_states_topic']
         if driver == 'float':
             values.pop('one.joint', None)
@@ -257,7 +257,7 @@ def test_a_stop_of_an_arm_that_was_sent_to_a_pose_is_a_complete_pose(
 @pytest.mark.parametrize('stamp', ['zero', 'now'])
 def test_a_stop_output_of_zero_is_as_complete_as_a_command_of_a_base(
         node: Node, published: list[Any], stamp: str) -> None:
-    """Whoever takes both looks at the frame, and perhaps at the stamp."""
+    """A receiver of both checks the frame, and perhaps the stamp."""
     config = configured({
         **parameters('base', 'twist_stamped'), 'one.stamp': stamp,
         'one.stop_outputs': ['wheels'], 'one.wheels.kind': 'zero',

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Odometry from another process, as evidence of rest: what counts, and what never does."""
+"""Odometry from another process, as evidence of rest: what counts, and what does not."""
 
 from itertools import count
 import math
@@ -21,7 +21,7 @@ _topics = count(1)
 
 
 class Listener:
-    """Feedback into a list and into a watch of rest."""
+    """Passes feedback into a list and into a check for rest."""
 
     def __init__(self, node: Node) -> None:
         self.samples: list[BaseSample] = []
@@ -53,7 +53,7 @@ def robot(seen: Listener, shared: Programs) -> Driver:
 
 
 def test_a_sample_is_pose_and_velocities(node: Node, listener: Listener) -> None:
-    """Metres, radians; a robot that slides sideways moves, too."""
+    """Metres, radians; a robot that slides sideways moves as well."""
     message = Odometry()
     message.header.stamp.sec = 1
     twist = message.twist.twist
@@ -84,8 +84,9 @@ def test_moving_is_seen_and_so_is_rest(seen: Listener, robot: Driver) -> None:
 
 
 @pytest.mark.parametrize('mode', ['frozen', 'not_a_number', 'silent'])
-def test_what_says_nothing_is_never_rest(seen: Listener, robot: Driver, mode: str) -> None:
-    """Unknown is not rest, for as long as it lasts; real rest is seen again afterwards."""
+def test_feedback_that_proves_nothing_is_never_rest(
+        seen: Listener, robot: Driver, mode: str) -> None:
+    """Unknown is not rest, however long it lasts; real rest is detected again afterwards."""
     robot.send(do='odometry', mode='moving')
     wait_until(lambda: seen.watch.moving(time.monotonic()), 'motion')
     robot.send(do='odometry', mode=mode)
@@ -98,7 +99,7 @@ def test_what_says_nothing_is_never_rest(seen: Listener, robot: Driver, mode: st
         assert not seen.at_rest(since)
         assert seen.watch.moving(time.monotonic()) is None
         return time.monotonic() >= end
-    wait_until(over, 'the clock goes on')
+    wait_until(over, 'the time has passed')
     if mode == 'not_a_number':
         assert math.isnan(seen.samples[-1].linear[0])
     else:
@@ -108,8 +109,8 @@ def test_what_says_nothing_is_never_rest(seen: Listener, robot: Driver, mode: st
     wait_until(lambda: seen.at_rest(since), 'rest')
 
 
-def test_a_robot_without_stamps_is_believed(node: Node, listener: Listener) -> None:
-    """A stamp of zero says nothing about age; receipt does."""
+def test_odometry_without_stamps_counts(node: Node, listener: Listener) -> None:
+    """With a stamp of zero, the time of receipt counts."""
     publisher = node.create_publisher(Odometry, listener.topic, 5)
     wait_until(publisher.get_subscription_count, 'a match')
     since = time.monotonic()

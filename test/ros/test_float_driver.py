@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The float driver as drivers in other processes see it: every message, every kind of number."""
+"""The float driver as receivers in other processes see it: every message and number type."""
 
 from itertools import count
 import time
@@ -44,20 +44,20 @@ def driver_on(node: Node, config: MotorConfig) -> Driver:
     (PULSE, Speed(-10.0), 1300.0),
     (PULSE, Power(3.0), 1900.0),
     (PULSE, Power(-3.0), 1100.0)])
-def test_a_wish_becomes_a_number(
+def test_a_setpoint_becomes_a_number(
         config: dict[str, Any], setpoint: Setpoint, number: float) -> None:
-    """In the unit that the driver wants, within its bounds."""
+    """In the unit that the driver expects, within its bounds."""
     assert Scaling.of_motor(motor(**config)).number(setpoint) == pytest.approx(number)
 
 
-def test_a_joint_is_no_base(node: Node) -> None:
-    """A wish of another kind is a fault, never a guess."""
+def test_a_setpoint_of_a_base_is_refused_for_a_joint(node: Node) -> None:
+    """A setpoint of another kind raises an error."""
     with pytest.raises(TypeError, match='cannot do'):
         driver_on(node, motor(**PLAIN)).send(Velocity((1.0, 0.0, 0.0)), 1)
 
 
-def test_an_effort_is_no_speed() -> None:
-    """How fast a joint goes by a torque depends on its load."""
+def test_a_velocity_is_refused_for_an_effort_command() -> None:
+    """The speed of a joint under a torque depends on its load."""
     effort = Scaling('effort', 20.0, neutral=0.0)
     assert effort.number(Power(0.5)) == 0.5
     with pytest.raises(TypeError, match='effort cannot do'):
@@ -66,7 +66,7 @@ def test_an_effort_is_no_speed() -> None:
 
 @pytest.fixture(scope='module')
 def pairs(node: Node, shared: Programs) -> dict[str, tuple[Driver, Motors]]:
-    """Start a listener of every type, all at once."""
+    """Start a subscriber of every type, all at once."""
     scalings: dict[str, dict[str, Any]] = {
         'int16': PULSE, 'int32': PULSE, 'bool': {'command': 'power', 'neutral': 1.0}}
     started = {}
@@ -101,7 +101,7 @@ def test_motion_and_stop_arrive(
         assert last.data == (wanted,)
 
 
-def test_a_listener_of_another_type_is_named(node: Node, programs: Programs) -> None:
+def test_a_subscriber_of_another_type_is_named(node: Node, programs: Programs) -> None:
     """With what to change."""
     config = motor(**PLAIN)
     driver = driver_on(node, config)

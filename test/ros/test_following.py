@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What is left of a trajectory that a controller follows: no corner cut, no joint too fast.
+The remainder of a trajectory that a controller follows: no corner cut, no joint too fast.
 
-The controller is simulated with numbers for time: told anew, it begins where its joints are, which
-follow what it was told with a lag.
+The controller is simulated, with numbers for time: a new trajectory begins where its joints are,
+which follow the command with a lag.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def seen(at: float, positions: tuple[float, ...], speeds: tuple[float, ...]) -> 
 
 
 class Controller:
-    """Joints behind a controller, at rest at first; lag (s) is how late they do what it wants."""
+    """Joints behind a controller, at rest at first; lag (s): their delay behind the setpoint."""
 
     def __init__(self, here: tuple[float, ...], lag: float) -> None:
         self.readings = [seen(BEGAN, here, (0.0,) * len(here))]
@@ -45,7 +45,7 @@ class Controller:
         return self.readings[-1].positions
 
     def tell(self, now: float, trajectory: Trajectory) -> None:
-        """Begin anew where the joints are."""
+        """Begin a new trajectory where the joints are."""
         self._points = [(now, self.here), *(
             (now + point.time, point.positions) for point in trajectory.points)]
         for (since, a), (due, b) in zip(self._points, self._points[1:], strict=False):
@@ -55,11 +55,11 @@ class Controller:
         self._wanted = [self.here] * len(self._wanted)
 
     def is_done(self, now: float) -> bool:
-        """Tell whether the joints have come to the end of what was told."""
+        """Return whether the joints are at the end of the trajectory."""
         return now >= self._points[-1][0] + self._lag + STEP
 
     def run(self, now: float) -> None:
-        """Go on to an instant (s)."""
+        """Continue to an instant (s)."""
         wanted = self._points[-1][1]
         for (since, a), (due, b) in zip(self._points, self._points[1:], strict=False):
             if since <= now < due:
@@ -73,17 +73,17 @@ class Controller:
 
 def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Controller:
     """
-    Tell a way that comes in real time, from 0.3 s before the joints set out.
+    Send a trajectory that arrives in real time, from 0.3 s before the joints start.
 
-    It is told more 0.15 s before it is at the end of what it knows, late as it is. The first point
-    is where the joints are. age: so old (s) is what is seen of them.
+    The controller receives more points 0.15 s before the end of those it has, including its delay.
+    The first point is where the joints are. age: the age (s) of the joint readings.
     """
     controller, count = Controller(points[0].positions, lag), 1
     following: Following | None = None
     now, patience = BEGAN, 5.0 * points[-1].time + 5.0
     while count < len(points) or not controller.is_done(now):
         elapsed = now - BEGAN
-        assert elapsed < patience, 'it does not arrive'
+        assert elapsed < patience, 'it does not reach the end'
         passed = elapsed - (0.0 if following is None else following.late)
         latest = controller.readings[max(0, len(controller.readings) - 1 - round(age / STEP))]
         if count < len(points) and passed >= points[count - 1].time - 0.15:
@@ -103,8 +103,8 @@ def follow(points: Sequence[Waypoint], *, lag: float, age: float = 0.0) -> Contr
 
 @pytest.mark.parametrize('lag', [0.02, 0.05, 0.1, 0.2])
 @pytest.mark.parametrize('every', [0.05, 0.1])
-def test_small_pieces_do_not_make_it_later_and_later(every: float, lag: float) -> None:
-    """Each costs the lag, and is made up for until the next, which comes the later."""
+def test_with_small_pieces_the_delay_is_bounded(every: float, lag: float) -> None:
+    """Each piece adds the lag, which is reduced again before the next one."""
     points = [Waypoint(every * index, (0.3 * every * index,))
               for index in range(round(20 / every))]
     controller = follow(points, lag=lag)
@@ -113,7 +113,7 @@ def test_small_pieces_do_not_make_it_later_and_later(every: float, lag: float) -
 
 
 def peak_to_and_fro(height: float, every: float) -> list[Waypoint]:
-    """Return a way of one joint up and down again at 1 rad/s, with a point in so many seconds."""
+    """Return a path of one joint up and down at 1 rad/s, with a point every so many seconds."""
     return [Waypoint(every * index, (min(every * index, 2 * height - every * index),))
             for index in range(1 + round(2 * height / every))]
 
@@ -122,15 +122,15 @@ def peak_to_and_fro(height: float, every: float) -> list[Waypoint]:
 @pytest.mark.parametrize('age', [0.0, 0.05])
 @pytest.mark.parametrize('height', [0.4, 0.46, 0.5, 0.54, 0.6])
 def test_no_corner_is_cut(height: float, lag: float, age: float) -> None:
-    """The joint gets to where it turns round, whenever it is told more."""
+    """The joint reaches its turning point, whenever more points arrive."""
     controller = follow(peak_to_and_fro(height, 0.02), lag=lag, age=age)
     highest = max(one.positions[0] for one in controller.readings)
     assert highest == pytest.approx(height, abs=JOINT.tolerance + STEP)
     assert controller.fastest <= 1.0 + 1e-9
 
 
-def test_who_is_not_behind_is_told_as_it_was_asked() -> None:
-    """Nothing is added to a way that is followed at once."""
+def test_without_a_lag_the_trajectory_is_sent_as_requested() -> None:
+    """Nothing is added to a trajectory that is followed without a delay."""
     points = peak_to_and_fro(0.5, 0.1)
     following = Following(
         [JOINT], Trajectory(tuple(points[1:4])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
@@ -141,8 +141,8 @@ def test_who_is_not_behind_is_told_as_it_was_asked() -> None:
     assert [point.positions for point in told.points] == [one.positions for one in points[3:]]
 
 
-def test_who_is_behind_makes_up_for_it() -> None:
-    """A tenth faster than was asked for, no faster than it may; and then it is in time again."""
+def test_a_lag_is_reduced_on_the_way() -> None:
+    """A tenth faster than requested, within the limit, until it is on time again."""
     points = [Waypoint(0.1 * index, (0.05 * index,)) for index in range(31)]
     following = Following(
         [JOINT], Trajectory(tuple(points[1:4])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
@@ -153,13 +153,13 @@ def test_who_is_behind_makes_up_for_it() -> None:
     for (since, (a,)), (due, (b,)) in zip(places, places[1:], strict=False):
         assert b - a <= 0.5 * CATCH_UP * (due - since) + 1e-9
     assert told.points[0].time == pytest.approx(0.1 / CATCH_UP)
-    assert told.end.time == pytest.approx(2.7), 'in time again'
+    assert told.end.time == pytest.approx(2.7), 'on time again'
 
 
 @pytest.mark.parametrize(('speed', 'turns'), [(1.0, True), (-1.0, False)])
-def test_where_a_joint_is_on_its_way_there_and_back_its_speed_tells(
+def test_on_a_path_there_and_back_the_speed_shows_where_the_joint_is(
         speed: float, turns: bool) -> None:
-    """Short of the corner it is told of it; behind it, it is not sent back."""
+    """Before the corner it receives the corner; after it, it is not sent back."""
     points = peak_to_and_fro(0.3, 0.05)
     following = Following(
         [JOINT], Trajectory(tuple(points[1:11])), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
@@ -169,13 +169,13 @@ def test_where_a_joint_is_on_its_way_there_and_back_its_speed_tells(
 
 
 def corner(*times: float) -> Trajectory:
-    """Return the way of two joints to (1.5, 0) at 1.5 s, and on with the other one."""
+    """Return a path of two joints to (1.5, 0) at 1.5 s, and on with the second one."""
     return Trajectory(tuple(
         Waypoint(time, (min(time, 1.5), max(0.0, time - 1.5))) for time in times))
 
 
 def test_a_controller_that_was_slowed_down_is_not_sent_across_the_corner() -> None:
-    """However far behind: it is where it is seen."""
+    """Whatever its lag: its measured position counts."""
     following = Following([JOINT] * 2, corner(0.5, 1.0, 1.5, 2.0, 2.5), BEGAN,
                           seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
     now = BEGAN + 1.9
@@ -185,8 +185,8 @@ def test_a_controller_that_was_slowed_down_is_not_sent_across_the_corner() -> No
 
 
 @pytest.mark.parametrize('noise', [-1e-3, 0.0, 1e-3])
-def test_the_noise_of_a_joint_that_stands_says_nothing(noise: float) -> None:
-    """A way with a pause in which nothing opposes anything."""
+def test_the_noise_of_a_joint_at_rest_has_no_effect(noise: float) -> None:
+    """A path with a pause."""
     points = [Waypoint(0.2, (0.2, 0.0)), Waypoint(0.3, (0.2, 0.0)), Waypoint(0.6, (0.2, 0.3))]
     following = Following([JOINT] * 2, Trajectory(tuple(points)), BEGAN,
                           seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
@@ -197,8 +197,8 @@ def test_the_noise_of_a_joint_that_stands_says_nothing(noise: float) -> None:
     assert told.points[0].positions == (0.2, 0.0)
 
 
-def test_nothing_that_was_not_told_counts_as_passed() -> None:
-    """The joints stand since; the pump is late, and what came in is dense."""
+def test_points_that_were_not_sent_do_not_count_as_passed() -> None:
+    """The joints are at rest; the pump is late, and the new points are dense."""
     following = Following(
         [JOINT] * 2, Trajectory((Waypoint(0.5, (0.5, 0.0)),)), BEGAN,
         seen(BEGAN, (0.0, 0.0), (0.0, 0.0)))
@@ -211,8 +211,8 @@ def test_nothing_that_was_not_told_counts_as_passed() -> None:
     assert (pytest.approx(0.55), 0.0) in [point.positions for point in told.points]
 
 
-def test_where_nothing_is_seen_it_goes_on_as_it_was_told() -> None:
-    """What it has been told to have passed is not told again."""
+def test_without_readings_it_continues_as_sent() -> None:
+    """Points that are due already are not sent again."""
     points = peak_to_and_fro(0.5, 0.1)
     following = Following([JOINT], Trajectory(tuple(points[1:6])), BEGAN, None)
     told = following.go_on(Trajectory(tuple(points[5:])), BEGAN + 0.45, None)
@@ -220,8 +220,8 @@ def test_where_nothing_is_seen_it_goes_on_as_it_was_told() -> None:
     assert told.points[0].time == pytest.approx(0.05)
 
 
-def test_after_a_rest_it_goes_on_where_it_stands() -> None:
-    """A client that was too late finds the joint at the last point it knew, and moves at once."""
+def test_after_a_rest_it_continues_where_it_stands() -> None:
+    """With a late client, the joint stands at its last point, and then moves at once."""
     following = Following(
         [JOINT], Trajectory((Waypoint(0.5, (0.5,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
     now = BEGAN + 2.0
@@ -231,8 +231,8 @@ def test_after_a_rest_it_goes_on_where_it_stands() -> None:
     assert told.points[-1].time == pytest.approx(0.2, abs=0.01)
 
 
-def test_what_was_late_before_a_rest_makes_nothing_faster_after_it() -> None:
-    """It is over; a client that sends late makes the joints late, not fast."""
+def test_a_delay_before_a_rest_makes_nothing_faster_after_it() -> None:
+    """A client that sends late delays the joints and does not make them faster."""
     following = Following(
         [JOINT], Trajectory((Waypoint(1.0, (0.1,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
     now = BEGAN + 0.9
@@ -249,8 +249,8 @@ def test_what_was_late_before_a_rest_makes_nothing_faster_after_it() -> None:
     assert following.late == pytest.approx(late, abs=0.01)
 
 
-def test_a_way_that_is_all_behind_leads_to_its_end_and_on_from_there() -> None:
-    """At the speed that the joint may have; what comes later begins there."""
+def test_a_trajectory_that_is_overdue_leads_to_its_end_and_continues_from_there() -> None:
+    """At the speed limit of the joint; later points begin there."""
     following = Following(
         [JOINT], Trajectory((Waypoint(0.5, (0.5,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
     now = BEGAN + 2.0
@@ -266,8 +266,8 @@ def test_a_way_that_is_all_behind_leads_to_its_end_and_on_from_there() -> None:
     assert all(point.positions in ((0.4,), (0.2,)) for point in told.points)
 
 
-def test_a_joint_far_from_its_way_is_not_hurried() -> None:
-    """Somebody holds it: it gets as long as it needs from where it is seen."""
+def test_a_joint_far_from_its_path_keeps_its_speed_limit() -> None:
+    """It is blocked: it gets the time that it needs from its measured position."""
     following = Following(
         [JOINT], Trajectory((Waypoint(2.0, (1.0,)),)), BEGAN, seen(BEGAN, (0.0,), (0.0,)))
     now = BEGAN + 1.9
@@ -281,7 +281,7 @@ JOINTS = st.integers(1, 3)
 
 @st.composite
 def ways(draw: st.DrawFn) -> list[Waypoint]:
-    """Draw a way at no more than 1 rad/s, with pauses and corners."""
+    """Draw a path at no more than 1 rad/s, with pauses and corners."""
     here = (0.0,) * draw(JOINTS)
     points = [Waypoint(0.0, here)]
     for _ in range(draw(st.integers(4, 25))):
@@ -295,8 +295,9 @@ def ways(draw: st.DrawFn) -> list[Waypoint]:
 
 @given(ways(), st.sampled_from([0.0, 0.005, 0.02]))
 @settings(max_examples=150, database=None)
-def test_any_way_is_followed_through_all_its_points(points: list[Waypoint], lag: float) -> None:
-    """In order, near every one of them, and never too fast; no detour is shorter than the lag."""
+def test_any_trajectory_is_followed_through_all_its_points(
+        points: list[Waypoint], lag: float) -> None:
+    """In order, near each of them, and never too fast; no detour is shorter than the lag."""
     controller = follow(points, lag=lag)
     assert controller.fastest <= 1.0 + 1e-6
     places = [one.positions for one in controller.readings]
@@ -305,5 +306,5 @@ def test_any_way_is_followed_through_all_its_points(points: list[Waypoint], lag:
         near = [index for index in range(since, len(places))
                 if max(abs(a - b) for a, b in zip(places[index], point.positions, strict=True))
                 <= JOINT.tolerance + STEP]
-        assert near, f'it never came to {point}'
+        assert near, f'it never reached {point}'
         since = near[0]

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Joint states as evidence: which joints, how fast, and what says nothing."""
+"""Joint states as evidence: which joints, their speeds, and what is ignored."""
 
 import math
 from typing import Any
@@ -18,20 +18,20 @@ from viam_session_bridge.ros.sources.joint_states import JointGroup, JointReadin
 NAN = math.nan
 
 
-class Ear(list[JointReading]):
-    """A group of joints and what it passed on; received when stamped, unless told otherwise."""
+class Received(list[JointReading]):
+    """A group of joints and its readings; received at the stamp, unless given otherwise."""
 
     def __init__(self, *joints: str, **options: Any) -> None:
         super().__init__()
         self._group = JointGroup('arm', joints or ('wheel',), self.append, **options)
 
-    def hear(self, stamp: float, names: list[str], positions: list[float],
-             velocities: list[float], received: float | None = None) -> None:
+    def publish(self, stamp: float, names: list[str], positions: list[float],
+                velocities: list[float], received: float | None = None) -> None:
         message = JointState(name=names, position=positions, velocity=velocities)
         message.header.stamp.sec = int(stamp)
         message.header.stamp.nanosec = round(stamp % 1 * 1e9)
         places = {name: index for index, name in enumerate(names)}
-        self._group.hear(message, places, stamp if received is None else received)
+        self._group.update(message, places, stamp if received is None else received)
 
     @property
     def samples(self) -> list[JointSample]:
@@ -39,130 +39,131 @@ class Ear(list[JointReading]):
 
 
 def test_the_joint_is_found_by_its_name() -> None:
-    """In any order; messages of other joints say nothing."""
-    ear = Ear()
-    ear.hear(1.0, ['arm', 'wheel'], [1.0, 2.0], [3.0, -4.0])
-    ear.hear(1.1, ['arm'], [1.0], [3.0])
-    ear.hear(1.2, ['wheel', 'arm'], [2.5, 1.0], [5.0, 3.0])
-    assert ear.samples == [JointSample((2.0,), (-4.0,)), JointSample((2.5,), (5.0,))]
-    assert ear[0].velocities == (-4.0,)
+    """In any order; messages of other joints are ignored."""
+    readings = Received()
+    readings.publish(1.0, ['arm', 'wheel'], [1.0, 2.0], [3.0, -4.0])
+    readings.publish(1.1, ['arm'], [1.0], [3.0])
+    readings.publish(1.2, ['wheel', 'arm'], [2.5, 1.0], [5.0, 3.0])
+    assert readings.samples == [JointSample((2.0,), (-4.0,)), JointSample((2.5,), (5.0,))]
+    assert readings[0].velocities == (-4.0,)
 
 
 def test_joints_come_in_the_order_of_the_resource() -> None:
-    ear = Ear('base', 'elbow', 'tip')
-    ear.hear(1.0, ['tip', 'elbow', 'other', 'base'], [3.0, 2.0, 9.0, 1.0], [0.1, -0.7, 9.0, 0.2])
-    assert ear.samples == [JointSample((1.0, 2.0, 3.0), (0.2, -0.7, 0.1))]
+    readings = Received('base', 'elbow', 'tip')
+    readings.publish(
+        1.0, ['tip', 'elbow', 'other', 'base'], [3.0, 2.0, 9.0, 1.0], [0.1, -0.7, 9.0, 0.2])
+    assert readings.samples == [JointSample((1.0, 2.0, 3.0), (0.2, -0.7, 0.1))]
 
 
 def test_joints_may_be_spread_over_messages() -> None:
-    """A reading is complete when each was heard anew."""
-    ear = Ear('a', 'b')
-    ear.hear(1.00, ['a'], [1.0], [0.5])
-    ear.hear(1.01, ['a'], [1.1], [0.0])
-    assert not ear
-    ear.hear(1.02, ['b'], [2.0], [0.1])
-    assert ear.samples == [JointSample((1.1, 2.0), (0.0, 0.1))]
-    ear.hear(1.03, ['b'], [2.1], [0.1])
-    assert len(ear) == 1
-    ear.hear(1.04, ['a'], [1.2], [0.0])
-    assert ear.samples[1] == JointSample((1.2, 2.1), (0.0, 0.1))
+    """A reading is complete when each joint has a new sample."""
+    readings = Received('a', 'b')
+    readings.publish(1.00, ['a'], [1.0], [0.5])
+    readings.publish(1.01, ['a'], [1.1], [0.0])
+    assert not readings
+    readings.publish(1.02, ['b'], [2.0], [0.1])
+    assert readings.samples == [JointSample((1.1, 2.0), (0.0, 0.1))]
+    readings.publish(1.03, ['b'], [2.1], [0.1])
+    assert len(readings) == 1
+    readings.publish(1.04, ['a'], [1.2], [0.0])
+    assert readings.samples[1] == JointSample((1.2, 2.1), (0.0, 0.1))
 
 
-def test_a_joint_that_fell_silent_completes_nothing() -> None:
-    """What was heard of it long ago is no evidence beside fresh news of the others."""
-    ear = Ear('a', 'b', patience=0.5)
-    ear.hear(1.0, ['a'], [1.0], [0.0])
-    ear.hear(1.6, ['b'], [2.0], [0.0])
-    assert not ear
-    ear.hear(1.7, ['a'], [1.0], [0.0])
-    assert len(ear) == 1
+def test_a_joint_without_new_samples_completes_no_reading() -> None:
+    """An old sample is no evidence beside fresh ones of the others."""
+    readings = Received('a', 'b', patience=0.5)
+    readings.publish(1.0, ['a'], [1.0], [0.0])
+    readings.publish(1.6, ['b'], [2.0], [0.0])
+    assert not readings
+    readings.publish(1.7, ['a'], [1.0], [0.0])
+    assert len(readings) == 1
 
 
-def test_a_joint_may_count_the_other_way_round() -> None:
+def test_a_joint_may_count_in_the_opposite_direction() -> None:
     """Reported or estimated, the speed is scaled once; raw is as published."""
-    ear = Ear(scale=-2.0)
-    ear.hear(1.0, ['wheel'], [2.0], [3.0])
-    ear.hear(1.5, ['wheel'], [1.0], [])
-    assert [sample.positions for sample in ear.samples] == [(-4.0,), (-2.0,)]
-    assert [reading.raw for reading in ear] == [(2.0,), (1.0,)]
-    assert [reading.velocities for reading in ear] == [(-6.0,), (4.0,)]
+    readings = Received(scale=-2.0)
+    readings.publish(1.0, ['wheel'], [2.0], [3.0])
+    readings.publish(1.5, ['wheel'], [1.0], [])
+    assert [sample.positions for sample in readings.samples] == [(-4.0,), (-2.0,)]
+    assert [reading.raw for reading in readings] == [(2.0,), (1.0,)]
+    assert [reading.velocities for reading in readings] == [(-6.0,), (4.0,)]
 
 
 @pytest.mark.parametrize('velocities', [[], [NAN]])
 def test_without_velocity_it_is_estimated_from_positions(velocities: list[float]) -> None:
-    """And is no evidence of rest: the positions themselves are."""
-    ear = Ear()
-    ear.hear(1.0, ['wheel'], [2.0], velocities)
-    ear.hear(1.5, ['wheel'], [1.0], velocities)
-    ear.hear(2.0, ['wheel'], [1.0], velocities)
-    assert math.isnan(ear[0].velocities[0])
-    assert [reading.velocities for reading in ear[1:]] == [(-2.0,), (0.0,)]
-    assert all(math.isnan(sample.velocities[0]) for sample in ear.samples)
+    """The estimate is no evidence of rest: the positions are."""
+    readings = Received()
+    readings.publish(1.0, ['wheel'], [2.0], velocities)
+    readings.publish(1.5, ['wheel'], [1.0], velocities)
+    readings.publish(2.0, ['wheel'], [1.0], velocities)
+    assert math.isnan(readings[0].velocities[0])
+    assert [reading.velocities for reading in readings[1:]] == [(-2.0,), (0.0,)]
+    assert all(math.isnan(sample.velocities[0]) for sample in readings.samples)
 
 
 def test_one_step_of_an_encoder_is_no_speed() -> None:
     """The estimate is a mean over 0.1 s: 0.0015 rad at 50 Hz are 0.015 rad/s, not 0.077."""
-    ear = Ear()
+    readings = Received()
     for number in range(20):
-        ear.hear(1.0 + 0.02 * number, ['wheel'], [0.001534 * (number % 2)], [])
-    assert max(abs(reading.velocities[0]) for reading in ear[6:]) < 0.016
+        readings.publish(1.0 + 0.02 * number, ['wheel'], [0.001534 * (number % 2)], [])
+    assert max(abs(reading.velocities[0]) for reading in readings[6:]) < 0.016
 
 
 def test_what_is_frozen_is_not_passed_on() -> None:
-    """A stamp that stands still is an old message again."""
-    ear = Ear()
+    """A repeated stamp is an old message."""
+    readings = Received()
     for received in (1.0, 1.1, 1.2):
-        ear.hear(1.0, ['wheel'], [2.0], [0.0], received)
-    assert len(ear) == 1
+        readings.publish(1.0, ['wheel'], [2.0], [0.0], received)
+    assert len(readings) == 1
 
 
 def test_without_stamps_receipt_counts() -> None:
-    """Zero says nothing about age."""
-    ear = Ear()
-    ear.hear(0.0, ['wheel'], [2.0], [], received=1.0)
-    ear.hear(0.0, ['wheel'], [3.0], [], received=1.5)
-    assert [reading.velocities for reading in ear[1:]] == [(2.0,)]
+    """A zero stamp has no age."""
+    readings = Received()
+    readings.publish(0.0, ['wheel'], [2.0], [], received=1.0)
+    readings.publish(0.0, ['wheel'], [3.0], [], received=1.5)
+    assert [reading.velocities for reading in readings[1:]] == [(2.0,)]
 
 
 @pytest.mark.parametrize('velocity', [NAN, math.inf, -math.inf])
 def test_a_velocity_that_is_not_finite_is_estimated_from_positions(velocity: float) -> None:
-    """As where there is none."""
-    ear = Ear()
+    """As without one."""
+    readings = Received()
     for number in range(3):
-        ear.hear(1.0 + number, ['wheel'], [2.0 * number], [velocity])
-    assert [reading.velocities for reading in ear[1:]] == [(2.0,), (2.0,)]
-    assert all(sample.is_finite for sample in ear.samples)
+        readings.publish(1.0 + number, ['wheel'], [2.0 * number], [velocity])
+    assert [reading.velocities for reading in readings[1:]] == [(2.0,), (2.0,)]
+    assert all(sample.is_finite for sample in readings.samples)
 
 
 @pytest.mark.parametrize('positions', [[], [NAN], [math.inf]])
-def test_without_position_nothing_is_known(positions: list[float]) -> None:
-    """A velocity alone would steer no move."""
-    ear = Ear()
-    ear.hear(1.0, ['wheel'], positions, [0.0])
-    assert not ear.samples[0].is_finite and not ear[0].is_known
+def test_without_a_position_there_is_no_reading(positions: list[float]) -> None:
+    """A velocity alone cannot steer a move."""
+    readings = Received()
+    readings.publish(1.0, ['wheel'], positions, [0.0])
+    assert not readings.samples[0].is_finite and not readings[0].is_known
 
 
 @pytest.mark.parametrize('scale', [1.0, -2.0])
 def test_a_continuous_joint_goes_on_counting(scale: float) -> None:
-    """Past the end of a turn, in both directions, and past a gap of nonsense; raw jumps."""
-    ear = Ear(scale=scale, continuous=('wheel',))
+    """Past the end of a turn, in both directions, and past invalid samples; raw jumps."""
+    readings = Received(scale=scale, continuous=('wheel',))
     published = [3.0, -3.0, 3.0, NAN, -3.0, -2.0]
     for number, position in enumerate(published):
-        ear.hear(1.0 + number, ['wheel'], [position], [])
+        readings.publish(1.0 + number, ['wheel'], [position], [])
     beyond = math.tau - 3.0
-    counted = [reading.positions[0] for reading in ear if reading.is_known]
+    counted = [reading.positions[0] for reading in readings if reading.is_known]
     assert counted == pytest.approx([scale * one for one in (3.0, beyond, 3.0, beyond,
                                                              beyond + 1.0)])
-    assert ear[1].velocities == pytest.approx((scale * (beyond - 3.0),))
-    assert [reading.raw[0] for reading in ear][-1] == -2.0
+    assert readings[1].velocities == pytest.approx((scale * (beyond - 3.0),))
+    assert [reading.raw[0] for reading in readings][-1] == -2.0
 
 
 def test_a_joint_with_ends_does_not_wrap() -> None:
-    """A lift of 4 m jumps by no turn."""
-    ear = Ear()
+    """A lift of 4 m has no turn."""
+    readings = Received()
     for number, position in enumerate([0.0, 4.0]):
-        ear.hear(1.0 + number, ['wheel'], [position], [0.0])
-    assert ear.samples[1].positions == (4.0,)
+        readings.publish(1.0 + number, ['wheel'], [position], [0.0])
+    assert readings.samples[1].positions == (4.0,)
 
 
 LIMITED = JointRange(
@@ -171,48 +172,49 @@ LIMITED = JointRange(
 
 @pytest.mark.parametrize('published', [100.0, -1.11, 2.11, -1e9])
 def test_a_position_outside_of_the_limits_is_not_measured(published: float) -> None:
-    """The next one within them is; both velocities that were published were finite."""
-    ear = Ear('elbow', 'wrist', ranges=(LIMITED, JointRange()))
-    ear.hear(1.0, ['elbow', 'wrist'], [published, published], [0.0, 0.0])
-    ear.hear(1.1, ['elbow', 'wrist'], [0.5, published], [0.0, 0.0])
-    assert not ear[0].is_known and not ear.samples[0].is_finite
-    assert ear[0].raw[1] == published, 'the wrist has no limits'
-    assert ear.samples[0].problem == (
+    """The next one within them is measured; both published velocities are finite."""
+    readings = Received('elbow', 'wrist', ranges=(LIMITED, JointRange()))
+    readings.publish(1.0, ['elbow', 'wrist'], [published, published], [0.0, 0.0])
+    readings.publish(1.1, ['elbow', 'wrist'], [0.5, published], [0.0, 0.0])
+    assert not readings[0].is_known and not readings.samples[0].is_finite
+    assert readings[0].raw[1] == published, 'the wrist has no limits'
+    assert readings.samples[0].problem == (
         f'joint elbow is measured at {published:g} rad; its limits are -1 to 2 rad '
         '(arm.joint_minimums, arm.joint_maximums), with a tolerance of 0.1 rad')
-    assert ear[1].is_known and ear.samples[1].is_finite and not ear.samples[1].problem
+    assert readings[1].is_known
+    assert readings.samples[1].is_finite and not readings.samples[1].problem
 
 
 @pytest.mark.parametrize('published', [-1.09, 2.09, 0.0])
 def test_a_position_within_the_tolerance_of_a_limit_is_measured(published: float) -> None:
-    ear = Ear('elbow', ranges=(LIMITED,))
-    ear.hear(1.0, ['elbow'], [published], [0.0])
-    assert ear.samples[0].positions == (published,) and ear[0].is_known
+    readings = Received('elbow', ranges=(LIMITED,))
+    readings.publish(1.0, ['elbow'], [published], [0.0])
+    assert readings.samples[0].positions == (published,) and readings[0].is_known
 
 
 def test_limits_are_those_of_the_scaled_position() -> None:
-    ear = Ear('elbow', ranges=(LIMITED,), scale=-0.5)
-    ear.hear(1.0, ['elbow'], [-4.0], [0.0])
-    ear.hear(2.0, ['elbow'], [4.0], [0.0])
-    assert [reading.is_known for reading in ear] == [True, False]
+    readings = Received('elbow', ranges=(LIMITED,), scale=-0.5)
+    readings.publish(1.0, ['elbow'], [-4.0], [0.0])
+    readings.publish(2.0, ['elbow'], [4.0], [0.0])
+    assert [reading.is_known for reading in readings] == [True, False]
 
 
-def test_a_joint_that_was_measured_outside_of_its_limits_has_no_speed_from_that() -> None:
+def test_a_position_outside_of_the_limits_does_not_change_the_estimated_speed() -> None:
     """Differentiated positions: neither the jump away nor the jump back is a motion."""
-    ear = Ear('elbow', ranges=(LIMITED,))
+    readings = Received('elbow', ranges=(LIMITED,))
     for number, position in enumerate([0.5, 100.0, 0.5, 0.5]):
-        ear.hear(1.0 + number, ['elbow'], [position], [])
-    speeds = [reading.velocities[0] for reading in ear
+        readings.publish(1.0 + number, ['elbow'], [position], [])
+    speeds = [reading.velocities[0] for reading in readings
               if reading.is_known and not math.isnan(reading.velocities[0])]
     assert speeds and not any(speeds)
 
 
 def test_a_continuous_joint_is_measured_within_a_turn_whatever_its_limits() -> None:
-    """Where its turn begins says nothing about where it is; a hundred turns are nonsense."""
-    ear = Ear('elbow', ranges=(LIMITED,), continuous=('elbow',))
+    """The begin of its turn is not fixed; a hundred turns are implausible."""
+    readings = Received('elbow', ranges=(LIMITED,), continuous=('elbow',))
     for number, position in enumerate([1.9, 6.2, -6.2, 628.3]):
-        ear.hear(1.0 + number, ['elbow'], [position], [0.0])
-    assert [reading.is_known for reading in ear] == [True, True, True, False]
+        readings.publish(1.0 + number, ['elbow'], [position], [0.0])
+    assert [reading.is_known for reading in readings] == [True, True, True, False]
 
 
 def test_what_is_measured_outside_of_the_limits_is_named(node: Node, programs: Programs) -> None:
@@ -227,11 +229,11 @@ def test_what_is_measured_outside_of_the_limits_is_named(node: Node, programs: P
 
 
 def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:
-    """Nobody publishes; joints of other names; and then nothing is missing."""
+    """No publisher; joints of other names; and then nothing is missing."""
     states = JointStates(node, 'joints')
     group = states.watch('arm', ('left', 'right'), lambda reading: None)
     strange = states.watch('arm', ('left', 'elbow'), lambda reading: None)
-    assert 'arm.joint_states_topic: nobody publishes' in states.problem(group)
+    assert 'has no publisher' in states.problem(group)
     topic = node.resolve_topic_name('joints')
     programs.motors(f'{topic}/command', 'left', 'right', type='array', joint_states=topic)
     wait_until(lambda: not states.problem(group), 'joint states')
@@ -242,7 +244,7 @@ def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:
 
 
 def test_a_publisher_of_another_type_is_named(node: Node, programs: Programs) -> None:
-    """With what it publishes and what is read."""
+    """With the published and the expected type."""
     states = JointStates(node, 'odd')
     group = states.watch('arm', ('left',), lambda reading: None)
     topic = node.resolve_topic_name('odd')

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the node says of the robot without being asked: diagnostics that wait for no period."""
+"""Diagnostics that the node publishes at once, without waiting for its period."""
 
 from collections.abc import Iterator
 import threading
@@ -27,7 +27,7 @@ BASE = BaseConfig(name='base', driver='twist', topic='cmd_vel')
 
 
 class Rig:
-    """A bridge's node whose next diagnostics are due in an hour, and what it says of the robot."""
+    """A bridge's node whose next diagnostics are due in an hour, and its statuses."""
 
     def __init__(self, node: Node) -> None:
         self.said: list[DiagnosticStatus] = []
@@ -37,11 +37,11 @@ class Rig:
         self.subscription = node.create_subscription(
             DiagnosticArray, '/diagnostics', lambda array: self.said.extend(array.status), 10)
         wait_until(lambda: self.subscription.get_publisher_count() > 0, 'a publisher')
-        wait_until(self._heard, 'diagnostics are heard')
+        wait_until(self._received, 'diagnostics are received')
         self.said.clear()
 
-    def _heard(self) -> bool:
-        self.node.notice(Outputs(events=(Emergency('to be heard'),)))
+    def _received(self) -> bool:
+        self.node.notice(Outputs(events=(Emergency('for discovery'),)))
         time.sleep(0.05)
         return bool(self.said)
 
@@ -55,9 +55,9 @@ def rig(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 @pytest.mark.parametrize('event', [
     Emergency('pressed'),
     Changed('base', State.STOPPING, State.UNCONFIRMED, Reason.NOT_AT_REST)])
-def test_what_nobody_should_wait_for_is_said_at_once(
+def test_urgent_diagnostics_are_published_at_once(
         rig: Rig, event: Emergency | Changed) -> None:
-    """From whatever thread it is noticed on: it is the pump's."""
+    """From any thread: notice() is called by the pump's."""
     thread = threading.Thread(target=rig.node.notice, args=(Outputs(events=(event,)),))
     thread.start()
     thread.join()
@@ -66,7 +66,7 @@ def test_what_nobody_should_wait_for_is_said_at_once(
 
 @pytest.mark.parametrize('event', [
     Emergency(''), Changed('base', State.MOVING, State.STOPPING, Reason.STOPPED)])
-def test_everything_else_keeps_to_its_period(rig: Rig, event: Emergency | Changed) -> None:
+def test_other_diagnostics_keep_their_period(rig: Rig, event: Emergency | Changed) -> None:
     rig.node.notice(Outputs(events=(event,)))
     time.sleep(0.3)
     assert not rig.said
@@ -74,7 +74,7 @@ def test_everything_else_keeps_to_its_period(rig: Rig, event: Emergency | Change
 
 @pytest.fixture
 def fresh() -> Iterator[Node]:
-    """Give a node that no other bridge's node looks around from."""
+    """Give a node that no other bridge's node uses."""
     with spinning_node('fresh', namespace=new_namespace()) as node:
         yield node
 
@@ -84,10 +84,10 @@ def published_by(node: Node, topic: str) -> set[str]:
 
 
 @pytest.mark.parametrize('discovery', [0.0, 3600.0])
-def test_what_is_missing_is_logged_only_once_discovery_had_its_time(
+def test_what_is_missing_is_logged_only_after_the_time_for_discovery(
         fresh: Node, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
         discovery: float) -> None:
-    """The supervisor knows at once, whatever the log says."""
+    """The supervisor is informed at once, whatever is logged."""
     monkeypatch.setattr(node_module, 'DISCOVERY', discovery)
     supervisor = locked_bridge([BASE.resource], Policy())
     paths: list[str] = []
@@ -95,8 +95,8 @@ def test_what_is_missing_is_logged_only_once_discovery_had_its_time(
     beats: list[float] = []
     bridge_node = BridgeNode(fresh, supervisor, BridgeConfig(resources=(BASE,)), dict,
                              lambda: beats.append(time.monotonic()))
-    wait_until(lambda: len(beats) > 2, 'two looks at the path')
-    assert 'nobody listens' in paths[0]
+    wait_until(lambda: len(beats) > 2, 'two checks of the path')
+    assert 'has no subscriber' in paths[0]
     assert ('no stop path' in capfd.readouterr().err) is not discovery
     del bridge_node
 

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers of joints that go to positions, as simulated joints in other processes see them."""
+"""Drivers of position-controlled joints, as simulated joints in other processes see them."""
 
 from collections.abc import Callable, Iterator
 import functools
@@ -37,7 +37,7 @@ _numbers = count(1)
 
 
 def arm(driver: str, topic: str, **own: Any) -> PositionedConfig:
-    """Return an arm whose joints are as HOLD says, and whose ticks are as TICK."""
+    """Return an arm with the settings HOLD and the period TICK."""
     return ArmConfig(**{
         'name': 'arm', 'api': 'arm', 'driver': driver, 'topic': topic, 'joints': NAMES,
         'max_joint_speed': 2.0, 'rest_speed': 0.05, 'stop': 'hold', **own})
@@ -71,7 +71,7 @@ class Rig:
         self.appeared += 1
 
     def wait_ready(self) -> None:
-        """Wait until they hear: a best-effort reader may be late by seconds."""
+        """Wait until they receive: a best-effort reader may be matched seconds late."""
         self.joints.wait_ready()
         wait_until(lambda: not self.driver.path_problem(), 'a stop path')
         self.repeat(lambda: self.driver.send(way(*self._start, time=0.1), 0), lambda told: True)
@@ -82,14 +82,14 @@ class Rig:
         return self._group.reading.positions
 
     def is_at(self, *positions: float) -> bool:
-        """Tell whether the joints are seen to stand there."""
+        """Return whether the joints are measured at rest there."""
         reading = self._group.reading
         return (
             reading is not None and reading.positions == pytest.approx(positions)
             and max(map(abs, reading.velocities)) < HOLD.rest_speed)
 
     def repeat(self, act: Callable[[], None], until: Callable[[Told], bool]) -> Told:
-        """Act at every tick until the joints were told something, and return it."""
+        """Act at every tick until the joints receive a message, and return it."""
         since, tick = time.monotonic(), [0.0]
 
         def told() -> Told | None:
@@ -97,7 +97,7 @@ class Rig:
                 tick[0] = time.monotonic() + TICK
                 act()
             return next(filter(until, self.joints.since(since)), None)
-        return wait_until(told, 'what the joints were told')
+        return wait_until(told, 'a message to the joints')
 
 
 def way(*positions: float, time: float = 1.0, **options: Any) -> Trajectory:
@@ -113,7 +113,7 @@ def trajectories(node: Node, shared: Programs) -> Iterator[Rig]:
 
 
 def test_a_trajectory_arrives_whole(trajectories: Rig) -> None:
-    """Every joint by its name, and at rest at its end, or the controller would reject it."""
+    """Every joint by its name, and at rest at the end, or the controller would reject it."""
     asked = Trajectory((
         Waypoint(0.0, START, (0.0, 0.0)), Waypoint(0.5, (0.6, -0.5), (0.1, 0.0)),
         Waypoint(1.0, (0.7, -0.4), (0.2, 0.1))))
@@ -133,9 +133,9 @@ def test_a_trajectory_arrives_whole(trajectories: Rig) -> None:
     (way(0.7, -0.4, time=0.0), [{'time': 0.2, 'positions': [0.7, -0.4], 'velocities': []}]),
     (Trajectory((Waypoint(0.5, (0.7, -0.4), (0.1, 0.1)), Waypoint(1.0, (0.7, -0.4)))),
      [{'time': time, 'positions': [0.7, -0.4], 'velocities': []} for time in (0.5, 1.0)])])
-def test_what_a_controller_would_reject_is_mended(
+def test_what_a_controller_would_reject_is_corrected(
         trajectories: Rig, asked: Trajectory, points: list[dict[str, Any]]) -> None:
-    """A way without duration, and velocities that only some points have."""
+    """A trajectory without duration, and velocities that only some points have."""
     since = time.monotonic()
     told = trajectories.repeat(
         lambda: trajectories.driver.send(asked, next(_numbers)),
@@ -144,8 +144,8 @@ def test_what_a_controller_would_reject_is_mended(
     assert not trajectories.joints.since(since, 'rejected')
 
 
-def test_what_is_left_of_a_way_goes_through_all_its_points(trajectories: Rig) -> None:
-    """A controller begins anew where the joints are, a little behind where it had them."""
+def test_the_remainder_of_a_trajectory_goes_through_all_its_points(trajectories: Rig) -> None:
+    """A controller begins a new one where the joints are, a little behind its setpoint."""
     begin, driver = trajectories.positions, trajectories.driver
     points = [Waypoint(index / 10.0, tuple(at + index / 50.0 for at in begin))
               for index in range(1, 11)]
@@ -167,9 +167,9 @@ def test_what_is_left_of_a_way_goes_through_all_its_points(trajectories: Rig) ->
     assert passed - 0.1 <= left_out <= sent - began + 0.1
     late = [one['time'] - (point.time - (since - began))
             for one, point in zip(rest, points[-len(rest):], strict=True)]
-    assert late[-1] <= late[0] + 1e-6, 'what it is behind, it makes up for'
+    assert late[-1] <= late[0] + 1e-6, 'the lag is reduced'
     assert since - sent - 0.01 <= late[-1] and late[0] <= since - began - passed + 0.05
-    # At its end, as told; the driver read its clock from began to begun, and since to sent.
+    # At its end, as sent; the driver read its clock from began to begun, and since to sent.
     [*_, (told_epoch, reported)] = trajectories.late
     assert told_epoch == epoch
     assert began - begun - 0.01 <= reported - late[-1] <= sent - since + 0.01
@@ -177,8 +177,8 @@ def test_what_is_left_of_a_way_goes_through_all_its_points(trajectories: Rig) ->
     assert not trajectories.joints.since(began, 'rejected')
 
 
-def test_a_way_back_at_once_is_no_faster_than_a_joint_may_be(trajectories: Rig) -> None:
-    """Whatever time it was given: what is due at once is a jerk."""
+def test_a_way_back_at_once_keeps_the_speed_limit_of_a_joint(trajectories: Rig) -> None:
+    """Whatever time it has: a point that is due at once is a jerk."""
     begin, epoch = trajectories.positions, next(_numbers)
     there = tuple(at + 0.4 for at in begin)
     trajectories.driver.send(way(*there, time=0.4), epoch)
@@ -221,15 +221,15 @@ def _stands(rig: Rig) -> bool:
         set(map(str, [told.end for told in rig.joints.told[-4:]]))) == 1
 
 
-def test_another_wish_is_a_fault(trajectories: Rig) -> None:
-    """Of another kind, or for another number of joints: never a guess."""
+def test_another_setpoint_raises(trajectories: Rig) -> None:
+    """Of another kind, or for another number of joints."""
     for wish in (Speed(1.0), way(1.0)):
         with pytest.raises(TypeError, match='2 joint'):
             trajectories.driver.send(wish, 1)
 
 
 def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Programs) -> None:
-    """Because there is nothing that a stop could hold; a stop then is a fault, not a guess."""
+    """There is no position that a stop could hold; a stop then raises."""
     rig = Rig(
         node, programs, NAMES, START, functools.partial(arm, 'joint_trajectory'), 'trajectory')
     with pytest.raises(RuntimeError, match='no position .* was ever measured'):
@@ -242,7 +242,7 @@ def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Progra
 
 
 def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
-    """Led along the way, with how fast; a stop holds."""
+    """Step by step, with velocities; a stop holds."""
     rig = Rig(node, programs, NAMES, START, functools.partial(
         arm, 'joint_state', with_velocities=True), 'state')
     rig.wait_ready()
@@ -253,7 +253,7 @@ def test_joint_states_command_positions(node: Node, programs: Programs) -> None:
     first = [one.end[0] for one in told]
     assert first == sorted(first) and len(first) > 4 and first[0] < 0.8
     assert all(one.what['velocities'] in ([0.25, 0.25], [0.0, 0.0]) for one in told)
-    # A joint that is not seen to stand yet is held where it is measured.
+    # A joint that is not measured at rest yet is held where it is measured.
     wait_until(lambda: rig.is_at(1.0, 0.0), 'arrival')
     stop = rig.repeat(lambda: rig.driver.stop(2), lambda told: told.kind == 'state')
     assert stop.end == [1.0, 0.0] and stop.what['velocities'] == [0.0, 0.0]
@@ -285,7 +285,7 @@ SERVO: dict[str, Any] = {
 @pytest.mark.parametrize(('stop', 'number'), [('hold', None), ('last', None), ('number', 0)])
 def test_a_servo_is_led_and_stops_as_configured(
         node: Node, programs: Programs, stop: str, number: int | None) -> None:
-    """By numbers; half way the measured one, the last one, or a fixed one."""
+    """By numbers; halfway the measured one, the last one, or a fixed one."""
     rig = Rig(node, programs, ('pan',), (0.0,), lambda topic, **states: ServoConfig(
         topic=topic, stop=stop, **SERVO, **states), 'int16', scale=600.0, offset=1500.0)
     rig.wait_ready()
@@ -309,8 +309,8 @@ def test_a_servo_is_led_and_stops_as_configured(
         assert stops()[-1] == pytest.approx(1500 + 600 * rig.positions[0], abs=60)
 
 
-def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None:
-    """Its first number would be a motion; and there is no last one to repeat."""
+def test_a_servo_without_feedback_and_command_receives_no_stop(node: Node) -> None:
+    """Its first number would be a motion, and there is no last one to repeat."""
     positions = Positions(
         'pan', Joints(('pan',), (HOLD,), TICK, time.monotonic), stop='last')
     assert positions.stopping(1) is None and positions.path_problem() == ''
@@ -318,15 +318,15 @@ def test_a_blind_servo_that_was_told_nothing_is_told_nothing(node: Node) -> None
     assert positions.stopping(3) == (1.0,)
 
 
-def test_a_resource_without_joints_goes_to_no_positions() -> None:
+def test_a_resource_without_joints_cannot_have_positions() -> None:
     """A driver of another package for a base, for example: it is refused with the reason."""
     with pytest.raises(TypeError, match='base: it has no joints'):
         Positions('base', None)
 
 
 @pytest.mark.parametrize('stop', ['hold', 'last'])
-def test_a_servo_that_was_told_nothing_holds_where_it_is_measured(stop: str) -> None:
-    """Whatever its stop repeats later; unmeasured, the stop is a fault that says so."""
+def test_a_servo_without_a_command_holds_where_it_is_measured(stop: str) -> None:
+    """Whatever its stop repeats later; without a measurement the stop raises."""
     positions = Positions(
         'pan', Joints(('pan',), (HOLD,), TICK, lambda: 10.0, lambda: ''), stop)
     with pytest.raises(RuntimeError, match='ever measured'):
@@ -335,8 +335,8 @@ def test_a_servo_that_was_told_nothing_holds_where_it_is_measured(stop: str) -> 
     assert positions.stopping(2) == (0.3,)
 
 
-def test_a_way_begins_where_a_joint_was_measured_last_within_its_limits() -> None:
-    """Not where garbage says that it is."""
+def test_a_motion_begins_where_a_joint_was_measured_last_within_its_limits() -> None:
+    """Not at an implausible reading."""
     now = [10.0]
     positions = Positions(
         'arm', Joints(('a',), (HOLD,), TICK, lambda: now[0], lambda: ''))
@@ -348,7 +348,7 @@ def test_a_way_begins_where_a_joint_was_measured_last_within_its_limits() -> Non
     assert positions.stopping(2) == (pytest.approx(0.5),)
 
 
-def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Programs) -> None:
+def test_other_resources_in_an_array_stay_where_they_are(node: Node, programs: Programs) -> None:
     """Two resources, three places."""
     prefix = f'{node.get_namespace()}/rig{next(_numbers)}'
     names, start = ('a', 'b', 'c'), (0.1, 0.2, 0.3)
@@ -376,12 +376,12 @@ def test_neighbours_in_an_array_stay_where_they_are(node: Node, programs: Progra
         one for one in simulated.since(since) if one.end[1:] == [0.4, 0.5]], 'the stop')
     simulated.send(publish=False)
     problem = wait_until(drivers['right'].path_problem, 'silence')
-    assert problem.startswith('left.joint_states_topic'), 'a neighbour is not known any more'
+    assert problem.startswith('left.joint_states_topic'), 'another position is unknown'
 
 
 def test_an_array_goes_out_when_something_was_noted_and_all_are_known(
         node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks those that nobody moves where they are, and is silent otherwise."""
+    """It refreshes members without a command, and publishes nothing otherwise."""
     topic = f'{node.get_namespace()}/rig{next(_numbers)}'
     configs = [
         arm('float_array', topic, name=name, index=index, joints=(name,), joint_states_topic='')
@@ -403,7 +403,7 @@ def test_an_array_goes_out_when_something_was_noted_and_all_are_known(
     assert sent == [list(START)]
 
 
-def test_a_way_is_as_fast_as_asked() -> None:
+def test_a_trajectory_has_the_requested_speed() -> None:
     """Straight without velocities, cubic with them; at rest after its end."""
     straight = Lead(1, way(2.0, time=2.0), (0.0,), began=10.0)
     assert [straight.at(10.0 + t) for t in (-1.0, 0.0, 0.5, 1.0, 2.0, 9.0)] == [
@@ -417,7 +417,7 @@ def test_a_way_is_as_fast_as_asked() -> None:
     assert unknown.at(10.0) == (2.0,)
 
 
-def test_a_led_way_goes_on_as_if_all_of_it_had_been_known() -> None:
+def test_an_extended_trajectory_continues_as_if_it_had_been_known_as_a_whole() -> None:
     points = [Waypoint(float(index), (index ** 2 / 10.0,), (index / 5.0,))
               for index in range(1, 6)]
     whole = Lead(1, Trajectory(tuple(points)), (0.0,), began=10.0)
@@ -430,8 +430,8 @@ def test_a_led_way_goes_on_as_if_all_of_it_had_been_known() -> None:
         assert pieces.velocities(instant) == whole.velocities(instant)
 
 
-def test_a_led_joint_goes_on_in_the_coordinates_that_it_began_in() -> None:
-    """It has wrapped round on the way."""
+def test_an_extended_trajectory_keeps_the_coordinates_of_its_start() -> None:
+    """The joint has wrapped meanwhile."""
     now = [10.0]
     positions = Positions('arm', Joints(('a',), (HOLD,), TICK, lambda: now[0]))
     positions.observe((3.0,), JointReading((3.0,), (0.0,), (3.0,), 10.0))
@@ -445,7 +445,7 @@ def test_a_led_joint_goes_on_in_the_coordinates_that_it_began_in() -> None:
 
 
 def test_a_continuous_joint_is_commanded_as_it_is_measured() -> None:
-    """Clients count on; the robot jumped by a turn, and must not turn back all the way."""
+    """Positions of clients keep counting; the robot's jumped by a turn, and must not turn back."""
     positions = Positions('arm', Joints(('a', 'b'), (HOLD, HOLD), TICK, time.monotonic))
     counted, published = (3.3, 0.5), (3.3 - math.tau, 0.5)
     positions.observe(published, JointReading(

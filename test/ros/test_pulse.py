@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How pulses and echoes travel, and what two processes compare to know that they stop the same."""
+"""The transport of pulses and echoes, and the fingerprint that two processes compare."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,7 +81,7 @@ def test_an_echo_arrives_as_it_was_sent(echo: Echo) -> None:
     ({'sequence': True}, 'sequence'), ({'active': ['base']}, 'active'),
     ({'active': None}, 'active'), ({'goals': 1}, 'goals'),
 ])
-def test_a_pulse_that_lies_names_its_mistake(change: dict[str, Any], told: str) -> None:
+def test_an_invalid_pulse_names_its_mistake(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         decode_pulse(json.dumps({**GOOD, **change}))
 
@@ -95,8 +95,8 @@ def test_anything_else_is_no_pulse() -> None:
 # ---- the topics ---------------------------------------------------------------------------------
 
 
-class Talk:
-    """A bridge's and a guard's port in one process, and what each hears."""
+class Ports:
+    """A bridge's and a guard's port in one process, and what each receives."""
 
     def __init__(self, node: Node) -> None:
         self.pulses: list[Pulse] = []
@@ -124,11 +124,11 @@ class Talk:
 
 
 @pytest.fixture(scope='module')
-def talk(node: Node) -> Talk:
-    return Talk(node)
+def talk(node: Node) -> Ports:
+    return Ports(node)
 
 
-def test_a_guard_hears_a_pulse_and_its_bridge_the_echo(talk: Talk) -> None:
+def test_a_guard_receives_a_pulse_and_its_bridge_the_echo(talk: Ports) -> None:
     pulse = Pulse(Identity('own', 1.0, 'c', 0.25), 7, {'base': 3})
     wait_until(lambda: talk.bridge.tell(Outputs(pulse=pulse)) or talk.guard_pulses, 'a pulse')
     assert talk.guard_pulses[0] == pulse
@@ -136,10 +136,10 @@ def test_a_guard_hears_a_pulse_and_its_bridge_the_echo(talk: Talk) -> None:
     wait_until(lambda: talk.guard.tell(Outputs(echoes=(
         replace(echo, instance='another'), echo))) or talk.echoes, 'an echo')
     assert set(talk.echoes) == {echo}
-    assert not talk.pulses, 'our own pulse is no news'
+    assert not talk.pulses, 'our own pulse is ignored'
 
 
-def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
+def test_another_bridge_is_received_and_invalid_messages_are_ignored(talk: Ports) -> None:
     other = Pulse(Identity('another', 1.0, 'c', 0.25), 8)
     for text in ('nonsense', '[' * 100000, json.dumps({**GOOD, 'active': {'base': None}}),
                  json.dumps({**GOOD, 'sequence': 10 ** 400, 'patience': 10 ** 400})):
@@ -150,7 +150,7 @@ def test_another_bridge_is_heard_and_nonsense_ends_nobody(talk: Talk) -> None:
     assert not {'another'} & {one.sender.instance for one in talk.unverified}
 
 
-def test_what_is_not_signed_with_our_key_is_neither_a_pulse_nor_an_echo(talk: Talk) -> None:
+def test_what_is_not_signed_with_our_key_is_neither_a_pulse_nor_an_echo(talk: Ports) -> None:
     pulse = encode_pulse(Pulse(Identity('forged', 1.0, 'c', 0.25), 2 ** 60, {'base': 1}))
     echo = encode_echo(Echo('forged', 'own', 2 ** 60, 'c', fired=9, number=2 ** 60))
     signed = SIGNER.sign(talk.topic, pulse)
@@ -173,7 +173,7 @@ def test_what_is_not_signed_with_our_key_is_neither_a_pulse_nor_an_echo(talk: Ta
 
 
 def test_a_message_that_is_too_long_is_dropped_unread(
-        talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        talk: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse_module, 'LONGEST_MESSAGE', 2000)
     long = Pulse(Identity('long', 1.0, 'c', 0.25), 1, {'x' * 3000: 1})
     talk.send(long)
@@ -183,7 +183,7 @@ def test_a_message_that_is_too_long_is_dropped_unread(
     assert long not in talk.pulses and long not in talk.guard_pulses
 
 
-def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
+def test_a_pass_without_content_publishes_nothing(talk: Ports) -> None:
     # What other tests have sent has arrived when this has.
     last = Pulse(Identity('own', 1.0, 'c', 0.25), 10 ** 6)
     talk.bridge.tell(Outputs(pulse=last))
@@ -197,8 +197,8 @@ def test_a_pass_without_anything_to_tell_tells_nothing(talk: Talk) -> None:
     assert (len(talk.guard_pulses), len(talk.echoes)) == before[:2]
 
 
-def test_what_has_arrived_is_taken_before_the_queue_counts_as_drained(talk: Talk) -> None:
-    """The executor is held up while a pulse comes in and the guard asks."""
+def test_arrived_messages_are_taken_before_the_queue_counts_as_drained(talk: Ports) -> None:
+    """The executor is blocked while a pulse arrives and the guard requests a drain."""
     order: list[str] = []
     held = time.monotonic() + 0.3
 
@@ -239,7 +239,7 @@ def test_topics_are_those_of_the_node_that_was_asked(node: Node) -> None:
 @pytest.mark.parametrize(('name', 'full'), [
     ('~/halt', '/viam_session_bridge/halt'), ('halt', '/elsewhere'), ('/stop', '/stop')])
 def test_services_and_actions_are_resolved_too(name: str, full: str) -> None:
-    """Of an action, nobody ever remaps the bare name: its services have names of their own."""
+    """The name of an action is not remapped: its services have their own names."""
     outputs = (
         TriggerOutput(name='first', kind='trigger', service=name),
         CancelOutput(name='second', kind='cancel', action=name, goals='all'))
@@ -275,7 +275,7 @@ def test_the_fingerprint_is_of_what_stops_depend_on(
 
 @contextmanager
 def process(*arguments: str) -> Iterator[None]:
-    """Stand in for a process that was started with these ROS arguments."""
+    """Simulate a process that was started with these ROS arguments."""
     rclpy.init(args=['guard', '--ros-args', *arguments],
                signal_handler_options=SignalHandlerOptions.NO)
     try:
@@ -302,7 +302,7 @@ def file(tmp_path: Path) -> str:
       '-p', 'base.driver:=twist', '-p', 'base.topic:=cmd_vel', '-p',
       'base.receiver_timeout:=0.5'], '/renamed/drive'),
 ])
-def test_names_mean_to_the_guard_what_they_mean_to_the_bridge(
+def test_names_resolve_in_the_guard_as_in_the_bridge(
         file: str, arguments: list[str], topic: str) -> None:
     with process('--params-file', file, *arguments):
         around = bridge_node()
@@ -334,8 +334,8 @@ def test_a_wrong_file_is_wrong_for_both(tmp_path: Path) -> None:
         bridge_node()
 
 
-def test_a_pulse_says_where_its_bridge_runs() -> None:
-    """An older one does not, and is read all the same."""
+def test_a_pulse_contains_where_its_bridge_runs() -> None:
+    """An older one does not, and is still accepted."""
     told = decode_pulse(encode_pulse(Pulse(Identity('i', host='robot1', process=7, port=80), 1)))
     assert str(told.sender) == "bridge (host 'robot1', process 7, port 80, instance 'i')"
     old = {name: value for name, value in GOOD.items() if name not in ('host', 'process', 'port')}

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The safety loop, with a real gate, real threads and drivers that write down what they are told.
+The safety loop, with the real supervisor, real threads and drivers that record their calls.
 
-No rclpy here. The clock is real except where a stall is played.
+No rclpy here. The clock is real except where a stall is simulated.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,11 +35,11 @@ NAMES = ('a', 'b', 'c')
 FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
 HOLD = 0.2  # s
 PULSE = 'pulse:'
-WINDOW = 30.0  # s; sessions are no subject here
+WINDOW = 30.0  # s; sessions are not tested here
 
 
 class RecordingDriver:
-    """Writes down (name, setpoint or None, when) into a list that all drivers share."""
+    """Records (name, setpoint or None, when) in a list that all drivers share."""
 
     def __init__(self, name: str, told: list[tuple[str, Velocity | None, float]]) -> None:
         self.name = name
@@ -59,7 +59,7 @@ class RecordingDriver:
 
 
 class SharedRecorder:
-    """Writes down each flush into the list of the drivers that share it."""
+    """Records each flush in the list of the drivers that share it."""
 
     resources = ('a', 'b')
 
@@ -73,7 +73,7 @@ class SharedRecorder:
 
 
 class Rig:
-    """A gate, its pump and three drivers; pulses are told to `pulse` between their calls."""
+    """The supervisor, its pump and three drivers; pulses go to `pulse` between their calls."""
 
     def __init__(self, locked: LockedBridge | None = None, sharing: bool = False,
                  stale_after: float = math.inf) -> None:
@@ -82,10 +82,10 @@ class Rig:
         self.told: list[tuple[str, Velocity | None, float]] = []
         self.drivers = {name: RecordingDriver(name, self.told) for name in NAMES}
         self.reports: list[tuple[Outputs, dict[str, str], str]] = []
-        self.deaths: list[BaseException] = []
+        self.failures: list[BaseException] = []
         self.shared = SharedRecorder(self.told)
         self.pump = Pump(
-            self.locked, self.drivers, self._report, self.deaths.append,
+            self.locked, self.drivers, self._report, self.failures.append,
             [self.shared] if sharing else [], tell=lambda outputs: self.pulse(outputs),
             stale_after=stale_after)
         self.caller = Caller(self.locked.start_session(Caller()).id)
@@ -128,8 +128,8 @@ def rig() -> Iterator[Rig]:
         rig.pump.stop(5.0)
 
 
-def test_a_wish_is_repeated_then_stopped_then_silent(rig: Rig) -> None:
-    """20 Hz while it is held, zeros for the hold, nothing afterwards."""
+def test_a_setpoint_is_repeated_then_stopped_and_then_nothing_is_sent(rig: Rig) -> None:
+    """20 Hz while it holds, zeros for the hold time, nothing afterwards."""
     rig.start().command('a')
     wait_until(lambda: len(rig.of('a')) >= 6, 'repetition')
     moves = [at for _, _, at in rig.told]
@@ -146,18 +146,18 @@ def test_a_wish_is_repeated_then_stopped_then_silent(rig: Rig) -> None:
     assert not rig.of('b')
 
 
-def test_an_idle_pump_tells_nobody_anything(rig: Rig) -> None:
+def test_an_idle_pump_sends_nothing(rig: Rig) -> None:
     """Also when it is woken."""
     rig.start()
     for _ in range(20):
         rig.locked.wake()
         time.sleep(0.005)
     assert not rig.told and not rig.reports
-    assert rig.pump.stop(5.0) and not rig.pump.alive and not rig.deaths
+    assert rig.pump.stop(5.0) and not rig.pump.alive and not rig.failures
 
 
-def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
-    """Its neighbours go on, its own stop is tried again, and the report names it."""
+def test_a_driver_that_raises_skips_no_other_and_is_reported(rig: Rig) -> None:
+    """Other resources continue, its own stop is retried, and the report names it."""
     rig.drivers['a'].fault = fail(OSError('unplugged'))
     rig.start()
     for name in NAMES:
@@ -169,12 +169,12 @@ def test_a_driver_that_raises_skips_nobody_and_is_reported(rig: Rig) -> None:
     wait_until(lambda: all(rig.of(name, mark).count(None) >= 3 for name in NAMES), 'all stop')
     assert rig.faults()
     assert all('unplugged' in faults['a'] and set(faults) == {'a'} for faults in rig.faults())
-    assert rig.pump.alive and not rig.deaths
+    assert rig.pump.alive and not rig.failures
 
 
-def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(
+def test_a_driver_that_blocks_is_reported_and_delays_the_others_by_its_call_only(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """50 ms late is the most that the neighbours suffer, and the fault has its name."""
+    """Other resources are at most 50 ms late, and the report names the driver."""
     monkeypatch.setattr(pump_module, 'SLOW_CALL', SLOW_CALL)
     rig.drivers['b'].fault = lambda: time.sleep(0.05)
     rig.start()
@@ -186,7 +186,7 @@ def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(
     rig.locked.stop_all()
     stopped = wait_until(
         lambda: [at for name, setpoint, at in rig.told[mark:] if name == 'c' and not setpoint],
-        'the stop of a neighbour')
+        'the stop of another resource')
     assert took(asked, stopped[0]) < 0.5
     slow = [text for _, _, text in rig.reports if text.startswith('b: publishing')]
     assert slow and ' took 5' in slow[0] and '(limit 20 ms)' in slow[0]
@@ -194,7 +194,7 @@ def test_a_driver_that_blocks_is_reported_and_delays_nobody_for_long(
 
 
 def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
-    """A slow driver's motion must not stand before a neighbour's stop."""
+    """The motion of a slow driver must not delay the stop of another resource."""
     rig.start()
     for name in NAMES:
         rig.command(name)
@@ -212,7 +212,7 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
     rig.command('a')
     rig.command('b')
     rig.locked.stop('c')
-    # Everybody's next output is due by then.
+    # The next output of each is due by then.
     time.sleep(0.1)
     with_others = len(rig.told)
     release.set()
@@ -223,14 +223,14 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
     assert passes[0] == ['c']
     stop_at = next(i for i, (name, setpoint, _) in enumerate(rig.told)
                    if name == 'c' and setpoint is None)
-    # The interrupted pass still owes the motions of b and c; after them comes the stop.
+    # The interrupted pass still sends the motions of b and c; the stop follows.
     following = rig.told[stop_at + 1:stop_at + 3]
     assert {name for name, _, _ in following} == {'a', 'b'}
 
 
-def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
+def test_a_poll_that_raises_stops_every_driver_before_the_report(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last resort: zeros to all, again and again, even past a driver that raises."""
+    """The last resort: repeated zeros to all, even past a driver that raises."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     broken = threading.Event()
 
@@ -244,7 +244,7 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
     rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
     told_at_death: list[int] = []
     rig.pump = Pump(rig.locked, rig.drivers, lambda *_: None,
-                    lambda problem: (rig.deaths.append(problem),
+                    lambda problem: (rig.failures.append(problem),
                                      told_at_death.append(len(rig.told)))[0],
                     [rig.shared])
     rig.start().command('a')
@@ -252,10 +252,10 @@ def test_a_poll_that_raises_stops_every_driver_before_anybody_is_told(
     rig.drivers['b'].fault = fail(OSError('unplugged'))
     mark = len(rig.told)
     broken.set()
-    wait_until(lambda: rig.deaths, 'the report of the death')
-    assert isinstance(rig.deaths[0], ZeroDivisionError)
+    wait_until(lambda: rig.failures, 'the report of the failure')
+    assert isinstance(rig.failures[0], ZeroDivisionError)
     for name in NAMES:
-        # 'a' may have been told to go on once between the mark and the fault.
+        # 'a' may have received one more motion between the mark and the fault.
         last = [setpoint for driver, setpoint, _ in rig.told[mark:told_at_death[0]]
                 if driver == name][-4:]
         assert last == [None] * 4
@@ -289,8 +289,8 @@ def test_what_drivers_share_goes_out_once_after_all_of_them(sharing: Rig) -> Non
     assert names[first + 3] == 'flush'
 
 
-def test_a_fault_of_what_is_shared_is_told_of_all_who_share_it(sharing: Rig) -> None:
-    """And the others go on."""
+def test_a_fault_of_a_shared_output_is_reported_for_all_its_resources(sharing: Rig) -> None:
+    """And the others continue."""
     rig = sharing
     rig.shared.fault = fail(OSError('unplugged'))
     rig.command('c')
@@ -298,11 +298,11 @@ def test_a_fault_of_what_is_shared_is_told_of_all_who_share_it(sharing: Rig) -> 
     wait_until(lambda: len(rig.of('c')) >= 3, 'repetition')
     assert all(set(faults) == {'a', 'b'} and 'unplugged' in faults['a']
                for faults in rig.faults())
-    assert rig.faults() and not rig.deaths
+    assert rig.faults() and not rig.failures
 
 
-def test_those_who_waited_are_told_after_the_drivers(rig: Rig) -> None:
-    """When a call learns that its motion is over, the stop has gone out."""
+def test_waiting_calls_are_answered_after_the_drivers_were_called(rig: Rig) -> None:
+    """When a call is answered that its motion has ended, the stop was sent."""
     told: list[tuple[Reason, list[Velocity | None]]] = []
     rig.start().command('a', Motion(FORWARD.setpoint, 0.15),
                         on_end=lambda ended: told.append((ended.reason, rig.of('a'))))
@@ -313,35 +313,35 @@ def test_those_who_waited_are_told_after_the_drivers(rig: Rig) -> None:
 
 def test_a_waiter_that_raises_leaves_nothing_moving(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether or not the loop survives it, no driver goes on unwatched and no fault is hidden."""
+    """Whether or not the loop continues, each driver stays monitored and no fault is hidden."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     rig.start().command('b')
     rig.command('a', on_end=fail(RuntimeError('the loop is closed')))
     wait_until(lambda: rig.of('a') and rig.of('b'), 'motion')
     rig.locked.stop('a')
     wait_until(lambda: rig.of('a')[-1] is None, 'the stop')
-    wait_until(lambda: rig.deaths or len(rig.of('a')) > 6, 'what becomes of it')
-    if not rig.pump.alive or rig.deaths:
-        assert isinstance(rig.deaths[0], RuntimeError)
+    wait_until(lambda: rig.failures or len(rig.of('a')) > 6, 'the failure or further stops')
+    if not rig.pump.alive or rig.failures:
+        assert isinstance(rig.failures[0], RuntimeError)
         assert rig.of('b')[-1] is None
     else:
         rig.locked.stop('b')
-        wait_until(lambda: rig.of('b')[-1] is None, 'a stop by a loop that goes on')
+        wait_until(lambda: rig.of('b')[-1] is None, 'a stop by a loop that continues')
 
 
-def test_a_report_that_raises_is_a_death_and_not_a_silence(
+def test_a_report_that_raises_is_a_failure_with_stops(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing may end the loop without stops."""
+    """The loop must not end without stops."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
-    rig.pump = Pump(rig.locked, rig.drivers, fail(ValueError('no log')), rig.deaths.append)
+    rig.pump = Pump(rig.locked, rig.drivers, fail(ValueError('no log')), rig.failures.append)
     rig.start().command('a')
-    wait_until(lambda: rig.deaths, 'the report of the death')
+    wait_until(lambda: rig.failures, 'the report of the failure')
     assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
 
 
-def test_a_driver_that_hangs_does_not_stand_before_the_others_at_the_last(
+def test_a_driver_that_hangs_does_not_delay_the_others_in_the_last_resort(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What made the loop hang may be the very first driver."""
+    """The first driver may be the one that made the loop hang."""
     monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     release = threading.Event()
     rig.drivers['a'].fault = release.wait
@@ -371,8 +371,8 @@ def pulsing() -> Iterator[Rig]:
         rig.pump.stop(5.0)
 
 
-def test_a_pulse_stands_after_the_stops_and_before_the_motion_of_its_pass(pulsing: Rig) -> None:
-    """Nothing delays a stop, and nothing moves that a guard was not told."""
+def test_a_pulse_is_sent_after_the_stops_and_before_the_motion_of_its_pass(pulsing: Rig) -> None:
+    """Nothing delays a stop, and nothing moves before the guard is informed."""
     rig = pulsing
     rig.command('a')
     rig.start()
@@ -389,7 +389,7 @@ def test_a_pulse_stands_after_the_stops_and_before_the_motion_of_its_pass(pulsin
 
 @pytest.mark.parametrize('blocked', ['stop', 'send'])
 def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: str) -> None:
-    """A timer beside the loop would beat on."""
+    """A timer beside the loop would continue."""
     rig, free = pulsing, threading.Event()
     rig.start().command('a')
     wait_until(lambda: rig.of('a'), 'motion')
@@ -410,12 +410,12 @@ def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: 
 
 @pytest.mark.parametrize('motion', [
     FORWARD, replace(FORWARD, once=True, momentary=True, settles=True)], ids=['held', 'momentary'])
-def test_motion_that_was_decided_before_a_freeze_is_never_told(motion: Motion) -> None:
+def test_motion_that_was_decided_before_a_freeze_is_never_sent(motion: Motion) -> None:
     """
-    The pass stands still between its pulse and its motion, as SIGSTOP may have it.
+    The pass is frozen between its pulse and its motion, as SIGSTOP can cause.
 
-    Whoever decides learns of it from the pump: between two passes it may be none, and what is told
-    only once would be lost without a word.
+    The pump informs the supervisor: between two passes it may see no stall, and a motion that is
+    sent only once would be lost without a report.
     """
     rig = freezing()
     ended: list[Ended] = []
@@ -428,7 +428,7 @@ def test_motion_that_was_decided_before_a_freeze_is_never_told(motion: Motion) -
 
 
 def test_a_push_that_a_freeze_and_a_newer_one_ended_was_not_made() -> None:
-    """The newer one comes in the pass that found the freeze, before anybody knows of it."""
+    """The newer one arrives in the pass that detects the freeze, before it is reported."""
     rig, push = freezing(), replace(FORWARD, once=True, momentary=True, settles=True)
     ended: list[Ended] = []
     tell = rig.pulse
@@ -446,8 +446,8 @@ def test_a_push_that_a_freeze_and_a_newer_one_ended_was_not_made() -> None:
     assert set(rig.of('a')) == {None}
 
 
-def test_who_waits_for_a_motion_to_begin_is_not_told_that_it_did_when_a_freeze_kept_it() -> None:
-    """It was held back until its driver was ready, and then the freeze came."""
+def test_a_call_that_waits_for_a_motion_is_not_answered_with_success_after_a_freeze() -> None:
+    """The motion waited until its driver was ready, and then the freeze occurred."""
     rig = freezing(ready_timeout=5.0)
     rig.drivers['a'].prepare = lambda setpoint, epoch: rig.locked.prepared('a', epoch, '')
     begun: list[Ended | None] = []
@@ -462,7 +462,7 @@ def test_who_waits_for_a_motion_to_begin_is_not_told_that_it_did_when_a_freeze_k
 
 
 def freezing(ready_timeout: float | None = None) -> Rig:
-    """Return a rig that stands still once, in the pass that would tell a motion."""
+    """Return a rig that freezes once, in the pass that would send a motion."""
     patience = 0.4
     rig = Rig(
         locked_bridge([
@@ -480,7 +480,7 @@ def freezing(ready_timeout: float | None = None) -> Rig:
     return rig
 
 
-def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig) -> None:
+def test_a_pulse_that_cannot_be_published_prevents_no_stop_and_is_reported(pulsing: Rig) -> None:
     rig = pulsing
     rig.pulse = fail(OSError('no network'))
     rig.start().command('a')
@@ -493,12 +493,12 @@ def test_a_pulse_that_cannot_be_told_stops_no_stop_and_is_reported(pulsing: Rig)
 ID = '0b57ac6e-9f1c-4b5e-8d3a-1f2e3d4c5b6a'
 
 
-def test_no_command_of_a_stall_comes_before_its_stop() -> None:
+def test_no_command_from_a_stall_is_sent_before_its_stop() -> None:
     """
-    Law 11 where many commands have queued up: all of them may be old.
+    Law 11 with many queued commands: all of them may be stale.
 
-    The first one that is handled finds out and is refused. Those behind it are as old, and the
-    stop has not gone out: nothing may be told to move before it has.
+    The first one that is handled detects the stall and is refused. The next ones are as old, and
+    the stop was not sent yet: no motion may be sent before it.
     """
     now = [100.0]
     supervisor = Supervisor(

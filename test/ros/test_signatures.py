@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The key that bridge and guard share: how its file is made and checked, and what it signs."""
+"""The shared key of bridge and guard: creation and check of its file, and its signatures."""
 
 from collections.abc import Callable
 import os
@@ -56,7 +56,7 @@ def test_a_missing_key_is_created_for_its_user_only_and_found_again(tmp_path: Pa
     assert load_key(str(tmp_path / 'other.key')) != key
 
 
-def test_processes_that_start_at_the_same_time_agree_on_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_at_the_same_time_use_one_key(tmp_path: Path) -> None:
     path = tmp_path / 'guard.key'
     program = ('import sys; from viam_session_bridge.ros.signatures import load_key; '
                'print("ready", flush=True); sys.stdin.readline(); '
@@ -102,7 +102,7 @@ def _pipe(path: Path) -> None:
     (_pipe, 'not a regular file'),
     (_link, 'cannot be read or created'),
 ])
-def test_a_key_file_that_others_may_have_touched_is_refused_by_name(
+def test_a_key_file_that_others_may_have_changed_is_refused_by_name(
         tmp_path: Path, spoil: Callable[[Path], None], told: str) -> None:
     path = tmp_path / 'guard.key'
     load_key(str(path))
@@ -123,6 +123,6 @@ def test_a_key_file_of_another_user_is_refused(
 
 @pytest.mark.parametrize(('path', 'told'), [
     ('relative/key', 'is not absolute'), ('/proc/none/key', 'cannot be read or created')])
-def test_a_place_where_no_key_can_be_is_refused(path: str, told: str) -> None:
+def test_a_path_where_no_key_can_be_is_refused(path: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=f'guard.key_file: .*{told}'):
         load_key(path)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of sensors: what is read of each message, and why there is nothing to read."""
+"""Sources of sensors: the readings of each message, and the reason for no reading."""
 
 from itertools import count
 import math
@@ -38,7 +38,7 @@ _topics = count(1)
 
 
 class Rig:
-    """A range sensor on a topic of its own and a clock of numbers, and what publishes there."""
+    """A range sensor on its own topic with a simulated clock, and its publishers."""
 
     def __init__(self, node: Node) -> None:
         self.now = 100.0
@@ -85,7 +85,7 @@ def test_an_old_message_is_refused_with_its_age_the_limit_and_the_cause(rig: Rig
         rig.source.read()
     assert str(refused.value) == (
         f'front.topic: the newest message on {rig.topic} is 2.5 s old; front.feedback_timeout is '
-        f'2 s; nobody publishes {rig.topic} (expected sensor_msgs/msg/Range)')
+        f'2 s; {rig.topic} has no publisher (expected sensor_msgs/msg/Range)')
     rig.publish()
     assert rig.source.problem() == ''
 
@@ -93,7 +93,7 @@ def test_an_old_message_is_refused_with_its_age_the_limit_and_the_cause(rig: Rig
 def test_without_a_message_the_cause_is_named(rig: Rig) -> None:
     assert rig.source.problem() == (
         f'front.topic: no message has arrived on {rig.topic}; front.feedback_timeout is 2 s; '
-        f'nobody publishes {rig.topic} (expected sensor_msgs/msg/Range)')
+        f'{rig.topic} has no publisher (expected sensor_msgs/msg/Range)')
     silent = rig.node.create_publisher(Range, rig.topic, 1)
     wait_until(lambda: 'there is a publisher of sensor_msgs/msg/Range, but it does not publish'
                in rig.source.problem(), 'the publisher')
@@ -172,8 +172,8 @@ def test_a_source_reads_the_messages_that_the_parameters_name(table: Any) -> Non
         assert topic.spec.message == type_name(message_type)
 
 
-def test_the_supervisor_the_pump_and_the_guard_see_no_sensor(node: Node) -> None:
-    """Its topic is checked, and diagnostics say what is wrong."""
+def test_a_sensor_is_not_part_of_supervisor_pump_and_guard(node: Node) -> None:
+    """Its topic is checked, and diagnostics show the problem."""
     base = BaseConfig(name='base', driver='twist', topic='cmd_vel')
     sensor = SensorConfig(
         name='front', api='sensor', driver='range', topic=f'range{next(_topics)}')
@@ -183,7 +183,7 @@ def test_the_supervisor_the_pump_and_the_guard_see_no_sensor(node: Node) -> None
     supervisor = locked_bridge([one.resource for one in config.actuated], Policy())
     bridge = BridgeNode(node, supervisor, config, dict, lambda: None)
     assert supervisor.states().keys() == bridge.drivers.keys() == {'base'}
-    assert 'no message has arrived' in bridge.senses('front').problem()
+    assert 'no message has arrived' in bridge.secondary_feedback('front').problem()
     said: list[DiagnosticStatus] = []
     node.create_subscription(
         DiagnosticArray, '/diagnostics', lambda array: said.extend(array.status), 10)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Stop outputs against real services, actions and topics in a process of their own."""
+"""Stop outputs with real services, actions and topics in another process."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -61,14 +61,14 @@ class Reports:
             f'a report of epoch {epoch}')[0]
 
 
-def say(services: PassServices, act: Callable[[], None]) -> None:
-    """Make a pass of the pump."""
+def run_pass(services: PassServices, act: Callable[[], None]) -> None:
+    """Run a pass of the pump."""
     act()
     services.flush()
 
 
 class Stopping:
-    """Says a stop again and again, as the pump does, from a thread of its own."""
+    """Sends a stop repeatedly, as the pump does, from its own thread."""
 
     def __init__(self, services: PassServices, output: Any, epoch: int) -> None:
         self._services = services
@@ -81,18 +81,18 @@ class Stopping:
     def _run(self) -> None:
         while not self._over.wait(PERIOD):
             began = time.monotonic()
-            say(self._services, lambda: self._output.stop(self.epoch))
+            run_pass(self._services, lambda: self._output.stop(self.epoch))
             self._passes.append((began, time.monotonic()))
 
     def __enter__(self) -> 'Stopping':
-        say(self._services, lambda: self._output.stop(self.epoch))
+        run_pass(self._services, lambda: self._output.stop(self.epoch))
         self._thread.start()
         return self
 
     def __exit__(self, *problem: object) -> None:
         self._over.set()
         self._thread.join()
-        # Nothing waits for a service, not even for one that hangs.
+        # Nothing blocks on a service, not even on one that hangs.
         assert not [one for one in self._passes if took(*one) >= 0.4]
 
 
@@ -112,7 +112,7 @@ def wait_served(output: Any) -> None:
 
 
 @pytest.mark.parametrize('kind', REQUESTS)
-def test_a_service_is_called_once_and_its_yes_is_reported(
+def test_a_service_is_called_once_and_its_success_is_reported(
         node: Node, services: PassServices, servers: Servers, kind: str) -> None:
     """However often the stop is repeated; the next stop calls it again."""
     name, reports = new_name(node), Reports()
@@ -128,9 +128,9 @@ def test_a_service_is_called_once_and_its_yes_is_reported(
     assert [one.data for one in servers.called(name)] == [data, data]
 
 
-def test_a_no_is_reported_at_once_and_asked_again(
+def test_a_refusal_is_reported_at_once_and_the_call_is_repeated(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """With the parameter, the service and what it said; a late yes counts."""
+    """With the parameter, the service and its message; a late success counts."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
@@ -141,16 +141,16 @@ def test_a_no_is_reported_at_once_and_asked_again(
         assert problem == f'base.power.service: {name}: the answer was no: {name} says no'
         servers.wait_called(name, times=2)
         servers.order('say', name=name, mode='yes')
-        wait_until(lambda: (7, '') in reports.all, 'the late yes')
+        wait_until(lambda: (7, '') in reports.all, 'the late success')
 
 
 def test_a_service_that_is_missing_is_called_when_it_appears(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """A call that nobody serves would never be answered; nobody reports success meanwhile."""
+    """A call without a server is never answered, and no success is reported meanwhile."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     assert output.path_problem() == (
-        f'base.power.service: nobody serves {name} (expected std_srvs/srv/Trigger)')
+        f'base.power.service: {name} has no server (expected std_srvs/srv/Trigger)')
     with Stopping(services, output, 1):
         time.sleep(6 * PERIOD)
         assert not reports.all
@@ -159,7 +159,7 @@ def test_a_service_that_is_missing_is_called_when_it_appears(
     assert len(servers.called(name)) == 1
 
 
-def test_a_service_that_stays_away_is_reported_before_the_stop_times_out(
+def test_a_service_that_stays_missing_is_reported_before_the_stop_times_out(
         node: Node, services: PassServices) -> None:
     """Once, with its name."""
     name, reports = new_name(node), Reports()
@@ -173,7 +173,7 @@ def test_a_service_that_stays_away_is_reported_before_the_stop_times_out(
 
 
 def test_another_type_is_named(node: Node, services: PassServices, servers: Servers) -> None:
-    """It never matches, and DDS says nothing."""
+    """It never matches, and DDS reports nothing."""
     name = new_name(node)
     output = calling(services, 'trigger', name, Reports())
     servers.order('serve', kind='set_bool', name=name)
@@ -183,9 +183,9 @@ def test_another_type_is_named(node: Node, services: PassServices, servers: Serv
         'expected std_srvs/srv/Trigger')
 
 
-def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
+def test_a_hung_service_times_out_is_called_again_and_its_late_response_counts(
         node: Node, services: PassServices) -> None:
-    """A frozen process looks healthy for 20 s; one call is under way at a time."""
+    """A frozen process looks healthy for 20 s; there is one call at a time."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     with serving('hung') as hung:
@@ -201,9 +201,9 @@ def test_a_hung_service_is_given_up_called_again_and_believed_when_it_wakes(
         assert 2 <= len(hung.called(name)) <= 8
 
 
-def test_a_slow_yes_counts_for_the_stop_that_came_meanwhile(
+def test_a_slow_success_counts_for_the_stop_that_began_meanwhile(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """A joystick that rests sends a zero, a stop of its own, every 50 ms."""
+    """A joystick at rest sends a zero, a new stop, every 50 ms."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
@@ -217,15 +217,15 @@ def test_a_slow_yes_counts_for_the_stop_that_came_meanwhile(
     servers.order('say', name=name)
 
 
-def test_a_yes_from_before_the_motion_does_not_count(
+def test_a_success_from_before_the_motion_does_not_count(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """The call that began before says nothing about what was moved after."""
+    """The earlier call does not cover the later motion."""
     name, reports = new_name(node), Reports()
     output = calling(services, 'trigger', name, reports)
     servers.order('serve', kind='trigger', name=name)
     wait_served(output)
     servers.order('say', name=name, delay=0.3)
-    say(services, lambda: output.stop(1))
+    run_pass(services, lambda: output.stop(1))
     servers.wait_called(name)
     output.moved(DRIVE)
     with Stopping(services, output, 2):
@@ -241,30 +241,30 @@ def test_what_holds_is_released_before_motion(
     name, reports, prepared = new_name(node), Reports(), Reports()
     output = calling(services, 'set_bool', name, reports, release=SetBool.Request(data=True),
                      prepared=prepared.take)
-    say(services, lambda: output.prepare(1))
+    run_pass(services, lambda: output.prepare(1))
     assert prepared.wait(1) == f'base.power.service: {name} is not served'
     servers.order('serve', kind='set_bool', name=name)
     wait_served(output)
-    say(services, lambda: output.stop(2))
+    run_pass(services, lambda: output.stop(2))
     assert reports.wait(2) == ''
-    say(services, lambda: output.prepare(3))
+    run_pass(services, lambda: output.prepare(3))
     assert prepared.wait(3) == ''
-    say(services, lambda: output.stop(4))
+    run_pass(services, lambda: output.stop(4))
     assert reports.wait(4) == ''
     assert [one.data for one in servers.called(name)] == [False, True, False]
     servers.order('say', name=name, mode='no')
-    say(services, lambda: output.prepare(5))
+    run_pass(services, lambda: output.prepare(5))
     assert prepared.wait(5) == f'base.power.service: {name}: the answer was no: {name} says no'
 
 
 def test_a_lock_is_repeated_and_released(node: Node, servers: Servers) -> None:
-    """Released before motion and with every command: one that is silent may count as locked."""
+    """Released before motion and with every command: without messages it may count as locked."""
     name, prepared = new_name(node), Reports()
     servers.order('listen', topic=name)
     topic = OutputTopic(node, 'base.lock', Bool, name, driver_node='', on_appear=lambda: None,
                         choice='another topic', chosen_by='topic')
     lock = LockStop(topic, True, False, prepared.take)
-    wait_until(lambda: not lock.path_problem(), 'the listener')
+    wait_until(lambda: not lock.path_problem(), 'the subscriber')
     for act in (lambda: lock.prepare(1), lambda: lock.moved(DRIVE), lambda: lock.stop(2),
                 lambda: lock.stop(2)):
         heard = len(servers.called(name))
@@ -292,7 +292,7 @@ def test_all_goals_are_cancelled_and_seen_to_end(
     servers.order('act', name=name)
     servers.order('goals', name=name, count=2)
     wait_served(output)
-    # A goal that shows while we stop would be cancelled once more.
+    # A goal that appears during the stop would be cancelled again.
     wait_until(lambda: output._watch.active, 'the goals')
     with Stopping(services, output, 1):
         assert reports.wait(1) == ''
@@ -311,9 +311,9 @@ def test_nothing_to_cancel_is_success(
 
 
 @pytest.mark.parametrize('mode', ['brake', 'late'])
-def test_cancelling_is_not_cancelled(
+def test_a_goal_that_is_cancelling_is_not_cancelled(
         node: Node, services: PassServices, servers: Servers, mode: str) -> None:
-    """The server has said yes, the robot still brakes: the stop is not done."""
+    """The server has accepted, the robot still brakes: the stop is not done."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name, mode=mode)
@@ -329,7 +329,7 @@ def test_cancelling_is_not_cancelled(
 
 def test_a_goal_that_never_ends_is_reported(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """With what the status topic shows."""
+    """With the content of the status topic."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     servers.order('act', name=name, mode='brake')
@@ -338,7 +338,7 @@ def test_a_goal_that_never_ends_is_reported(
     with Stopping(services, output, 1):
         problem = reports.wait(1)
     assert problem.startswith(f'base.nav.action: {name}{CANCEL_SERVICE} has answered, but ')
-    assert f'{name}/_action/status shows 1 goals that are not over' in problem
+    assert f'{name}/_action/status shows 1 goals that have not ended' in problem
 
 
 @pytest.mark.parametrize(('mode', 'says'), [
@@ -354,10 +354,10 @@ def test_a_refusal_is_no_success(
     with Stopping(services, output, 1):
         assert says in reports.wait(1)
         servers.order('act', name=name, mode='cancel')
-        wait_until(lambda: (1, '') in reports.all, 'a server that thought better of it')
+        wait_until(lambda: (1, '') in reports.all, 'a server that accepts')
 
 
-def test_a_goal_that_comes_while_we_stop_is_cancelled_too(
+def test_a_goal_that_appears_during_the_stop_is_cancelled_as_well(
         node: Node, services: PassServices, servers: Servers) -> None:
     """A planner's next goal, for example."""
     name, reports = new_name(node), Reports()
@@ -371,8 +371,8 @@ def test_a_goal_that_comes_while_we_stop_is_cancelled_too(
         servers.wait_called(name, times=2)
 
 
-def test_a_server_that_died_leaves_no_goals(node: Node, services: PassServices) -> None:
-    """What it said last says nothing of the one that takes its place."""
+def test_a_server_that_was_killed_leaves_no_goals(node: Node, services: PassServices) -> None:
+    """Its last status does not apply to the server that replaces it."""
     name, reports = new_name(node), Reports()
     output = cancelling(node, services, name, reports)
     with serving('first') as first:
@@ -391,7 +391,7 @@ def test_a_server_that_died_leaves_no_goals(node: Node, services: PassServices) 
 
 
 class Ours:
-    """A cancel output for our own goals, whose resource moves while `moves` is set."""
+    """A cancel output for our own goals; its resource moves while `moves` is set."""
 
     def __init__(self, node: Node, services: PassServices, servers: Servers,
                  own: bool = True) -> None:
@@ -401,7 +401,7 @@ class Ours:
         servers.order('act', name=self.name)
         self.output = cancelling(
             node, services, self.name, self.reports, own=own, moving=lambda: self.moves,
-            tell=self.told.append, late=lambda: self.late.append(time.monotonic()))
+            report_goals=self.told.append, late=lambda: self.late.append(time.monotonic()))
         wait_served(self.output)
 
     def wait_goals(self, count: int) -> None:
@@ -420,29 +420,29 @@ class Ours:
             assert self.reports.wait(epoch) == ''
 
 
-def test_own_goals_are_cancelled_by_their_ids_and_others_run_on(
+def test_own_goals_are_cancelled_by_their_ids_and_others_stay_active(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """Ours are those that show while we move; the stop is done although others run."""
+    """Ours are those that appear while we move; the stop is done while others are active."""
     one = Ours(node, services, servers)
     wait_until(lambda: one.output._watch.known, 'silence')
     servers.begin(one.name)
     one.wait_goals(1)
     one.move()
     ours = servers.begin(one.name, 2)
-    wait_until(lambda: one.told and one.told[-1] == tuple(sorted(ours)), 'word of our goals')
+    wait_until(lambda: one.told and one.told[-1] == tuple(sorted(ours)), 'the report of our goals')
     one.stop(services, 1)
     assert {called.data for called in servers.called(one.name)} == set(ours)
     one.wait_goals(1)
-    wait_until(lambda: one.told[-1] == (), 'word that they are over')
+    wait_until(lambda: one.told[-1] == (), 'the report of their end')
     servers.begin(one.name)
     one.wait_goals(2)
     one.stop(services, 2)
     assert len(servers.called(one.name)) == 2 and not one.late
 
 
-def test_a_goal_of_which_nobody_knows_since_when_it_runs_is_not_ours(
+def test_a_goal_whose_start_is_unknown_is_not_ours(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """It is in the first message that was heard of the action, while we moved already."""
+    """It is in the first message of the action, while we moved already."""
     name = new_name(node)
     servers.order('act', name=name)
     servers.begin(name)
@@ -457,24 +457,24 @@ def test_a_goal_of_which_nobody_knows_since_when_it_runs_is_not_ours(
 
 
 @pytest.mark.parametrize('own', [True, False])
-def test_a_goal_that_a_stopped_command_asks_for_late_is_told(
+def test_a_goal_that_a_stopped_command_requests_late_is_reported(
         node: Node, services: PassServices, servers: Servers, own: bool) -> None:
-    """Whoever is told says the stop again, and that cancels it."""
+    """The receiver of the report sends the stop again, which cancels it."""
     one = Ours(node, services, servers, own)
     wait_until(lambda: one.output._watch.known, 'silence')
     one.move(DOCK)
     one.stop(services, 1)
     [goal] = servers.begin(one.name)
-    wait_until(lambda: one.late, 'word of it')
+    wait_until(lambda: one.late, 'the report of it')
     one.stop(services, 2)
     assert servers.called(one.name)[-1].data == (goal if own else True)
     assert len(one.late) == 1
 
 
 @pytest.mark.parametrize('own', [True, False])
-def test_a_goal_that_comes_after_any_other_motion_is_the_business_of_others(
+def test_a_goal_that_appears_after_any_other_motion_is_not_ours(
         node: Node, services: PassServices, servers: Servers, own: bool) -> None:
-    """A velocity asks for no goals."""
+    """A velocity requests no goals."""
     one = Ours(node, services, servers, own)
     wait_until(lambda: one.output._watch.known, 'silence')
     one.move()
@@ -486,7 +486,7 @@ def test_a_goal_that_comes_after_any_other_motion_is_the_business_of_others(
 
 def test_goals_are_adopted_from_a_bridge(
         node: Node, services: PassServices, servers: Servers) -> None:
-    """By its guard, which never moved anything; what is no id is ignored."""
+    """By its guard, which never moved anything; an invalid id is ignored."""
     one = Ours(node, services, servers)
     goals = servers.begin(one.name, 2)
     one.wait_goals(2)

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What listener_problem says about listeners in other processes; the words are for operators.
+The texts of subscriber_problem about subscribers in other processes.
 
-Every case has a topic of its own; their listeners are started at once.
+Every case has its own topic; all subscribers are started at once.
 """
 
 from geometry_msgs.msg import Twist, TwistStamped
@@ -13,9 +13,9 @@ from rclpy.publisher import Publisher
 
 from processes import Programs, wait_until
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
-from viam_session_bridge.ros.stop_path import listener_problem, nearest_topics, type_name
+from viam_session_bridge.ros.stop_path import nearest_topics, subscriber_problem, type_name
 
-# Topic -> the nodes that listen to it, and how.
+# Topic -> the nodes that subscribe to it, and how.
 CASES: dict[str, dict[str, dict[str, str]]] = {
     'nobody': {},
     'reliable': {'/motors': {}},
@@ -31,25 +31,26 @@ CASES: dict[str, dict[str, dict[str, str]]] = {
 
 @pytest.fixture(scope='module')
 def publishers(node: Node, shared: Programs) -> dict[str, Publisher]:
-    """Publish on every topic, start all listeners, and wait until they were found."""
+    """Publish on every topic, start all subscribers, and wait until they were found."""
     made = {case: node.create_publisher(Twist, case, COMMAND_QOS) for case in CASES}
-    for case, listeners in CASES.items():
-        for name, options in listeners.items():
+    for case, subscribers in CASES.items():
+        for name, options in subscribers.items():
             shared.driver(made[case].topic_name, node=name, ready=False, **options)
-    for case, listeners in CASES.items():
+    for case, subscribers in CASES.items():
         wait_until(
-            lambda topic=made[case].topic_name, names=set(listeners): names == {
+            lambda topic=made[case].topic_name, names=set(subscribers): names == {
                 found.node_namespace.rstrip('/') + '/' + found.node_name
                 for found in node.get_subscriptions_info_by_topic(topic)},
-            f'discovery of {set(listeners)}')
-        sound = sum(not {'type', 'durability'} & set(options) for options in listeners.values())
-        wait_until(lambda one=made[case], count=sound: one.get_subscription_count() == count,
-                   f'{sound} matches on {case}')
+            f'discovery of {set(subscribers)}')
+        matching = sum(
+            not {'type', 'durability'} & set(options) for options in subscribers.values())
+        wait_until(lambda one=made[case], count=matching: one.get_subscription_count() == count,
+                   f'{matching} matches on {case}')
     return made
 
 
 def problem(node: Node, publisher: Publisher, driver_node: str = '') -> str:
-    return listener_problem(node, publisher, 'base', Twist, driver_node)
+    return subscriber_problem(node, publisher, 'base', Twist, driver_node)
 
 
 def test_type_names_are_those_of_ros() -> None:
@@ -58,15 +59,16 @@ def test_type_names_are_those_of_ros() -> None:
     assert type_name(TwistStamped) == 'geometry_msgs/msg/TwistStamped'
 
 
-def test_nobody_listens(node: Node, publishers: dict[str, Publisher]) -> None:
+def test_a_topic_without_subscribers_is_named(
+        node: Node, publishers: dict[str, Publisher]) -> None:
     """The parameter, the topic after namespace and remapping, and what is expected there."""
     said = problem(node, publishers['nobody'])
-    assert said.startswith(f'base.topic: nobody listens to {node.get_namespace()}/nobody')
+    assert said.startswith(f'base.topic: {node.get_namespace()}/nobody has no subscriber')
     assert 'geometry_msgs/msg/Twist' in said
 
 
 @pytest.mark.parametrize('case', ['reliable', 'best_effort', 'both'])
-def test_a_sound_listener_is_no_problem(
+def test_a_matching_subscriber_is_no_problem(
         node: Node, publishers: dict[str, Publisher], case: str) -> None:
     """Most real inputs are BEST_EFFORT on Fast DDS. It may be named, or not."""
     assert problem(node, publishers[case]) == ''
@@ -75,43 +77,43 @@ def test_a_sound_listener_is_no_problem(
 
 def test_the_wrong_type_is_named_with_its_node(
         node: Node, publishers: dict[str, Publisher]) -> None:
-    """count_subscribers() would call this a listener."""
+    """count_subscribers() would count this one."""
     said = problem(node, publishers['type'])
     assert said.startswith('base.driver: it publishes geometry_msgs/msg/Twist on ')
-    assert '/robot/motors wants geometry_msgs/msg/TwistStamped' in said
+    assert '/robot/motors expects geometry_msgs/msg/TwistStamped' in said
 
 
 def test_an_incompatible_qos_is_named(node: Node, publishers: dict[str, Publisher]) -> None:
     """Right topic, right type, and still no match."""
     said = problem(node, publishers['qos'])
     assert said.startswith('base.topic: ') and 'QoS' in said
-    assert '/motors wants TRANSIENT_LOCAL' in said
+    assert '/motors requests TRANSIENT_LOCAL' in said
 
 
-def test_a_named_node_must_be_the_one_that_listens(
+def test_a_named_node_must_be_the_one_that_subscribes(
         node: Node, publishers: dict[str, Publisher]) -> None:
-    """driver_node makes the difference between the motors and an echo."""
+    """driver_node distinguishes the motors from an echo."""
     assert problem(node, publishers['echo']) == ''
     said = problem(node, publishers['echo'], '/motors')
-    assert said.startswith('base.driver_node: /motors does not listen')
+    assert said.startswith('base.driver_node: /motors does not subscribe to')
     assert '/echo' in said
 
 
 @pytest.mark.parametrize('case', ['deaf_type', 'deaf_qos'])
-def test_a_named_node_that_would_not_hear_does_not_count(
+def test_a_named_node_that_would_not_receive_does_not_count(
         node: Node, publishers: dict[str, Publisher], case: str) -> None:
-    """An echo that matches does not make the deaf motors hear."""
+    """An echo that matches does not help the motors with another QoS."""
     said = problem(node, publishers[case], '/motors')
     assert said and '/motors' in said
 
 
-def test_a_listener_that_closes_is_missed(node: Node, programs: Programs) -> None:
+def test_a_subscriber_that_closes_is_noticed(node: Node, programs: Programs) -> None:
     """A clean end shows at once; only a kill looks healthy for 20 s."""
     publisher = node.create_publisher(Twist, 'closes', COMMAND_QOS)
     driver = programs.driver(publisher.topic_name)
-    wait_until(lambda: problem(node, publisher) == '', 'a sound path')
+    wait_until(lambda: problem(node, publisher) == '', 'a stop path')
     driver.finish()
-    wait_until(lambda: problem(node, publisher), 'that nobody listens', 5.0)
+    wait_until(lambda: problem(node, publisher), 'that there is no subscriber', 5.0)
 
 
 def test_a_topic_without_subscribers_comes_with_those_that_may_be_meant(
@@ -132,7 +134,7 @@ def test_a_topic_that_only_we_subscribe_is_not_suggested(node: Node) -> None:
     assert own.topic_name not in problem(node, publisher)
 
 
-def test_suggestions_begin_with_the_same_kind_of_message_and_the_likest_name() -> None:
+def test_suggestions_begin_with_the_same_kind_of_message_and_the_most_similar_name() -> None:
     wanted, other = 'geometry_msgs/msg/Twist', 'std_msgs/msg/String'
     assert nearest_topics('/cmd_vel', wanted, {
         '/robot1/cmd_vel': [f'{wanted}Stamped'], '/base/reference': [wanted], '/cmd_vel': [wanted],

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers of switches and buttons, as their parameters make them, against real receivers."""
+"""Drivers of switches and buttons, made from parameters, with real receivers."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -34,7 +34,7 @@ def servers() -> Iterator[Servers]:
 
 
 class Notes:
-    """Writes down what drivers report; stands where the gate does."""
+    """Records the reports of drivers, in place of the supervisor."""
 
     def __init__(self) -> None:
         self.stops: list[tuple[int, str]] = []
@@ -62,7 +62,7 @@ class Notes:
         self.motions.append((epoch, problem, detail))
 
     def prepared(self, name: str, epoch: int, problem: str) -> None:
-        raise AssertionError('nothing has to get ready')
+        raise AssertionError('no driver has to get ready')
 
     def moved_late(self, name: str) -> None:
         self.late += 1
@@ -114,7 +114,7 @@ def laser(topic: str, safe: str = '') -> SwitchConfig:
 
 
 def heard(listener: Motors, act: Callable[[], None]) -> tuple[float, ...]:
-    """Act until something is heard; a best-effort reader may miss the first messages."""
+    """Act until a message is received; a best-effort reader may miss the first ones."""
     since = time.monotonic()
 
     def acted() -> list[Any]:
@@ -127,19 +127,19 @@ def test_positions_are_numbers_on_a_topic(node: Node, programs: Programs) -> Non
     """A stop sets the safe one."""
     topic = new_name(node)
     driver, _ = made(node, laser(topic, 'off'))
-    assert 'laser.topic: nobody listens' in driver.path_problem()
+    assert 'has no subscriber' in driver.path_problem()
     listener = programs.motors(topic)
-    wait_until(lambda: not driver.path_problem(), 'the listener')
+    wait_until(lambda: not driver.path_problem(), 'the subscriber')
     assert heard(listener, lambda: driver.send(Choice(1), 1)) == (0.7,)
     assert heard(listener, lambda: driver.stop(2)) == (0.0,)
 
 
 def test_without_a_safe_position_a_stop_sends_nothing(node: Node, programs: Programs) -> None:
-    """There is nothing to stop; the stop sends nothing that the next position would follow."""
+    """There is nothing to stop; the stop sends no message before the next position."""
     topic = new_name(node)
     driver, _ = made(node, laser(topic))
     listener = programs.motors(topic)
-    wait_until(lambda: not driver.path_problem(), 'the listener')
+    wait_until(lambda: not driver.path_problem(), 'the subscriber')
 
     def stop_and_send() -> None:
         driver.stop(1)
@@ -178,7 +178,7 @@ def test_the_safe_position_is_a_stop_that_is_answered(node: Node, servers: Serve
     """Called once for each stop; its service is the stop path."""
     service = new_name(node)
     driver, notes = made(node, fan(service, new_name(node), 'still'))
-    assert f'fan.still.service: nobody serves {service}' in driver.path_problem()
+    assert f'fan.still.service: {service} has no server' in driver.path_problem()
     servers.order('serve', kind='set_bool', name=service)
     wait_until(lambda: not driver.path_problem(), 'the service')
     driver.send(Choice(1), 1)
@@ -190,7 +190,7 @@ def test_the_safe_position_is_a_stop_that_is_answered(node: Node, servers: Serve
 
 
 def test_a_position_that_is_set_after_the_stop_is_reported(node: Node) -> None:
-    """The service hung and carries out what nobody wants any more."""
+    """The service hung and executes an outdated call."""
     service = new_name(node)
     with serving('hung') as hung:
         hung.order('serve', kind='set_bool', name=service)
@@ -203,7 +203,7 @@ def test_a_position_that_is_set_after_the_stop_is_reported(node: Node) -> None:
             return wait_until(
                 lambda: [one[1:] for one in notes.motions if one[0] == epoch], 'an answer')[0]
 
-        # A server that has not found its client yet throws its answers away.
+        # A server that has not found its client yet drops its responses.
         wait_until(lambda: answered(0)[0] == '', 'the service')
         hung.freeze()
         assert answered(1) == (
@@ -215,7 +215,7 @@ def test_a_position_that_is_set_after_the_stop_is_reported(node: Node) -> None:
 
 @pytest.mark.parametrize('kind', ['trigger', 'empty'])
 def test_a_push_is_a_call(node: Node, servers: Servers, kind: str) -> None:
-    """Or it is answered that nobody serves it. A stop is nothing."""
+    """Without a server, it is answered with an error. A stop does nothing."""
     service = new_name(node)
     driver, notes = made(node, ButtonConfig(
         name='bell', api='button', driver='service', topic='', kind=kind, service=service))
@@ -238,7 +238,7 @@ def test_a_push_is_a_message(node: Node, servers: Servers) -> None:
     driver, _ = made(node, ButtonConfig(
         name='bell', api='button', driver='message', topic=topic, kind='', service=''))
     servers.order('listen', topic=topic)
-    wait_until(lambda: not driver.path_problem(), 'the listener')
+    wait_until(lambda: not driver.path_problem(), 'the subscriber')
     driver.stop(1)
     driver.send(Press(), 2)
     servers.wait_called(topic)
@@ -251,7 +251,7 @@ def test_a_push_is_a_message(node: Node, servers: Servers) -> None:
     GenericConfig(name='helper', api='generic'),
     SwitchConfig(name='fan', api='switch', driver='service', topic='', labels=(), numbers=(),
                  positions=(TriggerPosition(name='a', kind='trigger', service='wrong/a'),))])
-def test_a_wish_of_another_kind_is_a_fault(node: Node, config: Any) -> None:
-    """It is never a guess."""
+def test_a_setpoint_of_another_kind_raises(node: Node, config: Any) -> None:
+    """It is never executed."""
     with pytest.raises(TypeError, match='cannot do'):
         made(node, config)[0].send(Velocity((1.0, 0.0, 0.0)), 1)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as another command than our own: content, never stamps or noise."""
+"""What counts as a command of another node: the content, not stamps or noise."""
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
@@ -11,7 +11,7 @@ from std_msgs.msg import Bool, Float64, Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from viam_session_bridge.ros.drivers.output import OutputTopic
-from viam_session_bridge.ros.topic_listener import alike, LEAST_HEARD, TopicListener
+from viam_session_bridge.ros.topic_listener import alike, LEAST_RECEIVED, TopicListener
 
 ZERO = Twist()
 AHEAD = Twist(linear=Vector3(x=0.1))
@@ -30,7 +30,7 @@ def stamped(twist: Twist, seconds: int) -> TwistStamped:
     (Float64MultiArray(data=[0.0, 1.0]), Float64MultiArray(data=[0.0, 1.0])),
     (JointState(name=['a'], position=[1.0]), JointState(name=['a'], position=[1.0])),
 ])
-def test_these_say_the_same(one: object, other: object) -> None:
+def test_these_are_the_same_command(one: object, other: object) -> None:
     assert alike(one, other) and alike(other, one)
 
 
@@ -44,39 +44,39 @@ def test_these_say_the_same(one: object, other: object) -> None:
     (JointTrajectory(points=[JointTrajectoryPoint(positions=[1.0])]),
      JointTrajectory(points=[JointTrajectoryPoint(positions=[2.0])])),
 ])
-def test_these_do_not(one: object, other: object) -> None:
+def test_these_are_different_commands(one: object, other: object) -> None:
     assert not alike(one, other) and not alike(other, one)
 
 
-def test_where_messages_do_not_tell_their_sender_what_we_said_is_known(node: Node) -> None:
-    """As with the rclpy of Jazzy: our own stop, and the motion before it, are nobody else's."""
+def test_without_a_sender_in_the_message_our_own_messages_are_recognized(node: Node) -> None:
+    """As with the rclpy of Jazzy: our own stop and the motion before it do not count."""
     output = OutputTopic(
         node, 'base', Twist, 'anonymous', driver_node='', on_appear=lambda: None, choice='')
-    ear = TopicListener.opened(node, output, [output])
-    assert ear is not None
-    ear.others = {'/teleop': frozenset()}
+    monitor = TopicListener.opened(node, output, [output])
+    assert monitor is not None
+    monitor.others = {'/teleop': frozenset()}
     for message in (AHEAD, ZERO):
         output.publish(message)
-    for _ in range(2 * LEAST_HEARD):
-        ear._hear(Twist(linear=Vector3(x=0.1)), {})
-        ear._hear(Twist(), {})
-    assert not ear.news()
-    for number in range(LEAST_HEARD):
-        assert not ear.news(), f'{number} messages may be stray ones'
-        ear._hear(Twist(linear=Vector3(x=0.2)), {})
-    assert ear.news() == {'/teleop'}
-    assert not ear.news()
-    ear.close()
+    for _ in range(2 * LEAST_RECEIVED):
+        monitor._on_message(Twist(linear=Vector3(x=0.1)), {})
+        monitor._on_message(Twist(), {})
+    assert not monitor.news()
+    for number in range(LEAST_RECEIVED):
+        assert not monitor.news(), f'{number} messages may be stray ones'
+        monitor._on_message(Twist(linear=Vector3(x=0.2)), {})
+    assert monitor.news() == {'/teleop'}
+    assert not monitor.news()
+    monitor.close()
 
 
-def test_an_ear_is_counted_exactly_and_at_once(node: Node) -> None:
-    """Every publisher of ours on its topic is matched with it, and leaves it out."""
+def test_a_monitoring_subscription_is_counted_exactly_and_at_once(node: Node) -> None:
+    """Each of our publishers on its topic is matched with it, and excludes it."""
     outputs = [
-        OutputTopic(node, name, Twist, 'ear', driver_node='', on_appear=lambda: None, choice='')
+        OutputTopic(node, name, Twist, 'topic', driver_node='', on_appear=lambda: None, choice='')
         for name in ('one', 'two')]
-    ear = TopicListener.opened(node, outputs[0], outputs)
-    assert ear is not None
-    assert [(one.matched, one.listeners) for one in outputs] == [(1, 0)] * 2
-    assert 'nobody listens' in outputs[0].path_problem()
-    ear.close()
-    assert [(one.matched, one.listeners) for one in outputs] == [(0, 0)] * 2
+    monitor = TopicListener.opened(node, outputs[0], outputs)
+    assert monitor is not None
+    assert [(one.matched, one.subscribers) for one in outputs] == [(1, 0)] * 2
+    assert 'has no subscriber' in outputs[0].path_problem()
+    monitor.close()
+    assert [(one.matched, one.subscribers) for one in outputs] == [(0, 0)] * 2

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The twist driver as drivers in other processes see it."""
+"""The twist driver as receivers in other processes see it."""
 
 from collections.abc import Callable
 from itertools import count, product
@@ -24,7 +24,7 @@ _topics = count(1)
 
 
 class Rig:
-    """A twist driver on a topic of its own, and when listeners appeared (s)."""
+    """A twist driver on its own topic, and when subscribers appeared (s)."""
 
     def __init__(self, node: Node, *, stamped: bool = False, stamp: str = 'zero') -> None:
         self.appeared: list[float] = []
@@ -41,16 +41,16 @@ class Rig:
 
 
 def repeated(act: Callable[[], None], heard: Callable[[], list[Heard]]) -> Heard:
-    """Act until something is heard: BEST_EFFORT readers may miss the first messages."""
+    """Act until a message is received: BEST_EFFORT readers may miss the first ones."""
     def once() -> list[Heard]:
         act()
         return heard()
-    return wait_until(once, 'anything heard')[0]
+    return wait_until(once, 'a received message')[0]
 
 
 @pytest.fixture(scope='module')
-def listeners(node: Node, shared: Programs) -> dict[tuple[str, str], tuple[Rig, Driver]]:
-    """Start a listener of every kind, all at once."""
+def subscribers(node: Node, shared: Programs) -> dict[tuple[str, str], tuple[Rig, Driver]]:
+    """Start a subscriber of every kind, all at once."""
     pairs = {}
     for kind in KINDS:
         rig = Rig(node, stamped=kind[0] == 'twist_stamped')
@@ -63,9 +63,9 @@ def listeners(node: Node, shared: Programs) -> dict[tuple[str, str], tuple[Rig, 
 
 @pytest.mark.parametrize('kind', KINDS, ids='-'.join)
 def test_motion_and_stop_arrive(
-        listeners: dict[tuple[str, str], tuple[Rig, Driver]], kind: tuple[str, str]) -> None:
-    """All six numbers, in their places; a stop is six zeros."""
-    rig, listener = listeners[kind]
+        subscribers: dict[tuple[str, str], tuple[Rig, Driver]], kind: tuple[str, str]) -> None:
+    """All six numbers, in their fields; a stop is six zeros."""
+    rig, listener = subscribers[kind]
     moved = repeated(lambda: rig.driver.send(WISH, 1), listener.heard)
     assert (moved.linear, moved.angular) == (WISH.linear, WISH.angular)
     since = time.monotonic()
@@ -95,7 +95,7 @@ def test_the_topic_follows_the_namespace(node: Node) -> None:
     assert Rig(node).topic.startswith(f'{node.get_namespace()}/cmd_vel')
 
 
-def test_a_wish_is_offered_to_every_reader_and_never_replayed(node: Node) -> None:
+def test_a_setpoint_is_offered_to_every_reader_and_never_replayed(node: Node) -> None:
     """RELIABLE matches both kinds of readers; VOLATILE keeps nothing for late ones."""
     topic = Rig(node).topic
     (endpoint,) = wait_until(lambda: node.get_publishers_info_by_topic(topic), 'the endpoint')
@@ -103,7 +103,7 @@ def test_a_wish_is_offered_to_every_reader_and_never_replayed(node: Node) -> Non
     assert endpoint.qos_profile.durability is DurabilityPolicy.VOLATILE
 
 
-def test_every_newcomer_is_announced_and_hears_nothing_old(
+def test_every_new_subscriber_is_reported_and_receives_nothing_old(
         node: Node, programs: Programs) -> None:
     """Also a restart of a killed driver, which still counts as matched."""
     rig = Rig(node)
@@ -120,9 +120,9 @@ def test_every_newcomer_is_announced_and_hears_nothing_old(
     assert all(one.is_zero for one in (*first.heard(), *second.heard()))
 
 
-def test_a_driver_that_was_killed_and_restarted_is_a_newcomer(
+def test_a_driver_that_was_killed_and_restarted_is_a_new_subscriber(
         node: Node, programs: Programs) -> None:
-    """A restart shows as a rise, because the ghost still counts."""
+    """A restart raises the count, because the killed one still counts."""
     rig = Rig(node)
     assert not rig.matched() and not rig.appeared
     first = programs.driver(rig.topic)

@@ -179,7 +179,7 @@ class Bench:
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
                  paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
                  others: tuple[ActuatedResource, ...] = (),
-                 senses: dict[str, Any] | None = None,
+                 feedback: dict[str, Any] | None = None,
                  settings: ServerSettings | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
@@ -199,7 +199,7 @@ class Bench:
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
             self.locked, settings or ServerSettings(port=0), own | (configs or {}),
-            (senses or {}).__getitem__, self.deaths.append)
+            (feedback or {}).__getitem__, self.deaths.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False

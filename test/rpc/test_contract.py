@@ -14,7 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 import grpc
 import pytest
 
-from components import command_config, component, senses
+from components import command_config, component, feedback
 from host import took
 from processes import PATIENCE, wait_until
 from viam_session_bridge.core import errors
@@ -67,8 +67,8 @@ def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -
     """Return a bridge with a resource of every API; joints that have feedback are measured."""
     others = [ActuatedResource(api, api, JointLimits(10.0), settings) for api in configs
               if api not in ('base', 'sensor')]
-    bench = start(others=tuple(others), configs=configs, senses=dict.fromkeys(
-        configs, senses(lambda: '<robot/>', lambda: HERE, lambda: {'voltage_v': 12.0})))
+    bench = start(others=tuple(others), configs=configs, feedback=dict.fromkeys(
+        configs, feedback(lambda: '<robot/>', lambda: HERE, lambda: {'voltage_v': 12.0})))
     for resource in others:
         bench.locked.measured(resource.name, JointSample((0.0,)))
     return bench

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components import command_config, component, senses
+from components import command_config, component, feedback
 from joint_bench import Hardware
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.group import ActuatedResource
@@ -77,9 +77,9 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
             ActuatedResource(api, api, JointLimits(), ActuatorSettings(
                 stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=5.0) if api in HERE
                 else None)) for api in CONFIGS if api != 'sensor'),
-        configs=CONFIGS, senses={
-            'arm': senses(lambda: URDF, lambda: from_viam(TIP, 'tip')),
-            'sensor': senses(read=lambda: READINGS)},
+        configs=CONFIGS, feedback={
+            'arm': feedback(lambda: URDF, lambda: from_viam(TIP, 'tip')),
+            'sensor': feedback(read=lambda: READINGS)},
         policy=Policy(stall_limit=60.0), real_clock=True)
     with Hardware(bench, HERE, {'gripper': 0.03}):
         bench.until(lambda: all(bench.locked.sample(name) for name in HERE))

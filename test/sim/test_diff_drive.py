@@ -31,7 +31,7 @@ def test_speed_follows_at_once_without_limits() -> None:
     assert axis.advance(2.0) == 0.0
 
 
-def test_acceleration_and_braking_take_their_way() -> None:
+def test_acceleration_and_braking_need_distance() -> None:
     axis = Axis(acceleration=1.0, deceleration=2.0, target=1.0)
     assert axis.advance(2.0) == pytest.approx(0.5 + 1.0)
     axis.target = 0.0
@@ -48,7 +48,7 @@ def test_reversing_brakes_first_and_then_accelerates() -> None:
 
 
 @pytest.mark.parametrize('steps', [1, 7, 100])
-def test_the_way_does_not_depend_on_the_steps(steps: int) -> None:
+def test_the_distance_does_not_depend_on_the_steps(steps: int) -> None:
     axis = Axis(acceleration=0.7, deceleration=3.0, speed=0.4, target=-0.9)
     whole = Axis(acceleration=0.7, deceleration=3.0, speed=0.4, target=-0.9).advance(2.0)
     assert sum(axis.advance(2.0 / steps) for _ in range(steps)) == pytest.approx(whole)
@@ -67,7 +67,7 @@ def test_a_full_circle_ends_where_it_began() -> None:
 
 
 class Driver:
-    """Publishes cmd_vel and reads what the robot says, spun by whoever waits."""
+    """Publishes cmd_vel and reads the robot's topics; spun by the waiting test."""
 
     def __init__(self, node: Node, kind: type, reliability: ReliabilityPolicy) -> None:
         self.odometry: list[Odometry] = []
@@ -91,7 +91,7 @@ class Driver:
     def wait(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, 'waited in vain'
+            assert time.monotonic() < end, 'the condition was not met in time'
             self._executor.spin_once(timeout_sec=0.05)
 
     def wait_for_discovery(self) -> None:
@@ -163,7 +163,7 @@ def test_with_a_timeout_it_stops_by_itself() -> None:
         user.wait_for_speed(0.0)
 
 
-def test_it_may_come_up_with_a_speed_until_it_is_told_otherwise() -> None:
+def test_it_may_start_with_a_speed_until_the_first_command() -> None:
     with sim_base('initial_linear_speed:=0.4'), driver() as user:
         user.wait_for_discovery()
         assert {one.twist.twist.linear.x for one in user.samples(10)} == {0.4}
@@ -184,13 +184,13 @@ def test_what_is_not_a_number_is_received_but_no_stop() -> None:
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_it_goes_down_cleanly(number: signal.Signals) -> None:
+def test_it_ends_cleanly(number: signal.Signals) -> None:
     with sim_base() as process, driver() as user:
         user.wait_for_discovery()
         process.send_signal(number)
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE)
-        # A busy machine may hold it up, which it says.
+        # A busy machine may delay it, which it logs.
         said = [line for line in errors.splitlines() if 'was held up' not in line]
         assert (process.returncode, said) == (0, [])
 

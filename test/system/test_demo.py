@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from viam_session_bridge.cli.demo import _play
+from viam_session_bridge.cli.demo import _run
 from viam_session_bridge.cli.isolation import segments_of
 from viam_session_bridge.cli.processes import Child
 from viam_session_bridge.cli.scenarios import Scenario
@@ -42,16 +42,17 @@ def demo(*arguments: str) -> 'subprocess.CompletedProcess[str]':
 
 
 def timelines(output: str) -> list[dict[str, float]]:
-    """Return each story's timeline: what happened, and when (s) from the story's zero."""
-    stories = re.split(r'^Story \d.*$', output, flags=re.MULTILINE)[1:]
+    """Return each scenario's timeline: what happened, and when (s) from the scenario's zero."""
+    scenarios = re.split(r'^Scenario \d.*$', output, flags=re.MULTILINE)[1:]
     event = re.compile(r'^ +([+-]\d+\.\d{3}) s +(.+)$', re.MULTILINE)
-    return [{text: float(instant) for instant, text in event.findall(story)} for story in stories]
+    return [{text: float(instant) for instant, text in event.findall(scenario)}
+            for scenario in scenarios]
 
 
 def wait_for(condition: Callable[[], bool], patience: float = 60.0) -> None:
     end = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < end, 'waited in vain'
+        assert time.monotonic() < end, 'the condition was not met in time'
         time.sleep(0.02)
 
 
@@ -65,12 +66,12 @@ def is_gone(pid: int) -> bool:
         stat = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
     except (FileNotFoundError, ProcessLookupError):
         return True
-    # Nobody may be there to bury it.
+    # A zombie, if its parent does not reap it.
     return stat.rpartition(')')[2].split()[0] == 'Z'
 
 
 @pytest.mark.timeout(200)
-def test_every_story_goes_as_it_must() -> None:
+def test_every_scenario_passes() -> None:
     result = demo(*QUICK)
     assert result.returncode == 0, result.stdout
     assert '\x1b' not in result.stdout
@@ -78,11 +79,11 @@ def test_every_story_goes_as_it_must() -> None:
     zero, rest = 'first zero cmd_vel received by the robot', 'robot at rest'
     assert killed['last command of program A'] < 0.0 < killed[zero] <= killed[rest] < 0.5
     assert WINDOW / 2.0 < frozen[zero] <= frozen[rest] < WINDOW + 0.5
-    assert takeover['the robot takes its first command from program B'] < 0.0
-    assert WINDOW < takeover['program B dies (SIGKILL)'] < takeover[zero] <= takeover[rest]
+    assert takeover['the robot receives its first command from program B'] < 0.0
+    assert WINDOW < takeover['program B is killed (SIGKILL)'] < takeover[zero] <= takeover[rest]
     assert PATIENCE_OF_GUARD / 2.0 < bridge[zero] <= bridge[rest] < PATIENCE_OF_GUARD + 0.5
     assert bridge[rest] < bridge['the bridge is started again']
-    # A story that the machine spoilt by standing still is told again.
+    # A scenario that the machine disturbed by a stall is printed again.
     ends = set(re.findall(r'distance travelled after (.*): \d+ mm', result.stdout))
     assert len(ends) == 4, ends
     assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == [
@@ -90,35 +91,35 @@ def test_every_story_goes_as_it_must() -> None:
     assert 'FAIL' not in result.stdout
 
 
-def test_a_secure_demo_goes_as_it_must() -> None:
-    """One story: what is different is how programs connect."""
+def test_a_secure_demo_passes() -> None:
+    """One scenario: only the connection of the programs is different."""
     pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
     result = demo('killed', '--secure', *QUICK)
     assert result.returncode == 0, result.stdout
-    assert 'asks each program for an API key' in result.stdout
+    assert 'requires an API key from each program' in result.stdout
     assert re.findall(r'^PASS  (\w+)', result.stdout, re.MULTILINE) == ['killed']
 
 
 @pytest.mark.parametrize(('disturbed', 'unsafe', 'passes'), [
     ((True, False), False, True), ((True, True, True, True), False, False),
     ((True, False), True, False)])
-def test_a_story_whose_robot_could_not_report_is_played_again(
+def test_a_scenario_whose_robot_could_not_report_is_run_again(
         disturbed: tuple[bool, ...], unsafe: bool, passes: bool) -> None:
-    """Not for ever, and not when the robot moved too long."""
-    plays = iter(disturbed)
+    """Up to a limit, and not after unsafe motion."""
+    attempts = iter(disturbed)
 
-    def play(stage: Any) -> Report:
-        report = Report(zero=0.0, disturbed=next(plays))
+    def run(harness: Any) -> Report:
+        report = Report(zero=0.0, disturbed=next(attempts))
         report.check(not report.disturbed, 'the robot reported all the time')
         report.check(not unsafe, 'at rest in time', safety=True)
         return report
 
     child = SimpleNamespace(tail=lambda: 'the log')
-    stage: Any = SimpleNamespace(
+    harness: Any = SimpleNamespace(
         facts=SimpleNamespace(window=WINDOW, patience=PATIENCE_OF_GUARD), stalls=lambda: 0,
         end_programs=lambda: None, watch=lambda seconds: None, bridge=child, guard=child,
         robot=child)
-    assert _play(Scenario('one', '', '', '', play), stage)[0] is passes
+    assert _run(Scenario('one', '', '', '', run), harness)[0] is passes
 
 
 @pytest.mark.timeout(200)
@@ -135,16 +136,16 @@ def test_it_shows_why_the_bridge_does_not_start() -> None:
     result = demo('killed', '--ros-args', '-p', 'sessions.no_such_parameter:=1')
     assert result.returncode == 1
     assert re.search(r'^  \| .*sessions\.no_such_parameter', result.stdout, re.MULTILINE)
-    assert re.search(r'^FAIL  killed +not played$', result.stdout, re.MULTILINE)
+    assert re.search(r'^FAIL  killed +not run$', result.stdout, re.MULTILINE)
 
 
-def test_it_names_the_stories_there_are() -> None:
-    result = demo('no_such_story')
+def test_an_unknown_scenario_is_answered_with_the_names_that_exist() -> None:
+    result = demo('no_such_scenario')
     assert result.returncode == 2
     assert 'killed, frozen, takeover, bridge' in result.stdout
 
 
-def test_it_says_what_to_install() -> None:
+def test_without_the_sdk_it_names_what_to_install() -> None:
     program = ('import sys; sys.modules["viam"] = None; '
                f'from {DEMO} import main; sys.exit(main([]))')
     result = subprocess.run([sys.executable, '-c', program], cwd=ROOT, text=True,
@@ -156,7 +157,8 @@ def test_it_says_what_to_install() -> None:
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(('number', 'status'), [
     (signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int) -> None:
+def test_no_process_or_file_is_left_behind(
+        tmp_path: Path, number: signal.Signals, status: int) -> None:
     log = tmp_path / 'demo.log'
     with log.open('w') as output:
         process = subprocess.Popen([sys.executable, '-m', DEMO], cwd=ROOT, stdout=output,
@@ -177,12 +179,12 @@ def test_nothing_survives_it(tmp_path: Path, number: signal.Signals, status: int
         assert list(tmp_path.iterdir()) == [log]
 
 
-def test_a_killed_child_leaves_no_segment_and_takes_nobody_elses(tmp_path: Path) -> None:
+def test_a_killed_child_leaves_no_segment_and_removes_no_other(tmp_path: Path) -> None:
     robot = 'viam_session_bridge.sim.diff_drive'
     started = [Child('killed', robot, [], tmp_path)]
     try:
         wait_for(lambda: bool(segments_of(started[0].pid)))
-        # Nobody else is in this domain yet: later each maps the other's, too.
+        # There is no other process in this domain yet: later each maps the other's as well.
         own = segments_of(started[0].pid)
         started.append(Child('other', robot, [], tmp_path))
         wait_for(lambda: bool(segments_of(started[1].pid) - own))
@@ -230,7 +232,7 @@ EXAMPLES = {
 
 
 @pytest.mark.timeout(200)
-def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> None:
+def test_examples_control_a_robot_that_is_served(tmp_path: Path) -> None:
     with served(tmp_path) as address:
         for (program, *options), printed in EXAMPLES.items():
             result = subprocess.run(
@@ -242,7 +244,7 @@ def test_examples_do_what_they_say_to_a_robot_that_is_served(tmp_path: Path) -> 
     log = (tmp_path / 'served.log').read_text(encoding='utf-8')
     assert re.search(r'^bridge: .*base: moving for session .*python.*: SetPower: linear', log,
                      re.MULTILINE)
-    assert re.search(r'^guard: .*guarding base$', log, re.MULTILINE), 'what both log is shown'
+    assert re.search(r'^guard: .*guarding base$', log, re.MULTILINE), 'the logs of both are shown'
 
 
 @pytest.mark.timeout(200)

@@ -48,7 +48,7 @@ def test_a_runaway_is_met_step_by_step_and_every_outcome_is_told(
         assert steps == sorted(steps) and steps[0] - at >= TIMEOUT
         assert not servers.called(bridge.topic('brake'), steps[0] + 0.001)
         for outcome in (r'failed: .*brake: the answer was no', r'failed: .*motor_power has not',
-                        r'.*pressed \(true\) is said'):
+                        r'.*pressed \(true\) is published'):
             bridge.wait_logged(f'base: escalation: {outcome}')
         assert observer.wait_status('base', 2, at)
         # Stops go on, whatever else is tried.

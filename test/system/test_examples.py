@@ -85,7 +85,7 @@ def client(shared: Programs, bridge: Bridge, laser: Motors, motor: Motors, wheel
 
 
 def usable(client: Client, component: str, name: str, method: str, arguments: Any) -> bool:
-    """Try a call; tells whether it worked, the service behind it included."""
+    """Try a call; returns whether it worked, the service behind it included."""
     answer = client.ask(
         'call', component=component, name=name, method=method, arguments=arguments)
     # For the report of a failure.

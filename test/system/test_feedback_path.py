@@ -12,7 +12,7 @@ def test_feedback_of_the_wrong_type_is_told_in_log_diagnostics_and_refusal(
         programs: Programs, observer: Observer) -> None:
     """With the parameter, who publishes what, and what is expected; until it is right."""
     bridge = programs.bridge(settings({'base': base(odometry_topic='odom')}))
-    missing = (rf'base\.odometry_topic: nobody publishes {bridge.topic("odom")} '
+    missing = (rf'base\.odometry_topic: {bridge.topic("odom")} has no publisher '
                r'\(expected nav_msgs/msg/Odometry\)')
     bridge.wait_logged('no feedback: ' + missing)
     programs.motors('/elsewhere', 'joint', joint_states=bridge.topic('odom'))

@@ -121,10 +121,10 @@ def test_others_that_command_no_motion_excuse_none(
     brakes.wait_called(bridge.topic(f'{name}/brake'), stopped)
 
 
-def test_an_ear_of_our_own_is_no_driver(
+def test_our_own_monitoring_subscription_is_no_driver(
         bridge: Bridge, drivers: dict[str, Driver], shared: Programs, others: Program,
         stopped: float) -> None:
-    """It is not greeted when it opens, and does not hide that the driver has gone."""
+    """It causes no stop when it is created, and does not hide that the driver has ended."""
     bridge.wait_logged('driven: stopped')
     assert bridge.text.count('driven: a listener was matched') == 1
     topic = bridge.topic('driven/cmd_vel')
@@ -133,11 +133,11 @@ def test_an_ear_of_our_own_is_no_driver(
     since = time.monotonic()
     drivers['driven'].wait_motion(topic, since)
     client.do('stop', base='driven')
-    wait_until(lambda: bridge.text.count('driven: being stopped, and') == 2, 'an open ear')
-    # It was missing before it came up, too.
-    missed = 'no stop path: driven.topic: nobody listens'
+    wait_until(lambda: bridge.text.count('driven: being stopped, and') == 2, 'the subscription')
+    # It was missing before it started, too.
+    missed = f'no stop path: driven.topic: {bridge.topic("driven/cmd_vel")} has no subscriber'
     before = bridge.text.count(missed)
     drivers['driven'].finish()
-    wait_until(lambda: bridge.text.count(missed) > before, 'that nobody listens', TIMEOUT)
+    wait_until(lambda: bridge.text.count(missed) > before, 'that there is no subscriber', TIMEOUT)
     refused = client.ask('set_power', base='driven', linear=1.0)
-    assert 'nobody listens' in refused['text']
+    assert 'has no subscriber' in refused['text']

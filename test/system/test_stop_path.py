@@ -26,7 +26,7 @@ def bridge(shared: Programs) -> Bridge:
         'durability': base('durability'),
         'namespace': base('namespace'),
         'other': base('other', driver_node=f'{namespace}/motors'),
-        'deaf': base('deaf', driver_node=f'{namespace}/deaf'),
+        'latched': base('latched', driver_node=f'{namespace}/latched'),
         'named': base('named', driver_node=f'{namespace}/named'),
         'unchecked': base('unchecked', require_stop_path=False),
         'known': base('known'),
@@ -49,8 +49,8 @@ def drivers(shared: Programs, bridge: Bridge) -> dict[str, Driver]:
             bridge.topic('durability'), 'durability', durability='transient_local'),
         'namespace': driver('/elsewhere/namespace', 'namespace'),
         'other': driver(bridge.topic('other'), 'echo'),
-        'deaf': driver(bridge.topic('deaf'), 'deaf', durability='transient_local'),
-        'deaf_echo': driver(bridge.topic('deaf'), 'echo'),
+        'latched': driver(bridge.topic('latched'), 'latched', durability='transient_local'),
+        'latched_echo': driver(bridge.topic('latched'), 'echo'),
         'named': driver(bridge.topic('named'), 'named'),
     }
     for one in started.values():
@@ -65,15 +65,15 @@ def client(shared: Programs, bridge: Bridge, drivers: dict[str, Driver]) -> Clie
 
 
 REFUSALS = {
-    'typo': ('typo.topic', '{ns}/cmd_vle', TWIST, 'nobody'),
-    'mixup': ('mixup.driver', '{ns}/mixup', TWIST, f'{{ns}}/mixup wants {STAMPED}'),
+    'typo': ('typo.topic', '{ns}/cmd_vle', TWIST, 'has no subscriber'),
+    'mixup': ('mixup.driver', '{ns}/mixup', TWIST, f'{{ns}}/mixup expects {STAMPED}'),
     'mixup_stamped': ('mixup_stamped.driver', '{ns}/mixup_stamped', STAMPED,
-                      f'{{ns}}/mixup_stamped wants {TWIST}'),
-    'durability': ('durability.topic', '{ns}/durability', 'QoS', '{ns}/durability wants',
+                      f'{{ns}}/mixup_stamped expects {TWIST}'),
+    'durability': ('durability.topic', '{ns}/durability', 'QoS', '{ns}/durability requests',
                    'TRANSIENT_LOCAL', 'VOLATILE'),
-    'namespace': ('namespace.topic', '{ns}/namespace', TWIST, 'nobody'),
+    'namespace': ('namespace.topic', '{ns}/namespace', TWIST, 'has no subscriber'),
     'other': ('other.driver_node', '{ns}/motors', '{ns}/echo'),
-    'deaf': ('deaf.', '{ns}/deaf', 'TRANSIENT_LOCAL'),
+    'latched': ('latched.', '{ns}/latched', 'TRANSIENT_LOCAL'),
 }
 
 
@@ -82,9 +82,9 @@ def refusals(bridge: Bridge, client: Client) -> dict[str, dict[str, object]]:
     """Command every base once discovery is over, all at the same time; returns the answers."""
     # Which mistake it is shows only once the wrong subscriber was found.
     for name in ('mixup', 'mixup_stamped', 'durability', 'other'):
-        bridge.wait_logged(rf'no stop path: {name}\.[^:]+: (?!nobody)')
-    # Its neighbour on the topic may be found first.
-    bridge.wait_logged(r'no stop path: deaf\..*TRANSIENT_LOCAL')
+        bridge.wait_logged(rf'no stop path: {name}\.[^:]+: (?!\S+ has no subscriber)')
+    # The other subscriber of the topic may be found first.
+    bridge.wait_logged(r'no stop path: latched\..*TRANSIENT_LOCAL')
     orders = {name: client.begin('set_power', base=name, linear=1.0) for name in REFUSALS}
     return {name: client.answer(order) for name, order in orders.items()}
 

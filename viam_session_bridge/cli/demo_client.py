@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-An ordinary Viam SDK program: it drives a base and knows nothing of ROS or of this bridge.
+An ordinary Viam SDK program: it drives a base and does not depend on ROS or on this bridge.
 
-It never stops the base: that is the bridge's task when this program is gone. For each command that
-was answered it prints `command <seconds on the steady clock>`, so that others can say when the
-last one was. Programs to copy from are in examples/python.
+It never stops the base: the bridge does when this program has ended. For each answered command it
+prints `command <seconds on the steady clock>`, so that the demo can show the last one. Programs to
+copy from are in examples/python.
 """
 
 import argparse
@@ -40,7 +40,7 @@ async def drive(address: str, power: float, turn: float, period: float) -> None:
         if period:
             await asyncio.sleep(period)
         else:
-            # A command holds as long as its program lives: the SDK sends heartbeats by itself.
+            # A command holds while its program runs: the SDK sends heartbeats by itself.
             await asyncio.Event().wait()
 
 

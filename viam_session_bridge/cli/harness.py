@@ -1,10 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What every story of the demo needs: robot, bridge, guard and Viam programs, and time.
+What every scenario of the demo needs: robot, bridge, guard, Viam programs, and waits.
 
-Waiting means looking on: every wait here takes in what the robot reports, and notices when one of
-them is gone that should not be.
+Every wait here records the reports of the robot, and fails when a process has ended unexpectedly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,27 +18,27 @@ from viam_session_bridge.cli.processes import Child
 from viam_session_bridge.key_file import edit, new_key
 from viam_session_bridge.sim.diff_drive import steady_now
 
-# The robot: without command timeout, like too many real ones, and with weight, like all of them.
+# The robot: without a command timeout, like many real ones, and with limited acceleration.
 ROBOT = {
     'command_timeout': '0.0', 'reliability': 'best_effort', 'stamp': 'steady',
     'max_linear_acceleration': '1.0', 'max_linear_deceleration': '4.0'}
 
-# Longest waits (s) for what has to start; a busy machine may take most of it.
+# The longest waits (s) for a start; a busy machine may take most of it.
 START_PATIENCE = 40.0
 
-# A robot counts as at rest when it has not moved for so long (s) afterwards.
+# A robot counts as at rest when it has not moved for this time (s) afterwards.
 REST_DWELL = 0.6
 
 _PARAMETERS = ('grpc.actual_port', 'sessions.heartbeat_window', 'base.max_linear_speed',
                'guard.patience')
 
 
-# What the bridge logs when the machine has held it up.
+# The bridge logs this when the machine has delayed it.
 _STALL = 'the stop loop came'
 
 
 class HarnessError(Exception):
-    """The demo could not go on; `log` is what the process that failed printed last."""
+    """The demo could not continue; `log` is the last output of the process that failed."""
 
     def __init__(self, text: str, log: str = '') -> None:
         super().__init__(text)
@@ -47,7 +46,7 @@ class HarnessError(Exception):
 
 
 class Facts(NamedTuple):
-    """What the bridge says: address, window in s, full speed in m/s, its guard's patience in s."""
+    """The bridge's address, window in s, full speed in m/s, and its guard's patience in s."""
 
     address: str
     window: float
@@ -86,13 +85,13 @@ class Harness:
                  say: Callable[[str], None], check: Callable[[], None],
                  access: Access = OPEN) -> None:
         """
-        Start robot, bridge and guard; rclpy must be up. Raises StageError.
+        Start robot, bridge and guard; rclpy must be up. Raises HarnessError.
 
-        check is called again and again in every wait, which ends with what it raises.
+        check is called repeatedly in every wait, which ends with what it raises.
         """
         self.access = access
         self._folder = folder
-        # Bridge and guard get the very same.
+        # Bridge and guard get the same arguments.
         self._arguments = ['--ros-args', '--params-file', str(params_file), '-p', 'grpc.port:=0',
                            *(word for name, value in access.parameters.items()
                              for word in ('-p', f'{name}:={value}')), *bridge_arguments]
@@ -111,8 +110,8 @@ class Harness:
         self.guard = Child('guard', 'viam_session_bridge.guard', self._arguments, folder)
 
     def open(self) -> None:  # noqa: A003
-        """Wait until robot, bridge and guard are up. Raises StageError."""
-        self.wait(lambda: self.observer.sees_robot, START_PATIENCE, 'the robot did not come up')
+        """Wait until robot, bridge and guard are up. Raises HarnessError."""
+        self.wait(lambda: self.observer.sees_robot, START_PATIENCE, 'the robot did not start')
         self._wait_for_bridge()
 
     def kill_bridge(self) -> None:
@@ -123,21 +122,21 @@ class Harness:
         self.observer.forget('viam_session_bridge')
 
     def restart_bridge(self) -> None:
-        """Start the bridge again, and wait until it takes commands. Raises StageError."""
+        """Start the bridge again, and wait until it accepts commands. Raises HarnessError."""
         self.bridge = Child(
             'bridge', 'viam_session_bridge.bridge', self._arguments, self._folder)
         self._bridge_killed = False
         self._wait_for_bridge()
 
     def _wait_for_bridge(self) -> None:
-        self.wait(self._learn_facts, START_PATIENCE, 'the bridge did not come up')
+        self.wait(self._learn_facts, START_PATIENCE, 'the bridge did not start')
         # On a busy machine DDS may need seconds to find the robot; a program would be refused.
         self.wait(lambda: self.observer.problem is None, START_PATIENCE,
                   'bridge, guard and robot did not find each other')
 
     def start_program(self, name: str, power: float, period: float) -> Child:
         """
-        Start a Viam SDK program that drives ahead; returns when the robot has that speed.
+        Start a Viam SDK program that drives forward; returns when the robot has that speed.
 
         power is a share of full speed; it is commanded every period s, or once if that is 0.
         """
@@ -154,13 +153,13 @@ class Harness:
 
     @property
     def speed(self) -> float:
-        """Return how fast the robot goes, in m/s, in its newest report."""
+        """Return the speed of the robot (m/s) in its newest report."""
         samples = self.observer.track.samples
         return samples[-1].speed if samples else 0.0
 
     def wait(self, condition: Callable[[], bool], patience: float, failure: str,
              program: Child | None = None) -> None:
-        """Look on until the condition holds; raises StageError after patience s."""
+        """Wait until the condition holds; raises HarnessError after patience s."""
         end = steady_now() + patience
         while not condition():
             self._check_alive(program)
@@ -170,27 +169,27 @@ class Harness:
             self.observer.spin(0.05)
 
     def watch(self, seconds: float) -> None:
-        """Look on for so long."""
+        """Record for this time (s)."""
         end = steady_now() + seconds
         while steady_now() < end:
             self._check_alive()
             self.observer.spin(min(0.05, seconds))
 
-    def attend(self) -> None:
-        """Tell what bridge and guard log until interrupted. Raises StageError when one ends."""
+    def follow_logs(self) -> None:
+        """Print the logs of bridge and guard until interrupted. Raises HarnessError at an end."""
         while True:
-            self.tell_events()
+            self.show_events()
             self._check_alive()
             time.sleep(0.1)
 
-    def tell_events(self) -> None:
-        """Tell what bridge and guard have logged since the last time."""
+    def show_events(self) -> None:
+        """Print what bridge and guard have logged since the last call."""
         for child in (self.bridge, self.guard):
             for line in child.news():
                 self.say(f'{child.name}: {line}')
 
     def watch_for_rest(self, after: float, patience: float) -> None:
-        """Look on until the robot rests for good after that instant, at most so many s longer."""
+        """Record until the robot stays at rest after that instant, at most patience (s)."""
         track = self.observer.track
         while steady_now() < after + patience + REST_DWELL:
             since = track.rest_since(after)
@@ -199,12 +198,12 @@ class Harness:
             self.watch(0.05)
 
     def stalls(self) -> int:
-        """Count how often robot and bridge have logged that the machine held them up."""
+        """Count how often robot and bridge have logged a delay by the machine."""
         return (self._stalls_before + self.bridge.output().count(_STALL)
                 + self.robot.output().count('this simulation itself was held up'))
 
     def end_programs(self) -> None:
-        """Kill what is left of the programs, frozen ones too."""
+        """Kill the remaining programs, including frozen ones."""
         while self._programs:
             self._programs.pop().kill()
 

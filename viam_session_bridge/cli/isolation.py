@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Keeps a demonstration away from every real robot.
+Isolates a demonstration from every real robot.
 
-Also clears away the shared memory of processes that it killed, and of nobody else.
+Also removes the shared memory of the processes that it killed, and of no others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,15 +14,15 @@ from pathlib import Path
 import re
 import socket
 
-# Up to 101 the ports of a domain stay below Linux's ephemeral ports; 0 is everybody's.
+# Up to 101 the ports of a domain stay below Linux's ephemeral ports; 0 is the default domain.
 DOMAINS = range(1, 102)
 
-# Each of these could lead beyond this machine, where a real base may listen to /cmd_vel.
+# Each of these could reach other machines, where a real base may subscribe to /cmd_vel.
 _LEAD_ELSEWHERE = (
     'ROS_DISCOVERY_SERVER', 'ROS_STATIC_PEERS', 'ROS_SUPER_CLIENT', 'ROS_NAMESPACE',
     'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'CYCLONEDDS_URI')
 
-# Fast DDS 2 says fastrtps, 3 says fastdds.
+# Fast DDS 2 uses the name fastrtps, 3 uses fastdds.
 _SEGMENT = re.compile(r'/dev/shm/(fastrtps|fastdds)_[0-9a-z]{16}$', re.MULTILINE)
 
 
@@ -31,8 +31,8 @@ def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
     """
     Confine this process and its children to this machine and one ROS domain; yields the domain.
 
-    Without a domain, one is taken in which no other ROS process of this machine is. The user's own
-    ROS_DOMAIN_ID is not used on purpose: a robot may live there.
+    Without a domain, one is used in which there is no other ROS process of this machine. The
+    user's own ROS_DOMAIN_ID is not used on purpose: it may have a robot.
     """
     claim = None
     if domain is None:
@@ -51,10 +51,10 @@ def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
 
 def segments_of(pid: int) -> set[Path]:
     """
-    Return the Fast DDS segments that a process has mapped, those of its peers too.
+    Return the Fast DDS segments that a process has mapped, including those of its peers.
 
-    Ports are not among them: the range LOCALHOST numbers them across all domains, so that they
-    belong to everybody on this machine.
+    Ports are not among them: the range LOCALHOST numbers them across all domains, so that all
+    processes of this machine share them.
     """
     try:
         maps = Path(f'/proc/{pid}/maps').read_text(encoding='utf-8')
@@ -65,10 +65,10 @@ def segments_of(pid: int) -> set[Path]:
 
 def remove_abandoned(segments: Iterable[Path]) -> list[Path]:
     """
-    Remove those segments whose owner is dead, and return them.
+    Remove those segments whose owner has ended, and return them.
 
-    Fast DDS holds a lock on a file beside the segment as long as the owner lives. Without that
-    file nobody can tell, and the segment stays.
+    Fast DDS holds a lock on a file beside the segment while the owner runs. Without that file the
+    state of the owner is unknown, and the segment stays.
     """
     removed = []
     for segment in segments:
@@ -86,15 +86,15 @@ def remove_abandoned(segments: Iterable[Path]) -> list[Path]:
 
 def _claim_domain() -> tuple[int, socket.socket]:
     """
-    Return a domain, and the socket that keeps other demos and test runs out of it while open.
+    Return a domain, and the socket that reserves it against other demos and test runs while open.
 
-    The socket is a name in Linux's abstract namespace: it vanishes with the process.
+    The socket is a name in Linux's abstract namespace: it is removed with the process.
     """
     start = os.getpid() % len(DOMAINS)
     for domain in [*DOMAINS[start:], *DOMAINS[:start]]:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            # The name that the tests of this package use, too.
+            # The tests of this package use the same name.
             claim.bind(f'\0viam_session_bridge.test.domain.{domain}')
         except OSError:
             claim.close()
@@ -106,7 +106,7 @@ def _claim_domain() -> tuple[int, socket.socket]:
 
 
 def _is_inhabited(domain: int) -> bool:
-    """Tell whether some process of this machine has the first unicast port of a domain."""
+    """Return whether a process of this machine has the first unicast port of a domain."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind(('', 7400 + 250 * domain + 10))

@@ -1,13 +1,13 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Creates, lists, revokes and rotates the API keys of a bridge, and makes its certificate.
+Creates, lists, revokes and rotates the API keys of a bridge, and creates its certificate.
 
     ros2 run viam_session_bridge keys create laptop --command base --stop-all own
     ros2 run viam_session_bridge keys revoke laptop
     ros2 run viam_session_bridge keys lab-certificate robot.local
 
-A running bridge takes each change over at once: no restart. Exit status: 0, 1 when the key file or
+A running bridge applies each change at once: no restart. Exit status: 0, 1 when the key file or
 a name is not accepted, 2 when the arguments are not.
 """
 
@@ -40,7 +40,7 @@ key id  {id}
 key     {secret}
 The key is shown this once; the bridge keeps only its SHA-256. {may}
 
-The bridge asks for keys once its parameter auth.key_file is {file}
+The bridge requires keys once its parameter auth.key_file is {file}
 
 Python
     options = RobotClient.Options.with_api_key(
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True, metavar='create | list | revoke | rotate | lab-certificate')
 
     create = commands.add_parser('create', help='add a key, and show it once')
-    create.add_argument('name', type=_name, help='what people call the key, such as laptop')
+    create.add_argument('name', type=_name, help='the name of the key, such as laptop')
     create.add_argument(
         '--command', type=_resources, default=None, metavar='NAMES',
         help='the resources that it may command: all (the default), none, or base,arm')
@@ -166,7 +166,7 @@ def _create(arguments: argparse.Namespace) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     keys = load(_path(arguments)).keys.values()
     if not keys:
-        print('there are no keys: nobody can log in')
+        print('there are no keys: no client can log in')
     for key in keys:
         print(f'{key.id}  {key.name}, created {key.created}. {_may(key)}')
 
@@ -198,7 +198,7 @@ def _found(table: KeyTable, wanted: str) -> Key:
         if wanted in (key.id, key.name):
             return key
     names = ', '.join(key.name for key in table.keys.values()) or 'none'
-    # Somebody may have pasted the secret.
+    # The argument may be a pasted secret: it is not shown.
     raise KeyFileError(f'no key has this name or id; there are: {names}')
 
 
@@ -222,7 +222,7 @@ def _path(arguments: argparse.Namespace) -> Path:
 
 
 def _now() -> str:
-    """Return the time for people to read; nothing is decided by it."""
+    """Return the time for display; no decision depends on it."""
     return datetime.now(timezone.utc).isoformat(timespec='seconds')
 
 

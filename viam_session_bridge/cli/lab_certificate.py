@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Makes a certificate authority (CA) for a lab, and the certificate of a bridge.
+Creates a certificate authority (CA) for a lab, and the certificate of a bridge.
 
 `keys lab-certificate` calls this. Nothing is overwritten: with --renew, the server gets a new
-certificate of the CA that is there, so that clients need nothing new.
+certificate of the existing CA, so that clients need no change.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Make a CA and a certificate for this bridge, and print what the parameter file a
 need. Clients connect to one of the names given here, and to no other: name each DNS name and IP
 address of the robot. localhost, 127.0.0.1 and ::1 are always included."""
 
-# Where `keys` has its file, too.
+# The folder of the key file of `keys`.
 FOLDER = Path('~/.config/viam_session_bridge')
 
-# The files in the folder. Who has ca.key can pretend to be any server to the clients of this CA.
+# The files in the folder. With ca.key, any server can be faked to the clients of this CA.
 CA, CA_KEY, CERTIFICATE, KEY = 'ca.pem', 'ca.key', 'server.pem', 'server.key'
 
 ALWAYS = ('localhost', '127.0.0.1', '::1')
 CA_DAYS = 3650
-# Some clients accept no longer ones.
+# Some clients reject a longer validity.
 DAYS = 825
 
 EXIT_REFUSED = 2
@@ -46,9 +46,9 @@ Otherwise: {python} -m pip install cryptography"""
 
 TEXT = """\
 The CA is in {ca} until {ca_expires}; copy it to each client. {ca_key} signs new
-certificates: keep it off the robot if you can, and give it to nobody.
+certificates: keep it off the robot if you can, and do not share it.
 The certificate is for {names}, until {expires}.
-Before that, this replaces it; the bridge takes the new one over while it runs:
+Before that, this command replaces it; the bridge loads the new one while it runs:
     {again}
 
 Parameter file of the bridge:
@@ -66,10 +66,10 @@ Clients, with KEY_ID and KEY from `keys create`:
                   rpc.WithEntityCredentials(KEY_ID, rpc.Credentials{{
                       Type: rpc.CredentialsTypeAPIKey, Payload: KEY}})))
   TypeScript  NODE_EXTRA_CA_CERTS=ca.pem node program.mjs
-  on Node     (its SDK wants a name with "local" in it, such as robot.local)
+  on Node     (its SDK needs a name with "local" in it, such as robot.local)
               robot.dial({{host: 'https://{address}', credentials: {{
                   type: 'api-key', payload: KEY, authEntity: KEY_ID}}}})
-  C++         SSL_CERT_FILE=ca.pem ./program      (was not run: as its dialer is Python's)
+  C++         SSL_CERT_FILE=ca.pem ./program      (not tested: it uses the dialer of Python)
               dial_opts.set_entity(KEY_ID);
               dial_opts.set_credentials(Credentials("api-key", KEY));
 
@@ -78,7 +78,7 @@ Viam's cloud needs both in one file (cat /etc/ssl/certs/ca-certificates.crt ca.p
 
 
 class Refused(Exception):
-    """Nothing was written; the text says why and what to do."""
+    """Nothing was written; the text has the reason and what to do."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -91,7 +91,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it as a program of its own."""
+    """Run it as a separate program."""
     parser = argparse.ArgumentParser(
         prog=NAME, description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,7 +192,7 @@ def _with_cryptography(folder: Path, names: Sequence[str], days: int,
         builder = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
             .public_key(public).serial_number(x509.random_serial_number())
-            # The clock of a client may be behind ours.
+            # The clock of a client may be late.
             .not_valid_before(now - timedelta(days=1)).not_valid_after(expires)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
@@ -256,13 +256,13 @@ def _refuse_what_exists(folder: Path) -> None:
 
 
 def _create(temporary: Path, file: Path) -> None:
-    """Give the file its name, unless there is one already. Raises OSError."""
+    """Move the file to its name, unless there is one already. Raises OSError."""
     os.link(temporary, file)
     temporary.unlink()
 
 
 def _write(file: Path, content: bytes, mode: int, put: Callable[[Path, Path], None]) -> None:
-    """Write a file that is there as a whole or not at all."""
+    """Write a file atomically."""
     temporary = file.with_name(f'.{file.name}.{os.getpid()}')
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

@@ -3,8 +3,8 @@
 """
 The console script viam-session-bridge: `viam-session-bridge keys list`.
 
-Each command is also an executable of its own for `ros2 run`. On the search path only this one is
-wanted: `bridge`, for example, is also a command of iproute2.
+Each command is also a separate executable for `ros2 run`. Only this one is on the search path:
+`bridge`, for example, is also a command of iproute2.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COMMANDS = {
 USAGE = f"""\
 usage: {PROGRAM} {{{' | '.join(COMMANDS)}}} ...
 
-{PROGRAM} keys --help says which arguments a command has. `ros2 run viam_session_bridge keys` is
+{PROGRAM} keys --help lists the arguments of a command. `ros2 run viam_session_bridge keys` is
 the same as `{PROGRAM} keys`."""
 
 

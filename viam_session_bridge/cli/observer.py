@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the robot received and how it moved, in its own words and on the steady clock.
+Records what the robot received and how it moved, by its own reports, on the steady clock.
 
-The robot stamps both, so it does not matter when this process gets to read them. It does not
-listen to `cmd_vel` itself: the bridge would take it for one more receiver of stops.
+The robot stamps both, so it does not matter when this process reads them. It does not subscribe to
+`cmd_vel` itself: the bridge would count it as one more receiver of stops.
 """
 
 from bisect import bisect_left
@@ -26,7 +26,7 @@ REST = 1e-3
 
 _DEPTH = 200
 
-# A bridge that has just started stops first, and takes commands when that is done.
+# A bridge that has just started stops first, and accepts commands when that is done.
 _STOPPING = 'stopping'
 
 
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
 
     @property
     def moves(self) -> bool:
-        """Tell whether the robot is not at rest."""
+        """Return whether the robot is not at rest."""
         return abs(self.speed) > REST or abs(self.turn) > REST
 
 
@@ -54,14 +54,14 @@ class Command(NamedTuple):
 
 
 class Track:
-    """The recorded past, and questions to it."""
+    """The recorded samples and commands, and queries of them."""
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.commands: list[Command] = []
 
     def first_command(self, after: float, speed: float) -> float | None:
-        """Return when the first cmd_vel straight ahead at this speed (m/s) came in, or None."""
+        """Return when the first cmd_vel straight ahead at this speed (m/s) arrived, or None."""
         return next((one.time for one in self.commands if one.time >= after
                      and abs(one.speed - speed) < REST and abs(one.turn) < REST), None)
 
@@ -103,9 +103,9 @@ class Track:
 
 class Observer:
     """
-    Records the robot on a node of its own, whenever it is spun; no thread.
+    Records the robot on its own node, whenever it is spun; no thread.
 
-    `problem` is what keeps bridge and guard from their work, None when nothing does.
+    `problem` is what prevents bridge and guard from working; None if nothing does.
     """
 
     def __init__(self) -> None:
@@ -127,24 +127,24 @@ class Observer:
 
     @property
     def problem(self) -> str | None:
-        """Return what bridge and guard complain of, or still have to do; None if nothing."""
+        """Return the problems and open tasks of bridge and guard; None if there are none."""
         return '; '.join(filter(None, self._problems.values())) or None
 
     def forget(self, node: str) -> None:
-        """Forget what a node has said of itself."""
-        self._problems[node] = f'{node} has not spoken yet'
+        """Forget the diagnostics of a node."""
+        self._problems[node] = f'{node} has published no diagnostics yet'
 
     @property
     def sees_robot(self) -> bool:
-        """Tell whether the robot's reports come in."""
+        """Return whether the robot's reports arrive."""
         return bool(self.track.samples) and self._node.count_publishers('sim_base/received') > 0
 
     def spin(self, seconds: float) -> None:
-        """Take in what arrives within so many seconds; returns earlier when something did."""
+        """Handle what arrives within this time (s); returns earlier when something did."""
         self._executor.spin_once(timeout_sec=seconds)
 
     def parameters(self, names: Sequence[str], patience: float) -> list[object] | None:
-        """Ask the bridge for its parameters; None as long as it does not have all of them."""
+        """Read parameters of the bridge; None as long as it does not have all of them."""
         if not self._parameters.service_is_ready():
             return None
         future = self._parameters.call_async(GetParameters.Request(names=list(names)))

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Child processes of a demonstration: started, watched, and never left behind.
+Child processes of a demonstration: started, monitored, and always ended.
 
-What a child prints goes to a file, so that nobody has to read a pipe in time and the end of it
-can be shown when something went wrong.
+The output of a child goes to a file, so that no pipe has to be read in time and its end can be
+shown after a failure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,38 +17,38 @@ import sys
 
 from viam_session_bridge.cli.isolation import remove_abandoned, segments_of
 
-# How long (s) a child may take to go down when it is asked to.
+# How long (s) a child may take to end after a signal.
 PATIENCE = 8.0
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end a child whose parent was killed; the child runs this before exec."""
+def _end_with_parent() -> None:
+    """Let the kernel end this child if its parent is killed; runs in the child before exec."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
-    """A Python module of ours that runs in a process of its own."""
+    """A Python module of this package that runs in its own process."""
 
     def __init__(self, name: str, module: str, arguments: Sequence[str], folder: Path,
                  environment: Mapping[str, str] | None = None) -> None:
         """
-        Start it; name is how people are told about it, folder where its output goes.
+        Start it; name: shown to users; folder: of its output.
 
-        environment: variables that it gets besides ours.
+        environment: additional variables.
         """
         self.name = name
         self._log = folder / f'{name.replace(" ", "_")}.log'
         self._read = 0
         with self._log.open('wb') as log:
-            # In a session of its own: Ctrl-C in the terminal does not reach it, we end it.
+            # In its own session: Ctrl-C in the terminal does not reach it, the demo ends it.
             self._process = subprocess.Popen(
                 [sys.executable, '-u', '-m', module, *arguments], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **(environment or {})},
-                preexec_fn=_die_with_parent)
+                preexec_fn=_end_with_parent)
 
     @property
     def pid(self) -> int:
@@ -61,7 +61,7 @@ class Child:
         return self._process.poll()
 
     def output(self) -> str:
-        """Return all it has printed so far."""
+        """Return its whole output so far."""
         return self._log.read_text(encoding='utf-8', errors='replace')
 
     def news(self) -> list[str]:
@@ -82,15 +82,15 @@ class Child:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it, at once and also while it is frozen, and wait until it is gone."""
-        # While it lives, or nobody could say which it had.
+        """Kill it, even if it is frozen, and wait until it has ended."""
+        # While it runs: afterwards its segments are unknown.
         segments = segments_of(self.pid)
         self._process.kill()
         self._process.wait()
         remove_abandoned(segments)
 
     def end(self) -> int:
-        """Ask it to go, insist after a while, and return its exit status."""
+        """End it by a signal, kill it after a while, and return its exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -101,7 +101,7 @@ class Child:
 
 
 def is_frozen(pid: int) -> bool:
-    """Tell whether a process is stopped (SIGSTOP has been carried out)."""
+    """Return whether a process is stopped (SIGSTOP has been carried out)."""
     try:
         stat = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
     except FileNotFoundError:

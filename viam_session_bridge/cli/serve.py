@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Keeps the robot, the bridge and the guard of the demo running, for programs that somebody writes.
+Keeps the robot, the bridge and the guard of the demo running, for programs of the user.
 
-Nothing is played. What bridge and guard log is shown. It ends when it is interrupted, and well, or
-when one of the three ends.
+No scenario runs. The logs of bridge and guard are shown. It ends with success when it is
+interrupted, and with a failure when one of the three ends.
 """
 
 from collections.abc import Callable
@@ -17,37 +17,37 @@ DRIVE = """\
 Drive it, for example:
     {python} {example} {address}"""
 
-# The key is good for this run only.
+# The key is valid for this run only.
 SECURED = """\
-It asks for an API key and serves with TLS. For a program of the Python SDK that connects with
-RobotClient.Options.with_api_key and reads the key from the environment, put before it:
+It requires an API key and serves with TLS. For a program of the Python SDK that connects with
+RobotClient.Options.with_api_key and reads the key from the environment, set these variables:
     {variables}"""
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'python' / 'drive.py'
 
 
-def serve(stage: Harness, say: Callable[[str], None]) -> int:
-    """Serve until interrupted; returns the exit status. The stage is closed afterwards."""
+def serve(harness: Harness, say: Callable[[str], None]) -> int:
+    """Serve until interrupted; returns the exit status. The harness is closed afterwards."""
     good = True
     try:
         say('starting the robot, the bridge and the guard ...')
-        stage.open()
-        say(f"\nThe robot's bridge serves at {stage.facts.address}.")
-        if stage.access.environment:
-            say(SECURED.format(address=stage.facts.address, variables=' '.join(
-                f'{name}={value}' for name, value in stage.access.environment.items())))
+        harness.open()
+        say(f"\nThe robot's bridge serves at {harness.facts.address}.")
+        if harness.access.environment:
+            say(SECURED.format(address=harness.facts.address, variables=' '.join(
+                f'{name}={value}' for name, value in harness.access.environment.items())))
         else:
             say(DRIVE.format(
-                address=stage.facts.address, python=sys.executable,
+                address=harness.facts.address, python=sys.executable,
                 example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
         say('Ctrl-C ends everything.')
-        stage.attend()
+        harness.follow_logs()
     except HarnessError as problem:
         good = False
         say(f'\nFAIL  {problem}\n{problem.log}')
     except KeyboardInterrupt:
         say('\nending the guard, the bridge and the robot')
     finally:
-        statuses = stage.close()
-        stage.tell_events()
+        statuses = harness.close()
+        harness.show_events()
     return int(not good or any(statuses.values()))

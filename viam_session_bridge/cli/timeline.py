@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a story has to tell: a timeline in plain words, and whether all happened that must."""
+"""The report of a scenario: a timeline, and the checks that it passed or failed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ WIDTH = 92
 
 @dataclass
 class Report:
-    """A story's outcome. Times are s on the steady clock; `zero` is what they are told against."""
+    """A scenario's result. Times are s on the steady clock; they are shown relative to `zero`."""
 
     zero: float
     summary: str = ''
@@ -20,28 +20,28 @@ class Report:
     checks: list[tuple[bool, str]] = field(default_factory=list)
 
     def event(self, instant: float | None, text: str, otherwise: str = '') -> None:
-        """Put something on the timeline; what never happened is told as a remark."""
+        """Add an event to the timeline, or a remark if it did not happen."""
         if instant is None:
             self.remarks.append(otherwise or f'never: {text}')
         else:
             self.events.append((instant, text))
 
     unsafe: bool = False
-    # Whether the machine kept the robot from reporting, so that nothing was shown.
+    # Whether the machine prevented reports of the robot, so that the result does not count.
     disturbed: bool = False
 
     def check(self, held: bool, text: str, safety: bool = False) -> None:
         """
-        Say what had to happen, in words that fit both outcomes, and whether it did.
+        Add a check: a text that fits both outcomes, and whether it holds.
 
-        safety: if it did not, the robot moved when it must not, and no excuse counts.
+        safety: if it does not hold, the motion was unsafe, and the scenario is not repeated.
         """
         self.checks.append((held, text))
         self.unsafe = self.unsafe or (safety and not held)
 
     @property
     def passed(self) -> bool:
-        """Tell whether everything happened that had to."""
+        """Return whether all checks hold."""
         return bool(self.checks) and all(held for held, _ in self.checks)
 
     def lines(self) -> Iterator[str]:

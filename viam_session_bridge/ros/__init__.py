@@ -1,3 +1,3 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The part that speaks ROS: parameters, pump, feedback and drivers. Knows nothing of gRPC."""
+"""The ROS side: parameters, pump, feedback and drivers. It does not depend on gRPC."""

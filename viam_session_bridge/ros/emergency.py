@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The emergency stop's ways in: a topic, if one is configured, and the service ~/estop."""
+"""The inputs of the emergency stop: a topic, if one is configured, and the service ~/estop."""
 
 from rclpy.node import Node
 from std_msgs.msg import Bool
@@ -12,7 +12,7 @@ from viam_session_bridge.ros.profiles import FEEDBACK_QOS, LATCHED_QOS
 
 
 class EmergencyInput:
-    """Passes presses on, on the executor's thread."""
+    """Passes emergency stops to the supervisor, on the executor's thread."""
 
     def __init__(self, node: Node, supervision: EmergencyStopping,
                  config: EmergencyConfig) -> None:
@@ -20,8 +20,8 @@ class EmergencyInput:
         self._supervision = supervision
         self._service = node.create_service(Trigger, '~/estop', self._on_call)
         # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader
-        # receives what was published before it came; it matches publishers of that durability
-        # alone, so there are two.
+        # receives earlier messages, and it matches only publishers of that durability, so there
+        # are two readers.
         profiles = (FEEDBACK_QOS, LATCHED_QOS) if config.topic else ()
         self._subscriptions = [
             node.create_subscription(Bool, config.topic, self._on_message, profile)

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What is tried, step by step, when a stop was not confirmed.
+The escalation steps after a stop that was not confirmed.
 
-A step begins when the one before was answered and its patience is over, for as long as the
+A step begins when the previous one was answered and its patience is over, for as long as the
 resource is UNCONFIRMED; every outcome is logged and shown in diagnostics. Runs on the executor's
-thread. Stops themselves go on meanwhile: they are the pump's.
+thread. The pump continues to send stops meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ from viam_session_bridge.ros.drivers.services import request_of, ServiceCaller, 
 from viam_session_bridge.ros.interfaces import Supervision
 from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
 
-# How often (s) it is looked whether a step is due, and messages are repeated.
+# The period (s) of the check for due steps, and of repeated messages.
 PERIOD = 0.1
 
 
 class _Message:
-    """A step that publishes; as long as the trouble lasts, because one message may be lost."""
+    """A step that publishes while the resource is UNCONFIRMED: a single message may be lost."""
 
     def __init__(self, node: Node, step: BoolEscalation) -> None:
         self.patience = step.patience
@@ -38,7 +38,7 @@ class _Message:
 
     def begin(self) -> None:
         self.repeat()
-        self.outcome = f'{self.where} is said'
+        self.outcome = f'{self.where} is published'
 
     def repeat(self) -> None:
         self._publisher.publish(self._message)
@@ -60,47 +60,47 @@ class _Call:
         self._caller.ask(self._request, self._limit, self._take)
 
     def repeat(self) -> None:
-        """Nothing: a service that said yes has been told."""
+        """Do nothing: the service is called once."""
 
-    def _take(self, problem: str, said: str) -> None:
-        self.outcome = f'failed: {problem}' if problem else f'{self.where}: done {said}'.rstrip()
+    def _take(self, problem: str, text: str) -> None:
+        self.outcome = f'failed: {problem}' if problem else f'{self.where}: done {text}'.rstrip()
 
 
 _Step = _Message | _Call
 
 
-class _Ladder:
-    """The steps of one resource, and how far it has come."""
+class _Steps:
+    """The steps of one resource, and its current step."""
 
     def __init__(self, name: str, steps: Sequence[_Step]) -> None:
         self._name = name
         self._steps = steps
         self._begun = 0
-        self._told = 0
+        self._logged = 0
         self._answered_at = 0.0
 
     @property
     def outcomes(self) -> list[str]:
-        """Return what came of the steps that have begun."""
+        """Return the outcomes of the steps that have begun."""
         return [step.outcome or f'{step.where} has not answered yet'
                 for step in self._steps[:self._begun]]
 
-    def forget(self) -> None:
-        """Begin with the first step when it happens again."""
-        self._begun = self._told = 0
+    def restart(self) -> None:
+        """Begin with the first step at the next failure."""
+        self._begun = self._logged = 0
 
-    def climb(self, now: float) -> list[str]:
-        """Begin what is due; returns sentences for the log."""
+    def advance(self, now: float) -> list[str]:
+        """Begin the steps that are due; returns lines for the log."""
         lines: list[str] = []
         for step in self._steps[:self._begun]:
             step.repeat()
-        if self._told < self._begun and self._steps[self._told].outcome:
-            step = self._steps[self._told]
-            self._told += 1
+        if self._logged < self._begun and self._steps[self._logged].outcome:
+            step = self._steps[self._logged]
+            self._logged += 1
             self._answered_at = now
             lines.append(f'{self._name}: escalation: {step.outcome}')
         waits = self._begun and (
-            self._told < self._begun
+            self._logged < self._begun
             or now < self._answered_at + self._steps[self._begun - 1].patience)
         if self._begun < len(self._steps) and not waits:
             step = self._steps[self._begun]
@@ -118,23 +118,23 @@ class Escalations:
         self._node = node
         self._supervision = supervision
         self._services = Services(node)
-        self._ladders = {
-            one.name: _Ladder(one.name, [self._step(one.name, step) for step in one.escalations])
+        self._by_resource = {
+            one.name: _Steps(one.name, [self._step(one.name, step) for step in one.escalations])
             for one in resources if one.escalations}
-        if self._ladders:
-            self._timer = steady_timer(node, PERIOD, self._look)
+        if self._by_resource:
+            self._timer = steady_timer(node, PERIOD, self._check)
 
     def outcomes(self) -> Mapping[str, list[str]]:
-        """Return what came of the steps that have begun, by resource."""
-        return {name: ladder.outcomes for name, ladder in self._ladders.items()}
+        """Return the outcomes of the steps that have begun, by resource."""
+        return {name: steps.outcomes for name, steps in self._by_resource.items()}
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         states = self._supervision.states()
-        for name, ladder in self._ladders.items():
+        for name, steps in self._by_resource.items():
             if states[name] is not State.UNCONFIRMED:
-                ladder.forget()
+                steps.restart()
                 continue
-            for line in ladder.climb(time.monotonic()):
+            for line in steps.advance(time.monotonic()):
                 self._node.get_logger().error(line)
 
     def _step(self, resource: str, step: Any) -> _Step:

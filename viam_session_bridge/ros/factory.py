@@ -32,7 +32,7 @@ from viam_session_bridge.ros.drivers.stop_outputs import Answers
 from viam_session_bridge.ros.interfaces import Driver, SharedOutput, Supervision
 from viam_session_bridge.ros.plugins import OwnTools
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
-from viam_session_bridge.ros.sources.senses import Senses
+from viam_session_bridge.ros.sources.secondary_feedback import SecondaryFeedback
 from viam_session_bridge.ros.sources.source import Source
 from viam_session_bridge.ros.sources.tools import SourceTools
 
@@ -48,12 +48,12 @@ BUILT_IN: Mapping[tuple[str, str], Any] = {
     (api, each.NAME): each for _, each in _contents(drivers) if hasattr(each, 'NAME')
     for api in each.APIS}
 
-# What reads the topic that a parameter names.
+# The sources, by the parameter that names their topic.
 SOURCES: Mapping[str, Callable[[Any, SourceTools], Any]] = {
     parameter: source for name, each in _contents(sources) if name == 'SOURCES'
     for parameter, source in each.items()}
 
-# What reads resources without an actuator, by API.
+# The sources of resources without an actuator, by API.
 READ_ONLY: Mapping[str, type[Source]] = {
     each.API: each for _, each in _contents(sources) if hasattr(each, 'API')}
 
@@ -67,7 +67,7 @@ class Factory:
         self._services = PassServices(node)
         self._arrays: dict[str, FloatArray] = {}
         self._read: dict[str, Any] = {}
-        # By resource: what each of its parameters reads.
+        # By resource and parameter: the source that reads its topic.
         self._sources: dict[str, dict[str, Any]] = {}
 
     @property
@@ -76,16 +76,16 @@ class Factory:
         calls = (self._services,) if self._services.resources else ()
         return (*self._arrays.values(), *calls)
 
-    def senses(self, name: str) -> Senses:
+    def secondary_feedback(self, name: str) -> SecondaryFeedback:
         """Return what is known of a resource beside its motion."""
         sources = self._sources[name]
-        return Senses(sources.get('robot_description_topic'), sources.get('pose_topic'))
+        return SecondaryFeedback(sources.get('robot_description_topic'), sources.get('pose_topic'))
 
     def driver(self, config: ActuatedConfig, on_appear: Callable[[], None]) -> Driver:
         """
         Return the driver of a resource, whose feedback is passed on from now on.
 
-        on_appear runs when a receiver has come up.
+        on_appear runs when a new receiver has appeared.
         """
         name, supervision = config.name, self._supervision
         reading = SourceTools(
@@ -140,9 +140,9 @@ def _made(config: ActuatedConfig, tools: OwnTools) -> Any:
 def _joints(config: ActuatedConfig, clock: Callable[[], float],
             problem: Callable[[], str] | None) -> Joints | None:
     """
-    Return the joints of a resource that goes to positions; None of others.
+    Return the joints of a position-controlled resource; None for others.
 
-    problem: says why there is no fresh measurement; None where there is no feedback at all.
+    problem: returns why there is no fresh measurement; None if there is no feedback at all.
     """
     if not isinstance(config, PositionedConfig):
         return None
@@ -150,8 +150,8 @@ def _joints(config: ActuatedConfig, clock: Callable[[], float],
         config.names,
         tuple(PositionHoldSettings(
             each.near, each.slowest, each.fastest, config.feedback_timeout,
-            grips=config.api == 'gripper',
-            # The command of a continuous joint may count from another turn.
+            keeps_grip=config.api == 'gripper',
+            # The command of a continuous joint may be offset by whole turns.
             limits=JointRange() if name in config.continuous_joints else limits)
             for name, each, limits in zip(
                 config.names, config.paces, config.ranges, strict=True)),

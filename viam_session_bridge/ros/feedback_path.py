@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Would feedback arrive? Nobody who publishes, or another type than expected, is silent in DDS.
+Checks whether feedback can arrive. DDS reports neither a missing publisher nor another type.
 
-What is looked for follows from the tables of parameters: every topic that is read says its type.
+The topics to check follow from the tables of parameters: every topic that is read has its type.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from viam_session_bridge.parameters.schema import Form, table_entries
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.stop_path import publisher_problem
 
-# What shows whether a robot rests. Others, such as a description, stop no motion.
+# The topics that verify rest. Others, such as a description, do not stop a motion.
 _REST = frozenset({'odometry_topic', 'velocity_topic', 'joint_states_topic'})
 
 
 class FeedbackProblem(NamedTuple):
-    """What is wrong; hides_rest: rest will never be seen, for another type is published."""
+    """A problem; hides_rest: rest will never be seen, because another type is published."""
 
     text: str
     hides_rest: bool
@@ -29,7 +29,7 @@ class FeedbackProblem(NamedTuple):
 @dataclass(frozen=True)
 class _Source:
     """
-    A topic that is read: for whom, the parameter that names it, its full name and type.
+    A topic that is read: its reader, the parameter that names it, its full name and type.
 
     shows_rest: whether a stop is verified by it.
     """
@@ -42,7 +42,7 @@ class _Source:
 
     @property
     def kind(self) -> str:
-        """Return what is published, in words."""
+        """Return the content of the topic, in words."""
         name = self.parameter.rpartition('.')[2]
         return name.removesuffix('_topic').replace('_', ' ')
 
@@ -72,7 +72,7 @@ class FeedbackPaths:
                 for source in self._sources if source.shows_rest]
 
     def problems(self) -> dict[str, FeedbackProblem]:
-        """Return what is wrong now, by reader; those whose feedback may arrive have none."""
+        """Return the current problems by reader; readers whose feedback may arrive have none."""
         found: dict[str, FeedbackProblem] = {}
         publishers = {
             topic: self._node.get_publishers_info_by_topic(topic)

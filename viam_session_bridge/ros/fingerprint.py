@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What of a configuration a bridge and its guard must have in common, and a fingerprint of it.
+The part of a configuration that a bridge and its guard must share, and a fingerprint of it.
 
-A guard that publishes its zeros elsewhere stops nothing. What may change at run time is no part
-of this: no stop depends on it.
+A guard that publishes its zeros on another topic stops nothing. Parameters that may change at run
+time are excluded: no stop depends on them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def resolved(config: BridgeConfig, node: Node) -> BridgeConfig:
     Return the configuration with every topic and service of a resource as its full name.
 
     node: the one that it was read from; remappings, namespace and `~` are those of that node,
-    whoever publishes in the end.
+    whichever node publishes.
     """
     return dataclasses.replace(config, resources=tuple(
         _resolved(one, node) for one in config.resources))
 
 
 def fingerprint(config: BridgeConfig) -> str:
-    """Return what two processes compare to know that they stop the same; of a resolved one."""
+    """Return the fingerprint of a resolved configuration, which two processes compare."""
     content = {
         'patience': config.guard.patience,
         'resources': {one.name: _fixed(one) for one in config.actuated}}
@@ -56,7 +56,7 @@ def _resolved(table: Any, node: Node) -> Any:
         elif entry.spec.form is Form.SERVICE:
             changes[entry.name] = node.resolve_service_name(value)
         elif entry.spec.form is Form.ACTION:
-            # An action's name is never remapped itself, only its services and topics are.
+            # The name of an action is not remapped, only its services and topics.
             changes[entry.name] = node.resolve_service_name(
                 value + CANCEL_SERVICE).removesuffix(CANCEL_SERVICE)
     return dataclasses.replace(table, **changes)

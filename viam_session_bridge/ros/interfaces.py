@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What `ros` needs of the locked supervisor, and the pump of a driver. Protocols only."""
+"""The interfaces of the locked supervisor and of a driver that `ros` uses. Protocols only."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
@@ -12,11 +12,11 @@ from viam_session_bridge.core.stop import Sample
 
 
 class Round(Protocol):
-    """One poll's result: outputs first, then release the calls that waited."""
+    """The result of one poll: outputs first, then release the waiting calls."""
 
     @property
     def outputs(self) -> Outputs:
-        """Return what drivers are told, and what to log."""
+        """Return the outputs for drivers, and the events for the log."""
         ...
 
     @property
@@ -25,12 +25,12 @@ class Round(Protocol):
         ...
 
     def release(self, untold: Collection[Output] = ()) -> None:
-        """Answer the calls whose motion began or ended; untold: what drivers were not told."""
+        """Answer the calls whose motion began or ended; untold: outputs that were not sent."""
         ...
 
 
 class Supervision(Protocol):
-    """The locked supervisor, as `ros` sees it. Every method is thread-safe and quick."""
+    """The locked supervisor, as `ros` uses it. Every method is thread-safe and quick."""
 
     def now(self) -> float:
         """Return seconds on the steady clock."""
@@ -45,7 +45,7 @@ class Supervision(Protocol):
         ...
 
     def held_up(self, late: float, untold: Collection[Output]) -> None:
-        """Stop every motion: these were decided so long (s) ago, and have not been told."""
+        """Stop every motion: these outputs were decided this long (s) ago, and were not sent."""
         ...
 
     def wake(self) -> None:
@@ -57,23 +57,23 @@ class Supervision(Protocol):
         ...
 
     def feedback(self, name: str, problem: str, is_wrong: bool = False) -> None:
-        """Record why feedback cannot arrive; is_wrong: it is published as something else."""
+        """Record why feedback cannot arrive; is_wrong: it is published as another type."""
         ...
 
     def contested(self, name: str, text: str) -> None:
-        """Note that others have just commanded what is being stopped; text says who."""
+        """Note that another node has just commanded what is being stopped; text names the node."""
         ...
 
     def driver_appeared(self, name: str) -> None:
-        """Record that a driver has just come up."""
+        """Record that a driver has just appeared."""
         ...
 
     def expect(self, name: str, source: str, has_pose: bool | None = None) -> None:
-        """Judge no stop of a resource before this source was seen once; before the pump runs."""
+        """Do not judge stops of a resource before this source was seen; before the pump runs."""
         ...
 
     def seen(self, name: str, source: str) -> None:
-        """Record that a source exists; samples tell that by themselves."""
+        """Record that a source exists; samples show it by themselves."""
         ...
 
     def measured(self, name: str, sample: Sample) -> None:
@@ -85,11 +85,11 @@ class Supervision(Protocol):
         ...
 
     def motion_answered(self, name: str, epoch: int, problem: str, detail: str = '') -> None:
-        """Take what a driver says of a motion that it answers."""
+        """Take the result of a motion that the driver answers."""
         ...
 
     def goals(self, name: str, action: str, goals: tuple[str, ...]) -> None:
-        """Take the ids of the goals of an action that a stop would cancel as our own."""
+        """Take the ids of our own goals of an action, which a stop would cancel."""
         ...
 
     def moved_late(self, name: str) -> None:
@@ -97,15 +97,15 @@ class Supervision(Protocol):
         ...
 
     def prepared(self, name: str, epoch: int, problem: str) -> None:
-        """Take what a driver says about getting ready."""
+        """Take the result of getting ready."""
         ...
 
     def runs_late(self, name: str, epoch: int, late: float) -> None:
-        """Record that a driver will be so much (s) later at the end than it was told."""
+        """Record that a motion will end this much (s) later than requested."""
         ...
 
     def contradiction(self, name: str) -> str:
-        """Say how the feedback of a resource contradicts itself; empty where it does not."""
+        """Return how the feedback of a resource contradicts itself; empty where it does not."""
         ...
 
     def states(self) -> dict[str, State]:
@@ -113,15 +113,15 @@ class Supervision(Protocol):
         ...
 
     def awaited(self) -> dict[str, str]:
-        """Return the sources that were not seen yet, of every resource that has any."""
+        """Return the sources that were not seen yet, by resource; only where there are any."""
         ...
 
     def failures(self) -> dict[str, str]:
-        """Return why stops were not confirmed, of every resource whose last one was not."""
+        """Return why the last stop was not confirmed, by resource; only where it was not."""
         ...
 
     def troubles(self) -> dict[str, str]:
-        """Return what is wrong that concerns no single resource, by subject."""
+        """Return the problems that concern no single resource, by subject."""
         ...
 
     def reset(self) -> list[str]:
@@ -129,41 +129,41 @@ class Supervision(Protocol):
         ...
 
     def concern(self) -> Collection[str]:
-        """Return what must be stopped when nothing can be decided any more; takes no lock."""
+        """Return the resources to stop if no decision is possible any more; takes no lock."""
         ...
 
 
 class EmergencyStopping(Protocol):
-    """The locked supervisor of a bridge, as its emergency stop sees it; a guard has none."""
+    """The locked supervisor of a bridge, as its emergency stop uses it; a guard has none."""
 
     def press_emergency(self, reason: str) -> None:
         """Stop everything and refuse motion until a reset."""
         ...
 
     def hear_emergency(self, pressed: bool) -> None:
-        """Take what the configured emergency stop says."""
+        """Take the state of the configured emergency stop."""
         ...
 
     def emergency(self) -> str:
-        """Say why the emergency stop refuses motion; empty when it does not."""
+        """Return why the emergency stop refuses motion; empty when it does not."""
         ...
 
 
 class SharedOutput(Protocol):
-    """What several drivers only note things for; the pump flushes it at the end of a pass."""
+    """An output that several drivers share; the pump flushes it at the end of a pass."""
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """Return the names of those who share it."""
+        """Return the names of the resources that share it."""
         ...
 
     def flush(self) -> None:
-        """Tell the hardware what was noted, if anything was; must return at once."""
+        """Send what was noted, if anything was; must return at once."""
         ...
 
 
 class PartsDriver(Protocol):
-    """What a driver has besides, if its resource has stop outputs or commands."""
+    """The additional methods of a driver whose resource has stop outputs or commands."""
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
         """
@@ -174,39 +174,38 @@ class PartsDriver(Protocol):
         ...
 
     def adopt(self, goals: Iterable[str]) -> None:
-        """Take these ids (hexadecimal) for goals to cancel; on the executor's thread."""
+        """Add these ids (hexadecimal) to the goals to cancel; on the executor's thread."""
         ...
 
     def call(self, call: ServiceCall, answer: Callable[[str, str], None]) -> None:
         """
         Begin a command that does not move the resource; must return at once.
 
-        answer is called once, on any thread, with what was wrong (empty: nothing) and what was
-        said.
+        answer is called once, on any thread, with the error (empty: none) and the message.
         """
         ...
 
 
 class Driver(Protocol):
     """
-    One way of moving and stopping one resource.
+    One way to move and stop one resource.
 
     send and stop are called by the pump's thread alone and must return at once; path_problem by
-    the executor's thread alone. What a driver learns later (the answer of a service) it reports to
-    Supervision with the epoch it was given; a stop keeps its epoch for as long as it lasts.
+    the executor's thread alone. Later results (the response of a service) are reported to
+    Supervision with the epoch of the call; a stop keeps its epoch for as long as it lasts.
 
-    A driver may have path_warning as well: it says what on its path spoils commands without
-    closing it, and what to do; empty when nothing does. Motion is accepted all the same.
+    A driver may have path_warning as well: it returns what on its path impairs commands without
+    blocking them, and what to do; empty if nothing does. Motion is still accepted.
     """
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Tell the hardware to move so, until it hears otherwise."""
+        """Send a setpoint, which holds until the next call."""
         ...
 
     def stop(self, epoch: int) -> None:
-        """Tell the hardware to stop; called again and again until the stop is done."""
+        """Send a stop; called repeatedly until the stop is done."""
         ...
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive; empty when it would."""
+        """Return why a stop would not arrive; empty when it would."""
         ...

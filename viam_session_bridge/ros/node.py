@@ -31,7 +31,7 @@ from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, Shared
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
 from viam_session_bridge.ros.profiles import steady_timer
-from viam_session_bridge.ros.sources.senses import Senses
+from viam_session_bridge.ros.sources.secondary_feedback import SecondaryFeedback
 from viam_session_bridge.ros.sources.source import Source
 from viam_session_bridge.ros.stop_path import DISCOVERY, own_name, path_warning
 
@@ -98,9 +98,9 @@ class BridgeNode:
         """Return the driver of each resource."""
         return self._drivers
 
-    def senses(self, name: str) -> Senses | Source:
+    def secondary_feedback(self, name: str) -> SecondaryFeedback | Source:
         """Return what is known of a resource beside its motion."""
-        return self._sources.get(name) or self._factory.senses(name)
+        return self._sources.get(name) or self._factory.secondary_feedback(name)
 
     @property
     def shared(self) -> Sequence[SharedOutput]:

@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who else publishes where we command: a joystick, Nav2, the bridge of another namespace.
+Other publishers on our command topics: a joystick, Nav2, the bridge of another namespace.
 
-They are named in log and diagnostics. That one is there says nothing of what it does: a mux that
-is always there must not weaken a stop. So while a stop lasts and another publisher is there, the
-topic is listened to (topic_listener.py); only what is really commanded there excuses a robot that
-moves on.
+They are named in log and diagnostics. The existence of a publisher proves no command: a mux that
+always exists must not weaken a stop. So while a stop lasts and another publisher exists, we
+subscribe to the topic (topic_listener.py); only a command that is received there explains a robot
+that still moves.
 """
 
 from collections.abc import Collection
@@ -22,22 +22,22 @@ from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.stop_path import DISCOVERY, is_known, node_name, own_nodes
 from viam_session_bridge.ros.topic_listener import GID_SIZE, TopicListener
 
-# How often (s) others are looked for. A look at one topic takes some 50 us.
+# The period (s) of the check. Checking one topic takes about 50 us.
 PERIOD = 0.5
 
-# So many topics in one go, and beside them so many of resources that are being stopped; with
-# more, each is looked at less often.
-MOST_LOOKS = 25
+# This many topics per check, and as many more of resources that are being stopped; if there are
+# more, each is checked less often.
+MOST_CHECKS = 25
 
-# Each is one more thing that the executor waits for.
-MOST_EARS = 25
+# Each is one more entity that the executor waits for.
+MOST_SUBSCRIPTIONS = 25
 
 
 class OtherPublishers:
     """
     The other publishers on the outputs of one node. Runs on the executor's thread.
 
-    measured: the resources whose rest can be seen; the stops of others end by themselves.
+    measured: the resources whose rest can be seen; stops of others end after their hold.
     companion: the full name of the node of the other safety process, which commands the same.
     """
 
@@ -52,38 +52,38 @@ class OtherPublishers:
         for one in matches_of(node).publishers:
             self._outputs.setdefault(one.name, []).append(one)
         self._rounds = itertools.cycle(self._outputs)
-        # Topic with others -> node -> what its publishers are called in a message.
+        # Topic with other publishers -> node -> the GIDs of its publishers.
         self._found: dict[str, dict[str, frozenset[bytes]]] = {}
         # Topic -> the nodes that the log has named.
         self._warned: dict[str, set[str]] = {}
         self._listeners: dict[str, TopicListener] = {}
-        self._timer = steady_timer(node, PERIOD, self._look)
+        self._timer = steady_timer(node, PERIOD, self._check)
 
     def of(self, resource: str) -> str:
-        """Say who else publishes on the topics of a resource; empty where nobody does."""
+        """Return the other publishers on the topics of a resource; empty if there are none."""
         return '; '.join(
             f'also published by {", ".join(sorted(found))} (on {topic})'
             for topic, found in self._found.items() if resource in self._resources(topic))
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         stopping = self._measured.intersection(
             name for name, state in self._supervision.states().items()
             if state is State.STOPPING)
         urgent = [topic for topic in self._outputs if stopping
-                  and self._contested(topic, stopping)][:MOST_LOOKS]
-        due = itertools.islice(self._rounds, min(MOST_LOOKS, len(self._outputs)))
-        # Of a process that has just started, the graph may show an output before the pulse.
-        family = own_nodes(self._node) | {self._companion}
+                  and self._contested(topic, stopping)][:MOST_CHECKS]
+        due = itertools.islice(self._rounds, min(MOST_CHECKS, len(self._outputs)))
+        # For a process that has just started, the graph may show an output before the pulse.
+        own = own_nodes(self._node) | {self._companion}
         for topic in dict.fromkeys((*urgent, *due)):
-            self._ask(topic, family)
-        self._listen([topic for topic in urgent if topic in self._found][:MOST_EARS])
+            self._find(topic, own)
+        self._subscribe([topic for topic in urgent if topic in self._found][:MOST_SUBSCRIPTIONS])
         self._report(stopping)
 
-    def _ask(self, topic: str, family: Collection[str]) -> None:
+    def _find(self, topic: str, own: Collection[str]) -> None:
         found: dict[str, set[bytes]] = {}
         for publisher in self._node.get_publishers_info_by_topic(topic):
             name = node_name(publisher)
-            if is_known(publisher) and name not in family:
+            if is_known(publisher) and name not in own:
                 found.setdefault(name, set()).add(bytes(publisher.endpoint_gid)[:GID_SIZE])
         if time.monotonic() >= self._discovered_at:
             for name in found.keys() - self._warned.get(topic, set()):
@@ -94,8 +94,8 @@ class OtherPublishers:
         if found:
             self._found[topic] = {name: frozenset(gids) for name, gids in found.items()}
 
-    def _listen(self, topics: Collection[str]) -> None:
-        """Have ears on these topics, and on no others."""
+    def _subscribe(self, topics: Collection[str]) -> None:
+        """Keep monitoring subscriptions on exactly these topics."""
         for topic in self._listeners.keys() - set(topics):
             self._listeners.pop(topic).close()
         for topic in topics:
@@ -109,10 +109,10 @@ class OtherPublishers:
 
     def _report(self, stopping: Collection[str]) -> None:
         for topic, listener in self._listeners.items():
-            fresh, who = not listener.told, listener.news()
-            if not who:
+            fresh, nodes = not listener.reported, listener.news()
+            if not nodes:
                 continue
-            text = f'{" and ".join(sorted(who))} publishes on {topic}'
+            text = f'{" and ".join(sorted(nodes))} publishes on {topic}'
             names = [name for name in self._resources(topic) if name in stopping]
             for name in names:
                 self._supervision.contested(name, text)

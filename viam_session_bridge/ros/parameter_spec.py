@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The former place of what drivers of other packages import; see `viam_session_bridge.plugin`."""
+"""The former location of what drivers of other packages import; see `plugin`."""
 
 from viam_session_bridge.parameters.schema import described, Form
 

@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Binds the parameters to a node: declares and describes them, and watches them change.
+Binds the parameters to a node: declares and describes them, and handles their changes.
 
-What they are and mean is in the package `parameters`. The result is one frozen BridgeConfig or one
+Their definitions are in the package `parameters`. The result is one frozen BridgeConfig or one
 ConfigurationError with every mistake. Create the node with
-`automatically_declare_parameters_from_overrides=True`: otherwise rclpy hides the names that nobody
-declared, and a misspelt one would be ignored without a word.
+`automatically_declare_parameters_from_overrides=True`: otherwise rclpy hides undeclared names, and
+a misspelt one would be ignored silently.
 `python -m viam_session_bridge.ros.parameters` prints all parameters as a document.
 """
 
@@ -85,12 +85,12 @@ class _Watcher:
         self._config = config
         self._apply = apply
         self._around = _surroundings(node)
-        # Other parts of the node may have declared parameters of their own meanwhile.
+        # Other parts of the node may have declared their own parameters meanwhile.
         self._start = judge(_found(node), self._around).values
         self._kinds = {name: entry.kind for name, (entry, _) in self._start.items()}
 
     def convert(self, parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
-        """Return the parameters with integers made numbers where a number is declared."""
+        """Return the parameters, with integers converted where a number is declared."""
         return [
             Parameter(each.name, Parameter.Type.DOUBLE, float(each.value))
             if each.type_ == Parameter.Type.INTEGER
@@ -98,7 +98,7 @@ class _Watcher:
             for each in parameters]
 
     def check(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        """Judge the configuration as it would be; parameters of others pass."""
+        """Check the configuration with the change; accept parameters that are not ours."""
         changes = {each.name: each.value for each in parameters if each.name in self._kinds}
         if not changes:
             return SetParametersResult(successful=True)
@@ -122,7 +122,7 @@ class _Watcher:
                'parameter file permits more')
 
     def take_over(self, parameters: list[Parameter[Any]]) -> None:
-        """Hand on the new configuration once the node has stored it."""
+        """Apply the new configuration once the node has stored it."""
         if not any(each.name in self._kinds for each in parameters):
             return
         config = judge(self._current(), self._around).config
@@ -161,7 +161,7 @@ def _node_problem(text: str) -> str | None:
     return 'the root namespace is not a node' if text == '/' else None
 
 
-# How ROS judges names.
+# The checks of ROS names.
 NAME_PROBLEMS: Mapping[Form, Callable[[str], str | None]] = {
     **dict.fromkeys((Form.OUTPUT_TOPIC, Form.FEEDBACK_TOPIC, Form.SERVICE, Form.ACTION),
                     _topic_problem), Form.NODE: _node_problem}
@@ -189,8 +189,8 @@ def declare(node: Node, values: Mapping[str, tuple[Entry, Any]]) -> None:
             continue
         plain = list(value) if isinstance(value, tuple) else value
         described = descriptor(entry)
-        # rclpy lets no other parameter be without a value: whoever asks for a static one together
-        # with others, as `ros2 param dump` does, gets none of them.
+        # rclpy allows no other parameter to be without a value: a request for a static one with
+        # others, as `ros2 param dump` sends it, returns none of them.
         described.dynamic_typing = value is None
         node.declare_parameter(name, plain, described, ignore_override=True)
 
@@ -213,8 +213,8 @@ def descriptor(entry: Entry) -> ParameterDescriptor:
 
 
 def _declare_empty_list(node: Node, name: str, entry: Entry) -> None:
-    # rclpy infers a list of bytes from an empty list and then refuses the type we mean: take the
-    # value with a type of its own first, and the descriptor that fixes both afterwards.
+    # rclpy infers a list of bytes from an empty list and then refuses the intended type: declare a
+    # dynamically typed value first, and then set the descriptor that fixes both.
     node.declare_parameter(
         name, [], ParameterDescriptor(dynamic_typing=True), ignore_override=True)
     node.set_parameters([Parameter(name, _TYPES[entry.kind], [])])
@@ -225,21 +225,21 @@ def _declare_empty_list(node: Node, name: str, entry: Entry) -> None:
 
 _ROS_KEY = 'ros__parameters'
 
-# How the first line of a copy begins that the launch file has made for a namespace.
+# The beginning of the first line of a copy that the launch file has made for a namespace.
 COPY_OF = '# Copy of '
 
-# How the files are called that launch_ros makes of single parameters.
+# The names of the files that launch_ros makes from single parameters.
 _LAUNCH_ARGUMENTS = 'launch_params_'
 
 
 def explain_startup_error(error: BaseException, argv: Sequence[str]) -> str:
     """
-    Return one line that says what is wrong with the parameter files or arguments in `argv`.
+    Return one line with the problem of the parameter files or arguments in `argv`.
 
-    rclpy then raises from `init` or from the constructor of Node, with texts about lines of C
-    files and sometimes without naming the parameter, so the file is read again here.
+    rclpy raises from `init` or from the constructor of Node, with texts about lines of C files and
+    sometimes without the name of the parameter, so the file is read again here.
 
-    Where they are in order, the line is the first one of the exception's own text.
+    If they are correct, the line is the first one of the exception's own text.
     """
     for path in _parameter_files(argv):
         problem = _file_problem(path)
@@ -267,7 +267,7 @@ def where_from(argv: Sequence[str]) -> str:
 
 
 def _origin(path: str) -> str:
-    """Return the file that a copy was made of, as its first line says; or the path itself."""
+    """Return the file that a copy was made from, as in its first line; or the path itself."""
     if path.rpartition('/')[2].startswith(_LAUNCH_ARGUMENTS):
         return 'the arguments of launch'
     try:
@@ -305,7 +305,7 @@ def _at(mark: Any) -> str:
 
 
 def _tree_problem(tree: Any) -> str | None:
-    """Return what makes valid YAML no parameter file, searching as deep as the ROS key."""
+    """Return why valid YAML is no parameter file, checked down to the ROS key."""
     shape = f"accepted: a node's name as key, under it '{_ROS_KEY}', under that the parameters"
     if not isinstance(tree, yaml.MappingNode):
         return f'is not a parameter file; {shape}'

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The interface of drivers: what each is given, and what it must be (docs/drivers.md).
+The interface of drivers: what each receives, and what it must provide (docs/drivers.md).
 
-It is the same for the drivers of this package, in `drivers`, and for those of other packages. How
-those of other packages are found, and how their tables are used, is in `parameters.plugins`.
+It is the same for the drivers of this package, in `drivers`, and for those of other packages.
+`parameters.plugins` finds those of other packages and reads their tables.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from viam_session_bridge.ros.drivers.services import PassServices, ServiceCaller
 from viam_session_bridge.ros.drivers.shared_array import FloatArray
 from viam_session_bridge.ros.drivers.stop_outputs import Answers
 from viam_session_bridge.ros.interfaces import Driver, Supervision
-from viam_session_bridge.ros.sources.senses import PoseFeedback
+from viam_session_bridge.ros.sources.secondary_feedback import PoseFeedback
 
 
 @dataclass(frozen=True)
 class Tools:
     """
-    What a driver is given to work with.
+    What a driver receives.
 
     node: to publish and subscribe on. resource: its name, which belongs into every error.
-    driver_node: who must subscribe for its stop path to count, empty for any node. on_appear: to
-    be called when a receiver has come up, which `output` does. clock: steady, in seconds. joints:
+    driver_node: the node that must subscribe for the stop path, empty for any node. on_appear: to
+    be called when a receiver has appeared, which `output` does. clock: steady, in seconds. joints:
     of an arm, a gantry, a gripper or a servo, with what `positions.Positions` needs to hold them.
     """
 
@@ -47,7 +47,7 @@ class Tools:
         """
         Return a publisher for commands and stops, which knows whether there is a subscriber.
 
-        details: what is different from the usual; see OutputTopic.
+        details: arguments that differ from the defaults; see OutputTopic.
         """
         return OutputTopic(self.node, self.resource, message_type, topic, **{
             'driver_node': self.driver_node, 'on_appear': self.on_appear,
@@ -57,11 +57,11 @@ class Tools:
 @dataclass(frozen=True, kw_only=True)
 class OwnTools(Tools):
     """
-    What drivers and stop outputs of this package are given besides; no public API.
+    What drivers and stop outputs of this package receive in addition; no public API.
 
-    answers and readiness: collect what the parts of the resource report of stops, and of getting
-    ready. array: returns the one that all resources share which name this topic. stop_timeout:
-    that of the resource (s). pose: where the tip of an arm is.
+    answers and readiness: collect what the parts of the resource report about stops and about
+    getting ready. array: returns the array that all resources with this topic share. stop_timeout:
+    that of the resource (s). pose: the pose of the tip of an arm.
     """
 
     supervision: Supervision
@@ -84,7 +84,7 @@ class OwnTools(Tools):
             choice=f'another topic or {name}.{chosen_by}', chosen_by=chosen_by)
 
     def expected(self, source: str) -> Callable[[], None]:
-        """Let verdicts on stops wait for a source; returns what to call when it is there."""
+        """Delay verdicts on stops until a source exists; returns what to call when it does."""
         self.supervision.expect(self.resource, source)
         return functools.partial(self.supervision.seen, self.resource, source)
 
@@ -93,10 +93,10 @@ class PluginDriver(Driver, Protocol):
     """
     A driver: a class with these attributes, and the methods of `interfaces.Driver`.
 
-    APIS: those of Viam that it can drive, such as base. TABLE: a frozen dataclass with keyword
+    APIS: the Viam APIs that it can drive, such as base. TABLE: a frozen dataclass with keyword
     fields, each of them a parameter that `described(...)` describes. Its instances are
     part of the resource's configuration. A driver of joints may have a method `observe` as well,
-    which gets every `joint_states.JointReading`, on the executor's thread.
+    which receives every `joint_states.JointReading`, on the executor's thread.
 
     The name that a parameter file gives as `driver` is, for one of this package, its attribute
     NAME; for one of another package, the name of its entry point.

@@ -1,29 +1,30 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a stop of position-controlled joints repeats. Decides nothing about when to stop.
+The positions that a stop of position-controlled joints repeats. The core decides when to stop.
 
-A position is the only thing such a joint understands, so a stop must name one, and the measured
-one is the only one that is no new motion. Two errors lie on either side:
+Such a joint accepts positions only, so a stop must send one, and the measured position is the only
+one that is no new motion. There are two ways to get this wrong:
 
-* The position measured once, when the stop began, is behind the joint by the time it is obeyed,
-  and pulls it back with a jerk.
-* The position measured anew at every repetition never resists: a joint that sags under a load
-  sinks on with every repetition, all the way down.
+* The position measured once, when the stop began, is behind the joint when it takes effect, and
+  pulls it back with a jerk.
+* The position measured again at every repetition gives no resistance: a joint that sags under a
+  load sinks with every repetition, all the way down.
 
-So, for each joint and each stop (epoch): the measured position is taken anew while the joint is
-slowing down in the direction it had, and frozen once it stands, turns back, or no longer slows.
-A joint that stands where it was told to be keeps the number it was told: the difference is what
-its controller needs to carry the load, and taking the measured one would let it down a little
-with every stop. A joint that has left a frozen position by far was not obeying: pulling it back
-would be a motion of its own, so it is taken anew.
+So, for each joint and each stop (epoch): the measured position is updated while the joint slows
+down in its direction of motion, and frozen once it stands, turns back, or no longer slows down. A
+joint that stands at its commanded position keeps that number: its controller needs the difference
+to carry the load, and the measured position would lower it a little with every stop. A joint that
+is far away from a frozen position has not followed the command: pulling it back would be a new
+motion, so the position is updated.
 
 A position outside of the configured limits is never held: readings far outside are no measurements
-(see joint_states), and of one that is a little outside, within the tolerance, the limit is held.
+(see joint_states), and for one slightly outside, within the tolerance, the limit is held.
 
-A gripper that stands against an object has not reached what it was told, and what it was told is
-its grip. It keeps that, as long as nobody moved it since it came to stand. One that stands as
-others left it, or a bridge before this one, is told nothing: its grip is not known here.
+A gripper that stands against an object has not reached its commanded position, and that position
+sets its grip force. It keeps that, unless it was moved by others since it came to a stop. A
+gripper that was last moved by others, or by an earlier bridge, receives nothing: its grip is
+unknown here.
 """
 
 from collections.abc import Sequence
@@ -34,35 +35,36 @@ import threading
 from viam_session_bridge.parameters.joints import JointRange
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
-# A stop shows in the feedback about so late (s): before, a joint that does not slow down says
-# nothing about whether it obeys.
+# The delay (s) until a stop shows in the feedback: before, a joint that does not slow down does
+# not show whether it follows the command.
 REACTION = 0.15
 
 # Slower than this share of the speed before counts as slowing down.
 SLOWING = 0.95
 
-# A joint that leaves its frozen position by what full speed does in this time (s) does not obey.
+# A joint that leaves its frozen position by more than full speed times this time (s) does not
+# follow the command.
 ESCAPE = 0.5
 
-# So long (s) after the last wish, a joint that stands has come to stand.
+# A joint at rest this time (s) after the last command counts as settled.
 SETTLING = 0.5
 
 
 @dataclass(frozen=True)
 class PositionHoldSettings:
     """
-    How far from what it was told a joint still counts as there, and when it stands.
+    When a joint counts as at its commanded position, and when as at rest.
 
-    tolerance: rad or m; rest_speed, fastest: rad/s or m/s. grips: it keeps what it was told where
-    it stands, however far that is. patience: age (s) from which a reading says nothing. limits:
-    what may be held, in the coordinates of the command.
+    tolerance: rad or m; rest_speed, fastest: rad/s or m/s. keeps_grip: at rest it keeps its
+    commanded position, however far away. patience: age (s) from which a reading is stale. limits:
+    the positions that may be held, in the coordinates of the command.
     """
 
     tolerance: float
     rest_speed: float
     fastest: float
     patience: float = 0.5
-    grips: bool = False
+    keeps_grip: bool = False
     limits: JointRange = JointRange()
 
 
@@ -72,25 +74,25 @@ class NoMeasurement(RuntimeError):
 
 class PositionHold:
     """
-    What the joints of one resource were told last, and what a stop tells them.
+    The positions commanded last for the joints of one resource, and those that a stop sends.
 
     settings: of each joint. Positions are in the coordinates of the command. observe is called by
     the executor's thread, everything else by the pump's.
     """
 
     def __init__(self, settings: Sequence[PositionHoldSettings]) -> None:
-        # Guards the joints: the executor observes them while the pump tells them.
+        # Guards the joints: the executor observes them while the pump commands them.
         self._lock = threading.Lock()
         self._joints = [_Held(each) for each in settings]
         self._epoch: int | None = None
         self._began = -math.inf
 
-    def tell(self, positions: tuple[float, ...], due: float) -> None:
-        """Note what the joints are told, and when (s) they should be there."""
+    def command(self, positions: tuple[float, ...], due: float) -> None:
+        """Note the commanded positions, and when (s) they are due."""
         with self._lock:
             self._epoch = None
             for joint, position in zip(self._joints, positions, strict=True):
-                joint.tell(position, due)
+                joint.command(position, due)
 
     def observe(self, positions: tuple[float, ...], reading: JointReading) -> None:
         """Take a complete reading; positions: the same in the coordinates of the command."""
@@ -101,9 +103,9 @@ class PositionHold:
 
     def stop(self, epoch: int, now: float) -> tuple[float, ...] | None:
         """
-        Return what a stop tells the joints; None where they are left alone.
+        Return the positions that a stop sends; None if it sends none.
 
-        Raises Unmeasured while nothing is known of one of them.
+        Raises NoMeasurement while the position of one of them is unknown.
         """
         with self._lock:
             if not all(joint.is_measured for joint in self._joints):
@@ -121,20 +123,20 @@ class PositionHold:
             return tuple(joint.hold(now, reacting) for joint in self._joints)
 
     def idle(self, now: float) -> tuple[float, ...] | None:
-        """Return what joints that nobody moves are told beside others; None if not known."""
+        """Return the positions to send without a command; None if unknown."""
         with self._lock:
             return _known([joint.rest(now) for joint in self._joints])
 
     def present(self, now: float) -> tuple[float | None, ...]:
-        """Return where a new motion begins; None for a joint of which nothing is known."""
+        """Return where a new motion begins; None for a joint whose position is unknown."""
         with self._lock:
             return tuple(joint.present(now) for joint in self._joints)
 
     def behind(self, now: float) -> tuple[float, float]:
         """
-        Return how long (s) it takes at full speed to what was told, and the feedback's age (s).
+        Return the time (s) at full speed to the commanded positions, and the feedback's age (s).
 
-        The age counts from where the feedback became stale.
+        The age counts from when the feedback became stale.
         """
         with self._lock:
             way = max(joint.way for joint in self._joints)
@@ -147,7 +149,7 @@ class _Held:
 
     def __init__(self, settings: PositionHoldSettings) -> None:
         self._settings = settings
-        self.told: float | None = None
+        self.commanded: float | None = None
         self.at = -math.inf
         self._position = math.nan
         self._speed = math.nan
@@ -156,30 +158,30 @@ class _Held:
         self._moved_by_others = False
         self._frozen = False
         self._begun = False
-        self._looked_at = -math.inf
+        self._checked_at = -math.inf
         self._last_speed = math.nan
 
     @property
     def distance(self) -> float:
-        """Return how far it is from what it was told; 0 where that is not known."""
-        if self.told is None or math.isnan(self._position):
+        """Return its distance from the commanded position; 0 if unknown."""
+        if self.commanded is None or math.isnan(self._position):
             return 0.0
-        return abs(self._position - self.told)
+        return abs(self._position - self.commanded)
 
     @property
     def way(self) -> float:
-        """Return how long (s) it takes at full speed to what it was told."""
+        """Return the time (s) at full speed to the commanded position."""
         return self.distance / self._settings.fastest
 
     def overdue(self, now: float) -> float:
-        """Return for how long (s) its feedback has been stale; negative where it is not."""
+        """Return for how long (s) its feedback has been stale; negative if it is fresh."""
         return now - self.at - self._settings.patience
 
-    def tell(self, position: float, due: float) -> None:
-        """Note what it is told."""
-        # The same again is no news: it may have come to stand meanwhile.
-        if position != self.told or self._moved_by_others:
-            self.told = position
+    def command(self, position: float, due: float) -> None:
+        """Note the commanded position."""
+        # The same position again changes nothing: the joint may have settled meanwhile.
+        if position != self.commanded or self._moved_by_others:
+            self.commanded = position
             self._due = due
             self._stood_at = None
             self._moved_by_others = False
@@ -206,28 +208,28 @@ class _Held:
         return not math.isnan(self._position)
 
     def is_left_alone(self, now: float) -> bool:
-        """Tell whether it grips as others told it to."""
-        return (self._settings.grips and (self.told is None or self._moved_by_others)
+        """Return whether it holds a grip that others commanded."""
+        return (self._settings.keeps_grip and (self.commanded is None or self._moved_by_others)
                 and self._stands and self._is_fresh(now))
 
     def hold(self, now: float, reacting: bool) -> float:
-        """Return what it is told to hold; it was measured."""
+        """Return the position to hold; it was measured."""
         if not self._begun:
             self._begun = True
-            self._looked_at = self.at
+            self._checked_at = self.at
             self._frozen = self._is_fresh(now) and self._stands
             if not (self._frozen and self._is_kept):
                 self._capture(now)
             if self._is_fresh(now):
                 self._last_speed = self._speed
-        elif self.at > self._looked_at and self._is_fresh(now):
-            # Only news can tell whether it slows down.
-            self._looked_at = self.at
+        elif self.at > self._checked_at and self._is_fresh(now):
+            # Only a new reading shows whether it slows down.
+            self._checked_at = self.at
             self._follow(now, reacting)
-        return self._position if self.told is None else self.told
+        return self._position if self.commanded is None else self.commanded
 
     def _follow(self, now: float, reacting: bool) -> None:
-        """Take anew what it holds, as long as it comes to rest in its own direction."""
+        """Update the held position while the joint comes to rest in its direction of motion."""
         if self._frozen:
             if not self._has_escaped or self._is_kept:
                 return
@@ -240,19 +242,19 @@ class _Held:
             self._capture(now)
 
     def rest(self, now: float) -> float | None:
-        """Return what it is told while nobody moves it."""
+        """Return the position to send without a command."""
         lately = now - self._due < SETTLING
         if not (lately or self._is_kept or math.isnan(self._position)):
             self._capture(now)
-        return self.told
+        return self.commanded
 
     def present(self, now: float) -> float | None:
         """Return where a motion begins."""
         if not self._is_fresh(now) or self._is_kept:
-            return self.told
-        # It follows what it was told, a little behind; by far, it is held up by something.
+            return self.commanded
+        # It follows the command with a small lag; a large one means that something blocks it.
         follows = now - self._due < SETTLING and not self._has_escaped
-        return self.told if follows else self._position
+        return self.commanded if follows else self._position
 
     @property
     def _has_escaped(self) -> bool:
@@ -260,15 +262,15 @@ class _Held:
 
     @property
     def _stands(self) -> bool:
-        # Not known is not standing.
+        # Unknown is not at rest.
         return abs(self._speed) <= self._settings.rest_speed
 
     @property
     def _is_kept(self) -> bool:
-        """Tell whether it is where it was told to be, as well as it can."""
-        if self.told is None:
+        """Return whether it is at its commanded position, as well as it can be."""
+        if self.commanded is None:
             return False
-        if self._settings.grips:
+        if self._settings.keeps_grip:
             return self._stood_at is not None and not self._moved_by_others
         return self.distance <= self._settings.tolerance
 
@@ -276,9 +278,9 @@ class _Held:
         return now - self.at < self._settings.patience
 
     def _capture(self, now: float) -> None:
-        self.tell(self._settings.limits.nearest(self._position), now)
+        self.command(self._settings.limits.nearest(self._position), now)
 
 
-def _known(told: list[float | None]) -> tuple[float, ...] | None:
-    known = tuple(one for one in told if one is not None)
-    return known if len(known) == len(told) else None
+def _known(positions: list[float | None]) -> tuple[float, ...] | None:
+    known = tuple(one for one in positions if one is not None)
+    return known if len(known) == len(positions) else None

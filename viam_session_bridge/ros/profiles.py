@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How topics and timers are set up everywhere in `ros`: QoS profiles, and the steady clock."""
+"""The QoS profiles and timers that `ros` uses everywhere, and the steady clock."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.timer import Timer
 
 # Commands, stops and pulses. RELIABLE matches every reader. VOLATILE and depth 1 never replay an
-# old message to a receiver that restarts.
+# old message to a receiver that was restarted.
 COMMAND_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
     history=HistoryPolicy.KEEP_LAST, depth=1)
@@ -21,7 +21,7 @@ FEEDBACK_QOS = QoSProfile(
     reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE,
     history=HistoryPolicy.KEEP_LAST, depth=5)
 
-# What is published once, and again for each late subscriber: the status of an action, the
+# Topics that are published once and kept for late subscribers: the status of an action, the
 # description of a robot. It matches publishers of this durability only.
 LATCHED_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,

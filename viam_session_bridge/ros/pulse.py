@@ -1,13 +1,13 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How the pulse of a bridge and the echo of a guard travel: JSON in std_msgs/String.
+The transport of the pulse of a bridge and the echo of a guard: JSON in std_msgs/String.
 
-Text, so that `ros2 topic echo` shows what a guard sees, and a type that every robot has. Both are
-published by the loops that stop robots, through Pump's tell. Each is signed (signatures.py):
-anybody may write on these topics. What is too long, not signed with our key, or does not read as a
-pulse or an echo is logged and ignored, with one exception: a bridge takes a pulse that is not
-verified as a reason not to move.
+Text, so that `ros2 topic echo` shows what a guard receives, and a type that every robot has. Both
+are published by the loops that stop robots, through Pump's tell. Each is signed (signatures.py):
+any node may publish on these topics. A message that is too long, not signed with our key, or no
+valid pulse or echo is logged and ignored, with one exception: a bridge that receives an unverified
+pulse does not move.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,16 +25,16 @@ from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.profiles import COMMAND_QOS
 from viam_session_bridge.ros.signatures import Signer
 
-# Several bridges share the topic: a burst of one must not push out another's.
+# Several bridges share the topic: a burst of one must not displace messages of another.
 _IN = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
     history=HistoryPolicy.KEEP_LAST, depth=10)
 
 _LONGEST_PATIENCE = 60.0  # s; a bridge's own bound is lower
-_COMPLAINT_PERIOD = 10.0  # s
+_LOG_PERIOD = 10.0  # s
 
-# What is longer (characters) is dropped unread. A pulse with a hundred resources, each of which
-# has a hundred goals, has 400,000.
+# A longer message (characters) is dropped without parsing. A pulse with a hundred resources, each
+# with a hundred goals, has 400,000.
 LONGEST_MESSAGE = 1 << 19
 
 
@@ -52,7 +52,7 @@ def encode_pulse(pulse: Pulse) -> str:
 
 
 def decode_pulse(text: str) -> Pulse:
-    """Return the pulse that a text says. Raises ValueError."""
+    """Return the pulse in a text. Raises ValueError."""
     content = _Content(text)
     patience = content.number('patience')
     if not 0.0 < patience <= _LONGEST_PATIENCE:
@@ -78,7 +78,7 @@ def encode_echo(echo: Echo) -> str:
 
 
 def decode_echo(text: str) -> Echo:
-    """Return the echo that a text says. Raises ValueError."""
+    """Return the echo in a text. Raises ValueError."""
     content = _Content(text)
     return Echo(
         content.text('guard'), content.text('instance'), content.whole('sequence'),
@@ -88,19 +88,20 @@ def decode_echo(text: str) -> Echo:
 
 class BridgePort:
     """
-    A bridge's side. hear and echoed run on the executor's thread.
+    The bridge's side. receive and echoed run on the executor's thread.
 
-    instance: our own; our own pulses are ignored. hear takes a pulse and whether it is verified.
+    instance: our own; our own pulses are ignored. receive takes a pulse and whether it is
+    verified.
     """
 
     def __init__(self, node: Node, signer: Signer, instance: str,
-                 hear: Callable[[Pulse, bool], None], echoed: Callable[[Echo], None]) -> None:
+                 receive: Callable[[Pulse, bool], None], echoed: Callable[[Echo], None]) -> None:
         self._publisher = node.create_publisher(String, PULSE_TOPIC, COMMAND_QOS)
         self._sign = partial(signer.sign, node.resolve_topic_name(PULSE_TOPIC))
         self._inputs = [
             _Input(node, signer, PULSE_TOPIC, decode_pulse,
-                   lambda pulse: hear(pulse, True), lambda text: instance not in text,
-                   take_unverified=lambda pulse: hear(pulse, False)),
+                   lambda pulse: receive(pulse, True), lambda text: instance not in text,
+                   take_unverified=lambda pulse: receive(pulse, False)),
             _Input(node, signer, ECHO_TOPIC, decode_echo, echoed, lambda text: instance in text)]
 
     def tell(self, outputs: Outputs) -> None:
@@ -111,22 +112,22 @@ class BridgePort:
 
 class GuardPort:
     """
-    A guard's side. hear and drained run on the executor's thread.
+    The guard's side. receive and drained run on the executor's thread.
 
     resolve: returns the names that the bridge's topics have.
     """
 
     def __init__(self, node: Node, signer: Signer, resolve: Callable[[str], str],
-                 hear: Callable[[Pulse], None], drained: Callable[[], None]) -> None:
+                 receive: Callable[[Pulse], None], drained: Callable[[], None]) -> None:
         self._publisher = node.create_publisher(String, resolve(ECHO_TOPIC), COMMAND_QOS)
         self._sign = partial(signer.sign, resolve(ECHO_TOPIC))
         self._input = _Input(
-            node, signer, resolve(PULSE_TOPIC), decode_pulse, hear, lambda text: True)
-        # The executor takes what has arrived before it looks at this.
+            node, signer, resolve(PULSE_TOPIC), decode_pulse, receive, lambda text: True)
+        # The executor takes messages that have arrived before it runs this.
         self._drain = node.create_guard_condition(drained)
 
     def tell(self, outputs: Outputs) -> None:
-        """Publish the echoes of a pass, and have the queue drained if it asks for that."""
+        """Publish the echoes of a pass, and drain the queue if it requests that."""
         for echo in outputs.echoes:
             self._publisher.publish(String(data=self._sign(encode_echo(echo))))
         if outputs.drain:
@@ -134,7 +135,7 @@ class GuardPort:
 
 
 class _Input:
-    """Reads a topic; hands on what concerns us, is verified and can be read."""
+    """Reads a topic; passes on messages that are for us, verified and valid."""
 
     def __init__(self, node: Node, signer: Signer, topic: str, decode: Callable[[str], Any],
                  take: Callable[[Any], None], concerns: Callable[[str], bool],
@@ -151,28 +152,28 @@ class _Input:
     def _on_message(self, message: String) -> None:
         length = len(message.data)
         if length > LONGEST_MESSAGE:
-            self._complain(f'it has {length} characters; accepted: up to {LONGEST_MESSAGE}')
+            self._log_ignored(f'it has {length} characters; accepted: up to {LONGEST_MESSAGE}')
             return
         if not self._concerns(message.data):
             return
         text, verified = self._check(message.data)
         take = self._take if verified else self._take_unverified
         if take is None:
-            self._complain(
+            self._log_ignored(
                 'it is not signed with the key of this process; accepted: messages of a bridge '
                 'or guard with the same guard.key_file')
             return
         try:
             content = self._decode(text)
-        except Exception as problem:  # anybody can write here, and nobody may end us by it
-            self._complain(str(problem))
+        except Exception as problem:  # any node can publish here; none may end this process
+            self._log_ignored(str(problem))
             return
         take(content)
 
-    def _complain(self, problem: str) -> None:
+    def _log_ignored(self, problem: str) -> None:
         self._logger.warning(
             f'ignored a message on {self._topic}: {problem}',
-            throttle_duration_sec=_COMPLAINT_PERIOD)
+            throttle_duration_sec=_LOG_PERIOD)
 
 
 class _Content:
@@ -185,7 +186,7 @@ class _Content:
         self._content: Mapping[str, Any] = content
 
     def text(self, name: str, missing: str | None = None) -> str:
-        """Return a string; missing: of an older release, which has none."""
+        """Return a string; missing: for an older release without it."""
         return missing if self._lacks(name) and missing is not None else str(
             self._checked(name, str))
 
@@ -197,7 +198,7 @@ class _Content:
         return value
 
     def whole(self, name: str, missing: int | None = None) -> int:
-        """Return an integer; missing: of an older release, which has none."""
+        """Return an integer; missing: for an older release without it."""
         return missing if self._lacks(name) and missing is not None else int(
             self._checked(name, int))
 

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The safety loop: poll the supervisor, hand outputs to drivers, sleep until the next event.
+The safety loop: poll the supervisor, send outputs to drivers, sleep until the next event.
 
-The only thread that talks to actuators. A late command cannot follow a stop, because there is no
+The only thread that commands actuators. A late command cannot follow a stop, because there is no
 queue for it to wait in. It never waits for a driver and never writes a log: a slow disk must not
 delay a stop.
 """
@@ -22,19 +22,19 @@ from viam_session_bridge.ros.interfaces import Driver, PartsDriver, SharedOutput
 # A driver call that takes longer than this (s) delays the stops of other resources; it is logged.
 SLOW_CALL = 0.02
 
-# When deciding itself has failed, zeros go to every driver for this long (s), at this period (s).
+# If the decision loop has failed, zeros are sent to every driver for this time (s) and period (s).
 LAST_RESORT_HOLD = 1.0
 LAST_RESORT_PERIOD = 0.05
 
-# The epoch of stops that nobody decided; no answer to them is waited for.
+# The epoch of stops without a decision; their answers are not awaited.
 LAST_RESORT_EPOCH = 0
 
-# The name under which trouble with telling other processes is reported.
+# The name under which faults of publishing to other processes are reported.
 PROCESSES = 'pulse'
 
 
-# prctl(2): how much later than asked for the kernel may wake this thread, in ns; the default of
-# 50 us saves power.
+# prctl(2): the timer slack of this thread in ns, by which the kernel may wake it late; the default
+# is 50 us, to save power.
 _PR_SET_TIMERSLACK = 29
 _LEAST_SLACK = 1
 
@@ -43,13 +43,12 @@ class Pump:
     """
     Runs in a plain thread on the steady clock.
 
-    shared: outputs that drivers share, each flushed once in a pass. tell: tells other processes
-    what the outputs have for them; must not block.
-    report takes the outputs of a pass, driver faults by resource, and which call was slow (empty:
-    none), and must not block. on_death
-    is called if the loop cannot go on; by then every driver has been told to stop. beat is called
-    in every pass, and there is one every beat_period (s) at least. Motion that was decided longer
-    than stale_after (s) ago is not told, and whoever decides learns of that stall.
+    shared: outputs that drivers share, each flushed once in a pass. tell: publishes what the
+    outputs have for other processes; must not block. report: takes the outputs of a pass, driver
+    faults by resource, and which call was slow (empty: none); must not block. on_death: called if
+    the loop cannot go on, after a stop was sent to every driver. beat: called in every pass, and
+    there is one every beat_period (s) at least. Motion that was decided longer than stale_after
+    (s) ago is not sent, and the supervisor is informed of that stall.
     """
 
     def __init__(self, supervision: Supervision, drivers: Mapping[str, Driver],
@@ -79,7 +78,7 @@ class Pump:
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """End the loop after its current pass; tells whether it has ended in time (s)."""
+        """End the loop after its current pass; returns whether it has ended in time (s)."""
         self._ended = True
         self._supervision.wake()
         self._thread.join(timeout)
@@ -107,21 +106,21 @@ class Pump:
         polled = self._supervision.poll()
         outputs = polled.outputs
         faults: dict[str, str] = {}
-        # Stops go out first: a slow driver's motion must not stand before a neighbour's stop.
+        # Stops go out first: the motion of a slow driver must not delay the stop of another one.
         for output in outputs.outputs:
             if output.setpoint is None:
                 self._drive(output, faults)
-        # What comes of stops begins before a driver is told to move, which may be slow.
+        # Calls that belong to stops begin before any motion is sent, which may be slow.
         self._flush_all(faults)
-        # Then the pulse, so that a guard knows what is about to move. A driver that does not come
-        # back from a stop, or from the motion before, holds it up: that is what it is for.
+        # Then the pulse, so that a guard knows what is about to move. A driver that hangs in a
+        # stop or in an earlier motion delays it, so that the guard takes over: this is intended.
         fault = self._attempt('sending the pulse', functools.partial(self._tell, outputs))
         if fault:
             faults[PROCESSES] = fault
         motions = [output for output in outputs.outputs if output.setpoint is not None]
         untold: Sequence[Output] = ()
         for index, output in enumerate(motions):
-            # After a freeze in the middle of a pass, its motion is old.
+            # After a freeze in the middle of a pass, the rest of its motion is stale.
             late = self._supervision.now() - began
             if late > self._stale_after:
                 untold = motions[index:]
@@ -130,7 +129,7 @@ class Pump:
             self._drive(output, faults)
         self._flush_all(faults)
         for command in polled.service_commands:
-            self._oblige(command, faults)
+            self._run_command(command, faults)
         if polled.service_commands:
             self._flush_all(faults)
         polled.release(untold)
@@ -140,7 +139,7 @@ class Pump:
         return outputs.wake
 
     def _slow(self) -> str:
-        """Say which call of this pass was slow; empty where none was."""
+        """Return which call of this pass was slow; empty where none was."""
         (took, what), self._slowest = self._slowest, (0.0, '')
         return '' if took <= SLOW_CALL else (
             f'{what} took {took * 1e3:.0f} ms (limit {SLOW_CALL * 1e3:.0f} ms); stops of other '
@@ -160,7 +159,7 @@ class Pump:
         if fault:
             faults[output.resource] = fault
 
-    def _oblige(self, command: ServiceCommand, faults: dict[str, str]) -> None:
+    def _run_command(self, command: ServiceCommand, faults: dict[str, str]) -> None:
         driver = cast(PartsDriver, self._drivers[command.resource])
 
         def call() -> None:
@@ -185,7 +184,7 @@ class Pump:
             faults.update(dict.fromkeys(shared.resources, fault))
 
     def _attempt(self, what: str, act: Callable[[], None]) -> str:
-        """Make a driver's call; returns what was wrong with it, or nothing."""
+        """Run a call of a driver; returns its fault, or nothing."""
         began = time.monotonic()
         fault = _fault(act)
         self._slowest = max(self._slowest, (time.monotonic() - began, what))
@@ -193,10 +192,10 @@ class Pump:
 
     def last_resort(self) -> None:
         """
-        Tell drivers to stop, again and again for a second, whatever was decided.
+        Send stops to the drivers for a second, whatever was decided.
 
-        Each in a thread of its own: one that hangs, or waits for a lock that nobody gives back,
-        must not stand before the others. Comes back in any case.
+        Each in its own thread: one that hangs, or waits for a lock that is never released, must
+        not delay the others. Returns in any case.
         """
         end = time.monotonic() + LAST_RESORT_HOLD
         names = set(self._supervision.concern())
@@ -204,7 +203,7 @@ class Pump:
             functools.partial(driver.stop, LAST_RESORT_EPOCH)
             for name, driver in self._drivers.items() if name in names]
         acts += [shared.flush for shared in self._shared if not names.isdisjoint(shared.resources)]
-        threads = [threading.Thread(target=_insist, args=(act, end), daemon=True) for act in acts]
+        threads = [threading.Thread(target=_repeat, args=(act, end), daemon=True) for act in acts]
         for thread, act in zip(threads, acts, strict=True):
             try:
                 thread.start()
@@ -213,14 +212,14 @@ class Pump:
         time.sleep(max(0.0, end + LAST_RESORT_PERIOD - time.monotonic()))
 
 
-def _insist(act: Callable[[], None], end: float) -> None:
+def _repeat(act: Callable[[], None], end: float) -> None:
     while time.monotonic() < end:
         _fault(act)
         time.sleep(LAST_RESORT_PERIOD)
 
 
 def _sharpen_timer() -> None:
-    """Let the kernel wake the calling thread as exactly as it can; where it cannot, no harm."""
+    """Let the kernel wake the calling thread as exactly as possible; ignore a failure."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_LEAST_SLACK), 0, 0, 0)
     except (OSError, AttributeError):
@@ -230,6 +229,6 @@ def _sharpen_timer() -> None:
 def _fault(act: Callable[[], None]) -> str:
     try:
         act()
-    except Exception as problem:  # noqa: B902  one driver's fault must not skip the others
+    except Exception as problem:  # noqa: B902  a fault of one driver must not skip the others
         return f'{type(problem).__name__}: {problem}'
     return ''

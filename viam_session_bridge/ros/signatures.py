@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What proves that a pulse or an echo comes from a process of ours: HMAC-SHA256 with a shared key.
+Authentication of pulses and echoes: HMAC-SHA256 with a shared key.
 
-The key is in a file that only the user of bridge and guard can read; the first of them creates
-it. A signature covers the full name of the topic and the text, so that a message of one robot, or
-of one direction, is worth nothing on another topic. It does not show that a message is new:
-numbers in the messages do (core/peers.py, core/guard_rules.py).
+The key is in a file that only the user of bridge and guard can read; the first process creates it.
+A signature covers the full name of the topic and the text, so that a message of one robot, or of
+one direction, is invalid on another topic. It does not prove that a message is new: numbers in the
+messages do (core/peers.py, core/guard_rules.py).
 """
 
 from contextlib import suppress
@@ -30,7 +30,7 @@ class Signer:
         self._key = key
 
     def sign(self, topic: str, text: str) -> str:
-        """Return the text with its signature in a last line."""
+        """Return the text with its signature in an additional last line."""
         return f'{text}\n{self._tag(topic, text)}'
 
     def check(self, topic: str, message: str) -> tuple[str, bool]:
@@ -46,7 +46,7 @@ class Signer:
 
 
 def key_path(configured: str) -> Path:
-    """Return where the key is: as configured, or in the directory of ROS. Raises."""
+    """Return the path of the key: as configured, or in the directory of ROS. Raises."""
     if configured:
         path = Path(configured).expanduser()
         if not path.is_absolute():
@@ -82,7 +82,7 @@ def _create(path: Path) -> None:
             content.write(secrets.token_hex(_KEY_BYTES) + '\n')
             content.flush()
             os.fsync(content.fileno())
-        # Never replaces a file: the one who is first decides.
+        # Never replaces a file: the first process decides.
         with suppress(FileExistsError):
             os.link(new, path)
     finally:
@@ -90,7 +90,7 @@ def _create(path: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
-    # Not blocking, so that a pipe in its place does not hold up the start.
+    # Non-blocking, so that a pipe at this path does not block the start.
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, 'rb') as content:
         found = os.fstat(file)

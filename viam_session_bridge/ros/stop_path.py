@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Would a stop arrive? Asked before motion is accepted, so that a mistake shows at once.
+Checks whether a stop can arrive, before motion is accepted, so that a mistake shows at once.
 
 A match is necessary, not sufficient: a driver that was killed stays matched for 20 s (Fast DDS
-participant lease). Graph names alone prove nothing: subscribers of another type are counted there.
+participant lease). Graph names alone prove nothing: they include subscribers of another type.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,20 +22,20 @@ from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.interfaces import Driver
 from viam_session_bridge.ros.parameters import NODE_NAME
 
-# What discovery finds comes in no order: what is missing, or is there beside us, so soon (s) after
-# a node was made is worth no warning.
+# Discovery has no order: for this time (s) after a node was created, missing or additional nodes
+# cause no warning.
 DISCOVERY = 2.0
 
-# Topics of the graph are read again after so long (s): where a subscriber is missing, its topic is
-# looked for several times a second.
+# The topics of the graph are read again after this time (s): a missing subscriber is searched for
+# several times a second.
 _GRAPH_PERIOD = 2.0
 
-# So many topics are compared, and so many are suggested.
+# How many topics are compared, and how many are suggested.
 _MOST_COMPARED = 50
 _MOST_SUGGESTED = 3
 
-# Known by their names, since the graph does not tell what a node is: nodes that calculate the
-# stamps of what they publish from the stamps they get, and nodes that pass stamps on unchanged.
+# Recognized by their names, since the graph has no other information: nodes that calculate the
+# stamps of their output from the stamps of their input, and nodes that pass stamps on unchanged.
 _SMOOTHER = 'velocity_smoother'
 _PASSING_ON = ('twist_mux', 'collision_monitor')
 
@@ -47,12 +47,12 @@ def type_name(message_type: type) -> str:
 
 
 def own_name(node: Node) -> str:
-    """Return the full name of a node of ours, as node_name gives it."""
+    """Return the full name of our own node, as node_name returns it."""
     return str(node.get_fully_qualified_name())
 
 
 def is_known(endpoint: TopicEndpointInfo) -> bool:
-    """Tell whether it was found out already which node an endpoint belongs to."""
+    """Return whether the node of an endpoint is known already."""
     return not endpoint.node_name.startswith('_NODE_NAME_UNKNOWN')
 
 
@@ -64,23 +64,23 @@ def node_name(endpoint: TopicEndpointInfo) -> str:
 
 
 def own_nodes(node: Node) -> frozenset[str]:
-    """Return the full names of the bridges and guards that the graph shows, ours among them."""
+    """Return the full names of all bridges and guards in the graph, including our own."""
     pulsing = itertools.chain.from_iterable(
         node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
         for topic in (PULSE_TOPIC, ECHO_TOPIC))
     return frozenset({own_name(node), *map(node_name, pulsing)})
 
 
-def listener_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
-                     driver_node: str, choice: str = 'twist or twist_stamped',
-                     chosen_by: str = 'driver', named_by: str = 'topic',
-                     monitors: int = 0) -> str:
+def subscriber_problem(node: Node, publisher: Publisher, resource: str, message_type: type,
+                       driver_node: str, choice: str = 'twist or twist_stamped',
+                       chosen_by: str = 'driver', named_by: str = 'topic',
+                       monitors: int = 0) -> str:
     """
-    Say why nothing that could stop the robot listens to this publisher; empty when it does.
+    Return why this publisher has no subscriber that could stop the robot; empty if it has one.
 
     resource: the block of its parameters. choice: what a user may choose, in the parameter
-    chosen_by, when the listener wants another type. named_by: the parameter of the topic. ears:
-    how many of the subscribers are our own, which stop nothing.
+    chosen_by, if the subscriber expects another type. named_by: the parameter of the topic.
+    monitors: how many of the subscribers are our own monitoring subscriptions.
     """
     matched = publisher.get_subscription_count() - monitors
     if matched and not driver_node:
@@ -91,32 +91,32 @@ def listener_problem(node: Node, publisher: Publisher, resource: str, message_ty
                  if node_name(endpoint) != own_name(node)]
     fitting = [endpoint for endpoint in endpoints if endpoint.topic_type == wanted]
     if driver_node and matched:
-        hearing = {node_name(endpoint) for endpoint in fitting if not _deaf(endpoint)}
-        if driver_node in hearing:
+        subscribed = {node_name(one) for one in fitting if not _requests_latching(one)}
+        if driver_node in subscribed:
             return ''
-        deaf = [_demand(one) for one in fitting if node_name(one) == driver_node and _deaf(one)]
-        if deaf:
-            return f'{resource}.driver_node: on {topic}, {deaf[0]}'
-        if hearing:
-            found = ', '.join(sorted(hearing))
-            return (f'{resource}.driver_node: {driver_node} does not listen to {topic} '
-                    f'({wanted}); '
-                    f'who does: {found}')
+        unmatched = [_qos_problem(one) for one in fitting
+                     if node_name(one) == driver_node and _requests_latching(one)]
+        if unmatched:
+            return f'{resource}.driver_node: on {topic}, {unmatched[0]}'
+        if subscribed:
+            found = ', '.join(sorted(subscribed))
+            return (f'{resource}.driver_node: {driver_node} does not subscribe to '
+                    f'{topic} ({wanted}); subscribers: {found}')
     if not endpoints:
-        return (f'{resource}.{named_by}: nobody listens to {topic}, so a stop would reach no '
-                f'driver (expected a subscriber of {wanted}; '
+        return (f'{resource}.{named_by}: {topic} has no subscriber, so a stop would reach '
+                f'no driver (expected a subscriber of {wanted}; '
                 + (_suggestion(node, topic, wanted) or _isolation(node)))
     if not fitting:
         found = ', '.join(sorted({
-            f'{node_name(endpoint)} wants {endpoint.topic_type}' for endpoint in endpoints}))
+            f'{node_name(endpoint)} expects {endpoint.topic_type}' for endpoint in endpoints}))
         return (f'{resource}.{chosen_by}: it publishes {wanted} on {topic}, but {found}; '
                 f'choose {choice} accordingly')
     return (f'{resource}.{named_by}: {topic} has subscribers of {wanted} whose QoS does not '
-            'match: ' + ', '.join(sorted({_demand(endpoint) for endpoint in fitting})))
+            'match: ' + ', '.join(sorted({_qos_problem(endpoint) for endpoint in fitting})))
 
 
 def _isolation(node: Node) -> str:
-    """Say that the graph shows no node of anybody else; empty where it does."""
+    """Return a text if the graph has no node of another program; empty if it has one."""
     # Bridges and guards; and hidden nodes, such as those of ros2cli.
     if any(not name.startswith((NODE_NAME, '_')) for name in node.get_node_names()):
         return ''
@@ -128,7 +128,7 @@ _GRAPHS: 'WeakKeyDictionary[Node, tuple[float, dict[str, list[str]]]]' = WeakKey
 
 
 def _suggestion(node: Node, topic: str, wanted: str) -> str:
-    """Name topics of the graph that may be meant instead; empty where none is."""
+    """Return topics of the graph that may be meant instead; empty if there are none."""
     read_at, topics = _GRAPHS.get(node, (0.0, {}))
     if not topics or time.monotonic() - read_at >= _GRAPH_PERIOD:
         topics = dict(node.get_topic_names_and_types())
@@ -151,8 +151,8 @@ def nearest_topics(topic: str, wanted: str, topics: Mapping[str, Iterable[str]])
     """
     Return the topics that may be meant by a name, the most likely first.
 
-    Those of the same kind of message, with or without a header, whatever they are called; and
-    those whose names end alike, whatever their type. topics: their types, by name.
+    Those of the same kind of message, with or without a header, whatever their name; and those
+    whose names end alike, whatever their type. topics: their types, by name.
     """
     last = topic.rpartition('/')[2]
     found = [
@@ -166,15 +166,15 @@ def nearest_topics(topic: str, wanted: str, topics: Mapping[str, Iterable[str]])
 
 
 def _kind(message_type: str) -> str:
-    """Return what a type says, whether or not a header comes with it."""
+    """Return the kind of a message type, without regard to a header."""
     return message_type.removesuffix('Stamped')
 
 
 def smoother_behind(node: Node, topic: str, message_type: type) -> str:
     """
-    Name the velocity_smoother that gets what is published on a topic; empty where none does.
+    Return the velocity_smoother that receives the messages of a topic; empty if there is none.
 
-    Also one that gets it from nodes that pass each message on with the stamp it has.
+    Also one that receives them from nodes that pass each message on with its stamp.
     """
     wanted = type_name(message_type)
     ways: dict[str, str] = {topic: ''}
@@ -195,14 +195,14 @@ def smoother_behind(node: Node, topic: str, message_type: type) -> str:
 
 
 def path_warning(driver: Driver) -> str:
-    """Say what spoils the path of a driver without closing it; empty where it sees nothing."""
+    """Return what impairs the path of a driver without blocking it; empty if nothing does."""
     warning: Callable[[], str] | None = getattr(driver, 'path_warning', None)
     return warning() if warning else ''
 
 
 def service_problem(node: Node, service: str, service_type: type, where: str) -> str:
     """
-    Say what is found where nobody serves this service with this type.
+    Return the problem of a service that has no server of this type.
 
     service: its full name. where: the parameter that names it.
     """
@@ -211,13 +211,13 @@ def service_problem(node: Node, service: str, service_type: type, where: str) ->
     other = ', '.join(one for one in served if one != wanted)
     if other:
         return f'{where}: {service} is of type {other}; expected {wanted}'
-    return f'{where}: nobody serves {service} (expected {wanted})'
+    return f'{where}: {service} has no server (expected {wanted})'
 
 
 def publisher_problem(topic: str, wanted: str, publishers: list[TopicEndpointInfo]) -> str:
-    """Say why no feedback of the type that is wanted comes from these; empty when it may."""
+    """Return why these publishers send no feedback of the expected type; empty if they may."""
     if not publishers:
-        return f'nobody publishes {topic} (expected {wanted})'
+        return f'{topic} has no publisher (expected {wanted})'
     if any(publisher.topic_type == wanted for publisher in publishers):
         return ''
     others = ', '.join(sorted({
@@ -230,18 +230,18 @@ def _published(node: Node, endpoint: TopicEndpointInfo, wanted: str) -> list[str
     try:
         found = node.get_publisher_names_and_types_by_node(
             endpoint.node_name, endpoint.node_namespace)
-    except NodeNameNonExistentError:  # it has gone meanwhile
+    except NodeNameNonExistentError:  # it has ended meanwhile
         return []
     return [topic for topic, types in found if wanted in types]
 
 
-def _deaf(endpoint: TopicEndpointInfo) -> bool:
+def _requests_latching(endpoint: TopicEndpointInfo) -> bool:
     return endpoint.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
 
 
-def _demand(endpoint: TopicEndpointInfo) -> str:
-    what = 'an offer we cannot make'
-    if _deaf(endpoint):
+def _qos_problem(endpoint: TopicEndpointInfo) -> str:
+    what = 'a QoS that the publisher does not offer'
+    if _requests_latching(endpoint):
         what = ('TRANSIENT_LOCAL durability; commands are published VOLATILE, '
-                'since old motion must never be replayed')
-    return f'{node_name(endpoint)} wants {what}'
+                'so that old motion is never replayed')
+    return f'{node_name(endpoint)} requests {what}'

@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Listens to what others command on a topic of ours, while we say nothing there but stops.
+Receives what other nodes command on our topic, while we publish nothing but stops.
 
-Our own ear is matched with our own publisher and drives nothing: it is left out wherever
-listeners are counted. A subscription and a publisher of one participant are matched at once, so
-that the number to leave out is known exactly. A guard in a process of its own counts our ear as a
-listener for as long as it is open, so it is open during stops only.
+Our own monitoring subscription is matched with our own publisher and drives nothing: it is
+excluded from all counts of subscribers. A subscription and a publisher of one participant are
+matched at once, so the number to exclude is known exactly. A guard is another process and counts
+our subscription as long as it exists, so it exists during stops only.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from viam_session_bridge.ros.drivers.output import OutputTopic
 
-# What messages and the graph call a publisher has so many bytes in common.
+# The bytes of a publisher's GID that are the same in messages and in the graph.
 GID_SIZE = 16
 
-# So many messages of others are no stray one.
-LEAST_HEARD = 3
+# Fewer messages of others than this may be stray ones.
+LEAST_RECEIVED = 3
 
-# Numbers of two commands that differ by less (m/s, rad/s, rad, ...) say the same.
+# Numbers of two commands that differ by less (m/s, rad/s, rad, ...) are the same.
 SAME = 1e-3
 
 # Matches every publisher.
@@ -35,20 +35,20 @@ _QOS = QoSProfile(
 
 
 class TopicListener:
-    """One subscription. Made and used by the executor's thread."""
+    """One monitoring subscription. Used by the executor's thread only."""
 
     def __init__(self, node: Node, output: OutputTopic, sharing: Sequence[OutputTopic]) -> None:
         self._node = node
         self._output = output
         self._sharing = sharing
-        # Who is listened for, and what their publishers are called.
+        # The nodes to watch for, and the GIDs of their publishers.
         self.others: Mapping[str, Collection[bytes]] = {}
-        self.told = False
+        self.reported = False
         self._count = 0
-        self._who: set[str] = set()
+        self._nodes: set[str] = set()
         before = [one.matched for one in sharing]
         self._subscription = node.create_subscription(
-            output.message_type, output.name, self._hear, _QOS)
+            output.message_type, output.name, self._on_message, _QOS)
         for one, count in zip(sharing, before, strict=True):
             one.monitors = one.matched - count
 
@@ -56,14 +56,14 @@ class TopicListener:
     def opened(cls, node: Node, output: OutputTopic,
                sharing: Sequence[OutputTopic]) -> TopicListener | None:
         """
-        Listen to an output; None where that fails, or somebody came or went at that instant.
+        Subscribe to an output; None if that fails, or if another subscriber changed at that time.
 
         sharing: all publishers of ours on its topic.
         """
         try:
             listener = cls(node, output, sharing)
-        except Exception as problem:  # noqa: B902  rclpy raises many kinds; a stop needs no ear
-            node.get_logger().warning(f'cannot listen to {output.name}: {problem}')
+        except Exception as problem:  # noqa: B902  rclpy raises many kinds; this is optional
+            node.get_logger().warning(f'cannot subscribe to {output.name}: {problem}')
             return None
         if all(one.monitors == 1 for one in sharing):
             return listener
@@ -71,36 +71,36 @@ class TopicListener:
         return None
 
     def close(self) -> None:
-        """Listen no more."""
+        """Destroy the subscription."""
         self._node.destroy_subscription(self._subscription)
         for one in self._sharing:
             one.monitors = 0
 
     def news(self) -> frozenset[str]:
-        """Return who has commanded anything but a stop since the last call."""
-        who, self._who = frozenset(self._who), set()
-        if self._count < LEAST_HEARD:
+        """Return the nodes that have commanded anything but a stop since the last call."""
+        nodes, self._nodes = frozenset(self._nodes), set()
+        if self._count < LEAST_RECEIVED:
             return frozenset()
-        self.told = self.told or bool(who)
-        return who
+        self.reported = self.reported or bool(nodes)
+        return nodes
 
-    def _hear(self, message: Any, info: Mapping[str, Any]) -> None:
+    def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
         gid = info.get('publisher_gid')
-        said = list(self._output.said)
+        sent = list(self._output.sent)
         if gid is None:
-            # Older versions of rclpy do not tell who sent it; what we said ourselves is known.
-            who = sorted(self.others)
+            # Older versions of rclpy do not report the sender; our own messages are known.
+            nodes = sorted(self.others)
         else:
             sender = bytes(gid['data'])[:GID_SIZE]
-            who = [name for name, gids in self.others.items() if sender in gids]
-            said = said[-1:]
-        if who and not any(alike(message, one) for one in said):
+            nodes = [name for name, gids in self.others.items() if sender in gids]
+            sent = sent[-1:]
+        if nodes and not any(alike(message, one) for one in sent):
             self._count += 1
-            self._who.update(who)
+            self._nodes.update(nodes)
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Tell whether two messages command the same; when they were sent says nothing."""
+    """Return whether two messages command the same; stamps are ignored."""
     ours, theirs = list(_content(one)), list(_content(other))
     return len(ours) == len(theirs) and all(map(_same, ours, theirs))
 

@@ -16,8 +16,8 @@ from viam_session_bridge.rpc.commands import do_command
 from viam_session_bridge.rpc.component_service import (
     ComponentService,
     Configs,
+    FeedbackOf,
     needs,
-    Senses,
     tells,
 )
 
@@ -28,8 +28,8 @@ ANSWER_PATIENCE = 30.0
 class ActuatedService(ComponentService):
     """Serves the components of one API that has actuators; see ComponentService."""
 
-    def __init__(self, configs: Configs, senses: Senses, supervisor: LockedBridge) -> None:
-        super().__init__(configs, senses)
+    def __init__(self, configs: Configs, feedback: FeedbackOf, supervisor: LockedBridge) -> None:
+        super().__init__(configs, feedback)
         self._messages = proto.Package(proto.service_of(self.API).file.package)
         self._supervisor = supervisor
 

@@ -185,7 +185,7 @@ class ArmService(JointService):
         if not self.configs[name].pose_topic:
             raise unimplemented(
                 f'{name}: {method} needs to know where the tip is; configure {name}.pose_topic')
-        pose: PoseGoal | None = self._senses(name).pose()
+        pose: PoseGoal | None = self._feedback(name).pose()
         if pose is None:
             raise NoFeedback(
                 f'{name}: {method} needs to know where the tip is, and no pose has arrived lately '
@@ -197,7 +197,7 @@ class ArmService(JointService):
         own, since = self.configs[name], math.inf
         while True:
             await asyncio.sleep(POSE_PERIOD)
-            pose = self._senses(name).pose()
+            pose = self._feedback(name).pose()
             now = self._supervisor.now()
             along, turn = (math.inf, math.inf) if pose is None else poses.distance(pose, goal)
             if along > own.pose_tolerance or turn > own.tolerance:

@@ -23,7 +23,7 @@ from viam_session_bridge.core.group import Resource
 from viam_session_bridge.rpc import proto
 
 Configs = Mapping[str, Any]
-Senses = Callable[[str], Any]
+FeedbackOf = Callable[[str], Any]
 
 _Method = TypeVar('_Method', bound=Callable[..., Any])
 
@@ -86,9 +86,8 @@ class ComponentService:
     Before a method runs, its wrapper has found the resource that the request names (calls.py).
 
     API: its name, such as base. configs: the configuration of each resource, by name; those of
-    other APIs may be among them. senses: of a name, what measures the resource beside its motion:
-    `description` and `pose`, each where it is configured; of a resource without an actuator, its
-    source.
+    other APIs may be among them. feedback: returns, for a name, an object with `description` and
+    `pose`, each if it is configured; for a resource without an actuator, its source.
     """
 
     API: ClassVar[str]
@@ -98,9 +97,9 @@ class ComponentService:
         if 'API' in vars(cls):
             ComponentService._BY_API[cls.API] = cls
 
-    def __init__(self, configs: Configs, senses: Senses) -> None:
+    def __init__(self, configs: Configs, feedback: FeedbackOf) -> None:
         self.configs = configs
-        self._senses = senses
+        self._feedback = feedback
 
     async def GetGeometries(self, request: Any, call: Any) -> Any:
         """Answer none: like a viam-server where no shape is configured."""

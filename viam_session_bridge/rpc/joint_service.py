@@ -44,7 +44,7 @@ class JointService(ActuatedService):
             raise unimplemented(
                 f'{name}: GetKinematics needs the URDF; configure '
                 f'{name}.robot_description_topic')
-        description = self._senses(name).description()
+        description = self._feedback(name).description()
         if not description:
             raise CallError(
                 grpc.StatusCode.UNAVAILABLE,

@@ -17,14 +17,14 @@ class SensorService(ComponentService):
     async def GetReadings(self, request: Any, call: Any) -> Any:
         """Answer the fields of the newest message; an error while none is fresh."""
         reply = proto.common.GetReadingsResponse()
-        for name, value in self._senses(request.name).read().items():
+        for name, value in self._feedback(request.name).read().items():
             kind = {bool: 'bool_value', str: 'string_value'}.get(type(value), 'number_value')
             setattr(reply.readings[name], kind, value)
         return reply
 
     async def GetStatus(self, request: Any, call: Any) -> Any:
         """Answer whether the newest message is fresh, and otherwise why not."""
-        problem = self._senses(request.name).problem()
+        problem = self._feedback(request.name).problem()
         reply = proto.common.GetStatusResponse()
         reply.result.update({'is_fresh': not problem, 'problem': problem})
         return reply

@@ -29,7 +29,7 @@ from viam_session_bridge.rpc.auth import (
     NoAuthentication,
 )
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
-from viam_session_bridge.rpc.component_service import components, Configs, Senses
+from viam_session_bridge.rpc.component_service import components, Configs, FeedbackOf
 from viam_session_bridge.rpc.connections import port_holder, SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
@@ -126,20 +126,20 @@ class Server:
     """
     Serves Viam's API for a gate.
 
-    configs and senses: see ComponentService. on_death is called if the server ends without being
+    configs and feedback: see ComponentService. on_death is called if the server ends without being
     asked to. beat is called by its loop every beat_period (s). revision: names the configuration.
     """
 
     def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
-                 senses: Senses, on_death: Callable[[BaseException], None],
+                 feedback: FeedbackOf, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
                  beat_period: float = 1.0, revision: str = '') -> None:
         self._supervisor = supervisor
         self._revision = Revision(revision, time.time())
         self._settings = settings
         self._components = {
-            name: (service(configs, senses, supervisor) if issubclass(service, ActuatedService)
-                   else service(configs, senses)) for name, service in COMPONENTS.items()}
+            name: (service(configs, feedback, supervisor) if issubclass(service, ActuatedService)
+                   else service(configs, feedback)) for name, service in COMPONENTS.items()}
         self._resources = [one.resource for one in configs.values()]
         self._on_death = on_death
         self._beat = beat

@@ -3,8 +3,8 @@
 """
 A simulated differential-drive base: `cmd_vel` in, `odom` out. Executable `sim_base`.
 
-Like too many real drivers it has no command timeout unless it is given one: it executes the last
-command for ever. Here belongs what makes a ROS node of the motion in `motion`; nothing of the
+Like many real drivers it has no command timeout unless it is given one: it executes the last
+command for ever. This module makes a ROS node of the model in `motion`; it contains nothing of the
 bridge.
 
 Topics (relative): `cmd_vel` (Twist or TwistStamped), `odom` (nav_msgs/Odometry), and
@@ -43,10 +43,10 @@ from viam_session_bridge.sim.motion import Axis, DiffDrive
 
 EXIT_MISCONFIGURED = 2
 
-# Enough that a recorder which is busy for a second or two misses nothing.
+# Enough for a recorder that is busy for a second or two.
 RECORD_DEPTH = 200
 
-# A report that comes later than this (s) is worth a warning.
+# A report that is later than this (s) is logged as a warning.
 STALL = 0.2
 
 # The clock of the bridge's deadlines: it counts the time a suspended machine sleeps, too.
@@ -88,7 +88,7 @@ class SimBase(Node):
             self.create_subscription(
                 TwistStamped, 'cmd_vel', lambda message: self._on_command(message.twist), qos)
             if stamped else self.create_subscription(Twist, 'cmd_vel', self._on_command, qos))
-        # Not the node's clock: a robot does not stop because /clock does.
+        # Not the node's clock: a paused /clock must not stop the robot.
         self._timer = self.create_timer(
             self._period, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -109,8 +109,8 @@ class SimBase(Node):
 
     def _axis(self, which: str, unit: str) -> Axis:
         speed = self._number(
-            f'initial_{which}_speed', 0.0, f'Speed in {unit} that it comes up with, as a driver '
-            'that restarts with its last command does', low=-100.0, high=100.0)
+            f'initial_{which}_speed', 0.0, f'Speed in {unit} at its start, as of a driver '
+            'that restarts with its last command', low=-100.0, high=100.0)
         return Axis(
             acceleration=self._number(
                 f'max_{which}_acceleration', 0.0, f'In {unit} per s; 0: any speed at once'),
@@ -135,7 +135,7 @@ class SimBase(Node):
         now = steady_now()
         late = now - self._report_due
         if late > STALL:
-            # Who looks for the reason of a late stop must know that it was this one.
+            # A late stop may have its cause here, so it is logged.
             self.get_logger().warning(f'this simulation itself was held up for {late:.2f} s')
         self._report_due = now + self._period
         self._advance(now)
@@ -170,7 +170,7 @@ class SimBase(Node):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns 0, or 2 for wrong parameters."""
-    # Handlers of our own: a second signal must not interrupt going down.
+    # Our own handlers: a second signal must not interrupt the shutdown.
     leave: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: leave.append(number))

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How a differential-drive robot moves: numbers in, numbers out.
+The motion of a differential-drive robot: numbers in, numbers out.
 
-No ROS and no clock here; who calls says how much time has passed.
+No ROS and no clock here; the caller passes the elapsed time.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Axis:
     target: float = 0.0
 
     def advance(self, duration: float) -> float:
-        """Let time (s) pass; returns the way (m or rad) covered in it."""
+        """Let time (s) pass; returns the distance (m or rad) covered in it."""
         # To reverse means to brake first.
         goal = 0.0 if self.speed * self.target < 0.0 else self.target
         rate = self.deceleration if abs(goal) < abs(self.speed) else self.acceleration

@@ -71,7 +71,7 @@ class Busy(CallbackGroup):
     until = 0.0  # s
 
     def can_execute(self, entity: Any) -> bool:
-        """Tell whether a callback may run now."""
+        """Return whether a callback may run now."""
         return time.monotonic() >= self.until
 
     def beginning_execution(self, entity: Any) -> bool:

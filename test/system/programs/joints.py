@@ -53,7 +53,7 @@ def seconds(point: JointTrajectoryPoint) -> float:
 
 
 def fault(message: JointTrajectory, joints: list[str]) -> str:
-    """Say why a joint_trajectory_controller rejects a trajectory; empty when it does not."""
+    """Return why a joint_trajectory_controller rejects a trajectory; empty when it does not."""
     if not message.joint_names:
         return 'empty joint names on incoming trajectory'
     if not message.points:

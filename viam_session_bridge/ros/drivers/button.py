@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Buttons: a push is a message, or a call of a service. There is nothing to stop."""
+"""Buttons: a push is a message or a service call. There is nothing to stop."""
 
 from std_msgs.msg import Bool, Empty
 
@@ -29,7 +29,7 @@ class MessageButton:
             chosen_by='message')
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Push it."""
+        """Push the button."""
         _require_push(self._resource, setpoint)
         self._output.publish(self._message)
 
@@ -37,12 +37,12 @@ class MessageButton:
         """Nothing is held, so nothing is sent."""
 
     def path_problem(self) -> str:
-        """Say why nobody would hear of a push; empty when somebody would."""
+        """Return why a push would reach no subscriber; empty when it would."""
         return self._output.path_problem()
 
 
 class ServiceButton:
-    """Calls a service for each push, and reports what came of it within a limit (s)."""
+    """Calls a service for each push, and reports the result within a time limit (s)."""
 
     NAME = 'service'
     APIS = ('button',)
@@ -56,7 +56,7 @@ class ServiceButton:
         self._limit = config.call_timeout
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Push it."""
+        """Push the button."""
         _require_push(self._resource, setpoint)
         self._caller.ask(
             self._request, self._limit,
@@ -67,7 +67,7 @@ class ServiceButton:
         """Nothing is held, so nothing is sent."""
 
     def path_problem(self) -> str:
-        """Find nothing: a push that nobody serves is answered so."""
+        """Return nothing: a push without a server is answered with an error."""
         return ''
 
 

@@ -16,7 +16,7 @@ MOST_CALLS = 8
 
 
 class Commands:
-    """Those of one resource, by name."""
+    """The services of one resource, by name."""
 
     def __init__(self, config: ActuatedConfig, tools: OwnTools) -> None:
         self._resource = config.name
@@ -29,7 +29,7 @@ class Commands:
         """
         Begin a call; answer is called once, within the command's limit, on any thread.
 
-        late: gets the response of a call that had been given up.
+        late: receives the response of a call that has timed out.
         """
         if call.command not in self._commands:
             known = ', '.join(sorted(self._commands)) or 'none'
@@ -45,7 +45,7 @@ class Commands:
 
 
 class CommandsDriver:
-    """The driver of a resource that has commands and stop outputs only: it sends nothing."""
+    """The driver of a resource that has only commands and stop outputs: it sends nothing."""
 
     NAME = 'commands'
     APIS = ('generic',)
@@ -59,8 +59,8 @@ class CommandsDriver:
         raise TypeError(f'{self._resource}: it has commands only and cannot do {setpoint}')
 
     def stop(self, epoch: int) -> None:
-        """Nothing moves by it."""
+        """Do nothing: this driver moves nothing."""
 
     def path_problem(self) -> str:
-        """Nothing has to arrive."""
+        """Return nothing: this driver sends nothing."""
         return ''

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A driver with all that belongs to its resource beside it: further stop outputs, and commands.
+A driver together with the stop outputs and the commands of its resource.
 
-A stop is said by the driver first, then by each stop output in the order of the parameters. One
-that raises skips none of the others.
+A stop is sent by the driver first, then by each stop output in the order of the parameters. If
+one raises, the others are still sent.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ STOP_OUTPUTS: Mapping[str, StopOutputFactory] = {
 
 
 class CompositeDriver:
-    """Drives one resource by several parts."""
+    """Drives one resource with several parts."""
 
     def __init__(self, config: ActuatedConfig, tools: OwnTools, motion: Driver) -> None:
         self._motion = motion
@@ -46,7 +46,7 @@ class CompositeDriver:
         self._calls = MotionCalls(config.name, tools.supervision)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Tell the robot to move: by its driver, or by one of the commands."""
+        """Send a motion: through the driver, or through one of the commands."""
         self._calls.sent()
         for output in self._outputs:
             output.moved(setpoint)
@@ -57,13 +57,13 @@ class CompositeDriver:
             self._motion.send(setpoint, epoch)
 
     def stop(self, epoch: int) -> None:
-        """Say it in every way there is."""
+        """Send all stop outputs."""
         self._calls.stopped(epoch)
         self._answers.begin(epoch)
         _each([functools.partial(one.stop, epoch) for one in self._stoppers])
 
     def prepare(self, setpoint: Setpoint, epoch: int) -> None:
-        """Release what holds the robot."""
+        """Release what a stop holds (locks, motor power)."""
         self._readiness.begin(epoch)
         _each([functools.partial(one.prepare, epoch) for one in self._released])
 
@@ -72,28 +72,28 @@ class CompositeDriver:
         self._commands.call(call, answer)
 
     def adopt(self, goals: Iterable[str]) -> None:
-        """Take these ids for goals that a stop has to cancel; on the executor's thread."""
+        """Add these ids to the goals that a stop cancels; on the executor's thread."""
         for one in self._outputs:
             one.adopt(goals)
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive everywhere; empty when it would."""
-        # All are asked: each takes the opportunity to see whether its server has come up.
+        """Return why a stop would not reach every receiver; empty when it would."""
+        # All are checked: each one also checks whether its server has started.
         problems = [one.path_problem() for one in self._stoppers]
         return next((problem for problem in problems if problem), '')
 
     def path_warning(self) -> str:
-        """Say what spoils the path of the driver without closing it; empty when nothing does."""
+        """Return what impairs the driver's path without blocking it; empty if nothing does."""
         return path_warning(self._motion)
 
 
 def _each(acts: Sequence[Callable[[], None]]) -> None:
-    """Do everything, then raise what was raised first."""
+    """Run all, then raise the first exception."""
     problem: Exception | None = None
     for act in acts:
         try:
             act()
-        except Exception as raised:  # noqa: B902  one part's fault must not skip the others
+        except Exception as raised:  # noqa: B902  a fault of one part must not skip the others
             problem = problem or raised
     if problem is not None:
         raise problem

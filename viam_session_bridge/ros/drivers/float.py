@@ -29,7 +29,7 @@ class _NumberTopic:
         self._output.publish(message_of(self._message, number))
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
+        """Return why a stop would not arrive at a driver; empty when it would."""
         return self._output.path_problem()
 
 
@@ -49,7 +49,7 @@ class FloatDriver(_NumberTopic):
         self._scaling = Scaling.of_motor(config)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Publish the number for a wish."""
+        """Publish the number of a setpoint."""
         number = self._scaling.number(setpoint)
         self._publish(not self._scaling.neutral if self._is_bool else number)
 
@@ -60,10 +60,10 @@ class FloatDriver(_NumberTopic):
 
 class FloatPositionDriver(_NumberTopic):
     """
-    Publishes the position of one joint as a number, and leads it along its way.
+    Publishes the position of one joint as a number, step by step along its trajectory.
 
-    A Bool knows two positions and nothing between them, so that such a joint is not led along. A
-    stop is the measured position, the number that was told last, or a fixed one: see positions.
+    A Bool has two positions and nothing between them, so such a joint is not led step by step. A
+    stop is the measured position, the last number that was sent, or a fixed one: see positions.
     """
 
     NAME = 'float'
@@ -83,7 +83,7 @@ class FloatPositionDriver(_NumberTopic):
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
         """Publish where the joint should be by the next tick."""
-        self._tell(self._positions.moving(setpoint, epoch))
+        self._send(self._positions.moving(setpoint, epoch))
 
     def stop(self, epoch: int) -> None:
         """Publish what a stop sends, if it sends anything."""
@@ -91,13 +91,13 @@ class FloatPositionDriver(_NumberTopic):
         if self._fixed:
             self._publish(self._scaling.neutral)
         elif positions is not None:
-            self._tell(positions)
+            self._send(positions)
 
-    def _tell(self, positions: tuple[float, ...]) -> None:
+    def _send(self, positions: tuple[float, ...]) -> None:
         number = self._scaling.bounded(positions[0])
-        # What should be 0 may be a little more, after the scale.
+        # After scaling, a 0 may be slightly more than 0.
         self._publish(float(number > 0.5) if self._is_bool else number)
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive, or could not hold; empty when it would."""
+        """Return why a stop would not arrive, or could not hold; empty when it would."""
         return super().path_problem() or self._positions.path_problem()

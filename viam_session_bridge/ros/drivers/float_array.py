@@ -3,9 +3,9 @@
 """
 Drivers 'float_array': actuators that share one array, as ros2_control's group controllers take it.
 
-The array is complete or a controller refuses it, so every message has a number for each resource.
-The number of one that nobody moves is its neutral one, or, of a position, where it is. While
-nobody knows where one of the joints is, none can be moved.
+A controller rejects an incomplete array, so every message has a number for each resource. A
+resource without a motion gets its neutral number or, for positions, its measured position. While
+the position of one of the joints is unknown, none can be moved.
 """
 
 import math
@@ -20,7 +20,7 @@ from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
 class _Member:
-    """What both drivers have: an array, and a scaling."""
+    """What both drivers share: an array and a scaling."""
 
     def __init__(self, config: MotorConfig | PositionedConfig, tools: OwnTools,
                  scaling: Scaling) -> None:
@@ -31,12 +31,12 @@ class _Member:
         self._driver_node = tools.driver_node
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver, or could not hold; empty when it would."""
+        """Return why a stop would not arrive, or could not hold; empty when it would."""
         return self._array.path_problem(self.resource, self._driver_node)
 
 
 class FloatArrayDriver(_Member):
-    """One number of an array; what it is told goes out when the array is flushed."""
+    """One number of an array; it is published when the array is flushed."""
 
     NAME = 'float_array'
     APIS = ('motor',)
@@ -48,7 +48,7 @@ class FloatArrayDriver(_Member):
         self._array.add(self, {config.index: config.neutral})
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Note the number for a wish."""
+        """Note the number of a setpoint."""
         self._array.note(self._index, self._scaling.number(setpoint))
 
     def stop(self, epoch: int) -> None:
@@ -56,15 +56,15 @@ class FloatArrayDriver(_Member):
         self._array.note(self._index, self._scaling.neutral)
 
     def refresh(self) -> None:
-        """Leave the number as it is: neutral, while nobody moves it."""
+        """Leave the number as it is: neutral without a motion."""
 
     def feedback_problem(self) -> str:
-        """Answer that the neutral number is always known."""
+        """Return nothing: the neutral number is always known."""
         return ''
 
 
 class FloatArrayPositionDriver(_Member):
-    """The joints of one resource: so many places of the array, from an index on."""
+    """The joints of one resource: consecutive elements of the array, from an index on."""
 
     NAME = 'float_array'
     APIS = ('arm', 'gantry', 'gripper', 'servo')
@@ -97,7 +97,7 @@ class FloatArrayPositionDriver(_Member):
                 self._array.note(place, self._scaling.neutral)
 
     def refresh(self) -> None:
-        """Note where the joints are, unless they were told something in this pass."""
+        """Note the measured positions, unless a command was noted in this pass."""
         noted, self._noted = self._noted, False
         if noted or not self._holds:
             return
@@ -107,7 +107,7 @@ class FloatArrayPositionDriver(_Member):
             self._noted = False
 
     def feedback_problem(self) -> str:
-        """Say why nobody knows where these joints are; empty when it is known."""
+        """Return why the positions of these joints are unknown; empty if they are known."""
         return self._positions.path_problem()
 
     def _note(self, positions: tuple[float, ...]) -> None:

@@ -4,7 +4,7 @@
 Joints that are commanded by sensor_msgs/JointState: by position, or one by velocity.
 
 Each message names every joint of the resource, and no other. A stop has every field that a command
-has: receivers read them without looking whether they are there.
+has: receivers read them without checking whether they are present.
 """
 
 from sensor_msgs.msg import JointState
@@ -19,7 +19,7 @@ from viam_session_bridge.ros.sources.joint_states import JointReading
 
 
 class _Commands:
-    """The topic itself: a message with the stamp of its making for each command."""
+    """The topic: one message for each command, stamped when it is made."""
 
     def __init__(self, tools: Tools, topic: str, names: tuple[str, ...]) -> None:
         self._node = tools.node
@@ -37,10 +37,10 @@ class _Commands:
 
 class JointStateDriver:
     """
-    Publishes positions, and leads the joints along their way.
+    Publishes positions, step by step along the trajectory.
 
-    A stop is 'hold' or 'last' (see positions). with_velocities: tell the joints how fast they
-    should be as well.
+    A stop is 'hold' or 'last' (see positions). with_velocities: send
+    velocities as well.
     """
 
     NAME = 'joint_state'
@@ -70,7 +70,7 @@ class JointStateDriver:
             self._output.publish(held, self._still if self._with_velocities else ())
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive, or could not hold; empty when it would."""
+        """Return why a stop would not arrive, or could not hold; empty when it would."""
         return self._output.path_problem() or self._positions.path_problem()
 
 
@@ -94,5 +94,5 @@ class JointVelocityDriver:
         self._output.publish(velocities=(0.0,))
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
+        """Return why a stop would not arrive at a driver; empty when it would."""
         return self._output.path_problem()

@@ -4,9 +4,9 @@
 Joints behind the topic of a joint_trajectory_controller: trajectory_msgs/JointTrajectory.
 
 A controller rejects an empty trajectory, one that lacks joints, and one that does not end at rest,
-and then goes on with what it was doing. So a stop is a trajectory of one point that names every
-joint with the position it is to hold, to start at once (stamp 0) and to be reached in a moment:
-sooner would jerk the joints back to where they were one message ago.
+and then continues the previous one. So a stop is a trajectory of one point that names every joint
+with the position to hold. It starts at once (stamp 0) and has a short duration: without one, it
+would jerk the joints back to where they were one message ago.
 """
 
 import math
@@ -54,7 +54,7 @@ class JointTrajectoryDriver:
             self._reading = reading
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Publish a trajectory, or what is left of it where it goes on as another."""
+        """Publish a trajectory, or its remainder where another one extends it."""
         trajectory, now, seen = self._positions.checked(setpoint), self._joints.clock(), self._seen
         if self._following is None or epoch != self._epoch:
             self._epoch = epoch
@@ -63,20 +63,20 @@ class JointTrajectoryDriver:
         else:
             trajectory = self._following.go_on(trajectory, now, seen)
             self._supervision.runs_late(self._resource, epoch, self._following.late)
-        told = self._positions.handed_over(trajectory, self._following.ends_at)
+        sent = self._positions.handed_over(trajectory, self._following.ends_at)
         self._output.publish(JointTrajectory(
-            joint_names=self._names, points=[_point(one) for one in _resting(told)]))
+            joint_names=self._names, points=[_point(one) for one in _resting(sent)]))
 
     @property
     def _seen(self) -> JointReading | None:
-        """Return where the joints are, as far as that is known of late."""
+        """Return the latest joint reading; None if there is no fresh one."""
         reading, oldest = self._reading, min(each.patience for each in self._joints.hold)
         if reading is None or self._joints.clock() - reading.at >= oldest:
             return None
         return reading
 
     def stop(self, epoch: int) -> None:
-        """Publish where every joint is to hold. Raises Unmeasured when nobody knows where."""
+        """Publish the position that each joint holds. Raises NoMeasurement if one is unknown."""
         held = self._positions.stopping(epoch)
         if held is None:
             return
@@ -85,23 +85,23 @@ class JointTrajectoryDriver:
             joint_names=self._names, points=[_point(Waypoint(time, held, (0.0,) * len(held)))]))
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive, or could not hold; empty when it would."""
+        """Return why a stop would not arrive, or could not hold; empty when it would."""
         return self._output.path_problem() or self._positions.path_problem()
 
 
 def _ahead(trajectory: Trajectory, least: float) -> Trajectory:
     """
-    Return the points that lie ahead.
+    Return the points after the least time.
 
-    A point at time 0 is where the joints are: the controller begins there by itself, and one that
-    is not quite there would be jerked to it.
+    A point at time 0 is where the joints are: the controller begins there by itself, and a joint
+    with a small offset would be jerked to it.
     """
     ahead = tuple(point for point in trajectory.points if point.time > 0.0)
     return Trajectory(ahead or (Waypoint(least, trajectory.end.positions),))
 
 
 def _resting(trajectory: Trajectory) -> list[Waypoint]:
-    """Return the points as a controller takes them: at rest at the last."""
+    """Return the points as a controller accepts them: at rest at the last."""
     ahead, last = list(trajectory.points), trajectory.end
     if last.velocities is not None and any(last.velocities):
         ahead[-1] = Waypoint(last.time, last.positions, (0.0,) * len(last.positions))

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers that publish numbers share: how a wish becomes one, and its message."""
+"""What the drivers that publish numbers share: scaling a setpoint, and its message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from viam_session_bridge.parameters.motor import MotorConfig
 MESSAGES: dict[str, type] = {
     'float64': Float64, 'float32': Float32, 'int16': Int16, 'int32': Int32, 'bool': Bool}
 
-# What fits into the integers; a number beyond is cut to it.
+# The ranges of the integers; a number outside is clamped.
 _BOUNDS = {'int16': 2 ** 15 - 1, 'int32': 2 ** 31 - 1}
 
 
@@ -32,11 +32,11 @@ def message_of(message: str, number: float) -> Any:
 @dataclass(frozen=True)
 class Scaling:
     """
-    How a wish for one joint becomes a number: offset + scale * wish, within bounds.
+    How the setpoint of one joint becomes a number: offset + scale * setpoint, within bounds.
 
-    command: whether the wish is 'velocity' (rad/s), 'power' or 'effort' (a share of the full one),
-    or 'position' (rad or m); full_speed (rad/s) turns a velocity into a share. neutral: the number
-    that stops, never changed.
+    command: whether the setpoint is 'velocity' (rad/s), 'power' or 'effort' (a share of the full
+    one), or 'position' (rad or m); full_speed (rad/s) turns a velocity into a share. neutral: the
+    number that stops; it is not scaled.
     """
 
     command: str
@@ -49,27 +49,27 @@ class Scaling:
 
     @classmethod
     def of_motor(cls, config: MotorConfig) -> Scaling:
-        """Return how the wishes for a motor become numbers."""
+        """Return the scaling of a motor."""
         return cls(config.command, config.max_speed, config.neutral, config.scale, config.offset,
                    config.minimum, config.maximum)
 
     @classmethod
     def of_position(cls, config: PositionedConfig) -> Scaling:
-        """Return how positions of joints become numbers."""
+        """Return the scaling of positions of joints."""
         return cls('position', config.pace.fastest, config.stop_number, config.scale,
                    config.offset, config.minimum, config.maximum)
 
     def number(self, setpoint: Setpoint) -> float:
-        """Return the number for a wish. Raises TypeError for one that a joint cannot do."""
+        """Return the number of a setpoint. Raises TypeError if a joint cannot execute it."""
         power = self.command in ('power', 'effort')
         if isinstance(setpoint, Speed) and self.command != 'effort':
-            wish = setpoint.value / self.full_speed if power else setpoint.value
+            value = setpoint.value / self.full_speed if power else setpoint.value
         elif isinstance(setpoint, Power):
-            wish = setpoint.value if power else setpoint.value * self.full_speed
+            value = setpoint.value if power else setpoint.value * self.full_speed
         else:
             raise TypeError(f'a driver of one {self.command} cannot do {setpoint}')
-        return self.bounded(wish)
+        return self.bounded(value)
 
-    def bounded(self, wish: float) -> float:
-        """Return the number for a wish that is in the command's unit already."""
-        return min(self.maximum, max(self.minimum, self.offset + self.scale * wish))
+    def bounded(self, value: float) -> float:
+        """Return the number for a value that is in the command's unit already."""
+        return min(self.maximum, max(self.minimum, self.offset + self.scale * value))

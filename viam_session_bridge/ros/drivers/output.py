@@ -13,21 +13,21 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 
 from viam_session_bridge.ros.profiles import COMMAND_QOS, steady_timer
-from viam_session_bridge.ros.stop_path import listener_problem
+from viam_session_bridge.ros.stop_path import subscriber_problem
 
-# So many of our own newest messages are told from those of others.
+# How many of our own newest messages are kept, to compare others with them.
 _MEMORY = 64
 
-# How often (s) publishers are asked for new subscribers.
+# The period (s) at which publishers are checked for new subscribers.
 MATCH_PERIOD = 0.05
 
 
 class OutputTopic:
     """
-    A publisher that knows who listens.
+    A publisher that knows its subscribers.
 
     on_appear runs on the executor's thread when a new subscriber was matched. choice: what a user
-    may choose, in the parameter chosen_by, when the listener wants another type. named_by: the
+    may choose, in the parameter chosen_by, if the subscriber expects another type. named_by: the
     parameter that names the topic.
     """
 
@@ -41,15 +41,15 @@ class OutputTopic:
         self._chosen_by = chosen_by
         self._named_by = named_by
         self.message_type = message_type
-        # By default rclpy adds events to warn of unfit subscribers; stop_path does that better.
+        # rclpy's default events warn of incompatible subscribers; stop_path is more exact.
         self._publisher: Any = node.create_publisher(
             message_type, topic, COMMAND_QOS,
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
         # The topic's full name, after namespace and remapping.
         self.name: str = self._publisher.topic_name
-        # What was said last; messages of others are compared with it (topic_listener.py).
-        self.said: deque[Any] = deque(maxlen=_MEMORY)
-        # How many of the subscribers are our own ears, which drive nothing.
+        # The newest messages; those of others are compared with them (topic_listener.py).
+        self.sent: deque[Any] = deque(maxlen=_MEMORY)
+        # How many of the subscribers are our own monitoring subscriptions, which drive nothing.
         self.monitors = 0
         self._resources = [resource.partition('.')[0]]
         matches_of(node).watch(self, on_appear)
@@ -61,35 +61,35 @@ class OutputTopic:
 
     @property
     def drives(self) -> bool:
-        """Whether motion is commanded here, not only a stop said."""
+        """Whether motion is published here, not only stops."""
         return '.' not in self._resource
 
     def belongs_to(self, resource: str) -> None:
-        """Take note of one more resource that is commanded here."""
+        """Add one more resource that is commanded on this topic."""
         self._resources.append(resource)
 
     @property
     def matched(self) -> int:
-        """Return how many subscribers are matched, our own ears among them."""
+        """Return how many subscribers are matched, our own monitoring subscriptions included."""
         return int(self._publisher.get_subscription_count())
 
     @property
-    def listeners(self) -> int:
-        """Return how many subscribers are matched that may be a driver's."""
+    def subscribers(self) -> int:
+        """Return how many subscribers are matched, without our own monitoring subscriptions."""
         return self.matched - self.monitors
 
     def publish(self, message: Any) -> None:
         """Publish a message."""
-        self.said.append(message)
+        self.sent.append(message)
         self._publisher.publish(message)
 
     def path_problem(self, resource: str = '', driver_node: str = '') -> str:
         """
-        Say why a stop would not arrive at a driver; empty when it would.
+        Return why a stop would not arrive at a driver; empty when it would.
 
-        resource and driver_node: of one that shares the topic, instead of our own.
+        resource and driver_node: those of a resource that shares the topic.
         """
-        return listener_problem(
+        return subscriber_problem(
             self._node, self._publisher, resource or self._resource, self.message_type,
             driver_node or self._driver_node, self._choice, self._chosen_by,
             self._named_by, monitors=self.monitors)
@@ -97,17 +97,17 @@ class OutputTopic:
 
 class MatchedSubscribers:
     """
-    The publishers of one node, asked by one timer who has new subscribers.
+    The publishers of one node; one timer checks which of them have new subscribers.
 
-    Each asks its own publisher only, which takes microseconds. rclpy's matched events would show
-    the same a little earlier, but the executor waits for every one of them: with 590 of them one
-    round of it took 0.1 s, during which no feedback was received.
+    Each check reads one publisher only, which takes microseconds. rclpy's matched events would
+    report the same a little earlier, but the executor waits for every one of them: with 590 of
+    them one iteration took 0.1 s, during which no feedback was received.
     """
 
     def __init__(self, node: Node) -> None:
         self._watched: list[tuple[OutputTopic, Callable[[], None]]] = []
         self._counts: list[int] = []
-        steady_timer(node, MATCH_PERIOD, self._ask)
+        steady_timer(node, MATCH_PERIOD, self._check)
 
     def watch(self, publisher: OutputTopic, on_appear: Callable[[], None]) -> None:
         """Call on_appear whenever a publisher has more subscribers than before."""
@@ -119,20 +119,20 @@ class MatchedSubscribers:
         """Return all publishers that are watched."""
         return tuple(publisher for publisher, _ in self._watched)
 
-    def _ask(self) -> None:
+    def _check(self) -> None:
         for index, (publisher, on_appear) in enumerate(self._watched):
-            count = publisher.listeners
+            count = publisher.subscribers
             before, self._counts[index] = self._counts[index], count
             if count > before:
                 on_appear()
 
 
-# By the node's id: its timer keeps the watch alive, and both go together.
+# By the node's id: its timer keeps the object alive, and both are deleted together.
 _OF: WeakValueDictionary[int, MatchedSubscribers] = WeakValueDictionary()
 
 
 def matches_of(node: Node) -> MatchedSubscribers:
-    """Return the one watch of a node."""
+    """Return the MatchedSubscribers of a node."""
     matches = _OF.get(id(node))
     if matches is None:
         _OF[id(node)] = matches = MatchedSubscribers(node)

@@ -3,10 +3,10 @@
 """
 An arm whose tip can be sent to a pose: geometry_msgs/PoseStamped, beside the driver of its joints.
 
-The node that takes the goal moves the joints by itself and goes on until it is there. So a stop
-gives it the pose where the tip is, and the driver of the joints makes them hold as always. A
-driver that has sent nothing yet (a guard's, or that of a bridge which took the place of another)
-cannot know whether a goal is pursued, and gives that pose as well.
+The node that receives the goal moves the joints by itself until the goal is reached. So a stop
+sends it the measured pose of the tip, and the driver of the joints holds them as always. A driver
+that has not sent anything yet (of a guard, or of a bridge that replaced another one) does not know
+whether a goal is active, and sends that pose as well.
 """
 
 import math
@@ -18,19 +18,19 @@ from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.ros.interfaces import Driver
 from viam_session_bridge.ros.plugins import OwnTools
 
-# The measured pose is followed for so long (s) after a stop began, and then held: see hold.
+# After a stop began, the measured pose is followed for this time (s) and then held: see hold.
 FOLLOWING = 0.3
 
-# Where the tip was so long (s) ago is better than nothing, when its pose is lost on the way: who
-# pursues the goal would go on to its end. Longer ago, it may be a way that nobody expects.
+# If the pose is lost during a motion, a pose of up to this age (s) is sent: without one, the node
+# that pursues the goal would continue to its end. An older one could cause an unexpected motion.
 OLDEST = 5.0
 
-# A tip that is so near (m) to its goal has reached it.
+# A tip that is this near (m) to its goal has reached it.
 REACHED = 0.02
 
 
 class PoseGoalDriver:
-    """Publishes pose goals; leaves everything else to the driver of the joints."""
+    """Publishes pose goals; the driver of the joints does everything else."""
 
     def __init__(self, config: ArmConfig, tools: OwnTools, joints: Driver) -> None:
         if tools.pose is None:
@@ -40,33 +40,33 @@ class PoseGoalDriver:
         self._frame = config.pose_frame
         self._measured = tools.pose
         self._clock = tools.clock
-        # The goal that may be pursued still; until something was sent, one of another process.
+        # The goal that may still be active; before the first message, one of another process.
         self._goal: PoseGoal | None = None
         self._goal_is_known = False
         self._epoch: int | None = None
         self._began = 0.0
         self._held: PoseGoal | None = None
-        # driver_node is the controller of the joints; who takes poses is another node.
+        # driver_node is the controller of the joints; poses are received by another node.
         self._output = tools.output(
             PoseStamped, config.pose_goal_topic, driver_node='', choice='another topic',
             chosen_by='pose_goal_topic', named_by='pose_goal_topic')
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Publish a pose, or let the joints go where they are to be."""
+        """Publish a pose, or command the joints."""
         if isinstance(setpoint, PoseGoal):
             self._goal, self._epoch, self._held = setpoint, None, None
             self._goal_is_known = True
             self._publish(setpoint)
             return
-        if self._is_on_its_way:
-            # Who pursues the goal would fight against the joints. The two may be heard in any
-            # order; after a stop this is not needed.
+        if self._has_active_goal:
+            # The node that pursues the goal would work against the joint command. The two may
+            # arrive in any order; after a stop this is not needed.
             self._hold(epoch)
         self._goal, self._goal_is_known = None, True
         self._joints.send(setpoint, epoch)
 
     def stop(self, epoch: int) -> None:
-        """Hold the joints; and the tip where it is, if it may have been sent somewhere."""
+        """Hold the joints, and the pose of the tip if a goal may be active."""
         try:
             self._joints.stop(epoch)
         finally:
@@ -74,12 +74,12 @@ class PoseGoalDriver:
                 self._hold(epoch)
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive; empty when it would."""
+        """Return why a stop would not arrive; empty when it would."""
         return self._joints.path_problem() or self._output.path_problem()
 
     @property
-    def _is_on_its_way(self) -> bool:
-        """Tell whether a goal may have been sent that was neither reached nor stopped since."""
+    def _has_active_goal(self) -> bool:
+        """Return whether a goal may be active: neither reached nor stopped since it was sent."""
         if self._held is not None:
             return False
         if self._goal is None:

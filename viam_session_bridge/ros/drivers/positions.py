@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the drivers of position-controlled joints share: where the joints are told to be, now.
+What the drivers of position-controlled joints share: the positions to command now.
 
-A receiver that takes bare positions goes to each of them as fast as it can, and a dead bridge
-could not take a far one back. So these drivers lead the joints along: at every tick they tell them
-where they should be by the next one. When the bridge dies, they stay where they were told last.
+A receiver of plain positions moves to each of them as fast as it can, and a bridge that was killed
+could not revoke a distant one. So these drivers command small steps: at every tick they send the
+position for the next tick. If the bridge is killed, the joints stay at the last position sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +15,11 @@ from viam_session_bridge.core.setpoints import Setpoint, Trajectory, Waypoint
 from viam_session_bridge.ros.position_hold import PositionHold, PositionHoldSettings
 from viam_session_bridge.ros.sources.joint_states import JointReading
 
-# What a stop tells the joints: the measured position, the last one that was told, or a fixed
-# number that the driver knows.
+# What a stop sends: the measured position, the last one sent, or a fixed number of the driver.
 HOLD, LAST, NUMBER = 'hold', 'last', 'number'
 
-# A hold of what was measured long ago takes so much longer (s) at most: the joints may have moved
-# on, and must not be pulled back faster than they came.
+# A hold of an old measurement takes up to this time (s) longer: the joints may have moved on, and
+# must not be pulled back faster than they moved.
 MOST_PATIENCE = 2.0
 
 
@@ -30,8 +29,8 @@ class Joints:
     The joints of a resource, for its driver.
 
     names: in the resource's order. hold: how the stop of each behaves. period: seconds between two
-    ticks. clock: steady, in seconds. feedback_problem: says why there is no fresh measurement;
-    None where there is no feedback at all.
+    ticks. clock: steady, in seconds. feedback_problem: returns why there is no fresh measurement;
+    None if there is no feedback at all.
     """
 
     names: tuple[str, ...]
@@ -43,9 +42,9 @@ class Joints:
 
 class Positions:
     """
-    What the joints are told: while they move, while they stop, and beside others that move.
+    The positions to command: in a motion, in a stop, and without a command beside other resources.
 
-    leads: they are told where to be by the next tick; otherwise where to be in the end.
+    leads: command the position for the next tick; otherwise the final position.
     """
 
     def __init__(self, resource: str, joints: Joints | None, stop: str = HOLD,
@@ -59,9 +58,9 @@ class Positions:
         self._hold = PositionHold(joints.hold)
         self._lead: Lead | None = None
         self._led: Setpoint | None = None
-        self._told: tuple[float, ...] | None = None
-        # How far (whole turns) the coordinates of the command are from those of clients, which go
-        # on counting where a continuous joint jumps. Replaced as a whole by the executor's thread.
+        self._commanded: tuple[float, ...] | None = None
+        # The offset (whole turns) of the command's coordinates from those of clients, which keep
+        # counting where a continuous joint jumps. Replaced as a whole by the executor's thread.
         self._shift = self._led_shift = (0.0,) * len(joints.names)
 
     def observe(self, positions: tuple[float, ...], reading: JointReading) -> None:
@@ -74,66 +73,66 @@ class Positions:
 
     def handed_over(self, trajectory: Trajectory, ends_at: float) -> Trajectory:
         """
-        Note that a trajectory is handed over as a whole, and when (s) the joints will be there.
+        Note that a trajectory is sent as a whole, and when (s) it ends.
 
         Returns it in the coordinates of the command.
         """
         shifted = _shifted(trajectory, self._shift)
-        self._told = shifted.end.positions
-        self._hold.tell(self._told, ends_at)
+        self._commanded = shifted.end.positions
+        self._hold.command(self._commanded, ends_at)
         return shifted
 
     def moving(self, setpoint: Setpoint, epoch: int) -> tuple[float, ...]:
-        """Return where the joints are told to be now. Raises TypeError."""
+        """Return the positions to command now. Raises TypeError."""
         now = self.joints.clock()
         if not self._leads:
-            self._told = _shifted(self.checked(setpoint), self._shift).end.positions
-            self._hold.tell(self._told, now)
-            return self._told
+            self._commanded = _shifted(self.checked(setpoint), self._shift).end.positions
+            self._hold.command(self._commanded, now)
+            return self._commanded
         if self._lead is None or self._lead.epoch != epoch:
             self._lead = Lead(
                 epoch, _shifted(self.checked(setpoint), self._shift), self._hold.present(now), now)
             self._led, self._led_shift = setpoint, self._shift
         elif self._led is not setpoint:
-            # In the coordinates that it began in: a joint that has wrapped round must not be led
-            # back by a turn.
+            # In the coordinates of its start: a joint that has wrapped must not be led back by a
+            # turn.
             self._lead.go_on(_shifted(self.checked(setpoint), self._led_shift), now)
             self._led = setpoint
-        # What is told now holds until the next tick; half of one more, because ticks may come
-        # early, and the last of them must be the end.
-        self._told = self._lead.at(now + 1.5 * self.joints.period)
-        self._hold.tell(self._told, now)
-        return self._told
+        # The command holds until the next tick; half a tick more, because ticks may be early, and
+        # the last one must be the end.
+        self._commanded = self._lead.at(now + 1.5 * self.joints.period)
+        self._hold.command(self._commanded, now)
+        return self._commanded
 
     @property
     def velocities(self) -> tuple[float, ...]:
-        """Return how fast the joints should be until the next tick."""
+        """Return the velocities until the next tick."""
         if self._lead is None:
             return (0.0,) * len(self.joints.names)
         return self._lead.velocities(self.joints.clock())
 
     def stopping(self, epoch: int) -> tuple[float, ...] | None:
         """
-        Return what a stop tells the joints; None where there is nothing to tell.
+        Return the positions that a stop sends; None if it sends none.
 
-        Raises Unmeasured when they should hold the measured position and there is none. LAST does
-        so while nothing was told yet, where they are measured; joints that know two positions
-        only cannot.
+        Raises NoMeasurement if they should hold the measured position and there is none. LAST
+        holds the measured position while nothing was sent yet, if there is feedback; joints with
+        two positions only cannot.
         """
         self._lead = None
         if self._stop == NUMBER:
             return None
         is_blind = self.joints.feedback_problem is None
-        if self._stop == LAST and (self._told is not None or is_blind or not self._leads):
-            return self._told
+        if self._stop == LAST and (self._commanded is not None or is_blind or not self._leads):
+            return self._commanded
         return self._hold.stop(epoch, self.joints.clock())
 
     def idle(self) -> tuple[float, ...] | None:
-        """Return what they are told beside others that move; None where nothing is known."""
+        """Return the positions to send without a command; None if unknown."""
         return self._hold.idle(self.joints.clock())
 
     def hold_duration(self, least: float) -> float:
-        """Return how long (s) a hold may take to be reached, so that no joint is jerked back."""
+        """Return the duration (s) of a hold, so that no joint is jerked back."""
         way, age = self._hold.behind(self.joints.clock())
         return max(least, way) + min(age, MOST_PATIENCE)
 
@@ -145,7 +144,7 @@ class Positions:
         return setpoint
 
     def path_problem(self) -> str:
-        """Say why a stop could not hold the measured position; empty when it could."""
+        """Return why a stop could not hold the measured position; empty when it could."""
         if self._stop != HOLD or self.joints.feedback_problem is None:
             return ''
         return self.joints.feedback_problem()
@@ -153,11 +152,11 @@ class Positions:
 
 class Lead:
     """
-    A trajectory under way: where the joints should be at an instant.
+    An active trajectory: the planned positions at an instant.
 
-    start: where they begin, at rest; None where that is not known, so that they go to the first
-    point at once. began: when (s). Between points with velocities the way is cubic, as controllers
-    interpolate; else it is straight.
+    start: where they begin, at rest; None if unknown: then they go to the first point at once.
+    began: when (s). Between points with velocities the path is cubic, as controllers interpolate;
+    otherwise it is straight.
     """
 
     def __init__(self, epoch: int, trajectory: Trajectory, start: Sequence[float | None],
@@ -172,19 +171,19 @@ class Lead:
         self._began = began
 
     def go_on(self, trajectory: Trajectory, instant: float) -> None:
-        """Go on, from an instant (s), along what is left of the way, as it is known now."""
+        """Continue from an instant (s) with an extended trajectory."""
         elapsed, first = instant - self._began, trajectory.points[0]
         kept = [point for point in self._points if point.time < first.time]
         passed = sum(point.time <= elapsed for point in kept)
-        # Of those that are behind, the last is where it comes from.
+        # The last point that was passed is the start of the current segment.
         self._points = [*kept[max(0, passed - 1):], *trajectory.points]
 
     def at(self, instant: float) -> tuple[float, ...]:
-        """Return where the joints should be at an instant (s)."""
+        """Return the planned positions at an instant (s)."""
         return tuple(position for position, _ in self._states(instant))
 
     def velocities(self, instant: float) -> tuple[float, ...]:
-        """Return how fast the joints should be at an instant (s); 0 from the end on."""
+        """Return the planned velocities at an instant (s); 0 from the end on."""
         return tuple(velocity for _, velocity in self._states(instant))
 
     def _states(self, instant: float) -> list[tuple[float, float]]:
@@ -197,7 +196,7 @@ class Lead:
 
 
 def _shifted(trajectory: Trajectory, shift: Sequence[float]) -> Trajectory:
-    """Return a trajectory whose joints are so far (whole turns) from where they were."""
+    """Return the trajectory with its positions shifted (by whole turns)."""
     return Trajectory(tuple(replace(point, positions=tuple(
         position + turns for position, turns in zip(point.positions, shift, strict=True)))
         for point in trajectory.points)) if any(shift) else trajectory

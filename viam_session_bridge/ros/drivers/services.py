@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Calls of services that nobody waits for: begun by the pump's thread, answered on the executor's.
+Service calls without blocking: begun by the pump's thread, answered on the executor's.
 
-A service may be missing, hang or die in the middle of a call; a call that nobody serves is never
+A service may be missing, hang or end in the middle of a call; a call without a server is never
 answered. So every call has a deadline, and beginning one never blocks.
 """
 
@@ -29,26 +29,26 @@ TYPES: dict[str, Any] = {
 
 
 def request_of(kind: str, value: bool = False) -> Any:
-    """Return a request of this key of TYPES; value: what a 'set_bool' says."""
+    """Return a request of this key of TYPES; value: the data of a 'set_bool'."""
     return SetBool.Request(data=value) if kind == 'set_bool' else TYPES[kind].Request()
 
 
-# Of so many calls that were given up, an answer is still listened for.
+# For this many calls that have timed out, a late response is still accepted.
 MOST_LATE = 16
 
-# How often (s) it is looked whether a call has passed its deadline.
+# The period (s) of the check for calls that have passed their deadline.
 SWEEP_PERIOD = 0.1
 
-# Response, or None and why there is none. On the executor's thread.
+# The response, or None and the reason. On the executor's thread.
 Done = Callable[[Any, str], None]
 
-# What was wrong (empty: nothing), and what the service said. On any thread.
+# The error (empty: none), and the message of the service. On any thread.
 Answer = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class _Pending:
-    """One call: of what, when it is given up (s), after how long (s), and who waits."""
+    """One call: its name, its deadline (s), its time limit (s), and its callbacks."""
 
     where: str
     deadline: float
@@ -61,7 +61,7 @@ class ServiceCaller:
     """
     A client of one service.
 
-    where: the parameter that names the service. later: does something now, or when calls may
+    where: the parameter that names the service. later: runs a function now, or when calls may
     begin.
     """
 
@@ -90,25 +90,25 @@ class ServiceCaller:
 
     @property
     def ready(self) -> bool:
-        """Tell whether somebody serves it; a server that was killed counts for up to 20 s."""
+        """Return whether there is a server; one that was killed counts for up to 20 s."""
         return bool(self._client.service_is_ready())
 
     @property
     def pending(self) -> int:
-        """Return how many calls wait for their answer."""
+        """Return how many calls have no response yet."""
         return len(self._pending)
 
     def problem(self) -> str:
-        """Say why a call would not be answered, from the graph; empty when it may be."""
+        """Return why a call would get no response, from the graph; empty when it may get one."""
         return '' if self.ready else service_problem(
             self._node, self._client.service_name, self._type, self._where)
 
     def call(self, request: Any, limit: float, done: Done,
              late: Callable[[Any], None] | None = None) -> None:
         """
-        Begin a call when calls may; done gets the response, or None and a text after limit (s).
+        Begin a call when calls may begin; done gets the response, or None and a text after limit.
 
-        late: gets a response that comes after that.
+        limit: seconds. late: gets a response that arrives later.
         """
         self.later(functools.partial(
             self._begin, request,
@@ -117,7 +117,7 @@ class ServiceCaller:
     def _begin(self, request: Any, pending: _Pending) -> None:
         try:
             future = self._client.call_async(request)
-        except Exception as problem:  # noqa: B902  whoever waits must hear of it
+        except Exception as problem:  # noqa: B902  the caller must receive it
             pending.done(None, f'{pending.where}: {type(problem).__name__}: {problem}')
             return
         with self._lock:
@@ -126,10 +126,10 @@ class ServiceCaller:
 
     def ask(self, request: Any, limit: float, answer: Answer,
             late: Callable[[Any], None] | None = None) -> None:
-        """Call a service of std_srvs for somebody who wants to know whether it said yes."""
+        """Call a service of std_srvs, and report whether its response was a success."""
         def done(response: Any, problem: str) -> None:
-            said_no = refusal(response)
-            answer(f'{self.where}: {said_no}' if said_no else problem,
+            refused = refusal(response)
+            answer(f'{self.where}: {refused}' if refused else problem,
                    getattr(response, 'message', ''))
 
         if self.ready:
@@ -138,7 +138,7 @@ class ServiceCaller:
             answer(f'{self.where} is not served', '')
 
     def expire(self, now: float) -> None:
-        """Give up the calls whose deadline (s, CLOCK_MONOTONIC) has passed."""
+        """End the calls whose deadline (s, CLOCK_MONOTONIC) has passed."""
         with self._lock:
             over = {future: one for future, one in self._pending.items() if now >= one.deadline}
             for future in over:
@@ -147,10 +147,10 @@ class ServiceCaller:
             if one.late is None:
                 self._client.remove_pending_request(future)
             else:
-                self._listen_on(future, one.late)
+                self._accept_late(future, one.late)
             one.done(None, f'{one.where} has not answered within {one.limit:g} s')
 
-    def _listen_on(self, future: Any, late: Callable[[Any], None]) -> None:
+    def _accept_late(self, future: Any, late: Callable[[Any], None]) -> None:
         future.add_done_callback(lambda answered: late(answered.result()))
         self._late.append(future)
         if len(self._late) > MOST_LATE:
@@ -179,7 +179,7 @@ class Services:
         return self._callers[-1]
 
     def later(self, act: Callable[[], None]) -> None:
-        """Do it now."""
+        """Run it now."""
         act()
 
     def _sweep(self) -> None:
@@ -192,7 +192,7 @@ class PassServices(Services):
     """
     Services whose calls begin at the end of a pass of the pump, which flushes them.
 
-    Neither they nor the first answers may delay a neighbour's stop message.
+    Neither they nor the first responses may delay the stop message of another resource.
     """
 
     def __init__(self, node: Node) -> None:
@@ -202,7 +202,7 @@ class PassServices(Services):
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """Return the names of those who call services."""
+        """Return the names of the resources that call services."""
         return tuple(self._users)
 
     def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
@@ -211,11 +211,11 @@ class PassServices(Services):
         return super().caller(kind, service, where)
 
     def later(self, act: Callable[[], None]) -> None:
-        """Do it at the end of this pass."""
+        """Run it at the end of this pass."""
         self._noted.append(act)
 
     def flush(self) -> None:
-        """Do what was put off, and begin the calls that come of it."""
+        """Run what was deferred, and begin the resulting calls."""
         while self._noted:
             noted, self._noted = self._noted, []
             for act in noted:
@@ -223,7 +223,7 @@ class PassServices(Services):
 
 
 def refusal(response: Any) -> str:
-    """Return what a std_srvs response says against it; empty when it was well, or is None."""
+    """Return the error of a std_srvs response; empty for a success, or for None."""
     if getattr(response, 'success', True):
         return ''
     return f'the answer was no: {response.message}' if response.message else 'the answer was no'
@@ -231,21 +231,21 @@ def refusal(response: Any) -> str:
 
 class MotionCalls:
     """
-    Motion of one resource that services begin: each answer is reported.
+    Motion of one resource that services begin: each response is reported.
 
-    A service that hangs may carry out a call when the stop that was meant to end it is long over;
-    then the resource is stopped again. sent and stopped are called by the pump's thread.
+    A service that hangs may execute a call after the stop that was meant to end it; then the
+    resource is stopped again. sent and stopped are called by the pump's thread.
     """
 
     def __init__(self, resource: str, supervision: Supervision) -> None:
         self._resource = resource
         self._supervision = supervision
-        # How many stops there were: an answer that comes after one more has come too late.
+        # The number of stops: a response that arrives after a further stop is late.
         self._stops = 0
         self._stopped: int | None = None
 
     def sent(self) -> None:
-        """Note that something is sent: the next stop is another one than the last."""
+        """Note that a motion is sent: the next stop is a new one."""
         self._stopped = None
 
     def stopped(self, epoch: int) -> None:
@@ -256,9 +256,9 @@ class MotionCalls:
 
     def begin(self, epoch: int) -> tuple[Callable[[str, str], None], Callable[[Any], None]]:
         """
-        Return who takes the answer of a call, and who takes one that was given up.
+        Return the callback for the response of a call, and the one for a late response.
 
-        The first gets what was wrong (empty: nothing) and what was said, the second the response.
+        The first gets the error (empty: none) and the message, the second the response.
         """
         stops = self._stops
 

@@ -13,31 +13,31 @@ from viam_session_bridge.ros.drivers.output import OutputTopic
 
 
 class Member(Protocol):
-    """One of those who share an array."""
+    """One member of a shared array."""
 
     resource: str
     on_appear: Callable[[], None]
 
     def refresh(self) -> None:
-        """Note anew the numbers of joints that nobody moves, before the array goes out."""
+        """Update the numbers of joints without a command, before the array is published."""
         ...
 
     def feedback_problem(self) -> str:
-        """Say why nobody knows which numbers leave it where it is; empty when that is known."""
+        """Return why the numbers that hold its position are unknown; empty if they are known."""
         ...
 
 
 class FloatArray:
     """
-    The array itself. Indices of its members run from 0 without a gap.
+    The array. Indices of its members run from 0 without a gap.
 
-    Each resource has an index, or several. What they are told in one pass of the pump goes out in
+    Each resource has one index or several. The commands of one pass of the pump are published in
     one message.
     """
 
     def __init__(self, node: Node, resource: str, topic: str) -> None:
         self._members: list[Member] = []
-        # NaN while nobody knows where a joint is.
+        # NaN while the position of a joint is unknown.
         self._numbers: dict[int, float] = {}
         self._owners: dict[int, str] = {}
         self._changed = False
@@ -47,7 +47,7 @@ class FloatArray:
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """Return the names of those who share it."""
+        """Return the names of the resources that share it."""
         return tuple(member.resource for member in self._members)
 
     def add(self, member: Member, numbers: dict[int, float]) -> None:
@@ -66,7 +66,7 @@ class FloatArray:
         """
         Publish what was noted, if anything was.
 
-        Raises RuntimeError while nobody knows where a joint is that it would have to name.
+        Raises RuntimeError while the position of a joint in it is unknown.
         """
         if not self._changed:
             return
@@ -81,9 +81,9 @@ class FloatArray:
 
     def path_problem(self, resource: str, driver_node: str) -> str:
         """
-        Say why a stop of a member would not arrive at its driver; empty when it would.
+        Return why a stop of a member would not arrive at its driver; empty when it would.
 
-        It would not as long as nobody knows where a neighbour is.
+        It would not while the position of another resource in the array is unknown.
         """
         return self._output.path_problem(resource, driver_node) or next(
             filter(None, (member.feedback_problem() for member in self._members)), '')

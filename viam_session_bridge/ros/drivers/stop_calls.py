@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Stop outputs that call a service of std_srvs: called once per stop, again until it says yes.
+Stop outputs that call a service of std_srvs: once per stop, and again until it succeeds.
 
-One call is under way at a time. What it says counts for the newest stop, unless the robot was told
-to move since the call began.
+There is one call at a time. Its response counts for the newest stop, unless a motion was sent
+since the call began.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,19 @@ from viam_session_bridge.ros.drivers.services import refusal, request_of, Servic
 from viam_session_bridge.ros.drivers.stop_outputs import Report, StopOutput
 from viam_session_bridge.ros.plugins import OwnTools
 
-# A call that failed is made again after so long (s), while the stop lasts.
+# A call that failed is repeated after this time (s), while the stop lasts.
 RETRY = 0.5
 
-# A stop that still has no answer after this share of its time limit is reported with the reason,
-# before the core gives it up without one.
+# A stop without a response after this share of its time limit is reported with the reason, before
+# the core fails it without one.
 PATIENCE = 0.95
 
-# Without a stop for so long (s), the next one is not the same any more.
+# After this time (s) without a stop, the next one is a new stop.
 GAP = 1.5
 
 
 class StopClock:
-    """How long a stop has lasted, over its epochs, until one of them was answered."""
+    """The duration of a stop, over its epochs, until one of them was answered."""
 
     def __init__(self, stop_timeout: float) -> None:
         self._patience = PATIENCE * stop_timeout
@@ -40,13 +40,13 @@ class StopClock:
         self._told: int | None = None
 
     def tick(self, now: float, anew: bool) -> None:
-        """Note that a stop is said; anew: it does not go on with the one before."""
+        """Note that a stop is sent; anew: it does not continue the previous one."""
         if anew or now - self._last >= GAP:
             self._began = now
         self._last = now
 
     def overdue(self, epoch: int, now: float) -> bool:
-        """Tell, once for each epoch, that an answer is overdue."""
+        """Return True, once for each epoch, when an answer is overdue."""
         overdue = now - self._began >= self._patience and self._told != epoch
         if overdue:
             self._told = epoch
@@ -55,7 +55,7 @@ class StopClock:
 
 @dataclass(frozen=True)
 class StopAnswer:
-    """What an answer means: the stop is done (True), refused (False), or must be seen (None)."""
+    """The meaning of a response: stop done (True), refused (False), or not yet known (None)."""
 
     done: bool | None
     problem: str = ''
@@ -63,11 +63,11 @@ class StopAnswer:
 
 class CallingStop(StopOutput):
     """
-    Calls a service on a stop, and may call it otherwise to release what the stop holds.
+    Calls a service on a stop, and may call it to release what the stop holds.
 
     request and release: what is sent. call_timeout (s) bounds one call, stop_timeout (s) is the
-    time limit of a stop. answered and prepared get what came of it. seen: called once, on the
-    executor's thread, when the service is there.
+    time limit of a stop. answered and prepared receive the result. seen: called once, on the
+    executor's thread, when the service is available.
     """
 
     def __init__(self, caller: ServiceCaller, request: Any, *, call_timeout: float,
@@ -83,8 +83,8 @@ class CallingStop(StopOutput):
         self._seen = seen
         self._was_seen = False
         self._clock = StopClock(stop_timeout)
-        # Guards what follows: stops come on the pump's thread, answers on the executor's. Never
-        # held while calling or reporting.
+        # Guards what follows: stops run on the pump's thread, responses on the executor's. Never
+        # held during a call or a report.
         self._lock = threading.Lock()
         self._epoch: int | None = None
         self._called: int | None = None
@@ -97,11 +97,11 @@ class CallingStop(StopOutput):
         self._problem = ''
 
     def moved(self, setpoint: Setpoint) -> None:
-        """Note that the robot is told to move: what was called before says nothing any more."""
+        """Note that a motion is sent: earlier calls do not count any more."""
         self._count_motion()
 
     def stop(self, epoch: int) -> None:
-        """Call the service, unless it is being called or has said yes to this stop."""
+        """Call the service, unless a call is active or has succeeded for this stop."""
         self._caller.later(functools.partial(self._stop, epoch))
 
     def _stop(self, epoch: int) -> None:
@@ -144,11 +144,11 @@ class CallingStop(StopOutput):
             self._retry_at = time.monotonic() + RETRY
         if motions != self._motions:
             return
-        # No answer is no refusal: it is called again until the stop's own time is over.
+        # A missing response is no refusal: the call is repeated until the stop's time limit.
         self._conclude(StopAnswer(None, problem) if response is None else self._judge(response))
 
     def _conclude(self, verdict: StopAnswer) -> None:
-        """Report what is known of the newest stop."""
+        """Report the result for the newest stop."""
         with self._lock:
             self._problem = verdict.problem
             epoch = self._epoch
@@ -158,11 +158,11 @@ class CallingStop(StopOutput):
             self._answered(epoch, verdict.problem)
 
     def _judge(self, response: Any) -> StopAnswer:
-        said_no = refusal(response)
-        return StopAnswer(not said_no, f'{self._caller.where}: {said_no}' if said_no else '')
+        refused = refusal(response)
+        return StopAnswer(not refused, f'{self._caller.where}: {refused}' if refused else '')
 
     def prepare(self, epoch: int) -> None:
-        """Call the service with what releases, and report to prepared."""
+        """Call the service with the release request, and report to prepared."""
         self._count_motion()
         if self._prepared is None or self._release is None:
             return
@@ -177,13 +177,13 @@ class CallingStop(StopOutput):
 
     def _release_answer(self, epoch: int) -> Callable[[Any, str], None]:
         def take(response: Any, problem: str) -> None:
-            said_no = refusal(response)
+            refused = refusal(response)
             assert self._prepared is not None
-            self._prepared(epoch, f'{self._caller.where}: {said_no}' if said_no else problem)
+            self._prepared(epoch, f'{self._caller.where}: {refused}' if refused else problem)
         return take
 
     def path_problem(self) -> str:
-        """Say why a stop would not be answered; empty when it may be."""
+        """Return why a stop would get no response; empty when it may get one."""
         problem = self._caller.problem()
         if not problem and not self._was_seen:
             self._was_seen = True

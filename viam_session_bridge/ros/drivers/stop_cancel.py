@@ -3,13 +3,13 @@
 """
 The stop output that cancels the goals of an action, whatever its type: all of them, or our own.
 
-An action does not tell who sent a goal. Our own are those that first show on its status topic
-while the resource is moved through us, or soon after a command that we stopped: a service may ask
-for a goal when we have given it up. One that was there before, or of which we do not know since
-when, is not ours.
+An action does not report the sender of a goal. Our own goals are those that first appear on its
+status topic while the resource moves through us, or soon after a command that we stopped: a
+service may send a goal after our call has timed out. A goal that existed before, or whose start is
+unknown, is not ours.
 
-A cancel request that was accepted is no robot at rest, and an answer of 0 without goals may be a
-refusal: what counts is that the action's status topic shows no goal under way.
+An accepted cancel request is no robot at rest, and a return code of 0 without goals may be a
+refusal: what counts is that the action's status topic shows no active goal.
 """
 
 from collections import Counter
@@ -36,16 +36,16 @@ from viam_session_bridge.ros.profiles import LATCHED_QOS
 _CANCELABLE = frozenset({GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING})
 _ACTIVE = _CANCELABLE | {GoalStatus.STATUS_CANCELING}
 
-# A server that has never had a goal publishes nothing. When we have been matched with its status
-# topic for so long (s), silence means that.
+# A server that has never had a goal publishes nothing. If its status topic has been matched for
+# this time (s) without a message, it has had none.
 SILENCE_SPEAKS = 0.5
 
-# A goal may end by itself between our request and its status: only so many answers in a row that
-# leave goals running are a refusal.
+# A goal may end by itself between our request and its status: only this number of consecutive
+# responses that leave goals active is a refusal.
 REFUSALS = 2
 
-# A goal that shows so soon (s) after the stop of a command is taken for what the command asked
-# for: servers plan for seconds before they ask. Longer, it would be what others do.
+# A goal that appears within this time (s) after the stop of a command counts as a result of the
+# command: servers plan for seconds before they send a goal. A later one counts as another node's.
 LATE_GOALS = 5.0
 
 _ID_BYTES = 16
@@ -53,9 +53,9 @@ _ID_BYTES = 16
 
 class GoalWatch:
     """
-    Which goals of an action are under way, from its status topic; all on the executor's thread.
+    The active goals of an action, from its status topic; all on the executor's thread.
 
-    on_change is called when that may have changed, with those that were not there before.
+    on_change is called when they may have changed, with the new ones.
     """
 
     def __init__(self, node: Node, action: str) -> None:
@@ -83,29 +83,29 @@ class GoalWatch:
 
     @property
     def known(self) -> bool:
-        """Tell whether we would know of a goal."""
+        """Return whether the goals are known."""
         return self._heard_at >= 0.0 or (
             self._servers > 0 and time.monotonic() - self._appeared_at >= SILENCE_SPEAKS)
 
     @property
     def cancelable(self) -> frozenset[bytes]:
-        """Return the goals that run and that nobody has cancelled."""
+        """Return the active goals that were not cancelled."""
         return frozenset(
             goal for goal, status in self._statuses.items() if status in _CANCELABLE)
 
     @property
     def active(self) -> frozenset[bytes]:
-        """Return the goals that are not over yet, as far as is known."""
+        """Return the goals that have not ended yet, as far as known."""
         running = {goal for goal, status in self._statuses.items() if status in _ACTIVE}
         return frozenset(running | self._awaited)
 
     def is_over(self, goal: bytes) -> bool:
-        """Tell whether the status topic says that a goal is over."""
+        """Return whether a goal has ended according to the status topic."""
         return self._statuses.get(goal, GoalStatus.STATUS_ACCEPTED) not in _ACTIVE
 
     def await_end(self, goals: set[bytes]) -> None:
-        """Take goals for active until the status topic says that they are over."""
-        # Their status may be on its way; one from before they were accepted says nothing.
+        """Count goals as active until the status topic shows their end."""
+        # Their status may be delayed; one from before they were accepted does not count.
         self._awaited |= {
             goal for goal in goals if self._statuses.get(goal, 0) in _ACTIVE | {0}}
 
@@ -114,7 +114,7 @@ class GoalWatch:
         self._heard_at = time.monotonic()
         self._statuses = {
             bytes(one.goal_info.goal_id.uuid): one.status for one in message.status_list}
-        # Since when those of the first message are there, nobody knows.
+        # The start of the goals in the first message is unknown.
         fresh = frozenset(self._statuses.keys() - before) if known else frozenset()
         self._awaited = {goal for goal in self._awaited if self._statuses.get(goal, 0) in _ACTIVE}
         self.on_change(fresh)
@@ -124,7 +124,7 @@ class GoalWatch:
         self._servers = info.current_count
         if info.current_count_change > 0:
             self._appeared_at = now
-        # What a server said that is gone says nothing of the one that took its place.
+        # The status of a server that has ended does not apply to the server that replaced it.
         elif info.current_count == 0 or self._heard_at < self._appeared_at:
             self._statuses, self._awaited, self._heard_at = {}, set(), -1.0
             self.on_change(frozenset())
@@ -132,17 +132,17 @@ class GoalWatch:
 
 class CancelStop(CallingStop):
     """
-    Cancels goals of an action, all or our own; done when none of them is under way.
+    Cancels goals of an action, all or our own; done when none of them is active.
 
-    moving: tells whether the resource is moved through us. tell: gets the ids of our own goals
-    (hexadecimal) whenever they change. late: called when a goal shows up after the stop of the
-    command that asked for it.
+    moving: returns whether the resource moves through us. report_goals: receives the ids of our
+    own goals (hexadecimal) whenever they change. late: called when a goal appears after the stop
+    of the command that requested it.
     """
 
     def __init__(self, node: Node, action: str, caller: ServiceCaller, *, call_timeout: float,
                  stop_timeout: float, answered: Report, own: bool = False,
                  moving: Callable[[], bool] = lambda: False,
-                 tell: Callable[[tuple[str, ...]], None] = lambda goals: None,
+                 report_goals: Callable[[tuple[str, ...]], None] = lambda goals: None,
                  late: Callable[[], None] = lambda: None,
                  seen: Callable[[], None] = lambda: None) -> None:
         # A zero id and a zero stamp: every goal.
@@ -151,13 +151,13 @@ class CancelStop(CallingStop):
             answered=answered, seen=seen)
         self._only_own = own
         self._moving = moving
-        self._tell = tell
+        self._report_goals = report_goals
         self._late = late
         # Replaced as a whole, by the executor's thread.
         self._own: frozenset[bytes] = frozenset()
         self._adopts = False
         self._tries: Counter[bytes] = Counter()
-        # What the last motion was, and until when (s) goals may show that it asked for.
+        # The last motion, and until when (s) goals that it requested may appear.
         self._is_call = False
         self._late_until = -math.inf
         self._asked = -1
@@ -166,12 +166,12 @@ class CancelStop(CallingStop):
         self._watch.on_change = self._on_goals
 
     def moved(self, setpoint: Setpoint) -> None:
-        """Note that the robot is told to move."""
+        """Note that a motion is sent."""
         super().moved(setpoint)
         self._is_call = isinstance(setpoint, ServiceCall)
 
     def adopt(self, goals: Iterable[str]) -> None:
-        """Take goals for our own, on behalf of a bridge; on the executor's thread."""
+        """Add goals of a bridge to our own; on the executor's thread."""
         self._adopts = True
         self._keep(self._own.union(goal for goal in map(_id_of, goals) if goal is not None))
 
@@ -190,9 +190,9 @@ class CancelStop(CallingStop):
                 with self._lock:
                     self._called, self._under_way = epoch, False
                 self._asked = motions
-                self._conclude(self._look())
+                self._conclude(self._check_status())
                 return
-            # One that is refused must not keep the others waiting.
+            # A refused request must not delay the others.
             goal = min(running, key=self._tries.__getitem__)
             self._tries[goal] += 1
             self._request = CancelGoal.Request()
@@ -201,7 +201,7 @@ class CancelStop(CallingStop):
 
     @property
     def _running(self) -> frozenset[bytes]:
-        """Return the goals that must be cancelled still."""
+        """Return the goals that must still be cancelled."""
         running = self._watch.cancelable
         return running & self._own if self._only_own else running
 
@@ -214,25 +214,25 @@ class CancelStop(CallingStop):
             return StopAnswer(False, f'{self._caller.where}: the server refuses to cancel')
         if self._refusals >= REFUSALS:
             return StopAnswer(False, f'{self._caller.where}: the server does not cancel; '
-                              f'{len(running)} goals go on')
+                              f'{len(running)} goals continue')
         self._asked = self._motions
         if self._only_own and running - goals and goals:
-            # The next one, without waiting.
+            # Cancel the next one without a delay.
             with self._lock:
                 self._called = None
-        return self._look()
+        return self._check_status()
 
-    def _look(self) -> StopAnswer:
-        """Say what the status topic shows, after the server has answered."""
+    def _check_status(self) -> StopAnswer:
+        """Return what the status topic shows, after the server has answered."""
         active = self._watch.active
         if self._only_own:
             active &= self._own
         if active:
             return StopAnswer(None, f'{self._caller.where} has answered, but {self._watch.topic} '
-                              f'shows {len(active)} goals that are not over')
+                              f'shows {len(active)} goals that have not ended')
         if not self._watch.known:
-            return StopAnswer(None, f'{self._caller.where} has answered, but nobody publishes '
-                              f'{self._watch.topic}')
+            return StopAnswer(None, f'{self._caller.where} has answered, but '
+                              f'{self._watch.topic} has no publisher')
         return StopAnswer(True)
 
     def _on_goals(self, fresh: frozenset[bytes]) -> None:
@@ -241,24 +241,24 @@ class CancelStop(CallingStop):
         late = time.monotonic() < self._late_until and not (moving and self._is_call)
         self._keep(self._own | fresh if moving or late else self._own)
         if self._running:
-            # Somebody sends goals while we stop: cancel them as well.
+            # Another node sends goals during the stop: cancel them as well.
             with self._lock:
                 self._called = None
         elif self._asked == self._motions and self._called == self._epoch and not self._under_way:
-            self._conclude(self._look())
-        # A guard goes on stopping by itself, and only as long as no bridge is there.
+            self._conclude(self._check_status())
+        # A guard continues to stop by itself, and only while there is no bridge.
         if fresh and late and not self._adopts:
             self._late()
 
     def _keep(self, goals: frozenset[bytes]) -> None:
-        """Keep those of our goals that are not over, and tell of them."""
+        """Keep those of our goals that have not ended, and report them."""
         kept = frozenset(goal for goal in goals if not self._watch.is_over(goal))
         if not self._watch.known and not self._adopts:
             kept = frozenset()
         if kept != self._own:
             self._own = kept
             if self._only_own:
-                self._tell(tuple(sorted(goal.hex() for goal in kept)))
+                self._report_goals(tuple(sorted(goal.hex() for goal in kept)))
 
 
 def cancelling(output: CancelOutput, tools: OwnTools) -> CancelStop:
@@ -271,13 +271,13 @@ def cancelling(output: CancelOutput, tools: OwnTools) -> CancelStop:
         call_timeout=output.call_timeout, stop_timeout=tools.stop_timeout,
         answered=tools.answers.part(), own=output.goals == 'own',
         moving=lambda: supervision.states()[name] is State.MOVING,
-        tell=functools.partial(supervision.goals, name, output.action),
+        report_goals=functools.partial(supervision.goals, name, output.action),
         late=functools.partial(supervision.moved_late, name),
         seen=tools.expected(f'the action server {server} ({name}.{where})'))
 
 
 def _id_of(text: str) -> bytes | None:
-    """Return the id of a goal; None for a text that is none, for anybody may have written it."""
+    """Return the id of a goal; None for an invalid text, since any node may have sent it."""
     try:
         goal = bytes.fromhex(text)
     except ValueError:

@@ -25,13 +25,13 @@ class MessageStop(StopOutput):
         self._clock = clock
 
     def stop(self, epoch: int) -> None:
-        """Publish it."""
+        """Publish the message."""
         if self._clock is not None:
             self._message.header.stamp = self._clock.now().to_msg()
         self._output.publish(self._message)
 
     def path_problem(self) -> str:
-        """Say why it would not arrive; empty when it would."""
+        """Return why it would not arrive; empty when it would."""
         return self._output.path_problem()
 
 
@@ -50,7 +50,7 @@ class LockStop(StopOutput):
         self._prepared(epoch, '')
 
     def moved(self, setpoint: Setpoint) -> None:
-        """Release once more: a lock that is silent for too long may count as locked."""
+        """Release again: a lock topic without messages for too long may count as locked."""
         self._output.publish(self._released)
 
     def stop(self, epoch: int) -> None:
@@ -58,7 +58,7 @@ class LockStop(StopOutput):
         self._output.publish(self._locked)
 
     def path_problem(self) -> str:
-        """Say why it would not arrive; empty when it would."""
+        """Return why it would not arrive; empty when it would."""
         return self._output.path_problem()
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The stop outputs of a resource, and what they say together of a stop, or about getting ready.
+The stop outputs of a resource, and their combined result for a stop or for getting ready.
 
 Each kind is made by a function of its own; the table of the kinds is in composite.py.
 """
@@ -12,19 +12,19 @@ import threading
 
 from viam_session_bridge.core.setpoints import Setpoint
 
-# Of an epoch: what was wrong; empty is success.
+# For an epoch: the error; empty is success.
 Report = Callable[[int, str], None]
 
 
 class StopOutput:
     """
-    One more way of stopping the resource. What it learns it reports by itself.
+    One more way to stop the resource. It reports its results by itself.
 
     Called by the pump's thread, but path_problem and adopt by the executor's; must return at once.
     """
 
     def moved(self, setpoint: Setpoint) -> None:
-        """Take note that the robot is told to move so."""
+        """Note that this motion is sent."""
 
     def stop(self, epoch: int) -> None:
         """Send the stop; called again and again until the stop is done."""
@@ -34,19 +34,19 @@ class StopOutput:
         """Release what the stop holds, and report; only where the kind PREPARES."""
 
     def adopt(self, goals: Iterable[str]) -> None:
-        """Take these ids of goals for ones to cancel, where it cancels goals."""
+        """Add these ids to the goals to cancel, if this output cancels goals."""
 
     def path_problem(self) -> str:
-        """Say why the stop would not arrive; empty when it would."""
+        """Return why the stop would not arrive; empty when it would."""
         raise NotImplementedError
 
 
 class Answers:
     """
-    Reports success when every part has answered well, and a problem as soon as one has any.
+    Reports success when every part has succeeded, and a problem as soon as one part has one.
 
-    Parts may answer again: one that failed and was tried again, for example. Answers come on any
-    thread; those about another epoch than the newest say nothing.
+    Parts may answer again: after a failure and a retry, for example. Answers may come on any
+    thread; those for an epoch other than the newest are ignored.
     """
 
     def __init__(self, report: Report) -> None:
@@ -59,7 +59,7 @@ class Answers:
 
     @property
     def expected(self) -> bool:
-        """Tell whether anybody will answer."""
+        """Return whether there is a part that answers."""
         return self._parts > 0
 
     def part(self) -> Report:
@@ -68,7 +68,7 @@ class Answers:
         return functools.partial(self._take, number)
 
     def begin(self, epoch: int) -> None:
-        """Wait for the answers about an epoch."""
+        """Expect the answers for an epoch."""
         with self._lock:
             if epoch != self._epoch:
                 self._epoch = epoch

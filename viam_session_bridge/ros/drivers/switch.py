@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Switches: each position is a number on a topic, or a call of a service.
+Switches: each position is a number on a topic, or a service call.
 
 A stop sets the safe position. A switch without one has nothing to stop: nothing is sent.
 """
@@ -21,7 +21,7 @@ from viam_session_bridge.ros.plugins import OwnTools, Tools
 
 
 def position_of(resource: str, setpoint: Setpoint) -> int:
-    """Return the position that is asked for. Raises TypeError."""
+    """Return the requested position. Raises TypeError."""
     if not isinstance(setpoint, Choice):
         raise TypeError(f'{resource}: a switch cannot do {setpoint}')
     return setpoint.position
@@ -52,12 +52,12 @@ class NumberSwitch:
             self._output.publish(self._messages[self._safe])
 
     def path_problem(self) -> str:
-        """Say why nobody would hear of a position; empty when somebody would."""
+        """Return why a position would reach no subscriber; empty when it would."""
         return self._output.path_problem()
 
 
 class ServiceSwitch:
-    """Calls a service for each position, and reports what came of it. A stop sets the safe one."""
+    """Calls a service for each position, and reports the result. A stop sets the safe one."""
 
     NAME = 'service'
     APIS = ('switch',)
@@ -67,7 +67,7 @@ class ServiceSwitch:
         self._resource = config.name
         self._limit = config.call_timeout
         self._calls = MotionCalls(config.name, tools.supervision)
-        # What goes to one service goes through one client, in order.
+        # All calls to one service use one client, so that they stay in order.
         callers: dict[str, ServiceCaller] = {}
         self._positions: list[tuple[ServiceCaller, Any]] = []
         each: Any
@@ -102,5 +102,5 @@ class ServiceSwitch:
             self._stopping.stop(epoch)
 
     def path_problem(self) -> str:
-        """Say why the safe position could not be set; empty when it could, or there is none."""
+        """Return why the safe position could not be set; empty when it could, or there is none."""
         return self._stopping.path_problem() if self._stopping is not None else ''

@@ -38,7 +38,7 @@ class TwistDriver:
         self._stamped = self.MESSAGE is TwistStamped
         self._stamp_now = config.stamp == 'now'
         self._frame_id = config.frame_id
-        # Made beforehand: building a message takes longer than publishing it.
+        # Made in advance: building a message takes longer than publishing it.
         self._zero = self._message(_AT_REST)
         self._output = tools.output(
             self.MESSAGE, config.topic, choice='twist or twist_stamped')
@@ -69,11 +69,11 @@ class TwistDriver:
         return message
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive at a driver; empty when it would."""
+        """Return why a stop would not arrive at a driver; empty when it would."""
         return self._output.path_problem()
 
     def path_warning(self) -> str:
-        """Say on what way messages without a stamp may be dropped; empty where none is known."""
+        """Return where messages without a stamp may be dropped; empty if no place is known."""
         if not self._stamped or self._stamp_now:
             return ''
         smoother = smoother_behind(self._node, self._output.name, self.MESSAGE)

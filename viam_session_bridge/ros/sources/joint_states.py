@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Feedback in: sensor_msgs/JointState as positions and speeds of a resource's joints.
+Feedback: sensor_msgs/JointState as positions and speeds of a resource's joints.
 
-Only what is new counts: a joint whose stamp does not advance is frozen, and says nothing. Names
-come in any order, and the joints of one resource may be spread over several messages: a reading is
-complete when each of them was heard anew. A position that is not a number, or is outside of the
+Only new samples count: a joint whose stamp does not advance is frozen and is ignored. Names may be
+in any order, and the joints of one resource may be spread over several messages: a reading is
+complete when each joint has a new sample. A position that is not a number, or is outside of the
 limits of its joint, is not measured.
 """
 
@@ -26,20 +26,20 @@ from viam_session_bridge.ros.profiles import FEEDBACK_QOS
 from viam_session_bridge.ros.sources.tools import SourceTools
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
-# How many of the joints that were heard of a message names.
+# How many of the received joints an error names.
 _MOST_NAMES = 12
 
-# Velocities that are not reported are estimated over so long (s).
+# Velocities that are not reported are estimated over this time (s).
 ESTIMATE_OVER = 0.1
 
 
 @dataclass(frozen=True)
 class JointReading:
     """
-    All joints of a resource, in its order, each heard since the reading before.
+    All joints of a resource, in its order, each received since the previous reading.
 
-    positions (rad or m) and velocities (rad/s or m/s, signed) are scaled, and go on counting
-    beyond a turn where a joint is continuous; raw are the positions as they were published, NaN
+    positions (rad or m) and velocities (rad/s or m/s, signed) are scaled, and keep counting
+    beyond a turn for a continuous joint; raw are the positions as they were published, NaN
     where not measured. velocities are estimated from positions where none is reported, and NaN
     where neither is known; reported has NaN where none is reported. at: when it was received (s,
     steady clock). problem: why a position that was published is not plausible; empty when each is.
@@ -64,7 +64,7 @@ class JointReading:
 
 
 class JointStates:
-    """One subscription for all that watch joints of one topic. clock: steady, in seconds."""
+    """One subscription for all readers of joints of one topic. clock: steady, in seconds."""
 
     def __init__(self, node: Node, topic: str,
                  clock: Callable[[], float] = time.monotonic) -> None:
@@ -78,14 +78,14 @@ class JointStates:
     def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
               scale: float = 1.0, continuous: Sequence[str] = (),
               patience: float = 0.5, ranges: Sequence[JointRange] = ()) -> 'JointGroup':
-        """Hand every complete reading of some joints to a callable, on the executor's thread."""
+        """Pass every complete reading of some joints to a callable, on the executor's thread."""
         group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
                            patience=patience, ranges=ranges, clock=self._clock)
         self._groups.append(group)
         return group
 
     def problem(self, group: 'JointGroup') -> str:
-        """Say why there is no fresh reading of a group; empty when there is one."""
+        """Return why there is no fresh reading of a group; empty when there is one."""
         if group.is_fresh:
             return ''
         topic = self._subscription.topic_name
@@ -96,9 +96,9 @@ class JointStates:
             return f'{where}: {wrong}'
         missing = [joint for joint in group.joints if joint not in self._names]
         if missing and self._names:
-            heard = ', '.join(sorted(self._names)[:_MOST_NAMES])
+            found = ', '.join(sorted(self._names)[:_MOST_NAMES])
             return (f'{where}: nothing is known of {", ".join(missing)}; the joints on {topic} '
-                    f'are {heard}')
+                    f'are {found}')
         if group.implausible:
             return (f'{where}: {group.implausible}, so the position that a stop must hold is not '
                     'known')
@@ -108,11 +108,11 @@ class JointStates:
 
     def _on_joints(self, message: JointState) -> None:
         at = self._clock()
-        # Once for all groups: with many joints, a search of each in the message would add up.
+        # Once for all groups: with many joints, a search of each in the message is slow.
         places = {name: index for index, name in enumerate(message.name)}
         self._names.update(places)
         for group in self._groups:
-            group.hear(message, places, at)
+            group.update(message, places, at)
 
 
 class JointGroup:
@@ -120,8 +120,8 @@ class JointGroup:
     The joints of one resource.
 
     scale: factor from what is published to the resource. continuous: joints whose position jumps
-    by a turn when they pass the end of one. patience: age (s) from which a reading says nothing.
-    ranges: where each may be, scaled; anywhere where none are given.
+    by a turn at the end of a turn. patience: age (s) from which a reading is stale. ranges: the
+    plausible positions of each, scaled; without them, any.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
@@ -137,35 +137,35 @@ class JointGroup:
         self._watched = {
             joint: _Joint(joint, scale, joint in continuous, limits) for joint, limits in zip(
                 joints, ranges or (JointRange(),) * len(self.joints), strict=True)}
-        # Replaced as a whole: the pump reads it while the executor's thread goes on.
+        # Replaced as a whole: the pump reads it while the executor's thread writes it.
         self.reading: JointReading | None = None
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the newest reading is known and young enough to say something."""
+        """Whether the newest reading is known and fresh."""
         reading = self.reading
         return (reading is not None and reading.is_known
                 and self._clock() - reading.at < self.patience)
 
     @property
     def silent(self) -> list[str]:
-        """Return the joints that were not heard of lately."""
+        """Return the joints without a recent sample."""
         now = self._clock()
         return [name for name, joint in self._watched.items()
                 if not (math.isfinite(joint.raw) and now - joint.received_at < self.patience)]
 
     @property
     def implausible(self) -> str:
-        """Say which joints were lately measured where they cannot be; empty when none was."""
+        """Return which joints were recently measured at implausible positions; empty if none."""
         now = self._clock()
         return '; '.join(joint.problem for joint in self._watched.values()
                          if joint.problem and now - joint.received_at < self.patience)
 
-    def hear(self, message: JointState, places: Mapping[str, int], at: float) -> None:
-        """Take a message received at an instant (s); places: where it speaks of which joint."""
+    def update(self, message: JointState, places: Mapping[str, int], at: float) -> None:
+        """Take a message received at an instant (s); places: the index of each joint in it."""
         news = False
         for name, joint in self._watched.items():
-            if name in places and joint.hear(message, places[name], at):
+            if name in places and joint.update(message, places[name], at):
                 news = True
         joints = self._watched.values()
         if not news or not all(
@@ -181,7 +181,7 @@ class JointGroup:
 
 
 class _Joint:
-    """What is known of one joint; estimates its velocity where it is not reported."""
+    """The samples of one joint; estimates its velocity if it is not reported."""
 
     def __init__(self, name: str, scale: float, continuous: bool, limits: JointRange) -> None:
         self._name = name
@@ -190,7 +190,7 @@ class _Joint:
         self._limits = limits.over_turns() if continuous else limits
         # Why the position that was published last is not plausible.
         self.problem = ''
-        # The last raw position that was a number, and what it was counted as.
+        # The last raw position that was a number, and its unwrapped position.
         self._counted: tuple[float, float] | None = None
         self._stamp: float | None = None
         # Time (s) and position of the newest samples, over which the velocity is estimated.
@@ -202,12 +202,12 @@ class _Joint:
         self.received_at = -math.inf
         self.renewed = False
 
-    def hear(self, message: JointState, index: int, received_at: float) -> bool:
-        """Take what a message says of it; tells whether that is new."""
+    def update(self, message: JointState, index: int, received_at: float) -> bool:
+        """Take its sample in a message; returns whether that is new."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         if stamp == self._stamp and stamp != 0.0:
             return False
-        # An array that is too short holds nothing about this joint.
+        # An array that is too short has no value for this joint.
         raw, velocity = (
             values[index] if index < len(values) else math.nan
             for values in (message.position, message.velocity))
@@ -216,7 +216,7 @@ class _Joint:
             raw = math.nan
         self.position = self._unwrapped(raw)
         self.reported = velocity * self._scale if math.isfinite(velocity) else math.nan
-        # Without a stamp, the time of receipt must do.
+        # Without a stamp, the time of receipt is used.
         estimated = self._estimated(stamp or received_at)
         self.velocity = estimated if math.isnan(self.reported) else self.reported
         self._stamp, self.raw, self.received_at = stamp, raw, received_at
@@ -224,7 +224,7 @@ class _Joint:
         return True
 
     def _estimated(self, at: float) -> float:
-        """Return the mean velocity since ESTIMATE_OVER ago: one encoder step is no motion."""
+        """Return the mean velocity over ESTIMATE_OVER: one encoder step is no motion."""
         past = self._past
         if not math.isfinite(self.position) or (past and at <= past[-1][0]):
             past.clear()
@@ -237,7 +237,7 @@ class _Joint:
         return (self.position - past[0][1]) / elapsed if elapsed > 0.0 else math.nan
 
     def _unwrapped(self, raw: float) -> float:
-        """Return the position, scaled; that of a continuous joint goes on where it was."""
+        """Return the position, scaled, and unwrapped for a continuous joint."""
         if not math.isfinite(raw):
             return math.nan
         position = raw * self._scale
@@ -249,7 +249,7 @@ class _Joint:
 
 
 def joint_states(config: Any, tools: SourceTools) -> Callable[[], str]:
-    """Read the joints of a resource; returns what says why there is no fresh reading of them."""
+    """Read the joints of a resource; returns a function with the reason for no fresh reading."""
     topic = tools.node.resolve_topic_name(config.joint_states_topic)
     if topic not in tools.shared:
         tools.shared[topic] = JointStates(tools.node, config.joint_states_topic, tools.clock)

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Feedback in: nav_msgs/Odometry and geometry_msgs/TwistStamped as the measured velocity of a base.
+Feedback: nav_msgs/Odometry and geometry_msgs/TwistStamped as the measured velocity of a base.
 
-Only what is new counts: a message whose stamp does not advance is frozen, and is not passed on.
-``open_loop`` controllers publish what was commanded; such odometry confirms nothing, a velocity
-from elsewhere does.
+Only new messages count: one whose stamp does not advance is frozen, and is not passed on.
+``open_loop`` controllers publish the commanded velocity; such odometry verifies no stop, but a
+velocity from another source does.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from viam_session_bridge.ros.sources.tools import SourceTools
 
 class OdometryFeedback:
     """
-    Hands every fresh sample to a callable, on the executor's thread.
+    Passes every fresh sample to a callable, on the executor's thread.
 
-    shows_rest: false where a velocity from elsewhere shows it, and this only steers moves.
+    shows_rest: false if a velocity from another source shows rest, and this only steers moves.
     """
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None],
@@ -49,7 +49,7 @@ class OdometryFeedback:
 
 
 class VelocityFeedback:
-    """Hands every fresh velocity to a callable, as a sample without a pose."""
+    """Passes every fresh velocity to a callable, as a sample without a pose."""
 
     def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
         self._take = take
@@ -78,7 +78,7 @@ SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
 
 
 class StampCheck:
-    """Tells whether a message's stamp is another one than before; 0 says nothing about age."""
+    """Checks whether a message's stamp differs from the previous one; 0 counts as new."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None

@@ -3,8 +3,8 @@
 """
 Readings of sensors, from sensor_msgs/Range, Temperature and BatteryState (docs/sensors.md).
 
-By the definitions of these messages, not a number means that a value is not measured: it is left
-out. Readings hold finite numbers only, since JSON has no others.
+In these messages, NaN means that a value is not measured: it is left out. Readings have finite
+numbers only, since JSON has no others.
 """
 
 import math
@@ -15,7 +15,7 @@ from viam_session_bridge.ros.sources.source import Source
 
 Readings = dict[str, float | str | bool]
 
-# By the numbers in BatteryState; 0 and what is not listed is unknown, and left out.
+# By the constants of BatteryState; 0 and unlisted numbers are unknown, and left out.
 _STATUSES = ('', 'charging', 'discharging', 'not_charging', 'full')
 _HEALTHS = ('', 'good', 'overheat', 'dead', 'overvoltage', 'unspecified_failure', 'cold',
             'watchdog_timer_expire', 'safety_timer_expire')
@@ -25,8 +25,8 @@ def read_range(message: Range) -> Readings:
     """
     Return the distance, and whether it was measured.
 
-    REP 117: -inf is an object too close to measure, +inf is no object in range. A number beyond
-    the limits is to be discarded.
+    REP 117: -inf is an object too close to measure, +inf is no object in range. A number outside
+    the limits must be discarded.
     """
     distance, detection = message.range, 'invalid'
     if math.isinf(distance):
@@ -47,7 +47,7 @@ def read_temperature(message: Temperature) -> Readings:
 
 
 def read_battery(message: BatteryState) -> Readings:
-    """Return what is measured of a battery; a current is negative while it discharges."""
+    """Return the measured values of a battery; the current is negative while it discharges."""
     readings: Readings = {'present': message.present, **_finite(
         voltage_v=message.voltage, current_a=message.current, temperature_c=message.temperature,
         percentage=message.percentage, charge_ah=message.charge, capacity_ah=message.capacity,

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What reads the topic of a resource without an actuator.
+The reader of the topic of a resource without an actuator.
 
-A module beside this one brings the class for one component API, derived from Source; the factory
-finds it by its API. Nothing here moves a robot, and nothing needs to know what does.
+A module in this folder has the class for one component API, derived from Source; the factory finds
+it by its API. Nothing here moves a robot or depends on code that does.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ class Source:
     """
     The newest message on the topic of one resource.
 
-    API: whose source it is. READERS: by driver, the type of the messages, and what is read of one.
+    API: the component API. READERS: by driver, the message type and the function that reads one.
     config: of the resource, with name, driver, topic and feedback_timeout. clock: steady, in
     seconds.
     """
@@ -45,14 +45,14 @@ class Source:
             self._type, config.topic, self._take, FEEDBACK_QOS)
 
     def read(self) -> Any:
-        """Return what the newest message says. Raises NoFeedback while none is fresh."""
+        """Return the readings of the newest message. Raises NoFeedback while none is fresh."""
         problem = self.problem()
         if problem:
             raise NoFeedback(problem)
         return self._reader(self._newest[1])
 
     def problem(self) -> str:
-        """Say why there is no fresh message; empty when there is one."""
+        """Return why there is no fresh message; empty when there is one."""
         name, timeout = self._config.name, self._config.feedback_timeout
         age = self._clock() - self._newest[0]
         if age < timeout:

@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The interface of feedback: what reads the topics that show a resource.
+The interface of feedback: the readers of the feedback topics of a resource.
 
 A module in this folder has a mapping SOURCES: from the parameter that names a topic to a function
-of the resource's configuration and SourceTools, which begins to read the topic and returns what is
-known by it. It is called for each resource that has this parameter.
+of the resource's configuration and SourceTools, which begins to read the topic and returns its
+source. It is called for each resource that has this parameter.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from rclpy.node import Node
 @dataclass(frozen=True)
 class SourceTools:
     """
-    What a source is given to work with.
+    What a source receives.
 
-    measured: takes samples, on the executor's thread. clock: steady, in seconds. shared: what
-    several resources read together, by the full name of its topic. observers: get every reading of
-    the resource's joints, on the executor's thread.
+    measured: takes samples, on the executor's thread. clock: steady, in seconds. shared: sources
+    of several resources, by the full name of the topic. observers: receive every reading of the
+    resource's joints, on the executor's thread.
     """
 
     node: Node

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Feedback in, beside what moves and rests: where the tip of an arm is, what the robot looks like.
+Feedback that is no evidence of motion or rest: the pose of an arm's tip, and the description.
 
-Nothing here says whether a robot is at rest. Whoever asks gets the newest that was heard.
+A reader gets the newest message that was received.
 """
 
 from collections.abc import Callable
@@ -40,10 +40,10 @@ class Description:
 
 class PoseFeedback:
     """
-    Where the tip of an arm is, from geometry_msgs/PoseStamped.
+    The pose of the tip of an arm, from geometry_msgs/PoseStamped.
 
-    frame: poses in others are ignored: their numbers mean something else. patience: age (s) from
-    which a pose says nothing; clock: steady, in seconds.
+    frame: poses in other frames are ignored. patience: age (s) from which a pose is stale; clock:
+    steady, in seconds.
     """
 
     def __init__(self, node: Node, resource: str, topic: str, frame: str, patience: float,
@@ -64,7 +64,7 @@ class PoseFeedback:
         return self.within(self._patience)
 
     def within(self, seconds: float) -> PoseGoal | None:
-        """Return the newest pose if it is younger than that (s), however stale it is."""
+        """Return the newest pose if its age is below this limit (s), even if it is stale."""
         newest = self._newest
         if newest is None or self._clock() - newest[0] >= seconds:
             return None
@@ -84,7 +84,7 @@ class PoseFeedback:
             pose = PoseGoal((position.x, position.y, position.z),
                             (turn.x, turn.y, turn.z, turn.w), self._frame)
         except InvalidCommand:
-            return  # numbers that are no pose say nothing
+            return  # not a valid pose
         self._newest = self._clock(), pose
 
 
@@ -103,8 +103,8 @@ SOURCES = {'robot_description_topic': description, 'pose_topic': pose}
 
 
 @dataclass(frozen=True)
-class Senses:
-    """What is known of a resource beside its motion; None where it is not configured."""
+class SecondaryFeedback:
+    """The feedback of a resource that is no evidence of rest; None if it is not configured."""
 
     description: Description | None = None
     pose: PoseFeedback | None = None
