@@ -30,17 +30,16 @@ class BaseService(ActuatedService):
     async def SetPower(self, request: Any, call: Call) -> Any:
         """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
         limits = call.resource.limits
-        linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _in_ros(linear, limits.linear), _in_ros(angular, limits.angular))))
+            _in_ros(request, 'linear', limits.linear, shares=True),
+            _in_ros(request, 'angular', limits.angular, shares=True))))
         return proto.base.SetPowerResponse()
 
     @tells(Velocity)
     async def SetVelocity(self, request: Any, call: Call) -> Any:
         """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
-        linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _in_ros(linear, MM), _in_ros(angular, math.pi / 180.0))))
+            _in_ros(request, 'linear', MM), _in_ros(request, 'angular', math.pi / 180.0))))
         return proto.base.SetVelocityResponse()
 
     @tells(Velocity)
@@ -111,20 +110,16 @@ class BaseService(ActuatedService):
             name, course, what, 'odometry_topic', bool(self.configs[name].odometry_topic))
 
 
-def _vector(request: Any, field: str) -> Vector:
-    """Return a Vector3 of a request; an absent one is zeros. Raises InvalidCommand for NaN."""
+def _in_ros(request: Any, field: str, unit: float, shares: bool = False) -> Vector:
+    """
+    Return a Vector3 of a request in SI units and the axes of REP 103; an absent one is zero.
+
+    Viam: x right, y forward. REP 103: x forward, y left. unit: the value of 1. shares: none
+    exceeds 1; larger ones are scaled down together, so that the direction stays. Raises
+    InvalidCommand for NaN and infinity.
+    """
     vector = getattr(request, field)
-    return finite_vector(field, (vector.x, vector.y, vector.z))
-
-
-def _share(request: Any, field: str) -> Vector:
-    """Return a Vector3 of shares of full power, none beyond 1, the direction kept."""
-    x, y, z = _vector(request, field)
-    factor = 1.0 / max(1.0, abs(x), abs(y), abs(z))
-    return x * factor, y * factor, z * factor
-
-
-def _in_ros(viam: Vector, factor: float) -> Vector:
-    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left), scaled."""
-    right, forward, up = viam
-    return forward * factor, -right * factor, up * factor
+    right, forward, up = finite_vector(field, (vector.x, vector.y, vector.z))
+    if shares:
+        unit /= max(1.0, abs(right), abs(forward), abs(up))
+    return forward * unit, -right * unit, up * unit

@@ -21,7 +21,7 @@ by an inner frame, which is gone by then.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
@@ -236,7 +236,10 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
 
 def sdk_of(metadata: dict[str, list[str]]) -> str:
     """Return what a client says it is; unbounded, unverified, empty if it says nothing."""
-    return next((metadata[key][0] for key in _SDK_KEYS if key in metadata), '')
+    for key in _SDK_KEYS:
+        if key in metadata:
+            return metadata[key][0]
+    return ''
 
 
 def is_late(context: Any) -> bool:
@@ -395,7 +398,9 @@ class Call:
             if is_late(self.context) and not self._stops(motion):
                 raise _too_late()
             try:
-                accepted = give(self._claimant(motion), turn)
+                # A connection holds what Viam does not monitor.
+                accepted = give(self.caller if motion.monitored else replace(
+                    self.caller, session=None, socket=self.locate()), turn)
                 self.watch()
                 return accepted
             except NotYet as problem:
@@ -405,11 +410,6 @@ class Call:
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
 
-    def _claimant(self, motion: Motion) -> Caller:
-        """Return who holds a motion; one that Viam does not monitor is held by a connection."""
-        if motion.monitored:
-            return self.caller
-        return replace(self.caller, session=None, socket=self.locate())
 
     async def _pause(self, name: str) -> None:
         if self.operation is None:
@@ -542,7 +542,8 @@ class Registry:
                 if not listed:
                     return await behaviour(decode(content), call)
                 crowding = self._operations.crowded(call.caller.peer)
-                with self._ended_with_its_key(call), self._running(call, path) as operation:
+                with self._ended_with_its_key(call), self._operations.running(
+                        operation_id(call.metadata), path, call.caller) as operation:
                     header = _Header(context, operation.id)
                     if bounded and crowding:
                         raise crowded(crowding)
@@ -594,7 +595,8 @@ class Registry:
                 if crowding:
                     raise crowded(crowding)
                 with self._ended_with_its_key(call), (
-                        self._running(call, path) if monitored
+                        self._operations.running(
+                            operation_id(call.metadata), path, call.caller) if monitored
                         else self._operations.counted(call.caller.peer)) as operation:
                     if operation is not None:
                         call.operation = operation
@@ -628,8 +630,6 @@ class Registry:
 
         return handle
 
-    def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
-        return self._operations.running(operation_id(call.metadata), path, call.caller)
 
     def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; the session still comes first."""
@@ -740,18 +740,18 @@ class RefusalLog:
             f' ({more} more like this since the last message)' if more else '')
 
 
+@dataclass(slots=True)
 class _Header:
-    """The response header that tells a call's operation id; sent once."""
+    """The response header with the operation id of a call; sent once."""
 
-    def __init__(self, context: Any, operation: str) -> None:
-        self._context = context
-        self._operation = operation
-        self._sent = False
+    context: Any
+    operation: str
+    sent: bool = False
 
     async def send(self) -> None:
-        if not self._sent:
-            self._sent = True
-            await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
+        if not self.sent:
+            self.sent = True
+            await self.context.send_initial_metadata(((OPERATION_KEY, self.operation),))
 
 
 class _Refusal(NamedTuple):

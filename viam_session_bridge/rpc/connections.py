@@ -363,11 +363,10 @@ def silence(fd: int, cookie: int) -> float | None:
     closed or reset by either side, or half-closed by the peer.
     """
     try:
-        if _cookie(fd) != cookie:
-            return None
+        # In this order: gRPC's threads may close the socket, and accept another one under the same
+        # number, between the two calls. The cookie is never given again, so if the descriptor
+        # still has it afterwards, the information is about this socket.
         info = _tcp_info(fd)
-        # gRPC's threads may close the socket, and accept another under the same number, between
-        # any two of these calls; a cookie that is the same before and after rules that out.
         if _cookie(fd) != cookie or info[0] != _ESTABLISHED:
             return None
     except OSError:
