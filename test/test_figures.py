@@ -52,6 +52,18 @@ def test_each_module_that_imports_another_counts_once() -> None:
     assert found['rpc.server'] == 1
 
 
+def test_the_path_of_most_runs_is_shown_with_the_median_of_their_calls() -> None:
+    usual = [figures.Trace(['a', 'b'], calls) for calls in (9, 5, 7)]
+    stalled = [figures.Trace(['b', 'a'], 3), figures.Trace(['a'], 1)]
+    assert figures.typical(stalled + usual) == figures.Trace(['a', 'b'], 7)
+
+
+@pytest.mark.parametrize('count', [4, 5])
+def test_no_path_is_shown_after_few_runs_or_without_a_majority(count: int) -> None:
+    paths = [figures.Trace(['a'], 1)] * 2 + [figures.Trace(['b'], 1)] * 2
+    assert figures.typical([*paths, figures.Trace(['c'], 1)][:count]) is None
+
+
 @pytest.mark.parametrize('name', ['command', 'death'])
 def test_a_path_leads_from_rpc_through_the_core_to_the_driver(
         traced: dict[str, tuple[list[str], int]], name: str) -> None:

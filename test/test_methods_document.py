@@ -38,8 +38,8 @@ def test_the_implementation_of_a_method_follows_from_the_marks(tool: Any) -> Non
     for kinds, drivers in (
             ((Speed,), '`a`'), ((Power,), '`a`, `b`'), ((Press,), ''), ((), ''),
             ((PoseGoal,), '`pose_goal_topic`'), ((ServiceCall,), '`commands`')):
-        assert tool.drivers_of(Served(tells=kinds), tables) == drivers
-    assert tool.drivers_of(Served(tells=(Power,)), {'b': tables['b']}) == 'all'
+        assert tool.drivers_of(Served(sends=kinds), tables) == drivers
+    assert tool.drivers_of(Served(sends=(Power,)), {'b': tables['b']}) == 'all'
 
 
 def test_every_method_has_its_line(tool: Any) -> None:

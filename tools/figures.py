@@ -16,8 +16,10 @@ ROS domain of its own, for a simulated base.
 Only functions of the package count: in the gRPC thread those of the callback that decides, until
 it wakes the pump; in the pump those from there to the publication. What else the threads do
 meanwhile is not part of the path.
-Of several runs, the one with the median number of calls is shown. Calls are counted as Python's
-profiler counts them, comprehensions and generators too, so that they differ with its version.
+A stall of the host may change the path of a run. So runs are repeated until more than half of
+them passed through the same files in the same order; of these, the one with the median number of
+calls is shown. Calls are counted as Python's profiler counts them, comprehensions and generators
+too, so that they differ with its version.
 """
 
 import argparse
@@ -228,8 +230,8 @@ class Tracer(threading.Thread):
         stop = proto.base.StopRequest(name='base').SerializeToString()
         channel = grpc.insecure_channel(self._address)
         grpc.channel_ready_future(channel).result(PATIENCE)
-        give_up = time.monotonic() + PATIENCE
-        while len(self.paths['command']) < RUNS:
+        begun = time.monotonic()
+        while typical(self.paths['command']) is None and time.monotonic() < begun + 2.0 * PATIENCE:
             session = proto.robot.StartSessionResponse.FromString(
                 channel.unary_unary(START_SESSION)(b'', timeout=PATIENCE))
             self._recorder.begin()
@@ -238,7 +240,7 @@ class Tracer(threading.Thread):
                     power, metadata=[('viam-sid', session.id)], timeout=PATIENCE)
             except grpc.RpcError:
                 # Until its robot is found, and after a stall of the host, the bridge refuses.
-                if time.monotonic() > give_up:
+                if time.monotonic() > begun + PATIENCE:
                     raise
                 time.sleep(0.05)
                 continue
@@ -246,7 +248,7 @@ class Tracer(threading.Thread):
             self._keep('command', path_to(calls, end))
             channel.unary_unary(STOP)(stop, timeout=PATIENCE)
             self._until_silent()
-        while len(self.paths['death']) < RUNS and time.monotonic() < give_up + PATIENCE:
+        while typical(self.paths['death']) is None and time.monotonic() < begun + 4.0 * PATIENCE:
             self._recorder.begin()
             with subprocess.Popen(
                     [sys.executable, '-c', _CLIENT, self._address, START_SESSION, SET_POWER,
@@ -307,11 +309,22 @@ def trace() -> dict[str, Trace]:
             robot.wait()
     if tracer.problem:
         raise RuntimeError(f'{tracer.problem} (the bridge ended with status {status})')
-    return {name: _median(paths) for name, paths in tracer.paths.items()}
+    found: dict[str, Trace] = {}
+    for name, paths in tracer.paths.items():
+        path = typical(paths)
+        if path is None:
+            raise RuntimeError(f'{name}: of {len(paths)} runs, no path is that of more than half')
+        found[name] = path
+    return found
 
 
-def _median(paths: list[Trace]) -> Trace:
-    return sorted(paths, key=lambda path: path.calls)[len(paths) // 2]
+def typical(paths: list[Trace]) -> Trace | None:
+    """Return the path of most runs, with the median of their calls; None while there is none."""
+    if len(paths) < RUNS:
+        return None
+    [(files, count)] = Counter(tuple(path.files) for path in paths).most_common(1)
+    calls = sorted(path.calls for path in paths if tuple(path.files) == files)
+    return Trace(list(files), calls[count // 2]) if 2 * count > len(paths) else None
 
 
 # ---- the document -------------------------------------------------------------------------------

@@ -79,11 +79,11 @@ def _line(method: MethodDescriptor, served: Served, tables: Mapping[str, type]) 
 
 def drivers_of(served: Served, tables: Mapping[str, type]) -> str:
     """Return which of some drivers, by their tables of parameters, carry a method out."""
-    beside = [_BESIDE[kind] for kind in served.tells if kind in _BESIDE]
-    if beside or not served.tells:
+    beside = [_BESIDE[kind] for kind in served.sends if kind in _BESIDE]
+    if beside or not served.sends:
         return ', '.join(beside)
     able = [driver for driver, table in tables.items()
-            if set(getattr(table, 'TAKES', ())) & set(served.tells)]
+            if set(getattr(table, 'TAKES', ())) & set(served.sends)]
     return 'all' if len(able) == len(tables) else ', '.join(f'`{driver}`' for driver in able)
 
 

@@ -61,7 +61,7 @@ async def serve(host: str) -> None:
         caller = presence.socket_of(context.peer())
         if caller is not None:
             wanted.add(caller)
-            presence.nudge()
+            presence.wake()
         return b''
 
     server = grpc.aio.server(options=server_options())

@@ -149,7 +149,7 @@ def test_options_slow_a_move_down(bench: Any) -> None:
     ('MoveThroughJointPositions', {'positions': [positions(200.0, 0.0), positions(9.0)]},
      'positions[1].values: 1 values'),
     ('MoveThroughJointPositions', {'positions': [positions(0.0, 170.0), positions(0.0, 0.0)] * 5},
-     'positions: this way would take'),
+     'positions: this move would take'),
     ('MoveThroughJointPositions',
      {'positions': [positions(1.0, 1.0)], 'options': {'max_vel_degs_per_sec': -1.0}},
      'options.max_vel_degs_per_sec: -1'),

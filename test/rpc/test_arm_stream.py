@@ -79,9 +79,10 @@ def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> N
     ([init(), batch(point(0.0, 0, 0, velocities=(0, 0), accelerations=(1,)))],
      'points[0].constraints.accelerations: 1 values; expected 2'),
     ([init(), batch(point(0.0, 0, 0), point(1.0, 1, 1, velocities=(0.0, 58.0)))],
-     'points[1].constraints.velocities[1]: joint b would go at 58 a second; it may go at 57.2958'),
+     'points[1].constraints.velocities[1]: joint b would move at 58 per second; '
+     'at most 57.2958 is allowed'),
     ([init(), batch(point(0.0, 0, 0), point(1.0, 58, 0))],
-     'points[1].positions[0]: joint a would go at 58 a second'),
+     'points[1].positions[0]: joint a would move at 58 per second'),
     ([init(), batch(point(0.0, 2, 0), point(1.0, 3, 0))],
      'points[0].positions[0]: 2, but joint a is at 0; a trajectory begins where the arm is')])
 def test_what_is_out_of_order_is_named_and_moves_nothing(

@@ -167,7 +167,7 @@ def test_cancelling_the_call_stops_it(bench: Any) -> None:
     ({'command': 'dance'}, "command.command: found 'dance'; expected one of: dock, fan"),
     ({'command': 3}, "command.command: found '3.0'; expected one of"),
     ({'command': 'dock', 'speed': 3}, "command: unknown key 'speed'; expected 'command' and"),
-    ({'command': 'dock', 'data': True}, 'command.data: the command dock takes none'),
+    ({'command': 'dock', 'data': True}, 'command.data: the command dock takes no data'),
     ({'command': 'lights'}, 'command.data: it is missing; the command lights expects true or'),
     ({'command': 'lights', 'data': 1}, "command.data: found '1.0'; the command lights expects"),
     ({'command': 'lights', 'data': None}, "command.data: found 'None'; the command lights")])

@@ -302,7 +302,7 @@ def test_a_method_tells_what_it_is_marked_with(bench: Any, client: Any, method: 
     """And one without a mark moves nothing; docs/methods.md shows which drivers can do that."""
     served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
     request = lively(method)
-    if served.tells == (ServiceCall,):
+    if served.sends == (ServiceCall,):
         command = proto.google.Struct()
         command.update({'command': 'dock'})
         request = proto.common.DoCommandRequest(
@@ -311,11 +311,11 @@ def test_a_method_tells_what_it_is_marked_with(bench: Any, client: Any, method: 
     def told() -> set[type]:
         return {type(motion.setpoint) for _, motion, _ in bench.locked.accepted}
 
-    if served.tells:
+    if served.sends:
         invoke(client, method, request, enough=told)
     else:
         invoke(client, method, request, timeout=0.5)
-    assert told() == set(served.tells)
+    assert told() == set(served.sends)
 
 
 def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]) -> None:

@@ -86,7 +86,7 @@ def test_stop_ends_a_move(bench: Any) -> None:
     ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [math.inf, 1.0]},
      'speeds_mm_per_sec[0]: inf'),
     ({'positions_mm': [0.0, 0.0], 'speeds_mm_per_sec': [1.0, 1.0]},
-     'positions_mm: this way would take 150 s')])
+     'positions_mm: this move would take 150 s')])
 def test_bad_values_are_named_and_change_nothing(bench: Any, fields: Any, named: str) -> None:
     code, text = bench.client().gantry.MoveToPosition.refused(name='gantry', **fields)
     assert code is Code.INVALID_ARGUMENT

@@ -96,13 +96,14 @@ def test_grabbing_again_still_holds(holding: Any) -> None:
 
 
 @pytest.mark.parametrize('fingers', [(0.05, 0.03), (0.05, 0.05)])
-def test_fingers_that_somebody_moved_tell_nothing(holding: Any, fingers: Any) -> None:
+def test_after_fingers_were_moved_by_hand_it_is_unknown_whether_it_holds(
+        holding: Any, fingers: Any) -> None:
     holding.locked.measured('gripper', JointSample(fingers))
     code, text = holding.client().gripper.IsHoldingSomething.refused(name='gripper')
-    assert code is Code.FAILED_PRECONDITION and 'nobody can tell' in text
+    assert code is Code.FAILED_PRECONDITION and 'unknown whether' in text
 
 
-def test_half_open_without_a_grab_nobody_can_tell(bench: Any) -> None:
+def test_half_open_without_a_grab_it_is_unknown_whether_it_holds_something(bench: Any) -> None:
     call = begin(bench, 'gripper', 'GoToInputs', values=[40.0, 40.0])
     assert way_of(bench, 'gripper').end.positions == pytest.approx((0.04, 0.04))
     drive(bench, 'gripper', call, (OPEN, OPEN))
@@ -110,7 +111,7 @@ def test_half_open_without_a_grab_nobody_can_tell(bench: Any) -> None:
     assert list(client.gripper.GetCurrentInputs(name='gripper').values) == pytest.approx(
         [40.0, 40.0])
     code, text = client.gripper.IsHoldingSomething.refused(name='gripper')
-    assert code is Code.FAILED_PRECONDITION and 'not as a Grab left it' in text
+    assert code is Code.FAILED_PRECONDITION and 'not where a Grab ended' in text
 
 
 def test_a_gripper_that_does_not_move_holds_nothing_new(bench: Any) -> None:
@@ -187,7 +188,7 @@ def test_shapes_are_not_known(bench: Any) -> None:
     assert list(client.gripper.GetGeometries(name='gripper').geometries) == []
 
 
-def test_kinematics_are_those_of_joints_one_after_the_other(
+def test_kinematics_are_those_of_a_chain_of_joints(
         start: Callable[..., Any], bench: Any) -> None:
     code, text = bench.client().gripper.GetKinematics.refused(name='gripper')
     assert code is Code.UNIMPLEMENTED and 'configure gripper.robot_description_topic' in text
@@ -195,7 +196,7 @@ def test_kinematics_are_those_of_joints_one_after_the_other(
                  description=lambda: URDF)
     code, text = both.client().gripper.GetKinematics.refused(name='gripper')
     assert code is Code.FAILED_PRECONDITION
-    assert text.endswith('on the way to right it has: right (see gripper.joints)')
+    assert text.endswith('on the path to right it has: right (see gripper.joints)')
     one = serve(start, 'gripper', configured(
         robot_description_topic='urdf', joints=('left',)), description=lambda: URDF)
     robot = ElementTree.fromstring(

@@ -360,7 +360,7 @@ def bound(request: Any) -> str:
 
 
 @pytest.fixture(params=['', CHOSEN], ids=['ids of their own', 'one id'])
-def crowded(request: Any, bound: str, bench: Any, client: Any,
+def overloaded(request: Any, bound: str, bench: Any, client: Any,
             monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a client that comes when as many calls wait as may, by the ids they came with."""
     move = drive(bench, client)
@@ -373,30 +373,30 @@ def crowded(request: Any, bound: str, bench: Any, client: Any,
 
 
 def test_what_keeps_a_robot_safe_and_a_client_connected_is_let_in(
-        bench: Any, crowded: Any) -> None:
-    robot, metadata = crowded.robot, crowded.chosen
+        bench: Any, overloaded: Any) -> None:
+    robot, metadata = overloaded.robot, overloaded.chosen
     session = robot.StartSession(metadata=metadata).id
     robot.SendSessionHeartbeat(id=session, metadata=metadata)
     for method in (robot.ResourceNames, robot.ResourceRPCSubtypes, robot.GetVersion,
                    robot.GetOperations):
         method(metadata=metadata)
     robot.CancelOperation(id='nonsense', metadata=metadata)
-    crowded.auth.Authenticate(
+    overloaded.auth.Authenticate(
         entity='me', credentials=proto.auth.Credentials(type='api-key'), metadata=metadata)
-    crowded.base.SetPower(name='base', metadata=metadata)  # zero
+    overloaded.base.SetPower(name='base', metadata=metadata)  # zero
     bench.until_stopped()
-    crowded.base.Stop(name='base', metadata=metadata)
+    overloaded.base.Stop(name='base', metadata=metadata)
     robot.StopAll(metadata=metadata)
 
 
-def test_other_calls_are_refused(bench: Any, crowded: Any) -> None:
-    metadata, before = crowded.chosen, len(bench.locked.accepted)
+def test_other_calls_are_refused(bench: Any, overloaded: Any) -> None:
+    metadata, before = overloaded.chosen, len(bench.locked.accepted)
     command = proto.google.Struct()
-    for call in (crowded.base.IsMoving.start(name='base', metadata=metadata),
-                 crowded.robot.BlockForOperation.start(id=CHOSEN, metadata=metadata),
-                 crowded.base.DoCommand.start(name='base', command=command, metadata=metadata),
-                 crowded.base.SetPower.start(name='base', linear=FORWARD, metadata=metadata),
-                 crowded.channel.stream_stream(
+    for call in (overloaded.base.IsMoving.start(name='base', metadata=metadata),
+                 overloaded.robot.BlockForOperation.start(id=CHOSEN, metadata=metadata),
+                 overloaded.base.DoCommand.start(name='base', command=command, metadata=metadata),
+                 overloaded.base.SetPower.start(name='base', linear=FORWARD, metadata=metadata),
+                 overloaded.channel.stream_stream(
                      '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo')(iter([b'']))):
         assert call.code() is Code.RESOURCE_EXHAUSTED
     assert len(bench.locked.accepted) == before

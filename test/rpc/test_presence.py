@@ -93,7 +93,7 @@ class Watched:
 
     def want(self, *ids: int | None) -> None:
         self.wanted = {one for one in ids if one is not None}
-        self.presence.nudge()
+        self.presence.wake()
 
     def present(self) -> Set[int | None] | None:
         return self.reports[-1][1] if self.reports else None
@@ -312,16 +312,16 @@ def test_report_bears_a_time_before_everything_it_is_made_of() -> None:
     assert steps == ['now', 'wanted', (1.0, frozenset())]
 
 
-def test_nudge_without_a_poller_is_harmless() -> None:
+def test_a_wake_without_a_poller_is_harmless() -> None:
     presence = SocketMonitor(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
-    presence.nudge()
+    presence.wake()
 
     async def scenario() -> None:
         poller = asyncio.ensure_future(presence.run())
         await asyncio.sleep(0)
         poller.cancel()
     asyncio.run(scenario())
-    presence.nudge()
+    presence.wake()
 
 
 def test_attach_refuses_a_port_that_nobody_serves() -> None:

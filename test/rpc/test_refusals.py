@@ -81,11 +81,11 @@ def test_a_refusal_after_a_while_counts_those_between(
         'refused SetPower of ipv4:1.2.3.4:5: no (2 more like this since the last message)']
 
 
-def test_a_client_that_closes_is_told_from_one_that_stays(bench: Any) -> None:
+def test_only_the_connection_of_a_client_that_closes_is_not_open(bench: Any) -> None:
     staying, leaving = bench.client(), bench.client()
-    sessions = [client.start_session() for client in (staying, leaving)]
-    table = bench.locked._supervisor.sessions
-    [first], [second] = map(table.sockets_of, sessions)
+    for client in (staying, leaving):
+        client.start_session()
+    [first, second] = bench.locked._supervisor.sessions.carriers
     assert bench.server.is_open(first) and bench.server.is_open(second)
     leaving.close()
     bench.until(lambda: not bench.server.is_open(second))

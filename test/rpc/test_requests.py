@@ -80,7 +80,7 @@ def test_a_request_that_is_none_is_refused_by_the_name_of_its_message(
     call = send(client, path, content)
     assert call.code() is Code.INVALID_ARGUMENT
     assert call.details() == (
-        f'the request is no {message}: its bytes are malformed, or it is nested too deeply')
+        f'the request is not a {message}: its bytes are malformed, or it is nested too deeply')
     bench.settle()
     assert bench.told() == 'nothing' and not bench.locked.accepted
 
@@ -118,7 +118,7 @@ def test_a_stream_ends_at_what_cannot_be_read(start: Callable[..., Any], path: s
     with pytest.raises(grpc.RpcError):
         next(call)
     assert call.code() is Code.INVALID_ARGUMENT
-    assert 'the request is no ' in call.details()
+    assert 'the request is not a ' in call.details()
 
 
 # ---- stops that cannot be read ----

@@ -140,7 +140,7 @@ def test_a_safe_position_that_failed_is_not_claimed(serve: Any) -> None:
 def test_nothing_is_known_before_it_was_set(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     code, text = bench.client().switch.GetPosition.refused(name='switch')
-    assert code is Code.FAILED_PRECONDITION and 'nothing was set' in text
+    assert code is Code.FAILED_PRECONDITION and 'no position was set' in text
 
 
 @pytest.mark.parametrize('wiring', [LEFT_ANSWERED, HELD_ANSWERED])

@@ -156,9 +156,9 @@ def test_a_joint_that_clients_see_the_other_way_round() -> None:
 
 
 @pytest.mark.parametrize(('joint', 'counting', 'text'), [
-    ('rail', Counting(2.0), 'clients see 2 times what its joints are'),
-    ('lift', Counting(1.0, (1.0,), (0.0,)), "'lift' is 'revolute'; an axis with a length"),
-    ('rail', Counting(1.0, (1.0,), (0.0,)), "says xyz='a b c', which is no number")])
+    ('rail', Counting(2.0), 'clients see 2 times the positions of its joints'),
+    ('lift', Counting(1.0, (1.0,), (0.0,)), "'lift' is 'revolute'; expected prismatic"),
+    ('rail', Counting(1.0, (1.0,), (0.0,)), "has xyz='a b c'; expected numbers")])
 def test_what_cannot_be_counted_so_is_said(joint: str, counting: Counting, text: str) -> None:
     with pytest.raises(NoChain, match=text):
         chain(ROBOT.replace('0.1 0 0.2', 'a b c'), (joint,), counting)
@@ -166,8 +166,8 @@ def test_what_cannot_be_counted_so_is_said(joint: str, counting: Counting, text:
 
 @pytest.mark.parametrize(('joints', 'text'), [
     (('lift', 'elbow'), "no joint named 'elbow'; it has: finger, lift, mount, rail, turn, wheel"),
-    (('turn', 'lift'), 'in this order from base to tip: turn, lift; on the way to lift'),
-    (('wheel_joint', 'lift'), 'on the way to lift it has: lift'),
+    (('turn', 'lift'), 'in this order from base to tip: turn, lift; on the path to lift'),
+    (('wheel_joint', 'lift'), 'on the path to lift it has: lift'),
     (('mount', 'lift'), "joint 'mount' is 'fixed'; expected one of revolute")])
 def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None:
     with pytest.raises(NoChain, match=text):

@@ -83,7 +83,8 @@ def test_with_a_key_file_that_is_missing_nobody_can_log_in(
         programs: Programs, tmp_path: Path) -> None:
     """The bridge runs: the first key may be created later."""
     bridge = programs.bridge(settings(auth={'key_file': str(tmp_path / 'keys.json')}))
-    bridge.wait_logged('auth.key_file: .*keys.json: there is no such key file.*nobody can log in')
+    bridge.wait_logged(
+        'auth.key_file: .*keys.json: there is no such key file.*no client can log in')
     with grpc.insecure_channel(bridge.address) as channel:
         call = channel.unary_unary('/viam.robot.v1.RobotService/StopAll')
         with pytest.raises(grpc.RpcError) as refused:

@@ -79,7 +79,7 @@ def test_what_lies_between_is_refused(programs: Programs, robot: Robot) -> None:
                          arguments=[[0.5]])
     assert refused['code'] == 'INVALID_ARGUMENT'
     assert refused['text'].endswith(
-        'values[0]: 0.5; expected 0 or 1: this gripper is told only to open or to close')
+        'values[0]: 0.5; expected 0 or 1: the driver of this gripper can only open and close')
     assert not told(robot, 0.0)
     assert client.ask('call', component='gripper', name='hand', method='go_to_inputs',
                       arguments=[[1.0]])['ok']

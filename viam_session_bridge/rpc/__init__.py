@@ -1,3 +1,3 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Speaks Viam over gRPC: translates calls, decides nothing, knows nothing of ROS."""
+"""Viam's gRPC API: converts calls for the supervisor; no decisions, and no ROS."""

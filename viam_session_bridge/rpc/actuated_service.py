@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the services of all components that are moved and stopped have in common."""
+"""The common base of the services of all components that can move and stop."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ from viam_session_bridge.rpc.component_service import (
     Configs,
     FeedbackOf,
     needs,
-    tells,
+    sends,
 )
 
-# A driver that answers gives up on its service long before (s).
+# A driver that reports results ends a request to its service long before this time (s).
 ANSWER_PATIENCE = 30.0
 
 
@@ -34,16 +34,16 @@ class ActuatedService(ComponentService):
         self._supervisor = supervisor
 
     async def Stop(self, request: Any, call: Call) -> Any:
-        """Stop; always accepted, from anybody."""
+        """Stop; always accepted, from every caller."""
         self._supervisor.stop(request.name)
         return self._messages.StopResponse()
 
     async def IsMoving(self, request: Any, call: Call) -> Any:
-        """Answer from feedback where configured; else whether a motion or stop is under way."""
+        """Return whether it moves, from feedback; without, whether it has a motion or stop."""
         return self._messages.IsMovingResponse(is_moving=self._supervisor.is_moving(request.name))
 
     async def GetStatus(self, request: Any, call: Call) -> Any:
-        """Answer the state of the stop machine and whether the component moves."""
+        """Return the state of the actuator and whether the component moves."""
         reply = proto.common.GetStatusResponse()
         state = self._supervisor.states()[request.name]
         reply.result.update({
@@ -52,39 +52,39 @@ class ActuatedService(ComponentService):
         return reply
 
     @needs('commands')
-    @tells(ServiceCall)
+    @sends(ServiceCall)
     async def DoCommand(self, request: Any, call: Call) -> Any:
-        """Run one of the commands that are configured for the component."""
+        """Run a configured command of the component."""
         commands = {each.name: each for each in self.configs[request.name].commands}
         return await do_command(request.name, commands, request, call)
 
     def resource(self, name: str) -> ActuatedResource:
-        """Return a resource. Raises UnknownResource, also for a name of another API."""
+        """Return a resource. Raises UnknownResource, also for a resource of another API."""
         if name not in self.configs or self.configs[name].api != self.API:
             raise self._unknown(name)
         return self._supervisor.resource(name)
 
     def _why_silent(self, name: str) -> str:
-        """Return what is known of why no feedback arrives, to be added to a refusal."""
+        """Return the known reason for missing feedback, to be added to a refusal."""
         problem = self._supervisor.feedback_problem(name)
         return f' ({problem})' if problem else ''
 
     def _finite(self, name: str, course: MoveProfile, what: str, feedback: str,
                 shows_progress: bool = True) -> Motion:
         """
-        Return a course as a motion: steered where its progress is measured, else timed.
+        Return a course as a motion: with feedback if its progress is measured, else timed.
 
-        A steered move may take max_move_duration, however slow it is. feedback: the parameter of
-        what shows progress. shows_progress: the feedback, if there is any, does, and not only
-        rest. Raises InvalidCommand when the move would last longer than that at the speed given
-        (what names the field and its value), and NoFeedback when it would be timed and that is
-        not allowed.
+        A move with feedback may take max_move_duration at any speed. feedback: the parameter of
+        the feedback that shows progress. shows_progress: whether the configured feedback shows
+        progress, and not only rest. Raises InvalidCommand if the move would last longer than
+        max_move_duration at the given speed (what: the field and its value), and NoFeedback if
+        the move would be timed and that is not allowed.
         """
         own = self.configs[name]
         duration = abs(course.amount) / course.speed
         if duration > own.max_move_duration:
             raise InvalidCommand(
-                f'{what} would take {duration:.6g} s at the speed given; {name}.max_move_duration '
+                f'{what} would take {duration:.6g} s at the given speed; {name}.max_move_duration '
                 f'allows {own.max_move_duration:g} s')
         setpoint = course.velocity(course.speed)
         if shows_progress and self._supervisor.resource(name).actuator.rest is not None:

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.arm.v1.ArmService: degrees and mm of Viam into rad and m, and back.
+viam.component.arm.v1.ArmService: converts degrees and mm of Viam to rad and m, and back.
 
-Joints are listed from base to tip. Poses are those of the tip, relative to the base; what "tip"
-and "base" are is said by whoever publishes or takes the pose.
+Joints are listed from base to tip. A pose is that of the tip, relative to the base; the publisher
+or subscriber of the pose defines which frames these are.
 """
 
 import asyncio
@@ -19,45 +19,45 @@ from viam_session_bridge.parameters.arm import ArmConfig
 from viam_session_bridge.rpc import poses, proto
 from viam_session_bridge.rpc.arm_stream import joints_of, StreamedMove, StreamedTrajectory
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import needs, never, tells
+from viam_session_bridge.rpc.component_service import needs, never, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import Pace, timed, TrajectoryJoints
 
-# More positions at once than this are refused.
+# The maximum number of positions in one request.
 MOST_STATIONS = 1000
 
-# A pose is reached when the tip is there for so long (s); looked at in this period (s).
+# A pose is reached when the tip has been there for this time (s); it is checked in a period (s).
 POSE_DWELL = 0.2
 POSE_PERIOD = 0.05
 
 
 class ArmService(JointService):
-    """Serves the arms of a gate. Methods are spelled as in the proto."""
+    """viam.component.arm.v1.ArmService."""
 
     API = 'arm'
 
     @needs('joint_states_topic')
     async def GetJointPositions(self, request: Any, call: Call) -> Any:
-        """Answer the measured positions of the joints, degrees or mm."""
+        """Return the measured positions of the joints, degrees or mm."""
         sample = self._measured(request.name, 'GetJointPositions')
         joints = joints_of(self.configs[request.name])
         return proto.arm.GetJointPositionsResponse(
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
     @needs('joint_states_topic')
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
-        """Move to positions of all joints, degrees or mm; answers when it is there."""
+        """Move to positions of all joints, degrees or mm; returns when it has arrived."""
         joints = joints_of(self.configs[request.name])
         station = joints.targets('positions.values', request.positions.values)
         await self._move(request, [station], 'positions.values', call)
         return proto.arm.MoveToJointPositionsResponse()
 
     @needs('joint_states_topic')
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
-        """Move through positions of all joints, within the options; answers at the last."""
+        """Move through positions of all joints, within the options; returns at the last one."""
         joints = joints_of(self.configs[request.name])
         if not 1 <= len(request.positions) <= MOST_STATIONS:
             raise InvalidCommand(
@@ -68,15 +68,15 @@ class ArmService(JointService):
         return proto.arm.MoveThroughJointPositionsResponse()
 
     @needs('joint_states_topic')
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def MoveThroughJointPositionsStreamed(
             self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
         """
-        Move along a trajectory while it comes in batches; ends when the arm is at its end.
+        Move along a trajectory that arrives in batches; ends when the arm is at its end.
 
-        The arm sets out soon after the first points, and comes to rest at the last one that has
-        come, until more do. Each batch that is in order is acknowledged at once. A Stop, a newer
-        command or a fault in the stream ends the move where the arm is.
+        The arm starts soon after the first points. It comes to rest at the last received point
+        until more points arrive. Each valid batch is acknowledged at once. A Stop, a newer command
+        or an error in the stream stops the arm where it is.
         """
         stream = StreamedTrajectory(requests, call, self._open_stream)
         name = await stream.opened()
@@ -89,7 +89,7 @@ class ArmService(JointService):
             while (points := await move.meanwhile(stream.batch)) is not None:
                 move.add(points)
                 reply = proto.arm.MoveThroughJointPositionsStreamedResponse()
-                # protobuf 3.20 does not know the class of a message inside a message by its name.
+                # In protobuf 3.20, a nested message class is not available by its name.
                 reply.ack.SetInParent()
                 yield reply
             await move.finish()
@@ -98,18 +98,18 @@ class ArmService(JointService):
 
     @needs('pose_topic')
     async def GetEndPosition(self, request: Any, call: Call) -> Any:
-        """Answer where the tip is, mm and degrees, relative to the base."""
+        """Return the pose of the tip, mm and degrees, relative to the base."""
         return proto.arm.GetEndPositionResponse(
             pose=poses.to_viam(self._pose(request.name, 'GetEndPosition')))
 
     @needs('pose_goal_topic', 'pose_topic')
-    @tells(PoseGoal)
+    @sends(PoseGoal)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
-        """Move the tip to a pose, mm and degrees; answers when it is seen there."""
+        """Move the tip to a pose, mm and degrees; returns when it is measured there."""
         own = self.configs[request.name]
         if not own.pose_goal_topic:
             raise unimplemented(
-                f'{request.name}: MoveToPosition needs a driver that takes poses; configure '
+                f'{request.name}: MoveToPosition needs a driver that accepts poses; configure '
                 f'{request.name}.pose_goal_topic, or move the joints: MoveToJointPositions')
         goal = poses.from_viam(request.to, 'to')
         self._pose(request.name, 'MoveToPosition')
@@ -129,37 +129,37 @@ class ArmService(JointService):
 
     @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Answer the URDF of the chain from the robot's root to the arm's last joint."""
+        """Return the URDF of the chain from the robot's root to the arm's last joint."""
         return self._kinematics(request.name)
 
     @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Refuse: shapes are in the URDF, and nothing here moves them to where they are."""
+        """Refuse: the URDF has the shapes, and the bridge does not compute their present poses."""
         raise unimplemented(
-            f'{request.name}: GetGeometries is not served for arms; GetKinematics answers the '
+            f'{request.name}: GetGeometries is not served for arms; GetKinematics returns the '
             'URDF with its shapes')
 
     @never
     async def Get3DModels(self, request: Any, call: Call) -> Any:
-        """Refuse: a robot description names its meshes by paths on the robot."""
+        """Refuse: a robot description refers to meshes by paths on the robot."""
         raise unimplemented(
-            f'{request.name}: Get3DModels is not served; meshes stay on the robot')
+            f'{request.name}: Get3DModels is not served; meshes are not transferred')
 
     @never
     async def SetManualMode(self, request: Any, call: Call) -> Any:
         """Refuse: no driver has a manual mode."""
         raise unimplemented(
             f'{request.name}: SetManualMode is not served; configure a service of the robot that '
-            f'does it in {request.name}.commands, for DoCommand')
+            f'sets it in {request.name}.commands, for DoCommand')
 
     @never
     async def GetManualMode(self, request: Any, call: Call) -> Any:
-        """Refuse: nothing tells."""
+        """Refuse: no driver reports a manual mode."""
         raise unimplemented(
-            f'{request.name}: GetManualMode is not served; nothing tells this bridge')
+            f'{request.name}: GetManualMode is not served; no driver reports it')
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
-        """Answer what is served: no manual mode; poses where the driver takes them."""
+        """Return what is served: no manual mode; poses if the driver accepts them."""
         return proto.arm.GetPropertiesResponse(
             support_manual_mode=False,
             support_cartesian_commands=bool(self.configs[request.name].pose_goal_topic))
@@ -181,19 +181,19 @@ class ArmService(JointService):
         return own
 
     def _pose(self, name: str, method: str) -> PoseGoal:
-        """Return where the tip is. Raises CallError or NoFeedback."""
+        """Return the pose of the tip. Raises CallError or NoFeedback."""
         if not self.configs[name].pose_topic:
             raise unimplemented(
-                f'{name}: {method} needs to know where the tip is; configure {name}.pose_topic')
+                f'{name}: {method} needs the pose of the tip; configure {name}.pose_topic')
         pose: PoseGoal | None = self._feedback(name).pose()
         if pose is None:
             raise NoFeedback(
-                f'{name}: {method} needs to know where the tip is, and no pose has arrived lately '
+                f'{name}: {method} needs the pose of the tip, and no pose has arrived lately '
                 f'on {name}.pose_topic{self._why_silent(name)}')
         return pose
 
     async def _watch(self, name: str, goal: PoseGoal, epoch: int) -> None:
-        """Report the goal as reached once the tip is there and stays for a moment."""
+        """Report the goal as reached when the tip has been there for POSE_DWELL."""
         own, since = self.configs[name], math.inf
         while True:
             await asyncio.sleep(POSE_PERIOD)
@@ -211,10 +211,10 @@ class ArmService(JointService):
 
 def _pace_of(joints: TrajectoryJoints, fastest: Sequence[float], options: Any) -> Pace:
     """
-    Return how fast each joint may go: the strictest of what is configured and what is asked for.
+    Return the limits of each joint: the lower of the configured and the requested ones.
 
-    fastest: of each joint, rad/s or m/s. options: a MoveOptions message, or None. As in Viam's Go
-    client, 0 is no limit. Raises InvalidCommand.
+    fastest: the speed limit of each joint, rad/s or m/s. options: a MoveOptions message, or None.
+    As in Viam's Go client, 0 means no limit. Raises InvalidCommand.
     """
     count = len(joints.names)
     speeds, accelerations = list(fastest), [math.inf] * count
@@ -229,8 +229,8 @@ def _pace_of(joints: TrajectoryJoints, fastest: Sequence[float], options: Any) -
                  options.max_acc_degs_per_sec2_joints)
         if options.max_tcp_speed != 0.0:
             raise InvalidCommand(
-                f'options.max_tcp_speed: {options.max_tcp_speed:g} m/s cannot be promised, since '
-                'this bridge knows no kinematics; leave it out and limit the joints')
+                f'options.max_tcp_speed: {options.max_tcp_speed:g} m/s is not supported, because '
+                'this bridge has no kinematics; leave it out and limit the joints')
     return Pace(tuple(speeds), tuple(accelerations))
 
 

@@ -1,16 +1,16 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The trajectory that a client streams to an arm, and the move along it while it still comes.
+A trajectory that a client streams to an arm, and the move along it while it still arrives.
 
-Viam's contract: an init first, batches after it; the first point at time 0 and from rest, times
-rising from point to point, one velocity for each position where constraints are given. Ours
-besides: the first point is where the arm is, and no joint is asked to be faster than it may.
+Viam's rules: an init first, then batches; the first point at time 0 and at rest; increasing times;
+if constraints are given, one velocity for each position. This bridge also requires that the first
+point is the arm's position, and that no joint exceeds its speed limit.
 
-An arm whose client falls silent comes to rest at the last point that is known. It is told more
-just before it begins the last stretch that it knows, not sooner: each time, a controller begins a
-little behind where it had the joints. A client that sends too late finds the arm at rest, and the
-rest of its trajectory is so much later.
+If the client stops sending, the arm comes to rest at the last received point. The driver receives
+new points just before the arm begins its last known segment, not sooner, because a controller
+restarts slightly behind its joints with each new trajectory. If a client sends too late, the arm
+is at rest, and the rest of the trajectory is delayed by that time.
 """
 
 import asyncio
@@ -29,39 +29,39 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.status import MoveAborted
 from viam_session_bridge.rpc.trajectories import MM, TrajectoryJoints
 
-# After so many points others get a turn: heartbeats must not wait for a long batch.
+# After this many points the event loop runs other tasks: a long batch must not delay heartbeats.
 POINTS_IN_A_ROW = 100
 
-# Speeds may exceed the limit by this share: clients plan with rounded numbers.
+# Speeds may exceed the limit by this factor, because clients plan with rounded numbers.
 ROUNDING = 1.001
 
-# What comes within this time (s) of the first point is gathered before the arm sets out.
+# Points that arrive within this time (s) of the first one are collected before the arm starts.
 GATHER = 0.3
 
-# So long (s) before its last stretch it is told more, where more has come; it is looked at in this
-# period (s).
+# The time (s) before its last segment at which the driver receives more points, if there are any;
+# checked in this period (s).
 LEAD = 0.15
 PERIOD = 0.05
 
-# So many points the driver is told at once: the stops of others should not have to wait while a
-# message of more is made.
-MOST_TOLD = 500
+# The maximum number of points in one message to the driver: creating a longer one would delay the
+# stops of other resources.
+MOST_SENT = 500
 
-# A stream that brings nothing more ends the move after so many times what is left of the way that
-# is known, and so long (s).
+# If a stream sends no more points, the move ends after this factor times the rest of the known
+# trajectory, plus this time (s).
 DRY_FACTOR = 3.0
 DRY_MARGIN = 5.0
 
-# With more points than this ahead of the arm, a client's next message waits in its socket.
+# While more points than this are ahead of the arm, no further message is read from the socket.
 MOST_POINTS = 10_000
 
 _Result = TypeVar('_Result')
 
 
-# ---- what the client says ----------------------------------------------------------------------
+# ---- the messages of the client -----------------------------------------------------------------
 
 def joints_of(arm: ArmConfig) -> TrajectoryJoints:
-    """Return how JointPositions count the joints of an arm: degrees, or mm."""
+    """Return the joints of an arm with the units of JointPositions: degrees, or mm."""
     return TrajectoryJoints(
         arm.joints, tuple(MM if unit == 'm' else math.radians(1.0) for unit in arm.units),
         tuple(zip(arm.joint_minimums, arm.joint_maximums, strict=True)))
@@ -69,10 +69,10 @@ def joints_of(arm: ArmConfig) -> TrajectoryJoints:
 
 class StreamedTrajectory:
     """
-    One stream under way: first opened(), then batch() until it returns None.
+    One running stream: first opened(), then batch() until it returns None.
 
-    turn: its place in line, from its first message on. open_arm returns what must be known of the
-    arm of a name, or raises what the client is told.
+    turn: the number from the supervisor at the first message. open_arm: returns the configuration
+    of an arm by name, or raises the refusal.
     """
 
     def __init__(self, requests: AsyncIterator[Any], call: Call,
@@ -86,7 +86,7 @@ class StreamedTrajectory:
         self._last: Waypoint | None = None
 
     async def opened(self) -> str:
-        """Take the first message; returns the name of the arm. Raises InvalidCommand."""
+        """Read the first message; returns the name of the arm. Raises InvalidCommand."""
         first = await self._next()
         kind = None if first is None else first.WhichOneof('message')
         if first is None or kind != 'init':
@@ -94,12 +94,12 @@ class StreamedTrajectory:
                 f'message: the first one is {kind or "missing"}; expected an init')
         self._open_arm(first.name)
         self._name = first.name
-        # A Stop that comes from now on overtakes the move.
+        # A Stop from now on prevents the move.
         self.turn = self._call.supervisor.turn(first.name)
         return self._name
 
     async def batch(self) -> list[Waypoint] | None:
-        """Take the next batch, with rad and m; None after the last. Raises InvalidCommand."""
+        """Read the next batch, in rad and m; None after the last. Raises InvalidCommand."""
         request = await self._next()
         if request is None:
             return None
@@ -117,7 +117,7 @@ class StreamedTrajectory:
         return points
 
     def require_start(self, first: Waypoint, here: Sequence[float]) -> None:
-        """Raise InvalidCommand unless the first point is where the arm stands (rad or m)."""
+        """Raise InvalidCommand unless the first point is the arm's position (rad or m)."""
         arm = self._open_arm(self._name)
         joints = joints_of(arm)
         for index, (wanted, found) in enumerate(zip(first.positions, here, strict=True)):
@@ -136,7 +136,7 @@ class StreamedTrajectory:
     def _checked(self, point: Any, arm: ArmConfig) -> Waypoint:
         field = f'points[{self._count}]'
         joints = joints_of(arm)
-        # A duration of the wire is of any sign and size, but never NaN.
+        # A Duration message has any sign and size, but is never NaN.
         time = point.time.seconds + point.time.nanos * 1e-9
         positions = joints.targets(f'{field}.positions', point.positions.values)
         velocities = self._velocities(f'{field}.constraints', point, arm)
@@ -148,14 +148,14 @@ class StreamedTrajectory:
         else:
             _require_way(field, self._last, time, positions, arm)
         self._count += 1
-        # Without its velocities. A curve through points that are all allowed may leave the joints'
-        # limits, and be faster than its mean; the straight way between them does neither.
+        # Without the velocities. A curve through valid points may leave the position limits, and
+        # be faster than its mean; linear interpolation does neither.
         self._last = Waypoint(time, positions)
         return self._last
 
     @staticmethod
     def _velocities(field: str, point: Any, arm: ArmConfig) -> tuple[float, ...] | None:
-        """Return the velocities of a point, rad/s or m/s, if it has any; all checked."""
+        """Return the checked velocities of a point, rad/s or m/s, if it has any."""
         if not point.HasField('constraints'):
             return None
         constraints, joints = point.constraints, joints_of(arm)
@@ -198,8 +198,8 @@ def _require_speed(field: str, speed: float, index: int, arm: ArmConfig) -> None
         joints = joints_of(arm)
         scale = joints.scales[index]
         raise InvalidCommand(
-            f'{field}: joint {joints.names[index]} would go at {abs(speed) / scale:.6g} a second; '
-            f'it may go at {fastest / scale:.6g}')
+            f'{field}: joint {joints.names[index]} would move at {abs(speed) / scale:.6g} per '
+            f'second; at most {fastest / scale:.6g} is allowed')
 
 
 # ---- the move ----------------------------------------------------------------------------------
@@ -208,9 +208,9 @@ class StreamedMove:
     """
     One move. Times of points are seconds from its start, without its pauses.
 
-    name: the arm's. goal: makes the motion of what is left of the way, which so many seconds have
-    passed of. require_start: raises InvalidCommand unless a point is where the arm is. turn: the
-    gate's, from when the client began to say what it wants.
+    name: the arm's. goal: creates the motion from the rest of the trajectory and the time (s) that
+    has passed of it. require_start: raises InvalidCommand unless a point is the arm's position.
+    turn: the number from the supervisor at the first message of the client.
     """
 
     def __init__(self, call: Call, name: str, goal: Callable[[Trajectory, float], Motion],
@@ -226,11 +226,11 @@ class StreamedMove:
         self._is_whole = False
         self._is_cut_short = False
         self._task: asyncio.Task[Ended] | None = None
-        # None until the gate has accepted it, and when it has ended.
+        # None until the supervisor has accepted the move, and after its end.
         self._epoch: int | None = None
-        # What the driver was told, and how much of it the arm has made. Times are the driver's:
-        # they count from when it was first told, which a guard or a lock may hold up, stand while
-        # it is late, and run on while the arm stands and waits.
+        # The trajectory that was sent to the driver, and the time of it that has passed. Times are
+        # those of the driver: they count from its first setpoint, which the guard or a lock may
+        # delay; they stop while the driver is late, and continue while the arm waits for points.
         self._passed = 0.0
         self._way: Trajectory | None = None
         self._paused = 0.0
@@ -252,9 +252,9 @@ class StreamedMove:
 
     async def meanwhile(self, receive: Callable[[], Awaitable[_Result]]) -> _Result | None:
         """
-        Go on until a message is there, and return it; None when the move is over before.
+        Continue the move until a message arrives, and return it; None if the move ends before.
 
-        It is received when few enough points are ahead of the arm.
+        No message is read while too many points are ahead of the arm.
         """
         while self._ahead > MOST_POINTS and not self._is_over:
             await self._pause()
@@ -271,16 +271,16 @@ class StreamedMove:
 
     async def finish(self) -> None:
         """
-        Go to the last point that has come, unless it is over; answers when it is there.
+        Move to the last received point, unless the move is over; returns when it has arrived.
 
-        Raises InvalidCommand when there is no way to go, MoveAborted, or what else refused it. A
-        Stop or a newer command ends it as wished, but for a client that had more to say.
+        Raises InvalidCommand if there are too few points, MoveAborted, or another refusal. A Stop
+        or a newer command is a regular end, except while the client is still sending.
         """
         self._is_whole = True
         if self._task is None and not self._coming:
             raise InvalidCommand(
-                f'points: {0 if self._first is None else 1}; expected 2 or more: where the arm '
-                'is, and where it goes')
+                f'points: {0 if self._first is None else 1}; expected 2 or more: the position of '
+                'the arm, and a goal')
         self._advance()
         while not self._is_over:
             await self._pause()
@@ -290,17 +290,17 @@ class StreamedMove:
                 raise MoveAborted(self._name, end.reason, end.detail)
 
     async def abandon(self) -> None:
-        """End it, if it is not over."""
+        """End the move, if it is not over."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
             if not self._task.cancelled():
-                self._task.exception()  # it was told already, or nobody listens any more
+                self._task.exception()  # already reported, or the client is gone
 
     @property
     def _ahead(self) -> int:
-        """Return how many points the arm has not come to."""
-        return len(self._coming) + len(self._told) - self._behind(self._passed)
+        """Return how many points the arm has not reached."""
+        return len(self._coming) + len(self._sent) - self._behind(self._passed)
 
     @property
     def _is_over(self) -> bool:
@@ -322,17 +322,17 @@ class StreamedMove:
                 self._set_out()
         elif (passed := self._under_way()) is not None:
             if self._coming and passed >= self._last_stretch_at - LEAD:
-                self._tell_more(passed)
+                self._send_more(passed)
             elif self._is_whole and self._grows and not self._coming:
                 self._go_on(passed)
 
     @property
     def _last_stretch_at(self) -> float:
-        """Return when the arm begins its way to the last point that it was told."""
-        return self._told[-2].time if len(self._told) > 1 else 0.0
+        """Return when the arm begins its last segment that was sent to the driver."""
+        return self._sent[-2].time if len(self._sent) > 1 else 0.0
 
     @property
-    def _told(self) -> tuple[Waypoint, ...]:
+    def _sent(self) -> tuple[Waypoint, ...]:
         return () if self._way is None else self._way.points
 
     def _set_out(self) -> None:
@@ -346,29 +346,29 @@ class StreamedMove:
         self._epoch = epoch
 
     def _under_way(self) -> float | None:
-        """Return how much of the way (s) the arm has made; None before, and after the end."""
+        """Return the passed time (s) of the trajectory; None before its start and at its end."""
         if self._epoch is None or self._is_over:
             return None
         passed = self._call.supervisor.passed(self._name, self._epoch)
         self._passed = passed or 0.0
         return passed
 
-    def _tell_more(self, passed: float) -> None:
-        end, ahead = self._told[-1], self._told[self._behind(passed):]
+    def _send_more(self, passed: float) -> None:
+        end, ahead = self._sent[-1], self._sent[self._behind(passed):]
         if not ahead:
-            # It stands there since.
+            # The arm has waited at the last point since then.
             self._paused += passed - end.time
             ahead = (Waypoint(passed, end.positions),)
         self._take(ahead)
         self._go_on(passed)
 
     def _behind(self, passed: float) -> int:
-        """Return how many of the points that the driver was told have passed by then (s)."""
-        return bisect_right(self._told, passed, key=lambda point: point.time)
+        """Return how many of the sent points have passed at that time (s)."""
+        return bisect_right(self._sent, passed, key=lambda point: point.time)
 
     def _take(self, ahead: tuple[Waypoint, ...]) -> None:
-        """Make what has come the rest of the way, behind the points that are ahead."""
-        count = max(1, MOST_TOLD - len(ahead))
+        """Append received points to the points ahead, as the rest of the trajectory."""
+        count = max(1, MOST_SENT - len(ahead))
         taken, self._coming = self._coming[:count], self._coming[count:]
         self._way = Trajectory(ahead + tuple(
             replace(point, time=point.time + self._paused) for point in taken))
@@ -376,12 +376,12 @@ class StreamedMove:
     def _go_on(self, passed: float) -> None:
         if self._epoch is None or not self._call.supervisor.go_on(
                 self._name, self._epoch, self._motion(passed), passed):
-            # Its end is on the way.
+            # The move has ended; the task receives the result.
             self._epoch = None
 
     def _motion(self, passed: float) -> Motion:
         if self._way is None:
-            raise RuntimeError('there is no way to go yet')
+            raise RuntimeError('there is no trajectory yet')
         self._grows = not (self._is_whole and not self._coming)
         motion = self._goal(self._way, passed)
         if not self._grows:

@@ -1,15 +1,15 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who a caller is, and what it may do.
+Authentication of callers, and their rights.
 
 proto.rpc.v1.AuthService/Authenticate exchanges an API key for a token, which later calls carry.
-Each call looks up in the key file (key_file.py) what its token is worth: nothing once the key was
-revoked, rotated or changed. A token never expires: the native dialers of the SDKs do not renew it.
-It survives a restart of the bridge, and a clock that is set.
+Each call checks its token against the key file (key_file.py): the token is invalid as soon as the
+key was revoked, rotated or changed. A token never expires: the native dialers of the SDKs do not
+renew it. It stays valid across a restart of the bridge and a change of the clock.
 
-Without a key file nobody is checked: any credentials give a token, which names its entity and
-proves nothing.
+Without a key file there is no authentication: any credentials give a token, which names its entity
+and proves nothing.
 """
 
 import base64
@@ -31,47 +31,47 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.connections import shown_address
 from viam_session_bridge.rpc.status import CallError, unimplemented
 
-# The only method that is served before authentication; it needs no permission.
+# The only method that is served without authentication.
 AUTHENTICATE = 'proto.rpc.v1.AuthService.Authenticate'
 
-# SDKs ask this service first, also with credentials that are no token, and connect directly once
-# it is said not to be there.
+# SDKs call this service first, also with credentials that are not a token. They connect directly
+# if it is UNIMPLEMENTED.
 SIGNALING = 'proto.rpc.webrtc.v1.SignalingService'
 
 API_KEY = 'api-key'
 
-# Known to Viam, but not handed to a machine: its cloud vouches for who has one.
+# A type of Viam's cloud, which a machine does not accept directly.
 _INDIRECT = 'external'
 
 _BEARER = 'Bearer '
 _ALGORITHM = 'HS256'
 
-# A token of ours has less than 250 characters.
+# Tokens of this bridge have less than 250 characters.
 LONGEST_TOKEN = 1024
 
-# Valid tokens that are remembered: to verify one takes as long as the rest of a heartbeat.
+# The size of the cache of valid tokens: verifying one takes as long as the rest of a heartbeat.
 MOST_TOKENS = 1024
 
 _LOG = logging.getLogger(__name__)
 
 
 class AuthenticationError(Exception):
-    """Authentication is configured and cannot be done; the text says what is missing."""
+    """Authentication is configured but not possible; the text states what is missing."""
 
 
 def unauthenticated(text: str) -> CallError:
-    """Return the refusal of a caller that is not known."""
+    """Return the refusal of a caller that is not authenticated."""
     return CallError(grpc.StatusCode.UNAUTHENTICATED, text)
 
 
 @dataclass(frozen=True)
 class Rights:
     """
-    What a caller may do; everybody may stop a resource.
+    The rights of a caller. Every caller may stop a resource.
 
-    entity: the id of its key. command: the resources that it may command, None for all; it may
-    read from them, too. read: whether it may read from the others. stops_all: whether its StopAll
-    stops everything, and not only what it commanded last.
+    entity: the id of its key. command: the resources that it may command and read; None for all.
+    read: whether it may read from the others. stops_all: whether its StopAll stops all resources,
+    and not only those that it was the last to command.
     """
 
     entity: str = ''
@@ -96,23 +96,23 @@ class Rights:
 
 
 class Authentication(Protocol):
-    """How callers are known."""
+    """A method of authentication."""
 
     def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
-        """Return what the caller of a call may do. Raises CallError when it is not known."""
+        """Return the rights of a caller. Raises CallError if it is not authenticated."""
         ...
 
     def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
-        """Return the token for credentials. Raises CallError when they are wrong."""
+        """Return the token for credentials. Raises CallError if they are wrong."""
         ...
 
     def refresh(self) -> None:
-        """Look whether keys were revoked."""
+        """Check whether keys were revoked."""
         ...
 
 
 def _wrong_type(kind: str, known: tuple[str, ...]) -> CallError | None:
-    """Return the refusal of credentials of this type; None for one that is known."""
+    """Return the refusal of credentials of this type; None for a known type."""
     if kind == _INDIRECT:
         return unimplemented(f'direct authentication not supported for "{_INDIRECT}"')
     if kind in known:
@@ -128,12 +128,12 @@ _PREFIX = _BEARER + 'unauthenticated.'
 
 
 def token_for(entity: str) -> str:
-    """Return an opaque token that maps back to the entity; it proves nothing."""
+    """Return a token that contains the entity, without proof."""
     return 'unauthenticated.' + base64.urlsafe_b64encode(entity.encode()).decode()
 
 
 def entity_of(metadata: Mapping[str, list[str]]) -> str:
-    """Return the entity that such a token names; empty when it names none."""
+    """Return the entity that such a token names; empty if there is none."""
     values = metadata.get('authorization', [])
     if len(values) != 1 or not values[0].startswith(_PREFIX):
         return ''
@@ -144,19 +144,19 @@ def entity_of(metadata: Mapping[str, list[str]]) -> str:
 
 
 class NoAuthentication:
-    """Everybody may do everything."""
+    """Every caller has all rights."""
 
     def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
         """Return all rights, for the entity that the caller names."""
         return Rights(entity_of(metadata))
 
     def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
-        """Answer any credentials of a known type with a token, and say so loudly."""
+        """Return a token for any credentials of a known type, and log a warning."""
         if refusal := _wrong_type(kind, (API_KEY, 'robot-location-secret')):
             raise refusal
         _LOG.warning(
-            '%s sent credentials of %s; this bridge checks none: whoever reaches its port may '
-            'drive the robot', peer, shown(entity))
+            '%s sent credentials of %s; this bridge checks none: every client that can connect to '
+            'its port may drive the robot', peer, shown(entity))
         return token_for(entity)
 
     def refresh(self) -> None:
@@ -165,20 +165,20 @@ class NoAuthentication:
 
 # ---- with keys ----------------------------------------------------------------------------------
 
-# Failed logins of an address that are not delayed; then so long (s), twice as long each time.
+# This many failed logins of an address cause no delay; then the delay (s) doubles each time.
 FREE_FAILURES = 3
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 
-# Addresses that are remembered; the latest are kept.
+# The number of addresses that are stored; the latest are kept.
 MOST_ADDRESSES = 1024
 
 
 def origin(peer: str) -> str:
     """
-    Return the network address whose failed logins count together; '' for this machine.
+    Return the network whose failed logins are counted together; '' for this host.
 
-    Of IPv6 that is a network of 64 bits: whoever has one address has them all.
+    For IPv6 this is the /64 network, since one host can use all its addresses.
     """
     try:
         address = ipaddress.ip_address(
@@ -201,7 +201,7 @@ class _Failures:
 
 class BackOff:
     """
-    Delays the next login of an address after failed ones; never that of a key.
+    Delays the next login from an address after failed logins, for all keys.
 
     Times are seconds on a steady clock.
     """
@@ -210,12 +210,12 @@ class BackOff:
         self._failures: dict[str, _Failures] = {}
 
     def left(self, address: str, now: float) -> float:
-        """Return for how long (s) logins of an address are refused unseen."""
+        """Return for how long (s) logins from an address are refused without a check."""
         failures = self._failures.get(address)
         return max(0.0, failures.until - now) if failures else 0.0
 
     def failed(self, address: str, now: float) -> None:
-        """Note a failed login."""
+        """Record a failed login."""
         if not address:
             return
         failures = self._failures.pop(address, None) or _Failures()
@@ -228,21 +228,21 @@ class BackOff:
             del self._failures[next(iter(self._failures))]
 
     def succeeded(self, address: str) -> None:
-        """Note a login that did not fail."""
+        """Record a successful login."""
         self._failures.pop(address, None)
 
 
 class KeyAuthentication:
     """
-    Callers have the API keys of a key file.
+    Authentication with the API keys of a key file.
 
     on_end: called with the id of each key that was revoked, rotated or changed. now: a steady
-    clock, s. resources: the names of those that exist.
+    clock (s). resources: the names of the configured resources.
     """
 
     def __init__(self, path: str, now: Callable[[], float],
                  on_end: Callable[[str], None], resources: Iterable[str]) -> None:
-        """Read the key file. Raises AuthenticationError when PyJWT is missing."""
+        """Read the key file. Raises AuthenticationError if PyJWT is missing."""
         self._jwt = _jwt()
         self._file = KeyFile(Path(path).expanduser())
         self._now = now
@@ -250,15 +250,15 @@ class KeyAuthentication:
         self._resources = frozenset(resources)
         self._back_off = BackOff()
         self._rights: dict[str, Rights] = {}
-        # By token, since the key file was read last: what its key may do.
+        # The rights by valid token, since the last change of the key file.
         self._verified: dict[str, Rights] = {}
         self._problem = ''
         self.refresh()
         if not self._file.problem and not self._file.table.keys:
-            _LOG.warning('auth.key_file: %s has no keys: nobody can log in', self._file.path)
+            _LOG.warning('auth.key_file: %s has no keys: no client can log in', self._file.path)
 
     def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
-        """Return what the key of a call's token may do. Raises CallError."""
+        """Return the rights of the key of a call's token. Raises CallError."""
         self.refresh()
         values = metadata.get('authorization', [])
         if len(values) != 1:
@@ -278,25 +278,25 @@ class KeyAuthentication:
         return rights
 
     def _key_of(self, token: str) -> Key | None:
-        """Return the key that a token was given for, if it still counts."""
+        """Return the key of a token, if it is still valid."""
         table = self._file.table
-        # Without keys there is no signing key either, and an empty one would verify.
+        # Without keys there is no signing key, and an empty one would verify.
         if not table.keys or len(token) > LONGEST_TOKEN:
             return None
         try:
-            # No claim is about time: the clock may step.
+            # No claim depends on time: the clock may step.
             claims = self._jwt.decode(
                 token, table.signing_key, algorithms=[_ALGORITHM], options={
                     'require': ['sub', 'gen'], 'verify_exp': False, 'verify_nbf': False,
                     'verify_iat': False, 'verify_aud': False, 'verify_iss': False})
             key = table.keys.get(claims['sub'])
             return key if key is not None and claims['gen'] == key.generation else None
-        # Which exceptions there are depends on the PyJWT that is installed.
+        # The exception types depend on the PyJWT version.
         except Exception:
             return None
 
     def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
-        """Return a token for an API key; the log says why there is none."""
+        """Return a token for an API key; the reason of a refusal is logged."""
         self.refresh()
         entity = entity.lower()
         address, now = origin(peer), self._now()
@@ -323,23 +323,23 @@ class KeyAuthentication:
         return token
 
     def _problem_of(self, entity: str, secret: str) -> str:
-        """Say why credentials are wrong; empty if they are not. For the log: no secret in it."""
+        """Return why credentials are wrong, without the secret; empty if they are valid."""
         key = self._file.table.keys.get(entity)
-        # The same work whether the id is known or not.
-        matches = (key or _NOBODY).matches(secret)
+        # The comparison takes the same time if the id is unknown.
+        matches = (key or _NO_KEY).matches(secret)
         if key is not None:
             return '' if matches else f'key {key.id} ({key.name!a}): the secret is wrong'
         if self._file.problem:
             return f'there are no keys: {self._file.problem}'
         try:
-            # Nothing else of it: somebody may have exchanged id and secret.
+            # Only a UUID is logged: the client may have exchanged id and secret.
             return f'there is no key {uuid.UUID(entity)}: never created here, or revoked'
         except ValueError:
             return (f'the key id is not a UUID ({len(entity)} characters); were id and key '
                     'exchanged?')
 
     def refresh(self) -> None:
-        """Take over what the key file says now; whoever is not in it as before is ended."""
+        """Read the key file if it has changed, and end the keys that were revoked or changed."""
         before = self._file.table
         if not self._file.refresh():
             return
@@ -349,7 +349,7 @@ class KeyAuthentication:
         problem, self._problem = self._problem, self._file.problem
         if self._file.problem:
             if self._file.problem != problem:
-                _LOG.error('auth.key_file: %s; nobody can log in', self._file.problem)
+                _LOG.error('auth.key_file: %s; no client can log in', self._file.problem)
         elif table != before or problem:
             _LOG.info('auth.key_file: %s has %d keys', self._file.path, len(table.keys))
             self._warn_of_unknown(table.keys.values())
@@ -366,7 +366,7 @@ class KeyAuthentication:
                              ascii(key.name), ', '.join(map(ascii, unknown)))
 
 
-_NOBODY = Key('', '', '0' * 64, '', '')
+_NO_KEY = Key('', '', '0' * 64, '', '')
 
 
 def _rights_of(key: Key) -> Rights:
@@ -394,7 +394,7 @@ class AuthService:
         self._authentication = authentication
 
     async def Authenticate(self, request: Any, call: Any) -> Any:
-        """Answer credentials with a token."""
+        """Return a token for credentials."""
         if 'authorization' in call.metadata:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.base.v1.BaseService: units and axes of Viam into SI and ROS, and back.
+viam.component.base.v1.BaseService: converts units and axes of Viam to SI and ROS, and back.
 
 Viam: +y forward, +x right, +z up, mm/s and deg/s, positive z turns left. ROS (REP 103): +x
 forward, +y left, +z up, m/s and rad/s, positive z turns left.
@@ -16,40 +16,39 @@ from viam_session_bridge.core.setpoints import finite_vector, require_finite, Ve
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import tells
+from viam_session_bridge.rpc.component_service import sends
 
 MM = 1e-3
 
 
 class BaseService(ActuatedService):
-    """Serves the bases of a gate. Methods are spelled as in the proto."""
+    """viam.component.base.v1.BaseService."""
 
     API = 'base'
 
-    @tells(Velocity)
+    @sends(Velocity)
     async def SetPower(self, request: Any, call: Call) -> Any:
-        """Move at a share, -1 to 1, of the configured limits until told otherwise; zero stops."""
+        """Move at a share, -1 to 1, of the configured limits until a new command; zero stops."""
         limits = call.resource.limits
-        linear, angular = _share(request, 'linear'), _share(request, 'angular')
         await call.command(request.name, Motion(Velocity(
-            _in_ros(linear, limits.linear), _in_ros(angular, limits.angular))))
+            _in_ros(request, 'linear', limits.linear, shares=True),
+            _in_ros(request, 'angular', limits.angular, shares=True))))
         return proto.base.SetPowerResponse()
 
-    @tells(Velocity)
+    @sends(Velocity)
     async def SetVelocity(self, request: Any, call: Call) -> Any:
-        """Move at mm/s and deg/s, within the limits, until told otherwise; zero stops."""
-        linear, angular = _vector(request, 'linear'), _vector(request, 'angular')
+        """Move at mm/s and deg/s, within the limits, until a new command; zero stops."""
         await call.command(request.name, Motion(Velocity(
-            _in_ros(linear, MM), _in_ros(angular, math.pi / 180.0))))
+            _in_ros(request, 'linear', MM), _in_ros(request, 'angular', math.pi / 180.0))))
         return proto.base.SetVelocityResponse()
 
-    @tells(Velocity)
+    @sends(Velocity)
     async def MoveStraight(self, request: Any, call: Call) -> Any:
         """
-        Drive a distance (mm) at a speed (mm/s); answers when it is done.
+        Drive a distance (mm) at a speed (mm/s); returns when it is done.
 
-        A negative product drives backwards; no distance or no speed is a Stop. Steered by odometry
-        where it is configured, else timed.
+        A negative product drives backwards; no distance or no speed is a Stop. Controlled by
+        odometry if it is configured, else timed.
         """
         limits = call.resource.limits
         distance = request.distance_mm * MM
@@ -62,12 +61,12 @@ class BaseService(ActuatedService):
             request.name, course, f'distance_mm: {request.distance_mm} mm'))
         return proto.base.MoveStraightResponse()
 
-    @tells(Velocity)
+    @sends(Velocity)
     async def Spin(self, request: Any, call: Call) -> Any:
         """
-        Turn by an angle (deg, positive to the left) at a speed (deg/s); answers when done.
+        Turn by an angle (deg, positive to the left) at a speed (deg/s); returns when it is done.
 
-        No speed is a Stop; no angle is refused, as Viam's own bases do. Steered by odometry where
+        No speed is a Stop; no angle is refused, as by Viam's own bases. Controlled by odometry if
         it is configured, else timed.
         """
         limits = call.resource.limits
@@ -75,7 +74,7 @@ class BaseService(ActuatedService):
         speed = math.radians(require_finite('degs_per_sec', request.degs_per_sec))
         if speed and abs(request.angle_deg) < 1e-3:
             raise InvalidCommand(
-                f'angle_deg: {request.angle_deg:g} is no turn; expected 0.001 degrees or more')
+                f'angle_deg: {request.angle_deg:g} is too small; expected 0.001 degrees or more')
         course = MoveProfile(
             Along.YAW, math.copysign(angle, angle * speed), min(abs(speed), limits.angular),
             self.configs[request.name].angular_deceleration)
@@ -84,14 +83,14 @@ class BaseService(ActuatedService):
         return proto.base.SpinResponse()
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
-        """Answer the configured width, turning radius and wheel circumference (m)."""
+        """Return the configured width, turning radius and wheel circumference (m)."""
         own = self.configs[request.name]
         return proto.base.GetPropertiesResponse(
             width_meters=own.width_meters, turning_radius_meters=own.turning_radius_meters,
             wheel_circumference_meters=own.wheel_circumference_meters)
 
     async def GetGeometries(self, request: Any, call: Call) -> Any:
-        """Answer the configured box, centred above the base frame's origin; or none."""
+        """Return the configured box, centred above the base frame's origin; or none."""
         reply = proto.common.GetGeometriesResponse()
         size = self.configs[request.name].size_meters
         if size:
@@ -104,27 +103,23 @@ class BaseService(ActuatedService):
         return reply
 
     def _motion(self, name: str, course: MoveProfile, what: str) -> Motion:
-        """Return a course as a motion. Raises InvalidCommand when it would last absurdly long."""
+        """Return a course as a motion. Raises InvalidCommand if it would last too long."""
         if course.speed == 0.0:
             return Motion(Velocity())
         return self._finite(
             name, course, what, 'odometry_topic', bool(self.configs[name].odometry_topic))
 
 
-def _vector(request: Any, field: str) -> Vector:
-    """Return a Vector3 of a request; an absent one is zeros. Raises InvalidCommand for NaN."""
+def _in_ros(request: Any, field: str, unit: float, shares: bool = False) -> Vector:
+    """
+    Return a Vector3 of a request in SI units and the axes of REP 103; an absent one is zero.
+
+    Viam: x right, y forward. REP 103: x forward, y left. unit: the value of 1. shares: none
+    exceeds 1; larger ones are scaled down together, so that the direction stays. Raises
+    InvalidCommand for NaN and infinity.
+    """
     vector = getattr(request, field)
-    return finite_vector(field, (vector.x, vector.y, vector.z))
-
-
-def _share(request: Any, field: str) -> Vector:
-    """Return a Vector3 of shares of full power, none beyond 1, the direction kept."""
-    x, y, z = _vector(request, field)
-    factor = 1.0 / max(1.0, abs(x), abs(y), abs(z))
-    return x * factor, y * factor, z * factor
-
-
-def _in_ros(viam: Vector, factor: float) -> Vector:
-    """Turn Viam's axes (x right, y forward) into those of REP 103 (x forward, y left), scaled."""
-    right, forward, up = viam
-    return forward * factor, -right * factor, up * factor
+    right, forward, up = finite_vector(field, (vector.x, vector.y, vector.z))
+    if shares:
+        unit /= max(1.0, abs(right), abs(forward), abs(up))
+    return forward * unit, -right * unit, up * unit

@@ -1,27 +1,27 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-One call, from its bytes to the servicer and back: one wrapper for every method.
+The path of a call from the request bytes to the servicer and back: one wrapper for all methods.
 
-The wrapper finds out who calls, checks and renews the session of safety-monitored methods before
-anything else, finds the resource that a component's request names, and translates refusals; so no
-servicer contains a ``try``. Which methods are monitored is read from the option in the
-descriptors, never from a second list. viam-sid is read on monitored methods only, so that a
-malformed one can never refuse a Stop.
+The wrapper authenticates the caller, checks and renews the session of safety-monitored methods
+before anything else, resolves the resource that a component request names, and converts refusals
+to gRPC statuses; so no servicer contains a ``try``. The option in the descriptors states which
+methods are monitored; there is no second list. viam-sid is read on monitored methods only, so that
+a malformed one can never refuse a Stop.
 
-Methods receive bytes and parse them after the session was checked: a deserializer that raises
-leaves the answer to gRPC (UNKNOWN, and a text of Python's), and no handler is called. The length
-is checked before that, because a parsed request takes up to 70 times its length. A Stop is obeyed
-if only its name can be read.
+Methods receive bytes and parse them after the session was checked: if a deserializer raises, gRPC
+answers by itself (UNKNOWN, with a text of Python) and calls no handler. The length is checked
+first, because a parsed request takes up to 70 times its length. A Stop is executed even if only
+its name can be read.
 
-gRPC keeps the exception of an abort in the call, which the frame that aborts refers to: whatever
-that frame holds stays in memory until the next full collection (process.py). So requests are held
-by an inner frame, which is gone by then.
+gRPC keeps the exception of an abort in the call, and the aborting frame refers to that exception:
+everything that the frame holds stays in memory until the next full collection (process.py). So an
+inner frame holds the request; it has returned before the abort.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
@@ -57,7 +57,7 @@ from viam_session_bridge.rpc.operations import (
 )
 from viam_session_bridge.rpc.status import (
     CallError,
-    crowded,
+    exhausted,
     MoveAborted,
     status_of,
     unimplemented,
@@ -65,42 +65,41 @@ from viam_session_bridge.rpc.status import (
 
 SESSION_KEY = 'viam-sid'
 
-# Discovery of a driver that has just started may take a moment (s); a command waits for it.
+# A command waits so long (s) for the discovery of a driver that has just started.
 DISCOVERY_PATIENCE = 1.0
 RETRY_PERIOD = 0.02
 
-# A driver gives up on its service long before (s).
+# A driver ends a request to its service long before this time (s).
 ERRAND_PATIENCE = 30.0
 
-# Always let in: no flood of other calls may starve what keeps a robot safe or a client connected.
+# Accepted at any load: other calls must not block what keeps a robot safe or a client connected.
 _UNBOUNDED = frozenset({AUTHENTICATE} | {
     f'viam.robot.v1.RobotService.{name}' for name in (
         'StartSession', 'ResourceNames', 'ResourceRPCSubtypes', 'GetVersion', 'GetOperations',
         'StopAll', 'CancelOperation')})
 
-# Thousands a second, and over in no time: listing them and sending a header ahead of each answer
-# would only cost.
+# Short and frequent (thousands per second): they are not listed as operations and send no header.
 _UNLISTED = frozenset({'viam.robot.v1.RobotService.SendSessionHeartbeat'})
 
 _STOPS = frozenset({'Stop', 'StopAll'})
 
-# Beside those that Viam monitors; each refusal of a command leaves a line in the log.
+# Commands besides the methods that Viam monitors. Refusals of commands are logged.
 _OTHER_COMMANDS = _STOPS | {'DoCommand', 'Home'}
 
-# Refusals of one resource for one cause are logged once in so long (s).
+# Refusals of one resource for the same cause are logged once in this period (s).
 REFUSAL_PERIOD = 10.0
 
-# What a client says it is: Viam's SDKs by themselves, others by their library.
+# Metadata that names the client software: set by Viam's SDKs, or by the gRPC library.
 _SDK_KEYS = ('viam_client', 'user-agent')
 
-# Of a Stop that cannot be parsed, the name is looked for among so many fields (Python reads them).
+# In a Stop that cannot be parsed, Python reads at most this many fields to find the name.
 _MOST_FIELDS = 1000
 
-# The longest request that a method parses, bytes. While it is parsed, in C, no other Python runs,
-# and it may take 70 times its length.
+# The longest request that a method parses, bytes. The parser (in C) blocks all other Python code,
+# and a parsed request may take 70 times its length.
 REQUEST_LIMIT = 64 * 1024
 _OTHER_LIMITS = {
-    # Everybody may send it: a key id, and a key.
+    # Every peer may send it, before it is authenticated. It holds a key id and a key.
     AUTHENTICATE: 4 * 1024,
     # MOST_STATIONS positions of an arm with up to 60 joints.
     'viam.component.arm.v1.ArmService.MoveThroughJointPositions': 512 * 1024,
@@ -111,7 +110,7 @@ _OTHER_LIMITS = {
        for version in ('v1', 'v1alpha')},
 }
 
-# gRPC itself refuses what is longer than the longest request of all.
+# gRPC itself refuses requests that are longer than the largest limit.
 LARGEST_REQUEST = max(_OTHER_LIMITS.values())
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -120,7 +119,7 @@ _Result = TypeVar('_Result')
 _LOG = logging.getLogger(__name__)
 
 
-# ---- requests out of bytes, also out of bytes that are none ------------------------------------
+# ---- decoding of requests, also of malformed ones -----------------------------------------------
 
 def request_limit(method: MethodDescriptor) -> int:
     """Return the longest request that a method parses, bytes."""
@@ -128,7 +127,7 @@ def request_limit(method: MethodDescriptor) -> int:
 
 
 def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
-    """Return what makes a method's request of bytes; it raises CallError, and nothing else."""
+    """Return the function that decodes a method's request; it raises only CallError."""
     kind: Any = proto.message(method.input_type.full_name)
     limit = request_limit(method)
     stops = method.name in _STOPS
@@ -137,11 +136,11 @@ def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
         if len(content) <= limit:
             try:
                 return kind.FromString(content)
-            # Which exceptions there are depends on the protobuf that is installed.
+            # The exception types depend on the protobuf version.
             except Exception:
                 code, text = grpc.StatusCode.INVALID_ARGUMENT, (
-                    f'the request is no {method.input_type.full_name}: its bytes are malformed, '
-                    'or it is nested too deeply')
+                    f'the request is not a {method.input_type.full_name}: its bytes are '
+                    'malformed, or it is nested too deeply')
         else:
             code, text = grpc.StatusCode.RESOURCE_EXHAUSTED, (
                 f'{method.full_name}: the request has {len(content)} bytes; at most {limit} are '
@@ -155,7 +154,7 @@ def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
 
 
 class Decoded:
-    """The requests of a stream. Raises CallError at one that could not be read."""
+    """The decoded requests of a stream. Raises CallError at a request that cannot be decoded."""
 
     def __init__(self, requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
         self._requests = requests
@@ -163,7 +162,7 @@ class Decoded:
         self._decode = decode
 
     def __aiter__(self) -> 'Decoded':
-        """Return the one iterator that there is."""
+        """Return this object; there is one iterator."""
         return self
 
     async def __anext__(self) -> Any:
@@ -174,7 +173,7 @@ class Decoded:
 
 
 def _salvaged(kind: Any, content: bytes) -> Any:
-    """Return the stop that broken bytes ask for; None where they do not say of what."""
+    """Return the Stop request that malformed bytes contain; None if they contain no name."""
     field = kind.DESCRIPTOR.fields_by_name.get('name')
     if field is None:
         return kind()
@@ -183,7 +182,7 @@ def _salvaged(kind: Any, content: bytes) -> Any:
 
 
 def _last(number: int, content: bytes) -> bytes | None:
-    """Return the last value of a field of bytes, as far as the message can and may be read."""
+    """Return the last value of a bytes field in the readable part of a message."""
     found, at = None, 0
     try:
         for _ in range(_MOST_FIELDS):
@@ -205,22 +204,22 @@ def _last(number: int, content: bytes) -> bytes | None:
                 found = content[at:at + length]
             at += length
     except IndexError:
-        pass  # it ends within a number
+        pass  # the message ends within a number
     return found
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return a number of the wire and where the next thing begins. Raises IndexError."""
+    """Return a varint and the position after it. Raises IndexError."""
     value = shift = 0
     while content[at] & 0x80:
         value |= (content[at] & 0x7f) << shift
         shift, at = shift + 7, at + 1
         if shift > 63:
-            raise IndexError('no number is that long')
+            raise IndexError('a varint has at most 64 bits')
     return value | content[at] << shift, at + 1
 
 
-# ---- who calls, and motion on the caller's behalf -----------------------------------------------
+# ---- the caller, and its motion -----------------------------------------------------------------
 
 def session_of(metadata: dict[str, list[str]]) -> str | None:
     """Return the canonical session id of a monitored call. Raises InvalidSessionId."""
@@ -235,28 +234,31 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
 
 
 def sdk_of(metadata: dict[str, list[str]]) -> str:
-    """Return what a client says it is; unbounded, unverified, empty if it says nothing."""
-    return next((metadata[key][0] for key in _SDK_KEYS if key in metadata), '')
+    """Return the client software that the metadata names, unverified and of any length; or ''."""
+    for key in _SDK_KEYS:
+        if key in metadata:
+            return metadata[key][0]
+    return ''
 
 
 def is_late(context: Any) -> bool:
-    """Tell whether the gRPC deadline of a call has passed: its caller waits no more."""
+    """Return whether the gRPC deadline of a call has passed, so that its caller has given up."""
     left = context.time_remaining()
     return left is not None and left <= 0.0
 
 
-# Not frozen: one is made for every heartbeat, and a frozen one takes several times as long.
+# Not frozen: every heartbeat creates one, and creating a frozen one takes several times as long.
 @dataclass(slots=True, eq=False)
 class Call:
     """
-    A call under way; what is not known when it comes is added by the wrapper, before the method.
+    A running call. The wrapper sets the fields that are not known at its arrival.
 
     watch: to be called once a motion may depend on a connection. locate: finds the open socket of
-    the caller, for motion that Viam does not monitor. announce: sends the operation's
-    id ahead of the answer, for calls that wait. operation: the call as GetOperations lists it.
-    crowding: why it may do nothing but stop; empty unless too many calls ran when it came.
-    resource: the one that the request names, for a method of a component; a Resource.
-    rights: what the caller may do. revoked: its key has been revoked meanwhile.
+    the caller, for motion that Viam does not monitor. announce: sends the operation
+    id before the response, for calls that wait. operation: the call as GetOperations lists it.
+    overload: why the call may only stop; empty unless too many calls ran at its arrival.
+    resource: the Resource that the request names, for a method of a component.
+    rights: what the caller may do. revoked: its key has been revoked during the call.
     """
 
     supervisor: LockedBridge
@@ -268,20 +270,20 @@ class Call:
     locate: Callable[[], int | None] = lambda: None
     announce: Callable[[], Awaitable[None]] | None = None
     operation: Operation | None = None
-    crowding: str = ''
+    overload: str = ''
     resource: Any = None
     revoked: bool = False
 
     async def command(self, name: str, motion: Motion) -> None:
         """
-        Set a wish that holds until something ends it; answers when its driver was told.
+        Set a motion that lasts until it is ended; returns when its driver has received it.
 
-        Raises a BridgeError, or MoveAborted when the driver, or the guard, did not get ready.
+        Raises a BridgeError, or MoveAborted if the driver or the guard did not become ready.
         """
         begun: _Waiter[Ended | None] = _Waiter()
         epoch, waits = await self._accepted(
             name, motion, lambda caller, turn: self.supervisor.begin(
-                name, motion, caller, begun.tell, turn))
+                name, motion, caller, begun.set_result, turn))
         if not waits:
             return
         ended = await self._waited(name, epoch, begun.future)
@@ -292,12 +294,12 @@ class Call:
                    accepted: Callable[[int], object] | None = None,
                    turn: int | None = None) -> Ended:
         """
-        Make a finite move and wait for its end; returns how it ended, and what its driver said.
+        Make a finite move and wait for its end; returns how it ended, and its driver's message.
 
-        A move that another command or a Stop ended has ended as wished. Raises MoveAborted when
-        it ended otherwise. The caller's own cancellation, its gRPC deadline and CancelOperation
-        end the move, if it is still the current one. accepted is told the epoch. turn: the gate's,
-        from when the caller began to say what it wants, where that takes time.
+        A Stop or another command is a regular end. Raises MoveAborted at any other early end. The
+        caller's own cancellation, its gRPC deadline and CancelOperation end the move if it is
+        still the current one. accepted receives the epoch. turn: the number from the supervisor
+        when the command began, for commands that take time to arrive.
         """
         if self._stops(motion):
             epoch = await self._accepted(
@@ -307,7 +309,7 @@ class Call:
         ended: _Waiter[Ended] = _Waiter()
         epoch = await self._accepted(
             name, motion, lambda caller, turn: self.supervisor.command(
-                name, motion, caller, ended.tell, turn), turn)
+                name, motion, caller, ended.set_result, turn), turn)
         if accepted is not None:
             accepted(epoch)
         end = await self._waited(name, epoch, ended.future)
@@ -317,11 +319,11 @@ class Call:
 
     async def _waited(self, name: str, epoch: int,
                       future: 'asyncio.Future[_Result]') -> _Result:
-        """Return what came of a motion; the caller's cancellation, in any way, ends it."""
+        """Return the result of a motion; any cancellation by the caller ends the motion."""
         try:
             if self.announce is not None:
                 await self.announce()
-            # Cancelled, but over already by a Stop or a newer command: its end is on the way.
+            # Cancelled after a Stop or a newer command has ended it: wait for that result.
             if not await self._first(future) and not self.supervisor.cancel(name, epoch):
                 await asyncio.wait({future})
         except asyncio.CancelledError:
@@ -333,23 +335,23 @@ class Call:
 
     async def service_command(self, name: str, call: ServiceCall) -> tuple[str, str]:
         """
-        Have a driver run a command that moves nothing, and wait for its answer.
+        Have a driver run a command that moves nothing, and wait for its response.
 
-        Returns the problem (empty is success) and what the driver said. Raises CallError when
+        Returns the problem (empty on success) and the driver's message. Raises CallError if
         CancelOperation or the call's deadline came first.
         """
         self.require_in_time()
         self.rights.require_command(name)
         answered: _Waiter[tuple[str, str]] = _Waiter()
         self.supervisor.service_command(
-            name, call, lambda problem, detail: answered.tell((problem, detail)))
+            name, call, lambda problem, detail: answered.set_result((problem, detail)))
         try:
             return await asyncio.wait_for(self.awaited(answered.future), ERRAND_PATIENCE)
         except asyncio.TimeoutError:
             return f'its driver has not answered within {ERRAND_PATIENCE:g} s', ''
 
     async def awaited(self, future: 'asyncio.Future[_Result]') -> _Result:
-        """Return what is waited for. Raises CallError when CancelOperation came first."""
+        """Return the result of a future. Raises CallError if CancelOperation came first."""
         try:
             if await self._first(future):
                 return future.result()
@@ -366,7 +368,7 @@ class Call:
         return motion.within(self.resource.limits).is_stop
 
     async def _first(self, ended: 'asyncio.Future[Any]') -> bool:
-        """Wait for a future; tells whether it is done, not CancelOperation came first."""
+        """Wait for a future; returns False if CancelOperation came first."""
         if self.operation is None:
             await asyncio.wait({ended})
             return True
@@ -381,21 +383,24 @@ class Call:
     async def _accepted(self, name: str, motion: Motion,
                         give: Callable[[Caller, int | None], _Result],
                         turn: int | None = None) -> _Result:
-        """Give a command, waiting a moment for what may pass by itself; each try decides anew."""
-        limited = self.crowding or self.rights.command is not None
+        """Give a command; a refusal that may be temporary is retried for a moment."""
+        limited = self.overload or self.rights.command is not None
         if limited and not self._stops(motion):
             self.rights.require_command(name)
-            if self.crowding:
-                raise crowded(self.crowding)
-        # The gate's clock counts suspended time: what waited through a freeze is too old.
+            if self.overload:
+                raise exhausted(self.overload)
+        # The supervisor's clock counts suspended time: a command that waited during it is too old.
         clocks = (self.supervisor.now, asyncio.get_running_loop().time)
         give_up: list[float] = []
         while True:
-            # Each time: an event loop that was frozen may run us before it hears of the end.
+            # At each try: after a stall, the event loop may run this before it handles the end of
+            # the call.
             if is_late(self.context) and not self._stops(motion):
                 raise _too_late()
             try:
-                accepted = give(self._claimant(motion), turn)
+                # A connection holds what Viam does not monitor.
+                accepted = give(self.caller if motion.monitored else replace(
+                    self.caller, session=None, socket=self.locate()), turn)
                 self.watch()
                 return accepted
             except NotYet as problem:
@@ -405,11 +410,6 @@ class Call:
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
 
-    def _claimant(self, motion: Motion) -> Caller:
-        """Return who holds a motion; one that Viam does not monitor is held by a connection."""
-        if motion.monitored:
-            return self.caller
-        return replace(self.caller, session=None, socket=self.locate())
 
     async def _pause(self, name: str) -> None:
         if self.operation is None:
@@ -431,18 +431,18 @@ def _cancelled(name: str) -> CallError:
 
 
 class _Waiter(Generic[_Result]):
-    """Waits on the event loop for what another thread tells."""
+    """A future on the event loop whose result another thread sets."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[_Result] = self._loop.create_future()
 
-    def tell(self, result: _Result) -> None:
-        """Tell it, on any thread; must be called once."""
+    def set_result(self, result: _Result) -> None:
+        """Set the result, from any thread; must be called once."""
         try:
             self._loop.call_soon_threadsafe(self._settle, result)
         except RuntimeError:
-            pass  # the loop is closed: nobody waits any more, and who tells must go on
+            pass  # the loop is closed, and nothing waits for the result
 
     def _settle(self, result: _Result) -> None:
         if not self.future.done():
@@ -456,7 +456,7 @@ _Streaming = Callable[[Any, Call], AsyncGenerator[Any, None]]
 
 
 class Registry:
-    """Makes the handlers of one server."""
+    """Creates the gRPC handlers of one server."""
 
     def __init__(self, supervisor: LockedBridge, presence: SocketMonitor,
                  operations: Operations, authentication: Authentication) -> None:
@@ -464,32 +464,32 @@ class Registry:
         self._presence = presence
         self._operations = operations
         self._authentication = authentication
-        # By entity: the calls that are not over at once, with their tasks.
+        # By entity: the running calls, with their tasks.
         self._under_way: dict[str, dict[Call, asyncio.Task[Any]]] = {}
         self._refusals = RefusalLog()
-        # How many calls have come in.
+        # The number of calls received.
         self.calls = 0
 
     def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """
-        Return the handler of a service; what the servicer lacks is refused as not served.
+        Return the handler of a service; methods that the servicer lacks are UNIMPLEMENTED.
 
-        A servicer with a method `resource` serves components: it finds the one that each request
-        names.
+        A servicer with a method `resource` serves components; that method resolves the resource
+        that a request names.
         """
         return grpc.method_handlers_generic_handler(
             service.full_name,
             {method.name: self._method(method, servicer) for method in service.methods})
 
     def end_calls(self, entity: str) -> None:
-        """End all calls of a key that counts no more: UNAUTHENTICATED."""
+        """End all calls of a key that is no longer valid, with UNAUTHENTICATED."""
         for call, task in self._under_way.get(entity, {}).items():
             call.revoked = True
             task.cancel()
 
     @contextmanager
     def _ended_with_its_key(self, call: Call) -> Iterator[None]:
-        """Have a call end with the key of its caller. Raises CallError when it did."""
+        """End a call when its caller's key becomes invalid, with a CallError."""
         entity, task = call.caller.entity, asyncio.current_task()
         assert task is not None
         self._under_way.setdefault(entity, {})[call] = task
@@ -526,7 +526,7 @@ class Registry:
         monitored = proto.is_monitored(method)
         listed = method.full_name not in _UNLISTED
         public = method.full_name == AUTHENTICATE
-        # What moves is judged where it commands (Call), what stops is everybody's.
+        # Call checks the right to command; every caller may stop.
         reads = not (monitored or method.name == 'Stop')
         bounded = reads and method.full_name not in _UNBOUNDED
         path = f'/{method.containing_service.full_name}/{method.name}'
@@ -541,21 +541,22 @@ class Registry:
                 call = self._open(context, monitored, path, public)
                 if not listed:
                     return await behaviour(decode(content), call)
-                crowding = self._operations.crowded(call.caller.peer)
-                with self._ended_with_its_key(call), self._running(call, path) as operation:
+                overload = self._operations.overload(call.caller.peer)
+                with self._ended_with_its_key(call), self._operations.running(
+                        operation_id(call.metadata), path, call.caller) as operation:
                     header = _Header(context, operation.id)
-                    if bounded and crowding:
-                        raise crowded(crowding)
+                    if bounded and overload:
+                        raise exhausted(overload)
                     request = decode(content)
                     call.operation, call.announce = operation, header.send
-                    call.crowding = crowding
+                    call.overload = overload
                     if resource is not None:
                         call.resource = resource(request.name)
                         named = request.name
                         if reads:
                             call.rights.require_read(named)
-                    # First the deed, then the header: a Stop is carried out even if its caller
-                    # leaves at once, and a command is not kept waiting.
+                    # The header is sent after the method has run: a Stop is executed even if its
+                    # caller disconnects at once, and a command is not delayed.
                     reply = await behaviour(request, call)
                     await header.send()
                     return reply
@@ -574,34 +575,35 @@ class Registry:
             if not isinstance(reply, _Refusal):
                 return reply
             abort = context.abort(*reply)
-            del content, context  # see above
+            del content, context  # see the docstring of the module
             await abort
             return None
 
         return handle
 
     def _streaming(self, method: MethodDescriptor, behaviour: _Streaming) -> Callable[..., Any]:
-        """Return the handler of a stream that is served; all count, the monitored are listed."""
+        """Return the handler of a stream; all streams are counted, monitored ones are listed."""
         monitored = proto.is_monitored(method)
         path = f'/{method.containing_service.full_name}/{method.name}'
         decode = decoder(method)
 
         async def answer(requests: Any, context: Any) -> AsyncGenerator[Any, None]:
-            """Generate the replies; the last one may be a _Refusal."""
+            """Yield the replies; the last one may be a _Refusal."""
             try:
                 call = self._open(context, monitored, path)
-                crowding = self._operations.crowded(call.caller.peer)
-                if crowding:
-                    raise crowded(crowding)
+                overload = self._operations.overload(call.caller.peer)
+                if overload:
+                    raise exhausted(overload)
                 with self._ended_with_its_key(call), (
-                        self._running(call, path) if monitored
+                        self._operations.running(
+                            operation_id(call.metadata), path, call.caller) if monitored
                         else self._operations.counted(call.caller.peer)) as operation:
                     if operation is not None:
                         call.operation = operation
                         call.announce = _Header(context, operation.id).send
                         await call.announce()
-                    # Closed at once where the client has gone: what it began must not wait for
-                    # the collector of garbage.
+                    # Closed as soon as the client is gone: the end of its motion must not wait
+                    # for garbage collection.
                     async with aclosing(behaviour(Decoded(requests, decode), call)) as replies:
                         async for reply in replies:
                             yield reply
@@ -623,16 +625,14 @@ class Registry:
                     else:
                         yield reply
             if abort is not None:
-                del requests, context, replies  # see above
+                del requests, context, replies  # see the docstring of the module
                 await abort
 
         return handle
 
-    def _running(self, call: Call, path: str) -> AbstractContextManager[Operation]:
-        return self._operations.running(operation_id(call.metadata), path, call.caller)
 
     def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
-        """Return the handler of a stream that is not served; the session still comes first."""
+        """Return the handler of a stream that is not served; it checks the session first."""
         monitored = proto.is_monitored(method)
 
         async def refuse(request: Any, context: Any) -> Any:
@@ -641,7 +641,7 @@ class Registry:
                 raise _not_served(method)
             except (BridgeError, CallError) as problem:
                 abort = context.abort(*_refusal(problem, method.full_name))
-            del request, context  # see above
+            del request, context  # see the docstring of the module
             await abort
 
         return refuse
@@ -652,7 +652,7 @@ class Registry:
 
     async def _refuse_unserved(self, path: str, context: Any) -> None:
         try:
-            # SDKs go on without WebRTC only if this answer does not depend on their credentials.
+            # SDKs continue without WebRTC only if this status does not depend on credentials.
             if not path.startswith(f'/{SIGNALING}/'):
                 self._open(context, monitored=False, path=path)
             raise unimplemented(f'{shown(path)} is not served by viam_session_bridge')
@@ -661,24 +661,24 @@ class Registry:
 
     def _open(self, context: Any, monitored: bool, path: str, public: bool = False) -> Call:
         """
-        Find out who calls. On a monitored method the session decides before anything else.
+        Authenticate the caller. On a monitored method, check the session before anything else.
 
-        public: the method is served before authentication.
+        public: the method is served without authentication.
         """
         self.calls += 1
         metadata: dict[str, list[str]] = {}
         for key, value in context.invocation_metadata() or ():
             metadata.setdefault(key, []).append(value)
-        peer, watch = context.peer(), self._presence.nudge
+        peer, watch = context.peer(), self._presence.wake
         rights = _NOTHING if public else self._authentication.rights(metadata)
         if not monitored:
             caller = Caller(entity=rights.entity, peer=peer, method=path, sdk=sdk_of(metadata))
-            # The search is worth its time only for motion that Viam does not monitor.
+            # Only motion that Viam does not monitor needs the socket, so it is found on demand.
             return Call(self._supervisor, rights, caller, metadata, context, watch,
                         locate=partial(self._presence.socket_of, peer))
         session = session_of(metadata)
-        # What comes after its deadline tells of a client that was: it renews nothing, and of
-        # commands only a stop is carried out then (calls.py).
+        # A call that arrives after its deadline does not prove that its client is present: it
+        # renews no session, and of commands only a stop is executed (Call).
         if is_late(context):
             session = None
         caller = Caller(session, self._presence.socket_of(peer), rights.entity, peer, path,
@@ -688,18 +688,18 @@ class Registry:
                     locate=lambda: caller.socket)
 
 
-# What somebody may do who is not known yet.
+# The rights of a caller that is not authenticated.
 _NOTHING = Rights(command=frozenset(), read=False, stops_all=False)
 
 
 class _Unserved(grpc.GenericRpcHandler):
-    """Refuses what nothing serves; by a stream, whatever it is, without reading a request."""
+    """Refuses methods that no handler serves; as a stream, without reading a request."""
 
     def __init__(self, refuse: Callable[[str, Any], Awaitable[None]]) -> None:
         self._refuse = refuse
 
     def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler:
-        """Return what refuses this method."""
+        """Return the handler that refuses this method."""
         path = handler_call_details.method
 
         async def refuse(requests: Any, context: Any) -> None:
@@ -709,20 +709,20 @@ class _Unserved(grpc.GenericRpcHandler):
 
 
 class RefusalLog:
-    """Writes which commands were refused, once for each resource and cause in a while."""
+    """Logs refused commands, once per resource and cause in each period."""
 
     def __init__(self) -> None:
-        # When each was written last (s), and how many have come since. Resources that nobody
-        # configured count as one, so this is as large as the configuration.
+        # When each was logged last (s), and how many have come since. All resources that are not
+        # configured count as one, so that the configuration bounds the size.
         self._written: dict[tuple[str, str], tuple[float, int]] = {}
 
     def note(self, resource: str, path: str, context: Any, problem: Exception,
              text: str) -> None:
         """
-        Take a refusal. resource: the one that the command is for; empty where none is known.
+        Take a refusal. resource: the target of the command; empty if none is known.
 
-        A move that ended early was accepted; the log says why it ended. A caller that cancelled
-        knows.
+        Moves that ended early are not logged here: they were accepted, and their end is in the
+        log. Nor are calls that their callers cancelled.
         """
         if isinstance(problem, MoveAborted) or (
                 isinstance(problem, CallError) and problem.code is grpc.StatusCode.CANCELLED):
@@ -740,18 +740,18 @@ class RefusalLog:
             f' ({more} more like this since the last message)' if more else '')
 
 
+@dataclass(slots=True)
 class _Header:
-    """The response header that tells a call's operation id; sent once."""
+    """The response header with the operation id of a call; sent once."""
 
-    def __init__(self, context: Any, operation: str) -> None:
-        self._context = context
-        self._operation = operation
-        self._sent = False
+    context: Any
+    operation: str
+    sent: bool = False
 
     async def send(self) -> None:
-        if not self._sent:
-            self._sent = True
-            await self._context.send_initial_metadata(((OPERATION_KEY, self._operation),))
+        if not self.sent:
+            self.sent = True
+            await self.context.send_initial_metadata(((OPERATION_KEY, self.operation),))
 
 
 class _Refusal(NamedTuple):
@@ -763,9 +763,10 @@ class _Refusal(NamedTuple):
 
 def _refusal(problem: Exception, path: str) -> _Refusal:
     """
-    Return what the client is told of an exception; one that is no refusal is logged.
+    Return the status for an exception; an exception that is not a refusal is logged.
 
-    Its frames are released. They hold the request, and one of them may hold the exception.
+    The frames of the exception are released: they hold the request, and one may hold the
+    exception.
     """
     if isinstance(problem, (BridgeError, CallError)):
         refusal = _Refusal(*status_of(problem))

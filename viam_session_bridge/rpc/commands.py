@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-DoCommand: the commands that are configured for a component, by name; no component in here.
+DoCommand: the configured commands of a component, by name. Used by all components.
 
-    {"command": "dock"}                     a command that takes nothing
+    {"command": "dock"}                     a command without data
     {"command": "lights", "data": true}     one that is switched on or off
 
-The answer is {"success": bool, "message": str}.
+The result is {"success": bool, "message": str}.
 """
 
 from collections.abc import Mapping
@@ -26,39 +26,39 @@ COMMAND, DATA = 'command', 'data'
 
 async def do_command(name: str, commands: Mapping[str, CommandConfig], request: Any,
                      call: Call) -> Any:
-    """Run what a request asks for and answer what became of it. Raises a BridgeError."""
+    """Run the command of a request and return its result. Raises a BridgeError."""
     if not commands:
         raise unimplemented(
             f'{name}: no commands are configured for DoCommand ({name}.commands lists them)')
-    wish = _parsed(request.command, commands)
-    if commands[wish.command].moves:
-        problem, message = await _moved(name, wish, call)
+    command = _parsed(request.command, commands)
+    if commands[command.command].moves:
+        problem, message = await _moved(name, command, call)
     else:
-        problem, message = await call.service_command(name, wish)
+        problem, message = await call.service_command(name, command)
     reply = proto.common.DoCommandResponse()
     reply.result.update({'success': not problem, 'message': problem or message})
     return reply
 
 
-async def _moved(name: str, wish: ServiceCall, call: Call) -> tuple[str, str]:
-    """Run a command that moves; whatever it set in motion goes on until its caller is gone."""
+async def _moved(name: str, command: ServiceCall, call: Call) -> tuple[str, str]:
+    """Run a command that moves; its motion lasts until its caller is gone."""
     try:
         ended = await call.move(
-            name, Motion(wish, once=True, answered=True, monitored=False))
+            name, Motion(command, once=True, answered=True, monitored=False))
     except MoveAborted as aborted:
-        # The service said no: that is an answer, not a failure of the call.
+        # A refusal by the service is a result, not a failure of the call.
         if aborted.reason is Reason.REFUSED:
             return aborted.detail or aborted.reason.value, ''
         raise
-    # Before the service answered, a Stop or another command came.
+    # A Stop or another command came before the response of the service.
     if ended.reason is not Reason.DONE:
         return ended.reason.value, ''
     return '', ended.detail
 
 
 def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> ServiceCall:
-    """Return the command that a Struct asks for. Raises InvalidCommand."""
-    # The first stranger ends it: nothing is built of a message of a million keys.
+    """Return the command that a Struct contains. Raises InvalidCommand."""
+    # The first unknown key ends the parsing, before a message of a million keys is converted.
     unknown = next((key for key in struct if key not in (COMMAND, DATA)), None)
     if unknown is not None:
         raise InvalidCommand(
@@ -72,7 +72,7 @@ def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> ServiceCall:
         raise InvalidCommand(f'command.{COMMAND}: {found}; expected one of: {known}')
     if not commands[wanted].takes_data:
         if DATA in fields:
-            raise InvalidCommand(f'command.{DATA}: the command {wanted} takes none')
+            raise InvalidCommand(f'command.{DATA}: the command {wanted} takes no data')
         return ServiceCall(wanted)
     data = fields.get(DATA)
     if not isinstance(data, bool):
@@ -83,7 +83,7 @@ def _parsed(struct: Any, commands: Mapping[str, CommandConfig]) -> ServiceCall:
 
 
 def _value(value: Any) -> Any:
-    """Return a Value as Python's; of lists and Structs, which no command takes, only that."""
+    """Return a Value as a Python value; for lists and Structs, which no command takes, a name."""
     kind = value.WhichOneof('kind')
     if kind in ('list_value', 'struct_value'):
         return {'list_value': 'a list', 'struct_value': 'a Struct'}[kind]

@@ -1,13 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the services of all components have in common; nothing that only one of them knows.
+The common base of the services of all components.
 
 A module of this package whose name ends in `_service` declares the service of a component: it
-derives from ComponentService, or from ActuatedService where something moves, names its API, and
-adds its own methods. What a method needs of the configuration is marked beside it, and
-docs/methods.md shows it. A mark is no behaviour: a method that is marked still refuses by itself
-what it cannot do.
+derives from ComponentService, or from ActuatedService if the component moves, names its API, and
+adds its own methods. Decorators state which parameters a method needs; docs/methods.md shows them.
+A decorator does not change behaviour: a decorated method itself refuses what it cannot do.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,21 +30,21 @@ _Method = TypeVar('_Method', bound=Callable[..., Any])
 @dataclass(frozen=True)
 class Served:
     """
-    How a method is served.
+    The properties of a method, for the documentation.
 
-    meaning: in a sentence. needs: the parameters of the resource without which it answers
-    UNIMPLEMENTED. never: it does so whatever is configured. tells: the kinds of setpoint that it
-    has the resource told.
+    meaning: in a sentence. needs: the parameters of the resource without which it returns
+    UNIMPLEMENTED. never: it returns UNIMPLEMENTED with any configuration. sends: the types of
+    setpoint that it sends to the driver.
     """
 
     meaning: str = ''
     needs: tuple[str, ...] = ()
     never: bool = False
-    tells: tuple[type, ...] = ()
+    sends: tuple[type, ...] = ()
 
 
 def needs(*parameters: str) -> Callable[[_Method], _Method]:
-    """Mark a method that is served only where these parameters of the resource are set."""
+    """Mark a method that is served only if these parameters of the resource are set."""
     def mark(method: _Method) -> _Method:
         method.__dict__['needs'] = parameters
         return method
@@ -53,41 +52,42 @@ def needs(*parameters: str) -> Callable[[_Method], _Method]:
     return mark
 
 
-def tells(*setpoints: type) -> Callable[[_Method], _Method]:
-    """Mark a method that has its resource told setpoints of these kinds."""
+def sends(*setpoints: type) -> Callable[[_Method], _Method]:
+    """Mark a method that sends setpoints of these types to the driver."""
     def mark(method: _Method) -> _Method:
-        method.__dict__['tells'] = setpoints
+        method.__dict__['sends'] = setpoints
         return method
 
     return mark
 
 
 def never(method: _Method) -> _Method:
-    """Mark a method that only says why it is not served."""
+    """Mark a method that is never served; it only returns the reason."""
     method.__dict__['never'] = True
     return method
 
 
 def how_served(servicer: type, name: str) -> Served:
-    """Return how the method of this name is served by a class of services."""
+    """Return the properties of the method of this name in a service class."""
     method = getattr(servicer, name, None)
     if method is None:
         return Served(never=True)
     text = inspect.getdoc(method) or ''
     return Served(
         ' '.join(text.partition('\n\n')[0].split()), method.__dict__.get('needs', ()),
-        method.__dict__.get('never', False), method.__dict__.get('tells', ()))
+        method.__dict__.get('never', False), method.__dict__.get('sends', ()))
 
 
 class ComponentService:
     """
     Serves the components of one API. Methods are spelled as in the proto.
 
-    Before a method runs, its wrapper has found the resource that the request names (calls.py).
+    Before a method runs, its wrapper has resolved the resource of the request (calls.py).
 
-    API: its name, such as base. configs: the configuration of each resource, by name; those of
-    other APIs may be among them. feedback: returns, for a name, an object with `description` and
-    `pose`, each if it is configured; for a resource without an actuator, its source.
+    API: its name, such as base. configs: the configurations of all resources, by name, also of
+    other APIs. feedback: returns, by name, the data sources of the resource besides its motion
+    feedback: `description` and `pose`, each if it is configured; for a resource without an
+    actuator, its source.
     """
 
     API: ClassVar[str]
@@ -102,11 +102,11 @@ class ComponentService:
         self._feedback = feedback
 
     async def GetGeometries(self, request: Any, call: Any) -> Any:
-        """Answer none: like a viam-server where no shape is configured."""
+        """Return no geometries, as a viam-server without configured shapes."""
         return proto.common.GetGeometriesResponse()
 
     def resource(self, name: str) -> Resource:
-        """Return a resource. Raises UnknownResource, also for a name of another API."""
+        """Return a resource. Raises UnknownResource, also for a resource of another API."""
         if name not in self.configs or self.configs[name].api != self.API:
             raise self._unknown(name)
         return Resource(self.API, name)
@@ -118,7 +118,7 @@ class ComponentService:
 
 
 def components() -> dict[str, type[ComponentService]]:
-    """Return the classes of all components, by the full names of their services."""
+    """Return the service classes of all components, by the full names of their services."""
     for module in pkgutil.iter_modules(rpc.__path__):
         if module.name.endswith('_service'):
             importlib.import_module(f'{rpc.__name__}.{module.name}')

@@ -1,23 +1,22 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Tells which client connections of our gRPC server are open and alive right now.
+Monitors which client connections of this process's gRPC server are open, and whether they respond.
 
-Motion depends on the answer, so it is positive evidence or nothing: a connection is present when
-the kernel says that this very socket is established and that the peer's kernel spoke lately.
-What follows from presence is decided in core/presence.py.
+Motion depends on the result, so only positive evidence counts: a connection is present if the
+kernel reports that this socket is established and that the peer's kernel has responded lately.
+core/presence.py decides what follows from presence.
 
-gRPC's own registry (channelz) is not asked. It goes on listing the socket of a killed client
-until the last handler of that client has returned, and grpcio 1.51 even for as long as nobody
-else connects.
+gRPC's registry (channelz) is not used. It lists the socket of a killed client until the last
+handler of that client has returned, and in grpcio 1.51 until another client connects.
 
-gRPC owns the sockets and shows them to nobody, so they are found in /proc/self/fd and asked by
-file descriptor number. Linux only. A socket is known by its cookie (SO_COOKIE): a number the
-kernel gives once and never again, while descriptor numbers and ports are used again at once.
+gRPC owns the sockets and does not expose them, so they are found in /proc/self/fd and queried by
+file descriptor number. Linux only. The cookie (SO_COOKIE) identifies a socket: the kernel never
+assigns it again, while descriptor numbers and ports are reused at once.
 
-libc is called directly: a Python socket object would own the descriptor and close it one day, and
-a duplicate, when closed, drops the record locks of a file that took over the number meanwhile.
-PyDLL keeps the interpreter's lock during the call: none of these blocks.
+libc is called directly: a Python socket object would own the descriptor and close it at some time,
+and a duplicate, when closed, drops the record locks of a file that has the same number meanwhile.
+PyDLL keeps the interpreter's lock during the call: none of these calls blocks.
 """
 
 import asyncio
@@ -38,12 +37,13 @@ from viam_session_bridge.core.errors import shown
 
 _log = logging.getLogger(__name__)
 
-# A look may use a tenth of the event loop's time, but the next one is never put off beyond this.
+# Polls of the sockets may use a tenth of the event loop's time, but the pause is never longer than
+# this.
 _COST_FACTOR = 10.0
 _LONGEST_PAUSE = 0.1  # s
-_PROBE_AGAIN = 0.2  # s, between two questions to a silent peer
-_LOG_PERIOD = 10.0  # s, between two log lines about looks that fail
-_LEAST_TABLE = 16  # connections; closed ones are forgotten when the table has doubled
+_PROBE_AGAIN = 0.2  # s, between two probes of a silent peer
+_LOG_PERIOD = 10.0  # s, between two log lines about failed polls
+_LEAST_TABLE = 16  # connections; closed ones are removed when the table has doubled
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -56,8 +56,8 @@ _LAST_DATA_AND_ACK_RECEIVED = struct.Struct('=II')  # milliseconds ago
 _LAST_DATA_RECEIVED_OFFSET = 52
 # s; the finest that the kernel offers.
 PROBE_PERIOD = 1
-# Counts only where gRPC sets no TCP_USER_TIMEOUT: how many probes go unanswered before the kernel
-# gives up. Absence is noticed by `silence` long before.
+# The number of unanswered probes after which the kernel closes the connection, where gRPC sets no
+# TCP_USER_TIMEOUT. `silence` detects absence long before.
 _PROBES = 40
 _PEER = re.compile(r'ipv[46]:\[?([^\]]+?)\]?:(\d+)')
 
@@ -78,19 +78,19 @@ class Connection(NamedTuple):
 
 
 class SocketMonitorUnavailable(RuntimeError):
-    """This system does not tell which connections are open."""
+    """This system does not report which connections are open."""
 
 
 class SocketMonitor:
     """
-    Watches the connections that motions depend on. Belongs to the event loop's thread.
+    Monitors the connections that motions depend on. Belongs to the event loop's thread.
 
-    now is the clock of the reports (s), wanted tells which sockets motions depend on at present,
-    report takes (taken_at, present sockets), network_timeout (s) is how long a peer's kernel may
-    stay silent, period (s) is the pause between two looks.
+    now: the clock of the reports (s). wanted: returns the sockets that motions depend on now.
+    report: takes (taken_at, present sockets). network_timeout: how long (s) a peer's kernel may
+    stay silent. period: the pause between two polls (s).
 
-    A socket is known by a number that the kernel never gives again, so neither a reused port nor a
-    reused descriptor can be mistaken for the client that was.
+    The kernel never assigns the id of a socket again, so a reused port or descriptor cannot be
+    mistaken for an earlier client.
     """
 
     def __init__(self, *, now: Callable[[], float], wanted: Callable[[], frozenset[int]],
@@ -104,7 +104,7 @@ class SocketMonitor:
         self._port = 0
         self._by_peer: dict[str, Connection] = {}
         self._descriptors: dict[int, int] = {}
-        # At which silence (s) each socket's peer is asked again.
+        # The silence (s) at which each socket's peer is probed again.
         self._next_probe: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,7 +112,7 @@ class SocketMonitor:
         self._forget_at = _LEAST_TABLE
 
     def attach(self, port: int) -> None:
-        """Watch the connections to this port; call it when the server has started."""
+        """Monitor the connections to this port; call it when the server has started."""
         try:
             works = listens(port)
         except OSError as error:
@@ -121,18 +121,18 @@ class SocketMonitor:
         if not works:
             raise SocketMonitorUnavailable(
                 f'found no listening socket with port {port} in this process whose state and '
-                'cookie can be read; Linux with /proc is needed to know which clients are there')
+                'cookie can be read; Linux with /proc is needed to monitor client connections')
         self._port = port
 
     def socket_of(self, peer: str) -> int | None:
         """
-        Return the id of the open connection with that context.peer(), as of this very moment.
+        Return the id of the connection of that context.peer() that is open at this moment.
 
-        None when there is none, or when it cannot be told from another one. From then on the
-        peer's kernel is asked every second whether it is still there.
+        None if there is none, or if it cannot be distinguished from another one. From then on the
+        kernel probes the peer every second.
         """
         known = self._by_peer.get(peer)
-        # While a socket is established, no other one can exist between the same two ends.
+        # While a socket is established, there is no other one between the same two endpoints.
         if known is not None and silence(known.fd, known.cookie) is not None:
             return known.cookie
         if len(self._by_peer) >= self._forget_at:
@@ -154,8 +154,8 @@ class SocketMonitor:
         """
         Return the id of that peer's connection for a call that begins no motion.
 
-        Cheaper than socket_of: of a connection that is known it checks only that its descriptor
-        was not given to another one, not that it is open still.
+        Faster than socket_of: of a known connection it checks only that the descriptor still
+        belongs to it, not that it is still open.
         """
         known = self._by_peer.get(peer)
         if known is not None and is_same(known.fd, known.cookie):
@@ -163,52 +163,51 @@ class SocketMonitor:
         return self.socket_of(peer)
 
     def is_open(self, socket_id: int) -> bool:
-        """Tell whether a connection is open now. May be called from any thread."""
+        """Return whether a connection is open now. May be called from any thread."""
         fd = self._descriptors.get(socket_id)
         return fd is not None and silence(fd, socket_id) is not None
 
     def poll_sockets(self) -> None:
-        """Look once and report which of the wanted sockets are present."""
-        # In this order: a command that is older than the report was wanted when it was made.
+        """Poll the wanted sockets once and report which of them are present."""
+        # In this order: the sockets of all commands before taken_at are in the report.
         taken_at = self._now()
         wanted = self._wanted()
         self._report(taken_at, frozenset(filter(self._is_present, wanted)))
 
     async def run(self) -> None:
-        """Look again and again while anything is wanted; never ends but by cancellation."""
+        """Poll repeatedly while any socket is wanted; ends only by cancellation."""
         self._loop = asyncio.get_running_loop()
         while True:
-            # Before the question, or a nudge between question and wait would be lost.
+            # Before the poll, or a wake-up between poll and wait would be lost.
             self._wake.clear()
             started = time.thread_time()
             try:
                 idle = not self._wanted()
                 if not idle:
                     self.poll_sockets()
-            # Nothing was reported, which the supervisor takes for absence; looking must go on.
+            # The supervisor treats a missing report as absence; polling must go on.
             except Exception:
                 idle = False
                 self._log_failure()
             if idle:
                 await self._wake.wait()
             else:
-                # Of the processor's time: waiting for the processor must not make looks rarer.
+                # CPU time, not wall time: a busy machine must not make polls rarer.
                 cost = time.thread_time() - started
                 await asyncio.sleep(min(max(self._period, _COST_FACTOR * cost), _LONGEST_PAUSE))
 
-    def nudge(self) -> None:
-        """Tell the poller that something may be wanted now. May be called from any thread."""
+    def wake(self) -> None:
+        """Wake the poller: a socket may be wanted now. May be called from any thread."""
         if self._loop is None or self._loop.is_closed():
             return
         try:
             self._loop.call_soon_threadsafe(self._wake.set)
         except RuntimeError:
-            # Closed in between: nobody polls any more.
-            pass
+            pass  # closed in the meantime: the poller has ended
 
     def _find(self, endpoint: Endpoint) -> list[Connection]:
-        # Thousands of connections are known already, and a newcomer is none of them; unless one of
-        # theirs was closed and its descriptor given to the newcomer.
+        # Thousands of connections may be known already. A new one is not among them, unless a
+        # known one was closed and the new one has its descriptor.
         found = find(self._port, endpoint, self._descriptors.values())
         if not found:
             self._forget_closed()
@@ -220,7 +219,7 @@ class SocketMonitor:
         silent = None if fd is None else silence(fd, socket_id)
         if fd is None or silent is None or silent > self._network_timeout:
             return False
-        # One lost probe must not stop a robot: ask again before time is up.
+        # One lost probe must not stop a robot: probe again before the timeout.
         if silent < PROBE_PERIOD:
             self._next_probe.pop(socket_id, None)
         elif silent >= self._next_probe.get(socket_id, 0.0):
@@ -228,8 +227,7 @@ class SocketMonitor:
             try:
                 probe_now(fd)
             except OSError:
-                # Closed this moment.
-                return False
+                return False  # just closed
         return True
 
     def _forget_closed(self) -> None:
@@ -243,16 +241,17 @@ class SocketMonitor:
         moment = time.monotonic()
         if moment >= self._next_log:
             self._next_log = moment + _LOG_PERIOD
-            _log.exception('cannot tell which clients are present; motions without a session stop')
+            _log.exception(
+                'cannot determine which clients are present; motions without a session stop')
 
 
-# ---- what the kernel says about one socket ------------------------------------------------------
+# ---- what the kernel reports about one socket ---------------------------------------------------
 
 def parse_peer(peer: str) -> Endpoint | None:
     """
-    Read what gRPC's context.peer() says, such as 'ipv4:127.0.0.1:80' or 'ipv6:%5B::1%5D:80'.
+    Parse gRPC's context.peer(), such as 'ipv4:127.0.0.1:80' or 'ipv6:%5B::1%5D:80'.
 
-    Returns None for everything else (unix sockets, nonsense). An IPv6 zone is left out.
+    Returns None for anything else, such as unix sockets. An IPv6 zone is left out.
     """
     match = _PEER.fullmatch(urllib.parse.unquote(peer))
     if match is None:
@@ -266,9 +265,9 @@ def parse_peer(peer: str) -> Endpoint | None:
 
 def shown_address(peer: str) -> str:
     """
-    Return what gRPC's context.peer() says as viam-server shows it: '127.0.0.1:80', '[::1]:80'.
+    Return gRPC's context.peer() in the format of viam-server: '127.0.0.1:80', '[::1]:80'.
 
-    What is no IP address comes back as it is.
+    Anything else than an IP address is returned unchanged.
     """
     match = _PEER.fullmatch(urllib.parse.unquote(peer))
     if match is None:
@@ -278,23 +277,23 @@ def shown_address(peer: str) -> str:
 
 def find(port: int, peer: Endpoint, besides: Collection[int] = ()) -> list[Connection]:
     """
-    Return the established TCP connections of this process between our port and that peer.
+    Return the established TCP connections of this process between the port and that peer.
 
     Leaves out the descriptors `besides`.
 
-    More than one is possible: the same peer may have used one port towards two of our addresses.
+    More than one is possible: a peer may use one port to connect to two addresses of this host.
     Takes about 3 microseconds per open descriptor.
     """
     found = []
     left_out = set(besides)
-    # The newest first: a newcomer is likely to be looked for.
+    # The newest first: usually a new connection is searched.
     for fd in sorted(left for left in _descriptors() if left not in left_out)[::-1]:
         try:
             if _name(_libc.getpeername, fd, peer.port) != peer:
                 continue
             cookie = _cookie(fd)
-            # Once more, as another socket may have taken over the number before the cookie was
-            # read. Not after: `silence` rules that out.
+            # Checked again: another socket may have received the number before the cookie was
+            # read. Not after that: `silence` excludes it.
             if (_name(_libc.getpeername, fd, peer.port) == peer
                     and _name(_libc.getsockname, fd, port) is not None
                     and silence(fd, cookie) is not None):
@@ -306,11 +305,11 @@ def find(port: int, peer: Endpoint, besides: Collection[int] = ()) -> list[Conne
 
 
 def listens(port: int) -> bool:
-    """Tell whether this process has a listening TCP socket on this port."""
+    """Return whether this process has a listening TCP socket on this port."""
     for fd in _descriptors():
         try:
             if _name(_libc.getsockname, fd, port) and _tcp_info(fd)[0] == _LISTEN:
-                # Raises where the kernel knows no cookies: then it is of no use to us.
+                # Raises if the kernel has no socket cookies: they are required.
                 _cookie(fd)
                 return True
         except OSError:
@@ -320,9 +319,9 @@ def listens(port: int) -> bool:
 
 def port_holder(port: int) -> str:
     """
-    Name the process that listens on a port; empty where none does.
+    Return a description of the process that listens on a port; empty if there is none.
 
-    The kernel tells which process only of our own user's, or to root.
+    The kernel shows only the processes of this user, except to root.
     """
     inodes = set()
     for table in ('tcp', 'tcp6'):
@@ -343,12 +342,12 @@ def port_holder(port: int) -> str:
                     words = file.read().replace('\0', ' ').strip()
                 return f'process {process} ({shown(words)})'
         except OSError:
-            continue  # it has ended meanwhile, or belongs to somebody else
+            continue  # the process has ended, or belongs to another user
     return 'a process that the kernel does not show to this user'
 
 
 def is_same(fd: int, cookie: int) -> bool:
-    """Tell whether the descriptor still is that very socket, open or not."""
+    """Return whether the descriptor still belongs to that socket, open or not."""
     try:
         return _cookie(fd) == cookie
     except OSError:
@@ -357,17 +356,16 @@ def is_same(fd: int, cookie: int) -> bool:
 
 def silence(fd: int, cookie: int) -> float | None:
     """
-    Return for how long (s) the peer's kernel has not been heard; data and acknowledgements count.
+    Return the time (s) since the last data or acknowledgement from the peer's kernel.
 
-    None when the descriptor no longer is that very socket, or the connection is not established:
-    closed or reset by either side, or half-closed by the peer.
+    None if the descriptor no longer belongs to that socket, or if the connection is not
+    established: closed or reset by either side, or half-closed by the peer.
     """
     try:
-        if _cookie(fd) != cookie:
-            return None
+        # In this order: gRPC's threads may close the socket, and accept another one under the same
+        # number, between the two calls. The cookie is never given again, so if the descriptor
+        # still has it afterwards, the information is about this socket.
         info = _tcp_info(fd)
-        # gRPC's threads may close the socket, and accept another under the same number, between
-        # any two of these calls; a cookie that is the same before and after rules that out.
         if _cookie(fd) != cookie or info[0] != _ESTABLISHED:
             return None
     except OSError:
@@ -377,9 +375,9 @@ def silence(fd: int, cookie: int) -> float | None:
 
 def probe(fd: int) -> None:
     """
-    Let the kernel ask a peer that is silent for PROBE_PERIOD, and again as often. Raises OSError.
+    Have the kernel probe the peer after each PROBE_PERIOD of silence. Raises OSError.
 
-    The peer's kernel answers, also for a program that is busy, blocked or stopped.
+    The peer's kernel responds, also for a program that is busy, blocked or stopped.
     """
     _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_PERIOD)
     _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
@@ -389,9 +387,9 @@ def probe(fd: int) -> None:
 
 def probe_now(fd: int) -> None:
     """
-    Ask at once, if the peer has been silent for PROBE_PERIOD already. Raises OSError.
+    Probe at once if the peer has been silent for PROBE_PERIOD already. Raises OSError.
 
-    Setting the idle time makes Linux compute the next probe's time anew, and that one is overdue
+    Setting the idle time makes Linux recompute the time of the next probe, which is then overdue
     (tcp_sock_set_keepidle in net/ipv4/tcp.c).
     """
     _set(fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_PERIOD)
@@ -407,7 +405,7 @@ def _canonical(packed: bytes) -> bytes:
 
 
 def _name(function: Callable[..., int], fd: int, port: int) -> Endpoint | None:
-    """Return one end of a socket, or None when it has another port (most have: so, first)."""
+    """Return one endpoint of a socket, or None if its port differs (checked first: most do)."""
     buffer = ctypes.create_string_buffer(128)  # sizeof(struct sockaddr_storage)
     size = ctypes.c_uint32(128)
     if function(fd, buffer, ctypes.byref(size)) != 0:

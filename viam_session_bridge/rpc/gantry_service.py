@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.gantry.v1.GantryService: mm and mm/s of Viam into m and m/s, and back.
+viam.component.gantry.v1.GantryService: converts mm and mm/s of Viam to m and m/s, and back.
 
-A position of Viam runs from 0 to the length of its axis.
+A position of Viam is between 0 and the length of its axis.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.gantry import GantryConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import needs, tells
+from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
@@ -23,26 +23,26 @@ from viam_session_bridge.rpc.urdf import Counting
 
 
 class GantryService(JointService):
-    """Serves the gantries of a gate. Methods are spelled as in the proto."""
+    """viam.component.gantry.v1.GantryService."""
 
     API = 'gantry'
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
-        """Answer the measured position of each axis, mm."""
+        """Return the measured position of each axis, mm."""
         sample = self._measured(request.name, 'GetPosition')
         own = self.configs[request.name]
         return proto.gantry.GetPositionResponse(positions_mm=_joints_of(own).shown(
             [at - zero for at, zero in zip(sample.positions, own.zeros, strict=True)]))
 
     @needs('joint_states_topic')
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """
-        Move to a position of each axis (mm), none faster than asked for (mm/s) and allowed.
+        Move to a position of each axis (mm), within the requested (mm/s) and the allowed speed.
 
-        All axes arrive together. Without speeds, or where one is 0, the fastest allowed counts.
-        Answers when it is there.
+        All axes arrive together. Without speeds, or for a speed of 0, the allowed speed applies.
+        Returns when the gantry has arrived.
         """
         own = self.configs[request.name]
         joints = _joints_of(own)
@@ -58,17 +58,17 @@ class GantryService(JointService):
         return proto.gantry.MoveToPositionResponse()
 
     @needs('home_m', 'joint_states_topic')
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def Home(self, request: Any, call: Call) -> Any:
         """
-        Move to the configured home; answers whether it got there.
+        Move to the configured home; returns whether it has arrived.
 
         Viam does not monitor this method, so only the caller's open connection holds the move.
         """
         own = self.configs[request.name]
         if not own.home_m:
             raise unimplemented(
-                f'{request.name}: Home needs to know where home is; configure '
+                f'{request.name}: Home needs a home position; configure '
                 f'{request.name}.home_m, or a service of the robot that homes it in '
                 f'{request.name}.commands, for DoCommand')
         sample = self._measured(request.name, 'Home')
@@ -78,13 +78,13 @@ class GantryService(JointService):
         return proto.gantry.HomeResponse(homed=ended.reason is Reason.DONE)
 
     async def GetLengths(self, request: Any, call: Call) -> Any:
-        """Answer the configured length of each axis, mm."""
+        """Return the configured length of each axis, mm."""
         return proto.gantry.GetLengthsResponse(lengths_mm=[
             length / MM for length in self.configs[request.name].lengths_m])
 
     @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Answer the URDF from the robot's root to the last axis; each counts as positions_mm."""
+        """Return the URDF from the robot's root to the last axis; positions as positions_mm."""
         return self._kinematics(request.name)
 
     def _counting(self, own: GantryConfig) -> Counting:
@@ -93,14 +93,14 @@ class GantryService(JointService):
     def _way(self, own: GantryConfig, name: str, here: tuple[float, ...],
              positions: tuple[float, ...], speeds: tuple[float, ...], field_name: str,
              monitored: bool = True) -> Motion:
-        """Return the way from here (m, of the joints) to positions (m from Viam's 0)."""
+        """Return the motion from here (m, of the joints) to positions (m from Viam's 0)."""
         goal = tuple(at + zero for at, zero in zip(positions, own.zeros, strict=True))
         trajectory = timed(here, [goal], Pace(speeds), own.max_move_duration, field_name)
         return self._goal(name, trajectory, monitored=monitored)
 
 
 def _joints_of(own: GantryConfig) -> TrajectoryJoints:
-    """Return how positions_mm count the axes: mm from Viam's 0, up to the length."""
+    """Return the axes with the units of positions_mm: mm from Viam's 0 to the length."""
     return TrajectoryJoints(own.joints, (MM,) * len(own.joints),
                             tuple((0.0, length) for length in own.lengths_m))
 
@@ -110,5 +110,5 @@ def _speed(index: int, asked: float, fastest: float) -> float:
     if require_finite('speed', asked) < 0.0:
         raise InvalidCommand(
             f'speeds_mm_per_sec[{index}]: {asked:g}; expected a number above 0, or 0 for the '
-            'fastest that is allowed')
+            'highest allowed speed')
     return min(asked * MM, fastest) if asked else fastest

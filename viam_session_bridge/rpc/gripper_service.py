@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.gripper.v1.GripperService: whether something is held is measured, never assumed.
+viam.component.gripper.v1.GripperService: whether an object is held is measured, never assumed.
 
-A gripper that closed, and stands short of closed, holds something. Its inputs are the positions of
-its joints: rad, or mm where they are prismatic, as Viam's own clients count them.
+A gripper that was closed, and came to rest before the closed position, holds an object. Its inputs
+are the positions of its joints: rad, or mm for prismatic joints, as in Viam's own clients.
 """
 
 import math
@@ -19,35 +19,35 @@ from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.gripper import GripperConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import needs, tells
+from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
 
 
 class GripperService(JointService):
-    """Serves the grippers of a gate. Methods are spelled as in the proto."""
+    """viam.component.gripper.v1.GripperService."""
 
     API = 'gripper'
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        # Of grippers that hold something by a Grab: how far from closed they stood then.
+        # The distance to closed after the Grab, of grippers that hold an object since then.
         self._grips: dict[str, float] = {}
 
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def Open(self, request: Any, call: Call) -> Any:
-        """Open; answers when it is open."""
+        """Open; returns when it is open."""
         own = self.configs[request.name]
         await self._move(request.name, (own.open_position,) * len(own.joints), call)
         return proto.gripper.OpenResponse()
 
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def Grab(self, request: Any, call: Call) -> Any:
         """
-        Close until it is closed or stands; answers whether it is seen to hold something.
+        Close until it is closed or at rest; returns whether it is measured to hold an object.
 
-        What is not seen is not claimed: success is false then, and the reply's extra says why.
+        Without a measurement, success is false, and the reply's extra states the reason.
         """
         own, name = self.configs[request.name], request.name
         before = self._measured(name, 'Grab').positions if own.joint_states_topic else ()
@@ -62,12 +62,12 @@ class GripperService(JointService):
             reply.extra.update({'unknown': unknown})
         return reply
 
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def GoToInputs(self, request: Any, call: Call) -> Any:
         """
-        Move to positions of the joints, rad or mm; answers when it is there.
+        Move to positions of the joints, rad or mm; returns when it has arrived.
 
-        One that is told no more than to open or to close refuses what lies between.
+        A gripper whose driver can only open and close refuses positions between these.
         """
         own = self.configs[request.name]
         goal = _joints_of(own).targets('values', request.values)
@@ -78,7 +78,7 @@ class GripperService(JointService):
 
     @needs('joint_states_topic')
     async def GetCurrentInputs(self, request: Any, call: Call) -> Any:
-        """Answer the measured positions of the joints, rad or mm."""
+        """Return the measured positions of the joints, rad or mm."""
         sample = self._measured(request.name, 'GetCurrentInputs')
         joints = _joints_of(self.configs[request.name])
         return proto.gripper.GetCurrentInputsResponse(values=joints.shown(sample.positions))
@@ -86,9 +86,9 @@ class GripperService(JointService):
     @needs('joint_states_topic')
     async def IsHoldingSomething(self, request: Any, call: Call) -> Any:
         """
-        Answer whether it stands as its last Grab left it, short of closed.
+        Return whether it is still where its last Grab ended, before the closed position.
 
-        Half open without such a Grab, nobody can tell; that is refused, not guessed.
+        If it is half open without such a Grab, this is unknown, and the call is refused.
         """
         name = request.name
         positions = self._measured(name, 'IsHoldingSomething').positions
@@ -102,15 +102,15 @@ class GripperService(JointService):
             return reply(is_holding_something=False)
         raise CallError(
             grpc.StatusCode.FAILED_PRECONDITION,
-            f'{name}: it stands between open and closed, and not as a Grab left it, so nobody can '
-            'tell whether it holds something')
+            f'{name}: it is between open and closed, and not where a Grab ended, so it is unknown '
+            'whether it holds something')
 
     @needs('robot_description_topic')
     async def GetKinematics(self, request: Any, call: Call) -> Any:
         """
-        Answer the URDF from the link that carries its first joint to its last joint.
+        Return the URDF from the parent link of its first joint to its last joint.
 
-        Viam's clients read a chain: a gripper whose joints are beside each other is refused.
+        Viam's clients read a chain: a gripper with parallel joints is refused.
         """
         return self._kinematics(request.name, mounted=True)
 
@@ -128,20 +128,20 @@ class GripperService(JointService):
             here = self._measured(name, 'moving').positions
             return self._goal(
                 name, timed(here, [goal], pace, own.max_move_duration, name), anywhere)
-        # From wherever it is: the whole way.
+        # Its position is unknown: the time of the whole range.
         whole = (abs(own.open_position - own.closed_position),) * len(own.joints)
         return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), goal),)))
 
     def _judge_grab(self, name: str, before: tuple[float, ...], held: bool) -> tuple[bool, str]:
-        """Return whether a Grab that has ended holds something, or why nobody can tell."""
+        """Return whether a completed Grab holds an object, or why this is unknown."""
         own = self.configs[name]
         if not own.joint_states_topic:
-            return False, (f'nothing tells whether it holds something; configure '
-                           f'{name}.joint_states_topic')
+            return False, ('there is no feedback that shows whether it holds something; '
+                           f'configure {name}.joint_states_topic')
         way = _way_to_close(own, self._measured(name, 'Grab').positions)
         if way <= own.tolerance:
             return False, ''
-        # A gripper that did not even move holds only what it held before.
+        # A gripper that did not move holds an object only if it held one before.
         if not held and _way_to_close(own, before) - way <= own.tolerance:
             return False, 'it did not move'
         self._grips[name] = way
@@ -149,19 +149,19 @@ class GripperService(JointService):
 
 
 def _joints_of(own: GripperConfig) -> TrajectoryJoints:
-    """Return how inputs count the joints: rad, or mm."""
+    """Return the joints with the units of inputs: rad, or mm."""
     low, high = sorted((own.open_position, own.closed_position))
     return TrajectoryJoints(own.joints, (MM if own.prismatic else 1.0,) * len(own.joints),
                             ((low, high),) * len(own.joints))
 
 
 def _way_to_close(own: GripperConfig, positions: tuple[float, ...]) -> float:
-    """Return how far the joint that is farthest from closed is from it, rad or m."""
+    """Return the largest distance of a joint to closed, rad or m."""
     return max((abs(at - own.closed_position) for at in positions), default=0.0)
 
 
 def _end(own: GripperConfig, goal: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the end, open or closed, that a goal names. Raises InvalidCommand."""
+    """Return the position of a goal that is open or closed. Raises InvalidCommand."""
     for end in (own.open_position, own.closed_position):
         if all(math.isclose(at, end, abs_tol=own.tolerance) for at in goal):
             return (end,) * len(goal)
@@ -169,5 +169,5 @@ def _end(own: GripperConfig, goal: tuple[float, ...]) -> tuple[float, ...]:
     ends = ' or '.join(f'{joints.shown([end])[0]:g}' for end in sorted(
         (own.open_position, own.closed_position)))
     raise InvalidCommand(
-        f'values[0]: {joints.shown(goal)[0]:g}; expected {ends}: this gripper is told only to '
-        'open or to close')
+        f'values[0]: {joints.shown(goal)[0]:g}; expected {ends}: the driver of this gripper can '
+        'only open and close')

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the services of components with joints have in common: where they are, and goals."""
+"""The common base of the services of components with joints: measured positions, and goals."""
 
 import math
 from typing import Any
@@ -17,27 +17,27 @@ from viam_session_bridge.rpc.status import CallError, unimplemented
 
 
 class JointService(ActuatedService):
-    """Serves components whose configuration is a PositionedConfig."""
+    """The service of components whose configuration is a PositionedConfig."""
 
     def _measured(self, name: str, method: str) -> JointSample:
-        """Return where the joints are and how fast. Raises CallError or NoFeedback."""
+        """Return positions and speeds of the joints. Raises CallError or NoFeedback."""
         if not self.configs[name].joint_states_topic:
             raise unimplemented(
-                f'{name}: {method} needs to know where the joints are; configure '
+                f'{name}: {method} needs the positions of the joints; configure '
                 f'{name}.joint_states_topic')
         sample = self._supervisor.sample(name)
         if not isinstance(sample, JointSample):
             raise NoFeedback(
-                f'{name}: {method} needs to know where the joints are, and no joint state of all '
+                f'{name}: {method} needs the positions of the joints, and no joint state of all '
                 f'of them has arrived lately on {name}.joint_states_topic'
                 f'{self._why_silent(name)}')
         return sample
 
     def _kinematics(self, name: str, mounted: bool = False) -> Any:
         """
-        Return the URDF of a component's chain, as GetKinematics answers it. Raises CallError.
+        Return the response of GetKinematics: the URDF of a component's chain. Raises CallError.
 
-        mounted: it begins where the component is mounted, not at the robot's root.
+        mounted: the chain begins at the link the component is mounted on, not at the robot's root.
         """
         own = self.configs[name]
         if not own.robot_description_topic:
@@ -60,16 +60,16 @@ class JointService(ActuatedService):
             format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
 
     def _counting(self, own: Any) -> urdf.Counting:
-        """Return how clients count the joints of the URDF."""
+        """Return the joint scale and offsets that clients use."""
         return urdf.Counting(own.scale_of_joints)
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,
               monitored: bool = True, passed: float = 0.0) -> Motion:
         """
-        Return a trajectory as a motion: seen to arrive where there is feedback, else timed.
+        Return a trajectory as a motion: its end is measured if there is feedback, else timed.
 
-        anywhere: it is over, too, when the joints come to stand short of the goal. passed: so much
-        of it (s) is over already. A slow move may take max_move_duration beside that.
+        anywhere: the move also ends if the joints come to rest before the goal. passed: the time
+        (s) of the trajectory that has passed already. A slow move may take max_move_duration.
         """
         own, end, left = (
             self.configs[name], trajectory.end, max(0.0, trajectory.end.time - passed))

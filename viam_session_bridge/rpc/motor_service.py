@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.motor.v1.MotorService: revolutions and rpm of Viam into rad and rad/s, and back.
+viam.component.motor.v1.MotorService: converts revolutions and rpm to rad and rad/s, and back.
 
-Positions are counted from a home that ResetZeroPosition sets; until then home is the joint's zero.
+Positions are relative to a home that ResetZeroPosition sets; until then, to the joint's zero.
 """
 
 import math
@@ -16,20 +16,20 @@ from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import needs, tells
+from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.status import unimplemented
 
 RPM = math.tau / 60.0
 
-# Slower than this (rpm), GoFor and GoTo are refused, as by Viam's own motors.
+# The slowest speed (rpm) of GoFor and GoTo, as for Viam's own motors.
 SLOWEST_RPM = 0.1
 
-# A GoTo so near (rad) is there already.
+# A GoTo closer than this (rad) is complete at once.
 ARRIVED = 1e-3
 
 
 class MotorService(ActuatedService):
-    """Serves the motors of a gate. Methods are spelled as in the proto."""
+    """viam.component.motor.v1.MotorService."""
 
     API = 'motor'
 
@@ -38,30 +38,30 @@ class MotorService(ActuatedService):
         # Position (rad) of each motor's home.
         self._homes: dict[str, float] = {}
 
-    @tells(Power)
+    @sends(Power)
     async def SetPower(self, request: Any, call: Call) -> Any:
-        """Turn at a share, -1 to 1, of full power until told otherwise; zero stops."""
+        """Turn at a share, -1 to 1, of full power until a new command; zero stops."""
         power = require_finite('power_pct', request.power_pct)
-        self._require_way(request.name, 'power_pct', power)
+        self._require_direction(request.name, 'power_pct', power)
         await call.command(request.name, Motion(Power(power)))
         return proto.motor.SetPowerResponse()
 
-    @tells(Speed)
+    @sends(Speed)
     async def SetRPM(self, request: Any, call: Call) -> Any:
-        """Turn at rpm, within the limit, until told otherwise; zero stops."""
+        """Turn at rpm, within the limit, until a new command; zero stops."""
         rpm = require_finite('rpm', request.rpm)
         if rpm != 0.0:
             self._require_speed(request.name, 'SetRPM')
-        self._require_way(request.name, 'rpm', rpm)
+        self._require_direction(request.name, 'rpm', rpm)
         await call.command(request.name, Motion(Speed(rpm * RPM)))
         return proto.motor.SetRPMResponse()
 
-    @tells(Speed)
+    @sends(Speed)
     async def GoFor(self, request: Any, call: Call) -> Any:
         """
-        Turn by revolutions at rpm; answers when it is done.
+        Turn by revolutions at rpm; returns when it is done.
 
-        A negative product turns backwards. Steered by the joint's position where joint states are
+        A negative product turns backwards. Controlled by the joint's position if joint states are
         configured, else timed.
         """
         self._require_speed(request.name, 'GoFor')
@@ -69,20 +69,20 @@ class MotorService(ActuatedService):
         revolutions = require_finite('revolutions', request.revolutions)
         if revolutions == 0.0:
             raise InvalidCommand(
-                'revolutions: 0 is no move; expected another number (SetRPM turns without end)')
+                'revolutions: 0 is not a move; expected another number (SetRPM turns without end)')
         amount = math.copysign(1.0, speed) * revolutions * math.tau
-        self._require_way(request.name, 'revolutions', amount)
+        self._require_direction(request.name, 'revolutions', amount)
         await call.move(request.name, self._motion(
             request.name, amount, speed, f'revolutions: {request.revolutions:g}'))
         return proto.motor.GoForResponse()
 
     @needs('joint_states_topic')
-    @tells(Speed)
+    @sends(Speed)
     async def GoTo(self, request: Any, call: Call) -> Any:
         """
-        Turn to a position, in revolutions from home, at rpm; answers when it is there.
+        Turn to a position, in revolutions from home, at rpm; returns when it has arrived.
 
-        The direction follows from the target. Needs joint states; where it is already, it stops.
+        The direction follows from the target. Needs joint states. At the target already, it stops.
         """
         self._require_speed(request.name, 'GoTo')
         speed = _speed(request.rpm)
@@ -92,7 +92,7 @@ class MotorService(ActuatedService):
         if abs(amount) < ARRIVED:
             await call.command(request.name, Motion(Speed(0.0)))
             return proto.motor.GoToResponse()
-        self._require_way(request.name, 'position_revolutions', amount)
+        self._require_direction(request.name, 'position_revolutions', amount)
         await call.move(request.name, self._motion(
             request.name, amount, speed,
             f'position_revolutions: {request.position_revolutions:g}', position))
@@ -100,33 +100,34 @@ class MotorService(ActuatedService):
 
     @needs('joint_states_topic')
     async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
-        """Make the present position, plus an offset in revolutions, the home. Moves nothing."""
+        """Set the home to the present position plus an offset in revolutions, without motion."""
         offset = require_finite('offset', request.offset) * math.tau
         self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
         return proto.motor.ResetZeroPositionResponse()
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
-        """Answer the measured position in revolutions from home."""
+        """Return the measured position in revolutions from home."""
         position = self._position(request.name, 'GetPosition')
         return proto.motor.GetPositionResponse(
             position=(position - self._homes.get(request.name, 0.0)) / math.tau)
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
-        """Answer whether the position is measured."""
+        """Return whether the position is measured."""
         return proto.motor.GetPropertiesResponse(
             position_reporting=call.resource.actuator.rest is not None)
 
     async def IsPowered(self, request: Any, call: Call) -> Any:
-        """Answer what the driver is told now, as a share of full power; 0 while it stops."""
-        limits, wish, share = call.resource.limits, self._supervisor.setpoint(request.name), 0.0
-        if isinstance(wish, Power):
-            share = wish.value
-        elif isinstance(wish, Speed) and isinstance(limits, JointLimits):
-            share = wish.value / limits.speed
-        # What a command of DoCommand does with the motor, nobody knows.
+        """Return the present setpoint as a share of full power; 0 while it stops."""
+        limits, setpoint, share = (
+            call.resource.limits, self._supervisor.setpoint(request.name), 0.0)
+        if isinstance(setpoint, Power):
+            share = setpoint.value
+        elif isinstance(setpoint, Speed) and isinstance(limits, JointLimits):
+            share = setpoint.value / limits.speed
+        # The effect of a DoCommand on the motor is unknown.
         return proto.motor.IsPoweredResponse(
-            is_on=isinstance(wish, (Power, Speed)), power_pct=share)
+            is_on=isinstance(setpoint, (Power, Speed)), power_pct=share)
 
     def _position(self, name: str, method: str) -> float:
         """Return the measured position, rad. Raises CallError or NoFeedback."""
@@ -153,12 +154,12 @@ class MotorService(ActuatedService):
     def _require_speed(self, name: str, method: str) -> None:
         if self.configs[name].takes_effort:
             raise unimplemented(
-                f'{name}: {method} needs a driver that takes a speed, and {name}.command is '
-                "'effort': a share of the torque says nothing about how fast the motor turns; "
+                f'{name}: {method} needs a driver that accepts a speed, and {name}.command is '
+                "'effort': a share of the torque does not determine the speed of the motor; "
                 'SetPower is served')
 
-    def _require_way(self, name: str, field: str, wish: float) -> None:
-        if wish < 0.0 and self.configs[name].one_way:
+    def _require_direction(self, name: str, field: str, value: float) -> None:
+        if value < 0.0 and self.configs[name].one_way:
             raise InvalidCommand(
                 f'{field}: backwards; the driver of {name} can only turn it forwards '
                 f'({name}.message is bool)')

@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The calls that are running now: listed, waited for, cancelled, and kept within bounds.
+The running calls: listed, waited for, cancelled, and limited in number.
 
-An operation has an id (metadata ``opid``, in and out) and belongs to the entity that called: for
-another one it does not exist. Only StopAll cancels what others run. Bounds never concern what
-keeps a robot safe: heartbeats, stops and the SDKs' health checks are always let in. Belongs to
-the event loop's thread.
+An operation has an id (metadata ``opid``, in and out) and belongs to the entity that called: other
+entities cannot see it. Only StopAll cancels operations of other entities. The limits do not apply
+to what keeps a robot safe: heartbeats, stops and the SDKs' health checks are always accepted.
+Belongs to the event loop's thread.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from viam_session_bridge.core.sessions import parse_session_id
 
 OPERATION_KEY = 'opid'
 
-# Waiting calls are cheap, but each holds memory: so many may run at once, in all and for each
-# connection. viam-server allows 100 for each resource and service, heartbeats among them.
+# Each waiting call holds memory, so the number of calls that run at once is limited, in total and
+# per connection. viam-server allows 100 per resource and service, including heartbeats.
 MOST_RUNNING = 8192
 MOST_FROM_ONE = 2048
 
@@ -34,8 +34,8 @@ class Operation:
     """
     One running call.
 
-    id: UUID text. method: full path. started: wall clock, s, for people to read; nothing is
-    decided by it. session: its session id, if the call carried one. calls: how many share it.
+    id: UUID text. method: full path. started: wall clock (s), for display only. session: its
+    session id, if the call carried one. calls: the number of calls that share it.
     """
 
     id: str  # noqa: A003
@@ -48,13 +48,13 @@ class Operation:
 
 
 def operation_id(metadata: dict[str, list[str]]) -> str:
-    """Return the id that a caller chose, or a new one when it sent none or not exactly a UUID."""
+    """Return the id that the caller chose; a new one if it sent none, or not exactly one UUID."""
     values = metadata.get(OPERATION_KEY, [])
     if len(values) == 1:
         try:
             return parse_session_id(values[0], OPERATION_KEY)
         except InvalidSessionId:
-            pass  # as viam-server: a malformed id is no reason to refuse a call
+            pass  # as in viam-server: a call with a malformed id is not refused
     return str(uuid.uuid4())
 
 
@@ -67,17 +67,17 @@ class Operations:
         self._calls = 0
         self._by_peer: Counter[str] = Counter()
 
-    def crowded(self, peer: str) -> str:
-        """Say why a call that comes now may do nothing but stop; empty when it may do all."""
+    def overload(self, peer: str) -> str:
+        """Return why a call that arrives now may only stop; empty if there is no restriction."""
         if self._calls >= MOST_RUNNING:
-            return f'{MOST_RUNNING} calls are running, which is the most this bridge lets in'
+            return f'{MOST_RUNNING} calls are running, which is the maximum of this bridge'
         if self._by_peer[peer] >= MOST_FROM_ONE:
-            return f'{MOST_FROM_ONE} calls of this connection are running, the most it may have'
+            return f'{MOST_FROM_ONE} calls of this connection are running, which is the maximum'
         return ''
 
     @contextmanager
     def counted(self, peer: str) -> Iterator[None]:
-        """Count a call for as long as it runs."""
+        """Count a call while it runs."""
         self._calls += 1
         self._by_peer[peer] += 1
         try:
@@ -91,10 +91,10 @@ class Operations:
     @contextmanager
     def running(self, chosen: str, method: str, caller: Caller) -> Iterator[Operation]:
         """
-        Count and list a call for as long as it runs.
+        Count and list a call while it runs.
 
-        A call whose id its entity is already running shares that operation, as in viam-server; it
-        is over when the last of its calls is.
+        If a call of the same entity with the same id is running, both share one operation, as in
+        viam-server. The operation ends with the last of its calls.
         """
         key = caller.entity, chosen
         operation = self._running.get(key) or Operation(
@@ -115,19 +115,19 @@ class Operations:
         return [operation for (owner, _), operation in self._running.items() if owner == entity]
 
     def cancel(self, entity: str, wanted: str) -> None:
-        """Cancel what an entity runs under this id; an unknown id has no effect."""
+        """Cancel the operation of an entity with this id; an unknown id has no effect."""
         operation = self._running.get((entity, wanted))
         if operation is not None:
             operation.cancelled.set()
 
     def cancel_others(self, own: Operation | None, entity: str | None = None) -> None:
-        """Cancel all that runs but one, whoever runs it, or only what this entity runs."""
+        """Cancel all operations but one: of all entities, or only of this one."""
         for operation in self._running.values() if entity is None else self.of(entity):
             if operation is not own:
                 operation.cancelled.set()
 
     async def wait(self, entity: str, wanted: str) -> None:
-        """Return when an entity runs nothing under this id."""
+        """Wait until an entity has no running operation with this id."""
         operation = self._running.get((entity, wanted))
         if operation is not None:
             await operation.ended.wait()

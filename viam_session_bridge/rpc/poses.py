@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Poses of Viam into those of ROS, and back; no arm in here.
+Converts poses of Viam to those of ROS, and back.
 
-Viam: mm, and an orientation vector: where the z axis points (o_x, o_y, o_z), and the turn about it
-(theta, degrees). ROS: m, and a quaternion x, y, z, w. Axes are the same.
+Viam: mm, and an orientation vector: the direction of the z axis (o_x, o_y, o_z), and the rotation
+about it (theta, degrees). ROS: m, and a quaternion x, y, z, w. The axes are the same.
 """
 
 import math
@@ -15,8 +15,8 @@ from viam_session_bridge.rpc import proto
 
 MM = 1e-3
 
-# So near to a pole (of a unit vector's z) a direction has no longitude worth the name; Viam's own
-# code draws the line here.
+# Closer than this to a pole (z of a unit vector), the longitude of a direction is undefined;
+# Viam's code has the same limit.
 POLE = 1e-4
 
 
@@ -27,7 +27,7 @@ def from_viam(pose: Any, field: str, frame: str = '') -> PoseGoal:
         for axis in ('x', 'y', 'z', 'o_x', 'o_y', 'o_z', 'theta'))
     largest = max(abs(o_x), abs(o_y), abs(o_z))
     if largest == 0.0:
-        # As everywhere in Viam, a direction that was not given is straight up.
+        # As everywhere in Viam, a missing direction is straight up.
         o_z = largest = 1.0
     # Dividing first: the length of a huge but finite vector may be infinite.
     direction = (o_x / largest, o_y / largest, o_z / largest)
@@ -47,7 +47,7 @@ def to_viam(pose: PoseGoal) -> Any:
 
 
 def distance(one: PoseGoal, other: PoseGoal) -> tuple[float, float]:
-    """Return how far two poses are apart: m, and the angle of the turn between them, rad."""
+    """Return the distance of two poses (m), and the angle of the rotation between them (rad)."""
     along = math.dist(one.position, other.position)
     shared = abs(sum(a * b for a, b in zip(one.orientation, other.orientation, strict=True)))
     return along, 2.0 * math.acos(min(1.0, shared))
@@ -65,11 +65,11 @@ def _quaternion(o_x: float, o_y: float, o_z: float,
 
 def _orientation_vector(x: float, y: float, z: float,
                         w: float) -> tuple[float, float, float, float]:
-    """Return where the z axis points, and the turn about it (rad)."""
+    """Return the direction of the z axis, and the rotation about it (rad)."""
     o_x, o_y = 2.0 * (x * z + w * y), 2.0 * (y * z - w * x)
     o_z = max(-1.0, min(1.0, 1.0 - 2.0 * (x * x + y * y)))
     if 1.0 - abs(o_z) >= POLE:
         return o_x, o_y, o_z, math.atan2(2.0 * (y * z + w * x), -2.0 * (x * z - w * y))
-    # Straight up or down: all of the turn is theta.
+    # Straight up or down: theta is the whole rotation.
     r11, r21 = 1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z)
     return 0.0, 0.0, math.copysign(1.0, o_z), math.atan2(r21, r11 if o_z > 0.0 else -r11)

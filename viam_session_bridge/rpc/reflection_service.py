@@ -1,13 +1,14 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-grpc.reflection: which services are served, and their descriptors with all options.
+grpc.reflection: lists the served services, and their descriptors with all options.
 
-Clients read from the descriptors which methods are safety-monitored (option 84260), so they go out
-exactly as they are in our files. v1 and v1alpha differ in their package only.
+Clients read from the descriptors which methods are safety-monitored (option 84260), so the
+descriptors are sent exactly as in the files of this package. v1 and v1alpha differ only in their
+package name.
 
-A reply is made when gRPC has taken the one before it, and the next request is read after that: a
-client that reads nothing has a few replies made, which its windows hold.
+A reply is created when gRPC has accepted the previous one; then the next request is read. So for a
+client that does not read, only as many replies are created as its flow control windows hold.
 """
 
 import asyncio
@@ -19,12 +20,12 @@ import grpc
 
 from viam_session_bridge.core.errors import shown
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.status import crowded
+from viam_session_bridge.rpc.status import exhausted
 
 VERSIONS = ('v1', 'v1alpha')
 
-# Streams at once, of all versions: what their clients do not read takes up to 3 MB for each, and
-# between two turns of any other call each of them may have a reply made.
+# Concurrent streams, of both versions: unread replies take up to 3 MB per stream, and each stream
+# may create a reply before the event loop runs the next task of another call.
 MOST_REFLECTIONS = 32
 
 
@@ -32,8 +33,7 @@ class ReflectionService:
     """
     One version of grpc.reflection.
 
-    services: the full names of what is served. streams: those that may still begin, of all
-    versions.
+    services: the full names of the served services. streams: limits the streams of all versions.
     """
 
     def __init__(self, version: str, services: Iterable[str],
@@ -44,11 +44,11 @@ class ReflectionService:
 
     async def ServerReflectionInfo(
             self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Answer each question in turn."""
+        """Answer each request in turn."""
         if self._streams.locked():
-            raise crowded(
-                f'ServerReflectionInfo: {MOST_REFLECTIONS} streams are open, the most that this '
-                'bridge lets in')
+            raise exhausted(
+                f'ServerReflectionInfo: {MOST_REFLECTIONS} streams are open, which is the maximum '
+                'of this bridge')
         async with self._streams:
             async for request in requests:
                 yield self._reply(request)
@@ -61,7 +61,7 @@ class ReflectionService:
         except KeyError:
             asked = getattr(request, request.WhichOneof('message_request'))
             reply.error_response.error_code = grpc.StatusCode.NOT_FOUND.value[0]
-            reply.error_response.error_message = f'not known here: {shown(str(asked), 400)}'
+            reply.error_response.error_message = f'unknown: {shown(str(asked), 400)}'
         return reply
 
     def _answer(self, request: Any, reply: Any) -> None:
@@ -85,11 +85,11 @@ class ReflectionService:
                 sorted(extension.number for extension in extensions))
         else:
             reply.error_response.error_code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
-            reply.error_response.error_message = 'message_request: nothing is asked'
+            reply.error_response.error_message = 'message_request: it is missing'
 
 
 def _add(file: FileDescriptor, reply: Any) -> None:
-    """Add a file and everything it needs, serialized."""
+    """Add a file and all its imports, serialized."""
     contents = proto.file_descriptor_protos()
     needed = {file.name: file}
     wanted = [file]

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""viam.robot.v1.RobotService: sessions, what there is, what runs, and StopAll."""
+"""viam.robot.v1.RobotService: sessions, resources, operations, and StopAll."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -29,11 +29,11 @@ from viam_session_bridge.rpc.status import CallError
 
 NAMESPACE, TYPE = 'rdk', 'component'
 
-# What is written of a client's log entry, in characters.
+# The maximum lengths of the parts of a client's log entry, in characters.
 LONGEST_NAME = 64
 LONGEST_MESSAGE = 1000
 
-# A client's word ends no process and wakes nobody at night: nothing of it is more than an error.
+# A client's entry is logged as an error at most: it must not trigger alarms for fatal errors.
 _LEVELS = {
     'debug': logging.DEBUG, 'info': logging.INFO, 'warn': logging.WARNING,
     'warning': logging.WARNING, 'error': logging.ERROR, 'dpanic': logging.ERROR,
@@ -47,7 +47,7 @@ _PACKAGE_XML = Path(__file__).resolve().parents[2] / 'package.xml'
 
 
 def package_version() -> str:
-    """Return this package's version: as installed, or of a checkout; 'unknown' otherwise."""
+    """Return the version of this package, installed or in a checkout; otherwise 'unknown'."""
     try:
         return version('viam_session_bridge')
     except PackageNotFoundError:
@@ -59,14 +59,14 @@ def package_version() -> str:
 
 
 class Revision(NamedTuple):
-    """Which configuration is in effect, and since when (s since the epoch, for display only)."""
+    """The active configuration, and its time (s since the epoch, for display only)."""
 
     name: str
     since: float
 
 
 class _Health(NamedTuple):
-    """Whether a resource is healthy, and since when (s since the epoch) that is known."""
+    """Whether a resource is healthy, and since when (s since the epoch) this is reported."""
 
     healthy: bool
     since: float
@@ -74,10 +74,10 @@ class _Health(NamedTuple):
 
 class RobotService:
     """
-    Serves a machine.
+    viam.robot.v1.RobotService.
 
-    resources: everything that is configured, with and without an actuator, in its order. revision:
-    returns the configuration in effect.
+    resources: all configured resources, with and without an actuator, in order. revision: returns
+    the active configuration.
     """
 
     def __init__(self, supervisor: LockedBridge, operations: Operations,
@@ -94,27 +94,28 @@ class RobotService:
     # ---- sessions -------------------------------------------------------------------------------
 
     async def StartSession(self, request: Any, call: Call) -> Any:
-        """Start a session, or resume one; a dead or foreign id gives a new one."""
+        """Start a session, or resume one; an expired or foreign id gives a new session."""
         caller = _from(call, self._presence.socket_of(call.caller.peer))
         session = self._supervisor.start_session(caller, request.resume)
         resumed = request.resume and session.id == parse_session_id(request.resume, 'resume')
-        # A resumed id goes back as it came: clients compare the text.
+        # A resumed id is returned unchanged: clients compare the text.
         reply = proto.robot.StartSessionResponse(id=request.resume if resumed else session.id)
         reply.heartbeat_window.FromNanoseconds(round(session.window * 1e9))
         return reply
 
     async def SendSessionHeartbeat(self, request: Any, call: Call) -> Any:
-        """Renew a session; SESSION_EXPIRED when it is dead or another entity's."""
+        """Renew a session; SESSION_EXPIRED if it has expired or belongs to another entity."""
         call.require_in_time()
         self._supervisor.beat(parse_session_id(request.id, 'id'),
                               _from(call, self._presence.known_socket(call.caller.peer)))
-        return _BEAT
+        return _HEARTBEAT
 
     async def GetSessions(self, request: Any, call: Call) -> Any:
         """
-        List the living sessions and where their last call came from.
+        List the active sessions and the addresses of their last calls.
 
-        An id gives access to its session: in full it is shown on the connection that used it last.
+        An id gives access to its session, so it is returned only to the connection that used it
+        last; others receive an alias.
         """
         reply = proto.robot.GetSessionsResponse()
         own = self._own_session(call)
@@ -131,11 +132,11 @@ class RobotService:
         return self._supervisor.session_on(self._presence.known_socket(call.caller.peer))
 
     def _alias(self, session_id: str) -> str:
-        """Return the id under which others see a session: always the same, and not usable."""
+        """Return the constant alias of a session id; it gives no access."""
         digest = hmac.digest(self._alias_key, session_id.encode(), 'sha256')
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
-    # ---- what there is --------------------------------------------------------------------------
+    # ---- resources ------------------------------------------------------------------------------
 
     async def ResourceNames(self, request: Any, call: Call) -> Any:
         """List every resource by its full name."""
@@ -143,7 +144,7 @@ class RobotService:
             resources=[_name(resource) for resource in self._resources])
 
     async def ResourceRPCSubtypes(self, request: Any, call: Call) -> Any:
-        """List the APIs of the configured resources with the services that speak them."""
+        """List the APIs of the configured resources with their services."""
         reply = proto.robot.ResourceRPCSubtypesResponse()
         for api in sorted({resource.api for resource in self._resources}):
             entry = reply.resource_rpc_subtypes.add(proto_service=proto.service_of(api).full_name)
@@ -152,17 +153,17 @@ class RobotService:
         return reply
 
     async def GetVersion(self, request: Any, call: Call) -> Any:
-        """Tell what serves this machine, and which release of Viam's API it follows."""
+        """Return name and version of this server, and the release of Viam's API."""
         return proto.robot.GetVersionResponse(
             platform='viam_session_bridge', version=package_version(),
             api_version=proto.api_version)
 
     async def GetMachineStatus(self, request: Any, call: Call) -> Any:
         """
-        Tell which resources are ready; one whose stop was not confirmed is unhealthy.
+        Return which resources are ready; a resource whose stop was not confirmed is unhealthy.
 
-        Nothing is configured later than the start but by a changed parameter. When a resource was
-        updated last is when its new health was first reported.
+        last_updated is the start, the last change of a parameter, or the time at which the present
+        health of the resource was first reported.
         """
         robot = proto.robot
         reply = robot.GetMachineStatusResponse(
@@ -186,7 +187,7 @@ class RobotService:
         return reply
 
     async def GetOperations(self, request: Any, call: Call) -> Any:
-        """List the running calls of the caller's entity, without this one."""
+        """List the running calls of the caller's entity, without this call."""
         reply = proto.robot.GetOperationsResponse()
         own = self._own_session(call)
         for operation in self._operations.of(call.caller.entity):
@@ -207,7 +208,7 @@ class RobotService:
         return proto.robot.CancelOperationResponse()
 
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
-        """Answer when no call of this id runs any more; at once for an unknown id."""
+        """Return when no call of this id is running; at once for an unknown id."""
         if call.operation is None or request.id != call.operation.id:
             if call.announce is not None:
                 await call.announce()
@@ -215,22 +216,22 @@ class RobotService:
                 self._operations.wait(call.caller.entity, request.id)))
         return proto.robot.BlockForOperationResponse()
 
-    # ---- what a machine is asked, and this one has not -----------------------------------------
+    # ---- methods of a machine without cloud, frames and modules ---------------------------------
 
     async def GetCloudMetadata(self, request: Any, call: Call) -> Any:
         """Refuse as a viam-server without a cloud configuration does."""
         raise CallError(grpc.StatusCode.UNKNOWN, 'cloud metadata not available')
 
     async def FrameSystemConfig(self, request: Any, call: Call) -> Any:
-        """Answer an empty frame system: frames live in ROS."""
+        """Return an empty frame system: the frames are in ROS."""
         return proto.robot.FrameSystemConfigResponse()
 
     async def GetModelsFromModules(self, request: Any, call: Call) -> Any:
-        """Answer that there are no modules."""
+        """Return an empty list: there are no modules."""
         return proto.robot.GetModelsFromModulesResponse()
 
     async def Log(self, request: Any, call: Call) -> Any:
-        """Write a client's log entry into ours, shortened; one a call, as for viam-server."""
+        """Write one log entry of a client to the log, shortened; one per call, as viam-server."""
         if len(request.logs) != 1:
             raise CallError(
                 grpc.StatusCode.INVALID_ARGUMENT,
@@ -246,22 +247,22 @@ class RobotService:
 
     async def StopAll(self, request: Any, call: Call) -> Any:
         """
-        Stop every resource and cancel every other call, whoever asks.
+        Stop every resource and cancel every other call; accepted from every caller.
 
-        C++ clients do so when they close. A move that it stops answers OK, as after Stop. For a
+        C++ clients call it when they close. A move that it stops returns OK, as after Stop. For a
         key with `stop_all: own` it stops only the resources that the key was the last to command,
         and cancels only its calls.
         """
         if call.rights.stops_all:
             self._supervisor.stop_all()
             self._operations.cancel_others(call.operation)
-            _LOG.warning('StopAll by %s: everything stops', call.caller.peer)
+            _LOG.warning('StopAll by %s: all resources stop', call.caller.peer)
         else:
             stopped = self._supervisor.stop_own(call.caller.entity)
             self._operations.cancel_others(call.operation, call.caller.entity)
             _LOG.warning('StopAll by %s, key %s: stops what it commanded last: %s',
                          call.caller.peer, call.caller.entity, ', '.join(stopped) or 'nothing')
-        # One turn of the loop, so that a flood of StopAll cannot keep heartbeats waiting.
+        # The event loop runs other tasks, so that a flood of StopAll cannot delay heartbeats.
         await asyncio.sleep(0)
         return proto.robot.StopAllResponse()
 
@@ -272,15 +273,15 @@ def _from(call: Call, socket: int | None) -> Caller:
 
 def _in_one_line(text: str, most: int) -> str:
     """
-    Return a text in which nothing ends a line or moves a cursor: no entry can forge another.
+    Return a text without control characters, so that an entry cannot imitate another one.
 
-    Of more characters than that, the number is noted where it is cut.
+    A longer text is cut, and its length is appended.
     """
     line = ''.join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
     return line if len(text) <= most else f'{line}... ({len(text)} characters)'
 
 
-_BEAT = proto.robot.SendSessionHeartbeatResponse()
+_HEARTBEAT = proto.robot.SendSessionHeartbeatResponse()
 
 
 def _name(resource: Resource) -> Any:

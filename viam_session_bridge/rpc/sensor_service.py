@@ -10,12 +10,12 @@ from viam_session_bridge.rpc.status import unimplemented
 
 
 class SensorService(ComponentService):
-    """Serves sensors. Methods are spelled as in the proto."""
+    """viam.component.sensor.v1.SensorService."""
 
     API = 'sensor'
 
     async def GetReadings(self, request: Any, call: Any) -> Any:
-        """Answer the fields of the newest message; an error while none is fresh."""
+        """Return the fields of the newest message; an error while none is fresh."""
         reply = proto.common.GetReadingsResponse()
         for name, value in self._feedback(request.name).read().items():
             kind = {bool: 'bool_value', str: 'string_value'}.get(type(value), 'number_value')
@@ -23,7 +23,7 @@ class SensorService(ComponentService):
         return reply
 
     async def GetStatus(self, request: Any, call: Any) -> Any:
-        """Answer whether the newest message is fresh, and otherwise why not."""
+        """Return whether the newest message is fresh, and otherwise why not."""
         problem = self._feedback(request.name).problem()
         reply = proto.common.GetStatusResponse()
         reply.result.update({'is_fresh': not problem, 'problem': problem})

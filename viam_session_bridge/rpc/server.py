@@ -3,8 +3,8 @@
 """
 The gRPC server: a thread with an event loop of its own.
 
-Handlers translate, call the gate and wait; they never publish and never block the loop, so that
-heartbeats queue behind nothing.
+Handlers convert requests, call the supervisor and wait. They never publish and never block the
+loop, so that heartbeats are handled without delay.
 """
 
 import asyncio
@@ -44,32 +44,32 @@ _LOG = logging.getLogger(__name__)
 
 START_PATIENCE = 10.0
 
-# Calls that waited during a freeze take less than a millisecond each to be read: when none has
-# come in so many ticks of so long (s), each of them punctual, none is left.
+# Reading a call that waited during a stall takes less than a millisecond. If no call arrives in
+# QUIET_TICKS consecutive ticks of this length (s), each of them on time, no waiting call is left.
 DRAIN_TICK = 0.005
 QUIET_TICKS = 4
 
-# Each call looks at the key file. What a revoked key drives without calls is stopped within so
-# long (s).
+# Each call checks the key file. This period (s) bounds the time to stop the motions of a revoked
+# key that makes no calls.
 KEY_PERIOD = 0.1
 
-REPLY_LIMIT = 32 * 1024 * 1024  # bytes; what the Go client takes
+REPLY_LIMIT = 32 * 1024 * 1024  # bytes; the limit of the Go client
 
-# Calls of one connection, more than operations.py lets wait: gRPC would keep the rest in the
-# client, stops and heartbeats among them.
+# Calls of one connection, more than operations.py accepts: otherwise gRPC would hold back further
+# calls in the client, also stops and heartbeats.
 MOST_STREAMS = 4096
 
-# One class for each component API that may be configured, by the full name of its service.
+# The service class of each component API, by the full name of the service.
 COMPONENTS = components()
 
 
 @dataclass(frozen=True)
 class ServerSettings:
     """
-    Where to listen (port 0 takes any free one), and how connections are judged.
+    The address to listen on (port 0: any free one), and the settings of connections.
 
-    certificate_file and key_file: what TLS is served with; both empty for plain text.
-    api_key_file: the API keys that are accepted; empty where everybody is.
+    certificate_file and key_file: for TLS; both empty for plain text. api_key_file: the accepted
+    API keys; empty without authentication.
     """
 
     host: str = '127.0.0.1'
@@ -86,48 +86,50 @@ def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
     """
     Return the channel arguments of the server.
 
-    A peer that answers no HTTP/2 ping is disconnected keepalive_time + keepalive_timeout (s) after
-    it was last heard: this finds a frozen client. It is patient on purpose, because a program that
-    blocks its event loop answers no pings either. Lost networks are found by Presence, sooner.
+    A peer that does not answer HTTP/2 pings is disconnected keepalive_time + keepalive_timeout (s)
+    after its last data: this detects a frozen client. The times are long, because a program that
+    blocks its event loop does not answer pings either. The SocketMonitor detects a lost network
+    sooner.
 
-    max_connections counts per listening address, and is heeded from grpcio 1.63 on; older ones
+    max_connections applies to each listening address, with grpcio 1.63 and later; older versions
     ignore it.
     """
     return [
-        # A port that is in use must be an error, never shared with another process.
+        # A port in use must be an error; it must never be shared with another process.
         ('grpc.so_reuseport', 0),
         ('grpc.max_allowed_incoming_connections', max_connections),
-        # Strangers that connect and say nothing hold one of these for so long.
+        # The time after which a connection without a handshake is closed.
         ('grpc.server_handshake_timeout_ms', 10_000),
         ('grpc.max_receive_message_length', LARGEST_REQUEST),
         ('grpc.max_send_message_length', REPLY_LIMIT),
         ('grpc.max_concurrent_streams', MOST_STREAMS),
-        # With a thousand calls waiting, gRPC would begin to cancel others, heartbeats among them.
+        # By default, gRPC cancels calls, also heartbeats, when a thousand calls wait.
         ('grpc.server.max_pending_requests', 10_000),
         ('grpc.server.max_pending_requests_hard_limit', 20_000),
         ('grpc.keepalive_time_ms', round(keepalive_time * 1000)),
         ('grpc.keepalive_timeout_ms', round(keepalive_timeout * 1000)),
-        # Newer cores wait for the longer of the two; by default this one is a minute.
+        # Newer gRPC versions use the longer of the two; the default of this one is a minute.
         ('grpc.http2.ping_timeout_ms', round(keepalive_timeout * 1000)),
-        # Our pings go on while the client calls nothing.
+        # The server also pings while the client makes no calls.
         ('grpc.keepalive_permit_without_calls', 1),
         ('grpc.http2.max_pings_without_data', 0),
-        # Go clients ping idle connections every 20 s, which gRPC punishes by default.
+        # Go clients ping idle connections every 20 s; by default, gRPC closes such connections.
         ('grpc.http2.min_ping_interval_without_data_ms', 5000),
         ('grpc.http2.max_ping_strikes', 0),
     ]
 
 
 class ServerError(Exception):
-    """The server cannot start; the text says why and which parameter to look at."""
+    """The server cannot start; the text states the cause and the parameter."""
 
 
 class Server:
     """
-    Serves Viam's API for a gate.
+    Serves Viam's API for a supervisor.
 
-    configs and feedback: see ComponentService. on_death is called if the server ends without being
-    asked to. beat is called by its loop every beat_period (s). revision: names the configuration.
+    configs and feedback: see ComponentService. on_death: called if the server ends without a call
+    of stop(). beat: called by the event loop every beat_period (s), for the watchdog of threads.
+    revision: the identifier of the configuration.
     """
 
     def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
@@ -153,13 +155,13 @@ class Server:
         self.port = 0
 
     def configure(self, configs: Configs, revision: str = '') -> None:
-        """Replace the configurations of the resources, and the name of it all."""
+        """Replace the configurations of the resources, and the revision."""
         self._revision = Revision(revision, time.time())
         for component in self._components.values():
             component.configs = configs
 
     def is_open(self, socket: int) -> bool:
-        """Tell whether a client's connection is open; may be called from any thread."""
+        """Return whether a client's connection is open; may be called from any thread."""
         return self._presence is None or self._presence.is_open(socket)
 
     def start(self) -> int:
@@ -172,13 +174,13 @@ class Server:
         return self.port
 
     def stop(self, timeout: float) -> bool:
-        """Close every connection and end; tells whether it did in time (s)."""
+        """Close every connection and end; returns whether that was done in time (s)."""
         loop, end = self._loop, self._end
         if loop is not None and end is not None:
             try:
                 loop.call_soon_threadsafe(end.set)
             except RuntimeError:
-                pass  # the loop has ended by itself
+                pass  # the loop has already ended
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -205,7 +207,7 @@ class Server:
         server = grpc.aio.server(
             options=server_options(max_connections=self._settings.max_connections))
         operations = Operations()
-        # The registry exists before any key can end.
+        # The callback uses the registry: it is called only after the registry exists.
         authentication = self._authentication(lambda entity: self._end_key(registry, entity))
         registry = Registry(self._supervisor, presence, operations, authentication)
         robot = RobotService(
@@ -228,20 +230,20 @@ class Server:
         poller = asyncio.create_task(presence.run())
         ending = asyncio.create_task(self._end.wait())
         self._supervisor.watch_backlog()
-        beating = asyncio.create_task(self._beats(registry))
-        looking = asyncio.create_task(_look_at_keys(authentication))
+        watching = asyncio.create_task(self._watch_loop(registry))
+        checking = asyncio.create_task(_check_keys(authentication))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
             if poller.done():
-                # Never by itself; without it nobody knows who is present.
+                # It must never end: without it, no client is known to be present.
                 poller.result()
                 raise RuntimeError('the presence poller ended')
         finally:
             poller.cancel()
             ending.cancel()
-            beating.cancel()
-            looking.cancel()
+            watching.cancel()
+            checking.cancel()
             await server.stop(grace=0.2)
 
     def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
@@ -255,12 +257,12 @@ class Server:
             raise ServerError(str(problem)) from problem
 
     def _end_key(self, registry: Registry, entity: str) -> None:
-        """End the sessions and calls of a key that counts no more, and what they drive."""
+        """End the sessions, calls and motions of a key that is no longer valid."""
         self._supervisor.revoke(entity)
         registry.end_calls(entity)
 
-    async def _beats(self, registry: Registry) -> None:
-        """Beat; and after a freeze find out when none of the calls is left that waited in it."""
+    async def _watch_loop(self, registry: Registry) -> None:
+        """Call beat periodically; after a stall, detect when no waiting call is left."""
         clock = asyncio.get_running_loop().time
         quiet, quiet_since = 0, 0.0
         while True:
@@ -269,7 +271,7 @@ class Server:
             pause = DRAIN_TICK if draining else self._beat_period
             calls, began, began_at = registry.calls, clock(), self._supervisor.now()
             await asyncio.sleep(pause)
-            # Calls that wait are read without a pause between them.
+            # Waiting calls are read without a pause between them.
             if not draining or registry.calls != calls or clock() - began > 2.0 * pause:
                 quiet = 0
                 continue
@@ -284,7 +286,7 @@ class Server:
         address = f'{shown}:{self._settings.port}'
         credentials = self._credentials()
         refusal = f'grpc.host, grpc.port: cannot listen on {address}'
-        # gRPC would write a line of its own about what it cannot bind, with no cause.
+        # If gRPC cannot bind, it logs a line of its own without the cause.
         try:
             _try_to_bind(host, self._settings.port)
         except OSError as problem:
@@ -311,23 +313,23 @@ class Server:
             raise ServerError(str(problem)) from problem
 
 
-async def _look_at_keys(authentication: Authentication) -> None:
+async def _check_keys(authentication: Authentication) -> None:
     while True:
         await asyncio.sleep(KEY_PERIOD)
         authentication.refresh()
 
 
 def _try_to_bind(host: str, port: int) -> None:
-    """Raise OSError where a port cannot be bound now."""
+    """Raise OSError if a port cannot be bound now."""
     if port == 0:
         return
     for family, kind, protocol, _, address in socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
         with socket.socket(family, kind, protocol) as probe:
-            # As gRPC does: what is left of connections that were closed does not count.
+            # As gRPC does: closed connections in TIME_WAIT do not prevent binding.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind(address)
-            # Two sockets with that option may be bound to one port; only one may listen.
+            # With that option, two sockets may be bound to one port, but only one may listen.
             probe.listen(1)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""viam.component.servo.v1.ServoService: whole degrees of Viam into rad of a joint, and back."""
+"""viam.component.servo.v1.ServoService: converts whole degrees to rad of a joint, and back."""
 
 import math
 from typing import Any
@@ -13,20 +13,20 @@ from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import needs, tells
+from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
 
 class ServoService(JointService):
-    """Serves the servos of a gate. Methods are spelled as in the proto."""
+    """viam.component.servo.v1.ServoService."""
 
     API = 'servo'
 
-    @tells(Trajectory)
+    @sends(Trajectory)
     async def Move(self, request: Any, call: Call) -> Any:
-        """Turn to an angle, degrees; answers when it is there, or the time for it is over."""
+        """Turn to an angle, degrees; returns when it has arrived, or its time is over."""
         own, angle = self.configs[request.name], request.angle_deg
         if not own.minimum_deg <= angle <= own.maximum_deg:
             raise InvalidCommand(
@@ -38,26 +38,26 @@ class ServoService(JointService):
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
-        """Answer the measured angle, in whole degrees."""
+        """Return the measured angle, in whole degrees."""
         sample = self._measured(request.name, 'GetPosition')
         own = self.configs[request.name]
         measured = math.degrees(sample.positions[0]) - own.offset_deg
-        # A servo that has arrived at 0 may stand a little below, which Viam cannot say.
+        # A servo at 0 may be measured slightly below, which Viam's unsigned angle cannot express.
         angle = round(max(0.0, measured) if measured >= -own.tolerance_deg else measured)
         if not 0 <= angle < 2**32:
             raise CallError(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                f'{request.name}: it is measured at {angle} degrees, and Viam counts angles from '
+                f'{request.name}: it is measured at {angle} degrees, and angles in Viam begin at '
                 f'0; is {request.name}.offset_deg right?')
         return proto.servo.GetPositionResponse(position_deg=angle)
 
     def _way(self, name: str, own: ServoConfig, goal: float) -> Motion:
-        """Return the way to a position of the joint, rad."""
+        """Return the motion to a position of the joint, rad."""
         pace = Pace((math.radians(own.max_speed_deg_s),))
         if own.joint_states_topic:
             here = self._measured(name, 'Move').positions
             return self._goal(name, timed(
                 here, [(goal,)], pace, own.max_move_duration, 'angle_deg'))
-        # From wherever it is: the whole way.
+        # Its position is unknown: the time of the whole range.
         whole = (math.radians(own.maximum_deg - own.minimum_deg),)
         return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), (goal,)),)))

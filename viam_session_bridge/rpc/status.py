@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The only table that says which gRPC code and text a refusal becomes."""
+"""The table of the gRPC codes and texts of refusals."""
 
 import grpc
 
@@ -29,8 +29,8 @@ from viam_session_bridge.core.states import Reason
 # Go and Python compare code and full text (viamrobotics/rdk session/context.go).
 SESSION_EXPIRED = 'SESSION_EXPIRED'
 
-# Texts travel as metadata, and peers drop a call whose metadata is too long (8 kB at some). A text
-# may quote what the client sent.
+# Texts are sent as metadata, and peers drop a call whose metadata is too long (8 kB for some).
+# A text may quote a value of the client.
 LONGEST_TEXT = 1000
 
 _CODES: dict[type[Exception], grpc.StatusCode] = {
@@ -55,7 +55,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
 
 
 class CallError(Exception):
-    """A refusal that only the wire knows: code and text."""
+    """A refusal that exists only in the gRPC layer: code and text."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
         super().__init__(text)
@@ -63,7 +63,7 @@ class CallError(Exception):
 
 
 class MoveAborted(CallError):
-    """A blocking move ended otherwise than its caller, another command or a Stop wished."""
+    """A move ended early, and not by its caller, another command or a Stop."""
 
     def __init__(self, name: str, reason: Reason, detail: str = '') -> None:
         text = f'{reason.value} ({detail})' if detail else reason.value
@@ -73,18 +73,18 @@ class MoveAborted(CallError):
         self.detail = detail
 
 
-def crowded(text: str) -> CallError:
-    """Return the refusal of a call that came when too many were running."""
+def exhausted(text: str) -> CallError:
+    """Return the refusal of a call that exceeds a limit of this bridge."""
     return CallError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
 
 def unimplemented(text: str) -> CallError:
-    """Return the refusal of something that is not served."""
+    """Return the refusal of a method or option that is not served."""
     return CallError(grpc.StatusCode.UNIMPLEMENTED, text)
 
 
 def status_of(problem: BridgeError | CallError) -> tuple[grpc.StatusCode, str]:
-    """Return code and text of a refusal. Texts are ASCII: some clients show no other."""
+    """Return code and text of a refusal. Texts are ASCII: some clients show nothing else."""
     if isinstance(problem, SessionExpired):
         return _CODES[SessionExpired], SESSION_EXPIRED
     code = (problem.code if isinstance(problem, CallError)

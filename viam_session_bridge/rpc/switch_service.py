@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-viam.component.switch.v1.SwitchService: one of several positions, counted from 0.
+viam.component.switch.v1.SwitchService: one of several positions, numbered from 0.
 
-Viam has no Stop for a switch. One that has a safe position is held in any other only while its
-owner is present; choosing the safe position is its Stop.
+Viam has no Stop for a switch. A switch with a safe position keeps another position only while its
+owner is present; setting the safe position is its Stop.
 """
 
 from typing import Any
@@ -18,23 +18,23 @@ from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService, ANSWER_PATIENCE
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.component_service import tells
+from viam_session_bridge.rpc.component_service import sends
 from viam_session_bridge.rpc.status import CallError
 
 
 class SwitchService(ActuatedService):
-    """Serves the switches of a gate. Methods are spelled as in the proto."""
+    """viam.component.switch.v1.SwitchService."""
 
     API = 'switch'
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        # What each switch was set to last; a switch has no feedback.
+        # The position that was set last, by switch; a switch has no feedback.
         self._set: dict[str, int] = {}
 
-    @tells(Choice)
+    @sends(Choice)
     async def SetPosition(self, request: Any, call: Call) -> Any:
-        """Set a position; answers when the driver was told, or has answered where it can."""
+        """Set a position; returns when the driver has received it, or has reported its result."""
         own, position = self.configs[request.name], request.position
         count = len(own.position_labels)
         if position >= count:
@@ -48,11 +48,11 @@ class SwitchService(ActuatedService):
         else:
             motion = Motion(choice, once=own.answers, answered=own.answers)
         if own.safe_index is None or own.answers:
-            # Until it is known to have worked, the position is not known.
+            # The position is unknown until the driver has reported success.
             ended = await call.move(
                 request.name, motion, lambda epoch: self._set.pop(request.name, None))
-            # One that has a safe position was told that by the stop; any other may have been set,
-            # or not.
+            # A stop has set the safe position, if there is one; otherwise it is unknown whether
+            # the position was set.
             known = ended.reason is Reason.DONE or (
                 ended.reason is Reason.STOPPED and own.safe_index is not None)
             if not known:
@@ -63,26 +63,26 @@ class SwitchService(ActuatedService):
         return proto.switch.SetPositionResponse()
 
     async def GetPosition(self, request: Any, call: Call) -> Any:
-        """Answer the position that the driver was told last; refused while that is not known."""
+        """Return the position that was sent to the driver last; refused while it is unknown."""
         known = self._set.get(request.name)
         safe = self.configs[request.name].safe_index
         state = self._supervisor.states()[request.name]
         setpoint = self._supervisor.setpoint(request.name)
         if safe is not None and known is not None and not isinstance(setpoint, Choice):
-            # Its owner is gone, or it was stopped: the driver was told the safe position.
+            # Its owner is gone, or it was stopped: the driver has received the safe position.
             stopping = state is State.STOPPING and call.resource.actuator.acknowledged
             known = None if stopping or state is State.UNCONFIRMED else safe
         if known is None:
             raise CallError(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                f'{request.name}: its position is not known: a switch has no feedback, and '
+                f'{request.name}: its position is unknown: a switch has no feedback, and '
                 + ('its driver has not confirmed the safe position'
                    if request.name in self._set else
-                   'nothing was set since the bridge started'))
+                   'no position was set since the bridge started'))
         return proto.switch.GetPositionResponse(position=known)
 
     async def GetNumberOfPositions(self, request: Any, call: Call) -> Any:
-        """Answer how many positions it has, and their labels."""
+        """Return the number of positions, and their labels."""
         own = self.configs[request.name]
         return proto.switch.GetNumberOfPositionsResponse(
             number_of_positions=len(own.position_labels), labels=own.position_labels)

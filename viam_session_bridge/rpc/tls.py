@@ -3,9 +3,9 @@
 """
 The certificate of the server: read and checked at the start, and again when its files change.
 
-gRPC asks for the certificate in each handshake, so a new one counts from the next connection on;
-those that are open keep theirs. A new one that cannot be used is logged once, and the old one
-remains. In a handshake nothing is done but to look at the state of two files, unless they changed.
+gRPC requests the certificate in each handshake, so a new one applies from the next connection on;
+open connections keep the old one. A new certificate that cannot be used is logged once, and the
+old one remains in use. A handshake only reads the status of two files, unless they have changed.
 """
 
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ _LOG = logging.getLogger(__name__)
 CERTIFICATE = 'grpc.tls_certificate_file'
 KEY = 'grpc.tls_key_file'
 
-# What distinguishes a file from the one that it replaced: device, number, size, time of change.
+# Identifies the version of a file: device, inode, size, time of change.
 _Stamp = tuple[int, int, int, int]
 
 
 class CertificateError(Exception):
-    """Certificate or key cannot be used; the text names parameter, value and what is accepted."""
+    """Certificate or key cannot be used; the text names parameter, value and accepted values."""
 
     def __init__(self, parameter: str, file: Path, problem: str, wanted: str) -> None:
         super().__init__(f'{parameter}: found {str(file)!r}, {problem}; accepted: {wanted}')
@@ -36,7 +36,7 @@ class CertificateError(Exception):
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its key: PEM as gRPC takes it, the names in it, and when it expires."""
+    """A certificate with its key: both in PEM, the names in it, and its time of expiry."""
 
     chain: bytes = field(repr=False)
     key: bytes = field(repr=False)
@@ -44,7 +44,7 @@ class Certificate:
     expires: datetime
 
     def __str__(self) -> str:
-        """Say for which names it is, and until when."""
+        """Return its names, and its time of expiry."""
         return f'for {", ".join(self.names)}, until {_minute(self.expires)}'
 
 
@@ -53,16 +53,16 @@ def _minute(time: datetime) -> str:
 
 
 def wall_clock() -> datetime:
-    """Return the time by which certificates expire."""
+    """Return the present UTC time."""
     return datetime.now(timezone.utc)
 
 
 def load(certificate_file: Path, key_file: Path) -> Certificate:
     """
-    Read both files and return what they hold. Raises CertificateError.
+    Read and check both files. Raises CertificateError.
 
-    A certificate that is not valid yet is accepted: clients judge by their own clocks, and a
-    robot without a battery for its clock begins in the past.
+    A certificate that is not valid yet is accepted: clients check it with their own clocks, and
+    the clock of a robot without a clock battery starts in the past.
     """
     try:
         from cryptography import x509
@@ -108,7 +108,7 @@ def load(certificate_file: Path, key_file: Path) -> Certificate:
         raise CertificateError(
             CERTIFICATE, certificate_file, 'a certificate that names no host (no SAN)',
             'a certificate whose subjectAltName has each DNS name and IP address that clients '
-            'connect to; they look at no other name')
+            'connect to; they check no other name')
     expires = _expires(certificate)
     now = wall_clock()
     if expires <= now:
@@ -119,29 +119,29 @@ def load(certificate_file: Path, key_file: Path) -> Certificate:
 
 
 class CertificateFiles:
-    """The certificate in use. `credentials` makes gRPC ask for it in each handshake."""
+    """The certificate in use. With `credentials`, gRPC requests it in each handshake."""
 
     def __init__(self, certificate_file: str, key_file: str) -> None:
         """Load it. Raises CertificateError."""
         self._files = Path(certificate_file).expanduser(), Path(key_file).expanduser()
-        # gRPC asks from threads of its own.
+        # gRPC calls `_changed` from threads of its own.
         self._lock = threading.Lock()
-        self._stamps = self._look()
+        self._stamps = self._read_stamps()
         self.current = load(*self._files)
         _LOG.info('TLS with the certificate %s', self.current)
         if self._files[1].stat().st_mode & 0o007:
-            _LOG.warning('%s: every user of this machine may read %s; chmod o= keeps it from them',
+            _LOG.warning('%s: every user of this machine may read %s; chmod o= prevents this',
                          KEY, self._files[1])
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return what a port is opened with."""
+        """Return the credentials for a port."""
         return grpc.dynamic_ssl_server_credentials(_for_grpc(self.current), self._changed)
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the certificate if there is another one than before."""
+        """Return the certificate if it has changed."""
         with self._lock:
-            # Before they are read: what is written meanwhile is looked at in the next handshake.
-            stamps = self._look()
+            # Before the files are read: later changes are detected in the next handshake.
+            stamps = self._read_stamps()
             if stamps == self._stamps:
                 return None
             self._stamps = stamps
@@ -154,7 +154,7 @@ class CertificateFiles:
             _LOG.info('TLS with a new certificate %s', self.current)
             return _for_grpc(self.current)
 
-    def _look(self) -> tuple[_Stamp | None, ...]:
+    def _read_stamps(self) -> tuple[_Stamp | None, ...]:
         return tuple(map(_stamp, self._files))
 
 
@@ -180,6 +180,6 @@ def _for_grpc(certificate: Certificate) -> grpc.ServerCertificateConfiguration:
 
 
 def _expires(certificate: Any) -> datetime:
-    # cryptography 42 has times with a zone; Ubuntu 24.04 has 41.
+    # cryptography 42 returns times with a time zone; Ubuntu 24.04 has version 41.
     aware: datetime | None = getattr(certificate, 'not_valid_after_utc', None)
     return aware or certificate.not_valid_after.replace(tzinfo=timezone.utc)

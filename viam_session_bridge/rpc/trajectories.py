@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Goals of several joints: units, checks, and how long the way takes; no component in here.
+Goals of several joints: units, checks, and the duration of a move. Used by several components.
 
-Inside, joints are rad and m. On the wire they are degrees and mm, or what a service says.
+Internally, joints are in rad and m; in messages in degrees and mm, or in the units of a service.
 """
 
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from viam_session_bridge.core.setpoints import require_finite, Trajectory, Waypo
 
 MM = 1e-3
 
-# The fastest point of a way from rest to rest, in units of its mean speed; and its strongest
-# acceleration, in units of way / time^2. Cubic, as controllers interpolate.
+# Of a move from rest to rest: peak speed relative to mean speed, and peak acceleration
+# relative to distance / time^2. For cubic interpolation, as in controllers.
 PEAK_SPEED = 1.5
 PEAK_ACCELERATION = 6.0
 
-# No point comes sooner (s) after the one before it.
+# The shortest time between two points (s).
 SHORTEST = 0.1
 
 
 @dataclass(frozen=True)
 class TrajectoryJoints:
     """
-    The joints of one resource: how the wire counts them, and how far they go.
+    The joints of one resource: the units of their messages, and their limits.
 
-    scales: what one unit of the wire is, rad or m, for each joint. limits: (lowest, highest), rad
-    or m, for each joint; empty when they are not known.
+    scales: the value of one unit of the messages, rad or m, for each joint. limits: (lowest,
+    highest), rad or m, for each joint; empty if they are unknown.
     """
 
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class TrajectoryJoints:
     limits: tuple[tuple[float, float], ...] = ()
 
     def parsed(self, field: str, values: Sequence[float]) -> tuple[float, ...]:
-        """Return numbers of the wire in rad and m. Raises InvalidCommand that names the field."""
+        """Convert values of a message to rad and m. Raises InvalidCommand with the field."""
         if len(values) != len(self.names):
             raise InvalidCommand(
                 f'{field}: {len(values)} values; expected {len(self.names)}, for the joints '
@@ -47,7 +47,7 @@ class TrajectoryJoints:
                      in enumerate(zip(values, self.scales, strict=True)))
 
     def targets(self, field: str, values: Sequence[float]) -> tuple[float, ...]:
-        """Return positions of the wire in rad and m, within the limits. Raises InvalidCommand."""
+        """Convert positions of a message to rad and m and check them. Raises InvalidCommand."""
         positions = self.parsed(field, values)
         for index, (position, (lowest, highest)) in enumerate(
                 zip(positions, self.limits, strict=False)):
@@ -60,19 +60,19 @@ class TrajectoryJoints:
         return positions
 
     def shown(self, positions: Sequence[float]) -> list[float]:
-        """Return rad and m as the wire counts them."""
+        """Convert rad and m to the units of the messages."""
         return [position / scale for position, scale in zip(positions, self.scales, strict=True)]
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The fastest (rad/s or m/s) and the strongest (rad/s2 or m/s2) that each joint may go."""
+    """The maximum speed (rad/s or m/s) and acceleration (rad/s2 or m/s2) of each joint."""
 
     speeds: tuple[float, ...]
     accelerations: tuple[float, ...] = ()
 
     def seconds(self, way: Sequence[float]) -> float:
-        """Return how long this way (rad or m, for each joint) takes, from rest to rest."""
+        """Return the duration of a move by `way` (rad or m, for each joint), from rest to rest."""
         by_speed = (PEAK_SPEED * abs(part) / speed
                     for part, speed in zip(way, self.speeds, strict=True))
         by_acceleration = (math.sqrt(PEAK_ACCELERATION * abs(part) / strongest)
@@ -83,22 +83,22 @@ class Pace:
 def timed(start: tuple[float, ...], stations: Sequence[tuple[float, ...]], pace: Pace,
           longest: float, field: str) -> Trajectory:
     """
-    Return the way from rest at start through the stations to rest at the last, at this pace.
+    Return the trajectory from rest at start through the stations to rest at the last one.
 
-    A joint passes a station without stopping where it goes on in the same direction. No joint
-    overshoots, nor is faster or stronger than it may be, if the controller interpolates cubically.
-    Raises InvalidCommand that names the field when it takes longer (s) than is accepted.
+    A joint passes a station without stopping if it continues in the same direction. If the
+    controller interpolates cubically, no joint overshoots, and none exceeds its speed or
+    acceleration. Raises InvalidCommand with the field if the move takes longer than `longest` (s).
     """
     ways = [tuple(b - a for a, b in zip(one, other, strict=True))
             for one, other in zip([start, *stations], stations, strict=False)]
     durations = [pace.seconds(way) for way in ways]
     if not sum(durations) <= longest:
         raise InvalidCommand(
-            f'{field}: this way would take {sum(durations):.6g} s at the speed that is allowed; '
+            f'{field}: this move would take {sum(durations):.6g} s at the allowed speed; '
             f'max_move_duration allows {longest:g} s')
     slopes = [tuple(part / duration for part in way)
               for way, duration in zip(ways, durations, strict=True)]
-    # At the last station all joints stand.
+    # At the last station all joints are at rest.
     slopes.append((0.0,) * len(start))
     points, time = [], 0.0
     for index, station in enumerate(stations):

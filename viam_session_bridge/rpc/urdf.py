@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Cuts the kinematics of one component out of a robot's URDF, as Viam's clients can read it.
+Extracts the kinematics of one component from a robot's URDF in a form that Viam's clients read.
 
-Viam's clients take a chain: every joint that moves is the component's or mimics one of its joints,
-one link is the last, every origin has both of its attributes, and collision shapes are boxes,
-spheres, or a cylinder with a sphere at each end (a capsule). A robot_description has wheels,
-cameras, meshes and other arms besides, and any of them makes these clients fail, or count wrong.
+Viam's clients accept a chain: every moving joint belongs to the component or mimics one of its
+joints, there is one last link, every origin has both attributes, and collision shapes are boxes,
+spheres, or a cylinder with a sphere at each end (a capsule). A robot_description also has wheels,
+cameras, meshes and other arms; with any of these, the clients fail, or count joints wrongly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,21 +18,21 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 _MOVING = ('revolute', 'continuous', 'prismatic')
-_WORLD = 'world'  # Viam's clients drop a link of this name
+_WORLD = 'world'  # Viam's clients ignore a link of this name
 
 
 class NoChain(ValueError):
-    """The URDF has no such chain; the text says what is missing."""
+    """The URDF has no such chain; the text states what is missing."""
 
 
 @dataclass(frozen=True)
 class Counting:
     """
-    How clients count the joints, where that is not as the URDF does.
+    How the joint positions of clients differ from those of the URDF.
 
-    scale: from a joint to what clients see, 1 or -1. lengths (m): how far each axis goes from the
-    client's 0, where its joint is at offset (m, after the scale); without lengths, the limits of
-    the URDF count.
+    scale: the factor from a joint to the client's position, 1 or -1. lengths (m): the range of
+    each axis from the client's 0, where its joint is at offset (m, after the scale); without
+    lengths, the limits of the URDF apply.
     """
 
     scale: float = 1.0
@@ -49,13 +49,13 @@ def chain(description: str, joints: tuple[str, ...], counting: Counting = AS_IT_
     """
     Return the URDF of the chain to the last of these joints (base to tip).
 
-    It begins at the root of the robot; mounted: at the link that carries the first of them. Joints
-    on the way that mimic one of these stay, others are fixed. Raises NoChain.
+    It begins at the root of the robot; mounted: at the parent link of the first joint. Joints on
+    the path that mimic one of these are kept; others become fixed. Raises NoChain.
     """
     if abs(counting.scale) != 1.0:
         raise NoChain(
-            f'clients see {counting.scale:g} times what its joints are (joint_scale), which no '
-            'URDF can say')
+            f'clients see {counting.scale:g} times the positions of its joints (joint_scale), '
+            'which a URDF cannot express')
     robot = _parsed(description)
     named = {joint.get('name', ''): joint for joint in robot.findall('joint')}
     missing = [name for name in joints if name not in named]
@@ -69,12 +69,12 @@ def chain(description: str, joints: tuple[str, ...], counting: Counting = AS_IT_
     found = tuple(name for name in way if name in joints)
     if found != joints:
         raise NoChain(
-            'the robot description does not have the joints one after the other in this order '
-            f'from base to tip: {", ".join(joints)}; on the way to {joints[-1]} it has: '
+            'the robot description does not have the joints in a chain in this order '
+            f'from base to tip: {", ".join(joints)}; on the path to {joints[-1]} it has: '
             + ', '.join(found))
     kept = ElementTree.Element('robot', {'name': robot.get('name') or 'robot'})
     links = {link.get('name', ''): link for link in robot.findall('link')}
-    called = _called(
+    called = _link_names(
         dict.fromkeys(end for joint in way for end in _ends(named[joint])), way)
     for name, own in called.items():
         kept.append(_link(own, links.get(name)))
@@ -94,7 +94,7 @@ def _parsed(description: str) -> ElementTree.Element:
     """
     Return the root of a robot description. Raises NoChain.
 
-    Plugin blocks of old Gazebo versions use prefixes that nothing binds; they are bound here.
+    Plugin blocks of old Gazebo versions use unbound XML prefixes; these are bound here.
     """
     if '<!DOCTYPE' in description or '<!ENTITY' in description:
         raise NoChain('the robot description has a document type or entities; expected plain XML')
@@ -133,12 +133,12 @@ def _ends(joint: ElementTree.Element) -> tuple[str, str]:
     return parent.get('link', ''), child.get('link', '')
 
 
-def _called(links: Iterable[str], joints: Sequence[str]) -> dict[str, str]:
+def _link_names(links: Iterable[str], joints: Sequence[str]) -> dict[str, str]:
     """
-    Return what each of these links is called in the answer.
+    Return the name of each of these links in the result.
 
-    Viam's clients keep links and joints under one name: of a link called like a joint they lose
-    where the next joint is, without a word.
+    Viam's clients have one namespace for links and joints: if a link has the name of a joint, they
+    silently lose the position of the next joint.
     """
     called = {link: link for link in links}
     taken = {*joints, *called, _WORLD}
@@ -176,7 +176,7 @@ def _shape(collision: ElementTree.Element) -> str | None:
 
 
 def _is_capsule(collisions: Sequence[ElementTree.Element]) -> bool:
-    """Tell whether these are a cylinder and a sphere at each of its ends, as clients read it."""
+    """Return whether these are a cylinder and a sphere at each of its ends, as clients read it."""
     shapes = {shape: [one for one in collisions if _shape(one) == shape]
               for shape in ('cylinder', 'sphere')}
     if (len(collisions), len(shapes['cylinder']), len(shapes['sphere'])) != (3, 1, 2):
@@ -206,7 +206,7 @@ def _origin(element: ElementTree.Element) -> ElementTree.Element:
 
 
 def _source(joint: ElementTree.Element, joints: Sequence[str]) -> int | None:
-    """Return the place of the joint that this one mimics; None where it mimics none of them."""
+    """Return the index of the joint that this one mimics; None if it mimics none of them."""
     mimic = joint.find('mimic')
     name = '' if mimic is None else mimic.get('joint', '')
     return joints.index(name) if name in joints else None
@@ -215,10 +215,10 @@ def _source(joint: ElementTree.Element, joints: Sequence[str]) -> int | None:
 def _mimic(kept: ElementTree.Element, joint: ElementTree.Element, source: ElementTree.Element,
            scale: float, offset: float) -> ElementTree.Element:
     """
-    Return how a joint follows its source, which counts as clients do: scale, and 0 at offset (m).
+    Return the mimic element of a joint whose source has the client's scale, and 0 at offset (m).
 
-    What it is displaced by at the source's 0 becomes part of the origin of a prismatic one, since
-    Viam's clients take that number for mm. Raises NoChain.
+    For a prismatic joint, its displacement at the source's 0 becomes part of its origin, because
+    Viam's clients read the offset in mm. Raises NoChain.
     """
     given = joint.find('mimic')
     if given is None:
@@ -255,7 +255,7 @@ def _joint(joint: ElementTree.Element, moves: bool,
     kind = joint.get('type', '')
     if moves and kind not in _MOVING:
         raise NoChain(
-            f'the robot description says that joint {joint.get("name", "")!a} is {kind!a}; '
+            f'in the robot description, joint {joint.get("name", "")!a} is {kind!a}; '
             f'expected one of {", ".join(_MOVING)}')
     kept = ElementTree.Element(
         'joint', {'name': joint.get('name', ''), 'type': kind if moves else 'fixed'})
@@ -268,14 +268,14 @@ def _joint(joint: ElementTree.Element, moves: bool,
             kept, 'axis', {'xyz': '1 0 0' if axis is None else axis.get('xyz') or '1 0 0'})
     if moves and kind != 'continuous':
         limit = joint.find('limit')
-        # Lower and upper are 0 where they are left out, says the URDF specification.
+        # By the URDF specification, the default of lower and upper is 0.
         ElementTree.SubElement(kept, 'limit', {
             'lower': '0', 'upper': '0', **({} if limit is None else limit.attrib)})
     return kept
 
 
 def _recount(joint: ElementTree.Element, index: int, counting: Counting) -> None:
-    """Make a joint count as clients do."""
+    """Change a joint to the positions of clients."""
     axis, limit = joint.find('axis'), joint.find('limit')
     if axis is not None and counting.scale < 0.0:
         axis.set('xyz', _spaced([-part for part in _numbers(axis, 'xyz')]))
@@ -286,8 +286,8 @@ def _recount(joint: ElementTree.Element, index: int, counting: Counting) -> None
         return
     if joint.get('type') != 'prismatic' or axis is None or limit is None:
         raise NoChain(
-            f'the robot description says that joint {joint.get("name", "")!a} is '
-            f'{joint.get("type")!a}; an axis with a length is prismatic')
+            f'in the robot description, joint {joint.get("name", "")!a} is '
+            f'{joint.get("type")!a}; expected prismatic, because its axis has a length')
     limit.attrib.update(lower='0', upper=f'{counting.lengths[index]:g}')
     _advance(joint, counting.offsets[index])
 
@@ -298,10 +298,10 @@ def _numbers(element: ElementTree.Element, name: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split()]
     except ValueError:
-        raise NoChain(f'the robot description says {name}={text[:64]!a}, which is no '
-                      'number') from None
+        raise NoChain(
+            f'the robot description has {name}={text[:64]!a}; expected numbers') from None
     if name in ('xyz', 'rpy') and len(numbers) != 3:
-        raise NoChain(f'the robot description says {name}={text[:64]!a}; expected 3 numbers')
+        raise NoChain(f'the robot description has {name}={text[:64]!a}; expected 3 numbers')
     return numbers
 
 
@@ -310,7 +310,7 @@ def _spaced(numbers: Sequence[float]) -> str:
 
 
 def _turned(rpy: Sequence[float], vector: Sequence[float]) -> tuple[float, float, float]:
-    """Return a vector turned by roll, pitch and yaw (rad) about the fixed axes, as URDF has it."""
+    """Return a vector rotated by roll, pitch and yaw (rad) about the fixed axes, as in URDF."""
     x, y, z = vector
     roll, pitch, yaw = rpy
     y, z = (y * math.cos(roll) - z * math.sin(roll), y * math.sin(roll) + z * math.cos(roll))

@@ -3,10 +3,9 @@
 """
 The messages and services of Viam's gRPC API that this package declares.
 
-Here belongs what is written in the .proto files beside this module, and how to get at it; no
-behaviour of any service. To add a file: write it at the path Viam gives it, with Viam's names and
-numbers, and run tools/compile_protos.py. The messages of a component are attributes of the package
-of its name.
+This module loads the .proto files beside it; it has no behaviour of any service. To add a file:
+write it at Viam's path, with Viam's names and numbers, and run tools/compile_protos.py. The
+messages of a component are attributes of the package of its name.
 
     from viam_session_bridge.rpc import proto
 
@@ -14,14 +13,14 @@ of its name.
     reply.heartbeat_window.FromSeconds(2)
     proto.message('viam.robot.v1.StartSessionRequest')      # the same classes, by full name
 
-Everything lives in a descriptor pool of our own. viam-sdk registers files of the same names in
-protobuf's default pool, which refuses a second registration. The price: messages of the default
-pool (`google.protobuf.struct_pb2.Struct`, viam-sdk's classes) are strangers here, even where they
-look alike: most protobufs refuse them with TypeError, 4.21 and 4.22 in C crash when a constructor
-is given one. Use `proto.google.Struct` and its kind, or pass bytes.
+All descriptors are in a descriptor pool of this module. viam-sdk registers files of the same names
+in protobuf's default pool, which refuses a second registration. So messages of the default pool
+(`google.protobuf.struct_pb2.Struct`, viam-sdk's classes) are incompatible: most protobuf versions
+refuse them with TypeError, and the C implementations of 4.21 and 4.22 crash if a constructor
+receives one. Use `proto.google.Struct` and similar, or pass bytes.
 
-No generated Python code is involved: code made by one protoc runs with few versions of protobuf,
-while serialized descriptors load with all of them (3.20 to 7.x).
+There is no generated Python code: code of one protoc runs with few versions of protobuf, while
+serialized descriptors load with all of them (3.20 to 7.x).
 """
 from collections.abc import Iterator, Mapping
 import importlib
@@ -46,7 +45,7 @@ api_version = 'v0.1.601'
 
 
 def _read_files() -> dict[str, FileDescriptorProto]:
-    """Return our files and all they import, by name, imports before importers."""
+    """Return the files of this package and all their imports, by name, imports first."""
     shipped = FileDescriptorSet.FromString(
         resources.files(__name__).joinpath('descriptors.binpb').read_bytes())
     own = {file.name: file for file in shipped.file}
@@ -68,7 +67,7 @@ def _read_files() -> dict[str, FileDescriptorProto]:
 
 
 def _alpha(file: FileDescriptorProto) -> FileDescriptorProto:
-    """Return grpc.reflection.v1 as v1alpha: it differs in its name only."""
+    """Return grpc.reflection.v1 as v1alpha: only the name differs."""
     text = text_format.MessageToString(file)
     for version in ('grpc/reflection/v1', 'grpc.reflection.v1'):
         text = text.replace(version, f'{version}alpha')
@@ -77,9 +76,9 @@ def _alpha(file: FileDescriptorProto) -> FileDescriptorProto:
 
 def _read_installed(name: str) -> FileDescriptorProto:
     """
-    Return a file that is not ours (google/protobuf/struct.proto, ...) as installed here.
+    Return a file of the installed protobuf (google/protobuf/struct.proto, ...).
 
-    protobuf's own copy is the one its C code is built for.
+    The C code of protobuf requires its own copy of these files.
     """
     module = importlib.import_module(name[:-len('.proto')].replace('/', '.') + '_pb2')
     return FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
@@ -102,10 +101,10 @@ def _all_messages(file: Any) -> Iterator[Descriptor]:
 
 
 def _enum_symbols(file: Any) -> Iterator[tuple[str, Any]]:
-    """Yield name and meaning of the top-level enums of a file and of their values."""
+    """Yield names and values of the top-level enums of a file and of their values."""
     for enum in file.enum_types_by_name.values():
         yield enum.full_name, EnumTypeWrapper(enum)
-        # Enum values are named beside their enum, not inside it, as in C++.
+        # Enum values are in the scope of their enum, not inside it, as in C++.
         scope = enum.full_name[:-len(enum.name)]
         yield from ((scope + value.name, value.number) for value in enum.values)
 
@@ -113,15 +112,15 @@ def _enum_symbols(file: Any) -> Iterator[tuple[str, Any]]:
 _files = _read_files()
 _serialized = {name: file.SerializeToString() for name, file in _files.items()}
 
-#: The descriptors of our files and of their imports.
+#: The descriptors of the files of this package and of their imports.
 pool = descriptor_pool.DescriptorPool()
 for _content in _serialized.values():
     pool.AddSerializedFile(_content)
 _make_class = _class_maker(pool)
 _descriptors = [pool.FindFileByName(name) for name in _files]
 
-# All classes are made now rather than on demand: the pure Python protobuf can make two classes
-# for one message when two threads ask at once, and each would refuse the other's instances.
+# All classes are created now, not on demand: in pure Python, protobuf may create two classes for
+# one message if two threads need it at once, and each would refuse the other's instances.
 _messages: dict[str, type[Message]] = {
     descriptor.full_name: _make_class(descriptor)
     for file in _descriptors for descriptor in _all_messages(file)}
@@ -161,24 +160,24 @@ def services() -> tuple[ServiceDescriptor, ...]:
 
 def _read_monitored() -> frozenset[str]:
     """
-    Return the full names of the methods whose option says they are safety-monitored.
+    Return the full names of the methods that have the option safety_heartbeat_monitored.
 
-    MethodDescriptor.GetOptions() answers with the default pool's MethodOptions, to which our
-    extension is unknown. So the options are parsed again, with the class from our pool.
+    MethodDescriptor.GetOptions() returns the MethodOptions of the default pool, which do not have
+    the extension. So the options are parsed again, with the class from the pool of this module.
 
-    Raises RuntimeError when no method has the option.
+    Raises RuntimeError if no method has the option.
     """
     extension = pool.FindExtensionByName('viam.common.v1.safety_heartbeat_monitored')
     options: Any = message('google.protobuf.MethodOptions')
     try:
         options.RegisterExtension(extension)
     except (AttributeError, NotImplementedError):
-        pass  # protobufs that lack it find extensions in the pool
+        pass  # versions without this method find extensions in the pool
     monitored = frozenset(
         name for name, method in _methods.items()
         if options.FromString(method.options.SerializeToString()).Extensions[extension])
     if not monitored:
-        # Better not to start than to serve motion that nobody watches over.
+        # The server must not start if it would serve motion without monitoring it.
         raise RuntimeError(f'protobuf {protobuf_version} does not read {extension.full_name}')
     return monitored
 
@@ -188,7 +187,7 @@ _monitored = _read_monitored()
 
 def is_monitored(method: MethodDescriptor) -> bool:
     """
-    Tell whether a method is safety-monitored: its caller must stay present.
+    Return whether a method is safety-monitored: its caller must stay present.
 
     Raises KeyError for a method of a service that is not declared.
     """
@@ -201,7 +200,7 @@ def streams(method: MethodDescriptor) -> tuple[bool, bool]:
     """
     Return whether the client and whether the server sends a stream of messages.
 
-    The descriptors of older protobufs do not say.
+    The method descriptors of older protobuf versions do not have this information.
     """
     declared = _methods[method.full_name]
     return declared.client_streaming, declared.server_streaming
@@ -213,17 +212,17 @@ def file_of(symbol: str) -> FileDescriptor:
 
     Raises KeyError for a symbol that is not declared.
     """
-    # The pool finds services, and no methods.
+    # The pool finds services, but no methods.
     return pool.FindFileContainingSymbol(
         symbol.rpartition('.')[0] if symbol in _methods else symbol)
 
 
 def file_descriptor_protos() -> Mapping[str, bytes]:
     """
-    Return the serialized FileDescriptorProto of our files and their imports, by file name.
+    Return the serialized FileDescriptorProtos of all files and their imports, by file name.
 
-    Imports come before importers. This is what server reflection sends: method options are
-    complete, known to the local protobuf or not.
+    Imports come first. Server reflection sends them: method options are complete, also if the
+    installed protobuf does not know them.
     """
     return MappingProxyType(_serialized)
 
@@ -243,7 +242,7 @@ class Package:
             raise AttributeError(f'no {self._prefix}{name} is declared') from None
 
     def __dir__(self) -> list[str]:
-        """List what there is, for completion at a prompt."""
+        """List the names, for completion at a prompt."""
         return sorted(name[len(self._prefix):] for name in _symbols
                       if name.startswith(self._prefix))
 
