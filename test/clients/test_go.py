@@ -157,7 +157,7 @@ def test_a_lost_session_is_recovered_without_the_caller_noticing(
 
 def test_only_the_end_of_the_last_caller_stops(
         robot: Any, drive: Callable[..., Program], began: float) -> None:
-    """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
+    """A drives, B takes over, A is killed: the base continues. B is killed: it stops."""
     a = drive(robot, 0.4)
     robot.wait_speed(0.4, began)
     taken = time.monotonic()

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Plays faults one after the other, and keeps a scene as long as it is good for the next."""
+"""Runs faults one after the other, and keeps a scene while the next fault can use it."""
 
 from collections.abc import Iterator
 from itertools import cycle

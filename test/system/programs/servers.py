@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Simulated services, action servers and Bool receivers of a robot, and a log of who called them.
+Simulated services, action servers and Bool receivers of a robot, and a log of their calls.
 
 The actions are served by hand: a cancel service and a status topic are all that a canceller sees.
 Standard output is one JSON object a line; standard input takes orders of the same kind, each
@@ -62,7 +62,7 @@ class Action:
             CancelGoal, f'{name}/_action/cancel_goal', self._on_cancel)
 
     def begin(self, count: int) -> None:
-        """Accept goals of somebody else."""
+        """Accept goals of another node."""
         for _ in range(count):
             goal = uuid.uuid4()
             self._goals[goal.bytes] = GoalStatus.STATUS_EXECUTING
@@ -72,7 +72,7 @@ class Action:
 
     @property
     def runs(self) -> bool:
-        """Whether a goal runs that nobody has cancelled."""
+        """Whether an active goal was not cancelled."""
         return GoalStatus.STATUS_EXECUTING in self._goals.values()
 
     def finish(self) -> None:
