@@ -49,7 +49,7 @@ class CppLike:
                    StopResponse)
 
     def close(self) -> None:
-        """Stop everything, whoever moves it, then close."""
+        """Stop everything, whichever client moves it, then close."""
         self._call('viam.robot.v1.RobotService/StopAll', StopAllRequest(), StopAllResponse)
         self.vanish()
 

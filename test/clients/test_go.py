@@ -115,7 +115,7 @@ def test_it_lists_drives_and_stops(
     robot.wait_speed(0.5, began)
     program.wait_logged(DRIVES)
     assert program.logged('^resource rdk:component:base/base$')
-    # The service and how many methods reflection told of.
+    # The service and the number of methods in reflection.
     assert program.logged(r'^api rdk:component:base viam\.component\.base\.v1\.BaseService \d+$')
     assert session_of(robot)
     stopped = program.finish()

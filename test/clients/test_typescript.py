@@ -63,7 +63,7 @@ def node() -> str:
 
 @pytest.fixture(scope='module')
 def example(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the example in a folder of its own, exactly as its lock file says."""
+    """Install the example in a folder of its own, exactly by its lock file."""
     npm = shutil.which('npm')
     if npm is None:
         pytest.skip('npm is not installed')

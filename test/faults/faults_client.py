@@ -207,14 +207,14 @@ def client_of_two_bases_killed(trial: Trial) -> None:
 @kind(AT_ONCE, 'SIGKILL to the client of one base: it stops, that of another client does not',
       weight=2)
 def neighbour_killed(trial: Trial) -> None:
-    client, neighbour = trial.client(), trial.client()
-    trial.drive(neighbour, 'second')
+    client, other = trial.client(), trial.client()
+    trial.drive(other, 'second')
     trial.drive(client)
     speed = trial.speed('second')
     at = client.kill()
     trial.demand_steady(speed, 0.8, 'second')
     trial.demand_rest(at, AT_ONCE)
-    trial.demand_rest(neighbour.kill(), AT_ONCE, 'second')
+    trial.demand_rest(other.kill(), AT_ONCE, 'second')
 
 
 @kind(AT_ONCE, 'SIGKILL to a client that floods commands', weight=2)

@@ -20,7 +20,7 @@ CALLBACK = 0.5
 QUEUE_DONE = 3.0
 
 
-@kind(DRIVER_BACK, 'the driver is killed, the client dies, the driver is back with its last speed',
+@kind(DRIVER_BACK, 'driver and client are killed, the driver is back with its last speed',
       weight=3)
 def driver_restarted(trial: Trial) -> None:
     client = trial.client()
@@ -76,7 +76,7 @@ def driver_slow(trial: Trial) -> None:
     trial.demand_rest(client.kill(), QUEUE_DONE)
 
 
-@kind(AT_ONCE, 'the network between bridge and driver is cut, the client dies, the network heals',
+@kind(AT_ONCE, 'the network between bridge and driver is cut, the client killed, then it heals',
       profile=NETWORK_ODOMETRY, weight=3)
 def partition(trial: Trial) -> None:
     client = trial.client()

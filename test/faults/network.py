@@ -4,7 +4,7 @@
 A virtual network: bridge, robot and clients in network namespaces, and links that can be cut.
 
 The network of the machine itself is not touched: both ends of every cable are in namespaces that
-vanish with the scene. Needs root and iproute2; `missing` says what is lacking.
+vanish with the scene. Needs root and iproute2; `missing` returns what is lacking.
 """
 
 from itertools import count

@@ -69,7 +69,7 @@ class Ending:
 
 
 class CouldNotRun(Exception):
-    """The fault could not be made; the text says why."""
+    """The fault could not be made; the text has the reason."""
 
 
 @dataclass

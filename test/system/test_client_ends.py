@@ -154,7 +154,7 @@ def test_only_the_end_of_the_last_caller_stops(
     a.do('set_power', base='first', linear=1.0)
     first.moves()
     b.do('set_power', base='first', linear=0.5)
-    wait_until(lambda: first.driver.heard(first.topic)[-1].linear == (0.25, 0.0, 0.0), "B's motion")
+    wait_until(lambda: first.driver.heard(first.topic)[-1].linear == (0.25, 0.0, 0.0), "B's speed")
     a.kill()
     first.keeps_moving(WINDOW + 0.5)
     first.stops(b.kill(), AT_ONCE)

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Two robots on one machine and in one ROS domain, told apart by their namespaces alone.
+Two robots on one machine and in one ROS domain, distinguished by their namespaces only.
 
 Each has a bridge, a guard that is required, a driver and a client. Both have the same parameters.
 """

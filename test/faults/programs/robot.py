@@ -4,7 +4,7 @@
 A simulated robot of one or more bases without a command timeout: each executes its last command.
 
 Beside what a real one has (`NAME/cmd_vel` in, `NAME/odom` out, in its namespace) it publishes
-`truth`: how every base really moves, whatever its odometry says, stamped on the steady clock.
+`truth`: how every base really moves, whatever its odometry shows, stamped on the steady clock.
 Truth is latched for late subscribers, so that a recorder misses nothing of a restarted robot.
 
 Standard output is one JSON object a line; standard input takes orders of the same kind, and its

@@ -47,8 +47,8 @@ class Action:
     """
     An action server as rclcpp makes it, as far as a canceller sees.
 
-    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'late' (the
-    same, and no status is heard before), 'reject' (as rclcpp says no) or 'refuse' (as rclpy does:
+    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until 'finish'), 'late' (the
+    same, and there is no status before), 'reject' (as rclcpp says no) or 'refuse' (as rclpy does:
     0 and no goals).
     """
 
@@ -126,7 +126,7 @@ class Servers:
         self._subscriptions: list[Any] = []
 
     def serve(self, kind: str, name: str) -> None:
-        """Offer a service; it says yes at once."""
+        """Offer a service; it succeeds at once."""
         def on_call(request: Any, response: Any) -> Any:
             mode, delay = self._modes.get(name, ('yes', 0.0))
             say(event='call', name=name, data=getattr(request, 'data', None))
