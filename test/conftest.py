@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The environment of every test: a ROS domain of our own on this machine, and nothing left behind.
+The environment of every test: a reserved ROS domain on this machine, and no leftovers.
 
 Fixtures belong in the `conftest.py` of the folder whose tests use them. Modules beside this file
 can be imported by every test by their plain name, in child processes they cannot.
@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# How long an example takes says something about the machine only.
+# The duration of an example depends on the machine only.
 settings.register_profile('any machine', deadline=None)
 settings.load_profile('any machine')
 

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Keeps a test run's DDS traffic to itself and clears away what killed processes leave behind.
+Isolates the DDS traffic of a test run and removes the leftovers of killed processes.
 
-Here belongs what must be settled before rclpy is imported. Values that the user has set stay.
+This module has what must be set before rclpy is imported. Values that the user has set are kept.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ import time
 
 SHARED_MEMORY = Path('/dev/shm')
 
-# Up to 101 the ports of a domain stay below Linux's ephemeral ports; 0 is everybody's.
+# Up to 101 the ports of a domain stay below Linux's ephemeral ports; 0 is the default domain.
 DOMAINS = range(1, 102)
 
-# Fast DDS 2 says fastrtps, 3 says fastdds.
+# Fast DDS 2 uses the name fastrtps, 3 uses fastdds.
 SEGMENT = re.compile(r'(fastrtps|fastdds)_[0-9a-z]{16}')
 PORT = re.compile(r'(fastrtps|fastdds)_port(?P<number>\d+)')
 
@@ -29,7 +29,7 @@ _claimed: list[socket.socket] = []
 
 def isolate() -> None:
     """
-    Stay on this machine and in a domain that no other test run on it uses.
+    Restrict DDS to this machine and to a domain that no other test run on it uses.
 
     A worker of pytest-xdist never takes over a domain from its environment: all workers have the
     same environment, and the nodes that they start have the same names.
@@ -73,10 +73,10 @@ def release() -> None:
 
 def remove_leftovers(folder: Path = SHARED_MEMORY, min_age: float = 2.0) -> list[str]:
     """
-    Remove Fast DDS's shared memory of processes that are dead; return the names removed.
+    Remove Fast DDS's shared memory of processes that have ended; return the names removed.
 
-    Fast DDS holds a file lock as long as the owner lives, so a lock that can be taken belongs to
-    nobody. Files younger than `min_age` seconds may not have been locked yet and are left alone.
+    Fast DDS holds a file lock while the owner runs, so a lock that can be taken has no owner.
+    Files younger than `min_age` seconds may not have been locked yet and are left alone.
     Ports are shared by many processes: only those of our own domain are looked at.
     """
     removed: list[str] = []

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the linter tests share: what is ours, and how to run a linter that may not be there.
+What the linter tests share: the files to check, and how to run a linter if it is installed.
 
 The originals (ament_*) come with ROS 2, or as packages of Debian and Ubuntu for the Python of the
 system. The tests run them where they are, and the programs that they wrap. A test whose linter is
@@ -22,7 +22,7 @@ FOLDERS = ('viam_session_bridge', 'launch', 'test', 'tools', 'bench', 'examples'
 
 
 def python_files() -> list[Path]:
-    """Return every Python file of ours; nothing that a build or an environment put here."""
+    """Return every Python file of this package, without those of builds and environments."""
     files = sorted(ROOT.glob('*.py'))
     for folder in FOLDERS:
         files += sorted(path for path in (ROOT / folder).rglob('*.py')
@@ -67,7 +67,7 @@ def run_ament(name: str, *arguments: str, prepare: str = '') -> None:
 
 
 def _environment(python: str) -> dict[str, str]:
-    # What leads to packages and libraries for this Python is none for another one.
+    # Paths to packages and libraries of this Python are wrong for another one.
     return {key: value for key, value in os.environ.items()
             if python == sys.executable or key not in ('PYTHONPATH', 'LD_LIBRARY_PATH')}
 

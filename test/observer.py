@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A ROS node of the tests' own: parameters and services of a running bridge, and diagnostics."""
+"""A ROS node of the tests: parameters and services of a running bridge, and diagnostics."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 
 from processes import Bridge, PATIENCE, wait_until
 
-# A call that was not answered for so long (s) is made again.
+# A call without an answer after this time (s) is repeated.
 ASK_AGAIN = 4.0
 
 
@@ -33,12 +33,12 @@ class Seen(NamedTuple):
 
     @property
     def resource(self) -> str:
-        """Return what it is about, whichever robot's."""
+        """Return its subject, without the name of the robot."""
         return self.hardware.rpartition('/')[2]
 
 
 class Observer:
-    """Asks and listens; its node is spun by a thread."""
+    """Calls services and subscribes to diagnostics; its node is spun by a thread."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -74,7 +74,7 @@ class Observer:
             f'level {level} on /diagnostics for {resource}')
 
     def seen(self, since: float) -> list[Seen]:
-        """Return every status that came after an instant (s)."""
+        """Return every status that arrived after an instant (s)."""
         return [one for one in list(self._seen) if one.at >= since]
 
     def _call(self, kind: type, name: str, request: Any) -> Any:
@@ -84,7 +84,7 @@ class Observer:
             futures: list[Any] = []
 
             def answered() -> Any:
-                # A bridge that was killed stands in the graph for 20 s, and may have been asked.
+                # A bridge that was killed stays in the graph for 20 s, and may have been called.
                 if len(futures) * ASK_AGAIN <= time.monotonic() - began:
                     futures.append(client.call_async(request))
                 return next((future for future in futures if future.done()), None)

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The story that every component of an example must pass: whose end stops it, and what Stop stops.
+The scenario that every component of an example must pass: which client's end stops it, and Stop.
 
 A module derives a class from Ownership and gives it the fixtures bridge, client (one that stays)
 and parts. Each test moves all parts at once, each by a real SDK program.
@@ -20,12 +20,12 @@ from processes import Bridge, Client, MARGIN, Programs, wait_until
 
 WINDOW = 2.0  # s
 
-# A led joint counts as standing when this many steps are the same.
+# A led joint counts as at rest when this many steps are the same.
 STANDING = 5
 
 
 class Sign(NamedTuple):
-    """What one message to a driver means: it moves, or it stops; and when it came (s)."""
+    """The meaning of one message to a driver: motion or stop; and when it arrived (s)."""
 
     at: float
     moves: bool
@@ -34,13 +34,13 @@ class Sign(NamedTuple):
 @dataclass(frozen=True)
 class Part:
     """
-    One component: the call that moves it, and what its driver has heard since an instant (s).
+    One component: the call that moves it, and what its driver has received since an instant (s).
 
     lasts: the call is answered when the motion ends. has_stop: Viam has a Stop for it. monitored:
-    Viam's sessions cover it; else it is its connection's. settles: so long (s) after its first
-    stop it may still be moved, to where it was measured. slow: a speed limit that can be changed
-    at run time, so that the move outlasts the story also on a busy machine: its parameter, and
-    what is slow.
+    Viam's sessions cover it; else its connection holds it. settles: for this time (s) after its
+    first stop it may still move, to where it was measured. slow: a speed limit that can be changed
+    at run time, so that the move outlasts the test also on a busy machine: its parameter, and a
+    slow value.
     """
 
     component: str
@@ -59,7 +59,7 @@ class Part:
         return client.do('call', component=self.component, name=self.name, method=method)
 
     def move(self, client: Client) -> int:
-        """Move it and wait until its driver has heard; returns the number of the call."""
+        """Move it and wait until its driver has received it; returns the number of the call."""
         since = time.monotonic()
         call = client.begin('call', component=self.component, name=self.name,
                             method=self.method, arguments=self.arguments)
@@ -71,13 +71,13 @@ class Part:
         return call
 
     def stops(self, since: float) -> list[float]:
-        """Return when it was told to stop (s)."""
+        """Return when its stops arrived (s)."""
         return [sign.at for sign in self.signs(since) if not sign.moves]
 
     def check_stopped(self, client: Client, since: float, earliest: float = 0.0,
                       latest: float = 0.0) -> None:
-        """Check that it was told to stop so long (s) after an instant (s), as the last word."""
-        first = wait_until(lambda: self.stops(since), f'{self.name} is told to stop')[0]
+        """Check that a stop arrived in time (s) after an instant (s), as the last command."""
+        first = wait_until(lambda: self.stops(since), f'{self.name} receives a stop')[0]
         assert first - since >= earliest
         assert took(since, first) <= latest + MARGIN, (self.name, first - since)
         wait_until(lambda: self.order(client, 'get_status')['state'] == 'idle',
@@ -98,7 +98,7 @@ class Ownership:
     @pytest.fixture(autouse=True)
     def unhurried(self, bridge: Bridge, client: Client, parts: list[Part],
                   observer: Observer) -> Iterator[None]:
-        """Let all rest, and let what goes to a position go there slowly."""
+        """Wait until all rest, and set slow speed limits for positions."""
         for part in parts:
             wait_until(lambda part=part: part.order(client, 'get_status')['state'] == 'idle',
                        f'{part.name} rests')
@@ -112,14 +112,14 @@ class Ownership:
 
     def test_only_the_end_of_the_last_caller_stops(
             self, programs: Programs, bridge: Bridge, client: Client, parts: list[Part]) -> None:
-        """A moves everything, B takes over, A dies: all go on. B dies: all are stopped."""
+        """A moves everything, B takes over, A is killed: all continue. B is killed: all stop."""
         a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
         a.wait_ready()
         b.wait_ready()
         first = [part.move(a) for part in parts]
         second = [part.move(b) for part in parts]
         for part, call in zip(parts, first, strict=True):
-            assert a.answer(call)['ok'], (part.name, 'superseded as wished')
+            assert a.answer(call)['ok'], (part.name, 'superseded')
         killed = a.kill()
         wait_until(lambda: time.monotonic() > killed + 1.0, 'time for a stop to show')
         for part, call in zip(parts, second, strict=True):
@@ -130,9 +130,9 @@ class Ownership:
         for part in parts:
             part.check_stopped(client, killed)
 
-    def test_a_frozen_client_loses_everything_after_the_window(
+    def test_the_motion_of_a_frozen_client_is_stopped_after_the_window(
             self, programs: Programs, bridge: Bridge, client: Client, parts: list[Part]) -> None:
-        """Its connections stay open; its session lapses. What is the connections' goes on."""
+        """Its session lapses. What its open connections hold continues."""
         victim = programs.client(bridge.address)
         for part in parts:
             part.move(victim)
@@ -147,7 +147,7 @@ class Ownership:
             part.check_stopped(client, killed)
 
     def test_stop_stops_what_it_names(self, client: Client, parts: list[Part]) -> None:
-        """One after another; the others go on. What has no Stop of its own stops by StopAll."""
+        """One after another; the others continue. A component without a Stop stops by StopAll."""
         calls = {part.name: part.move(client) for part in parts}
         own = [part for part in parts if part.has_stop]
         others = list(parts)
@@ -156,7 +156,7 @@ class Ownership:
             asked = time.monotonic()
             part.order(client, 'stop')
             part.check_stopped(client, asked)
-            assert client.answer(calls[part.name])['ok'], (part.name, 'stopped as wished')
+            assert client.answer(calls[part.name])['ok'], (part.name, 'stopped')
             assert not [other.name for other in others if other.stops(asked)]
         asked = time.monotonic()
         client.do('stop_all')

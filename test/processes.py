@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Bridge, drivers and Viam clients as processes of their own, and how tests talk to them.
+Bridge, drivers and Viam clients as separate processes, and how tests control them.
 
-In processes of their own, because inside one process Fast DDS hides faults of type and QoS, and
+They are separate processes, because inside one process Fast DDS hides faults of type and QoS, and
 because only a process can be killed. Instants are seconds of time.monotonic(), which all of them
 share.
 """
@@ -33,13 +33,13 @@ DRIVER = TEST / 'system' / 'programs' / 'driver.py'
 MOTORS = TEST / 'system' / 'programs' / 'motors.py'
 CLIENT = TEST / 'system' / 'programs' / 'client.py'
 
-# How long (s) a program may take to come up or an answer to arrive on a busy machine.
+# How long (s) a program may take to start or an answer to arrive on a busy machine.
 PATIENCE = 60.0
 
 # How much later (s) than its bound something may be seen on a busy machine.
 MARGIN = 1.0
 
-# Every bridge gets a namespace of its own: Fast DDS remembers killed ones for 20 s.
+# Every bridge gets its own namespace: Fast DDS keeps killed ones for 20 s.
 _numbers = count(1)
 
 
@@ -182,7 +182,7 @@ class Heard(NamedTuple):
 
 
 class Driver(Program):
-    """The recording driver; what it heard is kept in order of arrival."""
+    """The recording driver; what it received is kept in order of arrival."""
 
     def __init__(self, *topics: str, node: str = '/driver', prefix: Sequence[str] = (),
                  **options: Any) -> None:
@@ -193,7 +193,7 @@ class Driver(Program):
         super().__init__(DRIVER, f'--node={node}', *words, prefix=prefix)
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what the driver says."""
+        """Record the output of the driver."""
         if entry['event'] == 'twist':
             self._heard.append(Heard(
                 entry['topic'], entry['at'], tuple(entry['linear']), tuple(entry['angular']),
@@ -202,8 +202,8 @@ class Driver(Program):
             self.ready.set()
 
     def wait_ready(self) -> None:
-        """Wait until it runs and listens."""
-        assert self.ready.wait(PATIENCE), f'the driver did not come up:\n{self.text}'
+        """Wait until it runs and has subscribed."""
+        assert self.ready.wait(PATIENCE), f'the driver did not start:\n{self.text}'
 
     def heard(self, topic: str | None = None, since: float = 0.0) -> list[Heard]:
         """Return what arrived on a topic (all topics by default) since an instant (s)."""
@@ -239,7 +239,7 @@ class Driver(Program):
             motion = [one for one in self.heard(topic, since) if not one.is_zero]
             assert not motion, f'motion on {topic}: {motion[0]}'
             return time.monotonic() >= end
-        wait_until(over, 'the clock goes on', duration + PATIENCE)
+        wait_until(over, 'the time has passed', duration + PATIENCE)
 
     def check_driving(self, topic: str, duration: float) -> None:
         """Check that held motion is repeated for a while (s), without a stop."""
@@ -250,10 +250,10 @@ class Driver(Program):
 
     def check_stop(self, topic: str, since: float, within: float) -> list[Heard]:
         """
-        Check that a stop came in time and was the last word; returns its zeros.
+        Check that a stop arrived in time and was the last command; returns its zeros.
 
-        The first zero arrives within that time (s) of ``since``, nothing but zeros follows, and
-        then comes silence.
+        The first zero arrives within that time (s) of ``since``, only zeros follow, and then no
+        message.
         """
         first = self.wait_zero(topic, since)
         assert took(since, first.at) <= within + MARGIN
@@ -271,7 +271,7 @@ class Numbers(NamedTuple):
 
 
 class Motors(Program):
-    """Simulated motors behind one topic; what they heard is kept in order of arrival."""
+    """Simulated motors behind one topic; what they received is kept in order of arrival."""
 
     def __init__(self, topic: str, *joints: str, node: str = '/motors', joint_states: str = '',
                  type: str = 'float64',  # noqa: A002
@@ -284,15 +284,15 @@ class Motors(Program):
             '--velocity' if velocity else '--no-velocity')
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what the motors say."""
+        """Record the output of the motors."""
         if entry['event'] == 'numbers':
             self.heard.append(Numbers(entry['at'], tuple(entry['data'])))
         elif entry['event'] == 'ready':
             self.ready.set()
 
     def wait_ready(self) -> None:
-        """Wait until they listen."""
-        assert self.ready.wait(PATIENCE), f'the motors did not come up:\n{self.text}'
+        """Wait until they have subscribed."""
+        assert self.ready.wait(PATIENCE), f'the motors did not start:\n{self.text}'
 
     def since(self, at: float) -> list[Numbers]:
         """Return what arrived since an instant (s)."""
@@ -300,7 +300,7 @@ class Motors(Program):
 
     def wait_data(self, what: str, wanted: Callable[[tuple[float, ...]], bool],
                   since: float = 0.0) -> Numbers:
-        """Wait for the first numbers since an instant (s) that are as wanted."""
+        """Wait for the first numbers since an instant (s) that fulfil the condition."""
         return wait_until(
             lambda: next((one for one in self.since(since) if wanted(one.data)), None), what)
 
@@ -390,7 +390,7 @@ class Bridge(Watcher):
         self.port = int(self.address.rpartition(':')[2])
 
     def wait_drivers(self, *names: str) -> None:
-        """Wait until this bridge has found drivers, and its guard, without whom nothing moves."""
+        """Wait until this bridge has found drivers, and its guard, without which nothing moves."""
         super().wait_drivers(*names)
         if self.guard is not None:
             self.guard.wait_drivers(*names)
@@ -411,7 +411,7 @@ class Guard(Watcher):
             '--params-file', file or bridge.file, *bridge.arguments, prefix=prefix)
 
     def wait_ready(self) -> None:
-        """Wait until it listens to its bridge, and stops would arrive."""
+        """Wait until it receives its bridge's pulse, and stops would arrive."""
         self.wait_logged('guarding ')
 
 
@@ -427,7 +427,7 @@ def settings(bases: dict[str, dict[str, Any]] | None = None, *, port: int = 0,
     """
     Return the parameters of a bridge; one base called 'base' by default.
 
-    patience is the guard's (s): large, so that a hiccup of the machine does not stop motions in
+    patience is the guard's (s): large, so that a stall of the machine does not stop motions in
     tests that are not about stalls.
     """
     bases = bases if bases is not None else {'base': base()}
@@ -454,7 +454,7 @@ class Programs:
         return bridge
 
     def guard(self, bridge: Bridge, *, ready: bool = True, **options: Any) -> Guard:
-        """Start the guard of a bridge and wait until both know each other."""
+        """Start the guard of a bridge and wait until both have found each other."""
         bridge.guard = guard = Guard(bridge, **options)
         self._running.append(guard)
         if ready:
@@ -463,7 +463,7 @@ class Programs:
         return guard
 
     def driver(self, *topics: str, ready: bool = True, **options: Any) -> Driver:
-        """Start a driver and wait until it listens."""
+        """Start a driver and wait until it has subscribed."""
         driver = Driver(*topics, **options)
         self._running.append(driver)
         if ready:
@@ -471,7 +471,7 @@ class Programs:
         return driver
 
     def motors(self, *words: str, ready: bool = True, **options: Any) -> Motors:
-        """Start simulated motors and wait until they listen."""
+        """Start simulated motors and wait until they have subscribed."""
         motors = Motors(*words, **options)
         self._running.append(motors)
         if ready:
@@ -487,7 +487,7 @@ class Programs:
         return client
 
     def add(self, program: Any, *, ready: bool = True) -> Any:
-        """Take a program that was started into care; returns it, ready by default."""
+        """Add a program that was started, to be ended; returns it, ready by default."""
         self._running.append(program)
         if ready:
             program.wait_ready()
@@ -505,7 +505,7 @@ class Programs:
 
 
 class Proxy:
-    """Passes TCP connections on to a port, until it is told to cut them."""
+    """Passes TCP connections on to a port, until cut() closes them."""
 
     def __init__(self, port: int) -> None:
         self._target = port

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The robot's services and actions as a process of its own, and how tests talk to it."""
+"""The robot's services and actions as a separate process, and how tests control it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class Called(NamedTuple):
 
 
 class Servers(Program):
-    """Simulated servers; who called them is kept in order of arrival."""
+    """Simulated servers; their calls are kept in order of arrival."""
 
     def __init__(self, node: str = 'servers') -> None:
         self.ready = threading.Event()
@@ -34,7 +34,7 @@ class Servers(Program):
         super().__init__(SERVERS, f'--node={node}')
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what the servers say."""
+        """Record the output of the servers."""
         if entry['event'] == 'ready':
             self.ready.set()
         elif entry['event'] == 'done':
@@ -44,7 +44,7 @@ class Servers(Program):
 
     def wait_ready(self) -> None:
         """Wait until they run."""
-        assert self.ready.wait(PATIENCE), f'the servers did not come up:\n{self.text}'
+        assert self.ready.wait(PATIENCE), f'the servers did not start:\n{self.text}'
 
     def order(self, do: str, **arguments: Any) -> None:
         """Give an order and wait until it was carried out."""
@@ -62,8 +62,8 @@ class Servers(Program):
         """
         Return the calls of a service or the messages of a topic since an instant (s).
 
-        What the servers have taken before this question is included. Those that are frozen or
-        dead do not answer it.
+        What the servers have received before this call is included. Servers that are frozen or
+        killed do not answer it.
         """
         if not self._frozen and self.process.poll() is None:
             self.order('nothing')

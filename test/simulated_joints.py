@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated joints in a process of their own, and what they were told (see programs/joints.py)."""
+"""Simulated joints in a separate process, and their commands (see programs/joints.py)."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -35,17 +35,17 @@ class Told(NamedTuple):
 
 def furthest_leap(told: Sequence[Told], speed: float) -> float:
     """
-    Return by how much a position lay further on than a way at this speed would have come.
+    Return by how much a position was ahead of a motion at this speed.
 
-    In the units of what was told, of the first joint; from one message to the next, by when they
-    were sent: a machine that stands still for a moment makes a longer step, and no leap.
+    In the units of the command, of the first joint; from one message to the next, by the time of
+    sending: a stall of the machine makes a longer step, and no leap.
     """
     return max(after.end[0] - before.end[0] - speed * (after.what['sent'] - before.what['sent'])
                for before, after in pairwise(told))
 
 
 class SimulatedJoints(Program):
-    """Simulated joints that take positions; what they were told is kept in order of arrival."""
+    """Simulated joints that take positions; commands are kept in order of arrival."""
 
     def __init__(self, topic: str, *joints: str, node: str = '/joints', **options: Any) -> None:
         self.told: list[Told] = []
@@ -56,21 +56,21 @@ class SimulatedJoints(Program):
         super().__init__(JOINTS, f'--node={node}', f'--topic={topic}', *words)
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what the joints say."""
+        """Record the output of the joints."""
         if entry['event'] == 'ready':
             self.ready.set()
         else:
             self.told.append(Told(entry['at'], entry['event'], entry))
 
     def wait_ready(self) -> None:
-        """Wait until they listen."""
-        assert self.ready.wait(PATIENCE), f'the joints did not come up:\n{self.text}'
+        """Wait until they have subscribed."""
+        assert self.ready.wait(PATIENCE), f'the joints did not start:\n{self.text}'
 
     def since(self, at: float, kind: str = '') -> list[Told]:
         """Return what arrived since an instant (s)."""
         return [one for one in list(self.told) if one.at >= at and kind in ('', one.kind)]
 
     def wait_told(self, what: str, wanted: Callable[[Told], bool], since: float = 0.0) -> Told:
-        """Wait for the first message since an instant (s) that is as wanted."""
+        """Wait for the first message since an instant (s) that fulfils the condition."""
         return wait_until(
             lambda: next((one for one in self.since(since) if wanted(one)), None), what)

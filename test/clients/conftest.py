@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A bridge, a driver that writes down what it hears, and client programs of any language."""
+"""A bridge, a driver that records what it receives, and client programs of any language."""
 
 from collections.abc import Callable, Iterator
 import os
@@ -32,7 +32,7 @@ class Robot(NamedTuple):
         return f'localhost:{self.bridge.port}'
 
     def wait_speed(self, power: float, since: float) -> float:
-        """Wait until the driver hears that share of full speed; returns when (s)."""
+        """Wait until the driver receives that share of full speed; returns when (s)."""
         return wait_until(
             lambda: next((one for one in self.driver.heard(self.topic, since)
                           if abs(one.linear[0] - power * SPEED) < 1e-6), None),
@@ -85,7 +85,7 @@ def own_robot(programs: Programs) -> Robot:
 
 class Secured:
     """
-    A robot whose bridge asks for an API key, and serves with TLS as localhost.
+    A robot whose bridge requires an API key, and serves with TLS as localhost.
 
     ca: the file of its CA; other_ca: that of another one; key: variables for the examples.
     """

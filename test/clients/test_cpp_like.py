@@ -49,12 +49,12 @@ class CppLike:
                    StopResponse)
 
     def close(self) -> None:
-        """Stop everything, whoever moves it, then close."""
+        """Stop everything, whichever client moves it, then close."""
         self._call('viam.robot.v1.RobotService/StopAll', StopAllRequest(), StopAllResponse)
         self.vanish()
 
     def vanish(self) -> None:
-        """Close without a word."""
+        """Close without a stop."""
         self._channel.close()
 
     def _call(self, method: str, request: Any, reply: Any) -> Any:
@@ -104,7 +104,7 @@ def test_a_lost_connection_stops_it(robot: Any, client: CppLike, began: float) -
 
 def test_close_stops_what_others_move_too(
         robot: Any, client: CppLike, sdk: Client, began: float) -> None:
-    """That is what StopAll means; whom it stopped may drive on under its session."""
+    """This is the meaning of StopAll; the stopped client may drive again under its session."""
     sdk.do('set_power', base='base', linear=0.4)
     robot.wait_speed(0.4, began)
     session = sdk.do('session')
@@ -118,7 +118,7 @@ def test_close_stops_what_others_move_too(
 
 def test_taking_over_from_a_session_is_held_by_the_connection(
         robot: Any, client: CppLike, sdk: Client, began: float) -> None:
-    """In Viam's own server nobody would stop it now; here the connection still does."""
+    """In Viam's own server nothing would stop it now; here the end of the connection does."""
     sdk.do('set_power', base='base', linear=0.4)
     robot.wait_speed(0.4, began)
     client.set_power(0.8)

@@ -115,7 +115,7 @@ def test_it_lists_drives_and_stops(
     robot.wait_speed(0.5, began)
     program.wait_logged(DRIVES)
     assert program.logged('^resource rdk:component:base/base$')
-    # The service and how many methods reflection told of.
+    # The service and the number of methods in reflection.
     assert program.logged(r'^api rdk:component:base viam\.component\.base\.v1\.BaseService \d+$')
     assert session_of(robot)
     stopped = program.finish()
@@ -157,7 +157,7 @@ def test_a_lost_session_is_recovered_without_the_caller_noticing(
 
 def test_only_the_end_of_the_last_caller_stops(
         robot: Any, drive: Callable[..., Program], began: float) -> None:
-    """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
+    """A drives, B takes over, A is killed: the base continues. B is killed: it stops."""
     a = drive(robot, 0.4)
     robot.wait_speed(0.4, began)
     taken = time.monotonic()

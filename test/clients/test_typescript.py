@@ -63,7 +63,7 @@ def node() -> str:
 
 @pytest.fixture(scope='module')
 def example(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the example in a folder of its own, exactly as its lock file says."""
+    """Install the example in a folder of its own, exactly by its lock file."""
     npm = shutil.which('npm')
     if npm is None:
         pytest.skip('npm is not installed')
@@ -114,7 +114,7 @@ def test_a_killed_client_stops_with_its_connection(
 
 def test_a_frozen_client_is_not_given_up_within_the_window(
         robot: Any, drive: Callable[..., Program], began: float) -> None:
-    """Its kernel still answers; a program may be busy for that long."""
+    """Its kernel still answers; a program may be busy for this time."""
     program = drive(1.0)
     robot.wait_speed(1.0, began)
     program.freeze()
@@ -125,7 +125,7 @@ def test_a_frozen_client_is_not_given_up_within_the_window(
 
 def test_only_the_end_of_the_last_caller_stops(
         robot: Any, drive: Callable[..., Program], began: float) -> None:
-    """A drives, B takes over, A is killed: the base goes on. B is killed: it stops."""
+    """A drives, B takes over, A is killed: the base continues. B is killed: it stops."""
     a = drive(0.4)
     robot.wait_speed(0.4, began)
     taken = time.monotonic()
@@ -141,7 +141,7 @@ def test_only_the_end_of_the_last_caller_stops(
 def test_with_a_key_it_connects_over_tls_with_the_right_ca_and_name_only(
         secured: Any, run: Callable[..., Program], node: str, example: Path,
         began: float) -> None:
-    """With another CA or name it says why and tries again; see docs/security.md."""
+    """With another CA or name it reports the reason and retries; see docs/security.md."""
     robot = secured.robot
 
     def start(ca: Path, address: str) -> Program:
@@ -173,8 +173,8 @@ def test_the_machine_status_has_what_the_sdks_own_test_expects(
     assert re.fullmatch(r'v\d+\.\d+\.\d+', found['api'])
 
 
-def test_it_takes_its_own_advice() -> None:
-    """The versions are pinned, and the lock file names nobody's registry."""
+def test_the_versions_of_the_example_are_pinned() -> None:
+    """The versions are pinned, and the lock file names no private registry."""
     package = (EXAMPLE / 'package.json').read_text(encoding='utf-8')
     dependencies = package.partition('"dependencies"')[2]
     assert len(re.findall(r'": "\d+\.\d+\.\d+"', dependencies)) == 2

@@ -78,7 +78,7 @@ def guard_not_required() -> None:
     _replace(peers, 'covered', lambda old: lambda self, name, now: True)
 
 
-@breakage('motion goes out before the guard has heard of it', 'bridge_killed_at_once',
+@breakage('motion is sent before the guard is informed of it', 'bridge_killed_at_once',
           needs_guard=True)
 def pulse_after_motion() -> None:
     _replace(_part('core.peers', 'Peers'), 'covered', lambda old: lambda self, name, now: True)
@@ -144,9 +144,9 @@ def pulses_from_a_timer() -> None:
     _replace(port, 'tell', lambda old: tell)
 
 
-@breakage('a bridge that starts stops nobody', 'bridge_and_guard_restarted', needs_guard=True)
+@breakage('a bridge that starts sends no stop', 'bridge_and_guard_restarted', needs_guard=True)
 def no_stop_on_start() -> None:
-    # Neither at once nor when it finds a driver, which its own memory would make it do.
+    # Neither at once nor when it finds a driver, as its own state would require.
     _replace(_part('core.peers', 'StartupStops'), '__init__',
              lambda old: lambda self, names: old(self, []))
     late_driver_ignored()
@@ -170,7 +170,7 @@ def no_repeat() -> None:
     _replace(_part('core.actuator', 'Actuator'), 'poll', make)
 
 
-@breakage('a bridge that was frozen goes on as if nothing had happened', 'bridge_thawed')
+@breakage('a bridge that was frozen continues without a stop', 'bridge_thawed')
 def no_fence() -> None:
     supervisor = _part('core.supervisor', 'Supervisor')
     _replace(supervisor, '_fence', lambda old: (
@@ -197,7 +197,7 @@ def stall_forgiven() -> None:
         def revive(self: Any, now: float) -> Any:
             for name in [name for name, (at, _, _) in kept.items() if now >= at]:
                 _, motion, claim = kept.pop(name)
-                # As if it had just been commanded: nobody looked at the connections meanwhile, and
+                # As if it had just been commanded: the connections were not checked meanwhile, and
                 # an old claim would end by that.
                 self._actuators[name].command(
                     motion, replace(claim, since=now), self._next_epoch(), now)
@@ -208,7 +208,7 @@ def stall_forgiven() -> None:
     _replace(supervisor, 'poll', poll)
 
 
-@breakage('looks at the connections are made up: whoever was there is there', 'client_killed')
+@breakage('connections are not checked: each client counts as present', 'client_killed')
 def stale_presence() -> None:
     _replace(_part('rpc.connections', 'SocketMonitor'), '_is_present',
              lambda old: lambda self, one: True)
@@ -241,7 +241,7 @@ def sessions_never_expire() -> None:
     _replace(_part('core.sessions', 'Session'), 'alive', lambda old: lambda self, now: True)
 
 
-@breakage('a call under a dead session brings it to life again',
+@breakage('a call under an expired session revives it',
           'client_frozen_with_calls_under_way')
 def dead_sessions_revive() -> None:
     session_type = _part('core.sessions', 'Session')
@@ -275,20 +275,20 @@ def one_resource_only() -> None:
                  old(self, name, now) if name == next(iter(self._actuators)) else None))
 
 
-@breakage('a driver that comes up is told nothing', 'driver_restarted')
+@breakage('a driver that appears receives nothing', 'driver_restarted')
 def late_driver_ignored() -> None:
     _replace(_part('core.actuator', 'Actuator'), 'driver_appeared',
              lambda old: lambda self, epoch, now: None)
 
 
-@breakage('a stop counts as done when its hold is over, whatever feedback says',
+@breakage('a stop counts as done when its hold is over, whatever the feedback is',
           'another_publisher')
 def rest_not_awaited() -> None:
     _replace(_part('core.stop', 'RestWatch'), 'at_rest',
              lambda old: lambda self, since, now: True)
 
 
-@breakage('nobody minds when a vital thread ends', 'bridge_thread_ended')
+@breakage('the end of a vital thread is ignored', 'bridge_thread_ended')
 def deaths_ignored() -> None:
     _replace(_part('bridge', 'Bridge'), '_failed', lambda old: lambda self, problem: None)
     _replace(_part('process', 'ThreadWatchdog'), 'silent', lambda old: lambda self: [])

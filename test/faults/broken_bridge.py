@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The real bridge, wired and run by its own main, in a process that can be made sick or was broken.
+The real bridge, wired and run by its own main, in a process with injected faults or breakages.
 
 Sick: orders on standard input, one JSON object a line, do from inside what hardware and libraries
 may do to an interpreter; the methods of Sickness are the orders. Broken: FAULTS_BREAKAGE in the
@@ -28,7 +28,7 @@ from viam_session_bridge.ros.drivers.twist import TwistDriver  # noqa: E402
 
 
 class Sickness:
-    """What may befall the process from now on."""
+    """The faults that can be injected into the process."""
 
     def __init__(self) -> None:
         self._gates: list[LockedBridge] = []
@@ -46,7 +46,7 @@ class Sickness:
         ctypes.PyDLL(None).poll(None, 0, int(seconds * 1000))
 
     def lock(self) -> None:
-        """Take the lock of all decisions, and never give it back."""
+        """Take the lock of all decisions, and never release it."""
         self._gates[-1]._lock.acquire()
 
     def block_driver(self) -> None:
@@ -56,7 +56,7 @@ class Sickness:
         TwistDriver.send = TwistDriver.stop = block
 
     def hoard(self) -> None:
-        """Keep all the memory that there is."""
+        """Allocate all available memory."""
         size = 1 << 20
         while size:
             try:

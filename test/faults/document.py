@@ -24,9 +24,9 @@ writes this page.
 
 A simulated robot without a command timeout drives. Real Viam SDK programs, the real bridge and the
 real guard are processes of their own; faults are real signals, dead networks, restarted drivers. A
-ROS node that none of them knows records how the robot truly moves. **Unsafe time** is every second
+separate ROS node records how the robot really moves. **Unsafe time** is every second
 in which it moves later than the bound of its fault, beyond its own braking, and every second in
-which a motion that nobody had reason to stop was disturbed. A process of its own records when the
+which a motion without a reason to stop was disturbed. A process of its own records when the
 host stood still; only that is taken off. A fault also fails when the robot is commanded to move
 again after it was commanded to rest, however short that motion is.
 

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of ourselves: the bridge and its guard die, freeze, get stuck, come back, or are two."""
+"""Faults of bridge and guard: killed, frozen, hung, restarted, or started twice."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ JOYSTICK = 0.17  # m/s
 
 
 def _demand_failure(trial: Trial, cause: str) -> None:
-    """Demand that the bridge ends, and says by its exit status that it failed."""
+    """Demand that the bridge ends, with an exit status for a failure."""
     status = trial.exit_status()
     trial.expect(status is not None and status > 0,
                  f'{cause}, and the bridge ended with exit status {status}')
@@ -43,8 +43,8 @@ def bridge_killed_in_a_move(trial: Trial) -> None:
       spoils=True)
 def bridge_killed_at_once(trial: Trial) -> None:
     client = trial.client()
-    # With the very first word to the driver: the guard must have heard of the motion before. What
-    # is still being stopped from the start is known to it already.
+    # With the first message to the driver: the guard must have been informed of the motion before.
+    # It knows already what is still being stopped from the start.
     trial.wait_first_stop('base')
     trial.begin_to_drive(client, FULL_SPEED)
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
@@ -86,7 +86,7 @@ def bridge_thawed(trial: Trial) -> None:
     trial.drive(client)
     trial.scene.bridge.freeze()
     trial.pause(0.4, 1.2)
-    # Its client lives, and beats wait in the socket: the session is as good as ever.
+    # Its client still runs, and heartbeats wait in the socket: the session is still valid.
     thawed = trial.scene.bridge.signal(signal.SIGCONT)
     trial.demand_rest(thawed, AT_ONCE, watch=1.0)
 
@@ -97,7 +97,7 @@ def bridge_wedged(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
     seconds = trial.random.uniform(1.1, 2.5)
-    at = trial.make_sick(do='wedge', seconds=seconds)
+    at = trial.inject(do='wedge', seconds=seconds)
     trial.demand_rest(at, BRIDGE_GONE, watch=seconds)
     other = trial.client()
     trial.drive(other)
@@ -109,7 +109,7 @@ def bridge_released(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
     seconds = trial.random.uniform(0.5, 1.3)
-    at = trial.make_sick(do='wedge', seconds=seconds)
+    at = trial.inject(do='wedge', seconds=seconds)
     trial.demand_rest(at + seconds, AT_ONCE, watch=1.0)
 
 
@@ -118,7 +118,7 @@ def bridge_released(trial: Trial) -> None:
 def bridge_deadlocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
-    trial.demand_rest(trial.make_sick(do='lock'), BRIDGE_GONE, watch=0.5)
+    trial.demand_rest(trial.inject(do='lock'), BRIDGE_GONE, watch=0.5)
     _demand_failure(trial, 'the lock was held')
 
 
@@ -126,7 +126,7 @@ def bridge_deadlocked(trial: Trial) -> None:
 def bridge_driver_blocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
-    trial.demand_rest(trial.make_sick(do='block_driver'), BRIDGE_GONE, watch=0.5)
+    trial.demand_rest(trial.inject(do='block_driver'), BRIDGE_GONE, watch=0.5)
     _demand_failure(trial, 'a driver hung')
 
 
@@ -136,7 +136,7 @@ def bridge_thread_ended(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
     thread = trial.random.choice(['pump', 'ros-executor', 'grpc'])
-    at = trial.make_sick(do='end_thread', name=thread)
+    at = trial.inject(do='end_thread', name=thread)
     trial.demand_rest(at, BRIDGE_GONE)
     _demand_failure(trial, f'{thread} ended')
 
@@ -162,7 +162,7 @@ def bridge_and_client_killed(trial: Trial) -> None:
     trial.demand_rest(at, BRIDGE_GONE, watch=0.5)
 
 
-@kind(BRIDGE_GONE, 'SIGKILL to the bridge while it stops the robot of a client that died',
+@kind(BRIDGE_GONE, 'SIGKILL to the bridge while it stops the robot of a client that was killed',
       needs_guard=True, spoils=True)
 def bridge_killed_while_stopping(trial: Trial) -> None:
     client = trial.client()
@@ -200,7 +200,7 @@ def bridge_and_guard_restarted(trial: Trial) -> None:
     restarted = time.monotonic()
     trial.scene.restart_bridge()
     trial.scene.restart_guard()
-    # Nobody was there to stop it: the bound begins when the newcomer was matched.
+    # There was no process to stop it: the bound begins when the new bridge was matched.
     trial.demand_rest(trial.matched('base', restarted), BRIDGE_GONE, watch=0.5)
     trial.scene.wait_bridge()
     trial.scene.guard.wait_ready()
@@ -221,7 +221,7 @@ def guard_killed(trial: Trial) -> None:
     trial.demand_rest(at, AT_ONCE, watch=0.3)
 
 
-@kind(GUARD_GONE, 'SIGKILL to the guard; the client lives, and its motion ends all the same',
+@kind(GUARD_GONE, 'SIGKILL to the guard; the client still runs, and its motion ends',
       needs_guard=True, spoils=True, weight=2)
 def guard_lost(trial: Trial) -> None:
     assert trial.scene.guard is not None
@@ -230,7 +230,7 @@ def guard_lost(trial: Trial) -> None:
     trial.demand_rest(trial.scene.guard.kill(), GUARD_GONE, watch=0.5)
 
 
-@kind(AT_ONCE, 'SIGSTOP to the guard, then SIGKILL to the client; thawed, it stops nobody',
+@kind(AT_ONCE, 'SIGSTOP to the guard, then SIGKILL to the client; thawed, it stops nothing',
       needs_guard=True, weight=2)
 def guard_frozen(trial: Trial) -> None:
     assert trial.scene.guard is not None
@@ -259,7 +259,7 @@ def guard_hiccup(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'a second bridge is started: it disturbs nobody and moves nothing',
+@kind(AT_ONCE, 'a second bridge is started: it disturbs nothing and moves nothing',
       needs_guard=True, spoils=True, weight=2)
 def second_bridge(trial: Trial) -> None:
     client = trial.client()

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of clients: they die, leave, freeze, lose their network, or are overtaken."""
+"""Faults of clients: killed, ended, frozen, without a network, or superseded."""
 
 import signal
 import time
@@ -48,12 +48,12 @@ def client_killed_while_another_beats(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE, watch=0.5)
 
 
-@kind(AT_ONCE, 'A client closes its connection cleanly without a stop, and lives on',
+@kind(AT_ONCE, 'A client closes its connection cleanly without a stop, and still runs',
       quick=True, weight=3)
 def client_closed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
-    # The SDK holds a connection for its beats for up to a second after it was told to close.
+    # The SDK keeps a connection for its heartbeats for up to a second after its close().
     trial.demand_rest(client.answer(client.begin('close'))['at'], AT_ONCE)
 
 
@@ -79,7 +79,7 @@ def client_frozen(trial: Trial) -> None:
     trial.demand_rest(thawed, 0.0, watch=0.5)
 
 
-@kind(FROZEN, 'A client freezes while its calls are in a socket; they come under a dead session',
+@kind(FROZEN, 'A client freezes while its calls are in a socket; they come under an expired one',
       weight=2)
 def client_frozen_with_calls_under_way(trial: Trial) -> None:
     line = trial.line()
@@ -114,7 +114,7 @@ def line_held_up(trial: Trial) -> None:
     trial.demand_rest(line.deliver(), 0.0, watch=0.5)
 
 
-@kind(AT_ONCE, 'The connections of a client that lives are closed on the way', weight=2)
+@kind(AT_ONCE, 'The connections of a client that still runs are closed on the way', weight=2)
 def connection_cut(trial: Trial) -> None:
     line = trial.line()
     client = trial.client(address=line.address)
@@ -151,7 +151,7 @@ def client_killed_in_a_move(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(FROZEN, 'A client freezes in a MoveStraight and loses its session; its call tells it why',
+@kind(FROZEN, 'A client freezes in a MoveStraight, its session expires; its call has the reason',
       weight=2)
 def session_lost_in_a_move(trial: Trial) -> None:
     client = trial.client()
@@ -175,7 +175,7 @@ def owner_dies_after_takeover(trial: Trial) -> None:
     trial.demand_rest(new.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'A drives, B takes over and is killed while A lives: the robot stops',
+@kind(AT_ONCE, 'A drives, B takes over and is killed while A still runs: the robot stops',
       weight=2)
 def new_owner_dies_after_takeover(trial: Trial) -> None:
     old, new = trial.client(), trial.client()
@@ -207,14 +207,14 @@ def client_of_two_bases_killed(trial: Trial) -> None:
 @kind(AT_ONCE, 'SIGKILL to the client of one base: it stops, that of another client does not',
       weight=2)
 def neighbour_killed(trial: Trial) -> None:
-    client, neighbour = trial.client(), trial.client()
-    trial.drive(neighbour, 'second')
+    client, other = trial.client(), trial.client()
+    trial.drive(other, 'second')
     trial.drive(client)
     speed = trial.speed('second')
     at = client.kill()
     trial.demand_steady(speed, 0.8, 'second')
     trial.demand_rest(at, AT_ONCE)
-    trial.demand_rest(neighbour.kill(), AT_ONCE, 'second')
+    trial.demand_rest(other.kill(), AT_ONCE, 'second')
 
 
 @kind(AT_ONCE, 'SIGKILL to a client that floods commands', weight=2)

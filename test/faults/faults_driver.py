@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Faults on the robot's side: drivers restart or are slow, DDS is cut, others command too."""
+"""Faults of the robot: drivers restart or are slow, DDS is cut, other nodes command."""
 
 import time
 
@@ -20,7 +20,7 @@ CALLBACK = 0.5
 QUEUE_DONE = 3.0
 
 
-@kind(DRIVER_BACK, 'the driver is killed, the client dies, the driver is back with its last speed',
+@kind(DRIVER_BACK, 'driver and client are killed, the driver is back with its last speed',
       weight=3)
 def driver_restarted(trial: Trial) -> None:
     client = trial.client()
@@ -55,7 +55,7 @@ def driver_restarted_in_stop(trial: Trial) -> None:
     trial.demand_rest(matched, DRIVER_BACK, watch=0.5)
 
 
-@kind(DRIVER_BACK, 'the driver comes up faster than its client, who is there, wants it',
+@kind(DRIVER_BACK, 'the driver starts faster than its client, which is present, commands',
       weight=2)
 def driver_restarted_for_its_owner(trial: Trial) -> None:
     client = trial.client()
@@ -76,7 +76,7 @@ def driver_slow(trial: Trial) -> None:
     trial.demand_rest(client.kill(), QUEUE_DONE)
 
 
-@kind(AT_ONCE, 'the network between bridge and driver is cut, the client dies, the network heals',
+@kind(AT_ONCE, 'the network between bridge and driver is cut, the client killed, then it heals',
       profile=NETWORK_ODOMETRY, weight=3)
 def partition(trial: Trial) -> None:
     client = trial.client()
@@ -110,8 +110,8 @@ def another_publisher(trial: Trial) -> None:
     other = trial.joystick('base', FOREIGN)
     trial.demand_rest(client.kill(), AT_ONCE, foreign=FOREIGN, watch=1.0)
     trial.expect(_count_logged(trial, 'is also published by /somebody_else') > 0,
-                 'nobody was named')
-    # Its time is not over, so the stop goes on: it is done when the other one has left.
+                 'no publisher was named')
+    # Its time limit has not passed, so the stop continues: it is done when the other has ended.
     trial.demand_rest(other.kill(), AT_ONCE, watch=0.3)
 
 
@@ -127,7 +127,7 @@ def another_publisher_for_long(trial: Trial) -> None:
     trial.expect(_count_logged(trial, 'base: stopped') > ended, 'the stop has no end')
     trial.expect(_count_logged(trial, 'NOT CONFIRMED') == alarms, 'the motion of others is alarm')
     other.kill()
-    # From here on the robot is without anybody; what stops it is a client again.
+    # From here on no other node commands the robot; a client stops it again.
     last = trial.client()
     last.do('stop', base='base')
     trial.demand_rest(time.monotonic(), AT_ONCE)

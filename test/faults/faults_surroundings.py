@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Sick surroundings: clocks, disks, logs and memory fail, or strangers flood the bridge."""
+"""Faults of the environment: clocks, disks, logs and memory fail, or others flood the bridge."""
 
 from pathlib import Path
 import resource
@@ -86,7 +86,7 @@ def disk_full_and_bridge_killed(trial: Trial) -> None:
 LOG_UNREAD = Profile('log unread')
 
 
-@kind(AT_ONCE, 'nobody reads what the bridge logs and its pipe is full; SIGKILL to two clients',
+@kind(AT_ONCE, 'the log of the bridge is not read and its pipe is full; SIGKILL to two clients',
       profile=LOG_UNREAD, spoils=True, quick=True, weight=2)
 def log_unread(trial: Trial) -> None:
     first, second = trial.client(), trial.client()
@@ -94,12 +94,12 @@ def log_unread(trial: Trial) -> None:
     trial.scene.bridge.fill_log()
     trial.pause(0.0, 0.5)
     trial.demand_rest(first.kill(), AT_ONCE)
-    # Nobody reads any more; that is no reason not to serve.
+    # The log is not read any more; the bridge must still serve.
     trial.drive(second)
     trial.demand_rest(second.kill(), AT_ONCE)
 
 
-@kind(BRIDGE_GONE, 'nobody reads what the bridge logs, and it is killed', profile=LOG_UNREAD,
+@kind(BRIDGE_GONE, 'the log of the bridge is not read, and it is killed', profile=LOG_UNREAD,
       needs_guard=True, spoils=True)
 def log_unread_and_bridge_killed(trial: Trial) -> None:
     client = trial.client()
@@ -108,7 +108,7 @@ def log_unread_and_bridge_killed(trial: Trial) -> None:
     trial.demand_rest(trial.scene.bridge.kill(), BRIDGE_GONE, watch=0.5)
 
 
-@kind(AT_ONCE, 'strangers open more connections than are allowed; SIGKILL to the client')
+@kind(AT_ONCE, 'others open more connections than are allowed; SIGKILL to the client')
 def connections_flooded(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -117,7 +117,7 @@ def connections_flooded(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'a stranger starts more sessions than are allowed; SIGKILL to the client',
+@kind(AT_ONCE, 'another client starts more sessions than are allowed; SIGKILL to the client',
       spoils=True)
 def sessions_flooded(trial: Trial) -> None:
     client, stranger = trial.client(), trial.plain_client()
@@ -129,7 +129,7 @@ def sessions_flooded(trial: Trial) -> None:
     trial.expect(stranger.answer(refused)['value'] > 0, 'no session was one too many')
 
 
-@kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; the client dies',
+@kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; the client is killed',
       profile=SICK, spoils=True, needs_guard=True)
 def memory_exhausted(trial: Trial) -> None:
     client = trial.client()
@@ -138,7 +138,7 @@ def memory_exhausted(trial: Trial) -> None:
     pages = int(Path(f'/proc/{pid}/statm').read_text().split()[0])
     limit = pages * resource.getpagesize() + SPARE_MEMORY
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
-    trial.make_sick(do='hoard')
+    trial.inject(do='hoard')
     client.begin('flood', base='base', speed=500.0)
     trial.pause(0.1, 0.5)
     trial.demand_rest(client.kill(), BRIDGE_GONE, watch=0.3)

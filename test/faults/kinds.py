@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a kind of fault is, and how kinds are registered; they themselves are in faults_*.py."""
+"""The definition and registration of kinds of faults; the kinds are in faults_*.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

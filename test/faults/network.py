@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A network of our own: bridge, robot and clients in network namespaces, and cables to be pulled.
+A virtual network: bridge, robot and clients in network namespaces, and links that can be cut.
 
 The network of the machine itself is not touched: both ends of every cable are in namespaces that
-vanish with the scene. Needs root and iproute2; `missing` says what is lacking.
+vanish with the scene. Needs root and iproute2; `missing` returns what is lacking.
 """
 
 from itertools import count
@@ -44,7 +44,7 @@ class Network:
         return 'ip', 'netns', 'exec', self._names[place]
 
     def pull(self, cable: str) -> None:
-        """Take a cable out: nothing gets through, and nobody is told."""
+        """Cut a link: nothing gets through, and no side is notified."""
         # Not the link itself: the kernel may take a second to notice that a link is up again.
         for space, device in self._ends(cable):
             _run('tc', '-n', space, 'qdisc', 'add', 'dev', device, 'root', 'pfifo', 'limit', '0')
@@ -69,8 +69,8 @@ class Network:
         for space, device, address in ((bridge, place, here), (name, 'cable', there)):
             _ip('-n', space, 'address', 'add', f'{address}/30', 'dev', device)
             _ip('-n', space, 'link', 'set', device, 'up')
-        # Known for ever: who looked for a neighbour while the cable was out asks for it again once
-        # a second only, and what is sent meanwhile waits in the kernel.
+        # Permanent: after a failed ARP resolution while the link is cut, the kernel retries only
+        # once a second, and what is sent meanwhile waits in the kernel.
         for space, device, address, mac in (
                 (bridge, place, there, _MACS[1]), (name, 'cable', here, _MACS[0])):
             _ip('-n', space, 'neigh', 'replace', address, 'lladdr', mac, 'dev', device,

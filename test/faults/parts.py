@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The processes of a scene, and what each says: robot, recorder, bridge, guard, clients.
+The processes of a scene, and their output: robot, recorder, bridge, guard, clients.
 
-Here belongs how one of them is started and spoken to; which of them a fault needs is in profiles
-and kinds. Instants are seconds of time.monotonic(), which all of them share.
+This module starts and controls them; which of them a fault needs is in profiles and kinds.
+ Instants are seconds of time.monotonic(), which all of them share.
 """
 
 from collections import defaultdict
@@ -39,7 +39,7 @@ def guard_exists() -> bool:
 
 
 class Ready(Program):
-    """A program that says when it is ready."""
+    """A program that reports when it is ready."""
 
     def __init__(self, *arguments: str | Path, prefix: Sequence[str] = ()) -> None:
         self.ready = threading.Event()
@@ -54,7 +54,7 @@ class Ready(Program):
         """Wait until it is ready."""
         wait_until(lambda: self.ready.is_set() or self.process.poll() is not None,
                    f'{self.name} is ready')
-        assert self.ready.is_set(), f'{self.name} did not come up:\n{self.text}'
+        assert self.ready.is_set(), f'{self.name} did not start:\n{self.text}'
 
 
 class Robot(Ready):
@@ -154,7 +154,7 @@ class FaultyBridge(Bridge):
             self.log.append(line.rstrip())
 
     def matched(self, base: str, since: float) -> float | None:
-        """Return when (s) it says to have found a listener of a base, first after an instant."""
+        """Return when (s) it logged a subscriber of a base, first after an instant."""
         offset = time.time() - time.monotonic()
         pattern = re.compile(rf'\[(\d+\.\d+)\] \[[^]]*\]: {base}: a listener was matched')
         instants = (float(found[1]) - offset for found in map(pattern.search, list(self.log))
@@ -196,7 +196,7 @@ class FaultyBridge(Bridge):
 
 
 class SickBridge(FaultyBridge):
-    """The real bridge with a thread that makes it sick when it is told to."""
+    """The real bridge with a thread that injects faults on request."""
 
     program = (str(HERE / 'broken_bridge.py'),)
 
@@ -254,7 +254,7 @@ class Publisher(Ready):
 
 
 class Crowd:
-    """Many connections that say hello and then nothing."""
+    """Many connections that send the HTTP/2 preface and then nothing."""
 
     _HELLO = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4\0\0\0\0\0'  # and empty SETTINGS
 

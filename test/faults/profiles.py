@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a scene may look like: parameters of the bridge, the robot's habits, sick surroundings.
+The options of a scene: parameters of the bridge, behaviour of the robot, faulty environment.
 
 Data and what can be decided without starting anything. Parameters are the product's defaults
 wherever a fault does not need another value.
@@ -110,7 +110,7 @@ FULL_DISK = Profile('full disk', disk=True)
 
 @dataclass(frozen=True)
 class Variant:
-    """How the robot listens and brakes (m/s^2)."""
+    """The QoS and the braking (m/s^2) of the robot."""
 
     reliability: str
     deceleration: float

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a run came to: a row for each kind, and sums. Knows nothing of how a fault is made.
+The results of a run: a row for each kind, and sums.
 
 Every figure is from this very run. A fault that could not be run counts as not shown, never as
 passed.

@@ -113,7 +113,7 @@ def _play(stage: Stage, drawn: list[Drawn], end: float) -> list[Result]:
             results.append(result)
             _say(f'{number}/{len(drawn)}', result)
             if not result.good:
-                print(stage.last_story, flush=True)
+                print(stage.last_log, flush=True)
     finally:
         stage.close()
     return results

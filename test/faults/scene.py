@@ -142,7 +142,7 @@ class Scene:
         variables = {'ROS_DOMAIN_ID': str(self._domain)}
         if self._network is None:
             return with_environment(**variables)
-        # Across namespaces, shared memory would be a secret passage.
+        # Across namespaces, shared memory would bypass the network.
         variables |= {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
                       'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}
         return [*with_environment(**variables), *self._network.at(place)]

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Plays faults one after the other, and keeps a scene as long as it is good for the next."""
+"""Runs faults one after the other, and keeps a scene while the next fault can use it."""
 
 from collections.abc import Iterator
 from itertools import cycle
@@ -41,7 +41,7 @@ class Stage:
         self._scene: Scene | None = None
         self._stalls = Stalls()
         self._stalls.wait_ready()
-        self.last_story = ''
+        self.last_log = ''
 
     def play(self, drawn: Drawn) -> Result:
         """Make one fault and judge it."""
@@ -51,7 +51,7 @@ class Stage:
         if result.not_shown:
             return result
         began = time.monotonic()
-        story = ''
+        log = ''
         try:
             scene = self._fitting(drawn)
             trial = Trial(scene, drawn.seed, self._stalls)
@@ -59,7 +59,7 @@ class Stage:
                 kind.act(trial)
                 trial.judge(result)
             finally:
-                story = f'{scene.logs()}\n--- robot\n{trial.timeline()}'
+                log = f'{scene.logs()}\n--- robot\n{trial.timeline()}'
                 trial.spoiled |= kind.spoils
                 self._clean_up(trial)
         # No success, and no proof of anything else either.
@@ -68,7 +68,7 @@ class Stage:
             result.problems.append(f'{type(problem).__name__}: {problem}')
             self._end_scene()
         if not result.good:
-            self.last_story = story
+            self.last_log = log
             self._end_scene()
         result.took = time.monotonic() - began
         return result

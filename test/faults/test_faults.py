@@ -57,7 +57,7 @@ def life(*targets: float) -> list[Sample]:
     ((0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0), None),  # within the bound
     ((0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5), None),  # after the end of the demand
     ((0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5), None),  # it was not taken up again: it never ended
-    ((0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0), None),  # the speed of somebody else
+    ((0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0), None),  # the speed of another node
 ])
 def test_a_motion_that_is_taken_up_again_is_seen_whatever_its_duration(
         targets: tuple[float, ...], resumed: float | None) -> None:

@@ -35,8 +35,8 @@ RETRY = 0.3
 # How long (s) after its bound a robot that still moves is watched, before it is given up.
 WATCH = 4.0
 
-# A recording is complete (s) when it is so much newer than what is judged: at rest the robot tells
-# its truth every 0.1 s.
+# A recording is complete (s) when it is so much newer than what is judged: at rest the robot
+# publishes its truth every 0.1 s.
 FRESH = 0.12
 
 # Rest is looked at for so long (s) after a bound at least.
@@ -69,7 +69,7 @@ class Ending:
 
 
 class CouldNotRun(Exception):
-    """The fault could not be made; the text says why."""
+    """The fault could not be made; the text has the reason."""
 
 
 @dataclass
@@ -164,7 +164,7 @@ class Trial:
         raise CouldNotRun(f'{base} did not get to {speed:.3f} m/s: {answer}')
 
     def begin_to_drive(self, client: Client, speed: float, base: str = 'base') -> None:
-        """Have a base driven ahead (m/s); returns once it has heard so, moving yet or not."""
+        """Have a base driven ahead (m/s); returns once it has received it, moving yet or not."""
         for _ in range(ATTEMPTS):
             order = client.begin('set_power', base=base, linear=speed / FULL_SPEED)
             wait_until(lambda order=order: self._told(base, speed) or (
@@ -238,15 +238,15 @@ class Trial:
         return time.monotonic()
 
     def odometry(self, mode: str) -> float:
-        """Have odometry tell something else (robot.py); returns when (s). Mended in the end."""
+        """Have odometry publish something else (robot.py); returns when (s). Restored later."""
         return self.order(do='odometry', mode=mode)
 
     def joystick(self, base: str, speed: float) -> Publisher:
-        """Start another node that commands a base (m/s) all the time; it is heard on return."""
+        """Start another node that commands a base (m/s) all the time, and wait for its command."""
         other = self.scene.publisher(
             f'--topic={self.scene.namespace}/{base}/cmd_vel', f'--speed={speed}', '--rate=20')
         self.keep(Ending(other))
-        wait_until(lambda: self._told(base, speed), 'the other publisher is heard')
+        wait_until(lambda: self._told(base, speed), 'the other publisher is received')
         return other
 
     def order(self, **order: Any) -> float:
@@ -275,8 +275,8 @@ class Trial:
         """Wait until the bridge has done the stop that it begins with."""
         self.scene.bridge.wait_logged(f'{base}: stopped')
 
-    def make_sick(self, **order: Any) -> float:
-        """Make the bridge sick (broken_bridge.py); returns when (s)."""
+    def inject(self, **order: Any) -> float:
+        """Inject a fault into the bridge (broken_bridge.py); returns when (s)."""
         at = time.monotonic()
         self.scene.bridge.send(**order)
         return at
@@ -293,11 +293,11 @@ class Trial:
         Return when (s) robot and bridge had found each other anew, first after an instant (s).
 
         The robot's side is its own event: it must have found the bridge as well as the guard, in
-        whatever order it found them. That of the bridge, seconds earlier or later at times, is
-        known to nobody else: its log tells it.
+        whatever order it found them. That of the bridge, seconds earlier or later at times, is in
+        its log only.
         """
         matches = self.scene.robot.matches
-        # Those who were killed count on for 20 s.
+        # Killed ones count for 20 s.
         ghosts = next((found for name, found, at in reversed(matches)
                        if name == base and at < since), 0)
         writers = ghosts + (1 if self.scene.guard is None else 2)
@@ -322,7 +322,7 @@ class Trial:
         """
         Demand that a base stands still within a bound (s) of an instant (s), and remains so.
 
-        Looks on until it does, and watches so long (s) after that. foreign: see verdict.Rest.
+        Waits until it does, and records this time (s) after that. foreign: see verdict.Rest.
         """
         deadline = since + bound
         end = deadline + self._braking(base, since) + WATCH
@@ -331,7 +331,7 @@ class Trial:
             now = time.monotonic()
             return now >= end or (now >= deadline + DWELL and self._rests_now(base, foreign))
 
-        wait_until(over, 'the clock goes on', WATCH + bound + 30.0)
+        wait_until(over, 'the time has passed', WATCH + bound + 30.0)
         time.sleep(watch)
         self._rests.append(Rest(base, since, bound, time.monotonic(), foreign))
 

@@ -19,7 +19,7 @@ Span = tuple[float, float]
 
 
 class Sample(NamedTuple):
-    """The true motion at an instant (s): m/s, rad/s, and the speed (m/s) it was last told."""
+    """The true motion at an instant (s): m/s, rad/s, and the speed (m/s) of its last command."""
 
     at: float
     speed: float
@@ -38,7 +38,7 @@ class Rest:
     The robot must stand still from ``since + bound`` on, and brake no longer than it must.
 
     since: when the fault happened. until: when this demand ends (s). foreign: a speed (m/s) that
-    somebody else commands all the time; motion towards it, and braking from it, is not the
+    another node commands all the time; motion towards it, and braking from it, is not the
     product's.
     """
 
@@ -51,7 +51,7 @@ class Rest:
 
 @dataclass(frozen=True)
 class Steady:
-    """The robot must keep its speed (m/s) from an instant to another: nobody may disturb it."""
+    """The robot must keep its speed (m/s) from one instant to another, without disturbance."""
 
     base: str
     speed: float

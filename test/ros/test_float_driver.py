@@ -79,14 +79,14 @@ def pairs(node: Node, shared: Programs) -> dict[str, tuple[Driver, Motors]]:
     return started
 
 
-@pytest.mark.parametrize(('message', 'wish', 'moving', 'neutral'), [
+@pytest.mark.parametrize(('message', 'setpoint', 'moving', 'neutral'), [
     ('float64', Speed(0.1), 0.1, 0.0),
     ('float32', Speed(-0.5), -0.5, 0.0),
     ('int16', Power(0.4999), 1700, 1500),
     ('int32', Power(-0.5), 1300, 1500),
     ('bool', Power(0.2), False, True)])
 def test_motion_and_stop_arrive(
-        pairs: dict[str, tuple[Driver, Motors]], message: str, wish: Setpoint, moving: Any,
+        pairs: dict[str, tuple[Driver, Motors]], message: str, setpoint: Setpoint, moving: Any,
         neutral: Any) -> None:
     """Integers are rounded; the stop is the neutral number as it is."""
     driver, listener = pairs[message]
@@ -95,7 +95,8 @@ def test_motion_and_stop_arrive(
         act()
         return listener.since(since)
     # Best-effort readers may miss the first messages.
-    for act, wanted in ((lambda: driver.send(wish, 1), moving), (lambda: driver.stop(2), neutral)):
+    for act, wanted in (
+            (lambda: driver.send(setpoint, 1), moving), (lambda: driver.stop(2), neutral)):
         since = time.monotonic()
         last = wait_until(lambda act=act, since=since: heard(act, since), 'a number')[-1]
         assert last.data == (wanted,)

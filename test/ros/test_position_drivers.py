@@ -223,9 +223,9 @@ def _stands(rig: Rig) -> bool:
 
 def test_another_setpoint_raises(trajectories: Rig) -> None:
     """Of another kind, or for another number of joints."""
-    for wish in (Speed(1.0), way(1.0)):
+    for setpoint in (Speed(1.0), way(1.0)):
         with pytest.raises(TypeError, match='2 joint'):
-            trajectories.driver.send(wish, 1)
+            trajectories.driver.send(setpoint, 1)
 
 
 def test_without_joint_states_there_is_no_stop_path(node: Node, programs: Programs) -> None:

@@ -17,7 +17,7 @@ from viam_session_bridge.ros.stop_path import nearest_topics, subscriber_problem
 
 # Topic -> the nodes that subscribe to it, and how.
 CASES: dict[str, dict[str, dict[str, str]]] = {
-    'nobody': {},
+    'unused': {},
     'reliable': {'/motors': {}},
     'best_effort': {'/motors': {'reliability': 'best_effort'}},
     'type': {'/robot/motors': {'type': 'twist_stamped'}},
@@ -62,8 +62,8 @@ def test_type_names_are_those_of_ros() -> None:
 def test_a_topic_without_subscribers_is_named(
         node: Node, publishers: dict[str, Publisher]) -> None:
     """The parameter, the topic after namespace and remapping, and what is expected there."""
-    said = problem(node, publishers['nobody'])
-    assert said.startswith(f'base.topic: {node.get_namespace()}/nobody has no subscriber')
+    said = problem(node, publishers['unused'])
+    assert said.startswith(f'base.topic: {node.get_namespace()}/unused has no subscriber')
     assert 'geometry_msgs/msg/Twist' in said
 
 

@@ -14,7 +14,7 @@ from processes import Programs
 
 @pytest.fixture(scope='session', autouse=True)
 def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the log files and the key of the children out of the user's home."""
+    """Keep the log files and the key of the child processes out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_LOG_DIR', str(tmp_path_factory.mktemp('ros_log')))
         patch.setenv('ROS_HOME', str(tmp_path_factory.mktemp('ros_home')))

@@ -4,7 +4,7 @@
 config/arm.yaml as it is: an arm and a gripper behind controllers that follow trajectories.
 
 The controllers reject what ros2_controllers reject, and otherwise follow a trajectory to its end,
-whoever is gone: only holds that arrive, and are accepted, stop them.
+without any client: only holds that arrive and are accepted stop them.
 """
 
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def rested(client: Client, robot: Robot) -> Iterator[None]:
         assert not joints.since(began, 'rejected')
 
 
-def test_a_move_arrives_and_is_told(client: Client, robot: Robot) -> None:
+def test_a_move_arrives_and_is_answered(client: Client, robot: Robot) -> None:
     """It answers when the joints are there; then nothing more is sent."""
     since = time.monotonic()
     order(client, 'arm', 'move_to_joint_positions', degrees(10.0, -20.0, 5.0))
@@ -138,7 +138,7 @@ def test_a_move_arrives_and_is_told(client: Client, robot: Robot) -> None:
     assert order(client, 'arm', 'is_moving') is False
 
 
-def test_what_the_arm_looks_like_is_the_urdf(client: Client) -> None:
+def test_the_kinematics_of_the_arm_are_the_urdf(client: Client) -> None:
     """As robot_state_publisher publishes it; a pose needs more."""
     _, urdf, *_ = order(client, 'arm', 'get_kinematics')
     assert all(joint in urdf for joint in JOINTS) and 'finger' not in urdf
@@ -170,7 +170,7 @@ def going(client: Client, robot: Robot, *goal: float) -> tuple[int, Told]:
 
 
 def stopped(robot: Robot, since: float, within: float) -> Told:
-    """Check that holds came in time and were the last word; returns the last of them."""
+    """Check that holds arrived in time and nothing followed; returns the last of them."""
     first = robot.arm.wait_told('a hold', is_hold, since)
     assert took(since, first.at) <= within + MARGIN
     wait_until(lambda: time.monotonic() - robot.arm.told[-1].at > 0.5, 'silence')
@@ -184,7 +184,7 @@ def stopped(robot: Robot, since: float, within: float) -> Told:
 
 
 def test_stop_holds_where_it_is(client: Client, robot: Robot) -> None:
-    """And ends the move as wished; goals of others are cancelled besides."""
+    """The move ends with success; goals of others are cancelled as well."""
     move, goal = going(client, robot, 60.0, 0.0, 0.0)
     asked = time.monotonic()
     order(client, 'arm', 'stop')
@@ -213,12 +213,12 @@ def streaming(client: Client, seconds: float) -> int:
     return client.begin('stream', arm='arm', batches=batches, period=0.4)
 
 
-def test_a_streamed_way_is_gone_while_it_comes(client: Client, robot: Robot) -> None:
-    """By the real SDK; each piece is told before the arm brakes."""
+def test_a_streamed_trajectory_is_executed_while_it_arrives(client: Client, robot: Robot) -> None:
+    """By the real SDK; each piece is sent before the arm brakes."""
     since = time.monotonic()
     stream = streaming(client, 4.0)
     first = robot.arm.wait_told('the beginning', lambda told: told.kind == 'trajectory', since)
-    assert first.end[0] < 0.2, 'the rest had not been said'
+    assert first.end[0] < 0.2, 'the rest had not arrived'
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     assert 'MoveThroughJointPositionsStreamed' in str(client.do('operations'))
     assert client.answer(stream)['value'] == 8
@@ -226,12 +226,12 @@ def test_a_streamed_way_is_gone_while_it_comes(client: Client, robot: Robot) -> 
     assert there == pytest.approx([39.0, 0.0, 0.0], abs=1.2)
     told = robot.arm.since(since)
     assert len(told) <= 10 and all(one.end[0] > each.end[0] for each, one in zip(
-        told, told[1:], strict=False)), 'nothing but more of the way'
+        told, told[1:], strict=False)), 'only further points of the trajectory'
 
 
-def test_a_way_that_comes_in_small_pieces_is_gone_to_its_corners(
+def test_a_trajectory_in_small_pieces_is_executed_to_its_corners(
         client: Client, robot: Robot) -> None:
-    """There and back in real time, ten pieces a second: it is told more at the corner, too."""
+    """There and back in real time, ten pieces a second, also at the corner."""
     here = order(client, 'arm', 'get_joint_positions')['values']
     way = [[time, here[0] + 10.0 - abs(10.0 - 10.0 * time), *here[1:]]
            for time in (number / 20 for number in range(41))]
@@ -243,21 +243,21 @@ def test_a_way_that_comes_in_small_pieces_is_gone_to_its_corners(
         highest = max(highest, order(client, 'arm', 'get_joint_positions')['values'][0])
     assert client.answer(stream)['ok'], client.answer(stream)
     assert highest == pytest.approx(here[0] + 10.0, abs=1.0), 'it cut the corner'
-    assert len(robot.arm.since(since)) > 5, 'it was to be told often'
+    assert len(robot.arm.since(since)) > 5, 'many messages were expected'
 
 
 def test_the_end_of_a_client_that_streams_stops_the_arm(
         programs: Programs, client: Client, robot: Robot) -> None:
-    """Where it is, not where it was told to go last."""
+    """At its measured position, not at its last goal."""
     victim = programs.client(robot.bridge.address)
     streaming(victim, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     stopped(robot, victim.kill(), 0.0)
 
 
-def test_a_client_that_freezes_while_it_streams_moves_nothing_any_more(
+def test_the_arm_stays_at_rest_after_a_client_froze_in_its_stream(
         programs: Programs, client: Client, robot: Robot) -> None:
-    """The arm rests at the last point that came; what comes after the window is of a dead call."""
+    """It rests at the last point that arrived; later points belong to a call that has ended."""
     victim = programs.client(robot.bridge.address)
     streaming(victim, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
@@ -273,7 +273,7 @@ def test_a_client_that_freezes_while_it_streams_moves_nothing_any_more(
 
 def test_the_emergency_stop_ends_a_stream(
         client: Client, robot: Robot, observer: Observer) -> None:
-    """Its client is told, and nothing more of it moves the arm, after a reset either."""
+    """Its client gets an error, and nothing more of it moves the arm, not even after a reset."""
     stream = streaming(client, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     pressed = time.monotonic()
@@ -283,13 +283,13 @@ def test_the_emergency_stop_ends_a_stream(
     assert answer['code'] == 'ABORTED' and 'emergency stop' in answer['text'], answer
     wait_until(lambda: observer.trigger(robot.bridge, 'reset').success, 'a reset')
     reset = time.monotonic()
-    wait_until(lambda: time.monotonic() - reset > 1.0, 'the client had more to say')
+    wait_until(lambda: time.monotonic() - reset > 1.0, 'the client sent more')
     assert not robot.arm.since(reset)
 
 
-def test_who_takes_the_arm_over_ends_a_stream(
+def test_a_client_that_takes_over_the_arm_ends_a_stream(
         programs: Programs, client: Client, robot: Robot) -> None:
-    """And keeps it when the client that streamed dies."""
+    """It keeps the arm when the client that streamed is killed."""
     victim = programs.client(robot.bridge.address)
     stream = streaming(victim, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
@@ -325,7 +325,7 @@ def test_lost_joint_states_stop_the_arm(client: Client, robot: Robot) -> None:
 
 def test_joint_states_outside_of_the_limits_stop_the_arm_unconfirmed(
         client: Client, robot: Robot) -> None:
-    """It holds what was measured last within them, and says which joint, value and limits."""
+    """It holds the last position within them, and names the joint, the value and the limits."""
     move, goal = going(client, robot, 170.0, 0.0, 0.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 10.0, 'motion')
     wrong = time.monotonic()
@@ -343,7 +343,7 @@ def test_joint_states_outside_of_the_limits_stop_the_arm_unconfirmed(
                 'call', component='arm', name='arm', method=method, arguments=arguments)
             assert not refused['ok'] and re.search(says, refused['text']), refused
         holds = [told for told in robot.arm.since(wrong) if is_hold(told)]
-        # Nor is what else the same messages say: it would be plausible.
+        # Nor are the other joints of the same messages used, although they would be plausible.
         for told in holds:
             assert 0.17 < told.end[0] < goal.end[0]
             assert told.end == pytest.approx([told.end[0], 0.0, 0.0], abs=0.01)
@@ -360,7 +360,7 @@ def test_the_gripper_grabs_and_a_stop_keeps_its_grip(client: Client, robot: Robo
     wait_until(lambda: time.monotonic() - since > 0.7, 'the gripper has come to stand')
     order(client, 'gripper', 'stop')
     hold = robot.gripper.wait_told('a hold', is_hold, since)
-    assert hold.end == [0.0], 'what it was told is its grip'
+    assert hold.end == [0.0], 'its commanded position is its grip'
     assert order(client, 'gripper', 'is_holding_something')['is_holding_something'] is True
     wait_until(lambda: order(client, 'gripper', 'get_status')['state'] == 'idle', 'rest')
     order(client, 'gripper', 'open')
@@ -395,7 +395,7 @@ def test_stops_of_one_client_go_out_together(
         joints.wait_told('a hold', is_hold, killed)
     wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle'
                            for name in ('arm', 'gripper')), 'rest')
-    # As the bridge sent them, whenever the controllers got round to listening. What begins in one
+    # As the bridge sent them, whenever the controllers received them. What begins in one
     # pass is repeated in one pass; half of the pairs may have been torn apart by a busy machine,
     # and one of a pair may have been missed.
     arm, gripper = ([told.what['sent'] for told in joints.since(killed, 'trajectory')
@@ -421,16 +421,16 @@ def parts(robot: Robot) -> list[Part]:
 
 
 class TestArm(Ownership):
-    """Arm and gripper; neither ever hears a trajectory that it rejects."""
+    """Arm and gripper; neither ever receives a trajectory that it rejects."""
 
     @pytest.fixture(autouse=True)
     def opened(self, client: Client, unhurried: None) -> None:
         order(client, 'gripper', 'open')
 
 
-def test_the_end_of_the_bridge_is_the_end_of_the_motion(
+def test_the_end_of_the_bridge_ends_the_motion(
         programs: Programs, servers: Servers) -> None:
-    """The controller would go on; the guard holds the arm where it measures it."""
+    """The controller would continue; the guard holds the arm at its measured position."""
     robot = started(programs, servers, patience=1.0)
     client = programs.client(robot.bridge.address)
     wait_until(lambda: client.ask('call', component='arm', name='arm',

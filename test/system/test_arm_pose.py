@@ -68,7 +68,7 @@ def going(client: Client, robot: Robot) -> int:
     return move
 
 
-def test_a_pose_is_reached_and_told(client: Client, robot: Robot) -> None:
+def test_a_pose_is_reached_and_answered(client: Client, robot: Robot) -> None:
     """Metres and quaternions for ROS, in the frame that was configured."""
     since = time.monotonic()
     order(client, 'move_to_position', pose(100.0))
@@ -93,7 +93,7 @@ def held(robot: Robot, since: float) -> list[Told]:
 @pytest.mark.parametrize('end', ['stop', 'death'])
 def test_a_stop_holds_the_pose_and_the_joints(
         programs: Programs, client: Client, robot: Robot, end: str) -> None:
-    """Who pursues the goal is given the measured pose: else it would go on to the goal."""
+    """The node that pursues the goal receives the measured pose: else it would continue."""
     mover = client if end == 'stop' else programs.client(robot.bridge.address)
     move = going(mover, robot)
     since = time.monotonic()
@@ -110,22 +110,22 @@ def test_a_stop_holds_the_pose_and_the_joints(
 
 
 def test_a_move_of_the_joints_ends_the_goal(client: Client, robot: Robot) -> None:
-    """Its node is told to hold, so that it does not fight against the joints for long."""
+    """Its node receives a hold, so that it does not work against the joints."""
     move = going(client, robot)
     since = time.monotonic()
     joints = client.begin(
         'call', component='arm', name='arm', method='move_to_joint_positions',
         arguments=[{'JointPositions': {'values': [0.0]}}])
-    assert client.answer(move)['ok'], 'superseded as wished'
+    assert client.answer(move)['ok'], 'superseded'
     hold = robot.arm.wait_told('a hold', lambda told: told.kind == 'pose', since)
     assert hold.what['position'][0] < 0.45
-    # In which order the arm hears of both is not known.
+    # The order in which the arm receives both is unknown.
     order(client, 'stop')
     assert client.answer(joints)['ok']
 
 
 def test_a_pose_that_is_lost_on_the_way_ends_the_goal(client: Client, robot: Robot) -> None:
-    """The last pose that was measured is held: without one, its node would go on to the goal."""
+    """The last measured pose is held: without one, its node would continue to the goal."""
     move = going(client, robot)
     since = time.monotonic()
     robot.arm.send(publish=False)

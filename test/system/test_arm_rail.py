@@ -26,7 +26,7 @@ def test_its_stop_lasts_until_the_rail_rests(programs: Programs) -> None:
     """The elbow's threshold is 0.02 rad/s, the rail's 0.002 m/s; it rolls at up to 0.012 m/s."""
     bridge = programs.bridge(settings({
         'arm': arm('trajectory'),
-        # Somebody else moves what the arm's joint states show.
+        # Another process moves what the arm's joint states show.
         'pusher': arm('push', prismatic_max_speed=0.012)}))
     programs.add(SimulatedJoints(bridge.topic('trajectory'), 'rail', 'elbow', node='/idle'))
     programs.add(SimulatedJoints(

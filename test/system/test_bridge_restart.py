@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The bridge is killed and started again on its port, under a Viam SDK program that lives on."""
+"""The bridge is killed and started again on its port, while a Viam SDK program keeps running."""
 
 import time
 
@@ -12,7 +12,7 @@ def test_a_client_drives_on_under_a_new_session(programs: Programs) -> None:
     While the bridge is away, calls fail. Then one is refused: SESSION_EXPIRED.
 
     The next one begins a new session, on the same handles. (Where a beat was under way when the
-    bridge died, the SDK has given the old session up before, and its first call is that one.)
+    bridge was killed, the SDK has dropped the old session before, and its first call is that one.)
     """
     parameters = {'base': base(stop_on_start=True)}
     bridge = programs.bridge(settings(parameters))

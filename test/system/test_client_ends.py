@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The promise itself: real Viam SDK programs drive, and end in every way a program can.
+The main guarantee: real Viam SDK programs drive, and end in every way a program can.
 
 One bridge serves all tests, with the default heartbeat window. Bounds: a connection that closes is
-noticed at once, a session that falls silent after its window.
+noticed at once, a session without heartbeats after its window.
 """
 
 import re
@@ -42,17 +42,17 @@ def drivers(shared: Programs, bridge: Bridge) -> dict[str, Driver]:
 
 
 @pytest.fixture
-def first(bridge: Bridge, drivers: dict[str, Driver]) -> 'Ear':
-    return Ear(drivers['first'], bridge.topic('first'))
+def first(bridge: Bridge, drivers: dict[str, Driver]) -> 'Received':
+    return Received(drivers['first'], bridge.topic('first'))
 
 
 @pytest.fixture
-def second(bridge: Bridge, drivers: dict[str, Driver]) -> 'Ear':
-    return Ear(drivers['second'], bridge.topic('second'))
+def second(bridge: Bridge, drivers: dict[str, Driver]) -> 'Received':
+    return Received(drivers['second'], bridge.topic('second'))
 
 
-class Ear:
-    """What one driver has heard since the test began, in silence."""
+class Received:
+    """What one driver has received since the test began."""
 
     def __init__(self, driver: Driver, topic: str) -> None:
         driver.wait_silence(topic, 0.3)
@@ -69,13 +69,13 @@ class Ear:
         self.driver.check_driving(self.topic, duration)
 
     def stops(self, since: float, within: float) -> list[float]:
-        """Check that a stop came in time and was the last word; returns its instants (s)."""
+        """Check that a stop arrived in time and only zeros followed; returns its instants (s)."""
         return [one.at for one in self.driver.check_stop(self.topic, since, within)]
 
 
-def test_a_killed_client_stops_in_three_acts(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """Motion is repeated; zeros at once and for the hold; silence; a new client drives."""
+def test_after_a_killed_client_the_base_gets_zeros_then_nothing_then_a_new_client(
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """Motion is repeated; zeros at once and for the hold time; no message; a new client drives."""
     client = programs.client(bridge.address)
     client.do('set_power', base='first', linear=1.0)
     first.moves()
@@ -92,9 +92,9 @@ def test_a_killed_client_stops_in_three_acts(
     bridge.wait_logged('first: stopping, the connection that commanded it is closed .*session')
 
 
-def test_a_frozen_client_stops_after_the_window_and_its_id_stays_dead(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """Connections stay open, beats cease. After the thaw nothing moves under the dead id."""
+def test_a_frozen_client_stops_after_the_window_and_its_id_stays_invalid(
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """Connections stay open without heartbeats. After SIGCONT nothing moves under the old id."""
     client = programs.client(bridge.address)
     client.do('set_power', base='first', linear=1.0)
     old = client.do('session')
@@ -107,7 +107,7 @@ def test_a_frozen_client_stops_after_the_window_and_its_id_stays_dead(
     assert (refused['ok'], refused['code'], refused['text']) == (
         False, 'INVALID_ARGUMENT', 'SESSION_EXPIRED')
     assert not first.driver.heard(first.topic, thawed)
-    # The SDK learns it from its next beat or from this call, whichever comes first.
+    # The SDK gets the error in its next heartbeat or in this call, whichever is first.
     answer = client.ask('set_power', base='first', linear=1.0)
     if not answer['ok']:
         assert (answer['code'], answer['text']) == ('INVALID_ARGUMENT', 'SESSION_EXPIRED')
@@ -119,7 +119,7 @@ def test_a_frozen_client_stops_after_the_window_and_its_id_stays_dead(
 
 
 def test_a_client_that_closes_stops_its_base(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
+        programs: Programs, bridge: Bridge, first: Received) -> None:
     """A session is not ended at a clean close by any SDK; its connections are."""
     client = programs.client(bridge.address)
     client.do('set_power', base='first', linear=1.0)
@@ -132,7 +132,7 @@ def test_a_client_that_closes_stops_its_base(
 
 @pytest.mark.parametrize('end', ['killed', 'closed'])
 def test_a_client_without_a_session_stops_with_its_connection(
-        programs: Programs, bridge: Bridge, second: Ear, end: str) -> None:
+        programs: Programs, bridge: Bridge, second: Received, end: str) -> None:
     """Policy 'connection': the open connection is the presence."""
     client = programs.client(bridge.address, sessions=False)
     client.do('set_power', base='second', linear=1.0)
@@ -146,23 +146,23 @@ def test_a_client_without_a_session_stops_with_its_connection(
 
 
 def test_only_the_end_of_the_last_caller_stops(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """A drives, B takes over, A dies: the base goes on. B dies: it stops."""
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """A drives, B takes over, A is killed: the base continues. B is killed: it stops."""
     a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
     a.wait_ready()
     b.wait_ready()
     a.do('set_power', base='first', linear=1.0)
     first.moves()
     b.do('set_power', base='first', linear=0.5)
-    wait_until(lambda: first.driver.heard(first.topic)[-1].linear == (0.25, 0.0, 0.0), "B's wish")
+    wait_until(lambda: first.driver.heard(first.topic)[-1].linear == (0.25, 0.0, 0.0), "B's speed")
     a.kill()
     first.keeps_moving(WINDOW + 0.5)
     first.stops(b.kill(), AT_ONCE)
 
 
 def test_a_client_that_reconnects_in_time_keeps_its_session_but_not_its_motion(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """The cut stops the base at once; the same session drives it again, once it says so."""
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """The cut stops the base at once; the same session drives it again by a new command."""
     proxy = Proxy(bridge.port)
     try:
         client = programs.client(proxy.address)
@@ -184,9 +184,9 @@ def test_a_client_that_reconnects_in_time_keeps_its_session_but_not_its_motion(
         proxy.close()
 
 
-def test_a_client_that_reconnects_too_late_has_to_begin_anew(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """After the window the old session is dead, and nothing moves until a new one commands."""
+def test_a_client_that_reconnects_too_late_needs_a_new_session(
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """After the window the old session has expired; only a new one can move the base."""
     proxy = Proxy(bridge.port)
     try:
         client = programs.client(proxy.address)
@@ -209,7 +209,7 @@ def test_a_client_that_reconnects_too_late_has_to_begin_anew(
 
 
 def test_programs_that_block_their_event_loop_keep_driving(
-        programs: Programs, bridge: Bridge, first: Ear, second: Ear) -> None:
+        programs: Programs, bridge: Bridge, first: Received, second: Received) -> None:
     """8 s in time.sleep: neither the session nor a connection without one may be given up."""
     clients = {
         name: programs.client(bridge.address, ready=False, sessions=sessions)
@@ -232,7 +232,7 @@ def test_programs_that_block_their_event_loop_keep_driving(
 
 
 def test_a_killed_client_ends_its_blocking_move(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
+        programs: Programs, bridge: Bridge, first: Received) -> None:
     """A move of 10 s ends with its client, and the next client can use the base."""
     client = programs.client(bridge.address)
     client.begin('move_straight', base='first', distance=5000, velocity=500.0)
@@ -250,8 +250,8 @@ def test_a_killed_client_ends_its_blocking_move(
 
 
 def test_a_frozen_client_ends_its_blocking_move_after_the_window(
-        programs: Programs, bridge: Bridge, first: Ear) -> None:
-    """The open call alone is no presence; once thawed, the caller learns why it ended."""
+        programs: Programs, bridge: Bridge, first: Received) -> None:
+    """The open call alone is no presence; after SIGCONT, the caller gets the reason."""
     client = programs.client(bridge.address)
     order = client.begin('move_straight', base='first', distance=5000, velocity=500.0)
     first.moves()

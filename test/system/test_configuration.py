@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the whole process makes of its parameters; test/ros/test_parameters.py has the details."""
+"""The parameters of a whole process; test/parameters/test_parameters.py has the details."""
 
 import os
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_a_file_that_is_not_yaml_is_named(programs: Programs, tmp_path: Path) ->
     assert any('broken.yaml' in line and 'not YAML' in line for line in log)
 
 
-def test_mistakes_stand_below_the_name_of_their_file_and_an_unknown_one_has_a_suggestion(
+def test_mistakes_are_listed_below_the_name_of_their_file_with_a_suggestion(
         programs: Programs, tmp_path: Path) -> None:
     file = tmp_path / 'robot.yaml'
     file.write_text('viam_session_bridge:\n  ros__parameters:\n    resources: [base]\n'
@@ -66,7 +66,7 @@ def test_mistakes_stand_below_the_name_of_their_file_and_an_unknown_one_has_a_su
 
 
 def test_a_file_for_another_node_is_no_configuration(programs: Programs, tmp_path: Path) -> None:
-    """ROS ignores such a file without a word; the bridge then has nothing to serve."""
+    """ROS ignores such a file silently; the bridge then has nothing to serve."""
     file = tmp_path / 'other.yaml'
     file.write_text('viam_bridge:\n  ros__parameters:\n    resources: [base]\n')
     log = refused(programs, {'use_sim_time': False}, arguments=['--params-file', str(file)])
@@ -74,12 +74,12 @@ def test_a_file_for_another_node_is_no_configuration(programs: Programs, tmp_pat
 
 
 def test_beyond_loopback_needs_consent(programs: Programs) -> None:
-    """Without authentication, a port on the network is a remote control for everybody."""
+    """Without authentication, any host on the network could control the robot."""
     log = refused(programs, settings(grpc={'host': '0.0.0.0'}))
     assert any('grpc.host' in line and 'grpc.allow_anonymous' in line for line in log)
 
 
-def test_with_a_key_file_that_is_missing_nobody_can_log_in(
+def test_with_a_key_file_that_is_missing_no_client_can_log_in(
         programs: Programs, tmp_path: Path) -> None:
     """The bridge runs: the first key may be created later."""
     bridge = programs.bridge(settings(auth={'key_file': str(tmp_path / 'keys.json')}))
@@ -154,14 +154,14 @@ def test_a_receiver_timeout_that_is_not_set_is_hinted_at_once(bridge: Bridge) ->
 
 
 def test_the_port_can_be_asked_for(bridge: Bridge, observer: Observer) -> None:
-    """With port 0 the system chooses; grpc.actual_port tells which one it is."""
+    """With port 0 the system chooses; grpc.actual_port has the number."""
     assert observer.get(bridge, 'grpc.actual_port') == bridge.port
     assert observer.get(bridge, 'grpc.port') == 0
 
 
-def test_stops_are_punctual_when_ros_time_stands_still(
+def test_stops_are_on_time_when_ros_time_stands_still(
         programs: Programs, bridge: Bridge, driver: Driver, observer: Observer) -> None:
-    """use_sim_time and no /clock: moves end, the dead are stopped, holds end, watches run."""
+    """use_sim_time and no /clock: moves, motions without an owner and holds end on time."""
     client = programs.client(bridge.address)
     client.do('move_straight', base='base', distance=200, velocity=500.0)
     driver.wait_motion(bridge.topic(), 0.0)

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A driver dies and comes back: it may have kept its last speed, so what it hears first matters.
+A driver is restarted: it may have kept its last speed, so the first message matters.
 
-Fast DDS takes a killed driver for alive for 20 s; one that closes is missed at once. In every test
+Fast DDS counts a killed driver as alive for 20 s; a closed one is noticed at once. In every test
 one driver process serves a base that moves and one that is being stopped when the driver ends.
 """
 
@@ -16,7 +16,7 @@ from processes import base, Bridge, Client, Driver, Programs, settings, wait_unt
 RELIABILITIES = ('reliable', 'best_effort')
 ENDS = ('killed', 'closed')
 
-# s. Fast DDS may tell the writer of a match up to 3 s before it tells the reader (one heartbeat of
+# s. Fast DDS may report a match to the writer up to 3 s before the reader (one heartbeat of
 # its endpoint discovery), and what is sent in between is lost.
 HOLD = 5.0
 
@@ -39,7 +39,7 @@ def client(shared: Programs, bridge: Bridge) -> Client:
 
 @pytest.fixture(scope='module')
 def robot(shared: Programs, bridge: Bridge) -> Driver:
-    """Return a driver that DDS has found; what it begins to hear later is matched at once."""
+    """Return a driver that DDS has found; its later subscriptions are matched at once."""
     driver = shared.driver(bridge.topic('known'), odometry=bridge.topic('odom'))
     bridge.wait_drivers('known')
     return driver
@@ -47,9 +47,9 @@ def robot(shared: Programs, bridge: Bridge) -> Driver:
 
 @pytest.mark.parametrize('reliability', RELIABILITIES)
 @pytest.mark.parametrize('end', ENDS)
-def test_a_restarted_driver_hears_what_it_must_do(
+def test_a_restarted_driver_receives_its_setpoint_or_a_stop(
         programs: Programs, bridge: Bridge, client: Client, reliability: str, end: str) -> None:
-    """The wish of an owner who is present, or zero; never nothing."""
+    """The setpoint of an owner that is present, or zero; never nothing."""
     moving, stopping = (f'{phase}_{reliability}_{end}' for phase in ('move', 'stop'))
     topics = [bridge.topic(moving), bridge.topic(stopping)]
     old = programs.driver(*topics, reliability=reliability)
@@ -67,7 +67,7 @@ def test_a_restarted_driver_hears_what_it_must_do(
     new = programs.driver(*topics, reliability=reliability)
     new.wait_zero(topics[1], 0.0)
     if end == 'killed':
-        # The path looks sound and the owner is present: the live wish goes on.
+        # The path looks sound and the owner is present: the current setpoint continues.
         assert new.wait_motion(topics[0], 0.0).linear == (0.3, 0.0, 0.0)
         since = time.monotonic()
         client.do('stop', base=moving)
@@ -81,9 +81,9 @@ def test_a_restarted_driver_hears_what_it_must_do(
     new.check_no_motion(topics[1], 0.0, 0.0)
 
 
-def test_a_driver_that_comes_after_the_stop_is_told_to_stop(
+def test_a_driver_that_appears_after_the_stop_receives_a_stop(
         programs: Programs, bridge: Bridge, client: Client, robot: Driver) -> None:
-    """Without feedback nobody knows that the robot rests, so silence is broken once more."""
+    """Without feedback the rest of the robot is unknown, so zeros are sent once more."""
     topic = bridge.topic('late')
     old = programs.driver(topic)
     bridge.wait_drivers('late')
@@ -101,9 +101,9 @@ def test_a_driver_that_comes_after_the_stop_is_told_to_stop(
     bridge.wait_logged('late: stopping, a driver appeared that may still be moving')
 
 
-def test_a_driver_whose_robot_was_seen_to_rest_hears_nothing(
+def test_a_driver_whose_robot_was_seen_to_rest_receives_nothing(
         programs: Programs, bridge: Bridge, client: Client, robot: Driver) -> None:
-    """Silent when idle: once rest was confirmed, a newcomer is nobody's business."""
+    """Silent when idle: after rest was confirmed, a new driver receives no stop."""
     topic = bridge.topic('rested')
     old = programs.driver(topic)
     bridge.wait_drivers('rested')
@@ -111,14 +111,14 @@ def test_a_driver_whose_robot_was_seen_to_rest_hears_nothing(
     old.wait_motion(topic, 0.0)
     client.do('stop', base='rested')
     bridge.wait_logged(r'rested: stopped \(verified\)')
-    # It said so at its start, too, when nobody had come yet.
+    # It was logged at the start as well, before any driver.
     missing = bridge.text.count('no stop path: rested')
     old.finish()
     wait_until(lambda: bridge.text.count('no stop path: rested') > missing,
-               'that the old driver is missed')
+               'the end of the old driver')
     found = bridge.text.count('rested: a driver is listening')
     robot.send(do='listen', topic=topic)
     wait_until(lambda: bridge.text.count('rested: a driver is listening') > found,
-               'that the newcomer is found')
+               'the new driver')
     robot.wait_silence(topic)
     assert not robot.heard(topic)

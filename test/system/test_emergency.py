@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The emergency stop end to end: topics of both kinds, silence, the service, and the way back."""
+"""The emergency stop end to end: both kinds of topics, no messages, the service, the reset."""
 
 from collections.abc import Iterator
 import time
@@ -17,7 +17,7 @@ from processes import Bridge, Client, Driver, Programs, settings, wait_until
 
 @pytest.fixture(scope='module')
 def button() -> Iterator[Node]:
-    """Return the node on which somebody presses."""
+    """Return the node that publishes the emergency stop."""
     with spinning_node('button') as node:
         yield node
 
@@ -27,7 +27,7 @@ def publisher(node: Node, topic: str, durability: DurabilityPolicy) -> Any:
 
 
 def driving(programs: Programs, topic: str, **estop: Any) -> tuple[Bridge, Driver, Client]:
-    """Start a bridge that listens to a topic, a driver and a client."""
+    """Start a bridge that subscribes to a topic, a driver and a client."""
     bridge = programs.bridge(settings(estop={'topic': topic, **estop}))
     driver = programs.driver(bridge.topic())
     bridge.wait_drivers('base')
@@ -35,7 +35,7 @@ def driving(programs: Programs, topic: str, **estop: Any) -> tuple[Bridge, Drive
 
 
 def check_stopped(bridge: Bridge, driver: Driver, client: Client, since: float) -> None:
-    """Zeros came, the bridge says why, and motion is refused."""
+    """Zeros arrived, the bridge logged the reason, and motion is refused."""
     driver.wait_zero(bridge.topic(), since)
     bridge.wait_logged('EMERGENCY STOP')
     refused = client.ask('set_power', base='base', linear=1.0)
@@ -48,18 +48,18 @@ def check_stopped(bridge: Bridge, driver: Driver, client: Client, since: float) 
 def test_a_press_stops_and_only_a_reset_and_a_command_move_again(
         programs: Programs, observer: Observer, button: Node,
         durability: DurabilityPolicy) -> None:
-    """The session lives on meanwhile."""
+    """The session continues meanwhile."""
     topic = f'/pressed_{durability.name.lower()}'
     bridge, driver, client = driving(programs, topic)
     press = publisher(button, topic, durability)
     client.do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), 0.0)
     session = client.do('session')
-    wait_until(lambda: press.get_subscription_count() > 0, 'the bridge listens')
+    wait_until(lambda: press.get_subscription_count() > 0, 'the bridge subscribes')
     at = time.monotonic()
-    # The two sides of DDS do not match at the same instant: the first word may be lost.
+    # The two sides of DDS do not match at the same instant: the first message may be lost.
     wait_until(lambda: press.publish(Bool(data=True)) or bridge.logged('EMERGENCY STOP'),
-               'a press that is heard')
+               'a press that is received')
     check_stopped(bridge, driver, client, at)
     observer.wait_status('estop', 2, at)
     assert not observer.trigger(bridge, 'reset').success
@@ -74,9 +74,9 @@ def test_a_press_stops_and_only_a_reset_and_a_command_move_again(
     assert client.do('session') == session
 
 
-def test_a_latched_press_of_long_ago_is_heard_at_the_start(
+def test_an_old_latched_press_is_received_at_the_start(
         programs: Programs, button: Node) -> None:
-    """The bridge may start after somebody has pressed."""
+    """The bridge may start after the press."""
     press = publisher(button, '/pressed_before', DurabilityPolicy.TRANSIENT_LOCAL)
     press.publish(Bool(data=True))
     bridge, _, client = driving(programs, '/pressed_before')
@@ -86,7 +86,7 @@ def test_a_latched_press_of_long_ago_is_heard_at_the_start(
 
 def test_the_service_presses_too_and_silence_counts_where_configured(
         programs: Programs, observer: Observer, button: Node) -> None:
-    """Unknown means stop: without a word from the topic nothing moves at all."""
+    """Unknown means stop: without a message from the topic nothing moves."""
     bridge, driver, client = driving(programs, '/pressed_alive', timeout=1.0)
     refusal = client.ask('set_power', base='base', linear=1.0)['text']
     assert 'no message of the emergency stop' in refusal

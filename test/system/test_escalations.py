@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A stop that was not confirmed: what is tried next, in order, and what is written down of it."""
+"""A stop that was not confirmed: the escalation steps in order, and their log."""
 
 import time
 
@@ -11,9 +11,9 @@ from servers import serving
 TIMEOUT = 1.0  # s
 
 
-def test_a_runaway_is_met_step_by_step_and_every_outcome_is_told(
+def test_escalations_run_step_by_step_and_every_outcome_is_logged(
         programs: Programs, observer: Observer) -> None:
-    """A brake that refuses, a power switch that hangs and an emergency stop that is heard."""
+    """A brake that refuses, a power switch that hangs and an emergency stop that is received."""
     bridge = programs.bridge(settings({'base': base(
         odometry_topic='odom', stop_hold=0.5, stop_timeout=TIMEOUT,
         escalations=['brake', 'power', 'button'],
@@ -32,7 +32,7 @@ def test_a_runaway_is_met_step_by_step_and_every_outcome_is_told(
         servers.order('listen', topic=bridge.topic('pressed'))
         client.do('set_power', base='base', linear=1.0)
         driver.wait_motion(bridge.topic(), 0.0)
-        # A stop that works climbs nothing; meanwhile the services are discovered.
+        # A stop that works begins no step; meanwhile the services are discovered.
         client.do('stop', base='base')
         bridge.wait_logged(r'base: stopped \(verified\)')
         time.sleep(2.0)
@@ -54,7 +54,7 @@ def test_a_runaway_is_met_step_by_step_and_every_outcome_is_told(
         # Stops go on, whatever else is tried.
         later = time.monotonic()
         driver.wait_zero(bridge.topic(), later)
-        # Rest that is seen ends it, and the next time it begins anew.
+        # Rest that is seen ends the steps; the next failure begins with the first one.
         driver.send(do='odometry', mode='rest')
         wait_until(lambda: client.do('is_moving', base='base') is False, 'rest')
         quiet = time.monotonic() + 0.5

@@ -132,11 +132,11 @@ def parts(bridge: Bridge, laser: Motors, motor: Motors, wheels: Driver,
 
 
 class TestSingleExamples(Ownership):
-    """Switches have no Stop in Viam's API, and neither has what DoCommand begins."""
+    """Switches have no Stop in Viam's API, and neither have the commands of DoCommand."""
 
 
 def test_positions_and_what_was_set(client: Client, bridge: Bridge, laser: Motors) -> None:
-    """A switch answers what it was told; choosing its safe position is its Stop."""
+    """A switch answers its commanded position; its safe position is its Stop."""
     assert use(client, 'switch', 'laser', 'get_number_of_positions') == [
         3, ['off', 'low', 'high']]
     since = time.monotonic()
@@ -173,7 +173,7 @@ def test_a_fan_turns_on_when_its_clients_are_gone(
     ('bell', 'bell/ring'), ('shutter', 'camera/shutter')])
 def test_a_button_is_pushed_once(programs: Programs, servers: Servers, bridge: Bridge,
                                  client: Client, name: str, topic: str) -> None:
-    """By a service that answers, or by a message; the end of who pushed it changes nothing."""
+    """By a service that answers, or by a message; the end of the client changes nothing."""
     where, since = bridge.topic(topic), time.monotonic()
     a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
     for one in (a, b):
@@ -189,8 +189,9 @@ def test_a_button_is_pushed_once(programs: Programs, servers: Servers, bridge: B
     wait_idle(client, ('switch', 'laser'), ('generic', 'helper'))
 
 
-def test_a_button_that_fails_says_so(servers: Servers, bridge: Bridge, client: Client) -> None:
-    """With the parameter, the service and its own words."""
+def test_a_button_that_fails_returns_the_error(
+        servers: Servers, bridge: Bridge, client: Client) -> None:
+    """With the parameter, the service and its message."""
     bell = bridge.topic('bell/ring')
     servers.order('say', name=bell, mode='no')
     answer = client.ask('call', component='button', name='bell', method='push')
@@ -201,7 +202,7 @@ def test_a_button_that_fails_says_so(servers: Servers, bridge: Bridge, client: C
 
 def test_what_does_not_move_goes_on_beside_the_dock(
         programs: Programs, bridge: Bridge, servers: Servers, client: Client) -> None:
-    """Lights are nobody's: they take no dock from its caller, and stay when theirs is gone."""
+    """Lights have no owner: they do not end the dock, and stay when their client has ended."""
     dock, lights = bridge.topic('dock'), bridge.topic('lights/enable')
     action, since = bridge.topic('dock_robot'), time.monotonic()
     owner, other = (programs.client(bridge.address, ready=False) for _ in range(2))

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A stop is not done until it is seen: odometry end to end, diagnostics, and the way out.
+A stop is not done until it is seen: odometry end to end, diagnostics, and the reset.
 
 One bridge has a base for every kind of odometry; one driver process each publishes it. All stops
 run at the same time.
@@ -77,7 +77,7 @@ def test_rest_that_is_seen_ends_the_stop_soon(
 def test_rest_that_is_not_seen_is_an_alarm(
         bridge: Bridge, drivers: dict[str, Driver], client: Client, observer: Observer,
         stopped: float, mode: str) -> None:
-    """Moving, frozen, not a number, silent: zeros go on, motion is refused, diagnostics say so."""
+    """Moving, frozen, not a number, silent: zeros are sent, motion is refused, and shown."""
     topic = bridge.topic(f'{mode}/cmd_vel')
     bridge.wait_logged(f'{mode}: STOP NOT CONFIRMED')
     assert observer.wait_status(mode, 2, stopped).message
@@ -96,7 +96,7 @@ def test_rest_that_is_not_seen_is_an_alarm(
 def test_a_reset_clears_the_alarm_and_moves_nothing(
         bridge: Bridge, drivers: dict[str, Driver], client: Client, observer: Observer,
         stopped: float) -> None:
-    """The operator takes the word of nobody; the next command is accepted."""
+    """After the reset by an operator, the next command is accepted."""
     for mode in UNSEEN:
         bridge.wait_logged(f'{mode}: STOP NOT CONFIRMED')
     # Rest that is seen at last needs no operator.

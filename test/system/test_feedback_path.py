@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Feedback of the wrong type never arrives, and DDS says nothing: the bridge does."""
+"""Feedback of the wrong type never arrives, and DDS does not report it: the bridge does."""
 
 import time
 
@@ -8,9 +8,9 @@ from observer import Observer
 from processes import base, Programs, settings
 
 
-def test_feedback_of_the_wrong_type_is_told_in_log_diagnostics_and_refusal(
+def test_feedback_of_the_wrong_type_is_named_in_log_diagnostics_and_refusal(
         programs: Programs, observer: Observer) -> None:
-    """With the parameter, who publishes what, and what is expected; until it is right."""
+    """With the parameter, the node, the found and the expected type; until it is right."""
     bridge = programs.bridge(settings({'base': base(odometry_topic='odom')}))
     missing = (rf'base\.odometry_topic: {bridge.topic("odom")} has no publisher '
                r'\(expected nav_msgs/msg/Odometry\)')

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-config/gantry.yaml as it is: two axes behind a controller that goes to whatever it is told.
+config/gantry.yaml as it is: two axes behind a controller that moves to each position at once.
 
-The bridge leads the axes along, so that its own death leaves them where they are.
+The bridge commands small steps, so that the axes stay where they are if it fails.
 """
 
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_home_is_where_it_was_configured(client: Client) -> None:
 
 def test_stop_repeats_the_measured_positions(
         client: Client, robot: tuple[Bridge, SimulatedJoints]) -> None:
-    """And ends the move as wished."""
+    """The move ends with success."""
     move = going(client, robot[1])
     asked = time.monotonic()
     order(client, 'stop')
@@ -137,7 +137,7 @@ class TestGantry(Ownership):
 
 
 def test_the_end_of_the_bridge_leaves_the_gantry_where_it_is(programs: Programs) -> None:
-    """Nobody tells it to go on."""
+    """Without further steps it does not move on."""
     bridge, axes = started(programs)
     client = programs.client(bridge.address)
     going(client, axes)

@@ -30,7 +30,7 @@ def test_its_stop_lasts_until_the_robot_rests(programs: Programs) -> None:
         bridge.wait_drivers('base')
         driver, victim = (programs.client(bridge.address) for _ in range(2))
         wait_until(lambda: helper(victim, 'do_command', {'command': 'dock'})['ok'], 'the dock')
-        # The robot rolls on, whatever halt says: here somebody else drives it.
+        # The robot moves on after halt: here another process drives it.
         wait_until(lambda: driver.ask('set_power', base='base', linear=0.5)['ok'], 'motion')
         wheels.wait_motion(bridge.topic('cmd_vel'), 0.0)
         killed = victim.kill()
@@ -44,7 +44,7 @@ def test_its_stop_lasts_until_the_robot_rests(programs: Programs) -> None:
 
 
 def test_joints_show_rest_as_well(programs: Programs) -> None:
-    """All of them; here somebody else turns one, whatever halt says."""
+    """All of them; here another process turns one after halt."""
     bridge = programs.bridge(settings({
         'helper': {**HELPER, 'joint_states_topic': 'joints', 'joints': ['lift', 'tilt']},
         'motor': {'api': 'motor', 'driver': 'float_array', 'command': 'velocity', 'neutral': 0.0,

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The bridge itself dies or freezes: real processes, real signals, a driver without command timeout.
+The bridge is killed or freezes: real processes, real signals, a driver without command timeout.
 
-The guard's patience is 1 s here, so that a hiccup of the machine is no silence. `driver` hears two
-topics of each bridge: a base that moves, and one that nobody moves.
+The guard's patience is 1 s here, so that a stall of the machine is no missing pulse. `driver`
+receives two topics of each bridge: a base that moves, and one that is idle.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def guarded(*, required: bool = True, **changes: Any) -> dict[str, Any]:
         ('base', 'cmd_vel'), ('idle', 'idle_cmd_vel'))}
     for one in bases.values():
         one['accept_no_timeout'] = not required
-    # No session shall end for the sake of a freeze.
+    # No session shall end because of a freeze.
     parameters = settings(
         bases, sessions={'heartbeat_window': 30.0, 'network_timeout': 30.0})
     parameters['guard'] = {'patience': GUARD_PATIENCE, 'required': required}
@@ -89,14 +89,14 @@ class Crew:
         self.driver.wait_motion(self.topic, since)
 
     def refused(self) -> str:
-        """Try to drive; returns why not."""
+        """Try to drive; returns the reason of the refusal."""
         answer = self.client.ask('set_power', base='base', linear=1.0)
         assert not answer['ok'] and answer['code'] == 'FAILED_PRECONDITION', answer
         return str(answer['text'])
 
 
 class Joystick:
-    """Somebody else who drives the base that the bridge leaves alone."""
+    """Another node that drives the base that is idle in the bridge."""
 
     def __init__(self, node: Any, topic: str) -> None:
         self._publisher = node.create_publisher(Twist, topic, 10)
@@ -112,8 +112,9 @@ def node() -> Iterator[Any]:
         yield node
 
 
-def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -> None:
-    """Zeros on the very topic of the bridge, for the hold, then silence; nobody is disturbed."""
+def test_the_guard_stops_the_robot_of_a_bridge_that_is_killed(
+        programs: Programs, node: Any) -> None:
+    """Zeros on the topic of the bridge, for the hold time; other bases are not disturbed."""
     crew = Crew(programs, arguments=('-r', 'viam_session_bridge:cmd_vel:=~/drive'), topic=DRIVE)
     assert crew.guard is not None
     joystick = Joystick(node, crew.idle_topic)
@@ -125,7 +126,7 @@ def test_a_bridge_that_is_killed_is_stopped_for(programs: Programs, node: Any) -
 
     guard = f'{crew.bridge.namespace}/viam_session_bridge_guard'
     wait_until(lambda: {f'{crew.bridge.node}/estop', f'{guard}/reset'} <= services(), 'services')
-    assert f'{guard}/estop' not in services(), 'one that refuses nothing would be a lie'
+    assert f'{guard}/estop' not in services(), 'a guard refuses no motion'
     at = crew.bridge.kill()
     zeros = crew.driver.check_stop(crew.topic, at, GUARD_PATIENCE)
     assert zeros[0].at - at >= GUARD_PATIENCE / 2.0
@@ -173,7 +174,7 @@ class Forger:
 
 def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
         programs: Programs, node: Any) -> None:
-    """Whoever is in the domain can read and send on these topics."""
+    """Any node in the domain can read and publish on these topics."""
     crew = Crew(programs, guard=False, moving=False)
     forger = Forger(node, crew.topic.rpartition('/')[0])
     wait_until(lambda: forger.sent > 10, 'forged messages')
@@ -189,7 +190,7 @@ def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
 
 
 def policy_of(node: str, name: str, permission: str) -> set[str]:
-    """Return what the SROS2 policy of the package lets the enclave of that name do."""
+    """Return what the SROS2 policy of the package permits to the enclave of that name."""
     return {
         (entry.text or '').replace('~', f'/{node}')
         for enclave in ElementTree.parse(POLICY).iter('enclave')
@@ -214,7 +215,7 @@ def test_the_sros2_policy_lets_both_processes_do_what_they_do(
 
 @pytest.fixture(scope='module')
 def guarded_pair(shared: Programs, node: Any) -> tuple[str, Any]:
-    """Return the namespace of a bridge with a guard, and a node that knows of both."""
+    """Return the namespace of a bridge with a guard, and a node that has found both."""
     namespace = new_namespace()
     shared.guard(shared.bridge(guarded(), namespace=namespace))
     names = {('viam_session_bridge', namespace), ('viam_session_bridge_guard', namespace)}
@@ -225,8 +226,9 @@ def guarded_pair(shared: Programs, node: Any) -> tuple[str, Any]:
     return namespace, node
 
 
-def test_a_bridge_that_freezes_is_stopped_for_and_resumes_nothing(programs: Programs) -> None:
-    """After the thaw both stop, the guard falls silent, and only a new command moves again."""
+def test_the_guard_stops_the_robot_of_a_bridge_that_freezes_and_nothing_resumes(
+        programs: Programs) -> None:
+    """After SIGCONT both stop, the guard ends its stop, and only a new command moves again."""
     crew = Crew(programs)
     assert crew.guard is not None
     at = crew.bridge.freeze()
@@ -257,7 +259,7 @@ def test_motion_needs_a_guard_with_the_same_parameters_and_ends_with_it(
 
 
 def test_a_guard_that_freezes_and_thaws_leaves_a_healthy_bridge_alone(programs: Programs) -> None:
-    """It hears what has come in, and waits, before it judges."""
+    """It handles queued pulses, and waits, before it decides."""
     crew = Crew(programs, parameters=guarded(required=False))
     assert crew.guard is not None
     crew.guard.freeze()
@@ -267,10 +269,10 @@ def test_a_guard_that_freezes_and_thaws_leaves_a_healthy_bridge_alone(programs: 
     assert not crew.guard.logged('stopping')
 
 
-# ---- going down ---------------------------------------------------------------------------------
+# ---- shutdown -----------------------------------------------------------------------------------
 
 
-def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
+def test_both_receive_a_signal_at_once_and_end(programs: Programs) -> None:
     """As launch does. The bridge stops the robot, the guard has nothing to do; both end well."""
     crew = Crew(programs)
     assert crew.guard is not None
@@ -278,15 +280,15 @@ def test_both_are_asked_to_end_at_once(programs: Programs) -> None:
     crew.guard.signal(signal.SIGINT)
     assert crew.bridge.ended(LAUNCH_PATIENCE) == 0, crew.bridge.text
     assert crew.guard.ended(LAUNCH_PATIENCE) == 0, crew.guard.text
-    # A bridge that gets no processor for so long falls silent.
+    # A bridge without a processor for this time sends no pulse.
     starved = lost(at - GUARD_PATIENCE) >= GUARD_PATIENCE / 2.0
     crew.driver.check_stop(crew.topic, at, 0.0)
     assert starved or not crew.guard.logged('stopping')
 
 
-def test_a_guard_that_is_asked_to_end_tries_the_escalations_before_it_goes(
+def test_a_guard_that_receives_a_signal_runs_the_escalations_before_it_ends(
         programs: Programs) -> None:
-    """The bridge is killed, launch ends the guard, and the robot does not obey its stops."""
+    """The bridge is killed, launch ends the guard, and the robot does not follow its stops."""
     with serving('brakes') as servers:
         parameters = guarded(odometry_topic='odom')
         parameters['base'].update(
@@ -305,11 +307,12 @@ def test_a_guard_that_is_asked_to_end_tries_the_escalations_before_it_goes(
         crew.guard.wait_logged('base: STOP NOT CONFIRMED: .*no time left')
         crew.guard.wait_logged('base: escalation: .*brake: done')
         zeros = [one for one in crew.driver.heard(crew.topic, at) if one.is_zero]
-        assert took(zeros[-1].at, ended) < MARGIN, 'stops go on to the end'
+        assert took(zeros[-1].at, ended) < MARGIN, 'stops continue to the end'
 
 
-def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Observer) -> None:
-    """Killed and started again, it refuses motion until somebody resets it on purpose."""
+def test_an_emergency_stop_persists_after_the_bridge_was_killed(
+        programs: Programs, observer: Observer) -> None:
+    """Killed and started again, it refuses motion until a reset."""
     crew = Crew(programs)
     assert crew.guard is not None
     assert observer.trigger(crew.bridge, 'estop').success
@@ -327,7 +330,7 @@ def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Obs
     assert not [one for one in crew.driver.heard(crew.topic, since) if not one.is_zero]
     assert observer.trigger(heir, 'reset').success
     wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
-    # The reset holds for those who come later, too.
+    # The reset holds for later bridges as well.
     heir.kill()
     third = programs.bridge(crew.parameters, namespace=crew.bridge.namespace)
     third.wait_drivers('base', 'idle')
@@ -336,7 +339,7 @@ def test_an_emergency_stop_outlives_the_bridge(programs: Programs, observer: Obs
     wait_until(lambda: client.ask('set_power', base='base', linear=1.0)['ok'], 'motion')
 
 
-def test_a_guard_whose_lock_is_never_given_back_tells_the_drivers_and_ends(
+def test_a_guard_whose_lock_is_never_released_stops_the_drivers_and_ends(
         programs: Programs) -> None:
     """It stops what the bridge had moved, touches nothing else, and launch starts another."""
     crew = Crew(programs, guard=False, moving=False)
@@ -351,7 +354,8 @@ def test_a_guard_whose_lock_is_never_given_back_tells_the_drivers_and_ends(
     assert not crew.driver.heard(crew.idle_topic)
 
 
-def test_the_guard_outlives_a_bridge_that_dies_on_its_way_down(programs: Programs) -> None:
+def test_the_guard_stops_the_robot_of_a_bridge_that_is_killed_in_its_shutdown(
+        programs: Programs) -> None:
     crew = Crew(programs)
     assert crew.guard is not None
     crew.guard.signal(signal.SIGINT)
@@ -361,9 +365,9 @@ def test_the_guard_outlives_a_bridge_that_dies_on_its_way_down(programs: Program
     assert zeros[-1].at - zeros[0].at >= 0.4
 
 
-def test_what_the_bridge_did_not_see_at_rest_the_guard_goes_on_to_stop(
+def test_the_guard_continues_the_stop_that_the_bridge_did_not_verify(
         programs: Programs) -> None:
-    """Odometry shows motion to the end: both say so."""
+    """Odometry shows motion to the end: both report it."""
     crew = Crew(programs, moving=False, odometry='{}/odom', odometry_mode='moving',
                 parameters=guarded(odometry_topic='odom'))
     assert crew.guard is not None
@@ -379,7 +383,7 @@ def test_what_the_bridge_did_not_see_at_rest_the_guard_goes_on_to_stop(
     assert took(zeros[-1].at, ended) < MARGIN
 
 
-# ---- starting again, and starting twice ---------------------------------------------------------
+# ---- restart, and a second start ----------------------------------------------------------------
 
 
 def test_a_bridge_that_starts_stops_first(programs: Programs) -> None:
@@ -403,9 +407,9 @@ def test_a_bridge_that_starts_stops_first(programs: Programs) -> None:
 def test_a_second_bridge_on_the_same_robot_refuses(
         programs: Programs, observer: Observer) -> None:
     """
-    Once it has heard of it, it sends nothing; when the first one has ended, it stops first.
+    Once it has found the first one, it sends nothing; when that has ended, it stops first.
 
-    Discovery may take seconds, and until then it does not know.
+    Discovery may take seconds.
     """
     crew = Crew(programs, guard=False, parameters=guarded(required=False))
     second = programs.bridge(

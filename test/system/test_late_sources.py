@@ -87,7 +87,7 @@ def parameters() -> dict[str, object]:
 
 def test_nav_base_starts_without_nav2_and_names_what_is_missing(
         programs: Programs, observer: Observer, parameters: dict[str, object]) -> None:
-    """The mux is there first, then both actions one by one, then the controller's odometry."""
+    """The mux starts first, then both actions one by one, then the controller's odometry."""
     bridge = programs.bridge(parameters)
     topic = bridge.topic('cmd_vel_viam')
     mux = programs.driver(topic, type='twist_stamped')

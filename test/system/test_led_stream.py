@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A trajectory streamed to an arm that is led: no step is larger than its speed allows."""
+"""A trajectory streamed to an arm in small steps: no step is larger than its speed allows."""
 
 import time
 from typing import Any
@@ -59,7 +59,7 @@ def test_it_is_led_while_it_comes(programs: Programs) -> None:
     assert there[-1] == pytest.approx(33.0)
     check_led(joints, since)
     assert time.monotonic() - since > 2.4 + 0.5
-    # The end of the client is the end of the way.
+    # The end of the client ends the motion.
     streaming(client, 33.0, 30.0, period=0.4)
     wait_until(lambda: told(joints, since)[-1] > 38.0, 'motion')
     killed = client.kill()

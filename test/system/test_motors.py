@@ -3,7 +3,7 @@
 """
 Motors end to end: SDK programs turn simulated motors, and end.
 
-The motors turn at the last speed they heard, for ever: only stops that arrive let them rest.
+The motors turn at the last commanded speed, for ever: only stops that arrive stop them.
 """
 
 import math
@@ -88,7 +88,7 @@ def test_a_timed_move_takes_its_time(client: Client, motors: dict[str, Motors]) 
 
 
 def test_stop_stops(bridge: Bridge, client: Client, motors: dict[str, Motors]) -> None:
-    """Power, then the neutral number; what is powered is told."""
+    """Power, then the neutral number; IsPowered answers the power."""
     since = time.monotonic()
     order(client, 'blind', 'set_power', 0.5)
     motors['blind'].wait_data('motion', lambda data: data == (1700,), since)
@@ -103,7 +103,7 @@ def test_stop_stops(bridge: Bridge, client: Client, motors: dict[str, Motors]) -
 def test_only_the_end_of_the_last_caller_stops(
         programs: Programs, bridge: Bridge, client: Client, motors: dict[str, Motors], name: str,
         neutral: float) -> None:
-    """A turns it, B takes over, A dies: it goes on. B dies: it stops, at once and for good."""
+    """A turns it, B takes over, A is killed: it continues. B is killed: it stops at once."""
     a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
     a.wait_ready()
     b.wait_ready()
@@ -112,7 +112,7 @@ def test_only_the_end_of_the_last_caller_stops(
     motors[name].wait_data('motion', lambda data: data != (neutral,), began)
     order(b, name, 'set_power', 0.5)
     faster = (1700,) if name == 'blind' else (FASTEST / 2,)
-    motors[name].wait_data("B's wish", lambda data: data == faster, began)
+    motors[name].wait_data("B's command", lambda data: data == faster, began)
     a.kill()
     later = time.monotonic()
     wait_until(lambda: motors[name].since(later + 2.5), 'repeated commands')

@@ -3,7 +3,7 @@
 """
 config/nav_base.yaml as it is: a base behind twist_mux, and Nav2 beside the bridge.
 
-The wheels keep the last speed they heard, and the mux adds no zeros: only stops that get through
+The wheels keep the last commanded speed, and the mux adds no zeros: only stops that get through
 it, and a Nav2 that was cancelled, let the base rest.
 """
 
@@ -36,7 +36,7 @@ class Mux(Program):
             f'--navigation={bridge.topic("cmd_vel_nav")}', f'--actions={bridge.namespace}')
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what the program says."""
+        """Record the output of the program."""
         if entry['event'] == 'ready':
             self.ready.set()
         elif entry['event'] == 'cancelled':
@@ -44,7 +44,7 @@ class Mux(Program):
 
     def wait_ready(self) -> None:
         """Wait until it forwards."""
-        assert self.ready.wait(PATIENCE), f'the mux did not come up:\n{self.text}'
+        assert self.ready.wait(PATIENCE), f'the mux did not start:\n{self.text}'
 
     def wait_cancelled(self, since: float) -> float:
         """Wait until Nav2's goal was cancelled; returns when (s)."""

@@ -3,9 +3,9 @@
 """
 A network that vanishes without a FIN: robot and clients in network namespaces, and the link cut.
 
-Sockets stay open on both sides, and nobody says goodbye. A session is found by its silence; a
-client without one by the silence of its kernel. The network of the machine itself is not touched:
-both ends of the cable are in namespaces of our own.
+Sockets stay open on both sides, and no connection is closed. A session ends without heartbeats; a
+client without one when its kernel does not answer. The network of the machine is not touched:
+both ends of the cable are in separate namespaces.
 """
 
 from collections.abc import Iterator

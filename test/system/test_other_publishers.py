@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Somebody else publishes where the bridge does: named always, an excuse only for what it commands.
+Other nodes publish on the bridge's topics: always named; only real commands explain motion.
 
-One bridge has a base for each kind of neighbour, all driven and stopped at the same time.
+One bridge has a base for each kind of other node, all driven and stopped at the same time.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ TIMEOUT = 3.0  # s
 FOREIGN = 0.11  # m/s
 JOYSTICK = '/somebody_else'
 
-# Base -> what its odometry says during the stop. A joystick drives one; beside another something
-# is there that says nothing, such as a mux; beside the third something that says zero.
+# Base -> the mode of its odometry during the stop. A joystick drives one; another one has a
+# publisher without messages, such as a mux; the third one has a publisher of zeros.
 BASES = {'driven': 'moving', 'idle': 'moving', 'zeros': 'moving'}
 
 
@@ -64,7 +64,7 @@ def brakes(bridge: Bridge) -> Iterator[Any]:
 
 @pytest.fixture(scope='module')
 def others(shared: Programs, bridge: Bridge, drivers: dict[str, Driver]) -> Iterator[Program]:
-    """Start all neighbours; returns the one that drives."""
+    """Start all other nodes; returns the one that drives."""
     with spinning_node('silent_mux') as node:
         silent = node.create_publisher(Twist, bridge.topic('idle/cmd_vel'), 1)
         joystick(shared, bridge.topic('zeros/cmd_vel'), 0.0)
@@ -89,16 +89,16 @@ def stopped(shared: Programs, bridge: Bridge, drivers: dict[str, Driver], others
 
 
 def test_others_are_named_in_diagnostics(observer: Observer, others: Program) -> None:
-    """Whatever they do."""
+    """Whatever they publish."""
     seen = observer.wait_status('driven', 1, time.monotonic())
     assert f'also published by {JOYSTICK} (on ' in seen.message
     assert '/silent_mux' in observer.wait_status('idle', 1, time.monotonic()).message
 
 
-def test_a_robot_that_others_drive_is_reported_and_left_to_them(
+def test_a_robot_that_another_node_drives_is_reported_and_not_stopped_further(
         bridge: Bridge, drivers: dict[str, Driver], observer: Observer, brakes: Any,
         stopped: float) -> None:
-    """The stop ends with its timeout: no alarm, no brake, no zeros that fight the joystick."""
+    """The stop ends with its timeout: no alarm, no brake, no zeros against the joystick."""
     topic = bridge.topic('driven/cmd_vel')
     bridge.wait_logged(rf'driven: stopped \(not verified: {JOYSTICK} publishes on {topic}\)')
     bridge.wait_logged(f'driven: being stopped, and {JOYSTICK} publishes on {topic}')
@@ -113,9 +113,9 @@ def test_a_robot_that_others_drive_is_reported_and_left_to_them(
 
 
 @pytest.mark.parametrize('name', ['idle', 'zeros'])
-def test_others_that_command_no_motion_excuse_none(
+def test_beside_publishers_without_motion_a_failed_stop_is_an_alarm(
         bridge: Bridge, observer: Observer, brakes: Any, stopped: float, name: str) -> None:
-    """A robot that moves on beside them is a failure as any: an alarm, and the brake."""
+    """A robot that moves on beside them is a failed stop: an alarm, and the brake."""
     bridge.wait_logged(f'{name}: STOP NOT CONFIRMED')
     assert observer.wait_status(name, 2, stopped)
     brakes.wait_called(bridge.topic(f'{name}/brake'), stopped)

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Goals that a command of ours asked for are cancelled with its stop; those of others run on.
+Goals that our command requested are cancelled with its stop; those of others stay active.
 
-The bridge stops them when its client is gone; its guard when the bridge itself is.
+The bridge cancels them when its client has ended; its guard when the bridge has ended.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ PATIENCE = 1.0  # s, of the guard
 
 
 class Robot:
-    """A base with a service that docks it by goals of an action, and somebody else's goal."""
+    """A base with a service that docks it by goals of an action, and a goal of another node."""
 
     def __init__(self, programs: Programs, servers: Servers) -> None:
         self.servers = servers
@@ -46,7 +46,7 @@ class Robot:
             arguments=[{'command': 'dock'}]), 'an answer')
         assert answer['success'], answer
         [goal] = self.servers.begin(self.action)
-        # The status topic, and then a pulse, have to tell of it.
+        # The status topic and then a pulse have to contain it.
         time.sleep(PATIENCE / 2.0)
         return goal
 
@@ -65,7 +65,7 @@ def servers() -> Iterator[Servers]:
 
 def test_our_goals_end_with_the_client_and_late_ones_too(
         programs: Programs, servers: Servers) -> None:
-    """One that the service asks for when the stop is over is stopped like the first."""
+    """One that the service requests after the stop is cancelled like the first."""
     robot = Robot(programs, servers)
     client = programs.client(robot.bridge.address)
     goal = robot.dock(client)
@@ -78,9 +78,9 @@ def test_our_goals_end_with_the_client_and_late_ones_too(
     robot.bridge.wait_logged('base: stopping, a call began motion after the stop')
 
 
-def test_the_guard_cancels_what_the_bridge_had_asked_for(
+def test_the_guard_cancels_goals_that_the_bridge_had_requested(
         programs: Programs, servers: Servers) -> None:
-    """It was told which goals these are."""
+    """The pulse contains these goals."""
     robot = Robot(programs, servers)
     goal = robot.dock(robot.client)
     since = robot.bridge.kill()

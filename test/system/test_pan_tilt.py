@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""config/pan_tilt.yaml as it is: servos that tell nobody where they are, and a laser."""
+"""config/pan_tilt.yaml as it is: servos without position feedback, and a laser."""
 
 import time
 from typing import Any
@@ -64,7 +64,7 @@ def order(client: Client, name: str, method: str, *arguments: Any) -> Any:
 @pytest.fixture(autouse=True)
 def centred(bridge: Bridge, client: Client, servos: dict[str, SimulatedJoints],
             observer: Observer) -> None:
-    """Begin each test in the middle, heard by the servos, and without much ado."""
+    """Begin each test in the middle, received by the servos."""
     wait_until(lambda: all(
         order(client, name, 'get_status')['state'] == 'idle' for name in NAMES), 'rest')
     for name in NAMES:
@@ -88,7 +88,7 @@ def going(client: Client, servos: dict[str, SimulatedJoints], name: str, angle: 
 
 
 def stopped(servo: SimulatedJoints, since: float) -> Told:
-    """Check that the last step was repeated in time, and is the last word; returns it."""
+    """Check that the last step was repeated in time, and nothing followed; returns it."""
     wait_until(lambda: time.monotonic() - servo.told[-1].at > 0.5, 'silence')
     moved = [one for one in servo.since(since) if one.end != servo.told[-1].end]
     assert not moved or took(since, moved[-1].at) <= MARGIN / 2
@@ -107,7 +107,7 @@ def test_a_servo_is_led_to_its_angle(
     servos['tilt'].wait_told('the end', lambda told: told.end == [2000])
 
 
-def test_a_servo_without_feedback_says_so(client: Client) -> None:
+def test_a_servo_without_feedback_refuses_its_position(client: Client) -> None:
     """Its position is not invented; an angle out of its range is refused."""
     refused = client.ask('call', component='servo', name='pan', method='get_position')
     assert refused['code'] == 'UNIMPLEMENTED' and 'pan.joint_states_topic' in refused['text']
@@ -117,7 +117,7 @@ def test_a_servo_without_feedback_says_so(client: Client) -> None:
 
 def test_stop_repeats_the_last_step(
         client: Client, servos: dict[str, SimulatedJoints]) -> None:
-    """The servo stays on its way, and the move has ended as wished."""
+    """The servo stays on its way, and the move has ended with success."""
     move = going(client, servos, 'pan', 180)
     asked = time.monotonic()
     order(client, 'pan', 'stop')
@@ -127,16 +127,16 @@ def test_stop_repeats_the_last_step(
 
 def test_the_last_caller_owns_the_servo(
         programs: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints]) -> None:
-    """A turns it, B takes over, A dies: it goes on, without a jump. B dies: it stops."""
+    """A turns it, B takes over, A is killed: it goes on without a jump. B is killed: it stops."""
     a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
     a.wait_ready()
     b.wait_ready()
     since = time.monotonic()
     first = going(a, servos, 'pan', 135)
     second = b.begin('call', component='servo', name='pan', method='move', arguments=(180,))
-    assert a.answer(first)['ok'], 'superseded as wished'
+    assert a.answer(first)['ok'], 'superseded'
     a.kill()
-    servos['pan'].wait_told('more than A wished', lambda told: told.end[0] > 2010, since)
+    servos['pan'].wait_told('more than A commanded', lambda told: told.end[0] > 2010, since)
     assert not b.answered(second)
     killed = b.kill()
     assert stopped(servos['pan'], killed).end[0] < 2480
@@ -150,7 +150,7 @@ def switch(client: Client, method: str, *arguments: Any) -> Any:
     return client.do('call', component='switch', name='laser', method=method, arguments=arguments)
 
 
-def test_the_laser_goes_off_with_its_owner(
+def test_the_laser_is_switched_off_at_the_end_of_its_owner(
         programs: Programs, bridge: Bridge, laser: Motors,
         servos: dict[str, SimulatedJoints]) -> None:
     """And the servo it moves stops at the same time."""

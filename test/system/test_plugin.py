@@ -89,7 +89,7 @@ def test_one_that_cannot_be_made_ends_the_start_with_the_reason(
 
 def test_it_drives_and_stops(
         programs: Programs, bridge: Bridge, wheels: Motors) -> None:
-    """Ahead, on the spot, and not at all once its client is gone."""
+    """Forward, on the spot, and not at all after its client has ended."""
     client: Client = programs.client(bridge.address)
     since = time.monotonic()
     client.do('set_power', base='base', linear=1.0)

@@ -3,8 +3,8 @@
 """
 A pose is pursued by a node of its own, which streams to the controller of the joints.
 
-Holding the joints does not stop it: it overrules the hold with its next message. It must be given
-another pose, by whoever stops the arm: a guard, or a bridge that took the place of a killed one.
+Holding the joints does not stop it: its next message overrides the hold. It must receive another
+pose from the process that stops the arm: a guard, or a bridge that replaced a killed one.
 """
 
 import time
@@ -23,7 +23,7 @@ ARM: dict[str, Any] = {
 
 
 class Follower(Program):
-    """Pursues poses; when it is told one is kept (s)."""
+    """Pursues poses; when it receives one is kept (s)."""
 
     def __init__(self, bridge: Bridge) -> None:
         self.poses: list[float] = []
@@ -32,13 +32,13 @@ class Follower(Program):
             word, topic) in (('goal', 'goal'), ('pose', 'tip'), ('trajectory', 'trajectory'))))
 
     def take(self, entry: dict[str, Any]) -> None:
-        """Record what it says."""
+        """Record its output."""
         self._ready = True
         if entry['event'] == 'pose':
             self.poses.append(entry['at'])
 
     def wait_ready(self) -> None:
-        """Wait until it listens."""
+        """Wait until it has subscribed."""
         wait_until(lambda: self._ready, 'the follower')
 
 
@@ -62,7 +62,7 @@ def going(programs: Programs, bridge: Bridge) -> SimulatedJoints:
 
 
 def check_at_rest(arm: SimulatedJoints) -> None:
-    """Check that nobody tells the arm to go on: no trajectory, or all to one place."""
+    """Check that the arm receives no further motion: no trajectory, or all to one place."""
     def rests() -> bool:
         lately = arm.since(time.monotonic() - 0.5, 'trajectory')
         ends = [one.end[0] for one in lately]
@@ -71,8 +71,8 @@ def check_at_rest(arm: SimulatedJoints) -> None:
     assert arm.told[-1].end[0] < 1.5, 'it went on to the goal'
 
 
-def test_the_guard_stops_who_pursues_a_pose(programs: Programs) -> None:
-    """It never sent that pose; the bridge that did is dead."""
+def test_the_guard_stops_the_node_that_pursues_a_pose(programs: Programs) -> None:
+    """It never sent that pose; the bridge that did was killed."""
     bridge = programs.bridge({**settings({'arm': ARM}), 'guard': {
         'patience': PATIENCE, 'required': True}})
     guard = programs.guard(bridge)
@@ -82,7 +82,7 @@ def test_the_guard_stops_who_pursues_a_pose(programs: Programs) -> None:
     check_at_rest(arm)
 
 
-def test_a_bridge_that_was_started_again_stops_who_pursues_a_pose(programs: Programs) -> None:
+def test_a_restarted_bridge_stops_the_node_that_pursues_a_pose(programs: Programs) -> None:
     """Its first stop reaches the goal of the bridge before it."""
     parameters = settings({'arm': {**ARM, 'accept_no_timeout': True}})
     bridge = programs.bridge(parameters)

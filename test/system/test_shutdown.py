@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The end of the bridge itself: signals, a stop that nobody saw, and a freeze that it survives.
+The end of the bridge: signals, a stop without confirmation, and a freeze.
 
 launch follows SIGINT with SIGTERM after 5 s: within that time everything must be done. Every test
 ends a bridge of its own; all are started at once, which saves most of the time.
@@ -29,7 +29,7 @@ Crew = tuple[Bridge, Driver]
 
 @pytest.fixture(scope='module')
 def crews(shared: Programs) -> dict[str, Crew]:
-    """Start a bridge for every test, and drivers that listen to them."""
+    """Start a bridge for every test, and drivers that subscribe."""
     names = (*RELIABLE, *BEST_EFFORT, *FEEDBACK)
     spaces = {name: new_namespace() for name in names}
     drivers: dict[str, Driver] = {}
@@ -55,7 +55,7 @@ def _settings(name: str) -> dict[str, object]:
     if name in FEEDBACK:
         return settings({'base': base(odometry_topic='odom')})
     if name in ('freeze', 'flood'):
-        # No session shall end for the sake of the freeze.
+        # No session shall end because of the freeze.
         return settings(patience=FROZEN_PATIENCE,
                         sessions={'heartbeat_window': 30.0, 'network_timeout': 30.0})
     return settings()
@@ -64,7 +64,7 @@ def _settings(name: str) -> dict[str, object]:
 @pytest.mark.parametrize('name', SIGNALS)
 def test_a_signal_stops_what_moves_and_ends_well(
         programs: Programs, crews: dict[str, Crew], name: str) -> None:
-    """The driver hears zeros for the hold after the signal, and nothing else; status 0."""
+    """The driver receives zeros for the hold after the signal, and nothing else; status 0."""
     bridge, driver = crews[name]
     programs.client(bridge.address).do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), 0.0)
@@ -78,7 +78,7 @@ def test_a_signal_stops_what_moves_and_ends_well(
 @pytest.mark.parametrize('name', PAIRS)
 def test_two_signals_during_a_blocking_move(
         programs: Programs, crews: dict[str, Crew], name: str) -> None:
-    """A terminal and launch may both send one. The client that waits is told the truth."""
+    """A terminal and launch may both send one. The waiting client gets the reason."""
     bridge, driver = crews[name]
     client = programs.client(bridge.address)
     order = client.begin('move_straight', base='base', distance=3000, velocity=100.0)
@@ -94,9 +94,9 @@ def test_two_signals_during_a_blocking_move(
     driver.check_stop(bridge.topic(), at, 0.0)
 
 
-def test_an_idle_bridge_leaves_without_a_word(
+def test_an_idle_bridge_ends_without_a_message(
         programs: Programs, crews: dict[str, Crew]) -> None:
-    """It never fights another publisher: no velocity at its start, none at its end."""
+    """It never disturbs another publisher: no velocity at its start, none at its end."""
     bridge, driver = crews['idle']
     assert programs.client(bridge.address).do('is_moving', base='base') is False
     bridge.signal(signal.SIGTERM)
@@ -106,7 +106,7 @@ def test_an_idle_bridge_leaves_without_a_word(
 
 def test_a_stop_that_is_not_confirmed_fails_the_exit(
         programs: Programs, crews: dict[str, Crew]) -> None:
-    """Odometry goes on to move: zeros to the last, no new motion, status 1, within the time."""
+    """Odometry shows motion: zeros to the end, no new motion, status 1, within the time."""
     bridge, driver = crews['moving']
     client = programs.client(bridge.address)
     client.do('set_power', base='base', linear=1.0)
@@ -124,7 +124,7 @@ def test_a_stop_that_is_not_confirmed_fails_the_exit(
 
 
 def test_a_stop_that_is_seen_ends_well(programs: Programs, crews: dict[str, Crew]) -> None:
-    """Odometry that follows: the bridge leaves when the robot rests, and says that it saw it."""
+    """Odometry that follows: the bridge ends when the robot rests, and logs that it saw it."""
     bridge, driver = crews['resting']
     programs.client(bridge.address).do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), 0.0)
@@ -139,7 +139,7 @@ def test_a_stop_that_is_seen_ends_well(programs: Programs, crews: dict[str, Crew
 
 def test_after_a_freeze_only_a_new_command_moves(
         programs: Programs, crews: dict[str, Crew]) -> None:
-    """The first thing published is zero; the session lives, but its old wish is dead."""
+    """The first thing published is zero; the session lives, but its old setpoint is dropped."""
     bridge, driver = crews['freeze']
     client = programs.client(bridge.address)
     client.do('set_power', base='base', linear=1.0)
@@ -149,7 +149,7 @@ def test_after_a_freeze_only_a_new_command_moves(
     driver.wait_silence(bridge.topic(), FROZEN_PATIENCE + 0.3)
     thawed = bridge.signal(signal.SIGCONT)
     first = wait_until(
-        lambda: driver.heard(bridge.topic(), thawed), 'anything after the thaw')[0]
+        lambda: driver.heard(bridge.topic(), thawed), 'a message after SIGCONT')[0]
     assert first.is_zero
     driver.check_stop(bridge.topic(), thawed, MARGIN)
     bridge.wait_logged('ms late')
@@ -159,9 +159,9 @@ def test_after_a_freeze_only_a_new_command_moves(
     driver.wait_motion(bridge.topic(), again)
 
 
-def test_commands_of_the_freeze_do_not_come_before_the_stop(
+def test_commands_queued_in_a_freeze_are_not_sent_before_the_stop(
         programs: Programs, crews: dict[str, Crew]) -> None:
-    """Many commands wait in the socket when the bridge thaws: zero is still the first word."""
+    """Many commands wait in the socket at SIGCONT: zero is still the first message."""
     bridge, driver = crews['flood']
     client = programs.client(bridge.address)
     client.do('set_power', base='base', linear=1.0)
@@ -175,5 +175,5 @@ def test_commands_of_the_freeze_do_not_come_before_the_stop(
     # What was refused was refused for this reason.
     assert all('frozen' in answer['text'] for answer in answers if not answer['ok'])
     first = wait_until(
-        lambda: driver.heard(bridge.topic(), thawed), 'anything after the thaw')[0]
+        lambda: driver.heard(bridge.topic(), thawed), 'a message after SIGCONT')[0]
     assert first.is_zero

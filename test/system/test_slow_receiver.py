@@ -12,9 +12,9 @@ WORK = 0.5
 BACKLOG = 5
 
 
-def test_a_receiver_that_never_stops_by_itself_has_no_backlog_when_its_client_dies(
+def test_a_receiver_without_timeout_has_no_backlog_when_its_client_is_killed(
         programs: Programs) -> None:
-    """Its commands were repeated no faster than it takes them; judged by order and number."""
+    """Its commands were repeated no faster than it handles them; judged by order and number."""
     bridge = programs.bridge(settings({'base': base(receiver_timeout=0.0)}))
     assert not bridge.logged('receiver_timeout is not set')
     topic = bridge.topic()

@@ -68,13 +68,13 @@ def test_a_smoother_that_gets_messages_without_a_stamp_is_named_once(
     client.do('stop', base=name)
 
 
-def test_nothing_is_said_where_nothing_is_dropped(bridge: Bridge, observer: Observer) -> None:
+def test_there_is_no_warning_where_nothing_is_dropped(bridge: Bridge, observer: Observer) -> None:
     """A stamp of now keeps its age in a smoother; a mux passes an empty one on to a controller."""
     bridge.wait_logged(r'direct\.stamp')
     bridge.wait_logged(r'chained\.stamp')
     since = time.monotonic()
     for name in ('dated', 'muxed'):
-        # By the second status, everything has been looked at again.
+        # By the second status, everything has been checked again.
         def levels(name: str = name) -> list[int]:
             return [one.level for one in observer.seen(since) if one.resource == name]
         wait_until(lambda levels=levels: len(levels()) >= 2, f'two statuses of {name}')

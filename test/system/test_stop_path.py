@@ -93,7 +93,7 @@ def refusals(bridge: Bridge, client: Client) -> dict[str, dict[str, object]]:
 def test_a_mistake_is_refused_with_parameter_found_and_expected(
         bridge: Bridge, drivers: dict[str, Driver], client: Client,
         refusals: dict[str, dict[str, object]], name: str) -> None:
-    """The first command says it, and nothing moves."""
+    """The first command returns it, and nothing moves."""
     answer = refusals[name]
     if answer['ok']:
         client.do('stop', base=name)
@@ -119,8 +119,8 @@ def test_a_stop_needs_no_stop_path(client: Client) -> None:
     client.do('set_velocity', base='mixup')
 
 
-def test_without_the_check_a_base_moves_into_the_void(client: Client) -> None:
-    """A switch that is off is off."""
+def test_without_the_check_a_base_accepts_motion_without_a_receiver(client: Client) -> None:
+    """With require_stop_path: false."""
     client.do('set_power', base='unchecked', linear=1.0)
     assert client.do('is_moving', base='unchecked')
     client.do('stop', base='unchecked')
@@ -134,9 +134,9 @@ def newcomer(shared: Programs, bridge: Bridge) -> Driver:
     return driver
 
 
-def test_a_command_waits_for_a_driver_that_is_just_coming_up(
+def test_a_command_waits_for_a_driver_that_is_just_starting(
         bridge: Bridge, newcomer: Driver, client: Client) -> None:
-    """Sent before its driver listens, the command is carried out when it does."""
+    """Sent before its driver subscribes, the command is executed when it does."""
     order = client.begin('set_power', base='late', linear=1.0)
     newcomer.send(do='listen', topic=bridge.topic('late'))
     assert client.answer(order)['ok'], client.answer(order)
@@ -150,7 +150,7 @@ def wait_waiting(client: Client, count: int) -> None:
                f'{count} commands that wait')
 
 
-def test_a_command_that_waits_does_not_outlive_a_stop(
+def test_a_command_that_waits_is_not_executed_after_a_stop(
         bridge: Bridge, newcomer: Driver, client: Client) -> None:
     """Law 4: a late command can never follow a stop, not even one that waits for a driver."""
     topic = bridge.topic('waiting')
@@ -178,7 +178,7 @@ def test_a_command_that_waits_does_not_overtake_a_later_one(
     try:
         assert answers[-1]['ok']
         since = newcomer.wait_motion(topic, 0.0).at + 0.3
-        held = wait_until(lambda: newcomer.heard(topic, since), 'the wish that lasts')
+        held = wait_until(lambda: newcomer.heard(topic, since), 'the setpoint that holds')
         assert held[0].linear == pytest.approx((0.25 * 0.3, 0.0, 0.0))
     finally:
         client.do('stop', base='overtaken')

@@ -49,7 +49,7 @@ def driver(shared: Programs, bridge: Bridge) -> Driver:
 
 @pytest.fixture(scope='module')
 def refusal(bridge: Bridge, driver: Driver, client: Client) -> str:
-    """Command the base before its services are there; returns what was said."""
+    """Command the base before its services exist; returns the refusal."""
     bridge.wait_drivers(PLAIN)
     bridge.wait_logged(r'no stop path: rich\.nav\.action')
     return client.ask('set_power', base=RICH, linear=1.0)['text']
@@ -74,7 +74,7 @@ def drive(client: Client, bridge: Bridge, driver: Driver) -> None:
 
 
 def begin(client: Client) -> None:
-    """Leave nothing of the test before, however that ended."""
+    """Clean up after the previous test."""
     client.do('stop', base=RICH)
     wait_idle(client)
 
@@ -85,7 +85,7 @@ def wait_idle(client: Client) -> None:
 
 
 def check_stopped(bridge: Bridge, servers: Servers, driver: Driver, since: float) -> None:
-    """Check that the stop came in every way, in time and only once where once is enough."""
+    """Check that all stop outputs arrived in time, and once where once is enough."""
     nav, power, lock = (bridge.topic(name) for name in NAMES)
     zero = driver.wait_zero(bridge.topic(f'{RICH}/cmd_vel'), since)
     assert took(since, zero.at) <= MARGIN
@@ -101,10 +101,10 @@ def test_motion_is_refused_while_a_stop_output_is_missing(bridge: Bridge, refusa
     assert f'rich.nav.action: {bridge.topic(NAMES[0])}' in refusal and 'has no server' in refusal
 
 
-def test_the_end_of_a_client_stops_in_every_way(
+def test_the_end_of_a_client_sends_all_stop_outputs(
         programs: Programs, bridge: Bridge, servers: Servers, driver: Driver,
         client: Client) -> None:
-    """Zeros, no goals, no power, a lock; all verified by their answers. Then silence."""
+    """Zeros, no goals, no power, a lock; all verified by their answers. Then nothing is sent."""
     servers.order('goals', name=bridge.topic(NAMES[0]), count=2)
     other = programs.client(bridge.address)
     drive(other, bridge, driver)
@@ -116,7 +116,7 @@ def test_the_end_of_a_client_stops_in_every_way(
     assert len(servers.called(bridge.topic(NAMES[1]), killed)) == 1
 
 
-def test_a_stop_stops_in_every_way(
+def test_a_stop_sends_all_stop_outputs(
         bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
     """Also what others have begun: nothing was commanded by a client."""
     begin(client)
@@ -135,7 +135,7 @@ def test_motion_begins_when_everything_is_released(
     client.do('set_power', base=RICH, linear=1.0)
     motion = driver.wait_motion(bridge.topic(f'{RICH}/cmd_vel'), since)
     _, power, lock = (bridge.topic(name) for name in NAMES)
-    # What the servers say comes through a pipe of its own, perhaps later.
+    # The output of the servers comes through another pipe, perhaps later.
     assert servers.wait_called(power, since).at < motion.at
     assert [one.data for one in servers.called(power, since)] == [True]
     assert servers.wait_called(lock, since).at < motion.at
@@ -144,9 +144,9 @@ def test_motion_begins_when_everything_is_released(
     wait_idle(client)
 
 
-def test_a_slow_release_is_waited_for(
+def test_motion_waits_for_a_slow_release(
         bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
-    """Also by a client that repeats itself meanwhile; each is answered when the base was told."""
+    """Also by a client that repeats itself meanwhile; each is answered when motion was sent."""
     begin(client)
     power = bridge.topic(NAMES[1])
     servers.order('say', name=power, delay=0.7)
@@ -165,7 +165,7 @@ def test_a_slow_release_is_waited_for(
     wait_idle(client)
 
 
-def test_who_commands_what_is_not_released_is_told_so(
+def test_a_command_is_refused_when_a_release_fails(
         bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
     """The base is not reported to move when it never will."""
     begin(client)
@@ -179,10 +179,10 @@ def test_who_commands_what_is_not_released_is_told_so(
     wait_idle(client)
 
 
-def test_frozen_services_delay_nobody_and_fail_the_stop(
+def test_frozen_services_delay_no_zero_and_fail_the_stop(
         programs: Programs, bridge: Bridge, servers: Servers, driver: Driver, client: Client,
         observer: Observer) -> None:
-    """Both bases get their zeros at once; what was not confirmed is, when they thaw."""
+    """Both bases get their zeros at once; the stop is confirmed after SIGCONT."""
     begin(client)
     servers.order('goals', name=bridge.topic(NAMES[0]), count=1)
     other = programs.client(bridge.address)
@@ -208,7 +208,7 @@ def test_frozen_services_delay_nobody_and_fail_the_stop(
 
 def test_a_server_that_refuses_to_cancel_fails_the_stop(
         bridge: Bridge, servers: Servers, driver: Driver, client: Client) -> None:
-    """However still the base stands: its goal would move it on. It ends when the server obeys."""
+    """Even if the base rests: its goal would move it. It ends when the server cancels."""
     begin(client)
     nav = bridge.topic(NAMES[0])
     servers.order('act', name=nav, mode='reject')

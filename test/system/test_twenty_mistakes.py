@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Typical mistakes of somebody new to ROS or to Viam, and what they see.
+Typical mistakes of a user new to ROS or to Viam, and their error messages.
 
 Each is made as a user makes it: with a parameter file, in the graph, or with the SDK. The answer
 is one message that names what was found and what is accepted; never a traceback.
@@ -198,7 +198,7 @@ def test_a_driver_whose_qos_does_not_match_is_named_with_the_policy(robot: Robot
 
 
 def test_a_wrong_ros_domain_is_named(programs: Programs) -> None:
-    """No node of another program is there, so ROS_DOMAIN_ID is the first thing to look at."""
+    """No node of another program is there, so ROS_DOMAIN_ID is the first thing to check."""
     domain = f'{int(os.environ["ROS_DOMAIN_ID"]) % 100 + 101}'
     bridge = programs.bridge(prefix=('env', f'ROS_DOMAIN_ID={domain}'))
     found = bridge.wait_logged(r'no stop path: base\.topic.*')

@@ -64,7 +64,7 @@ def begin(client: Client, name: str, method: str, *arguments: Any) -> int:
         'call', component='motor', name=name, method=method, arguments=arguments)
 
 
-def test_a_neighbour_gets_its_neutral_number(client: Client, motors: Motors) -> None:
+def test_a_motor_without_a_command_gets_its_neutral_number(client: Client, motors: Motors) -> None:
     """One is turned, and stopped; the array is always complete."""
     since = time.monotonic()
     order(client, 'left', 'set_power', 0.5)
@@ -92,7 +92,7 @@ def test_both_are_steered_at_the_same_time(client: Client, motors: Motors) -> No
 
 def test_the_end_of_one_client_stops_its_motor_only(
         programs: Programs, bridge: Bridge, motors: Motors) -> None:
-    """The neighbour, of another client, turns on without a gap."""
+    """The motor of another client continues without a gap."""
     a, b = (programs.client(bridge.address, ready=False) for _ in NAMES)
     for one, name in ((a, 'left'), (b, 'right')):
         one.wait_ready()
@@ -111,7 +111,7 @@ def test_the_end_of_one_client_stops_its_motor_only(
 
 def test_the_end_of_a_client_stops_both_in_one_message(
         programs: Programs, bridge: Bridge, motors: Motors) -> None:
-    """All stops of one session are handed out in the same pass."""
+    """All stops of one session are sent in the same pass."""
     client = programs.client(bridge.address)
     for name in NAMES:
         order(client, name, 'set_power', 0.5)

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Two robots on one machine and in one ROS domain, told apart by their namespaces alone.
+Two robots on one machine and in one ROS domain, distinguished by their namespaces only.
 
 Each has a bridge, a guard that is required, a driver and a client. Both have the same parameters.
 """
@@ -13,7 +13,7 @@ import pytest
 from observer import Observer
 from processes import base, Bridge, Client, Driver, Guard, Programs, settings, wait_until
 
-PATIENCE = 1.0  # s, of the guards: a hiccup of the machine is no silence
+PATIENCE = 1.0  # s, of the guards: longer than a stall of the machine
 
 
 class Robot:
@@ -31,7 +31,7 @@ class Robot:
         self.client: Client = programs.client(self.bridge.address)
 
     def move(self, power: float) -> None:
-        """Drive, and wait until the driver hears it."""
+        """Drive, and wait until the driver receives it."""
         since = time.monotonic()
         wait_until(
             lambda: self.client.ask('set_power', base='base', linear=power)['ok'], 'motion')
@@ -43,9 +43,9 @@ def robots(shared: Programs) -> tuple[Robot, Robot]:
     return Robot(shared), Robot(shared)
 
 
-def test_what_ends_one_robots_motion_does_not_touch_the_other(
+def test_the_end_of_one_robots_motion_does_not_affect_the_other(
         robots: tuple[Robot, Robot]) -> None:
-    """A client that dies, then the bridge itself: one stops, the other hears no zero."""
+    """A client and then the bridge is killed: one stops, the other receives no zero."""
     one, other = robots
     one.move(0.5)
     other.move(1.0)
@@ -60,7 +60,7 @@ def test_what_ends_one_robots_motion_does_not_touch_the_other(
         assert not robot.bridge.logged('is also published by')
 
 
-def test_diagnostics_say_whose_they_are(
+def test_diagnostics_contain_the_name_of_their_bridge(
         robots: tuple[Robot, Robot], observer: Observer) -> None:
     """Both robots have a base; /diagnostics is one for all."""
     since = time.monotonic()
@@ -75,7 +75,7 @@ def test_diagnostics_say_whose_they_are(
 
 def test_bridges_of_two_namespaces_on_one_topic_name_each_other(
         programs: Programs, observer: Observer) -> None:
-    """Their pulses do not meet, so neither gives way; an operator can see it all the same."""
+    """Their pulses have different topics, so both stay active; an operator can see it."""
     first = programs.bridge()
     second = programs.bridge(settings({'base': base(first.topic())}))
     for one, other in ((first, second), (second, first)):

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A gripper with a valve: open or closed, told by a Bool. Whoever goes, it keeps its grip."""
+"""A gripper with a valve: open or closed, by a Bool. It keeps its grip when clients end."""
 
 from collections.abc import Iterator
 import time
@@ -49,9 +49,10 @@ def told(robot: Robot, since: float) -> list[bool]:
     return [one.what['data'][0] for one in robot.valve.since(since, 'numbers')]
 
 
-def test_it_keeps_its_grip_whoever_goes(programs: Programs, robot: Robot) -> None:
+def test_it_keeps_its_grip_when_client_bridge_or_guard_end(
+        programs: Programs, robot: Robot) -> None:
     client = programs.client(robot.bridge.address)
-    assert not told(robot, 0.0), 'what it was told before is not known here'
+    assert not told(robot, 0.0), 'earlier commands are unknown here'
     assert order(client, 'open')['ok']
     assert set(told(robot, 0.0)) == {False}
     since = time.monotonic()
@@ -66,7 +67,7 @@ def test_it_keeps_its_grip_whoever_goes(programs: Programs, robot: Robot) -> Non
     client.kill()
     robot.bridge.wait_logged('hand: stopped')
     assert grab and set(told(robot, since)) == {True}
-    # Nor do a killed bridge, and the guard that never heard what it was told, open it.
+    # Nor does a killed bridge, or the guard that does not know the command, open it.
     robot.bridge.kill()
     killed = time.monotonic()
     wait_until(lambda: time.monotonic() - killed > 2.0 * PATIENCE, 'the guard')

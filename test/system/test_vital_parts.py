@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""No half-dead bridge: when one of its parts hangs, it stops the robot and ends with a failure."""
+"""When one part of the bridge hangs, it stops the robot and ends with a failure."""
 
 from pathlib import Path
 import signal
@@ -12,7 +12,7 @@ from processes import base, Bridge, Client, Driver, Programs, settings, wait_unt
 
 PROGRAM = Path(__file__).with_name('programs') / 'wedged_bridge.py'
 
-# Five seconds until it is noticed, a second of stops, and the way down.
+# Five seconds until it is noticed, a second of stops, and the shutdown.
 PATIENCE = 20.0
 
 
@@ -27,7 +27,7 @@ def wedged(programs: Programs, part: str) -> tuple[Bridge, Driver, Client]:
 
 
 def check_end(bridge: Bridge, driver: Driver, part: str, since: float) -> None:
-    """Check that the part is named, the driver told to stop, and the end a failure."""
+    """Check that the part is named, the driver receives stops, and the end is a failure."""
     assert bridge.process.wait(PATIENCE) == 1
     assert bridge.logged(f'a vital part failed: RuntimeError: it hangs: .*{part}')
     told = driver.heard(bridge.topic(), since)
@@ -44,18 +44,18 @@ def test_a_stop_loop_that_hangs(programs: Programs) -> None:
     check_end(bridge, driver, 'the stop loop', at)
 
 
-def test_a_lock_that_is_never_given_back(programs: Programs) -> None:
-    """Nothing can be decided any more: the drivers are told around it, and the process ends."""
+def test_a_lock_that_is_never_released(programs: Programs) -> None:
+    """No decision is possible: the drivers receive stops without it, and the process ends."""
     bridge, driver, client = wedged(programs, 'lock')
     at = time.monotonic()
     client.do('set_power', base='base', linear=1.0)
     driver.wait_motion(bridge.topic(), at)
-    # Every part waits for it; which one is missed first says nothing.
+    # Every part waits for it; any of them may be reported first.
     check_end(bridge, driver, '(loop|executor)', at)
 
 
-def test_a_lock_that_is_never_given_back_and_a_signal(programs: Programs) -> None:
-    """Who is asked to end before it has noticed ends all the same, and stops the robot first."""
+def test_a_lock_that_is_never_released_and_a_signal(programs: Programs) -> None:
+    """A signal before the hang is detected still ends it, after stopping the robot."""
     bridge, driver, client = wedged(programs, 'lock')
     at = time.monotonic()
     client.do('set_power', base='base', linear=1.0)
@@ -69,7 +69,7 @@ def test_a_lock_that_is_never_given_back_and_a_signal(programs: Programs) -> Non
 
 
 def test_a_grpc_loop_that_hangs(programs: Programs) -> None:
-    """Presence cannot be seen any more, so motion has ended long before."""
+    """Presence is unknown, so motion has ended long before."""
     bridge, driver, client = wedged(programs, 'grpc')
     at = time.monotonic()
     client.do('set_power', base='base', linear=1.0)
@@ -79,7 +79,7 @@ def test_a_grpc_loop_that_hangs(programs: Programs) -> None:
 
 
 def test_an_executor_that_hangs(programs: Programs) -> None:
-    """Feedback and the answers of services come no more."""
+    """Feedback and the answers of services are not received any more."""
     bridge, driver, client = wedged(programs, 'executor')
     odometry = programs.driver(
         bridge.topic('other'), odometry=bridge.topic('odom'), odometry_mode='rest')
@@ -93,8 +93,8 @@ def test_an_executor_that_hangs(programs: Programs) -> None:
 
 
 @pytest.mark.parametrize('part', ['pump'])
-def test_a_part_that_is_well_ends_nothing(programs: Programs, part: str) -> None:
-    """The same program, idle: every part beats although nothing happens."""
+def test_a_part_that_works_ends_nothing(programs: Programs, part: str) -> None:
+    """The same program, idle: every part reports although nothing happens."""
     bridge, _, client = wedged(programs, part)
     time.sleep(7.0)
     assert bridge.process.poll() is None

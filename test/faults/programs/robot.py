@@ -1,11 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A simulated robot of one or more bases, none with a command timeout: each does its last command.
+A simulated robot of one or more bases without a command timeout: each executes its last command.
 
 Beside what a real one has (`NAME/cmd_vel` in, `NAME/odom` out, in its namespace) it publishes
-`truth`: how every base really moves, whatever its odometry says, stamped on the steady clock.
-Truth is kept for those who come late, so that a recorder misses nothing of a robot that restarts.
+`truth`: how every base really moves, whatever its odometry shows, stamped on the steady clock.
+Truth is latched for late subscribers, so that a recorder misses nothing of a restarted robot.
 
 Standard output is one JSON object a line; standard input takes orders of the same kind, and its
 end is the end of the program. Orders:
@@ -114,7 +114,7 @@ class Base:
                 Twist, f'{name}/cmd_vel', self._on_command, qos, callback_group=self._busy)
 
     def order(self, order: dict[str, Any]) -> None:
-        """Carry out what standard input says."""
+        """Carry out an order from standard input."""
         if order['do'] == 'odometry':
             self.mode = order['mode']
             self._pose = self._robot.x + self._jumped, self._robot.y
@@ -126,11 +126,11 @@ class Base:
             self.delay = order['seconds']
 
     def tick(self, number: int) -> None:
-        """Move on, and tell the truth and what odometry makes of it."""
+        """Advance, and publish the truth and the odometry."""
         self._advance()
         moving = self._robot.forward.speed or self._robot.turn.speed
         if moving or number % 10 == 0:
-            self._tell()
+            self._publish_truth()
         if self._odometry is not None and number % ODOMETRY_EVERY == 0:
             self._publish_odometry()
 
@@ -142,7 +142,7 @@ class Base:
         if finite and (moves or not self.ignores_stops):
             self._robot.command(twist.linear.x, twist.angular.z)
             self._advance()
-        self._tell()
+        self._publish_truth()
         self._busy.until = self._now + self.delay
 
     def _on_matched(self, info: Any) -> None:
@@ -153,7 +153,7 @@ class Base:
         self._robot.advance(now - self._now)
         self._now = now
 
-    def _tell(self) -> None:
+    def _publish_truth(self) -> None:
         message = TwistStamped()
         message.header.stamp.sec = int(self._now)
         message.header.stamp.nanosec = int(self._now % 1.0 * 1e9)

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Records when this machine stood still: a thread on each processor sleeps, and notes when it wakes.
+Records stalls of this machine: a thread on each processor sleeps, and notes when it wakes.
 
-It does nothing else and knows nothing of what is tested. A processor that was taken away (by the
+It does nothing else and is independent of the test. A processor that was taken away (by the
 host of a virtual machine, for example) shows as a sleep that took too long. Standard output is one
 JSON object a line, ``{"began": S, "ended": S}`` on the steady clock. The end of the input is its
 end.
@@ -20,7 +20,7 @@ LEAST = 0.02  # s; less is what any busy machine does to any program
 
 
 def watch(processor: int) -> None:
-    """Sleep and look at the clock, for ever."""
+    """Sleep and read the clock, for ever."""
     os.sched_setaffinity(0, {processor})
     while True:
         began = time.monotonic()

@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A Viam SDK program that does what it is told: orders in, answers out, one JSON object a line.
+A Viam SDK program that executes orders: orders in, answers out, one JSON object a line.
 
 Every order is a task of its own, so that several may run at once. An order is
 ``{"id": N, "do": NAME, ...arguments}``; its answer ``{"id": N, "ok": true, "value": ...}`` or
 ``{"id": N, "ok": false, "code": "INVALID_ARGUMENT", "text": ...}``, both with "at", seconds of
-CLOCK_MONOTONIC. The end of its input is its end, without a farewell.
+CLOCK_MONOTONIC. It ends at the end of its input, without closing its session.
 """
 
 import argparse
@@ -134,7 +134,7 @@ class Client:
         await self._robot.stop_all()
 
     async def block(self, seconds: float) -> None:
-        """Block the event loop, as a careless program does."""
+        """Block the event loop, as some programs do."""
         time.sleep(seconds)
 
     async def session(self) -> str:
@@ -167,7 +167,7 @@ class Client:
 
 
 async def answer(client: Client, order: dict[str, Any]) -> None:
-    """Carry out one order and tell how it went."""
+    """Carry out one order and report its result."""
     number, name = order.pop('id'), order.pop('do')
     try:
         value = await getattr(client, name)(**order)

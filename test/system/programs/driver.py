@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A simulated driver: writes down every velocity it hears, and may publish odometry.
+A simulated driver: records every velocity that it receives, and may publish odometry.
 
 Standard output is one JSON object a line; standard input takes orders of the same kind. The end of
 its input is the end of the program, so that no driver outlives its test. Instants are seconds of
@@ -42,7 +42,7 @@ def say(**entry: Any) -> None:
 
 
 class Driver:
-    """Listens and reports; all in the main thread."""
+    """Subscribes and reports; all in the main thread."""
 
     def __init__(self, node: Node, options: argparse.Namespace) -> None:
         self._node = node

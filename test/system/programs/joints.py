@@ -6,13 +6,13 @@ Simulated joints that take positions, as joint_trajectory_controllers and servos
 With --type trajectory they follow trajectories as the controller of ros2_controllers does: one
 that is empty, lacks a joint, ends in motion or is out of order is rejected, and the old one goes
 on; a new one begins where the joints are, and nothing ends it but its end. With --type state they
-listen to sensor_msgs/JointState, else to numbers, and go to each position at once, at --speed.
+subscribe to sensor_msgs/JointState, else to numbers, and go to each position at once, at --speed.
 The tip, whose pose may be published and commanded, is where the first joint is (m). Joint states
 are published at 50 Hz. An --obstacle is a position below which no joint gets.
 
-Standard output is one JSON object a line with what was heard; the input takes {"publish": false}
-to fall silent, and {"publish": true, "measured": [100.0]} to publish these positions instead of
-those of the joints; its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
+Standard output is one JSON object a line of what was received; the input takes {"publish": false}
+to stop publishing, and {"publish": true, "measured": [100.0]} to publish these positions instead
+of those of the joints; its end is the end of the program. Instants are seconds of CLOCK_MONOTONIC;
 only "sent", when the sender published, is of its wall clock.
 """
 
@@ -94,7 +94,7 @@ class Joints:
         self._began = 0.0
         self.publishing = True
         self.measured: list[float] | None = None
-        # As ros2_control's controllers listen.
+        # The QoS of ros2_control's controllers.
         self._subscriptions = [node.create_subscription(
             TYPES[options.type], options.topic, self._hear, qos_profile_system_default)]
         if options.joint_states:

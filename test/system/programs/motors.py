@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Simulated motors: they turn at the last speed they heard, for ever, and publish joint states.
+Simulated motors: they turn at the last commanded speed, for ever, and publish joint states.
 
-They stand behind one topic: a message of one number, or an array with one for each joint. Standard
-output is one JSON object a line with what was heard; the end of the input is the end of the
+They share one topic: a message of one number, or an array with one for each joint. Standard
+output is one JSON object a line with what was received; the end of the input is the end of the
 program. Instants are seconds of CLOCK_MONOTONIC.
 """
 
@@ -38,7 +38,7 @@ def say(**entry: Any) -> None:
 
 
 class Motors:
-    """Listens, turns and reports; all in the main thread."""
+    """Subscribes, turns and reports; all in the main thread."""
 
     def __init__(self, node: Node, options: argparse.Namespace) -> None:
         self._node = node
@@ -46,7 +46,7 @@ class Motors:
         self._velocities = [0.0 for _ in self._joints]
         self._positions = [0.0 for _ in self._joints]
         self._with_velocity = options.velocity
-        # As ros2_control's controllers listen.
+        # The QoS of ros2_control's controllers.
         self._subscription = node.create_subscription(
             TYPES[options.type], options.topic, self._hear, qos_profile_system_default)
         if options.joint_states:

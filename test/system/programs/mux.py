@@ -3,8 +3,8 @@
 """
 A simulated twist_mux, and a simulated Nav2 that drives through it.
 
-The mux forwards a message if no input of higher priority has been heard within its timeout, and
-adds nothing of its own: no zero when an input falls silent. Nav2 drives ahead at 0.2 m/s at 20 Hz
+The mux forwards a message if no input of higher priority has a message within its timeout. It
+adds no messages: no zero when an input ends. Nav2 drives ahead at 0.2 m/s at 20 Hz
 while its goal runs, and sends one zero when it is cancelled; it serves ``navigate_to_pose`` and
 ``follow_path``.
 

@@ -3,8 +3,8 @@
 """
 Pursues poses as servoing nodes do: streams short trajectories to the controller of the joints.
 
-It goes on until the tip is at the newest pose, whatever else the controller is told. The tip is
-where the joint is (m). Standard output is one JSON object a line with what was heard; the end of
+It goes on until the tip is at the newest pose, whatever else the controller receives. The tip is
+where the joint is (m). Standard output is one JSON object a line of what was received; the end of
 the input is the end of the program. Instants are seconds of CLOCK_MONOTONIC.
 """
 
@@ -30,7 +30,7 @@ NEAR = 0.001  # m
 
 
 class Follower:
-    """Listens and streams; all in the main thread."""
+    """Subscribes and streams; all in the main thread."""
 
     def __init__(self, node: Node, options: argparse.Namespace) -> None:
         self._joint = options.joint

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Simulated services, action servers and Bool receivers of a robot, and a log of who called them.
+Simulated services, action servers and Bool receivers of a robot, and a log of their calls.
 
 The actions are served by hand: a cancel service and a status topic are all that a canceller sees.
 Standard output is one JSON object a line; standard input takes orders of the same kind, each
@@ -47,8 +47,8 @@ class Action:
     """
     An action server as rclcpp makes it, as far as a canceller sees.
 
-    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until told to finish), 'late' (the
-    same, and no status is heard before), 'reject' (as rclcpp says no) or 'refuse' (as rclpy does:
+    mode: 'cancel' goals at once, 'brake' (they stay CANCELING until 'finish'), 'late' (the
+    same, and there is no status before), 'reject' (as rclcpp says no) or 'refuse' (as rclpy does:
     0 and no goals).
     """
 
@@ -62,7 +62,7 @@ class Action:
             CancelGoal, f'{name}/_action/cancel_goal', self._on_cancel)
 
     def begin(self, count: int) -> None:
-        """Accept goals of somebody else."""
+        """Accept goals of another node."""
         for _ in range(count):
             goal = uuid.uuid4()
             self._goals[goal.bytes] = GoalStatus.STATUS_EXECUTING
@@ -72,7 +72,7 @@ class Action:
 
     @property
     def runs(self) -> bool:
-        """Whether a goal runs that nobody has cancelled."""
+        """Whether an active goal was not cancelled."""
         return GoalStatus.STATUS_EXECUTING in self._goals.values()
 
     def finish(self) -> None:
@@ -126,7 +126,7 @@ class Servers:
         self._subscriptions: list[Any] = []
 
     def serve(self, kind: str, name: str) -> None:
-        """Offer a service; it says yes at once."""
+        """Offer a service; it succeeds at once."""
         def on_call(request: Any, response: Any) -> Any:
             mode, delay = self._modes.get(name, ('yes', 0.0))
             say(event='call', name=name, data=getattr(request, 'data', None))

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The bridge, with one of its parts made to hang: a bug, played where one might be.
+The bridge, with one of its parts made to hang, as a bug could cause.
 
-The first argument says which; it hangs at the second output, the first odometry message, or the
-first call of IsMoving. `lock`: the lock of all decisions is never given back after the second
+The first argument names the part; it hangs at the second output, the first odometry message, or
+the first call of IsMoving. `lock`: the lock of all decisions is never released after the second
 output. `guard`: so it is in a guard instead of the bridge.
 """
 
@@ -38,7 +38,7 @@ def hang_after(calls: int, target: Any, method: str) -> None:
 
 
 def hold_lock() -> None:
-    """Take the lock after the second output, and never give it back."""
+    """Take the lock after the second output, and never release it."""
     tell = Pump._drive
 
     def drive(self: Pump, *arguments: Any) -> None:
