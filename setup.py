@@ -59,6 +59,7 @@ setup(
     install_requires=requirements('run'),
     extras_require={
         'ros': requirements('ros'),
+        'plot': ['matplotlib'],
         'test': requirements('test'),
     },
     zip_safe=False,

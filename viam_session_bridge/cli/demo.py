@@ -30,6 +30,7 @@ from rclpy.signals import SignalHandlerOptions
 from viam_session_bridge.cli.harness import Harness, HarnessError, OPEN, REST_DWELL, secured
 from viam_session_bridge.cli.isolation import isolated
 from viam_session_bridge.cli.lab_certificate import Refused
+from viam_session_bridge.cli.plot import load_pyplot, PlotError, write
 from viam_session_bridge.cli.scenarios import LIMIT, Scenario, SCENARIOS
 from viam_session_bridge.cli.serve import serve
 from viam_session_bridge.cli.timeline import paragraph, WIDTH
@@ -108,6 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if params_file is None:
         print('config/demo.yaml was not found; name it with --params-file', file=sys.stderr)
         return EXIT_CANNOT_BEGIN
+    if arguments.plot is not None:
+        try:
+            load_pyplot()
+        except PlotError as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_CANNOT_BEGIN
     interruption = Interruption()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interruption.request)
@@ -128,11 +135,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             harness = Harness(
                 Path(folder), params_file, passed_on, say, interruption.check, access)
             try:
-                return (_run_all(scenarios, harness) if arguments.serve is None
+                return (_run_all(scenarios, harness, arguments.plot) if arguments.serve is None
                         else serve(harness, say))
             finally:
                 rclpy.try_shutdown()
-    except (Refused, KeyFileError) as problem:
+    except (Refused, KeyFileError, PlotError) as problem:
         print(problem, file=sys.stderr)
         return EXIT_CANNOT_BEGIN
     except KeyboardInterrupt:
@@ -162,6 +169,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--secure', action='store_true',
                         help='the bridge requires an API key and serves with TLS; key, CA and '
                              'certificate are created for this run')
+    parser.add_argument('--plot', type=Path, metavar='FILE',
+                        help='draw the timeline of the first scenario: commands, events, speed of '
+                             'the robot (needs matplotlib); .svg, .png or .pdf')
     return parser.parse_args(words)
 
 
@@ -182,7 +192,7 @@ def _find_params_file() -> Path | None:
     return None
 
 
-def _run_all(scenarios: Sequence[Scenario], harness: Harness) -> int:
+def _run_all(scenarios: Sequence[Scenario], harness: Harness, plot: Path | None) -> int:
     began = time.monotonic()
     results: list[tuple[Scenario, bool, str]] = []
     try:
@@ -190,7 +200,7 @@ def _run_all(scenarios: Sequence[Scenario], harness: Harness) -> int:
         harness.open()
         for number, scenario in enumerate(scenarios, start=1):
             say(f'\n{"-" * WIDTH}\nScenario {number} of {len(scenarios)}: {scenario.title}\n')
-            results.append((scenario, *_run(scenario, harness)))
+            results.append((scenario, *_run(scenario, harness, plot if number == 1 else None)))
     except HarnessError as problem:
         say(f'\nFAIL  {problem}')
         _show_log(problem.log)
@@ -199,7 +209,7 @@ def _run_all(scenarios: Sequence[Scenario], harness: Harness) -> int:
     return _sum_up(scenarios, results, statuses, time.monotonic() - began)
 
 
-def _run(scenario: Scenario, harness: Harness) -> tuple[bool, str]:
+def _run(scenario: Scenario, harness: Harness, plot: Path | None = None) -> tuple[bool, str]:
     """Run one scenario and print it; returns whether it passed, and a summary."""
     numbers = {'window': harness.facts.window, 'limit': LIMIT, 'patience': harness.facts.patience}
     say(paragraph(scenario.description.format(**numbers)))
@@ -223,6 +233,9 @@ def _run(scenario: Scenario, harness: Harness) -> tuple[bool, str]:
         harness.watch(REST_DWELL)
     say('\n'.join(['', *report.lines()]))
     say(f'\n  {"PASS" if report.passed else "FAIL"}')
+    if plot is not None:
+        write(plot, scenario.title, report, harness.observer.track)
+        say(f'  the timeline is drawn in {plot}')
     if not report.passed:
         _show_log(harness.bridge.tail(), ' of the bridge')
         _show_log(harness.guard.tail(), ' of the guard')

@@ -33,11 +33,11 @@ def load_pyplot() -> Any:
     return pyplot
 
 
-def write(path: Path, title: str, report: Report, track: Track, deadline: float | None) -> None:
+def write(path: Path, title: str, report: Report, track: Track) -> None:
     """
     Draw commands, robot speed and events around the report's zero, as SVG, PNG or PDF by suffix.
 
-    deadline: when the client's session expired (s on the steady clock), if that was awaited.
+    Raises PlotError if matplotlib is missing or refuses the suffix.
     """
     pyplot = load_pyplot()
     begin = report.zero - BEFORE
@@ -55,10 +55,8 @@ def write(path: Path, title: str, report: Report, track: Track, deadline: float 
             color=_COMMAND, label='cmd_vel that the robot received', linestyle='none',
             marker='.', markersize=6)
         top = axes.get_ylim()[1]
-        marks = [*report.events, *([] if deadline is None else [
-            (deadline, 'deadline: no heartbeat for a window')])]
-        for number, (instant, text) in enumerate(sorted(
-                mark for mark in marks if begin <= mark[0] <= end)):
+        marks = sorted(mark for mark in report.events if begin <= mark[0] <= end)
+        for number, (instant, text) in enumerate(marks):
             axes.axvline(instant - report.zero, color=_EVENT, linewidth=1.0, linestyle='--')
             axes.annotate(text, (instant - report.zero, top * (1.0 + 0.07 * (number + 1))),
                           color=_EVENT, fontsize=8, annotation_clip=False)
@@ -66,8 +64,12 @@ def write(path: Path, title: str, report: Report, track: Track, deadline: float 
         axes.set_ylabel('m/s')
         axes.set_title(title, loc='left', fontsize=10, y=1.08 + 0.07 * len(marks))
         axes.legend(loc='lower left', fontsize=8, framealpha=0.0)
-        figure.savefig(path, transparent=True, bbox_inches='tight')
-        pyplot.close(figure)
+        try:
+            figure.savefig(path, transparent=True, bbox_inches='tight')
+        except (OSError, ValueError) as problem:
+            raise PlotError(f'--plot {path}: {problem}') from problem
+        finally:
+            pyplot.close(figure)
 
 
 def _line(axes: Any, zero: float, points: Sequence[tuple[float, float]], **style: Any) -> None:
