@@ -73,7 +73,7 @@ class Received:
         return [one.at for one in self.driver.check_stop(self.topic, since, within)]
 
 
-def test_after_a_killed_client_the_base_gets_zeros_then_nothing_then_a_new_client(
+def test_a_killed_client_stops_its_base_and_a_new_client_drives(
         programs: Programs, bridge: Bridge, first: Received) -> None:
     """Motion is repeated; zeros at once and for the hold time; no message; a new client drives."""
     client = programs.client(bridge.address)
