@@ -36,6 +36,13 @@ ros_commands = [
     'demo = viam_session_bridge.executables:demo',
     'keys = viam_session_bridge.cli.keys:main',
     'sim_base = viam_session_bridge.executables:sim_base',
+    'status = viam_session_bridge.cli.operator_commands:main',
+    'top = viam_session_bridge.cli.operator_commands:main',
+    'events = viam_session_bridge.cli.operator_commands:main',
+    'why = viam_session_bridge.cli.operator_commands:main',
+    'stop = viam_session_bridge.cli.operator_commands:main',
+    'estop = viam_session_bridge.cli.operator_commands:main',
+    'reset = viam_session_bridge.cli.operator_commands:main',
 ]
 for_pip = {'bdist_wheel', 'editable_wheel', 'dist_info'} & set(sys.argv)
 
@@ -59,6 +66,7 @@ setup(
     install_requires=requirements('run'),
     extras_require={
         'ros': requirements('ros'),
+        'operator': ['rich'],
         'plot': ['matplotlib'],
         'test': requirements('test'),
     },

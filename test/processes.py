@@ -58,7 +58,7 @@ def new_namespace() -> str:
     return f'/run{next(_numbers)}'
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return an environment in which children find the package that the tests have found."""
     paths = [str(Path(viam_session_bridge.__file__).parent.parent), os.environ.get('PYTHONPATH')]
     return {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
@@ -77,7 +77,7 @@ class Program:
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, bufsize=1, start_new_session=True, env=_environment())
+            text=True, bufsize=1, start_new_session=True, env=environment())
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

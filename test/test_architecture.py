@@ -70,7 +70,7 @@ WORLD = {
     'bridge': {'rclpy'},
     'process': {'rclpy'},
     'dds': {'rclpy'},
-    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography', 'matplotlib'},
+    'cli': ROS | GRPC | {'yaml', 'viam', 'cryptography', 'matplotlib', 'rich'},
     'client': GRPC | {'grpclib'},
     'sim': ROS,
 }

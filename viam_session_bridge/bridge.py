@@ -21,7 +21,7 @@ import uuid
 
 from rclpy.node import Node
 
-from viam_session_bridge.core.events import Identity
+from viam_session_bridge.core.events import ConfigurationChanged, Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
 from viam_session_bridge.parameters.resources import ResourceConfig
@@ -29,6 +29,7 @@ from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
+from viam_session_bridge.ros.node import Report
 from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.signatures import load_key, Signer
@@ -77,14 +78,15 @@ class Bridge(SafetyProcess):
                 config.sessions.network_timeout, config.grpc.tls_certificate_file,
                 config.grpc.tls_key_file, config.auth.key_file),
             _by_name(config), self._ros.secondary_feedback, self._failed,
-            self._beat_of(_GRPC), BEAT_PERIOD, config.revision)
+            self._beat_of(_GRPC), BEAT_PERIOD, config.revision, self._journal.event)
 
     def run(self, leave: threading.Event | None = None) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
         with _logging_to(self._journal):
             for warning in self._config.warnings:
                 self._node.get_logger().warning(warning)
-            watch(self._node, self._config, self._reconfigure)
+            watch(self._node, self._config, self._reconfigure, lambda changes:
+                  self._journal.event(ConfigurationChanged(changes)))
             return super().run(leave)
 
     def _serve(self) -> None:
@@ -104,6 +106,14 @@ class Bridge(SafetyProcess):
         self._supervisor.configure(
             config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.actuated})
         self._server.configure(_by_name(config), config.revision)
+
+    def _reports(self) -> Iterator[Report]:
+        yield from super()._reports()
+        if 'guard' not in self._supervisor.troubles():
+            problem = self._supervisor.guard_problem()
+            yield Report('guard', f'{problem}; guard.required is off' if problem
+                         else 'a guard answers')
+        yield Report('gRPC', 'it serves', self._server.figures())
 
     def _begin_end(self) -> None:
         self._supervisor.shut_down()

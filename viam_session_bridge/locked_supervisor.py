@@ -228,6 +228,10 @@ class LockedSupervisor(Generic[_Core]):
         """Return the state of every resource."""
         return self._decide(lambda now: self._supervisor.states())
 
+    def arrivals(self) -> dict[str, tuple[float, float]]:
+        """Return age (s) and rate (Hz) of the feedback of every resource that has received any."""
+        return self._decide(lambda now: self._supervisor.arrivals(now))
+
     def failures(self) -> dict[str, str]:
         """Return why stops were not confirmed, of every resource whose last one was not."""
         return self._decide(lambda now: self._supervisor.failures())
@@ -389,6 +393,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """End the sessions of an entity, and every motion that it commanded."""
         self._decide(lambda now: self._supervisor.revoke(entity, now))
 
+    def expire_sessions(self) -> int:
+        """End every session, so that what they hold stops; returns how many there were."""
+        return self._decide(lambda now: self._supervisor.expire_sessions(now))
+
     def cancel(self, name: str, epoch: int) -> bool:
         """End the motion of this epoch if it still runs; returns whether it did."""
         return self._decide(lambda now: self._supervisor.cancel(name, epoch, now))
@@ -471,6 +479,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def serves_at(self, port: int) -> None:
         """Set the port at which clients are served, for other bridges."""
         self._decide(lambda now: self._supervisor.serves_at(port))
+
+    def guard_problem(self) -> str:
+        """Say why no guard would stop this robot, whether or not one is required."""
+        return self._decide(lambda now: self._supervisor.guard_problem(now))
 
     def say_goodbye(self) -> None:
         """Release the guard: the next pulse is the last."""

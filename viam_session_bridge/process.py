@@ -33,8 +33,8 @@ from viam_session_bridge.locked_supervisor import LockedSupervisor
 from viam_session_bridge.parameters.plugins import Unusable
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.interfaces import EmergencyStopping
-from viam_session_bridge.ros.journal import Journal
-from viam_session_bridge.ros.node import BridgeNode, ExecutorThread
+from viam_session_bridge.ros.journal import Journal, sinks_of
+from viam_session_bridge.ros.node import BridgeNode, ExecutorThread, Report
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -100,10 +100,15 @@ class SafetyProcess:
         # The parts that hang: then the process cannot end in an orderly way.
         self.stuck: list[str] = []
         self._watchdog = ThreadWatchdog(supervisor.now, self.vital)
-        self._journal = Journal(node.get_logger(), is_open)
+        is_guard = emergency is None
+        self._journal = Journal(
+            node.get_logger(), is_open, process='guard' if is_guard else 'bridge',
+            node=node.get_fully_qualified_name(),
+            sinks=sinks_of(node, config.events, is_guard), now=supervisor.now)
         self._ros = BridgeNode(
             node, supervisor, config, lambda: self._journal.faulty, self._beat_of(EXECUTOR),
-            emergency=emergency, companion=companion)
+            emergency=emergency, companion=companion, note=self._journal.event,
+            reports=self._reports)
         self._executor = ExecutorThread(node, self._failed)
 
     def _add_pump(self, tell: Callable[[Outputs], None],
@@ -145,6 +150,13 @@ class SafetyProcess:
     def _report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
         self._journal.report(outputs, faults, slow)
         self._ros.notice(outputs)
+
+    def _reports(self) -> Iterator[Report]:
+        """Yield what diagnostics say of the process; on the executor's thread."""
+        lost = self._journal.lost
+        yield Report(
+            'process', f'it runs; events lost since its start: {lost}' if lost else 'it runs',
+            {'process': str(os.getpid()), 'events lost': str(lost)}, bool(lost))
 
     def _beat_of(self, part: str) -> Callable[[], None]:
         return functools.partial(self._watchdog.beat, part)

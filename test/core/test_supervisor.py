@@ -32,12 +32,13 @@ from viam_session_bridge.core.events import (
     Output,
     Outputs,
     SessionEnded,
+    SessionStarted,
     Stall,
 )
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy, SessionClaim, UnsupervisedPolicy
-from viam_session_bridge.core.sessions import SessionSettings
+from viam_session_bridge.core.sessions import parse_session_id, SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
@@ -136,7 +137,7 @@ def test_two_clients_one_base() -> None:
     # 3. Ann disappears: her session expires, and the base continues for bob.
     world.run(104.0, bob)
     assert [type(event) for event in world.events if not isinstance(event, Changed)] == [
-        MotionBegun, MotionBegun, SessionEnded]
+        SessionStarted, SessionStarted, MotionBegun, MotionBegun, SessionEnded]
     assert world.state('left') is MOVING
     assert world.last('left')[1].setpoint == BACK
     # 4. Bob disappears, too: the base stops at his deadline.
@@ -793,11 +794,40 @@ def test_sessions_that_move_nothing_are_removed_and_reported() -> None:
     ann = Caller(world.supervisor.start_session(Caller(peer='p2'), '', 100.0).id, peer='p2')
     world.beat(ann, 100.0)
     world.poll(100.0)
+    assert world.events == [SessionStarted('s1', 'p1'), SessionStarted('s2', 'p2')]
     world.run(103.0)
-    assert world.events == [SessionEnded('s2', 'p2', begun=True)]
+    assert world.events[2:] == [SessionEnded('s2', 'p2', begun=True)]
     world.run(121.0)
-    assert world.events[1:] == [SessionEnded('s1', 'p1', begun=False)]
+    assert world.events[3:] == [SessionEnded('s1', 'p1', begun=False)]
     assert world.wake == math.inf
+
+
+def test_a_resumed_session_is_told_as_one() -> None:
+    world = World()
+    ids = [f'{number:032x}' for number in (1, 2)]
+    world.supervisor.sessions._new_id = (parse_session_id(one, 'id') for one in ids).__next__
+    session = world.supervisor.start_session(Caller(peer='p1', entity='ann'), '', 100.0)
+    world.supervisor.start_session(Caller(peer='p2', entity='ann'), session.id.upper(), 101.0)
+    world.supervisor.start_session(Caller(peer='p3', entity='bob'), session.id, 101.0)
+    world.poll(101.0)
+    assert world.events[1:] == [SessionStarted(session.id, 'p2', 'ann', resumed=True),
+                                SessionStarted(parse_session_id(ids[1], 'id'), 'p3', 'bob')]
+
+
+def test_sessions_that_an_operator_ends_stop_what_they_move_and_nothing_else() -> None:
+    world = World()
+    ann, bob = world.session(100.0), Caller(socket=7)
+    world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.update_sockets(frozenset({7}), 100.05, 100.05)
+    world.command('right', AHEAD, bob, 100.1)
+    world.poll(100.1)
+    assert world.supervisor.expire_sessions(100.2) == 1
+    world.poll(100.2)
+    assert world.state('left') is STOPPING and world.state('right') is MOVING
+    [ended] = [one for one in world.events if isinstance(one, SessionEnded)]
+    assert ended.by_operator
+    with pytest.raises(SessionExpired):
+        world.beat(ann, 100.3)
 
 
 def test_every_end_of_a_session_is_reported_also_in_a_full_table() -> None:

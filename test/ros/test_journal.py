@@ -32,7 +32,8 @@ from viam_session_bridge.core.presence import (
 )
 from viam_session_bridge.core.setpoints import Power, Velocity
 from viam_session_bridge.core.states import Reason, State
-from viam_session_bridge.ros.journal import CAPACITY, describe_claim, Journal, JournalHandler
+from viam_session_bridge.ros.event_record import describe_claim
+from viam_session_bridge.ros.journal import CAPACITY, Journal, JournalHandler
 
 CLAIM = SessionClaim('0b57ac6e', 1, 1.0)
 CALLER = Caller(

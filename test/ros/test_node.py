@@ -13,15 +13,24 @@ from rclpy.node import Node
 
 from observer import spinning_node
 from processes import new_namespace, wait_until
-from viam_session_bridge.core.events import Changed, Emergency, Outputs
-from viam_session_bridge.core.presence import Policy
+from viam_session_bridge.core.events import (
+    Changed,
+    DriverDisappeared,
+    Emergency,
+    LogEvent,
+    MotionBegun,
+    Outputs,
+)
+from viam_session_bridge.core.move import Motion
+from viam_session_bridge.core.presence import Caller, ConnectionClaim, Policy
+from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.locked_supervisor import locked_bridge
 from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros import node as node_module
 from viam_session_bridge.ros import other_publishers
-from viam_session_bridge.ros.node import BridgeNode
+from viam_session_bridge.ros.node import BridgeNode, Report
 
 BASE = BaseConfig(name='base', driver='twist', topic='cmd_vel')
 
@@ -85,19 +94,19 @@ def published_by(node: Node, topic: str) -> set[str]:
 
 @pytest.mark.parametrize('discovery', [0.0, 3600.0])
 def test_what_is_missing_is_logged_only_after_the_time_for_discovery(
-        fresh: Node, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
-        discovery: float) -> None:
+        fresh: Node, monkeypatch: pytest.MonkeyPatch, discovery: float) -> None:
     """The supervisor is informed at once, whatever is logged."""
     monkeypatch.setattr(node_module, 'DISCOVERY', discovery)
     supervisor = locked_bridge([BASE.resource], Policy())
     paths: list[str] = []
     monkeypatch.setattr(supervisor, 'path', lambda name, problem: paths.append(problem))
     beats: list[float] = []
+    events: list[LogEvent] = []
     bridge_node = BridgeNode(fresh, supervisor, BridgeConfig(resources=(BASE,)), dict,
-                             lambda: beats.append(time.monotonic()))
+                             lambda: beats.append(time.monotonic()), note=events.append)
     wait_until(lambda: len(beats) > 2, 'two checks of the path')
     assert 'has no subscriber' in paths[0]
-    assert ('no stop path' in capfd.readouterr().err) is not discovery
+    assert events == ([] if discovery else [DriverDisappeared('base', paths[0])])
     del bridge_node
 
 
@@ -123,3 +132,33 @@ def test_the_other_safety_process_is_no_other_publisher_even_before_its_first_pu
         wait_until(stranger_is_named, 'a warning of the stranger')
         assert 'companion' not in ''.join(said)
         del kept, bridge_node
+
+
+def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
+        node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, 'DIAGNOSTICS_PERIOD', 3600.0)
+    said: list[DiagnosticStatus] = []
+    bridge_node = BridgeNode(
+        node, locked_bridge([BASE.resource], Policy()), BridgeConfig(resources=(BASE,)), dict,
+        lambda: None, reports=lambda: [Report('gRPC', 'it serves', {'sessions': '1'}, True)])
+    subscription = node.create_subscription(
+        DiagnosticArray, '/diagnostics', lambda array: said.extend(array.status), 10)
+    wait_until(lambda: subscription.get_publisher_count() > 0, 'a publisher')
+    begun = MotionBegun('base', Caller('0b57ac6e', 7, 'lab', 'ipv4:10.0.0.9:1'),
+                        ConnectionClaim(7, 1.0), Motion(Velocity((0.2, 0.0, 0.0))))
+    place = node.get_namespace()
+
+    def values(subject: str) -> dict[str, str]:
+        bridge_node.notice(Outputs(events=(begun, Emergency('now'))))
+        time.sleep(0.05)
+        found = [one for one in said if one.name == f'{place}/{node.get_name()}: {subject}']
+        return {pair.key: pair.value for one in found for pair in one.values}
+
+    base = wait_until(lambda: values('base'), 'the status of the base')
+    assert (base['peer'], base['entity'], base['subscribers']) == ('ipv4:10.0.0.9:1', 'lab', '0')
+    assert 'linear (0.2, 0, 0)' in base['last command'] and 'owner' not in base, 'it is idle'
+    assert values('gRPC') == {'sessions': '1'}
+    assert values('ROS links')['resources with feedback'] == '0 of 0'
+    [grpc] = {one.hardware_id: one for one in said if one.name.endswith(': gRPC')}.values()
+    assert grpc.level == DiagnosticStatus.WARN and grpc.hardware_id == f'{place}/gRPC'
+    node.destroy_subscription(subscription)

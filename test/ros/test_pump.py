@@ -148,6 +148,7 @@ def test_a_setpoint_is_repeated_then_stopped_and_then_nothing_is_sent(rig: Rig) 
 
 def test_an_idle_pump_sends_nothing(rig: Rig) -> None:
     """Also when it is woken."""
+    rig.locked.poll()  # it takes the event of the rig's session
     rig.start()
     for _ in range(20):
         rig.locked.wake()

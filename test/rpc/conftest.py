@@ -199,7 +199,7 @@ class Bench:
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
             self.locked, settings or ServerSettings(port=0), own | (configs or {}),
-            (feedback or {}).__getitem__, self.deaths.append)
+            (feedback or {}).__getitem__, self.deaths.append, note=self.events.append)
         self._passed = threading.Condition()
         self._passes = 0
         self._ended = False

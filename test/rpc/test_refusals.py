@@ -3,13 +3,19 @@
 """What the log says of commands: who began a motion, and which commands were refused."""
 
 from collections.abc import Callable
-import logging
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 
-from viam_session_bridge.core.events import MotionBegun
+from viam_session_bridge.core.events import (
+    ClientConnected,
+    ClientDisconnected,
+    LogEvent,
+    MotionBegun,
+    Refusal,
+)
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.rpc import calls, connections
 from viam_session_bridge.rpc.calls import RefusalLog
@@ -19,8 +25,8 @@ FORWARD = (0.0, 0.5, 0.0)
 PROBLEM = 'left.topic: nobody listens'
 
 
-def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if 'refused' in one.getMessage()]
+def refusals(events: list[Any]) -> list[Refusal]:
+    return [one for one in events if isinstance(one, Refusal)]
 
 
 def test_the_begin_of_a_motion_names_method_peer_and_sdk(bench: Any) -> None:
@@ -42,8 +48,7 @@ def test_a_client_without_a_name_of_its_own_has_the_one_of_its_library(bench: An
 
 
 def test_each_refused_command_leaves_one_line_for_each_resource_and_cause(
-        start: Callable[..., Any], caplog: pytest.LogCaptureFixture,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, 'DISCOVERY_PATIENCE', 0.0)
     bench = start(bases=TWO)
     for name in TWO:
@@ -52,33 +57,33 @@ def test_each_refused_command_leaves_one_line_for_each_resource_and_cause(
     for _ in range(3):
         for name in TWO:
             client.base.SetPower.refused(name=name, linear=FORWARD)
-    lines = refusals(caplog)
+    lines = refusals(bench.events)
     assert len(lines) == 2
-    assert 'refused SetPower of ipv4:127.0.0.1:' in lines[0] and PROBLEM in lines[0]
+    assert lines[0].method.endswith('/SetPower') and PROBLEM in lines[0].problem
+    assert lines[0].peer.startswith('ipv4:127.0.0.1:') and lines[0].resource == 'left'
     client.base.SetPower.refused(name='left', linear=(float('nan'), 0.0, 0.0))
-    assert len(refusals(caplog)) == 3, 'another cause'
+    assert len(refusals(bench.events)) == 3, 'another cause'
     client.base.IsMoving.refused(name='nothing')
-    assert len(refusals(caplog)) == 3, 'a question is no command'
+    assert len(refusals(bench.events)) == 3, 'a question is no command'
 
 
 def test_a_refusal_after_a_while_counts_those_between(
-        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch: pytest.MonkeyPatch) -> None:
     class Context:
 
         def peer(self) -> str:
             return 'ipv4:1.2.3.4:5'
 
-    log = RefusalLog()
-    caplog.set_level(logging.WARNING)
+    events: list[LogEvent] = []
+    log = RefusalLog(events.append)
     for period in (1e9, 1e9, 1e9, 0.0):
         monkeypatch.setattr(calls, 'REFUSAL_PERIOD', period)
         log.note('base', '/a/SetPower', Context(), calls.CallError(
             grpc.StatusCode.NOT_FOUND, 'no'), 'no')
     log.note('base', '/a/SetPower', Context(), calls.CallError(
         grpc.StatusCode.CANCELLED, 'its caller knows'), 'its caller knows')
-    assert refusals(caplog) == [
-        'refused SetPower of ipv4:1.2.3.4:5: no',
-        'refused SetPower of ipv4:1.2.3.4:5: no (2 more like this since the last message)']
+    refusal = Refusal('/a/SetPower', 'ipv4:1.2.3.4:5', 'NOT_FOUND', 'no', 'base')
+    assert events == [refusal, replace(refusal, more=2)]
 
 
 def test_only_the_connection_of_a_client_that_closes_is_not_open(bench: Any) -> None:
@@ -90,6 +95,35 @@ def test_only_the_connection_of_a_client_that_closes_is_not_open(bench: Any) -> 
     leaving.close()
     bench.until(lambda: not bench.server.is_open(second))
     assert bench.server.is_open(first)
+
+
+def test_clients_that_connect_and_close_are_events_also_those_that_only_ask(bench: Any) -> None:
+    staying, leaving = bench.client(), bench.client()
+    staying.start_session()
+    leaving.robot.ResourceNames()
+    came = [one.peer for one in bench.events if isinstance(one, ClientConnected)]
+    assert len(set(came)) == len(came) == 2
+    leaving.robot.ResourceNames()
+    leaving.close()
+    bench.until(lambda: any(isinstance(one, ClientDisconnected) for one in bench.events))
+    assert [one.peer for one in bench.events if isinstance(one, ClientDisconnected)] == [came[1]]
+    assert bench.server.figures()['connections'] == '1'
+    assert len([one for one in bench.events if isinstance(one, ClientConnected)]) == 2
+
+
+def test_more_newcomers_than_a_journal_should_take_are_met_later() -> None:
+    events: list[tuple[str, bool]] = []
+    clients = connections.Clients(
+        lambda peer: None if peer == 'unix:' else connections.Connection(
+            1, -1, connections.Endpoint(b'', 1)), lambda *event: events.append(event))
+    clients.meet('unix:')
+    for number in range(connections.MOST_NEWCOMERS + 5):
+        clients.meet(str(number))
+    assert len(events) == connections.MOST_NEWCOMERS - 1, 'the one that cannot be told is no event'
+    clients.look()
+    assert len(clients) == 0 and events[-1][1] is False, 'none of these descriptors is open'
+    clients.meet('24')
+    assert events[-1] == ('24', True)
 
 
 def test_who_holds_a_port_is_named(bench: Any) -> None:

@@ -18,6 +18,9 @@ PROGRAM = 'viam-session-bridge'
 COMMANDS = {
     **{name: one.module for name, one in EXECUTABLES.items()},
     'keys': 'viam_session_bridge.cli.keys',
+    # cli/operator_commands.py goes by the name of the command.
+    **dict.fromkeys(('status', 'top', 'events', 'why', 'stop', 'estop', 'reset'),
+                    'viam_session_bridge.cli.operator_commands'),
 }
 
 USAGE = f"""\

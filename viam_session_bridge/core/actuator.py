@@ -382,7 +382,7 @@ class Actuator:
             return
         self._stopping.answered(well=not problem)
         if problem and self._allows(Event.STOP_FAILED):
-            self._fail(problem)
+            self._fail(problem, now)
 
     def motion_answered(self, epoch: int, problem: str, detail: str, now: float) -> None:
         """Take the driver's answer to a motion; an empty problem is success."""
@@ -630,7 +630,7 @@ class Actuator:
             if not done:
                 problem = self._stopping.problem(now, seen or blind)
                 if problem:
-                    self._fail(self._explained(problem, now))
+                    self._fail(self._explained(problem, now), now)
                     return
                 others = self._stopping.yielded(now)
         # A requested stop is sent, even where rest is seen before.
@@ -640,16 +640,24 @@ class Actuator:
         self._end_stop()
         self._finish_waiting(Reason.NOT_AT_REST, others)
         if done:
-            self._to(Event.STOP_DONE, self.reason, verified=seen or self.settings.acknowledged)
+            self._to(Event.STOP_DONE, self.reason, verified=seen or self.settings.acknowledged,
+                     over_at=now, evidence=self._evidence(seen, now))
         else:
-            self._to(Event.STOP_UNVERIFIED, self.reason, detail=f'not verified: {others}')
+            self._to(Event.STOP_UNVERIFIED, self.reason, detail=f'not verified: {others}',
+                     over_at=now)
 
     def _hold_unjudged(self, now: float) -> None:
         """End the stop with its hold: no source that could confirm it exists yet."""
         if self._stopping.is_held(now) and not self._cadence.first:
             self._end_stop()
             self._to(Event.STOP_UNVERIFIED, self.reason,
-                     detail=f'not verified: waiting for {self.sources.awaited}')
+                     detail=f'not verified: waiting for {self.sources.awaited}', over_at=now)
+
+    def _evidence(self, seen: bool, now: float) -> str:
+        """Say what confirms the stop that is over; empty where nothing does."""
+        found = [f'rest {self.rest.fastest(now)}'] if seen and self.rest is not None else []
+        found += ['its stop outputs answered'] if self.settings.acknowledged else []
+        return ' and '.join(found)
 
     def _end_stop(self) -> None:
         """Stop waiting and sending."""
@@ -669,10 +677,10 @@ class Actuator:
                      'commands (see command_rate, receiver_timeout), or does not execute stops')
         return text
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, problem: str, now: float | None = None) -> None:
         self._stop_failure = problem
         self._stopping.end()
-        self._to(Event.STOP_FAILED, Reason.NOT_AT_REST, detail=problem)
+        self._to(Event.STOP_FAILED, Reason.NOT_AT_REST, detail=problem, over_at=now)
         self._finish_waiting(Reason.NOT_AT_REST, problem)
 
     def _end(self, reason: Reason, detail: str = '') -> None:
@@ -690,14 +698,18 @@ class Actuator:
         return (self.state, event) in TRANSITIONS
 
     def _to(self, event: Event, reason: Reason, claim: Claim | None = None,
-            verified: bool = False, detail: str = '') -> None:
+            verified: bool = False, detail: str = '', *, over_at: float | None = None,
+            evidence: str = '') -> None:
         """Change to the next state. Raises RuntimeError when there is no such transition."""
         before, after = self.state, TRANSITIONS.get((self.state, event))
         if after is None:
             raise RuntimeError(f'{self.name}: {event.name} cannot happen in state {before.name}')
         if after is not before:
-            self._changed.append(
-                Changed(self.name, before, after, reason, claim, verified, detail))
+            latency, duration = (
+                (None, None) if over_at is None else self._stopping.figures(over_at))
+            self._changed.append(Changed(
+                self.name, before, after, reason, claim, verified, detail, latency, duration,
+                evidence))
         self.state = after
 
 

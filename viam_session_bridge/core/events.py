@@ -131,7 +131,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class Changed:
-    """The actuator went from one state to another, for the log and diagnostics."""
+    """
+    The actuator went from one state to another, for the log and diagnostics.
+
+    When a stop is over: latency (s), between the decision and the first stop message; duration
+    (s), from then on; None where there was no message. evidence: what was seen.
+    """
 
     resource: str
     before: State
@@ -140,6 +145,9 @@ class Changed:
     claim: Claim | None = None
     verified: bool = False
     detail: str = ''
+    latency: float | None = field(default=None, compare=False)
+    duration: float | None = field(default=None, compare=False)
+    evidence: str = field(default='', compare=False)
 
 
 @dataclass(frozen=True)
@@ -160,9 +168,10 @@ class MotionBegun:
 @dataclass(frozen=True)
 class SessionEnded:
     """
-    A session passed its deadline, because nothing of it came for its window (s), or was revoked.
+    A session passed its deadline, because nothing of it came for its window (s), or was ended.
 
-    revoked: its key was revoked. sockets: the connections whose last call named it.
+    revoked: its key was revoked. by_operator: by ~/expire_sessions. sockets: the connections whose
+    last call named it.
     """
 
     session: str
@@ -171,6 +180,7 @@ class SessionEnded:
     window: float = field(default=0.0, compare=False)
     sockets: tuple[int, ...] = field(default=(), compare=False)
     revoked: bool = False
+    by_operator: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,7 +227,101 @@ class Notice:
     warns: bool = False
 
 
-LogEvent = Changed | MotionBegun | SessionEnded | Stall | Emergency | Notice
+@dataclass(frozen=True)
+class GuardTookOver(Notice):
+    """
+    The guard stops what a bridge had moved; a bridge says so when a guard has told it.
+
+    bridge: its instance. resources: what is stopped; empty where the bridge says it. left: the
+    bridge has ended in order, before all was at rest.
+    """
+
+    bridge: str = ''
+    resources: tuple[str, ...] = ()
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class SessionStarted:
+    """A client has started a session, or resumed it (again, on another connection)."""
+
+    session: str
+    peer: str
+    entity: str = ''
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class ClientConnected:
+    """The first call on a connection of a client has come in."""
+
+    peer: str
+
+
+@dataclass(frozen=True)
+class ClientDisconnected:
+    """The connection of a client is closed; it is noticed within a second."""
+
+    peer: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    A command was refused; cause: the code or error, problem: the text that the client received.
+
+    Of those that repeat, one in a while is an event; more: how many like it came since the last.
+    """
+
+    method: str
+    peer: str
+    cause: str
+    problem: str
+    resource: str = ''
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """A step was tried because a stop is not confirmed, or has had an outcome."""
+
+    resource: str
+    step: str
+
+
+@dataclass(frozen=True)
+class ConfigurationChanged:
+    """Parameters were changed at run time; changes: by name, the value before and after."""
+
+    changes: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class DriverAppeared:
+    """A subscriber was matched on an output of the resource, so that stops arrive."""
+
+    resource: str
+
+
+@dataclass(frozen=True)
+class DriverDisappeared:
+    """A stop would not reach the driver of the resource; problem: why."""
+
+    resource: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class EventsLost:
+    """Events were dropped, because the log or a file was too slow."""
+
+    count: int
+
+
+LogEvent = (
+    Changed | MotionBegun | SessionStarted | SessionEnded | Stall | Emergency | Notice
+    | ClientConnected | ClientDisconnected | Refusal | Escalation | ConfigurationChanged
+    | DriverAppeared | DriverDisappeared | EventsLost)
 
 
 @dataclass(frozen=True)
@@ -226,7 +330,7 @@ class Outputs:
     What one poll decided: what drivers are told, which motions ended, events, next wake-up.
 
     pulse, echoes: what other processes are told, after the stops and before any motion. drain: to
-    take in what has arrived, and to say when that is done.
+    take in what has arrived, and to say when that is done. at: when it was decided (s).
     """
 
     outputs: tuple[Output, ...] = ()
@@ -236,3 +340,4 @@ class Outputs:
     pulse: Pulse | None = None
     echoes: tuple[Echo, ...] = ()
     drain: bool = False
+    at: float = field(default=0.0, compare=False)

@@ -279,6 +279,12 @@ class ActuatorGroup:
         """Return the state of every resource."""
         return {name: actuator.state for name, actuator in self._actuators.items()}
 
+    def arrivals(self, now: float) -> dict[str, tuple[float, float]]:
+        """Return age (s) and rate (Hz) of the feedback of every resource that has received any."""
+        found = {name: actuator.rest.arrivals(now) for name, actuator in self._actuators.items()
+                 if actuator.rest is not None}
+        return {name: one for name, one in found.items() if one is not None}
+
     def failures(self) -> dict[str, str]:
         """Return why stops were not confirmed, of every resource whose last one was not."""
         return {name: actuator.stop_failure for name, actuator in self._actuators.items()
@@ -305,7 +311,8 @@ class ActuatorGroup:
         outputs, ended = self._poll_actuators(self._schedule.take(now), now)
         events, self._events = self._events, []
         self.due = self._schedule.finish()
-        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due)
+        return Outputs(
+            tuple(outputs), tuple(ended), tuple(events), self.due, at=now)
 
     def _poll_actuators(self, due: Iterable[str], now: float) -> tuple[list[Output], list[Ended]]:
         """Poll some actuators; returns their outputs, and which motions ended."""

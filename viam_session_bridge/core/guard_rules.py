@@ -21,7 +21,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 import math
 
-from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Outputs, Pulse
+from viam_session_bridge.core.events import (
+    Changed,
+    Echo,
+    GuardTookOver,
+    Identity,
+    Notice,
+    Outputs,
+    Pulse,
+)
 from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.states import Reason, State
 
@@ -316,7 +324,9 @@ class GuardRules(ActuatorGroup):
                     f'guard.patience): {verdict.sender} has become silent')
         if names:
             text += '; stopping ' + ', '.join(names)
-        self._events.append(Notice(text, grave=bool(names)))
+        self._events.append(
+            GuardTookOver(text, grave=True, bridge=verdict.instance, resources=tuple(names),
+                          left=verdict.left) if names else Notice(text))
 
     def _note_concern(self) -> None:
         self._concern = frozenset(self._watch.listed()).union(

@@ -176,9 +176,10 @@ class SessionTable:
             del self._sessions[session.id]
         return expired
 
-    def end(self, entity: str) -> list[Session]:
-        """Remove the sessions of an entity and return them."""
-        ended = [session for session in self._sessions.values() if session.entity == entity]
+    def end(self, entity: str | None = None) -> list[Session]:
+        """Remove the sessions of an entity, None for all sessions, and return them."""
+        ended = [session for session in self._sessions.values()
+                 if entity is None or session.entity == entity]
         for session in ended:
             del self._sessions[session.id]
         return ended

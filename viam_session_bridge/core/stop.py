@@ -380,6 +380,14 @@ class RestWatch:
         return tuple(max(one.speed or 0.0, one.rate or 0.0)
                      for one in self._motions(self.settings.window))
 
+    def arrivals(self, now: float) -> tuple[float, float] | None:
+        """Return how old (s) the newest sample is and how many come (Hz); None without any."""
+        if math.isinf(self._last_at):
+            return None
+        spans = len(self._entries) > 1 and self._last_at > self._entries[0].at
+        return now - self._last_at, (
+            (len(self._entries) - 1) / (self._last_at - self._entries[0].at) if spans else 0.0)
+
     def fastest(self, now: float) -> str:
         """Return topic and speed of the quantity that exceeds its limit most, as text, or ''."""
         if not self.is_known(now):
@@ -586,6 +594,12 @@ class Stopping:
     def sent_for(self, now: float, seconds: float) -> bool:
         """Return whether it has been sent for so long (s)."""
         return now - self._sent_at >= seconds
+
+    def figures(self, now: float) -> tuple[float | None, float | None]:
+        """Return how long (s) its first output took to go out, and how long ago that was."""
+        if math.isinf(self._sent_at):
+            return None, None
+        return self._sent_at - self.began, now - self._sent_at
 
     def hurry(self, until: float) -> None:
         """Let this stop, and every later one, fail at that instant (s): the process ends."""

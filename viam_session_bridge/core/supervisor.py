@@ -32,6 +32,7 @@ from viam_session_bridge.core.events import (
     Changed,
     Echo,
     Emergency,
+    GuardTookOver,
     Identity,
     LogEvent,
     MotionBegun,
@@ -40,13 +41,14 @@ from viam_session_bridge.core.events import (
     Outputs,
     Pulse,
     SessionEnded,
+    SessionStarted,
     Stall,
 )
 from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import Peers
 from viam_session_bridge.core.presence import Caller, Policy, Presence, same_holder
-from viam_session_bridge.core.sessions import Session, SessionTable
+from viam_session_bridge.core.sessions import parse_session_id, Session, SessionTable
 from viam_session_bridge.core.setpoints import Limits
 from viam_session_bridge.core.states import Reason, State
 
@@ -142,8 +144,10 @@ class Supervisor(ActuatorGroup):
         if self.sessions.full:
             self._retire(now)
         session = self.sessions.start(caller.entity, caller.peer, caller.socket, now, resume)
+        resumed = bool(resume) and session.id == parse_session_id(resume, 'resume')
+        self._events.append(SessionStarted(session.id, caller.peer, caller.entity, resumed))
         self._sweep_at = min(self._sweep_at, now + SWEEP_PERIOD)
-        self.due = min(self.due, self._sweep_at)
+        self.due = min(self.due, now)
         return session
 
     def beat(self, session_id: str, caller: Caller, now: float) -> Session:
@@ -280,6 +284,16 @@ class Supervisor(ActuatorGroup):
                 self.stop(name, now, Reason.REVOKED)
         self.due = min(self.due, now)
 
+    def expire_sessions(self, now: float) -> int:
+        """End every session, so that what they hold stops; returns how many there were."""
+        ended = self.sessions.end()
+        for session in ended:
+            self._events.append(
+                SessionEnded(session.id, session.peer, session.begun, by_operator=True))
+        self._schedule.touch_active()
+        self.due = min(self.due, now)
+        return len(ended)
+
     def reset(self, now: float) -> list[str]:
         """
         Clear every UNCONFIRMED actuator and the emergency stop; never starts motion.
@@ -415,7 +429,7 @@ class Supervisor(ActuatorGroup):
                 'the emergency stop was latched when the bridge before this one ended'))
             self.press_emergency(latched, now)
         if self._peers.cover.take(echo, now):
-            self._events.append(Notice(
+            self._events.append(GuardTookOver(
                 'the guard has stopped the robot, because this bridge was silent for longer than '
                 f'{self._peers.patience:g} s (guard.patience)', grave=True))
             self._stall(now, f'the guard received no pulse for {self._peers.patience:g} s '
@@ -467,6 +481,10 @@ class Supervisor(ActuatorGroup):
             self._peers.pulser.say_goodbye()
         self.due = min(self.due, now)
 
+    def guard_problem(self, now: float) -> str:
+        """Say why no guard would stop this robot, whether or not one is required."""
+        return self._peers.cover.problem(now)
+
     def troubles(self, now: float) -> dict[str, str]:
         """Return the faults of guard and other bridges, by subject."""
         return self._peers.troubles(now)
@@ -513,7 +531,8 @@ class Supervisor(ActuatorGroup):
                        self._peers.due(now))
         if self._schedule.active and stale_at > now:
             self.due = min(self.due, stale_at)
-        return Outputs(tuple(outputs), tuple(ended), tuple(events), self.due, pulse)
+        return Outputs(
+            tuple(outputs), tuple(ended), tuple(events), self.due, pulse, at=now)
 
     def _wake_at(self, actuator: Actuator, now: float) -> float:
         """Return when an actuator must be polled next (s), if nothing happens before."""

@@ -120,6 +120,21 @@ class EmergencyConfig:
 
 
 @dataclass(frozen=True)
+class EventsConfig:
+    """What is recorded of events, beside the log and the topic ~/events."""
+
+    audit_file: str = field(default='', metadata=described(
+        'File to which every event is appended, one JSON object a line. The guard appends to a '
+        'file beside it whose name ends in _guard. A file that cannot be written delays no stop: '
+        'events are dropped and counted', form=Form.FILE, empty='no file'))
+    audit_file_size: float = field(default=10.0, metadata=described(
+        'Size at which events.audit_file is renamed to end in .1, and a new one begun',
+        unit='MB', low=0.01, high=10000.0))
+    audit_files: int = field(default=5, metadata=described(
+        'How many renamed files (.1, .2, ...) are kept; the oldest is deleted', low=0, high=1000))
+
+
+@dataclass(frozen=True)
 class RunTimeConfig:
     """What may be changed while the bridge runs."""
 
@@ -131,7 +146,7 @@ class RunTimeConfig:
 
 GLOBAL_BLOCKS: Mapping[str, type] = {
     'grpc': GrpcConfig, 'auth': AuthConfig, 'sessions': SessionsConfig, 'guard': GuardConfig,
-    'estop': EmergencyConfig, 'run_time': RunTimeConfig}
+    'estop': EmergencyConfig, 'events': EventsConfig, 'run_time': RunTimeConfig}
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,7 @@ class BridgeConfig:
     sessions: SessionsConfig = SessionsConfig()
     guard: GuardConfig = GuardConfig()
     estop: EmergencyConfig = EmergencyConfig()
+    events: EventsConfig = EventsConfig()
     run_time: RunTimeConfig = RunTimeConfig()
     resources: tuple[ResourceConfig, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -1,6 +1,11 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The inputs of the emergency stop: a topic, if one is configured, and the service ~/estop."""
+"""
+What an operator's services do: ~/estop, ~/stop_all, ~/expire_sessions; and the emergency topic.
+
+The emergency stop has two ways in: a topic, if one is configured, and ~/estop. ~/reset, which a
+guard has too, is in node.py.
+"""
 
 from rclpy.node import Node
 from std_msgs.msg import Bool
@@ -18,7 +23,10 @@ class EmergencyInput:
                  config: EmergencyConfig) -> None:
         self._node = node
         self._supervision = supervision
-        self._service = node.create_service(Trigger, '~/estop', self._on_call)
+        self._services = [
+            node.create_service(Trigger, '~/estop', self._on_call),
+            node.create_service(Trigger, '~/stop_all', self._on_stop_all),
+            node.create_service(Trigger, '~/expire_sessions', self._on_expire_sessions)]
         # Many emergency stops publish on change only, latched. Only a TRANSIENT_LOCAL reader
         # receives earlier messages, and it matches only publishers of that durability, so there
         # are two readers.
@@ -34,4 +42,21 @@ class EmergencyInput:
         self._supervision.press_emergency('a call of ~/estop')
         response.success = True
         response.message = 'everything stops; ~/reset lets it move again'
+        return response
+
+    def _on_stop_all(self, request: Trigger.Request,
+                     response: Trigger.Response) -> Trigger.Response:
+        self._supervision.stop_all()
+        response.success = True
+        response.message = 'everything stops; the next command of a client moves it again'
+        self._node.get_logger().warning(f'a call of ~/stop_all: {response.message}')
+        return response
+
+    def _on_expire_sessions(self, request: Trigger.Request,
+                            response: Trigger.Response) -> Trigger.Response:
+        count = self._supervision.expire_sessions()
+        response.success = True
+        response.message = (
+            f'{count} sessions ended, and what they moved stops; clients start new ones')
+        self._node.get_logger().warning(f'a call of ~/expire_sessions: {response.message}')
         return response

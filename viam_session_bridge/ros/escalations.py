@@ -8,13 +8,14 @@ resource is UNCONFIRMED; every outcome is logged and shown in diagnostics. Runs 
 thread. The pump continues to send stops meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import time
 from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import Bool
 
+from viam_session_bridge.core.events import Escalation, LogEvent
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.outputs import BoolEscalation, CallingEscalation
 from viam_session_bridge.parameters.resources import ActuatedConfig
@@ -90,7 +91,7 @@ class _Steps:
         self._begun = self._logged = 0
 
     def advance(self, now: float) -> list[str]:
-        """Begin the steps that are due; returns lines for the log."""
+        """Begin the steps that are due; returns what to report of them."""
         lines: list[str] = []
         for step in self._steps[:self._begun]:
             step.repeat()
@@ -98,14 +99,14 @@ class _Steps:
             step = self._steps[self._logged]
             self._logged += 1
             self._answered_at = now
-            lines.append(f'{self._name}: escalation: {step.outcome}')
+            lines.append(step.outcome)
         waits = self._begun and (
             self._logged < self._begun
             or now < self._answered_at + self._steps[self._begun - 1].patience)
         if self._begun < len(self._steps) and not waits:
             step = self._steps[self._begun]
             self._begun += 1
-            lines.append(f'{self._name}: escalation: the stop is not confirmed; {step.where}')
+            lines.append(f'the stop is not confirmed; {step.where}')
             step.begin()
         return lines
 
@@ -114,8 +115,11 @@ class Escalations:
     """The steps of all resources that have any."""
 
     def __init__(self, node: Node, supervision: Supervision,
-                 resources: Sequence[ActuatedConfig]) -> None:
+                 resources: Sequence[ActuatedConfig],
+                 note: Callable[[LogEvent], None]) -> None:
+        """Begin; note takes an event for each step that begins, and for each outcome."""
         self._node = node
+        self._note = note
         self._supervision = supervision
         self._services = Services(node)
         self._by_resource = {
@@ -135,7 +139,7 @@ class Escalations:
                 steps.restart()
                 continue
             for line in steps.advance(time.monotonic()):
-                self._node.get_logger().error(line)
+                self._note(Escalation(name, line))
 
     def _step(self, resource: str, step: Any) -> _Step:
         if step.kind == 'bool':

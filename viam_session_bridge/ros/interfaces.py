@@ -116,6 +116,10 @@ class Supervision(Protocol):
         """Return the sources that were not seen yet, by resource; only where there are any."""
         ...
 
+    def arrivals(self) -> dict[str, tuple[float, float]]:
+        """Return age (s) and rate (Hz) of the feedback of every resource that has received any."""
+        ...
+
     def failures(self) -> dict[str, str]:
         """Return why the last stop was not confirmed, by resource; only where it was not."""
         ...
@@ -134,7 +138,15 @@ class Supervision(Protocol):
 
 
 class EmergencyStopping(Protocol):
-    """The locked supervisor of a bridge, as its emergency stop uses it; a guard has none."""
+    """The locked supervisor of a bridge, as an operator sees it; a guard has none."""
+
+    def stop_all(self) -> None:
+        """Stop every resource."""
+        ...
+
+    def expire_sessions(self) -> int:
+        """End every session, so that what they hold stops; returns how many there were."""
+        ...
 
     def press_emergency(self, reason: str) -> None:
         """Stop everything and refuse motion until a reset."""

@@ -1,79 +1,108 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What happened, in words: one line per event, written by a thread of its own.
+What happened, in words and as JSON: written by a thread of its own.
 
-A log sink may be slow or full; who reports hands over and never waits. When the queue is full,
-reports are counted and dropped, and the loss is logged. What cannot be written ends nothing.
+Each event is one line of the log, and one record (event_record.py) for ~/events and the audit
+file. All of these may be slow or full; who reports hands over and never waits. When the queue is
+full, reports are counted and dropped, and the loss is logged. What cannot be written ends nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+import functools
 import logging
 import math
 import queue
 import re
 import threading
 import time
+from typing import NamedTuple
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.node import Node
+from std_msgs.msg import String
 
 from viam_session_bridge.core.errors import shown
 from viam_session_bridge.core.events import (
     Changed,
+    ClientConnected,
+    ClientDisconnected,
+    ConfigurationChanged,
+    DriverAppeared,
+    DriverDisappeared,
     Emergency,
+    Escalation,
+    EventsLost,
     LogEvent,
     MotionBegun,
     Notice,
     Outputs,
+    Refusal,
     SessionEnded,
+    SessionStarted,
     Stall,
-)
-from viam_session_bridge.core.presence import (
-    Claim,
-    ConnectionClaim,
-    LeaseClaim,
-    OpenClaim,
-    SessionClaim,
 )
 from viam_session_bridge.core.sessions import shown_session
 from viam_session_bridge.core.states import State
+from viam_session_bridge.parameters.shared import EventsConfig
+from viam_session_bridge.ros.audit import AuditFile, guards_own
+from viam_session_bridge.ros.event_record import describe_claim, plain, record
+from viam_session_bridge.ros.profiles import EVENTS_QOS
 
 CAPACITY = 1000
 
 # Slow calls are logged at most once in so long (s).
 SLOW_PERIOD = 10.0
 
-# So many characters of a motion's values are written.
-MOST_VALUES = 200
-
-_Report = tuple[Outputs, dict[str, str], str]
-_Line = tuple[int, str]
+# A sink that fails is logged at most once in so long (s).
+SINK_PERIOD = 60.0
 
 
-def describe_claim(claim: Claim | None) -> str:
-    """Name who holds a motion."""
-    if isinstance(claim, SessionClaim):
-        return f'session {shown_session(claim.session)}'
-    if isinstance(claim, ConnectionClaim):
-        return f'connection {claim.socket} (no session)'
-    if isinstance(claim, LeaseClaim):
-        return f'a lease of {claim.peer or "an unknown peer"} (no session)'
-    if isinstance(claim, OpenClaim):
-        return 'a client without a session (nobody watches over it)'
-    return 'nobody'
+class Sink(NamedTuple):
+    """Where records go beside the log: its name for texts, and what writes a line."""
+
+    name: str
+    write: Callable[[str], None]
+
+
+def sinks_of(node: Node, config: EventsConfig, is_guard: bool) -> list[Sink]:
+    """Return what the records of a process are written to: ~/events, and a file if configured."""
+    publisher = node.create_publisher(String, '~/events', EVENTS_QOS)
+    sinks = [Sink(publisher.topic_name, lambda line: publisher.publish(String(data=line)))]
+    if config.audit_file:
+        path = guards_own(config.audit_file) if is_guard else config.audit_file
+        audit = AuditFile(path, round(config.audit_file_size * 1e6), config.audit_files)
+        sinks.append(Sink(f'events.audit_file {audit.path}', audit.write))
+    return sinks
 
 
 class Journal:
-    """Writes reports of the pump, and what Python's logging is told, to a logger."""
+    """Writes reports of the pump, events of other threads, and records of Python's logging."""
 
     def __init__(self, logger: RcutilsLogger,
-                 is_open: Callable[[int], bool] = lambda socket: True) -> None:
-        """Begin; is_open tells whether the connection of a client's socket is still open."""
+                 is_open: Callable[[int], bool] = lambda socket: True, *,
+                 process: str = 'bridge', node: str = '', sinks: Sequence[Sink] = (),
+                 now: Callable[[], float] = time.monotonic) -> None:
+        """
+        Begin.
+
+        is_open tells whether the connection of a client's socket is still open. process, node:
+        who writes the records. now: the steady clock (s) of the reports.
+        """
         self._logger = logger
         self._is_open = is_open
-        self._queue: queue.Queue[_Report | _Line | None] = queue.Queue(CAPACITY)
+        self._process = process
+        self._node = node
+        self._sinks = sinks
+        self._now = now
+        # Of each sink that fails: how many records it has lost since that was logged, and when it
+        # may be logged again (s).
+        self._unwritten: dict[str, tuple[int, float]] = {}
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(CAPACITY)
         self._lost = 0
+        # How many events and lines were lost since the start.
+        self.lost = 0
         self._slow_calls = 0
         self._slow_after = -math.inf
         self._faulty: dict[str, str] = {}
@@ -85,13 +114,25 @@ class Journal:
         news = any(one.first or one.resource in self._faulty for one in outputs.outputs)
         if not outputs.events and not faults and not news and not slow:
             return
-        self._hand_over((outputs, faults, slow))
+        self._hand_over(functools.partial(
+            self._write_report, outputs, faults, slow, time.time()))
+
+    def event(self, event: LogEvent) -> None:
+        """
+        Take an event of any other thread without ever waiting.
+
+        Clients cause many of these: they leave half of the queue to the pump.
+        """
+        if self._queue.qsize() >= CAPACITY // 2:
+            self._lost += 1
+            return
+        self._hand_over(functools.partial(self._write, event, self._now(), time.time()))
 
     def note(self, level: int, message: str) -> None:
         """Take a line at one of logging's levels without ever waiting."""
-        self._hand_over((level, message))
+        self._hand_over(functools.partial(self._write_line, level, message))
 
-    def _hand_over(self, item: _Report | _Line) -> None:
+    def _hand_over(self, item: Callable[[], None]) -> None:
         try:
             self._queue.put_nowait(item)
         except queue.Full:
@@ -113,22 +154,21 @@ class Journal:
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             try:
-                self._take(item)
+                item()
+                self._tell_loss()
             except Exception as problem:  # the next line may be written again
                 with suppress(Exception):
                     self._logger.error(
                         f'a report was not written: {type(problem).__name__}: {problem}')
 
-    def _take(self, item: _Report | _Line) -> None:
-        if len(item) == 3:
-            self._write_report(*item)
-        else:
-            self._write_line(*item)
+    def _tell_loss(self) -> None:
         if self._lost:
             lost, self._lost = self._lost, 0
-            self._logger.warning(f'{lost} reports were lost: the log is too slow')
+            self.lost += lost
+            self._write(EventsLost(lost), self._now(), time.time())
 
-    def _write_report(self, outputs: Outputs, faults: dict[str, str], slow: str) -> None:
+    def _write_report(self, outputs: Outputs, faults: dict[str, str], slow: str,
+                      wall: float) -> None:
         for output in outputs.outputs:
             if output.resource not in faults:
                 self._faulty.pop(output.resource, None)
@@ -142,7 +182,7 @@ class Journal:
             self._logger.warning(f'{slow} ({self._slow_calls} slow calls since the last warning)')
             self._slow_calls, self._slow_after = 0, time.monotonic() + SLOW_PERIOD
         for event in outputs.events:
-            self._write(event)
+            self._write(event, outputs.at, wall)
 
     def _write_line(self, level: int, message: str) -> None:
         # rclpy keys a logger's calls by their place in the source: one line for each level.
@@ -153,68 +193,125 @@ class Journal:
         else:
             self._logger.info(message)
 
-    def _write(self, event: LogEvent) -> None:
-        if isinstance(event, Changed):
-            self._write_change(event)
-        elif isinstance(event, SessionEnded):
-            self._logger.info(
-                f'session {shown_session(event.session)} ({event.peer}) '
-                f'{self._end_of_session(event)}')
-        elif isinstance(event, MotionBegun):
-            self._logger.info(describe_begin(event))
-        elif isinstance(event, Emergency):
-            if event.reason:
+    def _write(self, event: LogEvent, steady: float, wall: float) -> None:
+        level, text = sentence(event, self._is_open)
+        if not text:
+            return
+        self._write_line(level, text)
+        if not self._sinks:
+            return
+        line = record(
+            event, steady=steady, wall=wall, process=self._process, node=self._node,
+            level=logging.getLevelName(level).lower(), text=text)
+        for sink in self._sinks:
+            self._send(sink, line)
+
+    def _send(self, sink: Sink, line: str) -> None:
+        """Write a record to a sink; one that fails is tried again with the next record."""
+        try:
+            sink.write(line)
+        except Exception as problem:
+            count, quiet_until = self._unwritten.get(sink.name, (0, -math.inf))
+            count += 1
+            self.lost += 1
+            if time.monotonic() >= quiet_until:
                 self._logger.error(
-                    f'EMERGENCY STOP: {event.reason}; everything stops, and motion is refused '
-                    'until ~/reset is called')
-            else:
-                self._logger.warning('the emergency stop was reset; only new commands move again')
-        elif isinstance(event, Notice):
-            self._write_line(
-                logging.ERROR if event.grave else
-                logging.WARNING if event.warns else logging.INFO, event.text)
-        elif isinstance(event, Stall):
-            stopped = ', '.join(event.stopped) or 'nothing, since nothing moved'
-            self._logger.error(
-                f'{event}: the computer was overloaded or suspended, or a call held the '
-                f'interpreter; stopped: {stopped}; commands are refused for {event.refused:.2g} s '
-                'at least, and only a new one moves again')
-
-    def _end_of_session(self, event: SessionEnded) -> str:
-        """Say how a session came to its end: only a client that was there let it lapse."""
-        if event.revoked:
-            return 'ended: its key was revoked, rotated or changed'
-        if not event.begun:
-            return 'was never used and is forgotten'
-        if event.sockets and not any(map(self._is_open, event.sockets)):
-            return 'has ended: its connections were closed'
-        return f'lapsed: nothing of it came for {event.window:g} s (sessions.heartbeat_window)'
-
-    def _write_change(self, event: Changed) -> None:
-        if event.after is State.MOVING:
-            return  # MotionBegun says more
-        if event.after is State.STOPPING:
-            line = f'{event.resource}: stopping, {event.reason.value}'
-            if event.detail:
-                line += f' ({event.detail})'
-            if event.claim is not None:
-                line += f' [{describe_claim(event.claim)}]'
-            if event.reason.is_unasked:
-                self._logger.warning(line)
-            else:
-                self._logger.info(line)
-        elif event.after is State.IDLE:
-            how = 'verified' if event.verified else 'not verified: no feedback is configured'
-            self._logger.info(f'{event.resource}: stopped ({event.detail or how})')
-        else:
-            self._logger.error(
-                f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is '
-                'refused until the stop is confirmed or ~/reset is called')
+                    f'{sink.name}: {problem}; events that were not written: {count}; the next '
+                    'ones are tried')
+                count, quiet_until = 0, time.monotonic() + SINK_PERIOD
+            self._unwritten[sink.name] = count, quiet_until
 
 
-def describe_begin(event: MotionBegun) -> str:
+# ---- sentences ----------------------------------------------------------------------------------
+
+def sentence(event: LogEvent,
+             is_open: Callable[[int], bool] = lambda socket: True) -> tuple[int, str]:
+    """Return the level and the line of an event; an empty one where another event says more."""
+    if isinstance(event, Changed):
+        return _changed(event)
+    if isinstance(event, MotionBegun):
+        return logging.INFO, _begun(event)
+    if isinstance(event, SessionStarted):
+        key = f', key {shown(event.entity)}' if event.entity else ''
+        return logging.INFO, (f'session {shown_session(event.session)} ({event.peer}{key}) '
+                              f'{"resumed" if event.resumed else "started"}')
+    if isinstance(event, SessionEnded):
+        return logging.INFO, (f'session {shown_session(event.session)} ({event.peer}) '
+                              f'{_end_of_session(event, is_open)}')
+    if isinstance(event, Refusal):
+        more = f' ({event.more} more like this since the last message)' if event.more else ''
+        return logging.WARNING, (f'refused {event.method.rpartition("/")[2]} of {event.peer}: '
+                                 f'{event.problem}{more}')
+    if isinstance(event, Emergency):
+        return (logging.ERROR, f'EMERGENCY STOP: {event.reason}; everything stops, and motion is '
+                'refused until ~/reset is called') if event.reason else (
+            logging.WARNING, 'the emergency stop was reset; only new commands move again')
+    if isinstance(event, Notice):
+        return (logging.ERROR if event.grave else
+                logging.WARNING if event.warns else logging.INFO), event.text
+    if isinstance(event, Stall):
+        stopped = ', '.join(event.stopped) or 'nothing, since nothing moved'
+        return logging.ERROR, (
+            f'{event}: the computer was overloaded or suspended, or a call held the interpreter; '
+            f'stopped: {stopped}; commands are refused for {event.refused:.2g} s at least, and '
+            'only a new one moves again')
+    return _of_surroundings(event)
+
+
+def _of_surroundings(event: LogEvent) -> tuple[int, str]:
+    """Return the sentence of what clients, drivers, operators and files do."""
+    if isinstance(event, ClientConnected):
+        return logging.INFO, f'client {event.peer} connected'
+    if isinstance(event, ClientDisconnected):
+        return logging.INFO, f'client {event.peer} disconnected'
+    if isinstance(event, Escalation):
+        return logging.ERROR, f'{event.resource}: escalation: {event.step}'
+    if isinstance(event, ConfigurationChanged):
+        return logging.WARNING, 'configuration changed: ' + '; '.join(
+            f'{name} from {before} to {after}' for name, (before, after) in event.changes.items())
+    if isinstance(event, DriverAppeared):
+        return logging.INFO, f'{event.resource}: a driver is listening'
+    if isinstance(event, DriverDisappeared):
+        return logging.WARNING, f'no stop path: {event.problem}'
+    if isinstance(event, EventsLost):
+        return logging.WARNING, f'{event.count} reports were lost: the log is too slow'
+    raise TypeError(f'{type(event).__name__} has no sentence')
+
+
+def _end_of_session(event: SessionEnded, is_open: Callable[[int], bool]) -> str:
+    """Say how a session came to its end: only a client that was there let it lapse."""
+    if event.revoked:
+        return 'ended: its key was revoked, rotated or changed'
+    if event.by_operator:
+        return 'ended: an operator called ~/expire_sessions'
+    if not event.begun:
+        return 'was never used and is forgotten'
+    if event.sockets and not any(map(is_open, event.sockets)):
+        return 'has ended: its connections were closed'
+    return f'lapsed: nothing of it came for {event.window:g} s (sessions.heartbeat_window)'
+
+
+def _changed(event: Changed) -> tuple[int, str]:
+    if event.after is State.MOVING:
+        return logging.INFO, ''  # MotionBegun says more
+    if event.after is State.STOPPING:
+        line = f'{event.resource}: stopping, {event.reason.value}'
+        if event.detail:
+            line += f' ({event.detail})'
+        if event.claim is not None:
+            line += f' [{describe_claim(event.claim)}]'
+        return logging.WARNING if event.reason.is_unasked else logging.INFO, line
+    if event.after is State.IDLE:
+        how = 'verified' if event.verified else 'not verified: no feedback is configured'
+        return logging.INFO, f'{event.resource}: stopped ({event.detail or how})'
+    return logging.ERROR, (
+        f'{event.resource}: STOP NOT CONFIRMED: {event.detail}; stops go on, motion is refused '
+        'until the stop is confirmed or ~/reset is called')
+
+
+def _begun(event: MotionBegun) -> str:
     """Say who has a resource move, by what call, and how."""
-    caller, motion = event.caller, event.motion
+    caller = event.caller
     entity = f', entity {shown(caller.entity)}' if caller.entity else ''
     sdk = f', {shown(caller.sdk)}' if caller.sdk else ''
     verb, other = 'moving', ''
@@ -223,12 +320,7 @@ def describe_begin(event: MotionBegun) -> str:
     place = f' ({caller.peer or "an unknown peer"}{entity}{sdk})'
     call = f'{caller.method.rpartition("/")[2]}: ' if caller.method else ''
     return (f'{event.resource}: {verb} {"by" if event.before else "for"} '
-            f'{describe_claim(event.claim)}{place}{other}: {call}{_cut(str(motion))}')
-
-
-def _cut(text: str) -> str:
-    """Return the values of a motion: those of an arm may be many."""
-    return text if len(text) <= MOST_VALUES else f'{text[:MOST_VALUES]}...'
+            f'{describe_claim(event.claim)}{place}{other}: {call}{plain(event.motion)}')
 
 
 def kind_of(problem: str) -> str:

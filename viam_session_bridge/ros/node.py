@@ -7,11 +7,12 @@ It never decides: what it receives goes to the locked supervisor, which it knows
 ``Supervision`` only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import functools
 import itertools
 import threading
 import time
+from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -19,14 +20,23 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from viam_session_bridge.core.errors import EmergencyStopped
-from viam_session_bridge.core.events import Changed, Emergency, LogEvent, Outputs
+from viam_session_bridge.core.events import (
+    Changed,
+    DriverAppeared,
+    DriverDisappeared,
+    Emergency,
+    LogEvent,
+    Outputs,
+)
 from viam_session_bridge.core.states import State
 from viam_session_bridge.parameters.resources import ActuatedConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
+from viam_session_bridge.ros.drivers.output import matches_of
 from viam_session_bridge.ros.emergency import EmergencyInput
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.factory import Factory, READ_ONLY
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
+from viam_session_bridge.ros.history import History
 from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, SharedOutput, Supervision
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
@@ -43,22 +53,42 @@ MOST_CHECKS = 50
 DIAGNOSTICS_PERIOD = 1.0
 
 
+# With more resources than this, diagnostics show the details of those only that are not idle, and
+# of no more than that: a large message would keep every other thread waiting.
+MOST_DETAILED = 50
+
+
+class Report(NamedTuple):
+    """What a process says of a part in diagnostics: subject, text, values; warns: level WARN."""
+
+    subject: str
+    text: str
+    values: Mapping[str, str] = {}
+    warns: bool = False
+
+
 class BridgeNode:
     """
     Drivers, feedback and services of one bridge on an rclpy node.
 
     faults: what is wrong with drivers, by resource. beat: called by the executor every
     PATH_PERIOD. emergency: what an emergency stop is passed on to; None for no emergency stop.
-    companion: the full name of the node of the other safety process.
+    companion: the full name of the node of the other safety process. note takes events of drivers
+    and escalations, for whoever writes them. reports: what diagnostics say beside the resources.
     """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
                  faults: Callable[[], dict[str, str]], beat: Callable[[], None], *,
-                 emergency: EmergencyStopping | None = None, companion: str = '') -> None:
+                 emergency: EmergencyStopping | None = None, companion: str = '',
+                 note: Callable[[LogEvent], None] = lambda event: None,
+                 reports: Callable[[], Iterable[Report]] = tuple) -> None:
         self._node = node
         self._supervision = supervision
         self._faults = faults
         self._beat = beat
+        self._note = note
+        self._reports = reports
+        self._history = History()
         self._problems: dict[str, str] = {}
         self._discovered_at = time.monotonic() + DISCOVERY
         # What the log says of paths and of feedback; while they are being discovered, nothing.
@@ -81,7 +111,7 @@ class BridgeNode:
             for one in config.resources if not isinstance(one, ActuatedConfig)}
         self._other_publishers = OtherPublishers(
             node, supervision, self._measured, companion)
-        self._escalations = Escalations(node, supervision, config.actuated)
+        self._escalations = Escalations(node, supervision, config.actuated, note)
         self._emergency = emergency
         self._emergency_input = (
             None if emergency is None else EmergencyInput(node, emergency, config.estop))
@@ -108,8 +138,10 @@ class BridgeNode:
         return self._factory.shared
 
     def notice(self, outputs: Outputs) -> None:
-        """Publish diagnostics at once if something happened that nobody should wait for."""
+        """Take events for diagnostics, which do not wait for their period if one is grave."""
         # Called by the pump; the executor does it.
+        if outputs.events:
+            self._history.take(outputs.events, time.time())
         if any(_is_grave(event) for event in outputs.events):
             self._urgent.trigger()
 
@@ -136,10 +168,7 @@ class BridgeNode:
         if last is not None and kind_of(last) == kind_of(problem) or self._is_discovering(problem):
             return
         self._logged_problems[name] = problem
-        if problem:
-            self._node.get_logger().warning(f'no stop path: {problem}')
-        else:
-            self._node.get_logger().info(f'{name}: a driver is listening')
+        self._note(DriverDisappeared(name, problem) if problem else DriverAppeared(name))
 
     def _is_discovering(self, problem: str) -> bool:
         """Tell whether what is missing may only not have been discovered yet."""
@@ -195,11 +224,17 @@ class BridgeNode:
         array.header.stamp = self._node.get_clock().now().to_msg()
         awaited = self._supervision.awaited()
         faults, tried = self._faults(), self._escalations.outcomes()
-        failures = self._supervision.failures()
-        for name, state in self._supervision.states().items():
+        failures, states = self._supervision.failures(), self._supervision.states()
+        arrivals, subscribers = self._supervision.arrivals(), self._subscribers()
+        detailed = [name for name, state in states.items()
+                    if len(states) <= MOST_DETAILED or state is not State.IDLE][:MOST_DETAILED]
+        for name, state in states.items():
             status = self._diagnose(
                 name, state, faults.get(name, ''), awaited.get(name, ''),
                 failures.get(name, ''))
+            if name in detailed:
+                status.values += self._details(
+                    name, state, subscribers.get(name), arrivals.get(name))
             status.values += [
                 KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
             array.status.append(status)
@@ -210,6 +245,9 @@ class BridgeNode:
                 problem or 'messages arrive'))
         if self._emergency is not None:
             array.status.append(self._diagnose_emergency(self._emergency.emergency()))
+        array.status += [self._diagnose_links(subscribers, arrivals), *(
+            self._status(one.subject, DiagnosticStatus.WARN if one.warns else DiagnosticStatus.OK,
+                         one.text, values=one.values) for one in self._reports())]
         troubles = self._supervision.troubles()
         array.status += [
             self._status(subject, DiagnosticStatus.ERROR, text)
@@ -242,6 +280,39 @@ class BridgeNode:
         status.values = [KeyValue(key='state', value=state.value)]
         return status
 
+    def _details(self, name: str, state: State, subscribers: int | None,
+                 arrival: tuple[float, float] | None) -> list[KeyValue]:
+        found = list(self._history.values(name, state))
+        if arrival is not None:
+            found += [('feedback age', f'{arrival[0]:.3f} s'),
+                      ('feedback rate', f'{arrival[1]:.1f} Hz')]
+        if subscribers is not None:
+            found.append(('subscribers', str(subscribers)))
+        found.append(('other publishers', self._other_publishers.of(name)))
+        return [KeyValue(key=key, value=value) for key, value in found if value]
+
+    def _subscribers(self) -> dict[str, int]:
+        """Return how many subscribers the outputs of each resource have that it publishes on."""
+        found: dict[str, int] = {}
+        for output in matches_of(self._node).publishers:
+            for name in output.resources:
+                found[name] = found.get(name, 0) + output.subscribers
+        return found
+
+    def _diagnose_links(self, subscribers: Mapping[str, int],
+                        arrivals: Mapping[str, tuple[float, float]]) -> DiagnosticStatus:
+        pathless = sorted(name for name, problem in self._problems.items() if problem)
+        unfed = sorted(self._unfed)
+        contested = [name for name in self._drivers if self._other_publishers.of(name)]
+        missing = [f'{what}: {", ".join(names[:MOST_DETAILED])}' for what, names in (
+            ('no stop path', pathless), ('no feedback', unfed)) if names]
+        return self._status(
+            'ROS links', DiagnosticStatus.WARN if missing else DiagnosticStatus.OK,
+            '; '.join(missing) or 'every link that is needed is there', values={
+                'subscribers': str(sum(subscribers.values())),
+                'resources with feedback': f'{len(arrivals)} of {len(self._measured)}',
+                'other publishers': ', '.join(contested[:MOST_DETAILED]) or 'none'})
+
     def _diagnose_emergency(self, problem: str) -> DiagnosticStatus:
         unfed = self._unfed.get('estop', '')
         level = DiagnosticStatus.WARN if unfed else DiagnosticStatus.OK
@@ -249,12 +320,14 @@ class BridgeNode:
             'estop', DiagnosticStatus.ERROR if problem else level,
             problem or unfed or 'not pressed', 'emergency stop')
 
-    def _status(self, subject: str, level: bytes, text: str, title: str = '') -> DiagnosticStatus:
+    def _status(self, subject: str, level: bytes, text: str, title: str = '',
+                values: Mapping[str, str] | None = None) -> DiagnosticStatus:
         # /diagnostics is one for all robots: both names tell whose this is.
         place = self._node.get_namespace().rstrip('/')
         return DiagnosticStatus(
             level=level, name=f'{own_name(self._node)}: {title or subject}', message=text,
-            hardware_id=f'{place}/{subject}')
+            hardware_id=f'{place}/{subject}', values=[
+                KeyValue(key=key, value=value) for key, value in (values or {}).items()])
 
 
 def _is_grave(event: LogEvent) -> bool:

@@ -62,15 +62,17 @@ def read(node: Node) -> BridgeConfig:
     return verdict.config
 
 
-def watch(node: Node, config: BridgeConfig, apply: Callable[[BridgeConfig], None]) -> None:
+def watch(node: Node, config: BridgeConfig, apply: Callable[[BridgeConfig], None],
+          changed: Callable[[Mapping[str, tuple[str, str]]], None] = lambda changes: None) -> None:
     """
     Let the mutable parameters change at run time; `config` is what `read` returned.
 
     A change is validated together with everything else and refused with a reason; once the node
     has taken it over, `apply` gets the new configuration, in the thread that set the parameter
-    (for `ros2 param set`: the executor's). Read-only and unknown names are refused by rclpy.
+    (for `ros2 param set`: the executor's). `changed` then gets the values before and after, by
+    name. Read-only and unknown names are refused by rclpy.
     """
-    watcher = _Watcher(node, config, apply)
+    watcher = _Watcher(node, config, apply, changed)
     node.add_pre_set_parameters_callback(watcher.convert)
     node.add_on_set_parameters_callback(watcher.check)
     node.add_post_set_parameters_callback(watcher.take_over)
@@ -80,14 +82,17 @@ class _Watcher:
     """The three callbacks of one change, in the order rclpy calls them."""
 
     def __init__(self, node: Node, config: BridgeConfig,
-                 apply: Callable[[BridgeConfig], None]) -> None:
+                 apply: Callable[[BridgeConfig], None],
+                 changed: Callable[[Mapping[str, tuple[str, str]]], None]) -> None:
         self._node = node
         self._config = config
         self._apply = apply
+        self._changed = changed
         self._around = _surroundings(node)
         # Other parts of the node may have declared their own parameters meanwhile.
         self._start = judge(_found(node), self._around).values
         self._kinds = {name: entry.kind for name, (entry, _) in self._start.items()}
+        self._values = {name: str(value) for name, (_, value) in self._start.items()}
 
     def convert(self, parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
         """Return the parameters, with integers converted where a number is declared."""
@@ -129,6 +134,11 @@ class _Watcher:
         if config is not None and config != self._config:
             self._config = config
             self._apply(config)
+            values = {each.name: str(each.value) for each in parameters
+                      if each.name in self._kinds}
+            self._changed({name: (self._values[name], value) for name, value in values.items()
+                           if value != self._values[name]})
+            self._values.update(values)
 
     def _current(self) -> dict[str, Any]:
         return {name: self._node.get_parameter(name).value for name in self._kinds}

@@ -27,6 +27,11 @@ LATCHED_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
     history=HistoryPolicy.KEEP_LAST, depth=1)
 
+# ~/events: a subscriber that comes later, or a bag, receives the last of them.
+EVENTS_QOS = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    history=HistoryPolicy.KEEP_LAST, depth=100)
+
 
 def steady_timer(node: Node, period: float, act: Callable[[], None]) -> Timer:
     """Return a timer (s) that neither a paused /clock of use_sim_time nor a stepped one stops."""

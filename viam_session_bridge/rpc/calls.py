@@ -33,7 +33,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
 from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet, shown
-from viam_session_bridge.core.events import Ended
+from viam_session_bridge.core.events import Ended, LogEvent, Refusal
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import NO_SESSION, parse_session_id
@@ -48,7 +48,7 @@ from viam_session_bridge.rpc.auth import (
     SIGNALING,
     unauthenticated,
 )
-from viam_session_bridge.rpc.connections import SocketMonitor
+from viam_session_bridge.rpc.connections import Clients, SocketMonitor
 from viam_session_bridge.rpc.operations import (
     Operation,
     operation_id,
@@ -459,14 +459,19 @@ class Registry:
     """Creates the gRPC handlers of one server."""
 
     def __init__(self, supervisor: LockedBridge, presence: SocketMonitor,
-                 operations: Operations, authentication: Authentication) -> None:
+                 operations: Operations, authentication: Authentication,
+                 clients: Clients | None = None,
+                 note: Callable[[LogEvent], None] = lambda event: None) -> None:
+        """Begin; clients meet the peer of each call, note takes refusals worth an event."""
         self._supervisor = supervisor
         self._presence = presence
         self._operations = operations
         self._authentication = authentication
         # By entity: the running calls, with their tasks.
         self._under_way: dict[str, dict[Call, asyncio.Task[Any]]] = {}
-        self._refusals = RefusalLog()
+        self._refusals = RefusalLog(note)
+        self._clients = Clients(lambda peer: None, lambda peer, came: None) if (
+            clients is None) else clients
         # The number of calls received.
         self.calls = 0
 
@@ -671,6 +676,8 @@ class Registry:
             metadata.setdefault(key, []).append(value)
         peer, watch = context.peer(), self._presence.wake
         rights = _NOTHING if public else self._authentication.rights(metadata)
+        if peer not in self._clients.known:
+            self._clients.meet(peer)
         if not monitored:
             caller = Caller(entity=rights.entity, peer=peer, method=path, sdk=sdk_of(metadata))
             # Only motion that Viam does not monitor needs the socket, so it is found on demand.
@@ -709,10 +716,11 @@ class _Unserved(grpc.GenericRpcHandler):
 
 
 class RefusalLog:
-    """Logs refused commands, once per resource and cause in each period."""
+    """Notes refused commands, once per resource and cause in each period."""
 
-    def __init__(self) -> None:
-        # When each was logged last (s), and how many have come since. All resources that are not
+    def __init__(self, note: Callable[[LogEvent], None]) -> None:
+        self._note = note
+        # When each was noted last (s), and how many have come since. All resources that are not
         # configured count as one, so that the configuration bounds the size.
         self._written: dict[tuple[str, str], tuple[float, int]] = {}
 
@@ -735,9 +743,7 @@ class RefusalLog:
             self._written[resource, cause] = written, more + 1
             return
         self._written[resource, cause] = now, 0
-        _LOG.warning(
-            'refused %s of %s: %s%s', path.rpartition('/')[2], context.peer(), text,
-            f' ({more} more like this since the last message)' if more else '')
+        self._note(Refusal(path, context.peer(), cause, text, resource, more))
 
 
 @dataclass(slots=True)

@@ -162,6 +162,15 @@ class SocketMonitor:
             return known.cookie
         return self.socket_of(peer)
 
+    def connection_of(self, peer: str) -> Connection | None:
+        """Return that peer's connection, whose kernel is not asked anything for it."""
+        known = self._by_peer.get(peer)
+        if known is not None and is_same(known.fd, known.cookie):
+            return known
+        endpoint = parse_peer(peer)
+        found = [] if endpoint is None else self._find(endpoint)
+        return found[0] if len(found) == 1 else None
+
     def is_open(self, socket_id: int) -> bool:
         """Return whether a connection is open now. May be called from any thread."""
         fd = self._descriptors.get(socket_id)
@@ -243,6 +252,49 @@ class SocketMonitor:
             self._next_log = moment + _LOG_PERIOD
             _log.exception(
                 'cannot determine which clients are present; motions without a session stop')
+
+
+# So many connections are met between two looks; a flood must not fill the journal.
+MOST_NEWCOMERS = 20
+
+
+class Clients:
+    """
+    Which clients are connected, for events. Belongs to the event loop's thread.
+
+    connection_of: see SocketMonitor. note is called with a peer, and whether it came or has gone.
+    """
+
+    def __init__(self, connection_of: Callable[[str], Connection | None],
+                 note: Callable[[str, bool], None]) -> None:
+        self._connection_of = connection_of
+        self._note = note
+        # By peer; None where its connection cannot be told.
+        self.known: dict[str, Connection | None] = {}
+        self._newcomers = 0
+
+    def __len__(self) -> int:
+        """Return how many are connected."""
+        return len(self.known)
+
+    def meet(self, peer: str) -> None:
+        """Note a call of this peer."""
+        if peer in self.known or self._newcomers >= MOST_NEWCOMERS:
+            return
+        self._newcomers += 1
+        self.known[peer] = connection = self._connection_of(peer)
+        if connection is not None:
+            self._note(peer, True)
+
+    def look(self) -> None:
+        """Find out who has gone; to be called about once a second."""
+        self._newcomers = 0
+        for peer, one in tuple(self.known.items()):
+            if one is None:
+                del self.known[peer]
+            elif not is_same(one.fd, one.cookie):
+                del self.known[peer]
+                self._note(peer, False)
 
 
 # ---- what the kernel reports about one socket ---------------------------------------------------

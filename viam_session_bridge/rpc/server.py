@@ -18,6 +18,8 @@ import time
 
 import grpc
 
+from viam_session_bridge.core.events import ClientConnected, ClientDisconnected, LogEvent
+from viam_session_bridge.core.sessions import shown_session
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
@@ -30,7 +32,7 @@ from viam_session_bridge.rpc.auth import (
 )
 from viam_session_bridge.rpc.calls import LARGEST_REQUEST, Registry
 from viam_session_bridge.rpc.component_service import components, Configs, FeedbackOf
-from viam_session_bridge.rpc.connections import port_holder, SocketMonitor
+from viam_session_bridge.rpc.connections import Clients, port_holder, SocketMonitor
 from viam_session_bridge.rpc.operations import Operations
 from viam_session_bridge.rpc.reflection_service import (
     MOST_REFLECTIONS,
@@ -52,6 +54,12 @@ QUIET_TICKS = 4
 # Each call checks the key file. This period (s) bounds the time to stop the motions of a revoked
 # key that makes no calls.
 KEY_PERIOD = 0.1
+
+# A client that has gone is noticed, for events, within so long (s).
+CLIENTS_PERIOD = 1.0
+
+# So many sessions are shown in diagnostics.
+MOST_SHOWN = 20
 
 REPLY_LIMIT = 32 * 1024 * 1024  # bytes; the limit of the Go client
 
@@ -130,12 +138,14 @@ class Server:
     configs and feedback: see ComponentService. on_death: called if the server ends without a call
     of stop(). beat: called by the event loop every beat_period (s), for the watchdog of threads.
     revision: the identifier of the configuration.
+    note takes what clients do, for whoever writes events; it must not block.
     """
 
     def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
                  feedback: FeedbackOf, on_death: Callable[[BaseException], None],
                  beat: Callable[[], None] = lambda: None,
-                 beat_period: float = 1.0, revision: str = '') -> None:
+                 beat_period: float = 1.0, revision: str = '',
+                 note: Callable[[LogEvent], None] = lambda event: None) -> None:
         self._supervisor = supervisor
         self._revision = Revision(revision, time.time())
         self._settings = settings
@@ -146,6 +156,8 @@ class Server:
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
+        self._note = note
+        self._clients: Clients | None = None
         self._thread = threading.Thread(target=self._run, name='grpc', daemon=True)
         self._started = threading.Event()
         self._problem: BaseException | None = None
@@ -159,6 +171,21 @@ class Server:
         self._revision = Revision(revision, time.time())
         for component in self._components.values():
             component.configs = configs
+
+    def figures(self) -> dict[str, str]:
+        """Return what diagnostics show, by name; may be called from any thread."""
+        sessions, now = self._supervisor.sessions(), self._supervisor.now()
+        settings = self._settings
+        shown = {
+            f'session {shown_session(one.id)}':
+            f'{one.peer}{one.entity and ", key "}{one.entity}, {one.deadline - now:.1f} s left'
+            for one in sessions[:MOST_SHOWN]}
+        return {
+            'address': f'{settings.host}:{self.port}',
+            'TLS': settings.certificate_file or 'off',
+            'keys': settings.api_key_file or 'none are needed',
+            'connections': str(0 if self._clients is None else len(self._clients)),
+            'sessions': str(len(sessions)), **shown}
 
     def is_open(self, socket: int) -> bool:
         """Return whether a client's connection is open; may be called from any thread."""
@@ -209,7 +236,10 @@ class Server:
         operations = Operations()
         # The callback uses the registry: it is called only after the registry exists.
         authentication = self._authentication(lambda entity: self._end_key(registry, entity))
-        registry = Registry(self._supervisor, presence, operations, authentication)
+        clients = self._clients = Clients(presence.connection_of, lambda peer, came: self._note(
+            ClientConnected(peer) if came else ClientDisconnected(peer)))
+        registry = Registry(
+            self._supervisor, presence, operations, authentication, clients, self._note)
         robot = RobotService(
             self._supervisor, operations, self._resources, presence, lambda: self._revision)
         served: dict[str, object] = {
@@ -232,6 +262,7 @@ class Server:
         self._supervisor.watch_backlog()
         watching = asyncio.create_task(self._watch_loop(registry))
         checking = asyncio.create_task(_check_keys(authentication))
+        greeting = asyncio.create_task(_look_at_clients(clients))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -244,6 +275,7 @@ class Server:
             ending.cancel()
             watching.cancel()
             checking.cancel()
+            greeting.cancel()
             await server.stop(grace=0.2)
 
     def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
@@ -317,6 +349,12 @@ async def _check_keys(authentication: Authentication) -> None:
     while True:
         await asyncio.sleep(KEY_PERIOD)
         authentication.refresh()
+
+
+async def _look_at_clients(clients: Clients) -> None:
+    while True:
+        await asyncio.sleep(CLIENTS_PERIOD)
+        clients.look()
 
 
 def _try_to_bind(host: str, port: int) -> None:
