@@ -35,6 +35,7 @@ ros_commands = [
     'guard = viam_session_bridge.executables:guard',
     'demo = viam_session_bridge.executables:demo',
     'keys = viam_session_bridge.cli.keys:main',
+    'doctor = viam_session_bridge.cli.doctor:main',
     'sim_base = viam_session_bridge.executables:sim_base',
 ]
 for_pip = {'bdist_wheel', 'editable_wheel', 'dist_info'} & set(sys.argv)

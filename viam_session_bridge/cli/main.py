@@ -18,6 +18,7 @@ PROGRAM = 'viam-session-bridge'
 COMMANDS = {
     **{name: one.module for name, one in EXECUTABLES.items()},
     'keys': 'viam_session_bridge.cli.keys',
+    'doctor': 'viam_session_bridge.cli.doctor',
 }
 
 USAGE = f"""\
