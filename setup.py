@@ -35,6 +35,7 @@ ros_commands = [
     'guard = viam_session_bridge.executables:guard',
     'demo = viam_session_bridge.executables:demo',
     'keys = viam_session_bridge.cli.keys:main',
+    'doctor = viam_session_bridge.cli.doctor:main',
     'sim_base = viam_session_bridge.executables:sim_base',
     'status = viam_session_bridge.cli.operator_commands:main',
     'top = viam_session_bridge.cli.operator_commands:main',

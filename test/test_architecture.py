@@ -8,6 +8,8 @@ The permitted imports between the packages, as data.
     guard -> process, ros, locked, parameters, core
     client -> rpc: only what rpc.proto declares; programs of users import it
     cli, sim: programs around the bridge; no part of the bridge imports them
+    cli -> ros, rpc, parameters, core, dds: doctor checks with the code of bridge and guard, so
+           that both read a file, a certificate and the graph in the same way
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
     rpc  -> locked, parameters, core, key_file
@@ -53,7 +55,9 @@ OWN = {
     'bridge': {
         'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'rpc', 'ros',
         '__init__'},
-    'cli': {'executables', 'key_file', 'sim', '__init__'},
+    # doctor reads a parameter file, makes drivers and judges feedback as bridge and guard do.
+    'cli': {
+        'core', 'dds', 'executables', 'key_file', 'parameters', 'ros', 'rpc', 'sim', '__init__'},
     'sim': {'executables'},
 }
 

@@ -21,6 +21,7 @@ COMMANDS = {
     # cli/operator_commands.py goes by the name of the command.
     **dict.fromkeys(('status', 'top', 'events', 'why', 'stop', 'estop', 'reset'),
                     'viam_session_bridge.cli.operator_commands'),
+    'doctor': 'viam_session_bridge.cli.doctor',
 }
 
 USAGE = f"""\
