@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Serves components with joints, and plays their hardware: joints that go where they are told.
+Serves components with joints, and simulates their hardware: joints that follow setpoints.
 
 Helpers of the tests of arms, gantries, grippers and servos; fixtures are in conftest.py.
 """
@@ -28,8 +28,8 @@ def serve(start: Callable[..., Any], api: str, config: Any, *,
     """
     Serve a component named as its API, and a base beside it.
 
-    here: where it is measured. description, pose: what measures it beside that. ready_timeout (s):
-    its driver has to get ready before it moves.
+    here: its measured position. description, pose: its other data sources. ready_timeout (s): its
+    driver must become ready before it moves.
     """
     rest = None if here is None else RestSettings(dwell=0.1, patience=PATIENCE)
     actuator = ActuatorSettings(stop_hold=0.2, rest=rest, ready_timeout=ready_timeout)
@@ -42,11 +42,11 @@ def serve(start: Callable[..., Any], api: str, config: Any, *,
 
 
 def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
-    """Begin a move and wait until the driver is told of it; return the call."""
+    """Start a move and wait until the driver receives it; return the call."""
     accepted, epoch = len(bench.locked.accepted), _latest_epoch(bench)
     call = getattr(getattr(bench.client(), api), method).start(name=api, **fields)
     bench.until(lambda: len(bench.locked.accepted) > accepted)
-    # Outputs of new commands keep a distance.
+    # Outputs of new commands have a minimum distance.
     bench.clock.advance(0.02)
     bench.until(lambda: _latest_epoch(bench) > epoch and bench.moves(api))
     return call
@@ -57,7 +57,7 @@ def _latest_epoch(bench: Any) -> int:
 
 
 def way_of(bench: Any, api: str) -> Trajectory:
-    """Return the trajectory that the driver was told last."""
+    """Return the last trajectory of the driver."""
     told = bench.told(api)
     assert isinstance(told, Trajectory), told
     return told
@@ -97,7 +97,7 @@ def place(way: Trajectory, start: tuple[float, ...], time: float) -> tuple[float
 
 
 class Hardware:
-    """Moves the joints of several components as they are told, in real time, and answers calls."""
+    """Moves joints of several components by their setpoints, in real time; reports results."""
 
     def __init__(self, bench: Any, here: dict[str, tuple[float, ...]],
                  blocked_at: dict[str, float] | None = None) -> None:

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the log says of commands: who began a motion, and which commands were refused."""
+"""The log of commands: the callers of motions, and refused commands."""
 
 from collections.abc import Callable
 import logging
@@ -92,7 +92,7 @@ def test_only_the_connection_of_a_client_that_closes_is_not_open(bench: Any) -> 
     assert bench.server.is_open(first)
 
 
-def test_who_holds_a_port_is_named(bench: Any) -> None:
+def test_the_process_that_listens_on_a_port_is_named(bench: Any) -> None:
     assert connections.port_holder(bench.port).startswith('process ')
     assert 'python' in connections.port_holder(bench.port)
     assert connections.port_holder(1) == ''
