@@ -1,15 +1,15 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Hold a session by hand: Viam's Session Management API itself, as an SDK uses it.
+Use Viam's Session Management API directly, as an SDK does.
 
     pip install viam-sdk
     python3 session_by_hand.py localhost:8080
 
-A session is a promise of beats: StartSession tells the window, every motion command names the
-session in its metadata, and SendSessionHeartbeat must come within every window. This program
-drives with three seconds of beats, then ceases them: the robot stops after the window, and a
-command under the dead session is refused with SESSION_EXPIRED.
+A session requires heartbeats: StartSession returns the window, every motion command has the
+session id in its metadata, and SendSessionHeartbeat must be called within every window. This
+program drives with heartbeats for three seconds, then sends none: the robot stops after the
+window, and a command with the expired session is refused with SESSION_EXPIRED.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from viam.proto.robot import (
     StartSessionRequest,
 )
 
-BEATS = 3.0  # s
+DURATION = 3.0  # s
 
 
-async def beat(robot: RobotServiceStub, session: str, interval: float) -> None:
+async def send_heartbeats(robot: RobotServiceStub, session: str, interval: float) -> None:
     """Send heartbeats until cancelled."""
     while True:
         await robot.SendSessionHeartbeat(SendSessionHeartbeatRequest(id=session))
@@ -37,7 +37,7 @@ async def beat(robot: RobotServiceStub, session: str, interval: float) -> None:
 
 
 async def main(address: str, name: str) -> None:
-    """Drive with beats, then without."""
+    """Drive with heartbeats, then without."""
     host, _, port = address.rpartition(':')
     async with Channel(host, int(port)) as channel:
         robot, base = RobotServiceStub(channel), BaseServiceStub(channel)
@@ -45,19 +45,21 @@ async def main(address: str, name: str) -> None:
         session = await robot.StartSession(StartSessionRequest())
         window = session.heartbeat_window.ToTimedelta().total_seconds()
         print('session', session.id, 'window', window)
-        beats = asyncio.create_task(beat(robot, session.id, window / 5))
+        heartbeats = asyncio.create_task(send_heartbeats(robot, session.id, window / 5))
 
         # Viam's axes: y is ahead, z turns counter-clockwise. Power is -1 to 1 of full speed.
         ahead = SetPowerRequest(name=name, linear=Vector3(y=0.5), angular=Vector3())
         await base.SetPower(ahead, metadata={'viam-sid': session.id})
-        await asyncio.sleep(BEATS)
+        await asyncio.sleep(DURATION)
         for one in (await robot.GetSessions(GetSessionsRequest())).sessions:
             print('open', one.id, 'from', one.peer_connection_info.remote_address)
-        print('moving with beats', (await base.IsMoving(IsMovingRequest(name=name))).is_moving)
+        reply = await base.IsMoving(IsMovingRequest(name=name))
+        print('moving with heartbeats', reply.is_moving)
 
-        beats.cancel()
+        heartbeats.cancel()
         await asyncio.sleep(window + 1.0)
-        print('moving without beats', (await base.IsMoving(IsMovingRequest(name=name))).is_moving)
+        reply = await base.IsMoving(IsMovingRequest(name=name))
+        print('moving without heartbeats', reply.is_moving)
         try:
             await base.SetPower(ahead, metadata={'viam-sid': session.id})
         except GRPCError as refused:
@@ -65,8 +67,8 @@ async def main(address: str, name: str) -> None:
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description='Hold a session by hand.')
+    parser = argparse.ArgumentParser(description="Use Viam's Session Management API directly.")
     parser.add_argument('address', nargs='?', default='localhost:8080', help='host:port')
-    parser.add_argument('--name', default='base', help='the base, as the bridge calls it')
+    parser.add_argument('--name', default='base', help='name of the base in the bridge')
     arguments = parser.parse_args()
     asyncio.run(main(arguments.address, arguments.name))

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Drive a base under a session that this program controls.
+Drive a base with a session that this program controls.
 
     pip install viam-sdk, and this package (no ROS needed)
     python3 session_client.py localhost:8080
@@ -42,8 +42,8 @@ async def main(address: str, name: str) -> None:
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description='Drive under a session of your own.')
+    parser = argparse.ArgumentParser(description='Drive with a session of this program.')
     parser.add_argument('address', nargs='?', default='localhost:8080', help='host:port')
-    parser.add_argument('--name', default='base', help='the base, as the bridge calls it')
+    parser.add_argument('--name', default='base', help='name of the base in the bridge')
     arguments = parser.parse_args()
     asyncio.run(main(arguments.address, arguments.name))

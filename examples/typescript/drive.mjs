@@ -7,13 +7,13 @@
  *     npm ci --ignore-scripts
  *     node drive.mjs localhost:8080
  *
- * Kill this program while it drives (kill -9): the robot stops at once. The SDK starts no session
- * (as of 0.61.1 it never does by itself), so the bridge takes the open connection for the presence.
+ * Kill this program while it drives (kill -9): the robot stops at once. The SDK (as of 0.61.1)
+ * starts no session by itself, so the bridge uses the open connection as the proof of presence.
  *
  * More: node drive.mjs [[https://]HOST:PORT [NAME [SECONDS [POWER]]]]
  *
- * With https:// it connects with TLS; NODE_EXTRA_CA_CERTS names the file of a private CA. Of a bridge
- * that asks for an API key, VIAM_API_KEY_ID and VIAM_API_KEY are its id and the key.
+ * With https:// it connects with TLS; NODE_EXTRA_CA_CERTS names the file of a private CA. For a
+ * bridge with API keys, set VIAM_API_KEY_ID and VIAM_API_KEY to the id and the key.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { BaseClient, RobotClient } from '@viamrobotics/sdk';
 
-// In a browser the SDK speaks gRPC-web. On Node it speaks gRPC, if it is told how.
+// In a browser the SDK uses gRPC-web. On Node it uses gRPC with this transport.
 globalThis.VIAM = {
   GRPC_TRANSPORT_FACTORY: (options) => createGrpcTransport({ httpVersion: '2', ...options }),
 };
@@ -31,8 +31,8 @@ const STILL = { x: 0, y: 0, z: 0 };
 const [address = 'localhost:8080', name = 'base', seconds = '3', power = '0.5'] =
   process.argv.slice(2);
 
-// Not createRobotClient: it counts a direct connection as a failed one. The SDK takes a host for
-// direct only if its name contains "local".
+// Not createRobotClient: it treats a direct connection as failed. The SDK connects directly only if
+// the name of the host contains "local".
 const robot = new RobotClient();
 const { VIAM_API_KEY_ID: authEntity, VIAM_API_KEY: payload } = process.env;
 await robot.dial({
@@ -48,14 +48,14 @@ const base = new BaseClient(robot, name);
 try {
   // Viam's axes: y is ahead, z turns counter-clockwise. Power is -1 to 1 of full speed.
   await base.setPower({ ...STILL, y: Number(power) }, STILL);
-  console.log('drives; it needs no further command as long as this program lives');
+  console.log('drives; it needs no further command while this program runs');
   await sleep(Number(seconds) * 1000);
 } finally {
   await base.stop();
   console.log('stops');
 }
 
-// disconnect() leaves a direct connection open and keeps asking over it, so the bridge goes on to
-// count this program as present. Only Stop and the end of the process tell it otherwise.
+// disconnect() leaves a direct connection open and continues to send requests, so for the bridge
+// this program is still present. Only Stop or the end of the process ends its motion.
 await robot.disconnect();
 process.exit();

@@ -100,8 +100,8 @@ def test_a_session_held_by_hand(
     assert program.ended() == 0, program.text
     session = program.logged('^session (.*) window 2s$')
     assert session
-    for line in (f'^open {session[1]} from .*:[0-9]+$', '^moving with beats true$',
-                 '^moving without beats false$', '^refused InvalidArgument SESSION_EXPIRED$'):
+    for line in (f'^open {session[1]} from .*:[0-9]+$', '^moving with heartbeats true$',
+                 '^moving without heartbeats false$', '^refused InvalidArgument SESSION_EXPIRED$'):
         assert program.logged(line), program.text
     assert robot.bridge.logged(f'session {session[1][:8]}... .* (lapsed|has ended)')
 

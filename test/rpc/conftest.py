@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A served bridge without ROS: gate, gRPC server and a pump that only takes notes; and its clients.
+A served bridge without ROS: supervisor, gRPC server and a pump that records; and its clients.
 
-The clock is a number by default, so that windows and durations are exact. Tests of presence, where
-sockets and processes really live and die, ask for the real one.
+The clock is a number by default, so that windows and durations are exact. Tests of presence use
+real sockets and processes, and so the real clock.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
 
-PATIENCE = 30.0  # s; every wait ends long before, unless something is broken
+PATIENCE = 30.0  # s; every wait ends long before, unless there is a fault
 
 SPARES = 3  # client processes that are started ahead
 
@@ -60,7 +60,7 @@ class Refusal(NamedTuple):
 
 
 class FakeClock:
-    """Seconds that pass when told to."""
+    """A clock that only advance() moves."""
 
     def __init__(self) -> None:
         self._now = 1000.0
@@ -75,8 +75,8 @@ class FakeClock:
             self.locked.wake()
 
 
-class RecordingGate(LockedBridge):
-    """A gate that remembers which motions it has accepted, from whom, and counts the beats."""
+class RecordingBridge(LockedBridge):
+    """Records which motions it has accepted, from which callers, and counts the heartbeats."""
 
     def __init__(self, supervisor: Supervisor, clock: Callable[[], float]) -> None:
         super().__init__(supervisor, clock)
@@ -123,7 +123,7 @@ class Method:
         """Begin the call; return its future."""
         metadata = [*metadata, *([('viam-sid', sid)] if sid is not None else [])]
         call = self._invoke.future(self.request(**fields), metadata=metadata, timeout=timeout)
-        # A call that nobody refers to is cancelled.
+        # A call without a reference is cancelled.
         self._calls.append(call)
         return call
 
@@ -132,7 +132,7 @@ class Method:
         return self.start(**{'timeout': PATIENCE, **how}).result()
 
     def refused(self, **how: Any) -> Refusal:
-        """Return how the call fails; it must."""
+        """Return how the call fails; a success is an error."""
         return outcome(self.start(**{'timeout': PATIENCE, **how}), must_fail=True)
 
 
@@ -172,12 +172,12 @@ class Client:
 
 
 class Bench:
-    """The server under test and all that it needs."""
+    """The server under test and what it needs."""
 
     def __init__(self, *, bases: dict[str, VelocityLimits] | None = None,
                  configs: dict[str, Any] | None = None, policy: Policy = LENIENT,
                  actuator: ActuatorSettings | None = None, real_clock: bool = False,
-                 paths: bool = True, gate_class: type[LockedBridge] = RecordingGate,
+                 paths: bool = True, locked_class: type[LockedBridge] = RecordingBridge,
                  others: tuple[ActuatedResource, ...] = (),
                  feedback: dict[str, Any] | None = None,
                  settings: ServerSettings | None = None) -> None:
@@ -186,7 +186,7 @@ class Bench:
         resources = [
             ActuatedResource('base', name, limits, actuator) for name, limits in bases.items()]
         self.clock: Any = steady_now if real_clock else FakeClock()
-        self.locked: Any = gate_class(
+        self.locked: Any = locked_class(
             Supervisor([*resources, *others], policy, lambda: str(uuid.uuid4())), self.clock)
         if isinstance(self.clock, FakeClock):
             self.clock.locked = self.locked
@@ -240,7 +240,7 @@ class Bench:
         self._clients.callback(client.close)
         return client
 
-    # ---- what the robot was told ----
+    # ---- the setpoints of the robot ----
 
     def told(self, name: str = 'base') -> Setpoint | None | str:
         """Return the last setpoint, None for a stop, 'nothing' if there was no output yet."""
@@ -250,7 +250,7 @@ class Bench:
         return 'nothing'
 
     def moves(self, name: str = 'base') -> bool:
-        """Tell whether the last output of this resource was a motion."""
+        """Return whether the last output of this resource was a motion."""
         return self.told(name) not in (None, 'nothing')
 
     def state(self, name: str = 'base') -> State:
@@ -258,7 +258,7 @@ class Bench:
         return state
 
     def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> None:
-        """Wait for a condition; fail when it does not come true in time."""
+        """Wait for a condition; fail if it is not true in time."""
         give_up = time.monotonic() + patience
         with self._passed:
             while not condition():
@@ -273,7 +273,7 @@ class Bench:
         self.until(lambda: self.told(name) is None, patience)
 
     def until_idle(self, name: str = 'base') -> None:
-        """Let the hold of a stop pass."""
+        """Advance the clock by the hold of a stop."""
         def idle() -> bool:
             if isinstance(self.clock, FakeClock):
                 self.clock.advance(0.1)
@@ -282,8 +282,8 @@ class Bench:
         self.until(idle)
 
     def settle(self) -> None:
-        """Let the pump make a pass over all that was decided until now."""
-        # The pass that is under way may have polled before.
+        """Wait until the pump has made a pass after all decisions until now."""
+        # The present pass may have polled before.
         goal = self._passes + 2
 
         def passed() -> bool:
@@ -293,7 +293,7 @@ class Bench:
         self.until(passed)
 
     def still_moves_for(self, seconds: float, name: str = 'base') -> None:
-        """Watch the outputs for so long, by the real clock: none may be a stop."""
+        """Check for this time, by the real clock, that no output is a stop."""
         self.until(lambda: self.told(name) != 'nothing')
         first = len(self.outputs)
         end = time.monotonic() + seconds
@@ -387,7 +387,7 @@ for line in sys.stdin:
         return proto.message(output.full_name).FromString(bytes.fromhex(answer['reply']))
 
     def start(self, service: str, method: str, *, sid: str | None = None, **fields: Any) -> None:
-        """Begin a call and do not wait for it."""
+        """Start a call without waiting for it."""
         self._ask(do='start', metadata=[['viam-sid', sid]] if sid else [],
                   **self._wish(service, method, fields))
 
@@ -401,12 +401,12 @@ for line in sys.stdin:
         return session
 
     def keep_beating(self, sid: str, period: float = 0.2) -> None:
-        """Send heartbeats from now on until the connection or the process ends."""
+        """Send heartbeats until the connection or the process ends."""
         wish = self._wish('robot', 'SendSessionHeartbeat', {'id': sid})
         self._ask(do='beat', period=period, **wish)
 
     def close_connection(self) -> None:
-        """Close the connection; the process lives on."""
+        """Close the connection; the process continues."""
         self._ask(do='close')
 
     def kill(self) -> None:
@@ -452,7 +452,7 @@ def client(bench: Bench) -> Client:
 
 @pytest.fixture(scope='session')
 def spares() -> Iterator[list[RemoteClient]]:
-    """Keep processes that come up while others are used."""
+    """Return a pool of processes that start while others are used."""
     waiting = [RemoteClient() for _ in range(SPARES)]
     yield waiting
     for one in waiting:
@@ -475,12 +475,12 @@ def remote(spares: list[RemoteClient]) -> Iterator[Callable[..., RemoteClient]]:
 
 @pytest.fixture(scope='session')
 def child_environment() -> dict[str, str]:
-    """Return the environment in which a child process imports from where we do."""
+    """Return the environment in which a child process imports the same package."""
     root = str(Path(__file__).resolve().parents[2])
     return {**os.environ, 'PYTHONPATH': os.pathsep.join([root, *filter(None, sys.path)])}
 
 
 @pytest.fixture
 def finish() -> Callable[[Any], Refusal]:
-    """Return a function that waits for a started call and tells its code and text."""
+    """Return a function that waits for a started call and returns its code and text."""
     return outcome

@@ -33,10 +33,10 @@ class AnyMethod(grpc.GenericRpcHandler):
 
 
 def client(address: str, method: str) -> None:
-    """Call once; then hold the connection until killed or told to leave by the end of stdin."""
+    """Call once; then hold the connection until the process is killed or stdin ends."""
     channel = grpc.insecure_channel(address)
     channel.unary_unary('/test/quick')(b'', wait_for_ready=True, timeout=20.0)
-    # Kept: a call that nobody holds is cancelled.
+    # Kept: a call without a reference is cancelled.
     call = channel.unary_unary('/test/hang').future(b'') if method == 'hang' else None
     print('called', flush=True)
     sys.stdin.read()

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Arms over the wire: units, limits, refusals, when a move is over, where the tip is.
+Arms over gRPC: units, limits, refusals, ends of moves, pose of the tip.
 
-Viam: degrees, mm where a joint is prismatic. Core: rad and m.
+Viam: degrees, and mm for prismatic joints. Core: rad and m.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def configured(**own: Any) -> Any:
 
 
 def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
-    """In m/s and m: a hundredth of a radian is little, 10 mm are much."""
+    """In m/s and m: the default in radians would be too large in m."""
     bench = serve(start, 'arm', configured(
         prismatic_max_speed=0.05, prismatic_tolerance=0.001), here=HERE)
     call = begin(bench, 'arm', 'MoveToJointPositions', positions=positions(300.0, 10.0))
@@ -59,12 +59,12 @@ def test_a_rail_has_limits_of_its_own(start: Callable[..., Any]) -> None:
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose arm stands at 200 mm and 0 degrees."""
+    """Return a bridge whose arm is at 200 mm and 0 degrees."""
     return serve(start, 'arm', configured(), here=HERE)
 
 
 def stand(bench: Any, here: tuple[float, ...]) -> None:
-    """Have joint states show for 0.5 s that the arm stands there."""
+    """Measure for 0.5 s that the arm is at rest there."""
     for _ in range(10):
         bench.clock.advance(0.05)
         bench.locked.measured('arm', JointSample(here))
@@ -89,7 +89,7 @@ def test_a_move_is_timed_from_where_it_is_and_ends_when_it_is_there(bench: Any) 
     [point] = way_of(bench, 'arm').points
     assert point.positions == pytest.approx((0.3, math.pi / 4))
     assert point.velocities == (0.0, 0.0)
-    # The turn takes longest; the cubic's fastest moment is 1.5 times its mean.
+    # The rotation takes longest; the peak speed of a cubic is 1.5 times its mean.
     assert point.time == pytest.approx(1.5 * (math.pi / 4) / FASTEST)
     outputs = len(bench.outputs)
     assert bench.client().arm.IsMoving(name='arm').is_moving is False, 'as measured'
@@ -106,7 +106,7 @@ def test_a_move_to_where_it_is_ends_soon(bench: Any) -> None:
 
 
 def test_a_way_may_end_where_it_begins(bench: Any) -> None:
-    """Judged by positions alone it would be over at once, and the arm would move ownerless."""
+    """By its positions alone it would end at once, and the arm would move without an owner."""
     call = begin(bench, 'arm', 'MoveThroughJointPositions', positions=[
         positions(200.0, 40.0), positions(200.0, 0.0)])
     bench.locked.measured('arm', JointSample(HERE))
@@ -174,7 +174,7 @@ def test_bad_values_are_named_and_change_nothing(
 @pytest.mark.parametrize(('method', 'fields'), [
     ('GetJointPositions', {}), ('MoveToJointPositions', {'positions': positions(1.0, 1.0)}),
     ('MoveThroughJointPositions', {'positions': [positions(1.0, 1.0)]})])
-def test_without_positions_it_says_what_is_missing(
+def test_without_positions_the_refusal_names_the_parameter(
         start: Callable[..., Any], bench: Any, method: str, fields: Any) -> None:
     bench.clock.advance(1.1)
     code, text = getattr(bench.client().arm, method).refused(name='arm', **fields)
@@ -207,7 +207,7 @@ def test_an_arm_that_never_arrives_is_stopped(bench: Any) -> None:
 
 
 class Tip:
-    """Where the tip is measured, and how often somebody looked."""
+    """The measured pose of the tip, and the number of its reads."""
 
     def __init__(self) -> None:
         self.at: PoseGoal | None = TIP
@@ -226,7 +226,7 @@ def tip() -> Tip:
 
 @pytest.fixture
 def tipped(start: Callable[..., Any], tip: Tip) -> Any:
-    """Return a bridge whose arm can be sent to poses, and whose tip is measured."""
+    """Return a bridge whose arm accepts poses, and whose tip is measured."""
     return serve(start, 'arm', configured(**POSES), here=HERE, pose=tip)
 
 
@@ -310,7 +310,7 @@ def test_a_pose_that_is_not_a_number_is_named(tipped: Any) -> None:
     assert code is Code.INVALID_ARGUMENT and text.startswith('to.x: nan')
 
 
-# ---- what it looks like ----
+# ---- kinematics ----
 
 
 def test_kinematics_are_the_urdf_of_its_chain(start: Callable[..., Any]) -> None:
@@ -334,6 +334,6 @@ def test_kinematics_are_the_urdf_of_its_chain(start: Callable[..., Any]) -> None
 
 @pytest.mark.parametrize(
     'method', ['GetGeometries', 'Get3DModels', 'SetManualMode', 'GetManualMode'])
-def test_what_nothing_serves_says_so(bench: Any, method: str) -> None:
+def test_methods_that_are_never_served_are_unimplemented(bench: Any, method: str) -> None:
     code, text = getattr(bench.client().arm, method).refused(name='arm')
     assert code is Code.UNIMPLEMENTED and text.startswith(f'arm: {method} is not served')

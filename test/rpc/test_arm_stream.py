@@ -22,14 +22,14 @@ HERE = (0.0, 0.0)
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose arm stands at 0 and may go 1 rad/s for 10 s."""
+    """Return a bridge whose arm is at 0 and may move at 1 rad/s for 10 s."""
     return serve(start, 'arm', component(
         'arm', joints=('a', 'b'), joint_minimums=(-2.0, -2.0), joint_maximums=(2.0, 2.0),
         max_joint_speed=1.0, tolerance=0.02, max_move_duration=10.0,
         joint_states_topic='joint_states'), here=HERE)
 
 
-def test_what_comes_at_once_is_acknowledged_and_told_as_a_whole(bench: Any) -> None:
+def test_points_that_come_at_once_are_acknowledged_and_sent_as_one_trajectory(bench: Any) -> None:
     session = bench.client().start_session()
     stream = Stream(bench, session).send(init(), batch(
         point(0.0, 0.5, 0.0, velocities=(0, 0)), point(0.5, 10.0, 0.0, velocities=(10.0, 0.0))))
@@ -103,7 +103,7 @@ def test_an_unknown_arm_and_one_without_feedback(
     assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
 
 
-def test_a_session_that_died_while_the_client_streamed_moves_nothing(bench: Any) -> None:
+def test_a_session_that_expired_while_the_client_streamed_moves_nothing(bench: Any) -> None:
     session = bench.client().start_session()
     stream = Stream(bench, session).send(
         init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
@@ -114,7 +114,7 @@ def test_a_session_that_died_while_the_client_streamed_moves_nothing(bench: Any)
     assert not bench.locked.accepted
 
 
-def test_a_client_that_leaves_half_way_leaves_nothing_half_way(bench: Any) -> None:
+def test_a_client_that_disconnects_before_the_start_moves_nothing(bench: Any) -> None:
     stream = Stream(bench).send(init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
     assert stream.acknowledged()
     stream.call.cancel()
@@ -152,7 +152,7 @@ def test_its_operation_can_be_cancelled(bench: Any, moving: bool) -> None:
 
 @pytest.mark.parametrize('what', ['Stop', 'a command'])
 def test_what_comes_during_the_stream_overtakes_it(bench: Any, what: str) -> None:
-    """A move that was asked for before a Stop must not follow it."""
+    """A move that was requested before a Stop must not begin after it."""
     client = bench.client()
     stream = Stream(bench).send(init(), batch(point(0.0, 0, 0), point(1.0, 10, 0)))
     assert stream.acknowledged()

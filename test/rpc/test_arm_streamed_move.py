@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How an arm moves while its trajectory still comes: when it sets out, is told more, and ends."""
+"""How an arm moves while its trajectory still arrives: start, new points, and end."""
 
 from collections.abc import Callable
 import math
@@ -22,7 +22,7 @@ from viam_session_bridge.rpc import arm_stream
 
 Code = grpc.StatusCode
 HERE = (0.0,)
-# Degrees a second; within what the arm may do.
+# Degrees per second; within the limit of the arm.
 SPEED = 20.0
 STEP = 0.05
 # Real seconds: the clock of these tests is a number.
@@ -30,18 +30,18 @@ PERIOD = 0.002
 
 
 class Robot:
-    """A bridge, an arm of one joint that follows what it is told, and a stream to it."""
+    """A bridge, an arm of one joint that follows its trajectory, and a stream to it."""
 
     def __init__(self, bench: Any, **how: Any) -> None:
         self.bench = bench
         self.stream = Stream(bench, **how).send(init())
         self.began = math.inf
         self.at = HERE
-        self.share = 1.0  # of the speed that it is asked for
+        self.share = 1.0  # of the commanded speed
         self.sent = 0
 
     def send(self, *times: float) -> None:
-        """Send points of a straight way that are due at these times (s)."""
+        """Send points of a straight line at these times (s)."""
         for due in times:
             self.stream.send(batch(point(due, SPEED * due)))
             assert self.stream.acknowledged()
@@ -49,7 +49,7 @@ class Robot:
 
     @property
     def told(self) -> list[Any]:
-        """Return every trajectory that the driver was told, first to last."""
+        """Return all trajectories that the driver has received."""
         return [output for output in self.bench.outputs
                 if output.resource == 'arm' and output.setpoint is not None]
 
@@ -60,7 +60,7 @@ class Robot:
                 for each in self.told[-1].setpoint.points]
 
     def go(self, seconds: float) -> None:
-        """Let time pass; the joint goes where it was told."""
+        """Advance the clock; the joint follows its trajectory."""
         for _ in range(round(seconds / STEP)):
             self.bench.clock.advance(STEP)
             self.measure()
@@ -77,14 +77,14 @@ class Robot:
         speed = abs(self.at[0] - before[0]) / STEP
         self.bench.locked.measured('arm', JointSample(self.at, (speed,) * len(self.at)))
         self.bench.settle()
-        # The stream looks at the clock ever so often.
+        # The stream checks the clock periodically.
         time.sleep(5 * PERIOD)
 
     def until(self, condition: Callable[[], Any]) -> None:
         self.bench.until(condition)
 
     def set_out(self, *times: float) -> None:
-        """Send the beginning, and wait until the arm moves."""
+        """Send the first points, and wait until the arm moves."""
         self.send(0.0, *times)
         self.bench.settle()
         assert not self.told, 'it waits a moment for more'
@@ -114,14 +114,14 @@ def robot(start: Callable[..., Any]) -> Robot:
     return Robot(serving(start))
 
 
-def test_it_sets_out_while_the_rest_still_comes_and_is_told_as_late_as_possible(
+def test_it_starts_before_all_points_have_come_and_new_points_are_sent_as_late_as_possible(
         robot: Robot) -> None:
     robot.set_out(1.0, 2.0)
     assert robot.way == approximately((1.0, 20.0), (2.0, 40.0))
     robot.send(2.5, 3.0)
     robot.go(0.7)
     assert len(robot.told) == 1, 'being told anew costs a jerk'
-    # Its last stretch begins at 1.0.
+    # Its last segment begins at 1.0.
     robot.go(0.2)
     robot.until(lambda: len(robot.told) == 2)
     first, second = robot.told
@@ -135,8 +135,8 @@ def test_it_sets_out_while_the_rest_still_comes_and_is_told_as_late_as_possible(
     assert math.degrees(robot.at[0]) == pytest.approx(60.0)
 
 
-def test_an_arm_that_is_late_is_told_the_later(robot: Robot) -> None:
-    """Its driver knows where it is: what it has not come to is still ahead of it."""
+def test_an_arm_that_is_late_receives_new_points_later(robot: Robot) -> None:
+    """Its driver measures it: points that it has not reached are still ahead."""
     robot.set_out(0.5, 1.0)
     robot.send(1.5)
     robot.bench.locked.runs_late('arm', robot.told[0].epoch, 0.4)
@@ -166,7 +166,7 @@ def test_it_waits_at_the_last_point_and_goes_on_from_there(robot: Robot) -> None
 
 
 def test_an_arm_at_half_of_its_speed_arrives(robot: Robot) -> None:
-    """However short the last piece is that it was told."""
+    """Also if the last part of its trajectory is very short."""
     robot.share = 0.5
     robot.set_out(0.5)
     for each in range(2, 21):
@@ -181,7 +181,7 @@ def test_an_arm_at_half_of_its_speed_arrives(robot: Robot) -> None:
     assert math.degrees(robot.at[0]) == pytest.approx(200.0, abs=0.6)
 
 
-def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:
+def test_a_stream_without_new_points_is_ended(robot: Robot) -> None:
     robot.set_out(0.5)
     robot.go(6.4)
     assert robot.bench.state('arm') is State.MOVING
@@ -192,8 +192,8 @@ def test_a_stream_that_runs_dry_is_ended(robot: Robot) -> None:
     assert robot.bench.told('arm') is None
 
 
-def test_velocities_bend_no_way_out_of_the_limits(robot: Robot) -> None:
-    """Each of these points is allowed; the cubic through them goes to 136 degrees."""
+def test_velocities_do_not_lead_the_arm_out_of_the_limits(robot: Robot) -> None:
+    """Each of these points is valid; the cubic through them reaches 136 degrees."""
     robot.stream.send(batch(
         point(0.0, 0.0, velocities=(0.0,)), point(2.0, 50.0, velocities=(57.0,)),
         point(8.0, 50.0, velocities=(-57.0,)))).end()
@@ -203,7 +203,7 @@ def test_velocities_bend_no_way_out_of_the_limits(robot: Robot) -> None:
     assert all(each.velocities is None for each in robot.told[-1].setpoint.points)
 
 
-def test_a_client_may_take_its_time_to_say_that_it_was_all(robot: Robot) -> None:
+def test_a_client_may_close_the_stream_late(robot: Robot) -> None:
     robot.set_out(0.5)
     robot.go(4.0)
     robot.stream.end()
@@ -211,8 +211,8 @@ def test_a_client_may_take_its_time_to_say_that_it_was_all(robot: Robot) -> None
     assert list(robot.stream.call) == [] and robot.stream.call.code() is Code.OK
 
 
-def test_many_points_are_told_in_pieces(robot: Robot) -> None:
-    """The pump makes the message: meanwhile it stops nobody."""
+def test_many_points_are_sent_in_parts(robot: Robot) -> None:
+    """The pump creates the message, and sends no stops meanwhile."""
     points = [point(each / 100.0, each / 100.0) for each in range(1201)]
     robot.stream.send(batch(*points)).end()
     assert robot.stream.acknowledged()
@@ -231,7 +231,7 @@ def test_many_points_are_told_in_pieces(robot: Robot) -> None:
 
 def test_a_client_that_is_far_ahead_waits(
         robot: Robot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even what it says next is read before the arm has come nearer; nothing is refused."""
+    """Its next message is not read before the arm has come closer; nothing is refused."""
     monkeypatch.setattr(arm_stream, 'MOST_POINTS', 50)
     points = [point(each / 20.0, each / 20.0) for each in range(81)]
     robot.stream.send(batch(*points[:61]), batch(*points[61:])).end()
@@ -271,8 +271,8 @@ def test_a_client_that_leaves_stops_the_arm(robot: Robot) -> None:
     robot.bench.until_stopped('arm')
 
 
-def test_a_stop_ends_the_stream_at_once_as_wished(robot: Robot) -> None:
-    """The client had said all."""
+def test_a_stop_after_the_last_message_ends_the_stream_with_ok(robot: Robot) -> None:
+    """The client has sent all its messages."""
     robot.set_out(1.0)
     robot.stream.end()
     robot.go(0.1)
@@ -281,8 +281,8 @@ def test_a_stop_ends_the_stream_at_once_as_wished(robot: Robot) -> None:
     robot.bench.until_stopped('arm')
 
 
-def test_a_stop_tells_a_client_that_had_more_to_say(robot: Robot) -> None:
-    """OK would say that the arm has gone a way of which it does not even know the end."""
+def test_a_stop_before_the_last_message_ends_the_stream_with_an_error(robot: Robot) -> None:
+    """OK would mean that the arm has completed a trajectory whose end was not received."""
     robot.set_out(1.0)
     robot.bench.client().arm.Stop(name='arm')
     with pytest.raises(grpc.RpcError):
@@ -305,7 +305,7 @@ def test_an_emergency_stop_ends_it_with_the_reason(robot: Robot) -> None:
 
 def test_a_session_that_ends_stops_it_however_many_batches_come(
         start: Callable[..., Any]) -> None:
-    """A batch is no heartbeat (viam-wire 2.3)."""
+    """A batch is not a heartbeat (viam-wire 2.3)."""
     bench = serving(start)
     robot = Robot(bench, sid=bench.client().start_session())
     robot.set_out(1.0)
@@ -325,15 +325,16 @@ def test_a_lease_lasts_as_long_as_more_comes(start: Callable[..., Any]) -> None:
         stop_on_disconnect=False, unsupervised=UnsupervisedPolicy.LEASE, stall_limit=math.inf))
     robot = Robot(bench)
     robot.set_out(0.5, 1.0)
-    # The lease of the first command ends 2 s after the move that it asked for would have.
+    # The lease of the first command ends 2 s after the end of its move.
     for each in range(2, 30):
         robot.send(each * 1.0)
         robot.go(0.9)
     assert robot.bench.state('arm') is State.MOVING
 
 
-def test_its_time_begins_when_the_driver_is_told(start: Callable[..., Any]) -> None:
-    """A lock that has to be released holds it up: no point may be passed over meanwhile."""
+def test_its_time_begins_when_the_driver_receives_the_trajectory(
+        start: Callable[..., Any]) -> None:
+    """A lock that must be released delays it: no point may be skipped meanwhile."""
     robot = Robot(serving(start, ready_timeout=1.0))
     robot.send(0.0, 0.2, 0.4, 0.6)
     robot.bench.clock.advance(0.31)

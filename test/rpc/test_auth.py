@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Authenticate on loopback, where nothing is checked and everything is said so loudly.
+Authenticate on loopback, where nothing is checked and a warning is logged.
 
-The token matters all the same: a session belongs to the entity that started it.
+The token still has an effect: a session belongs to the entity that started it.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ def bearer(client: Any, entity: str, kind: str = 'api-key') -> list[tuple[str, s
 
 
 @pytest.mark.parametrize('kind', ['api-key', 'robot-location-secret'])
-def test_answers_any_key_with_a_token_and_says_so(
+def test_any_key_gets_a_token_and_a_warning_is_logged(
         client: Any, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     metadata = bearer(client, KEY_ID, kind)
     assert metadata[0][1] != 'Bearer '
@@ -40,7 +40,7 @@ def test_answers_any_key_with_a_token_and_says_so(
     client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), metadata=metadata)
 
 
-def test_an_entity_is_cut_in_the_log_with_a_note_of_its_length(
+def test_a_long_entity_is_cut_in_the_log_with_its_length(
         client: Any, caplog: pytest.LogCaptureFixture) -> None:
     client.auth.Authenticate(entity='é' * 1_000, credentials=credentials())
     [record] = [one for one in caplog.records if 'sent credentials' in one.getMessage()]
@@ -48,7 +48,7 @@ def test_an_entity_is_cut_in_the_log_with_a_note_of_its_length(
     assert len(record.getMessage()) < 600 and record.getMessage().isascii()
 
 
-def test_does_not_write_the_key_into_the_log(
+def test_the_key_is_not_in_the_log(
         client: Any, caplog: pytest.LogCaptureFixture) -> None:
     client.auth.Authenticate(entity=KEY_ID, credentials=credentials(payload='the-secret-key'))
     assert 'the-secret-key' not in caplog.text
@@ -77,7 +77,7 @@ def test_a_session_with_an_entity_is_not_of_those_without(client: Any) -> None:
         id=nobodys, metadata=bearer(client, KEY_ID)) == EXPIRED
 
 
-def test_anybody_may_stop(bench: Any, client: Any) -> None:
+def test_every_client_may_stop(bench: Any, client: Any) -> None:
     mine = bearer(client, KEY_ID)
     session = client.start_session(metadata=mine)
     client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), sid=session, metadata=mine)
@@ -86,7 +86,7 @@ def test_anybody_may_stop(bench: Any, client: Any) -> None:
     bench.until_stopped()
 
 
-def test_tokens_outlive_the_connection(bench: Any, client: Any) -> None:
+def test_a_token_is_valid_on_a_new_connection(bench: Any, client: Any) -> None:
     metadata = bearer(client, KEY_ID)
     session = client.start_session(metadata=metadata)
     client.close()
@@ -96,7 +96,7 @@ def test_tokens_outlive_the_connection(bench: Any, client: Any) -> None:
 @pytest.mark.parametrize('value', [
     'Basic ZHVtbXk6ZHVtbXk=', 'Bearer', 'Bearer x', 'Bearer unauthenticated.%%%', '',
     'Bearer unauthenticated.gICA', 'unauthenticated.YQ=='])
-def test_a_foreign_token_names_nobody_and_harms_nothing(client: Any, value: str) -> None:
+def test_a_foreign_token_names_no_entity_and_is_accepted(client: Any, value: str) -> None:
     metadata = [('authorization', value)]
     client.robot.ResourceNames(metadata=metadata)
     session = client.start_session(metadata=metadata)
@@ -115,7 +115,7 @@ def test_refuses_a_request_without_credentials(client: Any) -> None:
 
 
 @pytest.mark.parametrize('kind', ['', 'robot-secret', 'API-KEY', 'ä', 'x' * 3_000])
-def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
+def test_an_unknown_type_of_credentials_is_refused(client: Any, kind: str) -> None:
     refusal = client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials(kind))
     assert refusal.code is Code.INVALID_ARGUMENT
     assert refusal.text.startswith('do not know how to handle credential type')
@@ -123,6 +123,6 @@ def test_refuses_a_type_that_it_does_not_know(client: Any, kind: str) -> None:
     assert len(refusal.text) < 500
 
 
-def test_what_only_the_cloud_can_vouch_for_is_unimplemented(client: Any) -> None:
+def test_credentials_of_the_cloud_are_unimplemented(client: Any) -> None:
     assert client.auth.Authenticate.refused(entity=KEY_ID, credentials=credentials('external')) \
         == (Code.UNIMPLEMENTED, 'direct authentication not supported for "external"')

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that waited while the bridge was frozen, on a real server: none of many is executed."""
+"""Calls that waited during a stall of the bridge, on a real server: none is executed."""
 
 from collections.abc import Callable
 import threading
@@ -11,19 +11,19 @@ from processes import wait_until
 
 FREEZE = 0.3  # s
 
-# Reading so many takes longer than that.
+# Reading this many calls takes longer than that.
 CALLS = 1500
 
 
-def test_calls_are_refused_as_long_as_they_follow_one_upon_the_other(
+def test_calls_that_waited_during_a_stall_are_refused_until_they_pause(
         start: Callable[..., Any]) -> None:
-    """Reading them takes longer than the freeze did; the first one after a pause is a new one."""
+    """Reading them takes longer than the stall; the first one after a pause is a new one."""
     bench = start(real_clock=True)
     client = bench.client()
     power = {'name': 'base', 'linear': (0.0, 0.5, 0.0)}
     client.base.SetPower(**power)
     bench.until_moving()
-    # The loop stands still while they are sent, and so they wait in the socket.
+    # The loop is blocked while they are sent, so they wait in the socket.
     thaw = threading.Event()
     bench.server._loop.call_soon_threadsafe(thaw.wait)
     calls = [client.base.SetPower.start(**power) for _ in range(CALLS)]

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The base over the wire: axes, units, limits, refusals, and how blocking moves begin and end.
+Bases over gRPC: axes, units, limits, refusals, and begin and end of blocking moves.
 
 Viam: +y forward, +x right, +z up, mm/s, deg/s. ROS: +x forward, +y left, +z up, m/s, rad/s. Who
 may hold a motion is in test_presence_policies.py.
@@ -33,7 +33,7 @@ OK = (Code.OK, '')
 
 
 def close(velocity: Any, linear: Any = (0.0, 0.0, 0.0), angular: Any = (0.0, 0.0, 0.0)) -> bool:
-    """Tell whether a setpoint is that twist (m/s, rad/s)."""
+    """Return whether a setpoint is that twist (m/s, rad/s)."""
     assert isinstance(velocity, Velocity), velocity
     got: list[float] = [*velocity.linear, *velocity.angular]
     wanted: list[float] = [*linear, *angular]
@@ -41,7 +41,7 @@ def close(velocity: Any, linear: Any = (0.0, 0.0, 0.0), angular: Any = (0.0, 0.0
 
 
 def twist_of(bench: Any, method: Any, **fields: Any) -> Any:
-    """Command a held motion; return what the driver is told."""
+    """Command a motion that lasts; return the setpoint of the driver."""
     before = len(bench.locked.accepted)
     method(name='base', **fields)
     assert len(bench.locked.accepted) == before + 1
@@ -51,7 +51,7 @@ def twist_of(bench: Any, method: Any, **fields: Any) -> Any:
 
 
 def move(bench: Any, method: Any, **fields: Any) -> Any:
-    """Begin a finite move and wait until the base moves by it; return the call."""
+    """Start a finite move and wait until the base moves; return the call."""
     before, told = len(bench.locked.accepted), latest_epoch(bench)
     call = method.start(name='base', **fields)
     bench.until(lambda: len(bench.locked.accepted) > before)
@@ -124,7 +124,7 @@ def test_a_base_that_is_not_holonomic_leaves_the_other_parts_out(
 
 
 @pytest.mark.parametrize('fields', [{'linear': (0.5, 0, 0.5)}, {'angular': (0.5, 0.5, 0)}])
-def test_what_such_a_base_cannot_do_at_all_is_a_stop(
+def test_a_command_without_any_possible_part_is_a_stop(
         bench: Any, client: Any, fields: Any) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
@@ -139,7 +139,7 @@ def test_an_absent_vector_is_zeros(bench: Any, client: Any) -> None:
     bench.until_stopped()
 
 
-def test_a_motion_holds_until_told_otherwise(bench: Any, client: Any) -> None:
+def test_a_motion_lasts_until_the_next_command(bench: Any, client: Any) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     for _ in range(50):
@@ -163,7 +163,7 @@ def test_a_motion_holds_until_told_otherwise(bench: Any, client: Any) -> None:
     ('SetVelocity', {'linear': (-1.7e308, 1.7e308, 0)},
      (math.sqrt(0.5), math.sqrt(0.5), 0), (0, 0, 0)),
 ])
-def test_wishes_beyond_the_limits_are_clamped_and_keep_their_direction(
+def test_commands_beyond_the_limits_are_clamped_and_keep_their_direction(
         holonomic: Any, method: str, fields: Any, linear: Any, angular: Any) -> None:
     twist = twist_of(holonomic, getattr(holonomic.client().base, method), **fields)
     assert close(twist, linear, angular)
@@ -177,7 +177,7 @@ def test_power_that_is_finite_is_never_called_infinite(
     assert (twist.linear[0], twist.angular[2]) in ((3.0, 0.0), (0.0, 4.0))
 
 
-def test_a_sideways_wish_takes_nothing_from_the_forward_one(bench: Any, client: Any) -> None:
+def test_a_sideways_command_does_not_reduce_the_forward_one(bench: Any, client: Any) -> None:
     twist = twist_of(bench, client.base.SetVelocity, linear=(5000, 900, 0))
     assert close(twist, (0.9, 0, 0))
 
@@ -215,7 +215,7 @@ def test_two_bases_are_independent(start: Callable[..., Any]) -> None:
     assert call.code() is Code.OK
 
 
-# ---- what is not a number ----
+# ---- values that are not numbers ----
 
 NOT_FINITE = [float('nan'), float('inf'), float('-inf')]
 
@@ -332,7 +332,7 @@ def test_zero_from_another_client_releases_ownership(
     assert len(bench.outputs) == before
 
 
-def test_moves_that_are_stops_leave_nothing_behind(bench: Any, client: Any) -> None:
+def test_moves_that_are_stops_leave_no_owner(bench: Any, client: Any) -> None:
     for _ in range(20):
         client.base.MoveStraight(name='base', distance_mm=0, mm_per_sec=100.0)
     bench.until_idle()
@@ -417,7 +417,7 @@ def test_a_spin_by_no_angle_is_refused(bench: Any, client: Any, angle: float) ->
     ('MoveStraight', {'distance_mm': 1, 'mm_per_sec': 1e-310}, 'distance_mm'),
     ('Spin', {'angle_deg': 1e308, 'degs_per_sec': 10.0}, 'angle_deg'),
     ('Spin', {'angle_deg': -90.0, 'degs_per_sec': 1e-300}, 'angle_deg')])
-def test_absurd_moves_are_refused(
+def test_moves_that_would_take_too_long_are_refused(
         bench: Any, client: Any, method: str, fields: Any, field: str) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
@@ -437,7 +437,7 @@ def test_the_longest_move_is_configured(start: Callable[..., Any]) -> None:
     move(bench, client.base.MoveStraight, distance_mm=300, mm_per_sec=100.0)
 
 
-# ---- how a waiting move is answered ----
+# ---- the result of a waiting move ----
 
 MOVES = {'MoveStraight': {'distance_mm': 1000, 'mm_per_sec': 100.0},
          'Spin': {'angle_deg': 90.0, 'degs_per_sec': 9.0}}
@@ -511,7 +511,7 @@ def test_a_command_after_a_stall_is_aborted(start: Callable[..., Any]) -> None:
     session = client.start_session()
     client.base.SetPower(name='base', linear=FORWARD, sid=session)
     bench.until_moving()
-    bench.clock.advance(5.0)  # the pump slept through it
+    bench.clock.advance(5.0)  # the pump was stalled
     bench.until_stopped()
 
 
@@ -541,7 +541,7 @@ def test_a_superseded_move_ends_nothing_any_more(
     if how == 'cancel':
         call.cancel()
     else:
-        time.sleep(0.6)  # past the deadline of the older call, which was answered long ago
+        time.sleep(0.6)  # after the deadline of the older call, which has returned before
     client.robot.ResourceNames()
     bench.clock.advance(0.05)
     bench.settle()
@@ -563,7 +563,7 @@ def test_cancelling_races_with_a_newer_command_and_never_ends_it(
 
 
 @pytest.mark.parametrize('method', ['SetPower', 'SetVelocity'])
-def test_held_motions_answer_at_once_and_outlive_their_call(
+def test_held_motions_return_at_once_and_last_beyond_their_call(
         bench: Any, client: Any, method: str) -> None:
     getattr(client.base, method)(name='base', linear=(0, 0.5, 0), timeout=0.5)
     bench.until_moving()
@@ -573,7 +573,7 @@ def test_held_motions_answer_at_once_and_outlive_their_call(
 
 
 class SteeredBase:
-    """A base with odometry, which does as it is told at once; or not at all, when it is stuck."""
+    """A base with odometry that follows its setpoint at once, or not at all if it is stuck."""
 
     def __init__(self, bench: Any) -> None:
         self._bench = bench
@@ -582,7 +582,7 @@ class SteeredBase:
         self.step()
 
     def step(self) -> None:
-        """Let a moment pass, and report where it has brought the base."""
+        """Advance the clock by a moment, and report the new pose of the base."""
         told = self._bench.told()
         moves = isinstance(told, Velocity)
         speed = told.linear[0] if moves else 0.1 if self.coasts else 0.0
@@ -610,7 +610,7 @@ def steered(start: Callable[..., Any]) -> tuple[Any, SteeredBase]:
 
 
 @pytest.mark.parametrize(('distance', 'speed'), [(500, 400.0), (-500, 400.0), (500, -400.0)])
-def test_with_feedback_a_move_is_done_when_the_base_rests_there(
+def test_with_feedback_a_move_is_done_when_the_base_rests_at_its_goal(
         steered: Any, distance: int, speed: float) -> None:
     bench, base = steered
     client = bench.client()
@@ -653,9 +653,9 @@ def test_a_move_whose_feedback_ceases_is_aborted(
     bench.until_stopped()
 
 
-def test_without_odometry_a_move_is_timed_and_still_seen_to_rest(
+def test_without_odometry_a_move_is_timed_and_its_rest_is_measured(
         start: Callable[..., Any]) -> None:
-    """Where only the velocity is measured, which says nothing about the way."""
+    """If only the velocity is measured, it does not show the progress of the move."""
     bench = start(
         configs={'base': component('base', odometry_topic='', velocity_topic='speed')},
         actuator=ActuatorSettings(stop_hold=0.2, stop_timeout=1.0, rest=RestSettings(dwell=0.2)))
@@ -739,9 +739,9 @@ def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> 
         bench.until_idle()
         older = client.base.SetPower.start(name='base', linear=(0, 0.25, 0), timeout=10)
         bench.until(lambda: len(client.robot.GetOperations().operations) == 1)
-        time.sleep(0.007)  # who tries first is to vary
+        time.sleep(0.007)  # the order of the first tries varies
         newer = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
-        # The older one may have heard that it was overtaken before both were seen.
+        # The older one may have been refused before both were seen.
         bench.until(lambda older=older: (
             older.done() or len(client.robot.GetOperations().operations) == 2))
         time.sleep(0.0025 * attempt)
@@ -785,7 +785,7 @@ def test_a_command_that_waits_is_ended_by_its_caller(
     assert bench.told() == 'nothing'
 
 
-# ---- questions ----
+# ---- queries ----
 
 
 def test_is_moving_without_feedback_counts_a_stop_under_way(bench: Any, client: Any) -> None:
@@ -826,7 +826,7 @@ def test_no_box_is_no_geometry(client: Any) -> None:
     assert not client.base.GetGeometries(name='base').geometries
 
 
-def test_status_tells_state_and_motion(bench: Any, client: Any) -> None:
+def test_status_contains_state_and_motion(bench: Any, client: Any) -> None:
     status = dict(client.base.GetStatus(name='base').result)
     assert status == {'state': 'idle', 'is_moving': False, 'stop_confirmed': True}
     client.base.SetPower(name='base', linear=FORWARD)
@@ -834,7 +834,7 @@ def test_status_tells_state_and_motion(bench: Any, client: Any) -> None:
     assert status == {'state': 'moving', 'is_moving': True, 'stop_confirmed': True}
 
 
-def test_do_command_says_that_there_is_none(client: Any) -> None:
+def test_do_command_without_commands_is_unimplemented(client: Any) -> None:
     command = proto.google.Struct()
     command.update({'dance': True})
     refusal = client.base.DoCommand.refused(name='base', command=command)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The Python session client against our server; with the real viam-sdk where it is attached."""
+"""The Python session client with a real server; with the real viam-sdk where it is attached."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ KEY_ID = '0d5a1f0e-3c1f-4a42-8a3c-1f0e3c1f4a42'
 
 @pytest.fixture
 def real(start: Callable[..., Any]) -> Any:
-    """Return a bridge in real time; stalls of a busy machine end nothing."""
+    """Return a bridge in real time that tolerates stalls of a busy machine."""
     return start(policy=Policy(SessionSettings(WINDOW), stall_limit=60.0), real_clock=True,
                  actuator=ActuatorSettings(stop_hold=0.2))
 
@@ -58,7 +58,7 @@ def test_attached_sdk_client_drives_under_the_session_and_stops_when_it_closes(r
                 assert [one.id for one in await session.sessions()] == [session.id]
                 await asyncio.sleep(2 * WINDOW)
                 assert not session.expired and await base.is_moving()
-            # The connection of the SDK is still open: no heartbeats is enough.
+            # The connection of the SDK is still open: missing heartbeats are sufficient.
             give_up = time.monotonic() + 20.0
             while real.told() is not None:
                 assert time.monotonic() < give_up
@@ -72,7 +72,7 @@ def test_attached_sdk_client_drives_under_the_session_and_stops_when_it_closes(r
     asyncio.run(asyncio.wait_for(program(), 60.0))
 
 
-def test_event_loop_blocked_for_a_window_ends_the_session_and_says_so_once(real: Any) -> None:
+def test_event_loop_blocked_for_a_window_ends_the_session_and_reports_it_once(real: Any) -> None:
     ends: list[str] = []
 
     async def program() -> None:
@@ -90,7 +90,7 @@ def test_event_loop_blocked_for_a_window_ends_the_session_and_says_so_once(real:
     assert len(ends) == 1 and 'no heartbeat was answered' in ends[0]
 
 
-def test_session_of_a_thread_lives_while_the_program_waits_and_resumes_by_its_id(
+def test_session_of_a_thread_stays_active_while_the_program_waits_and_resumes_by_its_id(
         real: Any) -> None:
     with Session(address(real)) as session:
         connection = real.client()
@@ -107,7 +107,7 @@ def test_session_of_a_thread_lives_while_the_program_waits_and_resumes_by_its_id
     real.until_stopped()
 
 
-def test_server_that_no_longer_knows_the_session_ends_it(start: Callable[..., Any]) -> None:
+def test_session_that_the_server_does_not_have_ends(start: Callable[..., Any]) -> None:
     bench, ends = start(policy=Policy(SessionSettings(30.0))), []
     with Session(address(bench), on_expired=ends.append, beat=False) as session:
         session.heartbeat()
@@ -168,7 +168,7 @@ def test_key_is_exchanged_for_a_token_that_every_call_carries(real: Any) -> None
         assert owner == KEY_ID
 
 
-def test_attach_refuses_what_is_no_client() -> None:
+def test_attach_refuses_an_object_that_is_not_a_client() -> None:
     pytest.importorskip('grpclib')
     with pytest.raises(TypeError, match='neither a RobotClient nor a grpclib Channel'):
         AsyncSession('127.0.0.1:1').attach('robot')

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""DoCommand: what is configured is run and answered; what moves is held by its caller."""
+"""DoCommand: runs configured commands and returns their results; callers hold motions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ def serve(start: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 def bench(serve: Any) -> Any:
-    """Return such a bridge, in real time: connections are looked at."""
+    """Return such a bridge, in real time: connections are monitored."""
     return serve(real_clock=True, policy=REAL)
 
 
@@ -52,7 +52,7 @@ def struct(**command: Any) -> Any:
 
 
 def ask(client: Any, api: str = 'generic', **command: Any) -> Any:
-    """Begin a DoCommand; return the call."""
+    """Start a DoCommand; return the call."""
     return getattr(client, api).DoCommand.start(name=api, command=struct(**command))
 
 
@@ -91,7 +91,7 @@ def test_a_command_that_fails_is_an_answer(bench: Any) -> None:
     assert answer_of(call) == (False, 'no room left')
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_harmless(bench: Any) -> None:
+def test_a_result_after_the_call_has_ended_is_ignored(bench: Any) -> None:
     client = bench.client()
     call = ask(client, command='save')
     bench.until(lambda: bench.service_commands)
@@ -105,7 +105,7 @@ def test_an_answer_that_nobody_waits_for_any_more_is_harmless(bench: Any) -> Non
 
 
 @pytest.mark.parametrize('api', ['generic', 'base'])
-def test_a_command_that_moves_goes_on_after_its_answer(bench: Any, api: str) -> None:
+def test_a_command_that_moves_continues_after_its_response(bench: Any, api: str) -> None:
     call = ask(bench.client(), api, command='dock')
     bench.until_moving(api)
     assert bench.told(api) == ServiceCall('dock')
@@ -132,7 +132,7 @@ def test_what_it_moves_is_stopped_with_its_callers_connection_under_every_policy
             if getattr(event, 'after', None) is State.STOPPING] == [Reason.DISCONNECTED]
 
 
-def test_it_takes_what_the_component_does(bench: Any) -> None:
+def test_a_command_that_moves_replaces_the_motion_of_the_component(bench: Any) -> None:
     client = bench.client()
     client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0))
     bench.until_moving()
@@ -144,7 +144,7 @@ def test_it_takes_what_the_component_does(bench: Any) -> None:
     assert not success and message == Reason.STOPPED.value
 
 
-def test_one_that_is_refused_is_an_answer_and_a_stop(bench: Any) -> None:
+def test_a_refusal_by_the_service_is_a_result_and_a_stop(bench: Any) -> None:
     call = ask(bench.client(), command='dock')
     bench.until_moving('generic')
     bench.locked.motion_answered('generic', bench.outputs[-1].epoch, 'no dock in sight')
@@ -171,7 +171,7 @@ def test_cancelling_the_call_stops_it(bench: Any) -> None:
     ({'command': 'lights'}, 'command.data: it is missing; the command lights expects true or'),
     ({'command': 'lights', 'data': 1}, "command.data: found '1.0'; the command lights expects"),
     ({'command': 'lights', 'data': None}, "command.data: found 'None'; the command lights")])
-def test_what_is_not_a_command_is_named(bench: Any, command: Any, text: str) -> None:
+def test_an_invalid_command_is_named(bench: Any, command: Any, text: str) -> None:
     code, details = bench.client().generic.DoCommand.refused(
         name='generic', command=struct(**command))
     assert code is Code.INVALID_ARGUMENT
@@ -180,7 +180,7 @@ def test_what_is_not_a_command_is_named(bench: Any, command: Any, text: str) -> 
     assert not bench.service_commands and not bench.locked.accepted
 
 
-def test_without_commands_it_says_where_they_go(start: Callable[..., Any]) -> None:
+def test_without_commands_the_refusal_names_the_parameter(start: Callable[..., Any]) -> None:
     code, text = start().client().base.DoCommand.refused(
         name='base', command=struct(command='dock'))
     assert code is Code.UNIMPLEMENTED and 'base.commands' in text

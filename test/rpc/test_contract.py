@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Walks the descriptors: what is monitored refuses a dead session, what is not served says so.
+Tests all methods of the descriptors: sessions, and methods that are not served.
 
-Nothing here names a method that could also be found: a service that is added is tested at once.
+Methods are found, not listed: a service that is added is tested at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,12 +38,12 @@ METHODS = [method for service in proto.services() for method in service.methods]
 MONITORED = [method for method in METHODS if proto.is_monitored(method)]
 OTHERS = [method for method in METHODS if not proto.is_monitored(method)]
 
-# Viam's one exception; DoCommand moves what is configured to move, which here is nothing.
+# Viam's one exception. DoCommand runs configured commands; here there are none.
 MOVES_ALL_THE_SAME = 'viam.component.gantry.v1.GantryService.Home'
 
 
-# A resource of every API, named as the API, with all that can be configured. Their feedback does
-# not grow old.
+# A resource of every API, named as the API, with all options configured. Their feedback does not
+# become stale.
 MEASURED = ActuatorSettings(stop_hold=0.2, rest=RestSettings(patience=1e6))
 HERE = PoseGoal((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 STATES = {'joint_states_topic': 'joint_states', 'robot_description_topic': 'description'}
@@ -57,7 +57,7 @@ CONFIGS: dict[str, Any] = {
         'base', 'button', 'generic', 'motor', 'switch')},
     'sensor': component('sensor'),
 }
-# The same with nothing that may be left out.
+# The same without optional parameters.
 BARE: dict[str, Any] = {api: component(api) for api in CONFIGS}
 COMPONENT_METHODS = [
     method for name in COMPONENTS for method in proto.service(name).methods]
@@ -76,7 +76,7 @@ def serve(start: Callable[..., Any], configs: Any, settings: ActuatorSettings) -
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge with everything that can be configured."""
+    """Return a bridge with all options configured."""
     return serve(start, CONFIGS, MEASURED)
 
 
@@ -125,7 +125,7 @@ def drain(call: Any) -> None:
 
 def lively(method: Any, value: float = 1.0, name: str = '') -> Any:
     """
-    Return a request that asks for as much as possible: every number is the value.
+    Return a request in which every number has this value.
 
     For a stream, a message for each of its kinds, in their order. name: another resource's than
     the one that the method is for.
@@ -156,7 +156,7 @@ def filled(message: Any, value: float, name: str, depth: int = 0) -> Any:
         if field.name == 'name':
             message.name = name
         elif field.name == 'points':
-            # A trajectory begins where its joints are, and takes its time.
+            # A trajectory begins at the positions of its joints, and has a duration.
             message.points.add().positions.values.append(0.0)
             message.points.add(positions={'values': [value]}).time.seconds = 10
         elif field.message_type is not None:
@@ -176,7 +176,7 @@ def filled(message: Any, value: float, name: str, depth: int = 0) -> Any:
 
 
 def dead_sessions(bench: Any, client: Any) -> Iterator[str]:
-    """Yield ids of every kind that is not alive."""
+    """Yield ids of every kind that are not active."""
     yield '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
     session = client.start_session()
     client.robot.SendSessionHeartbeat(id=session)
@@ -188,7 +188,7 @@ def dead_sessions(bench: Any, client: Any) -> Iterator[str]:
     yield never_beat
 
 
-def test_the_walk_finds_what_it_should() -> None:
+def test_the_descriptors_contain_monitored_and_other_methods() -> None:
     assert {method.name for method in MONITORED} >= {
         'SetPower', 'SetVelocity', 'MoveStraight', 'Spin'}
     assert {method.name for method in OTHERS} >= {'Stop', 'StopAll', 'StartSession', 'DoCommand'}
@@ -202,7 +202,7 @@ def test_every_monitored_method_is_served(method: Any) -> None:
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)
-def test_a_monitored_method_refuses_a_dead_session_and_nothing_moves(
+def test_a_monitored_method_refuses_an_expired_session_and_nothing_moves(
         bench: Any, client: Any, method: Any) -> None:
     for session in dead_sessions(bench, client):
         for request in (lively(method), lively(method, float('nan')), b''):
@@ -225,14 +225,14 @@ def test_a_monitored_method_refuses_a_malformed_header(
 
 
 @pytest.mark.parametrize('method', MONITORED, ids=full_name)
-def test_a_monitored_method_moves_with_a_living_session_or_says_it_is_not_served(
+def test_a_monitored_method_moves_with_an_active_session_or_is_unimplemented(
         bench: Any, client: Any, method: Any) -> None:
     session = client.start_session()
     code, text = invoke(client, method, lively(method), (session,), timeout=0.5)
     if code is Code.UNIMPLEMENTED:
         assert method.full_name in text
     else:
-        assert code in (Code.OK, Code.DEADLINE_EXCEEDED), text  # some wait until it is done
+        assert code in (Code.OK, Code.DEADLINE_EXCEEDED), text  # some methods wait for the end
         name, _, caller = bench.locked.accepted[-1]
         assert (name, caller.session) == (resource_of(method), session)
     assert bench.locked.sessions()[0].begun, 'the call renewed the session either way'
@@ -251,7 +251,7 @@ def test_a_method_that_is_not_monitored_never_moves_anything(
 @pytest.mark.parametrize('method', OTHERS, ids=full_name)
 def test_a_method_that_is_not_monitored_ignores_the_header(client: Any, method: Any) -> None:
     request = lively(method)
-    # Home waits for its end; the others answer at once.
+    # Home waits for its end; the others return at once.
     timeout = 1.0 if method.name == 'Home' else PATIENCE
     plain, _ = invoke(client, method, request, timeout=timeout)
     for values in (('',), ('nonsense',), ('x', 'y'), ('6ba7b810-9dad-41d1-80b4-00c04fd430c8',)):
@@ -261,14 +261,14 @@ def test_a_method_that_is_not_monitored_ignores_the_header(client: Any, method: 
 
 
 @pytest.mark.parametrize('method', METHODS, ids=full_name)
-def test_what_is_not_served_says_so(client: Any, method: Any) -> None:
+def test_a_method_that_is_not_served_is_unimplemented(client: Any, method: Any) -> None:
     code, text = invoke(client, method, lively(method), timeout=1.0)
     assert not text.startswith(NOT_EVEN_REGISTERED), 'every declared service is served'
     if code is Code.UNIMPLEMENTED:
-        # Not at all, or not for this resource as it is configured.
+        # Not at all, or not with this configuration.
         assert text == f'{method.full_name} is not served by viam_session_bridge' or (
             text.startswith(f'{resource_of(method)}: ') and method.name in text)
-    elif text != 'cloud metadata not available':  # as viam-server says it
+    elif text != 'cloud metadata not available':  # the text of viam-server
         assert code is not Code.UNKNOWN, text
         assert code is not Code.INTERNAL, text
 
@@ -277,7 +277,7 @@ def test_what_is_not_served_says_so(client: Any, method: Any) -> None:
 def test_with_everything_configured_only_what_never_is_is_not_served(
         client: Any, method: Any) -> None:
     served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
-    # A move does not end here, and so its call does not.
+    # Moves do not end here, and so their calls do not.
     code, text = invoke(client, method, lively(method), timeout=PATIENCE if served.never else 0.5)
     assert (code is Code.UNIMPLEMENTED) is served.never, text
     assert served.meaning
@@ -298,8 +298,9 @@ def test_a_method_refuses_a_resource_of_another_api_and_one_that_is_unknown(
 
 
 @pytest.mark.parametrize('method', COMPONENT_METHODS, ids=full_name)
-def test_a_method_tells_what_it_is_marked_with(bench: Any, client: Any, method: Any) -> None:
-    """And one without a mark moves nothing; docs/methods.md shows which drivers can do that."""
+def test_a_method_sends_the_setpoints_of_its_decorator(
+        bench: Any, client: Any, method: Any) -> None:
+    """Without the decorator it moves nothing; docs/methods.md is generated from it."""
     served = how_served(COMPONENTS[method.containing_service.full_name], method.name)
     request = lively(method)
     if served.sends == (ServiceCall,):
@@ -326,7 +327,7 @@ def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]
         code, text = invoke(
             client, method, lively(method), timeout=PATIENCE if not_served else 0.1)
         assert (code is Code.UNIMPLEMENTED) is not_served, text
-        # The first that is missing is enough.
+        # The refusal names the first that is missing.
         for parameter in served.needs[:1]:
             assert f'{resource_of(method)}.{parameter}' in text
 
@@ -337,7 +338,7 @@ def test_without_configuration_what_is_needed_is_named(start: Callable[..., Any]
     'proto.rpc.v1.ExternalAuthService/AuthenticateTo',
     'viam.component.base.v1.BaseService/Levitate',
     'no.such.Service/Method'])
-def test_what_is_unknown_is_promptly_unimplemented(client: Any, path: str) -> None:
+def test_an_unknown_method_is_unimplemented_at_once(client: Any, path: str) -> None:
     metadata = [('rpc-host', 'localhost'), ('authorization', 'Basic ZHVtbXk6ZHVtbXk=')]
     client.robot.ResourceNames()  # connected
     for make in (client.channel.unary_unary, client.channel.unary_stream):
@@ -350,13 +351,13 @@ def test_what_is_unknown_is_promptly_unimplemented(client: Any, path: str) -> No
 
 
 def test_the_status_of_every_refusal_is_chosen() -> None:
-    """A refusal without a code of its own would be UNKNOWN."""
+    """A refusal without an entry would be UNKNOWN."""
     pending: list[type[errors.BridgeError]] = [errors.BridgeError]
     while pending:
         kind = pending.pop()
         kinds = kind.__subclasses__()
         pending += kinds
-        if not kinds:  # the others are never raised themselves
+        if not kinds:  # the others are base classes
             code, text = status_of(kind('why \u00fc'))
             assert code is not Code.UNKNOWN, kind
             assert text.isascii()

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Gantries over the wire: units, limits, refusals, and Home, which Viam does not monitor.
+Gantries over gRPC: units, limits, refusals, and Home, which Viam does not monitor.
 
 Viam: mm from the beginning of each axis. Core: m of the joints.
 """
@@ -32,7 +32,7 @@ URDF = '<robot name="gantry"><link name="frame"/>' + ''.join(
 
 
 def configured(**own: Any) -> Any:
-    """Return a gantry whose first joint is at -0.5 m where Viam's axis begins."""
+    """Return a gantry whose first joint is at -0.5 m at 0 of Viam's axis."""
     return component('gantry', **{
         'joints': ('x', 'z'), 'lengths_m': (1.0, 0.3), 'offsets_m': (-0.5, 0.0),
         'max_speed': 0.2, 'max_move_duration': 60.0, 'home_m': (0.0, 0.3),
@@ -41,7 +41,7 @@ def configured(**own: Any) -> Any:
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose gantry stands at 100 mm on both axes."""
+    """Return a bridge whose gantry is at 100 mm on both axes."""
     return serve(start, 'gantry', configured(), here=HERE)
 
 
@@ -97,7 +97,7 @@ def test_bad_values_are_named_and_change_nothing(bench: Any, fields: Any, named:
 
 @pytest.mark.parametrize(('method', 'fields'), [
     ('GetPosition', {}), ('MoveToPosition', {'positions_mm': [0.0, 0.0]}), ('Home', {})])
-def test_without_positions_it_says_what_is_missing(
+def test_without_positions_the_refusal_names_the_parameter(
         start: Callable[..., Any], method: str, fields: Any) -> None:
     blind = serve(start, 'gantry', configured(joint_states_topic=''))
     code, text = getattr(blind.client().gantry, method).refused(name='gantry', **fields)
@@ -122,8 +122,8 @@ def test_kinematics_are_the_urdf_of_its_axes(start: Callable[..., Any], bench: A
 
 
 @pytest.mark.parametrize('gets_there', [True, False])
-def test_home_answers_whether_it_got_there(start: Callable[..., Any], gets_there: bool) -> None:
-    # In real time: the caller's connection is looked at.
+def test_home_returns_whether_it_has_arrived(start: Callable[..., Any], gets_there: bool) -> None:
+    # In real time: the caller's connection is monitored.
     bench = serve(start, 'gantry', configured(max_speed=2.0), here=HERE, real_clock=True)
     client = bench.client()
     call = client.gantry.Home.start(name='gantry')
@@ -150,7 +150,7 @@ def test_home_is_held_by_the_callers_connection_under_every_policy(
                   policy=Policy(unsupervised=unsupervised, stall_limit=60.0))
     client = remote(bench)
     measure = JointSample(HERE)
-    # The other process may have taken longer to start than joint states stay fresh.
+    # While the other process started, the joint states may have become stale.
     bench.locked.measured('gantry', measure)
     client.start('gantry', 'Home', name='gantry')
 
@@ -170,7 +170,7 @@ def test_home_is_held_by_the_callers_connection_under_every_policy(
     assert stopped.reason in (Reason.DISCONNECTED, Reason.CANCELLED)
 
 
-def test_home_that_is_not_configured_says_so(start: Callable[..., Any]) -> None:
+def test_home_that_is_not_configured_is_unimplemented(start: Callable[..., Any]) -> None:
     bench = serve(start, 'gantry', configured(home_m=()), here=HERE)
     code, text = bench.client().gantry.Home.refused(name='gantry')
     assert code is Code.UNIMPLEMENTED and 'configure gantry.home_m' in text

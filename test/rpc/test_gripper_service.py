@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Grippers over the wire: what is held is seen or not claimed; units, refusals."""
+"""Grippers over gRPC: only a measured grip is reported; units, refusals."""
 
 from collections.abc import Callable
 import math
@@ -27,7 +27,7 @@ URDF = '<robot name="hand"><link name="wrist"/><link name="palm"/>' + ''.join(
 
 
 def configured(**own: Any) -> Any:
-    """Return a gripper of two fingers that go 80 mm."""
+    """Return a gripper of two fingers with a range of 80 mm."""
     return component('gripper', **{
         'open_position': OPEN, 'closed_position': CLOSED, 'max_speed': FASTEST,
         'tolerance': 0.002, 'joint_states_topic': 'joint_states', 'joints': ('left', 'right'),
@@ -40,8 +40,8 @@ def bench(start: Callable[..., Any]) -> Any:
     return serve(start, 'gripper', configured(), here=(OPEN, OPEN))
 
 
-def test_why_no_joint_state_arrives_is_told(bench: Any) -> None:
-    """As far as the graph shows it."""
+def test_the_refusal_names_why_no_joint_state_arrives(bench: Any) -> None:
+    """As far as the ROS graph shows it."""
     bench.clock.advance(5.0)
     bench.locked.feedback('gripper', 'on /joints /hand publishes a/msg/B; expected c/msg/D')
     with pytest.raises(grpc.RpcError) as refused:
@@ -49,7 +49,7 @@ def test_why_no_joint_state_arrives_is_told(bench: Any) -> None:
     assert 'publishes a/msg/B; expected c/msg/D' in refused.value.details()
 
 
-def test_it_opens_and_says_when(bench: Any) -> None:
+def test_open_returns_when_it_is_open(bench: Any) -> None:
     bench.locked.measured('gripper', JointSample((0.02, 0.02)))
     call = begin(bench, 'gripper', 'Open')
     [point] = way_of(bench, 'gripper').points
@@ -61,7 +61,7 @@ def test_it_opens_and_says_when(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(('object_at', 'success'), [(0.03, True), (None, False)])
-def test_grab_tells_what_is_seen(bench: Any, object_at: float | None, success: bool) -> None:
+def test_grab_returns_what_is_measured(bench: Any, object_at: float | None, success: bool) -> None:
     client = bench.client()
     assert not client.gripper.IsHoldingSomething(name='gripper').is_holding_something
     call = begin(bench, 'gripper', 'Grab')
@@ -115,14 +115,14 @@ def test_half_open_without_a_grab_it_is_unknown_whether_it_holds_something(bench
 
 
 def test_a_gripper_that_does_not_move_holds_nothing_new(bench: Any) -> None:
-    """Its driver may be dead: standing short of closed proves nothing."""
+    """Its driver may have failed: a position before closed proves nothing."""
     call = begin(bench, 'gripper', 'Grab')
     drive(bench, 'gripper', call, (OPEN, OPEN), OPEN)
     reply = call.result()
     assert not reply.success and reply.extra['unknown'] == 'it did not move'
 
 
-def test_a_grab_that_is_stopped_claims_nothing(bench: Any) -> None:
+def test_a_grab_that_is_stopped_is_no_success(bench: Any) -> None:
     call = begin(bench, 'gripper', 'Grab')
     bench.locked.measured('gripper', JointSample((0.04, 0.04)))
     bench.client().gripper.Stop(name='gripper')
@@ -154,7 +154,8 @@ def test_without_feedback_it_is_timed_for_the_whole_way(blind: Any, method: str)
 
 
 @pytest.mark.parametrize('method', ['GetCurrentInputs', 'IsHoldingSomething'])
-def test_without_feedback_it_says_what_is_missing(bench: Any, blind: Any, method: str) -> None:
+def test_without_feedback_the_refusal_names_the_parameter(
+        bench: Any, blind: Any, method: str) -> None:
     code, text = getattr(blind.client().gripper, method).refused(name='gripper')
     assert code is Code.UNIMPLEMENTED and 'configure gripper.joint_states_topic' in text
     bench.clock.advance(1.1)
@@ -183,7 +184,7 @@ def test_bad_inputs_are_named_and_change_nothing(bench: Any, values: Any, named:
     assert not bench.locked.accepted
 
 
-def test_shapes_are_not_known(bench: Any) -> None:
+def test_a_gripper_has_no_geometries(bench: Any) -> None:
     client = bench.client()
     assert list(client.gripper.GetGeometries(name='gripper').geometries) == []
 

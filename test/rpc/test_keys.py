@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""API keys: who is let in, what each key may do, and what ends when a key does."""
+"""API keys: authentication, the rights of each key, and the end of a key."""
 
 import asyncio
 import base64
@@ -99,7 +99,7 @@ def keys(tmp_path: Path) -> Keys:
 
 @pytest.fixture
 def bench(start: Callable[..., Any], keys: Keys) -> Any:
-    """Return a bridge with two bases that asks for keys."""
+    """Return a bridge with two bases that requires keys."""
     return start(settings=keys.settings(), bases=TWO)
 
 
@@ -138,7 +138,7 @@ def test_a_program_with_a_key_drives_and_its_entity_is_the_id_of_the_key(
     ('secret', 'the secret is wrong'), ('id', 'there is no key 0d5a1f0e'),
     ('revoked', 'never created here, or revoked'), ('exchanged', 'were id and key exchanged?'),
     ('empty', 'the secret is wrong'), ('type', 'robot-location-secret'), ('rotated', 'is wrong')])
-def test_a_wrong_login_is_refused_and_the_log_says_why_without_a_secret(
+def test_a_wrong_login_is_refused_and_logged_with_its_reason_without_a_secret(
         client: Any, keys: Keys, caplog: pytest.LogCaptureFixture, wrong: str,
         logged: str) -> None:
     key = keys.create()
@@ -164,7 +164,7 @@ def test_a_wrong_login_is_refused_and_the_log_says_why_without_a_secret(
     assert old not in caplog.text and old[:-1] not in caplog.text
 
 
-def test_a_login_longer_than_4_kb_is_refused_unread(client: Any, keys: Keys) -> None:
+def test_a_login_longer_than_4_kb_is_refused_before_parsing(client: Any, keys: Keys) -> None:
     refusal = client.auth.Authenticate.refused(
         entity=keys.create(), credentials=credentials('x' * 5000))
     assert refusal.code is Code.RESOURCE_EXHAUSTED and '4096' in refusal.text
@@ -225,7 +225,7 @@ def test_the_list_of_methods_has_all_services_that_are_served() -> None:
 
 
 @pytest.mark.parametrize('values', TOKENS.values(), ids=TOKENS)
-def test_without_a_valid_token_nothing_answers_but_authenticate(
+def test_without_a_valid_token_only_authenticate_is_served(
         bench: Any, client: Any, keys: Keys, values: tuple[str, ...]) -> None:
     key = keys.create()
     mine = keys.bearer(client, key)
@@ -249,9 +249,9 @@ def test_with_a_token_what_is_not_served_is_unimplemented(client: Any, keys: Key
 
 @pytest.mark.parametrize('values', TOKENS.values(), ids=TOKENS)
 @pytest.mark.parametrize('method', ['OptionalWebRTCConfig', 'Call', 'CallUpdate', 'Answer'])
-def test_signaling_is_unimplemented_at_once_whatever_the_token(
+def test_signaling_is_unimplemented_at_once_with_any_token(
         client: Any, method: str, values: tuple[str, ...]) -> None:
-    """The SDKs then connect directly; a hanging answer costs them 10 to 20 s."""
+    """The SDKs then connect directly; without a response they wait 10 to 20 s."""
     code, _ = refused_call(
         client.channel, f'/proto.rpc.webrtc.v1.SignalingService/{method}',
         [('authorization', value) for value in values])
@@ -364,7 +364,7 @@ def test_while_an_address_is_delayed_even_the_right_key_waits_and_other_addresse
     assert one.log_in(*good, 'ipv4:10.0.0.7:3')
 
 
-# ---- a key that ends ---------------------------------------------------------------------------
+# ---- the end of a key ---------------------------------------------------------------------------
 
 def drives(client: Any, metadata: Any, name: str = 'base', with_session: bool = True) -> str:
     session: str = client.start_session(metadata=metadata)
@@ -403,7 +403,7 @@ def test_what_a_key_drives_stops_when_the_key_ends_without_any_call(
     assert not bench.locked.sessions()
     refusal = client.base.SetPower.refused(
         name='base', linear=FORWARD, metadata=metadata, sid=session)
-    if how == 'changed':  # the same secret: the token counts, its session does not
+    if how == 'changed':  # the same secret: the token is valid, its session is not
         assert refusal == (Code.INVALID_ARGUMENT, 'SESSION_EXPIRED')
     else:
         assert refusal.code is Code.UNAUTHENTICATED
@@ -468,7 +468,7 @@ def test_calls_that_wait_and_open_streams_end_with_their_key(
     assert not client.robot.GetOperations(metadata=again).operations
 
 
-def test_a_key_file_that_is_correct_again_lets_its_keys_in_again(
+def test_the_keys_of_a_corrected_key_file_are_accepted_again(
         bench: Any, client: Any, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
     metadata = keys.bearer(client, keys.create())
     content = keys.path.read_bytes()
@@ -481,7 +481,7 @@ def test_a_key_file_that_is_correct_again_lets_its_keys_in_again(
     client.robot.ResourceNames(metadata=metadata)
 
 
-def test_a_bridge_without_its_key_file_lets_nobody_in_until_a_key_is_created(
+def test_a_bridge_without_its_key_file_accepts_no_login_until_a_key_is_created(
         start: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / 'later.json'
     client = start(settings=ServerSettings(port=0, api_key_file=str(path))).client()
@@ -583,7 +583,7 @@ def test_a_permission_for_a_resource_that_does_not_exist_is_a_warning(
 # ---- nothing secret in the log -----------------------------------------------------------------
 
 class Lines:
-    """A logger that keeps what it is given."""
+    """A log handler that stores the records."""
 
     def __init__(self) -> None:
         self.text = ''
@@ -643,7 +643,7 @@ def run(program: Any) -> None:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Wait without holding up the event loop of the client."""
+    """Wait without blocking the event loop of the client."""
     give_up = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < give_up
@@ -694,7 +694,7 @@ def test_the_python_sdk_drives_with_a_key_until_it_is_revoked(dialled: Any, keys
         await until(bench.moves)
         [session] = bench.locked.sessions()
         assert session.entity == key and session.begun
-        await asyncio.sleep(2.5)  # longer than a window: heartbeats come with a token, too
+        await asyncio.sleep(2.5)  # longer than a window: heartbeats also have the token
         assert bench.moves()
         keys.revoke(key)
         await until(lambda: bench.told() is None)

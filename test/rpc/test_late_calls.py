@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Calls whose gRPC deadline has passed: of what they ask for, only stops are carried out.
+Calls whose gRPC deadline has passed: only stops are executed.
 
-A call is made late by holding up the event loop while its handler runs: there gRPC cannot cancel
+A call becomes late by blocking the event loop while its handler runs: then gRPC cannot cancel
 it.
 """
 
@@ -45,7 +45,7 @@ def command(name: str) -> Any:
     return made
 
 
-# What may move, each on its component; those without Viam's monitoring first.
+# The methods that move, by component; first those that Viam does not monitor.
 MOTIONS = {
     'Home': ('gantry', {}),
     'DoCommand': ('base', {'command': command('dock')}),
@@ -58,7 +58,7 @@ MOTIONS = {
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge with a gantry and a base; it takes motions of connections."""
+    """Return a bridge with a gantry and a base that accepts motions of connections."""
     gantry = component(
         'gantry', joints=('x', 'z'), lengths_m=(1.0, 0.3), offsets_m=(-0.5, 0.0), max_speed=0.2,
         home_m=(0.0, 0.3), joint_states_topic='joint_states')
@@ -71,7 +71,7 @@ def bench(start: Callable[..., Any]) -> Any:
 @contextmanager
 def held_up(bench: Any) -> Iterator[None]:
     """
-    Hold what every handler needs, until the deadline of what is called meanwhile has passed.
+    Hold the lock that every handler needs until the deadline of the call has passed.
 
     It may be held before the call is read.
     """
@@ -93,7 +93,7 @@ def made_late(bench: Any, begin: Callable[[float], Any]) -> Any:
             return decision(*arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            # A handler begins with one of these.
+            # Every handler calls one of these first.
             for name in ('resource', 'stop_all'):
                 patch.setattr(bench.locked, name, partial(held, getattr(bench.locked, name)))
             call = begin(deadline)
@@ -101,24 +101,24 @@ def made_late(bench: Any, begin: Callable[[float], Any]) -> Any:
             over.set()
         if read.is_set():
             return call
-        deadline *= 2.0  # a slow machine: nobody has read it in time
+        deadline *= 2.0  # a slow machine: it was not read in time
 
 
 def call_of(client: Any, method: str) -> Any:
-    """Begin one of the motions, with a deadline."""
+    """Start one of the motions, with a deadline."""
     api, fields = MOTIONS[method]
     return getattr(getattr(client, api), method).start(name=api, timeout=DEADLINE, **fields)
 
 
 def nothing_was_begun(bench: Any, client: Any) -> bool:
-    """Wait until the bridge is done with all calls; tell whether nothing came of them."""
+    """Wait until the bridge has handled all calls; return whether none had an effect."""
     bench.until(lambda: not client.robot.GetOperations().operations)
     bench.settle()
     return not bench.locked.accepted and not bench.service_commands
 
 
 @pytest.mark.parametrize('method', MOTIONS)
-def test_a_motion_that_is_read_in_time_and_dealt_with_late_does_not_begin(
+def test_a_motion_that_is_handled_after_its_deadline_does_not_begin(
         bench: Any, method: str) -> None:
     client = bench.client()
     bench.locked.path('base', '')
@@ -137,7 +137,7 @@ def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, meth
     real_now, armed, frozen = bench.locked.now, threading.Event(), threading.Event()
 
     def now() -> float:
-        # Between two tries, not within one: that holds the lock.
+        # Between two tries: a try holds the lock.
         in_a_handler = threading.current_thread().name == 'grpc'
         if in_a_handler and armed.is_set() and not bench.locked._lock._is_owned():
             armed.clear()
@@ -153,9 +153,9 @@ def test_a_motion_that_waits_beyond_its_deadline_does_not_begin(bench: Any, meth
         armed.set()
         if frozen.wait(DEADLINE):
             break
-        armed.clear()  # a slow machine: it was over already
+        armed.clear()  # a slow machine: it has ended already
     assert frozen.is_set()
-    bench.locked.path(api, '')  # what it waited for
+    bench.locked.path(api, '')  # the condition that it waited for
     assert call.code() is Code.DEADLINE_EXCEEDED
     assert nothing_was_begun(bench, client)
 
@@ -175,7 +175,7 @@ def test_a_command_that_moves_nothing_is_not_run_late_either(bench: Any) -> None
     lambda client, deadline: client.robot.StopAll.start(timeout=deadline),
     lambda client, deadline: client.base.SetPower.start(name='base', timeout=deadline)],
     ids=['Stop', 'StopAll', 'zero'])
-def test_a_stop_is_carried_out_however_late(
+def test_a_stop_is_executed_after_its_deadline(
         bench: Any, stop: Callable[[Any, float], Any]) -> None:
     driver, other = bench.client(), bench.client()
     bench.locked.path('base', '')
@@ -188,7 +188,7 @@ def test_a_stop_is_carried_out_however_late(
 
 
 class LateContext:
-    """What a handler sees of a call that was late already when it was read: gRPC seldom does."""
+    """The context of a call that was late already when it was read, which is rare in gRPC."""
 
     def __init__(self, session: str) -> None:
         self._session = session
@@ -224,7 +224,7 @@ def test_a_late_call_renews_no_session(bench: Any) -> None:
         asyncio.run(robot.SendSessionHeartbeat(
             proto.robot.SendSessionHeartbeatRequest(id=session), beat))
     call.resource = bench.locked.resource('base')
-    # Not even by the stop that a zero command is.
+    # Nor does a zero command, which is a stop.
     asyncio.run(call.command('base', Motion(Velocity())))
     bench.until_stopped()
     [after] = bench.locked.sessions()

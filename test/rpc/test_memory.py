@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What calls leave behind: nothing for the collector, and a bounded resident memory."""
+"""Memory after calls: no reference cycles, and a bounded resident memory."""
 
 from collections.abc import Callable, Iterator
 import gc
@@ -27,7 +27,7 @@ REFLECTION = 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 FORWARD = (0.0, 0.5, 0.0)
 MIB = 1024 * 1024
 
-# docs/safety.md states it: by how much a flood of refused calls lets the resident memory grow.
+# The growth of the resident memory by a flood of refused calls, as docs/safety.md states it.
 CEILING = 128 * MIB
 
 
@@ -39,7 +39,7 @@ def resident() -> int:
 
 @pytest.fixture
 def as_in_the_bridge() -> Iterator[None]:
-    """Have the collector work as it does in a bridge while a resource moves."""
+    """Configure the garbage collector as in a bridge while a resource moves."""
     before = gc.get_threshold()
     GarbageCollection(0.0)
     yield
@@ -48,7 +48,7 @@ def as_in_the_bridge() -> Iterator[None]:
 
 
 def field(number: int, content: bytes) -> bytes:
-    """Return a short field of bytes as it travels."""
+    """Return a short bytes field in wire format."""
     assert len(content) < 128
     return bytes([number << 3 | 2, len(content)]) + content
 
@@ -58,7 +58,7 @@ ENTRY = proto.robot.LogRequest(
     logs=[proto.common.LogEntry(level='info')]).SerializeToString()
 
 
-# ---- nothing for the collector ------------------------------------------------------------------
+# ---- no reference cycles ------------------------------------------------------------------
 
 def frames_left() -> list[str]:
     """Return the functions of rpc whose frames only a full collection finds."""
@@ -74,7 +74,7 @@ def frames_left() -> list[str]:
 
 @pytest.fixture
 def without_collector() -> Iterator[None]:
-    """Leave all garbage where it is."""
+    """Disable garbage collection."""
     gc.collect()
     gc.disable()
     yield
@@ -108,7 +108,7 @@ def test_a_call_leaves_nothing_for_the_collector(
     assert not frames_left()
 
 
-def test_nor_does_one_whose_request_waited_in_vain(
+def test_a_refused_call_that_has_waited_leaves_nothing_for_the_collector(
         start: Callable[..., Any], without_collector: None) -> None:
     client = start(paths=False).client()
     calls(client, f'{BASE}/SetPower', NAME + field(2, b'\x11' + b'\0' * 6 + b'\xe0\x3f'))
@@ -116,7 +116,7 @@ def test_nor_does_one_whose_request_waited_in_vain(
     assert not frames_left()
 
 
-def test_nor_does_one_that_its_client_cancels(
+def test_a_cancelled_call_leaves_nothing_for_the_collector(
         bench: Any, client: Any, without_collector: None) -> None:
     for _ in range(3):
         move = client.base.MoveStraight.start(name='base', distance_mm=5000, mm_per_sec=500.0)
@@ -129,7 +129,7 @@ def test_nor_does_one_that_its_client_cancels(
 
 @pytest.mark.parametrize('content', [b'\xff', b'x' * 5000, field(3, b'no.Such')])
 @pytest.mark.parametrize('path', [f'{ARM}/MoveThroughJointPositionsStreamed', REFLECTION])
-def test_nor_does_a_stream(
+def test_a_stream_leaves_nothing_for_the_collector(
         start: Callable[..., Any], without_collector: None, path: str, content: bytes) -> None:
     bench = serve(start, 'arm', component('arm', joint_states_topic='joint_states'), here=(0.0,))
     client = bench.client()
@@ -169,7 +169,7 @@ for call in calls[-int(at_once):]:
 def test_a_flood_of_refused_calls_stays_below_the_ceiling(
         start: Callable[..., Any], as_in_the_bridge: None, moving: bool, size: int,
         count: int) -> None:
-    """Of Log, whose many entries take the most memory."""
+    """With Log, whose many entries take the most memory."""
     bench = start()
     client = bench.client()
     if moving:
@@ -192,7 +192,7 @@ def test_a_flood_of_refused_calls_stays_below_the_ceiling(
     assert bench.moves() == moving
 
 
-# Reads no reply; says how its streams end.
+# Reads no reply; prints how its streams end.
 DEAF = """
 import sys
 import grpc
@@ -212,7 +212,7 @@ for call in calls:
 
 
 @pytest.mark.parametrize('size', [LARGEST_REQUEST - 1000, 5000])
-def test_so_does_a_flood_of_long_questions_to_reflection_whose_replies_nobody_reads(
+def test_a_flood_of_reflection_requests_with_unread_replies_stays_below_the_ceiling(
         start: Callable[..., Any], as_in_the_bridge: None, size: int) -> None:
     bench, streams = start(), 30
     client = bench.client()

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Motors over the wire: units, limits, refusals, home, and moves that are timed or steered.
+Motors over gRPC: units, limits, refusals, home, and moves with and without feedback.
 
 Viam: revolutions and rpm. Core: rad and rad/s.
 """
@@ -26,8 +26,8 @@ Code = grpc.StatusCode
 RPM = math.tau / 60.0
 FASTEST = 20.0  # rad/s
 
-# How near (rad) a steered move of 60 rpm ends: this motor has none of the delay that the course
-# allows for.
+# The error (rad) at the end of a move of 60 rpm with feedback: this motor has none of the delay
+# that the course allows for.
 NEAR = 0.2
 
 
@@ -48,7 +48,7 @@ def blind(start: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def seen(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose motor stands at 1 rad, as its joint states say."""
+    """Return a bridge whose motor is measured at 1 rad."""
     bench = a_motor(start, feedback=True)
     bench.locked.measured('motor', JointSample((1.0,)))
     return bench
@@ -56,7 +56,7 @@ def seen(start: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def held(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose motor has to get ready before it moves, within 3 s."""
+    """Return a bridge whose motor must become ready before it moves, within 3 s."""
     actuator = ActuatorSettings(stop_hold=0.2, ready_timeout=3.0)
     return start(
         others=(ActuatedResource('motor', 'motor', JointLimits(FASTEST), actuator),),
@@ -64,21 +64,21 @@ def held(start: Callable[..., Any]) -> Any:
 
 
 def told(bench: Any) -> Any:
-    """Let the pump pass; return what the motor was told last."""
+    """Wait for a pass of the pump; return the last setpoint of the motor."""
     bench.clock.advance(0.05)
     bench.settle()
     return bench.told('motor')
 
 
 def begin(bench: Any, method: Any, **fields: Any) -> Any:
-    """Begin a move and wait until the motor moves by it; return the call."""
+    """Start a move and wait until the motor moves; return the call."""
     call = method.start(name='motor', **fields)
     bench.until_moving('motor')
     return call
 
 
 def simulate(bench: Any, position: float, call: Any) -> float:
-    """Turn the motor as it is told until the call has ended; return where it stands (rad)."""
+    """Turn the motor by its setpoint until the call has ended; return its position (rad)."""
     for _ in range(5000):
         wish = bench.told('motor')
         speed = wish.value if isinstance(wish, Speed) else 0.0
@@ -91,7 +91,7 @@ def simulate(bench: Any, position: float, call: Any) -> float:
     raise AssertionError('the move did not end')
 
 
-# ---- held wishes ----
+# ---- motions that last ----
 
 
 @pytest.mark.parametrize(('asked', 'power'), [(0.5, 0.5), (-1.0, -1.0), (2.0, 1.0), (-7.0, -1.0)])
@@ -124,7 +124,7 @@ def test_zero_is_a_stop(blind: Any, method: str, field: str) -> None:
     assert (answer.is_on, answer.power_pct) == (False, 0.0)
 
 
-def test_stop_stops_and_is_moving_tells(blind: Any) -> None:
+def test_stop_stops_and_is_moving_is_false_afterwards(blind: Any) -> None:
     client = blind.client()
     assert not client.motor.IsMoving(name='motor').is_moving
     client.motor.SetPower(name='motor', power_pct=0.5)
@@ -137,8 +137,8 @@ def test_stop_stops_and_is_moving_tells(blind: Any) -> None:
     assert status['state'] == State.IDLE.value
 
 
-def test_a_command_of_the_motor_is_no_power_that_is_known(start: Callable[..., Any]) -> None:
-    """A service turns it, or not: nobody here knows."""
+def test_after_a_command_of_the_motor_its_power_is_zero(start: Callable[..., Any]) -> None:
+    """The effect of the service on the motor is unknown."""
     bench = a_motor(start, feedback=False, commands=(
         command_config('home', True, 'trigger'),))
     client, struct = bench.client(), proto.google.Struct()
@@ -154,9 +154,9 @@ def test_a_command_of_the_motor_is_no_power_that_is_known(start: Callable[..., A
 @pytest.mark.parametrize(('method', 'fields'), [
     ('SetRPM', {'rpm': 30.0}), ('GoFor', {'rpm': 30.0, 'revolutions': 1.0}),
     ('GoTo', {'rpm': 30.0, 'position_revolutions': 1.0})])
-def test_an_effort_is_no_speed(
+def test_with_effort_only_set_power_is_served(
         start: Callable[..., Any], method: str, fields: dict[str, float]) -> None:
-    """A light load would turn as fast as it can. A zero is a stop all the same."""
+    """With a light load, the speed would be unbounded. A zero is still a stop."""
     bench = a_motor(start, feedback=True, command='effort')
     bench.locked.measured('motor', JointSample((0.0,)))
     client = bench.client()
@@ -171,8 +171,8 @@ def test_an_effort_is_no_speed(
     bench.until_stopped('motor')
 
 
-def test_why_no_position_arrives_is_told(seen: Any) -> None:
-    """As far as the graph shows it."""
+def test_the_refusal_names_why_no_position_arrives(seen: Any) -> None:
+    """As far as the ROS graph shows it."""
     seen.clock.advance(5.0)
     seen.locked.feedback('motor', 'on /joints /wheel publishes a/msg/B; expected c/msg/D')
     client = seen.client()
@@ -220,15 +220,15 @@ def test_go_to_counts_from_home_and_chooses_the_direction(
     assert position == pytest.approx(target, abs=NEAR / math.tau)
 
 
-def test_go_to_counts_from_where_it_was_decided(seen: Any) -> None:
-    """A joint that is moving already has gone on when the first sample of the move arrives."""
+def test_go_to_starts_from_the_position_at_the_command(seen: Any) -> None:
+    """A moving joint has another position when the first sample of the move arrives."""
     call = begin(seen, seen.client().motor.GoTo, rpm=60.0, position_revolutions=1.0)
     seen.clock.advance(0.1)
     seen.locked.measured('motor', JointSample((1.5,), (math.tau,)))
     assert simulate(seen, 1.5, call) == pytest.approx(math.tau, abs=NEAR)
 
 
-def test_a_go_to_that_is_there_stops(seen: Any) -> None:
+def test_a_go_to_at_its_target_stops(seen: Any) -> None:
     client = seen.client()
     client.motor.ResetZeroPosition(name='motor', offset=0.5)
     client.motor.GoTo(name='motor', rpm=10.0, position_revolutions=-0.5)
@@ -243,7 +243,7 @@ def test_a_move_without_samples_ends(seen: Any) -> None:
     assert 'feedback' in call.details()
 
 
-def test_a_stop_ends_a_move_well(seen: Any) -> None:
+def test_a_stop_ends_a_move_with_ok(seen: Any) -> None:
     client = seen.client()
     call = begin(seen, client.motor.GoFor, rpm=60.0, revolutions=50.0)
     client.motor.Stop(name='motor')
@@ -267,7 +267,7 @@ def test_the_position_is_counted_from_home(seen: Any) -> None:
 
 @pytest.mark.parametrize(('method', 'fields'), [
     ('GetPosition', {}), ('ResetZeroPosition', {}), ('GoTo', {'rpm': 10.0})])
-def test_what_needs_feedback_says_what_to_configure(
+def test_methods_that_need_feedback_name_the_parameter(
         blind: Any, seen: Any, method: str, fields: Any) -> None:
     client = blind.client()
     assert not client.motor.GetProperties(name='motor').position_reporting
@@ -311,7 +311,7 @@ def test_bad_values_are_named_and_change_nothing(
 @pytest.mark.parametrize(('method', 'fields'), [
     ('SetPower', {'power_pct': -0.1}), ('SetRPM', {'rpm': -5.0}),
     ('GoFor', {'rpm': -5.0, 'revolutions': 1.0}), ('GoTo', {'rpm': 5.0})])
-def test_a_motor_that_turns_one_way_is_not_asked_for_the_other(
+def test_a_motor_that_turns_one_way_refuses_the_other(
         start: Callable[..., Any], method: str, fields: Any) -> None:
     bench = a_motor(start, feedback=True, message='bool')
     bench.locked.measured('motor', JointSample((1.0,)))
@@ -325,11 +325,11 @@ def test_a_base_is_no_motor(blind: Any) -> None:
     assert code is Code.NOT_FOUND and 'not a motor' in text
 
 
-# --- Getting ready
+# ---- readiness ----
 
 
 def ask(bench: Any) -> tuple[Any, int]:
-    """Begin to turn; returns the call, and the epoch in which its driver was asked."""
+    """Start to turn; returns the call, and the epoch of the request to its driver."""
     call = bench.client().motor.SetPower.start(name='motor', power_pct=0.5)
     bench.until(lambda: any(output.resource == 'motor' for output in bench.outputs))
     asked = bench.outputs[-1]
@@ -337,8 +337,8 @@ def ask(bench: Any) -> tuple[Any, int]:
     return call, asked.epoch
 
 
-def test_a_command_is_answered_when_its_driver_was_told(held: Any) -> None:
-    """OK says that the motor turns, not that it may do so one day."""
+def test_a_command_returns_when_its_driver_has_received_it(held: Any) -> None:
+    """OK means that the motor turns, not that it may turn later."""
     call, epoch = ask(held)
     held.clock.advance(2.0)
     held.settle()
@@ -349,8 +349,9 @@ def test_a_command_is_answered_when_its_driver_was_told(held: Any) -> None:
 
 
 @pytest.mark.parametrize('says', ['jammed', ''])
-def test_who_commands_what_does_not_get_ready_is_told_so(held: Any, says: str) -> None:
-    """Whether its driver says why, or says nothing."""
+def test_a_command_whose_driver_does_not_get_ready_fails_with_the_reason(
+        held: Any, says: str) -> None:
+    """With and without a reason from its driver."""
     call, epoch = ask(held)
     if says:
         held.locked.prepared('motor', epoch, says)
@@ -360,8 +361,8 @@ def test_who_commands_what_does_not_get_ready_is_told_so(held: Any, says: str) -
     assert 'did not get ready' in call.details() and says in call.details()
 
 
-def test_commands_that_wait_are_answered_by_what_ends_them(held: Any) -> None:
-    """A newer command, and a Stop, are what somebody wished."""
+def test_commands_that_wait_return_ok_when_a_command_or_stop_ends_them(held: Any) -> None:
+    """A newer command and a Stop are regular ends."""
     first, _ = ask(held)
     second = held.client().motor.SetPower.start(name='motor', power_pct=0.7)
     assert first.code() is Code.OK
@@ -372,7 +373,7 @@ def test_commands_that_wait_are_answered_by_what_ends_them(held: Any) -> None:
 
 
 def test_a_command_that_waits_ends_with_its_call(held: Any) -> None:
-    """Who no longer waits for the answer does not set the motor in motion later."""
+    """A cancelled call does not start the motor later."""
     call, epoch = ask(held)
     call.cancel()
     held.until(lambda: held.state('motor') is State.STOPPING)

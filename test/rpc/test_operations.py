@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that run: their ids, listing, waiting for them, cancelling them, and their bounds."""
+"""Operations: ids, listing, waiting, cancelling, and limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,9 +27,9 @@ CHOSEN = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
 
 class Begun:
     """
-    A call under way, whose operation id is known before its answer.
+    A running call whose operation id is known before its response.
 
-    gRPC's unary calls tell the header together with the answer only.
+    In unary calls, gRPC returns the header only together with the response.
     """
 
     def __init__(self, client: Any, method: Any, opid: str, metadata: Any = (),
@@ -38,7 +38,7 @@ class Begun:
         self._call = client.channel.unary_stream(path)(
             method.request(**fields).SerializeToString(), timeout=20.0,
             metadata=[*metadata, *([('opid', opid)] if opid else [])])
-        self.id = own_id(self._call)  # the bridge has taken it in
+        self.id = own_id(self._call)  # the bridge has accepted it
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
 
@@ -56,7 +56,7 @@ class Begun:
 
 
 def drive(bench: Any, client: Any, name: str = 'base', opid: str = '') -> Begun:
-    """Begin a long move."""
+    """Start a long move."""
     call = Begun(client, client.base.MoveStraight, opid, name=name, distance_mm=1000,
                  mm_per_sec=10)
     bench.until_moving(name)
@@ -64,17 +64,17 @@ def drive(bench: Any, client: Any, name: str = 'base', opid: str = '') -> Begun:
 
 
 def wait_for(client: Any, wanted: str, opid: str = '') -> Begun:
-    """Begin to wait for the end of an operation."""
+    """Start to wait for the end of an operation."""
     return Begun(client, client.robot.BlockForOperation, opid, id=wanted)
 
 
 def own_id(call: Any) -> str:
-    """Return the operation id that the answer of a call tells, however it ended."""
+    """Return the operation id in the header of a call with any result."""
     [value] = [value for key, value in call.initial_metadata() if key == 'opid']
     return str(value)
 
 
-# ---- what is listed ----
+# ---- listing ----
 
 
 def test_lists_a_running_move_with_its_session_and_not_itself(bench: Any, client: Any) -> None:
@@ -89,7 +89,7 @@ def test_lists_a_running_move_with_its_session_and_not_itself(bench: Any, client
     assert str(uuid.UUID(operation.id)) == operation.id
     assert abs(operation.started.ToNanoseconds() / 1e9 - before) < 10.0
     assert operation.HasField('arguments')
-    # The same id as long as it runs; nothing is left of it afterwards.
+    # The same id while it runs; it is removed afterwards.
     assert client.robot.GetOperations().operations[0].id == operation.id
     client.base.Stop(name='base')
     assert move.code() is Code.OK
@@ -126,7 +126,7 @@ def test_cancelling_an_operation_ends_its_move(
     bench.until_stopped()
 
 
-# ---- their ids ----
+# ---- ids ----
 
 
 @pytest.mark.parametrize('sent', [CHOSEN, CHOSEN.upper()])
@@ -149,7 +149,7 @@ def test_what_is_not_exactly_one_id_is_replaced(client: Any, sent: list[str]) ->
     assert str(uuid.UUID(told)) == told != CHOSEN
 
 
-def test_a_refusal_tells_its_id_too(client: Any) -> None:
+def test_a_refusal_has_an_operation_id(client: Any) -> None:
     chosen = [('opid', CHOSEN)]
     for call in (client.base.IsMoving.start(name='rihgt', metadata=chosen),
                  client.base.SetPower.start(name='rihgt', metadata=chosen),
@@ -171,7 +171,7 @@ def test_calls_that_share_an_id_are_one_operation_until_the_last_is_over(
         return [one.id for one in client.robot.GetOperations().operations]
 
     assert listed().count(CHOSEN) == 1
-    client.base.Stop(name='left')  # what began the operation ends
+    client.base.Stop(name='left')  # the call that began the operation ends
     assert first.code() is Code.OK
     assert listed().count(CHOSEN) == 1
     assert not second.done() and not third.done()
@@ -203,7 +203,7 @@ def test_waiting_for_an_operation_ends_with_it(bench: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize('wanted', ['', 'nonsense', '7d1b0f5c-2f6e-4e0c-9a64-1f3f0a5a9c11'])
-def test_an_unknown_operation_is_over(client: Any, wanted: str) -> None:
+def test_waiting_for_an_unknown_operation_returns_at_once(client: Any, wanted: str) -> None:
     client.robot.BlockForOperation(id=wanted)
 
 
@@ -229,7 +229,7 @@ def test_waiting_calls_do_not_hold_up_others(bench: Any, client: Any) -> None:
     assert {move.code() for move in waiting} == {Code.OK}
 
 
-def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
+def test_waiting_calls_of_a_connection_never_block_its_stops_and_heartbeats(
         bench: Any, client: Any) -> None:
     session = client.start_session()
     move = client.base.MoveStraight.start(name='base', distance_mm=1000, mm_per_sec=10)
@@ -243,11 +243,11 @@ def test_waiting_calls_of_a_connection_never_keep_out_its_stops_and_beats(
     assert {one.code() for one in waiting} <= {Code.OK, Code.RESOURCE_EXHAUSTED}
 
 
-# ---- whose they are ----
+# ---- entities ----
 
 
 def of(key: str) -> list[tuple[str, str]]:
-    """Return the metadata of a call that comes with a key."""
+    """Return the metadata of a call with a key."""
     return [('authorization', f'Bearer {token_for(key)}')] if key else []
 
 
@@ -300,7 +300,7 @@ def test_stop_all_cancels_what_waits_and_answers_moves_as_stop_does(
     client.robot.SendSessionHeartbeat(id=session)
 
 
-def test_a_move_that_stop_all_ended_answers_ok_however_late_the_driver_is_told(
+def test_a_move_that_stop_all_ended_returns_ok_also_before_the_driver_has_stopped(
         bench: Any, client: Any) -> None:
     move, poll, held = drive(bench, client), bench.locked.poll, threading.Event()
 
@@ -339,7 +339,7 @@ def test_stop_all_ends_a_stream_that_has_not_begun_to_move(start: Callable[..., 
     assert not bench.locked.accepted
 
 
-def test_stop_all_ends_what_a_command_waits_for(start: Callable[..., Any]) -> None:
+def test_stop_all_ends_a_service_command(start: Callable[..., Any]) -> None:
     bench = start(configs={'base': component('base', commands=(
         command_config('save', moves=False, kind='empty'),))})
     client, command = bench.client(), proto.google.Struct()
@@ -350,19 +350,19 @@ def test_stop_all_ends_what_a_command_waits_for(start: Callable[..., Any]) -> No
     assert call.code() is Code.CANCELLED
 
 
-# ---- bounds ----
+# ---- limits ----
 
 
 @pytest.fixture(params=['in all', 'of one connection'])
 def bound(request: Any) -> str:
-    """Return the name of each bound."""
+    """Return the name of each limit."""
     return {'in all': 'MOST_RUNNING', 'of one connection': 'MOST_FROM_ONE'}[request.param]
 
 
 @pytest.fixture(params=['', CHOSEN], ids=['ids of their own', 'one id'])
 def overloaded(request: Any, bound: str, bench: Any, client: Any,
             monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a client that comes when as many calls wait as may, by the ids they came with."""
+    """Return a client that connects when the maximum number of calls waits."""
     move = drive(bench, client)
     calls = [wait_for(client, move.id, request.param) for _ in range(5)]
     monkeypatch.setattr(operations, bound, 6)
@@ -372,7 +372,7 @@ def overloaded(request: Any, bound: str, bench: Any, client: Any,
     assert len(calls) == 5
 
 
-def test_what_keeps_a_robot_safe_and_a_client_connected_is_let_in(
+def test_calls_for_safety_and_connection_are_accepted_at_the_limit(
         bench: Any, overloaded: Any) -> None:
     robot, metadata = overloaded.robot, overloaded.chosen
     session = robot.StartSession(metadata=metadata).id
@@ -426,7 +426,7 @@ def test_streams_are_counted(bench: Any, client: Any, bound: str,
     client.base.IsMoving(name='base')
 
 
-def test_room_is_free_again_when_a_call_is_over(
+def test_a_call_is_accepted_again_when_another_is_over(
         bench: Any, client: Any, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, bound, 1)
     move = drive(bench, client)

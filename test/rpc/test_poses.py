@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Poses of Viam and of ROS: the same rotation, whichever way it is written."""
+"""Poses of Viam and of ROS: the same rotation in both notations."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ def a_pose(o_x: float, o_y: float, o_z: float, theta: float) -> Any:
     return proto.common.Pose(x=100.0, y=-20.0, z=3.0, o_x=o_x, o_y=o_y, o_z=o_z, theta=theta)
 
 
-# The orientation vector says where z points, theta how far it is turned about that.
+# The orientation vector is the direction of z, theta the rotation about it.
 @pytest.mark.parametrize(('vector', 'quaternion'), [
     ((0, 0, 1, 0), (0, 0, 0, 1)),
     ((0, 0, 1, 90), (0, 0, ROOT, ROOT)),
@@ -41,7 +41,7 @@ UNIT = strategies.floats(-1.0, 1.0)
 
 @given(strategies.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda q: math.hypot(*q) > 0.1))
 @settings(max_examples=300)
-def test_every_rotation_survives_the_way_there_and_back(quaternion: Any) -> None:
+def test_every_rotation_is_the_same_after_both_conversions(quaternion: Any) -> None:
     length = math.hypot(*quaternion)
     x, y, z, w = (part / length for part in quaternion)
     pose = PoseGoal((0.1, 0.2, 0.3), (x, y, z, w))
@@ -50,7 +50,7 @@ def test_every_rotation_survives_the_way_there_and_back(quaternion: Any) -> None
     # The z axis, by the definition of a rotation matrix.
     assert shown.o_z == pytest.approx(1.0 - 2.0 * (x * x + y * y), abs=2e-4)
     along, turn = poses.distance(poses.from_viam(shown, 'to'), pose)
-    # At the poles Viam's own reading of a vector is this coarse.
+    # At the poles, Viam's own conversion has this error.
     assert along < 1e-9
     assert turn < 0.03
 
@@ -78,7 +78,7 @@ def test_rotations_are_those_of_viams_own_code(quaternion: Any) -> None:
 
 @pytest.mark.parametrize(('field', 'value'), [
     ('x', math.nan), ('z', math.inf), ('o_y', math.nan), ('theta', -math.inf)])
-def test_what_is_not_a_number_is_named(field: str, value: float) -> None:
+def test_a_value_that_is_not_a_number_is_named(field: str, value: float) -> None:
     pose = a_pose(0, 0, 1, 0)
     setattr(pose, field, value)
     with pytest.raises(InvalidCommand, match=f'^to.{field}: '):
@@ -90,6 +90,6 @@ def test_a_direction_that_is_not_given_is_up() -> None:
         a_pose(0, 0, 1, 90), 'to')
 
 
-def test_huge_vectors_point_somewhere_too() -> None:
+def test_huge_vectors_have_a_direction() -> None:
     pose = poses.from_viam(a_pose(1e300, 1e300, 0, 0), 'to')
     assert all(map(math.isfinite, pose.orientation))

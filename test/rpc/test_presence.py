@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which clients are there: real servers, real clients in other processes, real dead networks."""
+"""Presence of clients: real servers, real clients in other processes, real network failures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Set
@@ -27,11 +27,11 @@ from viam_session_bridge.rpc.server import server_options
 
 HELPER = Path(__file__).with_name('presence_helper.py')
 ROOT = Path(__file__).parents[2]
-DEADLINE = 10.0  # s, for everything that must happen at last
+DEADLINE = 10.0  # s, the limit of all waits
 
 
 class Helper:
-    """A helper process; its lines can be waited for."""
+    """A helper process, and the lines of its output."""
 
     def __init__(self, *arguments: str, namespace: str = '') -> None:
         prefix = ['ip', 'netns', 'exec', namespace] if namespace else []
@@ -54,7 +54,7 @@ class Helper:
         return self._lines.get(timeout=timeout)
 
     def end(self) -> None:
-        """Kill it and reap it."""
+        """Kill it and wait for its end."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
@@ -73,7 +73,7 @@ def helper(*arguments: str, namespace: str = '') -> Iterator[Helper]:
 
 
 class Watched:
-    """A server whose presence is being watched, and all that was seen of it."""
+    """A server with a SocketMonitor, and all its reports."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -118,7 +118,7 @@ async def watched(host: str = '127.0.0.1',
     async def hang(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
         one.peers.append(context.peer())
         while not released.is_set():
-            # Like a handler that first tidies up: it does not end when its client is gone.
+            # Like a handler with a long cleanup: it does not end when its client is gone.
             with contextlib.suppress(asyncio.CancelledError):
                 await released.wait()
         return b''
@@ -156,7 +156,7 @@ async def called(one: Watched, host: str = '127.0.0.1', method: str = '') -> Asy
 
 
 def connect(one: Watched, source_port: int = 0) -> socket.socket:
-    """Connect without speaking; closing resets the connection, so that the port is free again."""
+    """Connect without sending; closing resets the connection, so that the port is free."""
     stream = socket.socket()
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -197,7 +197,7 @@ def test_killed_client_disappears_while_its_call_goes_on() -> None:
     asyncio.run(scenario())
 
 
-def test_frozen_client_is_disconnected_at_last() -> None:
+def test_frozen_client_is_disconnected_in_the_end() -> None:
     async def scenario() -> None:
         impatient = server_options(keepalive_time=1.0, keepalive_timeout=1.0)
         async with watched(options=impatient) as one:
@@ -210,7 +210,7 @@ def test_frozen_client_is_disconnected_at_last() -> None:
     asyncio.run(scenario())
 
 
-def test_reused_peer_is_somebody_else() -> None:
+def test_reused_peer_is_another_client() -> None:
     async def scenario() -> None:
         async with watched() as one:
             with connect(one) as first:
@@ -230,7 +230,7 @@ def test_reused_peer_is_somebody_else() -> None:
     asyncio.run(scenario())
 
 
-def test_clients_of_another_server_are_not_ours() -> None:
+def test_clients_of_another_server_are_not_found() -> None:
     async def scenario() -> None:
         async with watched() as one, watched() as other, called(other):
             assert other.presence.socket_of(other.peers[0]) is not None
@@ -259,18 +259,18 @@ def test_every_kind_of_address(listen: str, call: str) -> None:
     asyncio.run(scenario())
 
 
-def test_nothing_is_looked_at_while_nothing_is_wanted() -> None:
+def test_sockets_are_not_polled_while_none_is_wanted() -> None:
     async def scenario() -> None:
         async with watched() as one, called(one):
             caller = one.presence.socket_of(one.peers[0])
             await eventually(lambda: one.wanted_calls == 1)
-            # Time for twenty looks that must not be.
+            # The time of twenty polls.
             await asyncio.sleep(0.2)
             assert (one.wanted_calls, one.reports) == (1, [])
             one.want(caller)
             await eventually(lambda: one.present() == {caller})
             one.want()
-            # Longer than any pause: a look may be under way.
+            # Longer than any pause: a poll may be running.
             await asyncio.sleep(0.15)
             seen = one.wanted_calls
             await asyncio.sleep(0.2)
@@ -278,7 +278,7 @@ def test_nothing_is_looked_at_while_nothing_is_wanted() -> None:
     asyncio.run(scenario())
 
 
-def test_failing_look_reports_nothing_and_looking_goes_on(
+def test_failed_poll_reports_nothing_and_polling_continues(
         caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with watched() as one, called(one):
@@ -296,7 +296,7 @@ def test_failing_look_reports_nothing_and_looking_goes_on(
     assert len([one for one in caplog.records if 'which clients are present' in one.message]) == 1
 
 
-def test_report_bears_a_time_before_everything_it_is_made_of() -> None:
+def test_time_of_a_report_is_before_its_measurements() -> None:
     steps: list[object] = []
 
     def now() -> float:
@@ -324,7 +324,7 @@ def test_a_wake_without_a_poller_is_harmless() -> None:
     presence.wake()
 
 
-def test_attach_refuses_a_port_that_nobody_serves() -> None:
+def test_attach_refuses_a_port_without_a_server() -> None:
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
         presence = SocketMonitor(now=time.monotonic, wanted=frozenset, report=lambda *it: None)
@@ -361,7 +361,7 @@ def ip(*arguments: str) -> None:
 
 @pytest.fixture
 def linked_namespaces() -> Iterator[tuple[str, str]]:
-    """Two network namespaces, 192.0.2.1 and 192.0.2.2, joined by a cable that can be pulled."""
+    """Two network namespaces, 192.0.2.1 and 192.0.2.2, with a link that can be cut."""
     if shutil.which('ip') is None or os.geteuid() != 0:
         pytest.skip('network namespaces need root and iproute2')
     names = f'presence_s{os.getpid()}', f'presence_c{os.getpid()}'
@@ -382,7 +382,7 @@ def linked_namespaces() -> Iterator[tuple[str, str]]:
             subprocess.run(['ip', 'netns', 'delete', name], check=False, capture_output=True)
 
 
-def test_dead_network_is_absence_and_frozen_program_is_not(
+def test_lost_network_is_absence_and_frozen_program_is_not(
         linked_namespaces: tuple[str, str]) -> None:
     servers, clients = linked_namespaces
     with contextlib.ExitStack() as stack:
@@ -395,13 +395,13 @@ def test_dead_network_is_absence_and_frozen_program_is_not(
             present = server.line()
         frozen.line()
         frozen.process.send_signal(signal.SIGSTOP)
-        # Half as long again as a network may be silent (2 s): nobody may be taken for absent.
+        # 1.5 times the network timeout (2 s): no client may be reported absent.
         with pytest.raises(queue.Empty):
             server.line(timeout=3.0)
         ip('-n', clients, 'link', 'set', 'cable', 'down')
         pulled = time.monotonic()
         while present != 'present':
             present = server.line(timeout=3.0)
-        # 2 s, and some for a busy machine. No FIN, no reset: HTTP/2 pings would take 30 s.
+        # 2 s, and a margin for a busy machine. No FIN, no reset: HTTP/2 pings would take 30 s.
         assert took(pulled) < 3.5
         assert idle.process.poll() is None

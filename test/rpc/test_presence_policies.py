@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who may hold a motion, with clients in processes of their own that live and die, in real time.
+The presence policies with real client processes, in real time.
 
-How sockets are looked at is in test_presence.py, the rules without sockets are in test/core.
+The monitoring of sockets is in test_presence.py, the rules without sockets are in test/core.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,10 @@ ENDS = ['kill', 'close_connection']
 
 @pytest.fixture
 def serve(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that serves a base in real time by the policy given."""
+    """Return a function that serves a base in real time with this policy."""
     def make(window: float = 2.0, unsupervised: str = 'connection', disconnect: bool = True,
              **how: Any) -> Any:
-        # Our own stalls are another matter, and this machine may be busy.
+        # Stalls of this busy machine are not tested here.
         policy = Policy(
             SessionSettings(window), stop_on_disconnect=disconnect,
             unsupervised=UnsupervisedPolicy(unsupervised), stall_limit=60.0)
@@ -111,7 +111,7 @@ def test_a_frozen_clients_session_ends_with_its_window(serve: Any, remote: Any) 
     assert reason_of_stop(bench) is Reason.SESSION_ENDED
 
 
-def test_a_living_session_drives_on_beyond_its_window(serve: Any, remote: Any) -> None:
+def test_an_active_session_drives_beyond_its_window(serve: Any, remote: Any) -> None:
     bench = serve(window=0.8)
     driver = remote(bench)
     session = driver.start_session()
@@ -121,7 +121,7 @@ def test_a_living_session_drives_on_beyond_its_window(serve: Any, remote: Any) -
 
 
 @pytest.mark.parametrize('thief_sends', ['heartbeats', 'resume'])
-def test_a_killed_clients_motion_ends_although_another_keeps_its_session_alive(
+def test_a_killed_clients_motion_ends_although_another_renews_its_session(
         serve: Any, remote: Any, thief_sends: str) -> None:
     bench = serve(window=60.0)
     driver, thief = remote(bench), remote(bench)
@@ -139,7 +139,7 @@ def test_a_killed_clients_motion_ends_although_another_keeps_its_session_alive(
     assert [one.id for one in bench.locked.sessions()] == [session], 'the session lives on'
 
 
-def test_a_motion_commanded_under_a_strangers_session_ends_with_the_connection_that_commanded_it(
+def test_a_motion_under_another_clients_session_ends_with_the_connection_that_commanded_it(
         serve: Any, remote: Any) -> None:
     bench = serve(window=60.0)
     driver, thief = remote(bench), remote(bench)
@@ -167,7 +167,8 @@ def test_a_client_that_reconnects_and_goes_on_commanding_does_not_stop(
     bench.still_moves_for(0.7)
 
 
-def test_an_end_of_one_that_beats_leaves_the_driver_its_motion(serve: Any, remote: Any) -> None:
+def test_the_end_of_a_client_that_only_sends_heartbeats_does_not_stop_the_driver(
+        serve: Any, remote: Any) -> None:
     bench = serve(window=60.0)
     driver, heart = remote(bench), remote(bench)
     session = driver.start_session()
@@ -188,14 +189,15 @@ def test_a_connection_without_this_session_does_not_hold_its_motion(
     session = driver.start_session()
     driver.drive(session)
     bench.until_moving()
-    # Neither questions nor the header on a method that is not monitored count.
+    # Neither queries nor the header on a method that is not monitored count.
     bystander.call('base', 'IsMoving', sid=session, name='base')
     bystander.call('robot', 'GetSessions', sid=session)
     driver.kill()
     bench.until_stopped()
 
 
-def test_takeover_the_first_ones_death_does_nothing(serve: Any, remote: Any) -> None:
+def test_after_a_takeover_the_end_of_the_first_client_stops_nothing(
+        serve: Any, remote: Any) -> None:
     bench = serve()
     first, second = remote(bench), remote(bench)
     for driver in (first, second):
@@ -209,7 +211,7 @@ def test_takeover_the_first_ones_death_does_nothing(serve: Any, remote: Any) -> 
     bench.until_stopped()
 
 
-def test_a_death_stops_only_what_was_its_own(serve: Any, remote: Any) -> None:
+def test_the_end_of_a_client_stops_only_its_own_resources(serve: Any, remote: Any) -> None:
     limits = VelocityLimits(1.0, 2.0)
     bench = serve(bases={'left': limits, 'right': limits})
     first, second = remote(bench), remote(bench)
@@ -313,7 +315,7 @@ def test_lease_outlives_its_connection(serve: Any, remote: Any) -> None:
 @pytest.mark.parametrize('distance', [50, 120])
 def test_lease_holds_a_blocking_move_to_its_end(
         serve: Any, remote: Any, distance: int) -> None:
-    """One shorter than the window, and one longer: both are done, not aborted."""
+    """One shorter than the window, and one longer: both complete."""
     bench = serve(window=0.8, unsupervised='lease')
     driver = remote(bench)
     reply = driver.call(
@@ -336,7 +338,7 @@ def test_lease_of_a_blocking_move_ends_with_its_caller(serve: Any, remote: Any) 
 # ---- no session: allow and reject ----
 
 
-def test_allow_lets_it_go_on_for_ever(serve: Any, remote: Any) -> None:
+def test_allow_has_no_time_limit(serve: Any, remote: Any) -> None:
     bench = serve(window=0.3, unsupervised='allow')
     driver = remote(bench)
     driver.drive()
@@ -391,7 +393,7 @@ def test_a_connection_that_carried_a_session_gets_a_lease(
     assert reason_of_stop(bench) is Reason.LEASE_OVER
 
 
-def test_a_connection_that_carried_only_beats_gets_a_lease(serve: Any, remote: Any) -> None:
+def test_a_connection_that_carried_only_heartbeats_gets_a_lease(serve: Any, remote: Any) -> None:
     bench = serve(window=0.8)
     session = bench.client().start_session()
     driver = remote(bench)
@@ -427,7 +429,7 @@ def test_a_session_less_takeover_is_held_by_its_own_connection(serve: Any, remot
 # ---- answers ----
 
 
-def test_a_move_whose_session_lapses_tells_its_caller(serve: Any, remote: Any) -> None:
+def test_a_move_whose_session_expires_is_aborted_with_the_reason(serve: Any, remote: Any) -> None:
     bench = serve(window=0.5)
     driver = remote(bench)
     refusal = driver.call(

@@ -46,7 +46,7 @@ def test_lists_what_is_served(start: Callable[..., Any], version: str) -> None:
     {'file_by_filename': 'component/base/v1/base.proto'}])
 def test_descriptors_keep_the_safety_option(
         start: Callable[..., Any], version: str, question: dict[str, str]) -> None:
-    """Clients decide by it whether a call carries a session; the stock parser must find it."""
+    """Clients decide by it whether a call carries a session; standard parsers must find it."""
     reply = ask(start(), version, **question)
     files = {file.name: file for file in map(
         descriptor_pb2.FileDescriptorProto.FromString,
@@ -62,7 +62,7 @@ def test_descriptors_keep_the_safety_option(
 
 
 @pytest.mark.parametrize('version', VERSIONS)
-def test_the_unknown_is_not_found(start: Callable[..., Any], version: str) -> None:
+def test_unknown_names_are_not_found(start: Callable[..., Any], version: str) -> None:
     bench = start()
     for question in ({'file_containing_symbol': 'no.Such'}, {'file_by_filename': 'x' * 4000},
                      {'all_extension_numbers_of_type': 'no.Such'},
@@ -104,7 +104,7 @@ def test_each_version_of_reflection_describes_itself(
     assert method.input_type == f'.grpc.reflection.{version}.ServerReflectionRequest'
 
 
-# ---- bounds ----
+# ---- limits ----
 
 def opened(bench: Any, version: str, requests: Iterator[bytes]) -> Any:
     """Open a stream over a connection of its own; return the call."""
@@ -131,7 +131,7 @@ def test_a_stream_too_many_is_refused_until_another_one_ends(
         list_services='*').SerializeToString()
     with ExitStack() as ends:
         def asked() -> Any:
-            """Ask once, and leave the stream open."""
+            """Send one request, and leave the stream open."""
             asking = iter([question])
             ended = threading.Event()
             ends.callback(ended.set)
@@ -179,7 +179,7 @@ sys.stdin.read()
 """
 
 
-def test_streams_whose_replies_nobody_reads_neither_go_on_nor_delay_a_stop(
+def test_streams_with_unread_replies_pause_and_do_not_delay_a_stop(
         start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     made, answer = [0], ReflectionService._answer
 

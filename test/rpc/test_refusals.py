@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the log says of commands: who began a motion, and which commands were refused."""
+"""The log of commands: the callers of motions, and refused commands."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -126,7 +126,7 @@ def test_more_newcomers_than_a_journal_should_take_are_met_later() -> None:
     assert events[-1] == ('24', True)
 
 
-def test_who_holds_a_port_is_named(bench: Any) -> None:
+def test_the_process_that_listens_on_a_port_is_named(bench: Any) -> None:
     assert connections.port_holder(bench.port).startswith('process ')
     assert 'python' in connections.port_holder(bench.port)
     assert connections.port_holder(1) == ''

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that cannot be read, and long ones: clearly refused; a Stop is obeyed all the same."""
+"""Malformed and long requests: refused with the cause; a Stop is still executed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 
 def field(number: int, content: bytes) -> bytes:
-    """Return a field of bytes as it travels."""
+    """Return a bytes field in wire format."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
@@ -40,7 +40,7 @@ def varint(value: int) -> bytes:
 
 
 def nested(levels: int) -> bytes:
-    """Return a Struct in a Struct in a Struct, of more levels than protobuf reads."""
+    """Return nested Structs with more levels than protobuf accepts."""
     struct = b''
     for _ in range(levels):
         struct = field(1, field(1, b'k') + field(2, field(5, struct)))
@@ -68,14 +68,14 @@ def send(client: Any, path: str, content: bytes, sid: str = '') -> Any:
         content, timeout=10, metadata=[('viam-sid', sid)] if sid else [])
 
 
-# ---- what cannot be read ----
+# ---- malformed requests ----
 
 
 @unreadable
 @pytest.mark.parametrize(('path', 'message'), [
     (f'{BASE}.BaseService/SetPower', f'{BASE}.SetPowerRequest'),
     (f'{BASE}.BaseService/MoveStraight', f'{BASE}.MoveStraightRequest')])
-def test_a_request_that_is_none_is_refused_by_the_name_of_its_message(
+def test_a_malformed_request_is_refused_with_the_name_of_its_message(
         bench: Any, client: Any, path: str, message: str, content: bytes) -> None:
     call = send(client, path, content)
     assert call.code() is Code.INVALID_ARGUMENT
@@ -85,14 +85,15 @@ def test_a_request_that_is_none_is_refused_by_the_name_of_its_message(
     assert bench.told() == 'nothing' and not bench.locked.accepted
 
 
-def test_so_is_a_command_that_is_nested_too_deeply(client: Any) -> None:
+def test_a_command_that_is_nested_too_deeply_is_refused(client: Any) -> None:
     call = send(client, f'{BASE}.BaseService/DoCommand', NAME + field(2, DEEP))
     assert call.code() is Code.INVALID_ARGUMENT
     assert 'viam.common.v1.DoCommandRequest' in call.details()
 
 
 @pytest.mark.parametrize('method', ['StartSession', 'SendSessionHeartbeat', 'CancelOperation'])
-def test_so_is_one_to_the_machine(bench: Any, client: Any, method: str) -> None:
+def test_a_malformed_request_to_the_machine_is_refused(
+        bench: Any, client: Any, method: str) -> None:
     call = send(client, f'viam.robot.v1.RobotService/{method}', b'\xff\xff\xff')
     assert call.code() is Code.INVALID_ARGUMENT
     assert f'viam.robot.v1.{method}Request' in call.details()
@@ -100,7 +101,7 @@ def test_so_is_one_to_the_machine(bench: Any, client: Any, method: str) -> None:
     client.robot.ResourceNames()
 
 
-def test_the_session_comes_first_all_the_same(bench: Any, client: Any) -> None:
+def test_the_session_is_checked_before_the_request_is_parsed(bench: Any, client: Any) -> None:
     session = client.start_session()
     client.base.SetPower(name='base', sid=session)
     bench.clock.advance(2.0)
@@ -121,11 +122,11 @@ def test_a_stream_ends_at_what_cannot_be_read(start: Callable[..., Any], path: s
     assert 'the request is not a ' in call.details()
 
 
-# ---- stops that cannot be read ----
+# ---- malformed stops ----
 
 
 @unreadable
-def test_a_stop_of_which_the_name_can_be_read_is_obeyed(
+def test_a_stop_with_a_readable_name_is_executed(
         bench: Any, client: Any, content: bytes) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
@@ -134,7 +135,7 @@ def test_a_stop_of_which_the_name_can_be_read_is_obeyed(
 
 
 @pytest.mark.parametrize('content', [b'\xff\xff\xff', field(EXTRA, DEEP), field(1, b'base')[:3]])
-def test_one_that_does_not_say_what_is_to_stop_is_refused(
+def test_a_stop_without_a_readable_name_is_refused(
         bench: Any, client: Any, content: bytes) -> None:
     call = send(client, f'{BASE}.BaseService/Stop', content)
     assert call.code() is Code.INVALID_ARGUMENT
@@ -147,7 +148,7 @@ def test_a_name_that_is_no_text_is_not_found(client: Any) -> None:
 
 
 @pytest.mark.parametrize('content', [b'\xff\xff\xff', field(EXTRA, field(2, DEEP))])
-def test_stop_all_needs_to_be_read_by_nobody(bench: Any, client: Any, content: bytes) -> None:
+def test_a_malformed_stop_all_is_executed(bench: Any, client: Any, content: bytes) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
     assert send(client, 'viam.robot.v1.RobotService/StopAll', content).code() is Code.OK
@@ -158,19 +159,19 @@ STOPS = [service.methods_by_name['Stop'] for service in proto.services()
          if 'Stop' in service.methods_by_name]
 
 
-def test_there_are_stops() -> None:
+def test_there_are_stop_methods() -> None:
     assert len(STOPS) >= 6
 
 
 @pytest.mark.parametrize('method', STOPS, ids=lambda method: method.containing_service.name)
 @unreadable
-def test_every_components_stop_is_read_so(method: Any, content: bytes) -> None:
+def test_the_name_is_read_from_every_components_stop(method: Any, content: bytes) -> None:
     request = decoder(method)(content)
     assert request.DESCRIPTOR.full_name == method.input_type.full_name
     assert request.name == 'base'
 
 
-# ---- long ones ----
+# ---- long requests ----
 
 
 def extra_of(size: int) -> Any:
@@ -188,7 +189,7 @@ def crowd(keys: int) -> bytes:
 METHODS = [method for service in proto.services() for method in service.methods]
 
 
-def test_nearly_all_methods_read_at_most_64_kib_and_grpc_the_most_of_all() -> None:
+def test_nearly_all_methods_accept_64_kib_and_grpc_accepts_the_largest_limit() -> None:
     limits = {method.full_name: request_limit(method) for method in METHODS}
     others = {name.rpartition('.')[2]: limit for name, limit in limits.items()
               if limit != REQUEST_LIMIT}
@@ -236,7 +237,7 @@ def test_a_command_of_nearly_the_limit_is_served(bench: Any, client: Any) -> Non
     field(EXTRA, b'x' * (LARGEST_REQUEST - 1000)), crowd(40_000)], ids=['one', 'many'])
 @pytest.mark.parametrize('path', [
     f'{BASE}.BaseService/Stop', 'viam.robot.v1.RobotService/StopAll'])
-def test_a_stop_that_is_too_long_to_be_parsed_is_obeyed(
+def test_a_stop_that_is_too_long_to_be_parsed_is_executed(
         bench: Any, client: Any, path: str, content: bytes) -> None:
     client.base.SetPower(name='base', linear=FORWARD)
     bench.until_moving()
@@ -245,7 +246,7 @@ def test_a_stop_that_is_too_long_to_be_parsed_is_obeyed(
     bench.until_stopped()
 
 
-def test_a_session_comes_before_the_length(bench: Any, client: Any) -> None:
+def test_the_session_is_checked_before_the_length(bench: Any, client: Any) -> None:
     session = client.start_session()
     client.base.SetPower(name='base', sid=session)
     bench.clock.advance(2.0)
@@ -263,7 +264,7 @@ def test_a_key_too_many_is_named(start: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(('data', 'found'), [
     (['x'] * 1000, 'a list'), ({str(key): 'x' for key in range(1000)}, 'a Struct')])
-def test_what_a_command_is_given_is_not_quoted_at_length(
+def test_a_long_value_of_a_command_is_cut_in_the_refusal(
         start: Callable[..., Any], data: Any, found: str) -> None:
     client = start(configs={'base': component('base', commands=(
         command_config('fan', moves=True, kind='set_bool'),))}).client()
@@ -295,7 +296,7 @@ def test_a_name_of_a_remote_or_a_track_is_not_found(bench: Any, client: Any, nam
                                     'DoCommand'])
 def test_a_name_of_another_api_is_not_found_and_left_alone(
         start: Callable[..., Any], method: str) -> None:
-    """Not even stopped: as for viam-server, a base of this name does not exist."""
+    """Nor is it stopped: as in viam-server, there is no base of this name."""
     bench = start(others=(ActuatedResource('motor', 'wheel', VelocityLimits(1.0, 1.0)),),
                   configs={'wheel': component('motor', name='wheel')})
     bench.locked.path('wheel', '')

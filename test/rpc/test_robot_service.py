@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-RobotService apart from sessions and operations: what there is, StopAll; the server around it.
+RobotService without sessions and operations: resources, StopAll; and the server.
 
-Sessions are in test_sessions_wire.py, operations in test_operations.py, who may hold a motion is
-in test_presence_policies.py.
+Sessions are in test_sessions_wire.py, operations in test_operations.py, presence policies in
+test_presence_policies.py.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ TWO = {'left': VelocityLimits(1.0, 2.0), 'right': VelocityLimits(1.0, 2.0)}
 FORWARD = (0.0, 0.5, 0.0)
 
 
-# ---- what there is ----
+# ---- resources ----
 
 
 def test_lists_every_resource_by_its_full_name(start: Callable[..., Any]) -> None:
@@ -51,7 +51,7 @@ def test_lists_each_api_once_with_its_service(start: Callable[..., Any]) -> None
     assert entry.subtype.name == ''
 
 
-def test_tells_its_version(client: Any) -> None:
+def test_get_version_returns_package_and_api_version(client: Any) -> None:
     reply = client.robot.GetVersion()
     assert reply.platform == 'viam_session_bridge'
     assert reply.version
@@ -74,7 +74,7 @@ def test_a_base_whose_stop_was_not_confirmed_is_unhealthy(start: Callable[..., A
     client.base.SetPower(name='base', linear=FORWARD)
     client.base.Stop(name='base')
     bench.until_stopped()
-    bench.clock.advance(1.0)  # and no feedback ever came
+    bench.clock.advance(1.0)  # and no feedback has arrived
     bench.until(lambda: bench.state() is State.UNCONFIRMED)
     [entry] = client.robot.GetMachineStatus().resources
     assert entry.state == proto.robot.ResourceStatus.State.Value('STATE_UNHEALTHY')
@@ -108,7 +108,7 @@ def test_a_checkout_that_is_not_installed_reports_the_version_of_its_package_xml
     assert f'<version>{client.robot.GetVersion().version}</version>' in text
 
 
-# ---- what a machine is asked, and this one has not ----
+# ---- methods of a machine without cloud, frames and modules ----
 
 
 def test_there_is_no_cloud(client: Any) -> None:
@@ -127,7 +127,7 @@ def entry(**fields: Any) -> Any:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
-    """Return the one record that a client's entry has become."""
+    """Return the one log record of a client's entry."""
     [record] = [one for one in caplog.records if 'log of' in one.getMessage()]
     return record
 
@@ -171,7 +171,7 @@ def test_a_call_logs_exactly_one_entry(
 # ---- StopAll ----
 
 
-def test_stop_all_stops_every_base_whoever_drives(start: Callable[..., Any]) -> None:
+def test_stop_all_stops_every_base_of_every_client(start: Callable[..., Any]) -> None:
     bench = start(bases=TWO)
     driver, other = bench.client(), bench.client()
     session = driver.start_session()
@@ -198,7 +198,7 @@ def test_stop_all_names_its_caller_in_the_log(
     assert any('StopAll' in text and '127.0.0.1' in text for text in caplog.messages)
 
 
-# ---- what is refused ----
+# ---- refusals ----
 
 
 def test_every_refusal_of_a_name_lists_the_names_there_are(start: Callable[..., Any]) -> None:
@@ -224,16 +224,16 @@ def test_an_odd_name_is_refused_in_readable_words(bench: Any, client: Any, name:
         assert len(refusal.text) < 1000
 
 
-class BrokenGate(LockedBridge):
-    """A gate with a mistake in it."""
+class BrokenBridge(LockedBridge):
+    """A supervisor that raises an unexpected exception."""
 
     def states(self) -> dict[str, State]:
         raise ZeroDivisionError('the secret of the house')
 
 
-def test_a_mistake_of_ours_is_internal_and_tells_no_secrets(
+def test_an_unexpected_exception_is_internal_and_reveals_nothing(
         start: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    client = start(gate_class=BrokenGate).client()
+    client = start(locked_class=BrokenBridge).client()
     refusal = client.robot.GetMachineStatus.refused()
     assert refusal.code is Code.INTERNAL
     assert refusal.text == (
@@ -274,12 +274,12 @@ def test_stopping_the_server_closes_connections_and_frees_the_port(
     assert finish(move).code in (Code.UNAVAILABLE, Code.CANCELLED)
     with socket.socket() as probe:
         assert probe.connect_ex(('127.0.0.1', bench.port)) != 0
-    # Nobody waits for this move any more.
+    # No call waits for this move any more.
     bench.until_stopped()
 
 
-def test_pings_of_idle_clients_are_no_offence(bench: Any) -> None:
-    """Go clients ping without calls; gRPC hangs up on the third such ping by default."""
+def test_pings_of_idle_clients_do_not_close_the_connection(bench: Any) -> None:
+    """Go clients ping without calls; by default, gRPC disconnects at the third such ping."""
     settings, ping, goaway, ack = 4, 6, 7, 1
 
     def frame(kind: int, flags: int, content: bytes) -> bytes:

@@ -1,10 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The real viam-sdk for Python against our server: connect, list, drive, lose a session, leave.
+The real viam-sdk for Python: connect, list, drive, lose a session, close.
 
-No ROS here; the whole way to a robot is in test/system. The SDK runs in this process, where its
-descriptors live beside ours, or in a child where a whole program is wanted.
+No ROS here; the whole path to a robot is in test/system. The SDK runs in this process, where
+both sets of descriptors are loaded, or in a child process for a whole program.
 """
 
 import asyncio
@@ -42,12 +42,12 @@ BOTH = {key: DIALS[key] for key in ('127.0.0.1 native insecure', '127.0.0.1 dire
 every_dial = pytest.mark.parametrize('dial', DIALS.values(), ids=DIALS)
 both_dials = pytest.mark.parametrize('dial', BOTH.values(), ids=BOTH)
 
-# Not a stall of ours on a busy machine, only the client's presence counts.
+# Only the client's presence is tested, not stalls of a busy machine.
 REAL = Policy(stall_limit=60.0)
 
 
 def run(program: Coroutine[Any, Any, None]) -> None:
-    """Run a program of a user, but not for ever."""
+    """Run a program of a user, with a time limit."""
     asyncio.run(asyncio.wait_for(program, 40.0))
 
 
@@ -62,7 +62,7 @@ async def connect(bench: Any, dial: Any, credentials: Any = None, **options: Any
 
 
 async def told(bench: Any, condition: Callable[[], Any]) -> None:
-    """Wait for a condition without holding up the client's event loop."""
+    """Wait for a condition without blocking the client's event loop."""
     give_up = time.monotonic() + 10.0
     while not condition():
         assert time.monotonic() < give_up, (bench.told(), bench.locked.states())
@@ -80,7 +80,7 @@ def real(start: Callable[..., Any]) -> Any:
     return start(policy=REAL, real_clock=True, actuator=ActuatorSettings(stop_hold=0.2))
 
 
-# ---- a program that sleeps: begun first, looked at last ----
+# ---- a program that blocks its event loop: started first, checked last ----
 
 SLEEPER = """
 import asyncio, json, sys, time
@@ -169,7 +169,8 @@ def test_connects_with_an_api_key(start: Callable[..., Any], host: str) -> None:
         await told(real, real.moves)
         [session] = real.locked.sessions()
         assert session.entity == KEY_ID
-        await asyncio.sleep(1.5)  # beats arrive as the same entity, or the window would be over
+        # Heartbeats arrive as the same entity, or the session would have expired.
+        await asyncio.sleep(1.5)
         assert [one.id for one in real.locked.sessions()] == [session.id]
         assert real.moves()
         await robot.close()
@@ -272,7 +273,7 @@ def test_a_timeout_of_the_program_ends_its_move(real: Any, dial: Any) -> None:
 @both_dials
 def test_a_lost_session_is_an_error_once_and_the_next_call_recovers(
         start: Callable[..., Any], dial: Any) -> None:
-    # A beat every 12 s: the call, not a beat, finds out.
+    # A heartbeat every 12 s: the call detects it, not a heartbeat.
     bench = start(policy=Policy(
         SessionSettings(60.0), stop_on_disconnect=False, stall_limit=math.inf))
 
@@ -283,7 +284,7 @@ def test_a_lost_session_is_an_error_once_and_the_next_call_recovers(
         await base.set_power(forward, zero)
         await told(bench, bench.moves)
         lost = bench.locked.sessions()[0].id
-        # The call's own beat and the first one of the thread: the next is due in 12 s.
+        # The heartbeat of the call and the first one of the thread: the next is due in 12 s.
         await told(bench, lambda: bench.locked.beats == 2)
         bench.clock.advance(60.0)
         await told(bench, lambda: bench.told() is None)
@@ -325,7 +326,7 @@ def test_without_sessions_the_connection_counts(
 @both_dials
 def test_a_clean_close_stops_before_the_window_is_over(
         start: Callable[..., Any], dial: Any) -> None:
-    # The heartbeat thread of the SDK notices the close at its next beat, after a fifth of it.
+    # The heartbeat thread of the SDK detects the close at its next heartbeat, after a fifth of it.
     bench = start(policy=Policy(SessionSettings(5.0), stall_limit=60.0), real_clock=True)
 
     async def program() -> None:
@@ -342,7 +343,7 @@ def test_a_clean_close_stops_before_the_window_is_over(
     bench.client().robot.ResourceNames()
 
 
-# ---- asleep ----
+# ---- a blocked event loop ----
 
 
 @pytest.mark.parametrize('way', ['native', 'direct'])
@@ -359,6 +360,6 @@ def test_a_program_that_blocks_its_loop_keeps_connection_and_session(
     commands = [motion.setpoint.linear[0] for _, motion, _ in bench.locked.accepted]
     assert commands == [0.5, 0.25]
     assert {caller.session for _, _, caller in bench.locked.accepted} == set(before)
-    # The only stop is the one after the program has left.
+    # The only stop is the one after the end of the program.
     bench.until_stopped()
     assert reasons(bench) in ([Reason.DISCONNECTED], [Reason.SESSION_ENDED])

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The real viam-sdk for Python drives every component there is, in real time.
+The real viam-sdk for Python with every component, in real time.
 
-What a user's program calls, and what it gets; the texts of refusals are tested elsewhere.
+The calls of a user's program and their results; texts of refusals are tested elsewhere.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ CONFIGS: dict[str, Any] = {
 
 @pytest.fixture
 def real(start: Callable[..., Any]) -> Iterator[Any]:
-    """Return a bridge with every component, whose hardware obeys; the gripper holds a block."""
+    """Return a bridge with every component and simulated hardware; the gripper holds a block."""
     bench = start(
         others=tuple(
             ActuatedResource(api, api, JointLimits(), ActuatorSettings(
@@ -87,7 +87,7 @@ def real(start: Callable[..., Any]) -> Iterator[Any]:
 
 
 def run(bench: Any, use: Callable[[RobotClient], Coroutine[Any, Any, None]]) -> None:
-    """Connect, run a program, leave; not for ever."""
+    """Connect, run a program, close; with a time limit."""
     async def program() -> None:
         robot = await RobotClient.at_address(f'127.0.0.1:{bench.port}', RobotClient.Options(
             dial_options=DialOptions(insecure=True, disable_webrtc=True)))
@@ -116,7 +116,7 @@ def test_sensor(real: Any) -> None:
         with pytest.raises(GRPCError) as refused:
             await sensor.do_command({'command': 'dock'})
         assert refused.value.status is Status.UNIMPLEMENTED
-        # It is ready, and no stop is for it.
+        # It is ready, and has no Stop.
         status = await robot.get_machine_status()
         assert {one.name.name for one in status.resources} == {'base', *CONFIGS}
         await robot.stop_all()
@@ -233,7 +233,7 @@ def test_switch_and_button(real: Any) -> None:
         assert [one.setpoint for one in real.outputs if one.resource == 'button'] == [Press()]
 
     run(real, use)
-    # The program is gone: what it held goes to its safe position.
+    # The program is gone: the switch goes to its safe position.
     real.until_stopped('switch')
     assert Choice(2) in [one.setpoint for one in real.outputs if one.resource == 'switch']
 
@@ -264,7 +264,7 @@ def test_every_moving_component_stops_when_the_program_is_gone(real: Any) -> Non
         while not (real.moves('arm') and real.moves('gantry')):
             await asyncio.sleep(0.01)
             assert not any(move.done() for move in moves), moves
-        # It leaves in the middle of its moves.
+        # It ends during its moves.
         await robot.close()
         for move in moves:
             move.cancel()

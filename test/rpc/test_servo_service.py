@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Servos over the wire: whole degrees outside, rad of a joint inside."""
+"""Servos over gRPC: whole degrees in messages, rad in the core."""
 
 from collections.abc import Callable
 import math
@@ -19,7 +19,7 @@ MIDDLE = (0.0,)
 
 
 def configured(**own: Any) -> Any:
-    """Return a servo whose joint is at -90 degrees where Viam's angle is 0."""
+    """Return a servo whose joint is at -90 degrees at Viam's angle 0."""
     return component('servo', **{
         'minimum_deg': 10.0, 'maximum_deg': 170.0, 'max_speed_deg_s': 60.0, 'offset_deg': -90.0,
         'joint_states_topic': 'joint_states', **own})
@@ -27,11 +27,11 @@ def configured(**own: Any) -> Any:
 
 @pytest.fixture
 def bench(start: Callable[..., Any]) -> Any:
-    """Return a bridge whose servo stands in the middle."""
+    """Return a bridge whose servo is in the middle."""
     return serve(start, 'servo', configured(), here=MIDDLE)
 
 
-def test_it_turns_to_an_angle_and_says_when_it_is_there(bench: Any) -> None:
+def test_it_turns_to_an_angle_and_returns_when_it_has_arrived(bench: Any) -> None:
     client = bench.client()
     assert client.servo.GetPosition(name='servo').position_deg == 90
     call = begin(bench, 'servo', 'Move', angle_deg=120)
@@ -81,7 +81,7 @@ def test_measured_angles_are_rounded(bench: Any, joint: float, shown: int) -> No
     assert bench.client().servo.GetPosition(name='servo').position_deg == shown
 
 
-def test_an_angle_that_viam_cannot_count_is_an_error(bench: Any) -> None:
+def test_a_negative_angle_is_an_error(bench: Any) -> None:
     bench.locked.measured('servo', JointSample((math.radians(-95.0),)))
     code, text = bench.client().servo.GetPosition.refused(name='servo')
     assert code is Code.FAILED_PRECONDITION
@@ -89,7 +89,7 @@ def test_an_angle_that_viam_cannot_count_is_an_error(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(('method', 'fields'), [('GetPosition', {}), ('Move', {'angle_deg': 90})])
-def test_stale_feedback_says_so(bench: Any, method: str, fields: Any) -> None:
+def test_stale_feedback_is_an_error(bench: Any, method: str, fields: Any) -> None:
     bench.clock.advance(1.1)
     code, text = getattr(bench.client().servo, method).refused(name='servo', **fields)
     assert code is Code.FAILED_PRECONDITION and 'servo.joint_states_topic' in text

@@ -1,9 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Sessions as clients see them: start, resume, beat, expire, and viam-sid on every kind of method.
+Sessions over gRPC: start, resume, heartbeats, expiry, and viam-sid on every kind of method.
 
-The rules of the table itself are in test/core; here counts what comes over the wire.
+The rules of the session table are in test/core.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ MALFORMED = {
 
 
 def policy(window: float = WINDOW, most: int = 1024) -> Policy:
-    """Return rules by which nothing but a session's end ends a motion."""
+    """Return a policy with which only the end of a session ends a motion."""
     return Policy(
         SessionSettings(window, most), stop_on_disconnect=False,
         unsupervised=UnsupervisedPolicy.ALLOW, stall_limit=float('inf'))
@@ -63,7 +63,7 @@ def living(bench: Any) -> list[str]:
 
 
 def launch(client: Any, bench: Any, method: str, **how: Any) -> Any:
-    """Begin a monitored call that is to be accepted, and wait until the base moves."""
+    """Start a monitored call that must be accepted, and wait until the base moves."""
     before = len(bench.locked.accepted)
     call = getattr(client.base, method).start(name='base', timeout=30, **MONITORED[method], **how)
     bench.until(lambda: len(bench.locked.accepted) > before)
@@ -99,7 +99,7 @@ def test_a_header_on_start_session_is_ignored(client: Any) -> None:
 
 
 @pytest.mark.parametrize('spelling', SPELLINGS)
-def test_resuming_a_living_session_gives_the_same_text_back(client: Any, spelling: str) -> None:
+def test_resuming_an_active_session_returns_the_same_text(client: Any, spelling: str) -> None:
     session = client.start_session()
     text = SPELLINGS[spelling](session)
     reply = client.robot.StartSession(resume=text)
@@ -118,7 +118,7 @@ def test_resuming_renews(bench: Any, client: Any) -> None:
     assert client.robot.SendSessionHeartbeat.refused(id=session) == EXPIRED
 
 
-def test_resuming_a_dead_session_gives_a_new_one(bench: Any, client: Any) -> None:
+def test_resuming_an_expired_session_gives_a_new_one(bench: Any, client: Any) -> None:
     session = client.start_session()
     client.robot.SendSessionHeartbeat(id=session)
     bench.clock.advance(WINDOW)
@@ -130,7 +130,7 @@ def test_resuming_a_dead_session_gives_a_new_one(bench: Any, client: Any) -> Non
 
 
 @pytest.mark.parametrize('unknown', [UNKNOWN_ID, ZERO_ID])
-def test_resuming_what_never_was_gives_a_new_session(client: Any, unknown: str) -> None:
+def test_resuming_an_unknown_id_gives_a_new_session(client: Any, unknown: str) -> None:
     session = client.start_session(resume=unknown)
     assert session != unknown
     assert ids(client) == [session]
@@ -157,7 +157,7 @@ def test_a_malformed_resume_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize('spelling', SPELLINGS)
-def test_beats_keep_a_session_alive(bench: Any, client: Any, spelling: str) -> None:
+def test_heartbeats_keep_a_session_active(bench: Any, client: Any, spelling: str) -> None:
     session = client.start_session()
     for _ in range(5):
         client.robot.SendSessionHeartbeat(id=SPELLINGS[spelling](session))
@@ -165,7 +165,7 @@ def test_beats_keep_a_session_alive(bench: Any, client: Any, spelling: str) -> N
     assert ids(client) == [session]
 
 
-def test_a_session_is_dead_at_its_deadline_and_stays_dead(bench: Any, client: Any) -> None:
+def test_a_session_is_expired_from_its_deadline_on(bench: Any, client: Any) -> None:
     session = client.start_session()
     client.robot.SendSessionHeartbeat(id=session)
     bench.clock.advance(WINDOW)
@@ -176,19 +176,19 @@ def test_a_session_is_dead_at_its_deadline_and_stays_dead(bench: Any, client: An
     assert bench.told() == 'nothing'
 
 
-def test_a_session_never_dies_before_its_first_beat(bench: Any, client: Any) -> None:
+def test_a_session_does_not_expire_before_its_first_heartbeat(bench: Any, client: Any) -> None:
     session = client.start_session()
     bench.clock.advance(19.9)
     assert ids(client) == [session]
     client.robot.SendSessionHeartbeat(id=session)
-    # Its clock starts with that beat.
+    # Its time starts with that heartbeat.
     bench.clock.advance(WINDOW * 0.99)
     client.robot.SendSessionHeartbeat(id=session)
     bench.clock.advance(WINDOW)
     assert client.robot.SendSessionHeartbeat.refused(id=session) == EXPIRED
 
 
-def test_a_resume_does_not_start_the_clock_of_a_session_that_never_beat(
+def test_a_resume_does_not_start_the_clock_of_a_session_without_heartbeat(
         bench: Any, client: Any) -> None:
     session = client.start_session()
     assert client.start_session(resume=session) == session
@@ -205,7 +205,7 @@ def test_a_monitored_call_starts_the_clock(bench: Any, client: Any) -> None:
     assert client.robot.SendSessionHeartbeat.refused(id=session) == EXPIRED
 
 
-def test_a_session_that_never_beats_is_forgotten(bench: Any, client: Any) -> None:
+def test_a_session_without_heartbeats_is_removed(bench: Any, client: Any) -> None:
     session = client.start_session()
     bench.clock.advance(20.0)
     assert not ids(client)
@@ -213,12 +213,12 @@ def test_a_session_that_never_beats_is_forgotten(bench: Any, client: Any) -> Non
 
 
 @pytest.mark.parametrize('unknown', [UNKNOWN_ID, ZERO_ID])
-def test_a_beat_for_an_unknown_session_is_expired(client: Any, unknown: str) -> None:
+def test_a_heartbeat_for_an_unknown_session_is_expired(client: Any, unknown: str) -> None:
     assert client.robot.SendSessionHeartbeat.refused(id=unknown) == EXPIRED
 
 
 @pytest.mark.parametrize('text', MALFORMED.values(), ids=MALFORMED)
-def test_a_beat_with_a_malformed_id_names_what_was_wrong(client: Any, text: str) -> None:
+def test_a_heartbeat_with_a_malformed_id_names_the_error(client: Any, text: str) -> None:
     refusal = client.robot.SendSessionHeartbeat.refused(id=text)
     assert refusal.code is Code.INVALID_ARGUMENT
     assert refusal.text != 'SESSION_EXPIRED'
@@ -226,7 +226,7 @@ def test_a_beat_with_a_malformed_id_names_what_was_wrong(client: Any, text: str)
     assert len(refusal.text) < 500
 
 
-def test_beats_may_come_over_another_connection(bench: Any, client: Any) -> None:
+def test_heartbeats_may_come_over_another_connection(bench: Any, client: Any) -> None:
     session = client.start_session()
     other = bench.client()
     for _ in range(3):
@@ -238,7 +238,7 @@ def test_beats_may_come_over_another_connection(bench: Any, client: Any) -> None
 # ---- GetSessions ----
 
 
-def test_lists_living_sessions_with_the_peer_of_their_last_call(bench: Any, client: Any) -> None:
+def test_lists_active_sessions_with_the_peer_of_their_last_call(bench: Any, client: Any) -> None:
     first, second = client.start_session(), bench.client().start_session()
     client.robot.SendSessionHeartbeat(id=first)
 
@@ -296,10 +296,11 @@ def test_get_operations_shows_the_session_of_another_client_by_the_same_alias(
     assert move.code() is Code.OK
 
 
-# ---- how many ----
+# ---- the maximum ----
 
 
-def test_sessions_beyond_the_limit_are_refused_until_one_dies(start: Callable[..., Any]) -> None:
+def test_sessions_beyond_the_limit_are_refused_until_one_expires(
+        start: Callable[..., Any]) -> None:
     bench = start(policy=policy(most=3))
     client = bench.client()
     started = [client.start_session() for _ in range(3)]
@@ -313,7 +314,7 @@ def test_sessions_beyond_the_limit_are_refused_until_one_dies(start: Callable[..
     assert client.start_session(resume=started[1]) == started[1]
     assert living(bench) == started
     bench.clock.advance(WINDOW)
-    # The last one was started when the table was half full, and has never begun.
+    # The last one was started when the table was half full, and had no heartbeat.
     assert living(bench) == started[1:2]
     newest = client.start_session()
     assert living(bench) == [started[1], newest]
@@ -324,7 +325,7 @@ def test_sessions_beyond_the_limit_are_refused_until_one_dies(start: Callable[..
 
 @pytest.mark.parametrize('method', MONITORED)
 @pytest.mark.parametrize('spelling', SPELLINGS)
-def test_a_living_session_drives_and_is_renewed(
+def test_an_active_session_drives_and_is_renewed(
         bench: Any, client: Any, method: str, spelling: str) -> None:
     session = client.start_session()
     client.robot.SendSessionHeartbeat(id=session)
@@ -341,7 +342,7 @@ def test_a_living_session_drives_and_is_renewed(
 
 @pytest.mark.parametrize('method', MONITORED)
 @pytest.mark.parametrize('spelling', SPELLINGS)
-def test_the_zero_id_is_like_none(bench: Any, client: Any, method: str, spelling: str) -> None:
+def test_the_zero_id_is_no_session(bench: Any, client: Any, method: str, spelling: str) -> None:
     launch(client, bench, method, sid=SPELLINGS[spelling](ZERO_ID))
     assert bench.locked.accepted[-1][2].session is None
 
@@ -354,7 +355,7 @@ def test_a_call_without_a_session_is_accepted(bench: Any, client: Any, method: s
 
 @pytest.mark.parametrize('method', MONITORED)
 @pytest.mark.parametrize('kind', ['unknown', 'dead'])
-def test_a_dead_or_unknown_session_is_refused(
+def test_an_expired_or_unknown_session_is_refused(
         bench: Any, client: Any, method: str, kind: str) -> None:
     session = UNKNOWN_ID
     if kind == 'dead':
@@ -399,10 +400,10 @@ def test_a_bad_header_is_refused_and_changes_nothing(
     bench.settle()
     assert bench.moves()
     bench.clock.advance(WINDOW * 0.25)
-    bench.until_stopped()  # not renewed, and still the owner
+    bench.until_stopped()  # not renewed, but still the owner
 
 
-def test_the_session_decides_before_anything_else(start: Callable[..., Any]) -> None:
+def test_the_session_is_checked_before_anything_else(start: Callable[..., Any]) -> None:
     bench = start(policy=policy(), paths=False)
     client = bench.client()
     nan = float('nan')
@@ -465,7 +466,7 @@ def test_other_methods_do_not_renew(bench: Any, client: Any) -> None:
     assert client.robot.SendSessionHeartbeat.refused(id=session) == EXPIRED
 
 
-# ---- whose motion it is ----
+# ---- the owner of a motion ----
 
 
 def test_the_end_of_the_last_caller_stops_and_of_another_does_not(

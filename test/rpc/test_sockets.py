@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel says about this process's own sockets, on plain TCP connections."""
+"""The kernel's reports about sockets of this process, on plain TCP connections."""
 
 from collections.abc import Iterator
 import contextlib
@@ -38,12 +38,12 @@ def find(client: socket.socket) -> list[connections.Connection]:
     ('ipv6:%5B::ffff:192.0.2.1%5D:80', b'\xc0\0\2\1', 80),
     ('ipv6:%5Bfe80::1%25eth0%5D:80', b'\xfe\x80' + bytes(13) + b'\1', 80),
 ])
-def test_peers_are_understood(peer: str, address: bytes, port: int) -> None:
+def test_peers_are_parsed(peer: str, address: bytes, port: int) -> None:
     assert connections.parse_peer(peer) == (address, port)
 
 
 @pytest.mark.parametrize('peer', ['', 'unix:', 'unix:/tmp/x', 'ipv4:192.0.2:80', 'ipv4:192.0.2.1'])
-def test_other_peers_are_nobody(peer: str) -> None:
+def test_other_peers_are_not_parsed(peer: str) -> None:
     assert connections.parse_peer(peer) is None
 
 
@@ -64,7 +64,7 @@ def test_each_connection_has_its_own_cookie(
     assert connections.silence(one.fd, other.cookie) is None
 
 
-def test_descriptor_that_changed_hands_is_absent(
+def test_descriptor_of_another_socket_is_absent(
         pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     (found,) = find(pairs[0][0])
     os.dup2(pairs[1][1].fileno(), found.fd)

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Switches and buttons over the wire: told once or held, answered or not, and never guessed."""
+"""Switches and buttons over gRPC: sent once or held, with and without results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from viam_session_bridge.parameters.switch import SwitchConfig
 
 Code = grpc.StatusCode
 
-# Every way a switch may be wired.
+# All configurations of a switch.
 WIRINGS = {
     f'{"held" if safe else "left alone"} {"answered" if answered else "told"}':
     component('switch', driver='service' if answered else 'float', labels=('off', 'low', 'high'),
@@ -41,7 +41,7 @@ def serve(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
-    """Begin a call and wait until the driver is told; return the call and the epoch."""
+    """Start a call and wait until the driver receives it; return the call and the epoch."""
     told = len(bench.outputs)
     call = getattr(getattr(bench.client(), api), method).start(name=api, **fields)
     bench.until(lambda: len(bench.outputs) > told)
@@ -49,7 +49,7 @@ def begin(bench: Any, api: str, method: str, **fields: Any) -> Any:
 
 
 def choose(bench: Any, position: int) -> None:
-    """Set a position that works."""
+    """Set a position with success."""
     call, epoch = begin(bench, 'switch', 'SetPosition', position=position)
     bench.locked.motion_answered('switch', epoch, '')
     bench.locked.stop_answered('switch', epoch, '')
@@ -73,8 +73,8 @@ def test_a_position_is_set_and_known(serve: Any, wiring: SwitchConfig) -> None:
         State.IDLE if wiring.safe_index is None else State.MOVING)
 
 
-def test_one_that_is_held_is_told_again_and_again(serve: Any) -> None:
-    """So its driver may have a timeout of its own."""
+def test_a_held_position_is_sent_repeatedly(serve: Any) -> None:
+    """So that its driver may have a timeout."""
     bench = serve(HELD_TOLD)
     choose(bench, 1)
     told = len(bench.outputs)
@@ -84,7 +84,7 @@ def test_one_that_is_held_is_told_again_and_again(serve: Any) -> None:
 
 
 @pytest.mark.parametrize('wiring', [LEFT_TOLD, LEFT_ANSWERED, HELD_ANSWERED])
-def test_others_are_told_once(serve: Any, wiring: SwitchConfig) -> None:
+def test_other_positions_are_sent_once(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     choose(bench, 1)
     told = len(bench.outputs)
@@ -125,7 +125,7 @@ def test_the_safe_position_is_a_stop(serve: Any, wiring: SwitchConfig) -> None:
     assert position_of(bench) == 0
 
 
-def test_a_safe_position_that_failed_is_not_claimed(serve: Any) -> None:
+def test_after_a_failed_safe_position_the_position_is_unknown(serve: Any) -> None:
     bench = serve(HELD_ANSWERED)
     choose(bench, 2)
     bench.clock.advance(0.02)
@@ -137,7 +137,7 @@ def test_a_safe_position_that_failed_is_not_claimed(serve: Any) -> None:
 
 
 @every_wiring
-def test_nothing_is_known_before_it_was_set(serve: Any, wiring: SwitchConfig) -> None:
+def test_the_position_is_unknown_before_it_was_set(serve: Any, wiring: SwitchConfig) -> None:
     bench = serve(wiring)
     code, text = bench.client().switch.GetPosition.refused(name='switch')
     assert code is Code.FAILED_PRECONDITION and 'no position was set' in text
@@ -158,7 +158,7 @@ def test_a_driver_that_refuses_is_an_error_and_the_position_is_not_known(
     assert code is Code.FAILED_PRECONDITION
 
 
-def test_a_driver_that_never_answers_is_given_up(serve: Any) -> None:
+def test_a_driver_that_never_reports_is_a_timeout(serve: Any) -> None:
     bench = serve(LEFT_ANSWERED)
     call, _ = begin(bench, 'switch', 'SetPosition', position=2)
     bench.clock.advance(30.1)
@@ -208,7 +208,7 @@ def test_a_push_that_is_refused_is_an_error(serve: Any) -> None:
 
 
 def test_many_pushes_at_once_are_each_made_or_refused(serve: Any) -> None:
-    """Outputs keep a distance, so that one may overtake another before it is told."""
+    """Outputs have a minimum distance, so a newer one may replace another before it is sent."""
     bench = serve(component('button'))
     client = bench.client()
     calls = [client.button.Push.start(name='button') for _ in range(10)]
@@ -232,8 +232,8 @@ def test_a_push_that_was_overtaken_before_its_answer_is_no_success(serve: Any) -
     assert Reason.SUPERSEDED.value in first.details()
 
 
-def test_a_position_that_a_stop_overtook_is_not_claimed(serve: Any) -> None:
-    """Its driver may have set it, or may set it later, or never."""
+def test_after_a_stop_during_the_command_the_position_is_unknown(serve: Any) -> None:
+    """Its driver may have set it already, or later, or never."""
     bench = serve(LEFT_ANSWERED)
     choose(bench, 2)
     bench.clock.advance(0.02)

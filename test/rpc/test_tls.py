@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""TLS: which certificates are accepted, how they are replaced, and what real clients see."""
+"""TLS: accepted certificates, their replacement, and the results of real clients."""
 
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -26,7 +26,7 @@ from viam_session_bridge.rpc.server import ServerError, ServerSettings
 trustme = pytest.importorskip('trustme', reason='trustme is not installed: no certificates')
 pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
 
-# Not a stall of ours on a busy machine, only the client's presence counts.
+# Only the client's presence is tested, not stalls of a busy machine.
 REAL = Policy(SessionSettings(60.0), stall_limit=60.0)
 
 
@@ -71,7 +71,7 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
-# ---- which certificates are accepted ----
+# ---- accepted certificates ----
 
 def test_a_certificate_is_described_by_names_and_expiry(files: Files) -> None:
     files.issue('robot.lan', '192.0.2.5', not_after=datetime(2099, 1, 2, 3, 4))
@@ -153,12 +153,12 @@ def test_a_server_does_not_start_with_an_expired_certificate(
         start(settings=files.settings)
 
 
-# ---- how they are replaced ----
+# ---- replacement ----
 
 def test_a_new_certificate_counts_for_new_connections_and_stops_no_motion_of_an_open_one(
         start: Callable[..., Any], remote: Callable[..., Any], files: Files,
         caplog: pytest.LogCaptureFixture) -> None:
-    """The motion is held by its connection, so it would stop with that."""
+    """The connection holds the motion, so the motion would stop with it."""
     caplog.set_level(logging.INFO)
     bench = start(settings=files.settings, policy=REAL, real_clock=True)
     client = remote(bench, str(files.ca_file))
@@ -201,13 +201,13 @@ def test_a_key_that_every_user_may_read_is_a_warning(
     assert tls.KEY in caplog.text and 'chmod o=' in caplog.text
 
 
-# ---- who is present ----
+# ---- presence ----
 
 @pytest.mark.parametrize('session', [True, False], ids=['with a session', 'without a session'])
 def test_a_killed_client_loses_its_motion_over_tls_too(
         start: Callable[..., Any], remote: Callable[..., Any], files: Files,
         session: bool) -> None:
-    """The kernel knows of the socket's end, whatever was sent over it (law 13)."""
+    """The kernel reports the end of the socket with any protocol (law 13)."""
     bench = start(settings=files.settings, policy=REAL, real_clock=True,
                   actuator=ActuatorSettings(stop_hold=0.2))
     client = remote(bench, str(files.ca_file))
@@ -219,14 +219,14 @@ def test_a_killed_client_loses_its_motion_over_tls_too(
             if getattr(event, 'after', None) is State.STOPPING] == [Reason.DISCONNECTED]
 
 
-def test_a_client_in_plain_text_reaches_nothing(
+def test_a_client_in_plain_text_cannot_connect(
         start: Callable[..., Any], files: Files) -> None:
     secured = start(settings=files.settings)
     refused = secured.client().robot.ResourceNames
     assert refused.refused().code is grpc.StatusCode.UNAVAILABLE
 
 
-# ---- what a program with the Python SDK sees ----
+# ---- a program with the Python SDK ----
 
 SDK_PROGRAM = """
 import asyncio, json, socket, sys
@@ -256,7 +256,7 @@ print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
 UNVERIFIED = 'direct localhost'
 CONNECTED = ['base']
 UNABLE = 'ViamError: Unable to establish a connection to '
-# By how it dials, and by what is wrong with the certificate; docs/security.md has this table.
+# By dial options and error of the certificate; docs/security.md has this table.
 SEEN: dict[str, dict[str, Any]] = {
     'native localhost': {
         'right': CONNECTED, 'another CA': UNABLE, 'expired': UNABLE, 'another name': UNABLE},

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Ways of several joints: units, refusals, and that nothing is faster than it may be."""
+"""Trajectories of several joints: units, refusals, and limits of speed and acceleration."""
 
 from itertools import pairwise
 import math
@@ -17,7 +17,7 @@ DEGREE = math.radians(1.0)
 ARM = TrajectoryJoints(('lift', 'elbow'), (MM, DEGREE), ((0.0, 0.5), (-math.pi, math.pi)))
 
 
-def test_units_come_in_and_go_out() -> None:
+def test_units_are_converted_in_both_directions() -> None:
     assert ARM.targets('positions', [250.0, -90.0]) == pytest.approx((0.25, -math.pi / 2))
     assert ARM.shown((0.25, -math.pi / 2)) == pytest.approx([250.0, -90.0])
 

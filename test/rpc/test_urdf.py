@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The chain of an arm out of a whole robot's URDF, as Viam's Go client reads it."""
+"""Extracts the chain of an arm from the URDF of a robot, as Viam's Go client reads it."""
 
 import math
 from typing import Any
@@ -69,7 +69,7 @@ def test_it_is_a_chain_from_the_root_to_the_last_joint() -> None:
     assert children - parents == {'hand'}, 'one last link: the tip'
 
 
-def test_every_joint_says_what_clients_read_without_looking() -> None:
+def test_every_joint_has_all_elements_that_clients_require() -> None:
     joints = {joint.get('name'): joint for joint in cut('lift', 'turn').findall('joint')}
     origins = {name: joint.find('origin').attrib  # type: ignore[union-attr]
                for name, joint in joints.items()}
@@ -97,8 +97,8 @@ def test_a_rail_may_be_part_of_the_arm() -> None:
 
 @pytest.mark.parametrize(('link', 'name'), [
     ('upper', 'lift'), ('upper', 'turn'), ('shoulder', 'mount'), ('base', 'world')])
-def test_no_link_is_called_like_a_joint_or_the_world(link: str, name: str) -> None:
-    """Viam's clients keep both under one name, and drop a link called world."""
+def test_no_link_has_the_name_of_a_joint_or_of_the_world(link: str, name: str) -> None:
+    """Viam's clients have one namespace for both, and ignore a link named world."""
     robot = ElementTree.fromstring(chain(
         ROBOT.replace(f'link="{link}"', f'link="{name}"')
         .replace(f'<link name="{link}"', f'<link name="{name}"'), ('rail', 'lift', 'turn')))
@@ -132,7 +132,7 @@ def numbers(joint: ElementTree.Element, path: str, name: str) -> list[float]:
 @pytest.mark.parametrize('scale', [1.0, -1.0])
 def test_an_axis_counts_from_the_zero_of_clients(
         rpy: str, axis: str, ahead: tuple[float, ...], scale: float) -> None:
-    """At 0 its joint is at the offset, and it goes as far as its length."""
+    """At 0 its joint is at the offset, and its range is its length."""
     description = ROBOT.replace(
         '<origin xyz="0.1 0 0.2"/>', f'<origin xyz="0.1 0 0.2" rpy="{rpy}"/><axis xyz="{axis}"/>')
     robot = ElementTree.fromstring(
@@ -146,7 +146,7 @@ def test_an_axis_counts_from_the_zero_of_clients(
         at + scale * part for at, part in zip((0.1, 0.0, 0.2), ahead, strict=True)], abs=1e-6)
 
 
-def test_a_joint_that_clients_see_the_other_way_round() -> None:
+def test_the_axis_of_a_joint_with_negative_scale_is_inverted() -> None:
     robot = ElementTree.fromstring(
         chain(ROBOT.replace('lower="-1.5"', 'lower="-1.2"'), ('lift',), Counting(-1.0)))
     joint = robot.find("joint[@name='lift']")
@@ -159,7 +159,8 @@ def test_a_joint_that_clients_see_the_other_way_round() -> None:
     ('rail', Counting(2.0), 'clients see 2 times the positions of its joints'),
     ('lift', Counting(1.0, (1.0,), (0.0,)), "'lift' is 'revolute'; expected prismatic"),
     ('rail', Counting(1.0, (1.0,), (0.0,)), "has xyz='a b c'; expected numbers")])
-def test_what_cannot_be_counted_so_is_said(joint: str, counting: Counting, text: str) -> None:
+def test_scales_and_lengths_that_a_urdf_cannot_express_are_refused(
+        joint: str, counting: Counting, text: str) -> None:
     with pytest.raises(NoChain, match=text):
         chain(ROBOT.replace('0.1 0 0.2', 'a b c'), (joint,), counting)
 
@@ -169,7 +170,7 @@ def test_what_cannot_be_counted_so_is_said(joint: str, counting: Counting, text:
     (('turn', 'lift'), 'in this order from base to tip: turn, lift; on the path to lift'),
     (('wheel_joint', 'lift'), 'on the path to lift it has: lift'),
     (('mount', 'lift'), "joint 'mount' is 'fixed'; expected one of revolute")])
-def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None:
+def test_joints_that_are_not_a_chain_are_refused(joints: tuple[str, ...], text: str) -> None:
     with pytest.raises(NoChain, match=text):
         cut(*joints)
 
@@ -180,12 +181,12 @@ def test_what_is_no_such_arm_is_said(joints: tuple[str, ...], text: str) -> None
     ('<robot><joint name="a" type="revolute"><parent link="x"/><child link="y"/></joint>'
      '<joint name="b" type="fixed"><parent link="y"/><child link="x"/></joint></robot>',
      'a loop at joint')])
-def test_what_is_no_robot_is_said(description: str, text: str) -> None:
+def test_an_invalid_robot_description_is_refused(description: str, text: str) -> None:
     with pytest.raises(NoChain, match=text):
         chain(description, ('a',))
 
 
-# ---- what Viam's clients fail on ----------------------------------------------------------------
+# ---- errors of Viam's clients ----------------------------------------------------------------
 
 
 REVOLUTE = ('<joint name="j" type="revolute"><parent link="base"/><child link="tip"/>'
@@ -242,8 +243,8 @@ def test_a_cylinder_that_is_no_capsule_is_left_out(shapes: list[str]) -> None:
     assert found and all(one.find('geometry/sphere') is not None for one in found)
 
 
-def test_prefixes_that_nothing_binds_are_read() -> None:
-    """Plugin blocks of old Gazebo versions have them."""
+def test_unbound_xml_prefixes_are_accepted() -> None:
+    """Plugin blocks of old Gazebo versions have such prefixes."""
     plugin = ('<gazebo reference="tip"><sensor:camera name="c" xlink:href="x"/>'
               '<controller:gazebo_ros plugin="p.so"/></gazebo>')
     text = with_shapes().replace('</robot>', f'{plugin}</robot>')
@@ -254,16 +255,16 @@ def test_prefixes_that_nothing_binds_are_read() -> None:
 @pytest.mark.parametrize('head', [
     '<!DOCTYPE robot [<!ENTITY a "b">]>', '<!DOCTYPE robot SYSTEM "file:///etc/passwd">'])
 def test_a_document_type_is_refused(head: str) -> None:
-    """Entities that contain each other would take all memory."""
+    """Nested entities could take all memory."""
     with pytest.raises(NoChain, match='a document type or entities; expected plain XML'):
         chain(head + with_shapes(), ('j',))
 
 
-# ---- forward kinematics by a parser of our own --------------------------------------------------
+# ---- forward kinematics by another parser --------------------------------------------------
 
 
 def rotation(axis: Any, angle: float) -> Any:
-    """Return the matrix of a turn about an axis (Rodrigues)."""
+    """Return the matrix of a rotation about an axis (Rodrigues)."""
     x, y, z = np.asarray(axis) / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + math.sin(angle) * cross + (1.0 - math.cos(angle)) * cross @ cross
@@ -326,12 +327,12 @@ def test_a_joint_that_mimics_one_of_the_chain_still_moves(kind: str, scale: floa
         seen = {'j1': scale * first, 'j2': scale * second}
         assert tip(written, 'j2', seen) == pytest.approx(expected, abs=1e-6)
     [mimic] = ElementTree.fromstring(written).findall('joint/mimic')
-    # Viam's clients take the offset of a prismatic one for mm.
+    # Viam's clients read the offset of a prismatic joint in mm.
     assert float(mimic.get('offset', '')) == (0.0 if kind == 'prismatic' else 0.2)
 
 
 def test_a_joint_that_mimics_one_of_another_kind_is_refused() -> None:
-    """Viam's clients count mm for metres; the number would be a thousand times wrong."""
+    """Viam's clients use mm for metres; the value would be wrong by a factor of 1000."""
     text = MIMIC.format(kind='revolute').replace('"j1b" type="revolute"', '"j1b" type="prismatic"')
     with pytest.raises(NoChain, match="'j1b' .prismatic. mimics 'j1' .revolute."):
         chain(text, ('j1', 'j2'))

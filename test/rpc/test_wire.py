@@ -1,10 +1,9 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Are our messages and services Viam's? Compares the descriptors with those inside viam-sdk.
+Compares the descriptors of this package with those in viam-sdk.
 
-Here belongs what is true of the .proto files and of the module that loads them; what the services
-do is tested elsewhere.
+Tests the .proto files and the module that loads them; services are tested elsewhere.
 """
 from collections.abc import Iterator
 import datetime
@@ -45,7 +44,7 @@ def viam_module(file_name: str) -> ModuleType:
 
 
 def facts(serialized: bytes) -> dict[str, dict[str, Any]]:
-    """Flatten a FileDescriptorProto: full name of each thing -> all that must agree about it."""
+    """Flatten a FileDescriptorProto: full name of each element -> what must agree."""
     file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
     found = {'file': {'package': file.package, 'syntax': file.syntax}}
     for message in file.message_type:
@@ -65,7 +64,7 @@ def facts(serialized: bytes) -> dict[str, dict[str, Any]]:
 
 
 def message_facts(scope: str, message: Any) -> dict[str, dict[str, Any]]:
-    """Flatten a message and all that is nested in it."""
+    """Flatten a message and its nested types."""
     name = f'{scope}.{message.name}'
     found = {name: {
         'message': options(message),
@@ -91,7 +90,7 @@ def enum_facts(scope: str, enum: Any) -> dict[str, dict[str, Any]]:
 
 
 def field_facts(field: Any, oneofs: Any) -> dict[str, Any]:
-    """Return all that must agree about a field or an extension."""
+    """Return what must agree for a field or an extension."""
     first, *others = field.name.split('_')
     return {
         'number': field.number,
@@ -99,19 +98,19 @@ def field_facts(field: Any, oneofs: Any) -> dict[str, Any]:
         'label': FieldProto.Label.Name(field.label),
         'proto3_optional': field.proto3_optional,
         'oneof': oneofs[field.oneof_index] if field.HasField('oneof_index') else None,
-        # Generated code may leave the name out where it is what it would be anyway.
+        # Generated code may omit the name if it is the default.
         'json_name': field.json_name or first + ''.join(word.capitalize() for word in others),
         'extendee': field.extendee, 'default': field.default_value, 'options': options(field)}
 
 
 def options(thing: Any) -> dict[str, Any]:
-    """Return the options set on something, without the REST routes, which we do not serve."""
+    """Return the options of an element, without REST routes, which are not served."""
     return {option.full_name: value for option, value in thing.options.ListFields()
             if option.full_name != 'google.api.http'}
 
 
 @pytest.mark.parametrize('file_name', OUR_FILES)
-def test_every_declaration_is_viams(file_name: str) -> None:
+def test_every_declaration_agrees_with_viam(file_name: str) -> None:
     theirs = facts(viam_module(file_name).DESCRIPTOR.serialized_pb)
     ours = facts(proto.file_descriptor_protos()[file_name])
     # A file may declare less than theirs, but what it declares is complete.
@@ -120,8 +119,8 @@ def test_every_declaration_is_viams(file_name: str) -> None:
     assert ours == relevant
 
 
-# What a file of ours leaves out. These belonged to the stream of status that Viam has given up: no
-# method takes or returns them, and viam-server does not send them any more.
+# Omitted by this package. These belonged to the stream of status that Viam has removed: no method
+# uses them, and viam-server does not send them any more.
 LEFT_OUT = {f'component/{api}/v1/{api}.proto': {f'viam.component.{api}.v1.Status'}
             for api in ('arm', 'gantry', 'motor', 'servo')}
 
@@ -129,10 +128,10 @@ LEFT_OUT = {f'component/{api}/v1/{api}.proto': {f'viam.component.{api}.v1.Status
 @pytest.mark.parametrize(
     'file_name', [name for name in OUR_FILES if name.startswith(('component/', 'robot/'))])
 def test_nothing_of_an_api_that_is_served_is_left_out(file_name: str) -> None:
-    """But for what is listed here with its reason."""
+    """Except what is listed here with its reason."""
     theirs = facts(viam_module(file_name).DESCRIPTOR.serialized_pb)
     missing = theirs.keys() - facts(proto.file_descriptor_protos()[file_name]).keys()
-    # What belongs to something that is missing goes without saying.
+    # Parts of a missing element are missing, too.
     assert {name for name in missing if name.rpartition('.')[0] not in missing} == (
         LEFT_OUT.get(file_name, set()))
 
@@ -204,7 +203,7 @@ def fill(message: Any, chance: random.Random, depth: int = 0) -> Any:
 
 @given(seed=strategies.integers(min_value=0, max_value=2**64))
 @settings(max_examples=20)
-def test_bytes_mean_the_same_to_both(seed: int) -> None:
+def test_bytes_have_the_same_meaning_for_both(seed: int) -> None:
     chance = random.Random(seed)
     for file_name, full_name in all_messages():
         theirs = getattr(viam_module(file_name), full_name.rpartition('.')[2])
@@ -212,7 +211,7 @@ def test_bytes_mean_the_same_to_both(seed: int) -> None:
         for here, there in ((ours, theirs), (theirs, ours)):
             sent = fill(here(), chance)
             received = there.FromString(sent.SerializeToString())
-            # Fields the other side does not know would show as bare numbers, or not at all.
+            # Fields that are unknown to the other side would appear as numbers, or not at all.
             assert MessageToString(received) == MessageToString(sent)
             assert (received.SerializeToString(deterministic=True)
                     == sent.SerializeToString(deterministic=True))
@@ -252,7 +251,7 @@ print([m.name for m in methods if m.options.Extensions[common_pb2.safety_heartbe
 
 
 def run_python(script: str, *arguments: str, **environment: str) -> str:
-    """Run a script in a fresh interpreter that imports from where we do; return what it prints."""
+    """Run a script in a new interpreter with the same package; return its output."""
     done = subprocess.run(
         [sys.executable, '-c', script, *arguments], capture_output=True, text=True, timeout=60,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path), **environment})
@@ -262,7 +261,7 @@ def run_python(script: str, *arguments: str, **environment: str) -> str:
 
 @pytest.mark.parametrize('order', ['viam first', 'viam last'])
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS, ids=str)
-def test_shares_a_process_with_the_sdk(order: str, implementation: dict[str, str]) -> None:
+def test_module_and_sdk_work_in_one_process(order: str, implementation: dict[str, str]) -> None:
     pytest.importorskip('viam', reason='viam-sdk is not installed: nobody to share with')
     printed = run_python(COEXIST, order, **implementation)
     assert printed.splitlines()[-1] == "['MoveStraight', 'Spin', 'SetPower', 'SetVelocity']"
@@ -307,7 +306,7 @@ def test_finds_things_by_name() -> None:
     assert proto.streams(service.methods_by_name['StopAll']) == (False, False)
 
 
-def test_names_what_is_not_declared() -> None:
+def test_an_undeclared_name_is_an_error_with_the_name() -> None:
     with pytest.raises(KeyError, match='viam.robot.v1.Nothing'):
         proto.message('viam.robot.v1.Nothing')
     with pytest.raises(KeyError, match='viam.robot.v1.NothingService'):

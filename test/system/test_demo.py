@@ -224,8 +224,9 @@ EXAMPLES = {
     ('drive.py', '--seconds=1'): 'base drives.*base stops',
     ('takeover.py',): 'A drives +moving: True.*B has taken over +moving: True.*'
                       'A has left +moving: True.*B has left +moving: False',
-    ('session_by_hand.py',): r'session (\S+) window 2\.0.*open \1 from .*moving with beats True.*'
-                             r'moving without beats False.*refused \w+ SESSION_EXPIRED',
+    ('session_by_hand.py',): r'session (\S+) window 2\.0.*open \1 from .*'
+                             r'moving with heartbeats True.*moving without heartbeats False.*'
+                             r'refused \w+ SESSION_EXPIRED',
     ('session_client.py',): r'moving with heartbeats True.*over: no heartbeat was answered.*'
                             r'moving without heartbeats False.*refused: .*the window is 2 s',
 }

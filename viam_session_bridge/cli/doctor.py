@@ -370,7 +370,7 @@ def _robot(node: Node, report: Report) -> Robot:
         else:
             factory.driver(one, lambda: None)
     # Kept until all was asked: their publishers end with them.
-    escalations = Escalations(node, no_supervision, config.actuated)
+    escalations = Escalations(node, no_supervision, config.actuated, lambda event: None)
     published = {one.topic_name: type_name(one.msg_type) for one in node.publishers}
     read_by = {one.topic_name: one for one in node.subscriptions}
     called = {one.service_name: type_name(one.srv_type) for one in node.clients}

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A base whose two wheels take their speeds from one std_msgs/Float64MultiArray."""
+"""A driver for a base whose two wheels receive their speeds in a std_msgs/Float64MultiArray."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ class WheelsTable:
 
 
 class WheelsDriver:
-    """Turns the velocity of a base into the speeds of its wheels."""
+    """Converts the velocity of a base to the speeds of its wheels."""
 
     APIS = ('base',)
     TABLE = WheelsTable
@@ -34,19 +34,19 @@ class WheelsDriver:
         self._output = tools.output(Float64MultiArray, config.topic)
 
     def send(self, setpoint: Setpoint, epoch: int) -> None:
-        """Tell the wheels; called again and again while the base moves."""
+        """Publish the wheel speeds; called repeatedly while the base moves."""
         if not isinstance(setpoint, Velocity):
-            raise TypeError(f'wheels cannot do {setpoint}')
+            raise TypeError(f'driver wheels does not support {setpoint}')
         ahead, turn = setpoint.linear[0], setpoint.angular[2] * self._half
-        self._tell((ahead - turn) / self._radius, (ahead + turn) / self._radius)
+        self._publish((ahead - turn) / self._radius, (ahead + turn) / self._radius)
 
     def stop(self, epoch: int) -> None:
-        """Tell the wheels to stand; called again and again until the stop is done."""
-        self._tell(0.0, 0.0)
+        """Publish zero speeds; called repeatedly until the stop is done."""
+        self._publish(0.0, 0.0)
 
     def path_problem(self) -> str:
-        """Say why a stop would not arrive; empty when it would."""
+        """Return why a stop would not arrive; empty if it would arrive."""
         return self._output.path_problem()
 
-    def _tell(self, left: float, right: float) -> None:
+    def _publish(self, left: float, right: float) -> None:
         self._output.publish(Float64MultiArray(data=[left, right]))

@@ -1,18 +1,17 @@
 // Copyright 2026 viam_session_bridge contributors
 // SPDX-License-Identifier: Apache-2.0
 
-// Drives a base ahead with the Viam Go SDK, again with every Enter; the end of the input stops it.
+// Drives a base ahead with the Viam Go SDK, again at each Enter; the end of the input stops it.
 //
 //	CGO_ENABLED=0 go build -tags no_cgo -o /tmp/drive .
 //	/tmp/drive localhost:8080
 //
 // Kill this program while it drives: the robot stops at once. Freeze it (kill -STOP): the robot
-// stops after the heartbeat window, 2 s. Thaw it (kill -CONT) and press Enter: the robot drives
-// again. There is nothing to do for any of this here: the SDK starts a session with the first
-// motion command, sends heartbeats, and when the session was lost, begins a new one and repeats
-// the call.
+// stops after the heartbeat window, 2 s. Continue it (kill -CONT) and press Enter: the robot drives
+// again. This program needs no code for any of this: the SDK starts a session with the first motion
+// command, sends heartbeats, and after a lost session starts a new one and repeats the call.
 //
-// Of a bridge that asks for an API key, VIAM_API_KEY_ID and VIAM_API_KEY are its id and the key.
+// For a bridge with API keys, set VIAM_API_KEY_ID and VIAM_API_KEY to the id and the key.
 // With --tls, SSL_CERT_FILE names the file of a private CA.
 package main
 
@@ -31,9 +30,9 @@ import (
 )
 
 func main() {
-	name := flag.String("name", "base", "the base, as the bridge calls it")
+	name := flag.String("name", "base", "name of the base in the bridge")
 	power := flag.Float64("power", 0.5, "-1 to 1 of full speed")
-	remote := flag.String("remote", "", "connect as a viam-server does to its remote of this name")
+	remote := flag.String("remote", "", "connect like a viam-server to its remote of this name")
 	tls := flag.Bool("tls", false, "connect with TLS")
 	flag.Parse()
 	address := "localhost:8080"
@@ -47,7 +46,7 @@ func main() {
 }
 
 func drive(ctx context.Context, address, name, remote string, power float64, tls bool) error {
-	// The bridge answers at once that it has no WebRTC, upon which the SDK connects directly.
+	// The bridge reports at once that WebRTC is not available; then the SDK connects directly.
 	dial := []rpc.DialOption{}
 	if !tls {
 		dial = append(dial, rpc.WithInsecure())
@@ -64,13 +63,13 @@ func drive(ctx context.Context, address, name, remote string, power float64, tls
 	if err != nil {
 		return err
 	}
-	// Nothing tells the bridge of a clean end but the connection, and that is enough.
+	// The end of the connection is the only sign of a clean end; the bridge needs no other.
 	defer robot.Close(ctx)
 	for _, resource := range robot.ResourceNames() {
 		fmt.Println("resource", resource)
 	}
 	for _, api := range robot.ResourceRPCAPIs() {
-		// The service and its methods come from the bridge's reflection.
+		// The SDK reads the service and its methods with gRPC reflection.
 		fmt.Println("api", api.API, api.Desc.GetFullyQualifiedName(), len(api.Desc.GetMethods()))
 	}
 	it, err := base.FromProvider(robot, name)

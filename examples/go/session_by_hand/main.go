@@ -1,15 +1,15 @@
 // Copyright 2026 viam_session_bridge contributors
 // SPDX-License-Identifier: Apache-2.0
 
-// Holds a session by hand: Viam's Session Management API itself, for programs without an SDK.
+// Uses Viam's Session Management API directly, for programs without an SDK.
 //
 //	go build -o /tmp/session_by_hand .
 //	/tmp/session_by_hand localhost:8080
 //
-// A session is a promise of beats: StartSession tells the window, every motion command names the
-// session in its metadata, and SendSessionHeartbeat must come within every window. This program
-// drives with three seconds of beats, then ceases them: the robot stops after the window, and a
-// command under the dead session is refused with SESSION_EXPIRED.
+// A session requires heartbeats: StartSession returns the window, every motion command has the
+// session id in its metadata, and SendSessionHeartbeat must be called within every window. This
+// program drives with heartbeats for three seconds, then sends none: the robot stops after the
+// window, and a command with the expired session is refused with SESSION_EXPIRED.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// How the motion commands say whose they are.
+// The metadata key of the session id in motion commands.
 const sessionKey = "viam-sid"
 
 func main() {
@@ -79,12 +79,12 @@ func run(ctx context.Context, address, name string) error {
 	for _, one := range open.Sessions {
 		fmt.Println("open", one.Id, "from", one.PeerConnectionInfo.GetRemoteAddress())
 	}
-	if err := tell(ctx, bases, name, "with beats"); err != nil {
+	if err := printMoving(ctx, bases, name, "with heartbeats"); err != nil {
 		return err
 	}
 
 	time.Sleep(window + time.Second)
-	if err := tell(ctx, bases, name, "without beats"); err != nil {
+	if err := printMoving(ctx, bases, name, "without heartbeats"); err != nil {
 		return err
 	}
 	_, err = bases.SetPower(under, ahead)
@@ -92,7 +92,7 @@ func run(ctx context.Context, address, name string) error {
 	return nil
 }
 
-func tell(ctx context.Context, bases base.BaseServiceClient, name, when string) error {
+func printMoving(ctx context.Context, bases base.BaseServiceClient, name, when string) error {
 	reply, err := bases.IsMoving(ctx, &base.IsMovingRequest{Name: name})
 	if err == nil {
 		fmt.Println("moving", when, reply.IsMoving)
