@@ -14,8 +14,7 @@ import pytest
 
 from observer import Observer
 from processes import Bridge, Client, Driver, environment, Programs, settings, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
+from viam_session_bridge.core.states import Reason
 
 
 class Robot:
@@ -101,7 +100,7 @@ def test_events_and_why_tell_of_a_client_that_died_live_and_from_the_audit(
     for words in (['why', 'base'], ['why', 'base', '--file', str(robot.audit)]):
         answer = robot.command(*words)
         assert answer.returncode == 0, answer.stderr
-        assert 'the connection that commanded it is gone' in answer.stdout
+        assert Reason.DISCONNECTED.value in answer.stdout
         assert 'SetPower' in answer.stdout and 'python' in answer.stdout
 
 
