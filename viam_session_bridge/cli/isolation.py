@@ -31,6 +31,8 @@ def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
     """
     Confine this process and its children to this machine and one ROS domain; yields the domain.
 
+    log_folder: where logs and the key of the guard are written.
+
     Without a domain, one is used in which there is no other ROS process of this machine. The
     user's own ROS_DOMAIN_ID is not used on purpose: it may have a robot.
     """
@@ -41,7 +43,7 @@ def isolated(domain: int | None, log_folder: str) -> Iterator[int]:
         os.environ.pop(name, None)
     os.environ.update(
         ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST', ROS_DOMAIN_ID=str(domain),
-        ROS_LOG_DIR=log_folder, RCUTILS_COLORIZED_OUTPUT='0')
+        ROS_LOG_DIR=log_folder, ROS_HOME=log_folder, RCUTILS_COLORIZED_OUTPUT='0')
     try:
         yield domain
     finally:
