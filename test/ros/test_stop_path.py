@@ -64,6 +64,7 @@ def test_a_topic_without_subscribers_is_named(
     """The parameter, the topic after namespace and remapping, and what is expected there."""
     said = problem(node, publishers['unused'])
     assert said.startswith(f'base.topic: {node.get_namespace()}/unused has no subscriber')
+    assert 'require_stop_path is on)' in said and said.count('(') == said.count(')')
     assert 'geometry_msgs/msg/Twist' in said
 
 

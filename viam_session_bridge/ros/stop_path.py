@@ -105,6 +105,7 @@ def subscriber_problem(node: Node, publisher: Publisher, resource: str, message_
     if not endpoints:
         return (f'{resource}.{named_by}: {topic} has no subscriber, so a stop would reach '
                 f'no driver (expected a subscriber of {wanted}; '
+                f'{resource.partition(".")[0]}.require_stop_path is on)'
                 + (_suggestion(node, topic, wanted) or _isolation(node)))
     if not fitting:
         found = ', '.join(sorted({
