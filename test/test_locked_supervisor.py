@@ -591,7 +591,6 @@ def test_what_changes_nothing_that_the_pump_plans_does_not_wake_it() -> None:
     """Beats and feedback come all the time; a deadline that moved is noticed at its old place."""
     locked, ann = real()
     locked.poll()
-    locked.start_session(Caller())
     assert not locked.cancel('left', 1) and not locked.reset()
     locked.shut_down()
     locked.beat(ann.session or '', ann)

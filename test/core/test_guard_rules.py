@@ -71,9 +71,9 @@ class Guard(Process):
         self._sequences = count(1)
 
     def receive(self, *names: str, sender: Identity = BRIDGE, goodbye: bool = False,
-             unconfirmed: tuple[str, ...] = (), latched: str = '',
-             unmoved: tuple[str, ...] = (), guards: tuple[str, ...] = ('guard',),
-             sequence: int | None = None) -> None:
+                unconfirmed: tuple[str, ...] = (), latched: str = '',
+                unmoved: tuple[str, ...] = (), guards: tuple[str, ...] = ('guard',),
+                sequence: int | None = None) -> None:
         """Take a pulse."""
         self.sentry.receive(Pulse(
             sender, next(self._sequences) if sequence is None else sequence,

@@ -27,7 +27,7 @@ class Guard:
         self.drains = True
 
     def receive(self, now: float, *names: str, sender: Identity = BRIDGE, sequence: int = 0,
-             goodbye: bool = False) -> bool:
+                goodbye: bool = False) -> bool:
         """Take a pulse, and let the loop run as it does then."""
         self.run(now)
         news = self.watch.receive(Pulse(

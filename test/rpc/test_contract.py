@@ -229,6 +229,9 @@ def test_a_monitored_method_moves_with_an_active_session_or_is_unimplemented(
         bench: Any, client: Any, method: Any) -> None:
     session = client.start_session()
     code, text = invoke(client, method, lively(method), (session,), timeout=0.5)
+    if code is Code.DEADLINE_EXCEEDED and not bench.locked.accepted:
+        # On a busy machine the deadline may pass before the call is read.
+        code, text = invoke(client, method, lively(method), (session,), timeout=10.0)
     if code is Code.UNIMPLEMENTED:
         assert method.full_name in text
     else:

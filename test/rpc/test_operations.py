@@ -361,7 +361,7 @@ def bound(request: Any) -> str:
 
 @pytest.fixture(params=['', CHOSEN], ids=['ids of their own', 'one id'])
 def overloaded(request: Any, bound: str, bench: Any, client: Any,
-            monkeypatch: pytest.MonkeyPatch) -> Any:
+               monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a client that connects when the maximum number of calls waits."""
     move = drive(bench, client)
     calls = [wait_for(client, move.id, request.param) for _ in range(5)]

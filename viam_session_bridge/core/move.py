@@ -446,7 +446,7 @@ class SteeredTracker(ProgressTracker):
     @property
     def done(self) -> bool:
         """
-        The robot covers the rest of the travel by itself while it comes to rest.
+        Return whether the robot covers the rest of the travel while it comes to rest.
 
         A robot that does not follow the slow commands at the end stops a little before its goal.
         """

@@ -410,7 +410,6 @@ class Call:
             if any(clock() >= end for clock, end in zip(clocks, give_up, strict=True)):
                 raise refusal
 
-
     async def _pause(self, name: str) -> None:
         if self.operation is None:
             await asyncio.sleep(RETRY_PERIOD)
@@ -634,7 +633,6 @@ class Registry:
                 await abort
 
         return handle
-
 
     def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
         """Return the handler of a stream that is not served; it checks the session first."""
