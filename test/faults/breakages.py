@@ -175,7 +175,7 @@ def no_fence() -> None:
     supervisor = _part('core.supervisor', 'Supervisor')
     _replace(supervisor, '_fence', lambda old: (
         lambda self, now: self._anything_moves()))
-    _replace(supervisor, '_stall', lambda old: lambda self, now: None)
+    _replace(supervisor, '_stall', lambda old: lambda self, now, detail: None)
 
 
 @breakage('a motion that was stopped for a stall is taken up again', 'bridge_thawed')
@@ -185,12 +185,13 @@ def stall_forgiven() -> None:
     kept: dict[str, Any] = {}
 
     def stop(old: Any) -> Any:
-        def keep(self: Any, name: str, now: float, reason: Any = None) -> Any:
+        def keep(self: Any, name: str, now: float, reason: Any = None, detail: str = '') -> Any:
             actuator = self._actuators[name]
             # The guard reports that it fired: a stall again, of what was stopped already.
             if reason is stalled and actuator.motion is not None:
                 kept[name] = now + 0.3, actuator.motion, actuator.claim
-            return old(self, name, now) if reason is None else old(self, name, now, reason)
+            return (old(self, name, now) if reason is None
+                    else old(self, name, now, reason, detail))
         return keep
 
     def poll(old: Any) -> Any:
