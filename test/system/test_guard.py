@@ -131,7 +131,7 @@ def test_the_guard_stops_the_robot_of_a_bridge_that_is_killed(
     zeros = crew.driver.check_stop(crew.topic, at, GUARD_PATIENCE)
     assert zeros[0].at - at >= GUARD_PATIENCE / 2.0
     assert zeros[-1].at - zeros[0].at >= 0.4
-    crew.guard.wait_logged('fallen silent; stopping base$')
+    crew.guard.wait_logged('has become silent; stopping base$')
     crew.guard.wait_logged('base: stopping, the bridge became silent')
     crew.guard.wait_logged('base: stopped')
     assert not any(one.is_zero for one in crew.driver.heard(crew.idle_topic))
@@ -184,7 +184,7 @@ def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
     crew.move()
     crew.driver.check_driving(crew.topic, 1.0)
     crew.driver.check_stop(crew.topic, crew.bridge.kill(), GUARD_PATIENCE)
-    guard.wait_logged('fallen silent; stopping base$')
+    guard.wait_logged('has become silent; stopping base$')
     for process in (crew.bridge, guard):
         assert process.logged(r'not signed with the key .* guard\.key_file'), process.text
 

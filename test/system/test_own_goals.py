@@ -84,6 +84,6 @@ def test_the_guard_cancels_goals_that_the_bridge_had_requested(
     robot = Robot(programs, servers)
     goal = robot.dock(robot.client)
     since = robot.bridge.kill()
-    robot.guard.wait_logged('fallen silent; stopping base$')
+    robot.guard.wait_logged('has become silent; stopping base$')
     assert robot.cancelled(since) == [goal]
     robot.guard.wait_logged('base: stopped')
