@@ -30,8 +30,8 @@ VENV = Path(os.environ.get('VENV', ROOT / '.venv')).absolute()
 # How long (s) a command may take, and the bridge may take to serve.
 PATIENCE = 240.0
 
-PROGRAMS = ('make', 'cd', 'python3', '.venv/bin/python', 'ros2', 'colcon', 'rosdep', 'pip', 'npm',
-            'node', 'go', 'viam-server', 'git')
+PROGRAMS = ('make', 'cd', 'python3', '.venv/bin/python', 'PYTHONPATH=.', 'ros2', 'colcon',
+            'rosdep', 'pip', 'npm', 'node', 'go', 'viam-server', 'git')
 
 # By pattern, the first that matches: the form that is run ('' as it is), the program without which
 # the command is left out, or why it is not run at all.
@@ -55,7 +55,7 @@ HOW: tuple[tuple[str, str, str, str], ...] = (
     (r'ros2 launch .*', '', '', 'test/test_launch.py runs the launch file where ROS 2 is'),
     (r'viam-server .*', '', 'viam-server', ''),
     (r'\S*python3? .*:8081', '', 'viam-server', ''),
-    (r'\S*python3? .*', '', '', ''),
+    (r'(PYTHONPATH=\. )?\S*python3? .*', '', '', ''),
     (r'cd examples/typescript .*', '', 'npm', ''),
 )
 

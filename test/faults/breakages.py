@@ -154,7 +154,7 @@ def no_stop_on_start() -> None:
 
 @breakage('a second bridge does not give way', 'second_bridge', needs_guard=True)
 def rivals_ignored() -> None:
-    _replace(_part('core.peers', 'PeerBridges'), 'hear',
+    _replace(_part('core.peers', 'PeerBridges'), 'receive',
              lambda old: lambda self, pulse, now, verified: None)
 
 
