@@ -116,7 +116,7 @@ _REST = frozenset({'odometry_topic', 'velocity_topic', 'joint_states_topic'})
 
 
 class CannotCheck(Exception):
-    """Nothing can be said; the text says why."""
+    """There is no answer; the text states why."""
 
 
 @dataclass

@@ -269,7 +269,7 @@ class Clients:
                  note: Callable[[str, bool], None]) -> None:
         self._connection_of = connection_of
         self._note = note
-        # By peer; None where its connection cannot be told.
+        # By peer; None if its connection cannot be identified.
         self.known: dict[str, Connection | None] = {}
         self._newcomers = 0
 
