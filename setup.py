@@ -75,7 +75,7 @@ setup(
     entry_points={
         'console_scripts': [
             *([] if for_pip else ros_commands),
-            'viam-session-bridge = viam_session_bridge.cli.main:main',
+            'viam-session-bridge = viam_session_bridge.executables:main',
         ],
     },
 )

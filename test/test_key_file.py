@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
+from viam_session_bridge import executables as script
 from viam_session_bridge import key_file
 from viam_session_bridge.cli import keys
-from viam_session_bridge.cli import main as script
 from viam_session_bridge.key_file import KeyFile, KeyFileError, load
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 import viam_session_bridge
-from viam_session_bridge.cli.main import COMMANDS
-from viam_session_bridge.executables import EXECUTABLES
+from viam_session_bridge.executables import COMMANDS, EXECUTABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = (ROOT / 'setup.py').read_text(encoding='utf-8')

@@ -9,6 +9,7 @@ Each executable module calls this one first, whether it is started by its name o
 ``python -m``.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 import os
 import signal
@@ -59,6 +60,25 @@ Simulates a base with a differential drive: it receives cmd_vel and publishes od
 are listed by `ros2 param list /sim_base` while it runs."""),
 }
 
+PROGRAM = 'viam-session-bridge'
+
+# The commands of the console script `viam-session-bridge`, by name. Each is also an executable for
+# `ros2 run`. pip installs the script only, since `bridge` is also a command of iproute2.
+COMMANDS = {
+    **{name: one.module for name, one in EXECUTABLES.items()},
+    'keys': 'viam_session_bridge.cli.keys',
+    # cli/operator_commands.py goes by the name of the command.
+    **dict.fromkeys(('status', 'top', 'events', 'why', 'stop', 'estop', 'reset'),
+                    'viam_session_bridge.cli.operator_commands'),
+    'doctor': 'viam_session_bridge.cli.doctor',
+}
+
+USAGE = f"""\
+usage: {PROGRAM} {{{' | '.join(COMMANDS)}}} ...
+
+{PROGRAM} keys --help lists the arguments of a command. `ros2 run viam_session_bridge keys` is
+the same as `{PROGRAM} keys`."""
+
 
 def start(name: str) -> int:
     """Run an executable with the arguments of this process; returns its exit status."""
@@ -96,3 +116,24 @@ def demo() -> int:
 def sim_base() -> int:
     """Run the simulated base."""
     return start('sim_base')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status, or 2 if there is no such command."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in ('-h', '--help'):
+        print(USAGE)
+        return 0
+    if not words or words[0] not in COMMANDS:
+        print(USAGE, file=sys.stderr)
+        return 2
+    # The commands read sys.argv; those of ROS take all of it, with the name of the program.
+    sys.argv = [f'{PROGRAM} {words[0]}', *words[1:]]
+    if words[0] in EXECUTABLES:
+        return start(words[0])
+    status: int = import_module(COMMANDS[words[0]]).main()
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -29,7 +29,7 @@ class Robot:
 
     def command(self, *words: str, namespace: str = '') -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, '-m', 'viam_session_bridge.cli.main', words[0], '--namespace',
+            [sys.executable, '-m', 'viam_session_bridge.executables', words[0], '--namespace',
              namespace or self.bridge.namespace, '--timeout', '30', *words[1:]],
             env=environment(), capture_output=True, text=True, timeout=120, check=False)
 

@@ -349,7 +349,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the name of the program ends in; returns the exit status."""
     words = list(sys.argv if argv is None else argv)
-    # 'viam-session-bridge status' (cli/main.py), or the path of an executable.
+    # 'viam-session-bridge status' (executables.py), or the path of an executable.
     command = Path(words[0]).name.rpartition(' ')[2]
     plain = remove_ros_args(words)[1:]
     options = _parser(command).parse_args(plain)
