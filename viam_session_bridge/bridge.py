@@ -131,7 +131,7 @@ class Bridge(SafetyProcess):
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]
         # The guard stops resources that are not seen at rest by now.
-        self._supervisor.say_goodbye()
+        self._supervisor.end_pulses()
         self._server.stop(timeout=0.7)
         return unrested
 
