@@ -476,14 +476,15 @@ class Registry:
 
     def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """
-        Return the handler of a service; methods that the servicer lacks are UNIMPLEMENTED.
+        Return the handler of a service, for the methods that the servicer has.
 
         A servicer with a method `resource` serves components; that method resolves the resource
         that a request names.
         """
         return grpc.method_handlers_generic_handler(
             service.full_name,
-            {method.name: self._method(method, servicer) for method in service.methods})
+            {method.name: self._method(method, servicer) for method in service.methods
+             if hasattr(servicer, method.name)})
 
     def end_calls(self, entity: str) -> None:
         """End all calls of a key that is no longer valid, with UNAUTHENTICATED."""
@@ -510,20 +511,14 @@ class Registry:
                 del self._under_way[entity]
 
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
-        reads, writes = proto.streams(method)
-        behaviour = getattr(servicer, method.name, None)
-        coding = {'response_serializer':
-                  proto.message(method.output_type.full_name).SerializeToString}
-        if reads or writes:
-            if behaviour is not None:
-                behaviour = self._streaming(method, behaviour)
-            make = {(False, True): grpc.unary_stream_rpc_method_handler,
-                    (True, False): grpc.stream_unary_rpc_method_handler,
-                    (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
-            return make(behaviour or self._not_served(method), **coding)
+        behaviour = getattr(servicer, method.name)
+        serialize = proto.message(method.output_type.full_name).SerializeToString
+        if any(proto.streams(method)):
+            return grpc.stream_stream_rpc_method_handler(
+                self._streaming(method, behaviour), response_serializer=serialize)
         return grpc.unary_unary_rpc_method_handler(
-            self._unary(method, behaviour or _missing(method),
-                        getattr(servicer, 'resource', None) if behaviour else None), **coding)
+            self._unary(method, behaviour, getattr(servicer, 'resource', None)),
+            response_serializer=serialize)
 
     def _unary(self, method: MethodDescriptor, behaviour: Behaviour,
                resource: Callable[[str], Any] | None) -> Callable[..., Any]:
@@ -633,21 +628,6 @@ class Registry:
                 await abort
 
         return handle
-
-    def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
-        """Return the handler of a stream that is not served; it checks the session first."""
-        monitored = proto.is_monitored(method)
-
-        async def refuse(request: Any, context: Any) -> Any:
-            try:
-                self._open(context, monitored, method.full_name)
-                raise _not_served(method)
-            except (BridgeError, CallError) as problem:
-                abort = context.abort(*_refusal(problem, method.full_name))
-            del request, context  # see the docstring of the module
-            await abort
-
-        return refuse
 
     def unserved(self) -> grpc.GenericRpcHandler:
         """Return the handler of all methods that no other handler serves."""
@@ -783,14 +763,3 @@ def _refusal(problem: Exception, path: str) -> _Refusal:
         chain.__traceback__ = None
         chain = chain.__cause__ or chain.__context__
     return refusal
-
-
-def _not_served(method: MethodDescriptor) -> CallError:
-    return unimplemented(f'{method.full_name} is not served by viam_session_bridge')
-
-
-def _missing(method: MethodDescriptor) -> Behaviour:
-    async def refuse(request: Any, call: Call) -> Any:
-        raise _not_served(method)
-
-    return refuse
