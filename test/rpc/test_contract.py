@@ -52,9 +52,9 @@ CONFIGS: dict[str, Any] = {
     'arm': component('arm', pose_topic='tip', pose_goal_topic='goal', **STATES, **COMMANDS),
     'gantry': component('gantry', home_m=(0.5,), **STATES, **COMMANDS),
     'gripper': component('gripper', **STATES, **COMMANDS),
-    'servo': component('servo', joint_states_topic='joint_states', **COMMANDS),
-    **{api: component(api, **COMMANDS) for api in (
-        'base', 'button', 'generic', 'motor', 'switch')},
+    **{api: component(api, joint_states_topic='joint_states', **COMMANDS)
+       for api in ('motor', 'servo')},
+    **{api: component(api, **COMMANDS) for api in ('base', 'button', 'generic', 'switch')},
     'sensor': component('sensor'),
 }
 # The same without optional parameters.
