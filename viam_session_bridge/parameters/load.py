@@ -20,7 +20,6 @@ from typing import Any
 from viam_session_bridge import parameters
 from viam_session_bridge.parameters import plugins
 from viam_session_bridge.parameters.checks import check_value, GraphNames, Mistake
-from viam_session_bridge.parameters.outputs import check_services
 from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
 from viam_session_bridge.parameters.rules import check_rules
 from viam_session_bridge.parameters.schema import (
@@ -35,7 +34,7 @@ from viam_session_bridge.parameters.schema import (
     table_entries,
 )
 from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
-from viam_session_bridge.parameters.topics import check_topics
+from viam_session_bridge.parameters.topics import check_services, check_topics
 
 # The components, by their APIs; see the end of this file.
 APIS = ResourceConfig.APIS
