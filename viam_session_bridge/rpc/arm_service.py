@@ -217,14 +217,11 @@ def _pace_of(joints: TrajectoryJoints, fastest: Sequence[float], options: Any) -
     count = len(joints.names)
     speeds, accelerations = list(fastest), [math.inf] * count
     if options is not None:
-        _tighten(speeds, joints, 'max_vel_degs_per_sec',
-                 [options.max_vel_degs_per_sec] * count)
-        _tighten(speeds, joints, 'max_vel_degs_per_sec_joints',
-                 options.max_vel_degs_per_sec_joints)
-        _tighten(accelerations, joints, 'max_acc_degs_per_sec2',
-                 [options.max_acc_degs_per_sec2] * count)
-        _tighten(accelerations, joints, 'max_acc_degs_per_sec2_joints',
-                 options.max_acc_degs_per_sec2_joints)
+        for bounds, field in ((speeds, 'max_vel_degs_per_sec'),
+                              (accelerations, 'max_acc_degs_per_sec2')):
+            _tighten(bounds, joints, field, [getattr(options, field)] * count)
+            of_each = f'{field}_joints'
+            _tighten(bounds, joints, of_each, getattr(options, of_each))
         if options.max_tcp_speed != 0.0:
             raise InvalidCommand(
                 f'options.max_tcp_speed: {options.max_tcp_speed:g} m/s is not supported, because '
