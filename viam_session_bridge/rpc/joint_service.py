@@ -12,7 +12,7 @@ from viam_session_bridge.core.move import Arrival, Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc import proto, urdf
 from viam_session_bridge.rpc.actuated_service import ActuatedService
-from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.status import CallError, failed_precondition, unimplemented
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
 
@@ -39,8 +39,7 @@ class JointService(ActuatedService):
         try:
             text = urdf.chain(description, own.joints, self._counting(own), mounted)
         except urdf.NoChain as problem:
-            raise CallError(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise failed_precondition(
                 f'{name}: {problem} (see {name}.joints)') from problem
         return proto.common.GetKinematicsResponse(
             format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())
