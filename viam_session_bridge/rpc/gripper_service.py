@@ -26,6 +26,7 @@ class GripperService(JointService):
     """viam.component.gripper.v1.GripperService."""
 
     API = 'gripper'
+    MOUNTED = True
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
@@ -100,15 +101,6 @@ class GripperService(JointService):
         raise failed_precondition(
             f'{name}: it is between open and closed, and not where a Grab ended, so it is unknown '
             'whether it holds something')
-
-    @needs('robot_description_topic')
-    async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """
-        Return the URDF from the parent link of its first joint to its last joint.
-
-        Viam's clients read a chain: a gripper with parallel joints is refused.
-        """
-        return self._kinematics(request.name, mounted=True)
 
     async def _move(self, name: str, goal: tuple[float, ...], call: Call,
                     anywhere: bool = False) -> Reason:
