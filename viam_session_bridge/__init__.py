@@ -8,4 +8,4 @@ importing the package must cost nothing and start nothing. The parts and who may
 written down in `test/test_architecture.py`.
 """
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

@@ -8,7 +8,6 @@ test_presence_policies.py.
 """
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError
 import logging
 import socket
 import struct
@@ -19,13 +18,13 @@ import grpc
 import pytest
 
 from components import component
-import linting
+from viam_session_bridge import __version__
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.locked_supervisor import LockedBridge
-from viam_session_bridge.rpc import proto, robot_service
+from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
 
 Code = grpc.StatusCode
@@ -54,7 +53,7 @@ def test_lists_each_api_once_with_its_service(start: Callable[..., Any]) -> None
 def test_get_version_returns_package_and_api_version(client: Any) -> None:
     reply = client.robot.GetVersion()
     assert reply.platform == 'viam_session_bridge'
-    assert reply.version
+    assert reply.version == __version__
     assert reply.api_version == proto.api_version
 
 
@@ -96,16 +95,6 @@ def test_a_machine_status_names_the_configuration_and_when_it_was_changed(
     assert after.config.last_updated.ToNanoseconds() >= began
     assert {one.revision for one in after.resources} == {'another'}
     assert [one.last_updated for one in after.resources] == [after.config.last_updated] * 2
-
-
-def test_a_checkout_that_is_not_installed_reports_the_version_of_its_package_xml(
-        client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(robot_service, 'version', missing)
-    text = (linting.ROOT / 'package.xml').read_text(encoding='utf-8')
-    assert f'<version>{client.robot.GetVersion().version}</version>' in text
 
 
 # ---- methods of a machine without cloud, frames and modules ----
