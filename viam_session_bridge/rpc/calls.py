@@ -735,7 +735,7 @@ def _refusal(problem: Exception, path: str) -> _Refusal:
     if isinstance(problem, (BridgeError, CallError)):
         refusal = _Refusal(*status_of(problem))
     else:
-        _LOG.error('%s failed', path, exc_info=problem)
+        _LOG.error('%s failed inside the bridge', path, exc_info=problem)
         refusal = _Refusal(
             grpc.StatusCode.INTERNAL, f'{path} failed inside the bridge; see its log')
     chain: BaseException | None = problem
