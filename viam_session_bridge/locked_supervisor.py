@@ -22,6 +22,7 @@ import uuid
 
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.events import (
+    Command,
     Echo,
     Ended,
     Identity,
@@ -384,6 +385,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def stop_all(self) -> None:
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
+
+    def commands(self) -> dict[str, Command]:
+        """Return the last command that each resource has accepted."""
+        return self._decide(lambda now: self._supervisor.commands())
 
     def stop_own(self, entity: str) -> list[str]:
         """Stop, and return, the resources that this entity was the last to command."""

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who commanded each resource last and how it stopped last, out of events: for diagnostics.
+Since when a resource has its owner and how it stopped last, out of events: for diagnostics.
 
 The pump writes, the executor reads: each entry is replaced as a whole, so that neither waits.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from viam_session_bridge.core.events import Changed, LogEvent, MotionBegun
+from viam_session_bridge.core.events import Changed, Command, LogEvent, MotionBegun
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.event_record import describe_claim, plain
 
@@ -25,7 +25,7 @@ class _Past(NamedTuple):
 
 
 class History:
-    """The last motion, stop and verdict of each resource."""
+    """The last owner, stop and verdict of each resource."""
 
     def __init__(self) -> None:
         self._motions: dict[str, _Past] = {}
@@ -42,18 +42,24 @@ class History:
                     self._stops[event.resource] = _Past(event, wall)
                 self._verdicts[event.resource] = _Past(event, wall)
 
-    def values(self, resource: str, state: State) -> Iterator[tuple[str, str]]:
-        """Yield what diagnostics show: names and values, those that are known."""
+    def values(self, resource: str, state: State, command: Command | None,
+               booted: float) -> Iterator[tuple[str, str]]:
+        """
+        Yield what diagnostics show: names and values, those that are known.
+
+        command: the last one of the resource. booted: the wall time (s) at which the steady clock
+        was 0.
+        """
         past = self._motions.get(resource)
-        if past is not None and isinstance(motion := past.event, MotionBegun):
-            call = motion.caller.method.rpartition('.')[2].rpartition('/')[2]
-            if state is State.MOVING:
-                yield 'owner', describe_claim(motion.claim)
-                yield 'since', _shown(past.wall)
-            yield 'peer', motion.caller.peer
-            yield 'entity', motion.caller.entity
-            yield 'SDK', motion.caller.sdk
-            yield 'last command', f'{_shown(past.wall)} {call} {plain(motion.motion)}'
+        if state is State.MOVING and past is not None and isinstance(past.event, MotionBegun):
+            yield 'owner', describe_claim(past.event.claim)
+            yield 'since', _shown(past.wall)
+        if command is not None:
+            call = command.caller.method.rpartition('.')[2].rpartition('/')[2]
+            yield 'peer', command.caller.peer
+            yield 'entity', command.caller.entity
+            yield 'SDK', command.caller.sdk
+            yield 'last command', f'{_shown(booted + command.at)} {call} {plain(command.motion)}'
         past = self._stops.get(resource)
         if past is not None and isinstance(past.event, Changed):
             yield 'last stop', f'{_shown(past.wall)} {past.event.reason.value}'
