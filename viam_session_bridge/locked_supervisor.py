@@ -225,6 +225,10 @@ class LockedSupervisor(Generic[_Core]):
         """Return how the feedback of a resource contradicts itself; empty where it does not."""
         return self._decide(lambda now: self._supervisor.contradiction(name, now))
 
+    def speed(self, name: str) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        return self._decide(lambda now: self._supervisor.speed(name, now))
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         return self._decide(lambda now: self._supervisor.states())

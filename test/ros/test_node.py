@@ -146,7 +146,8 @@ def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
         caller, Motion(Velocity((0.2, 0.0, 0.0))), supervisor.now())})
     bridge_node = BridgeNode(
         node, supervisor, BridgeConfig(resources=(BASE,)), dict, lambda: None,
-        emergency=supervisor, reports=lambda: [Report('gRPC', 'it serves', {'sessions': '1'}, True)])
+        emergency=supervisor,
+        reports=lambda: [Report('gRPC', 'it serves', {'sessions': '1'}, True)])
     subscription = node.create_subscription(
         DiagnosticArray, '/diagnostics', lambda array: said.extend(array.status), 10)
     wait_until(lambda: subscription.get_publisher_count() > 0, 'a publisher')

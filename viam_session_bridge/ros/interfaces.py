@@ -108,6 +108,10 @@ class Supervision(Protocol):
         """Return how the feedback of a resource contradicts itself; empty where it does not."""
         ...
 
+    def speed(self, name: str) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        ...
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         ...

@@ -237,9 +237,11 @@ class BridgeNode:
             if name in detailed:
                 status.values += self._details(
                     name, subscribers.get(name), arrivals.get(name),
-                    self._history.values(name, state, commands.get(name), booted))
-            status.values += [
-                KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
+                    [*self._history.values(name, state, commands.get(name), booted),
+                     ('measured', self._supervision.speed(name))])
+            if name in tried:
+                # One pair: viewers show one value of a key.
+                status.values.append(KeyValue(key='escalation', value='; '.join(tried[name])))
             array.status.append(status)
         for name, source in self._sources.items():
             problem = source.problem()
