@@ -151,6 +151,15 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Command:
+    """The last command that a resource has accepted: of whom, what, and when (s)."""
+
+    caller: Caller
+    motion: Motion
+    at: float
+
+
+@dataclass(frozen=True)
 class MotionBegun:
     """
     A resource that did not move begins to, or another client has taken it over: by whom, and what.
