@@ -14,10 +14,9 @@ from viam_session_bridge.cli.why import (
     explain,
     in_order,
     NoAnswer,
-    outcome_of,
     parsed,
     read_audit,
-    stops,
+    reconstruct,
 )
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -100,11 +99,37 @@ def test_stops_of_what_did_not_move_are_no_answer() -> None:
     assert 'the session that commanded it ended' in explain(events, 'base')
 
 
+def test_a_stop_of_a_bridge_that_starts_is_the_answer_where_nothing_stopped_the_motion() -> None:
+    """Bridge and guard were killed: the next bridge found the robot in motion."""
+    started = stop(20.0, before='idle', reason='started', reason_text='the bridge has started')
+    text = explain([motion(0.0), started], 'base')
+    assert 'the bridge has started' in text and 'key lab' in text
+    assert 'the bridge has started' not in explain([*DRIVE, started], 'base')
+
+
+def test_stops_of_the_last_resort_are_stops_of_each_of_their_resources() -> None:
+    failed = event('last_resort', 3.0, resources=['base', 'arm'], text='the stop loop has failed')
+    events = [motion(0.0), failed, stop(3.2, 'guard', 'idle'), confirmed(3.5, 'guard')]
+    assert [(one.resource, one.process, one.reason, one.ended_motion)
+            for one in reconstruct(events)] == [
+        ('base', 'bridge', 'last_resort', True), ('arm', 'bridge', 'last_resort', False),
+        ('base', 'guard', 'session_ended', True)]
+    assert 'the stop loop has failed' in explain(events, 'base')
+    assert 'the stop loop has failed' in explain(events[:2], 'base')
+
+
+def test_a_process_that_was_killed_in_a_stop_has_not_judged_it() -> None:
+    """The verdict of the process that was started after it is about its own stop."""
+    first, second = reconstruct([motion(0.0), stop(1.0), stop(2.0, before='idle'), confirmed(3.0)])
+    assert first.outcome is first.over is None
+    assert second.outcome is second.over is not None
+
+
 def test_a_motion_that_follows_hides_no_other_stops_outcome() -> None:
     events = [motion(0.0), stop(1.0), motion(1.1), stop(2.0), confirmed(2.5)]
-    first, second = stops(events, 'base')
-    assert outcome_of(events, first) is None
-    assert outcome_of(events, second) is events[-1]
+    first, second = reconstruct(events)
+    assert first.outcome is None and first.over is events[2]
+    assert second.outcome is second.over is events[-1]
 
 
 def test_the_last_stop_up_to_the_end_of_a_minute_or_second_is_meant() -> None:

@@ -312,6 +312,17 @@ class DriverDisappeared:
 
 
 @dataclass(frozen=True)
+class LastResort:
+    """
+    The stop loop has failed: the drivers of these resources receive stops for a second.
+
+    No decision is behind it and nothing confirms it; the process ends then.
+    """
+
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventsLost:
     """Events were dropped, because the log or a file was too slow."""
 
@@ -321,7 +332,7 @@ class EventsLost:
 LogEvent = (
     Changed | MotionBegun | SessionStarted | SessionEnded | Stall | Emergency | Notice
     | ClientConnected | ClientDisconnected | Refusal | Escalation | ConfigurationChanged
-    | DriverAppeared | DriverDisappeared | EventsLost)
+    | DriverAppeared | DriverDisappeared | LastResort | EventsLost)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from viam_session_bridge.core.events import (
     Escalation,
     EventsLost,
     GuardTookOver,
+    LastResort,
     LogEvent,
     MotionBegun,
     Notice,
@@ -64,7 +65,7 @@ CHANGES = {
 CLASSES = (
     ClientConnected, ClientDisconnected, SessionStarted, SessionEnded, MotionBegun, Refusal,
     Changed, Escalation, GuardTookOver, Emergency, Stall, ConfigurationChanged, DriverAppeared,
-    DriverDisappeared, Notice, EventsLost)
+    DriverDisappeared, LastResort, Notice, EventsLost)
 
 
 def describe_claim(claim: Claim | None) -> str:
