@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.cli.why import (
+    elapsed,
     end_of,
     explain,
     in_order,
@@ -91,6 +92,28 @@ def test_a_stop_that_was_not_confirmed_says_so_with_escalations_and_what_came_la
     text = explain(events, 'base')
     assert 'THE STOP WAS NOT CONFIRMED' in text and 'no rest was seen within 5 s' in text
     assert 'brake engaged' in text and 'Later' in text and 'another time' not in text
+
+
+def test_a_wall_clock_that_is_stepped_changes_neither_order_nor_durations() -> None:
+    """A robot without a clock of its own gets the time when it finds a network."""
+    steady, step = {'boot': 'a'}, 3600.0
+    events = [{**motion(0.0 + step), **steady, 'steady': 10.0},
+              {**stop(3.0), **steady, 'steady': 13.0},
+              {**confirmed(3.5), **steady, 'steady': 13.5}]
+    mixed = in_order([events[2], events[0], events[1]])
+    assert mixed == events
+    assert elapsed(events[0], events[1]) == 3.0
+    text = explain(mixed, 'base')
+    assert 'key lab' in text and '(3 s)' in text and 'Rest was confirmed' in text
+
+
+def test_events_of_several_boots_and_machines_are_in_the_order_of_the_wall_clock() -> None:
+    events = [{**event('a', 0.0), 'boot': 'a', 'steady': 900.0},
+              {**event('b', 60.0), 'boot': 'b', 'steady': 5.0},
+              {**event('c', 61.0), 'boot': 'other machine', 'steady': 4000.0},
+              event('d', 61.5),
+              {**event('e', 62.0), 'boot': 'b', 'steady': 7.0}]
+    assert in_order(reversed(events)) == events
 
 
 def test_stops_of_what_did_not_move_are_no_answer() -> None:

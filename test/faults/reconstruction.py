@@ -13,14 +13,14 @@ remains when it is killed. Only the last moment before a SIGKILL may be missing.
 Instants are seconds of time.monotonic(). Numbers and events in, texts out.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 import math
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from verdict import length, Span, within
-from viam_session_bridge.cli.why import reconstruct, Stop
+from viam_session_bridge.cli.why import Event, reconstruct, Stop
 
 # A driver receives a stop so soon (s) after its event, and none later than this after its end.
 # Time that the machine took away, and time without a path to the driver, come on top.
@@ -124,20 +124,15 @@ class Comparison:
     differences: list[str] = field(default_factory=list)
 
 
-def monotonic(event: Mapping[str, Any]) -> float:
+def monotonic(event: Event) -> float:
     """Return when (s) an event happened."""
     return float(event['steady']) - (
         time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic())
 
 
-def in_order(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return events in the order of the steady clock: a fault may step the other one."""
-    return sorted(events, key=lambda event: float(event['steady']))
-
-
-def compare(events: Iterable[Mapping[str, Any]], record: Record) -> Comparison:
-    """Reconstruct every stop of a trial, and compare it with the record."""
-    stops = reconstruct(in_order(events))
+def compare(events: Sequence[Event], record: Record) -> Comparison:
+    """Reconstruct every stop of a trial, from events in order, and compare it with the record."""
+    stops = reconstruct(events)
     found = Comparison()
     for stop in stops:
         if record.since <= monotonic(stop.began) <= record.until:

@@ -17,7 +17,7 @@ from host import lost
 from parts import Line, PlainClient, Publisher, SdkClient, Stalls
 from processes import Client, Program, wait_until
 from profiles import BASES, FULL_SPEED
-from reconstruction import compare, Drive, in_order, monotonic, Record
+from reconstruction import compare, Drive, monotonic, Record
 from scene import Scene
 from verdict import (
     judge_rest,
@@ -319,7 +319,9 @@ class Trial:
         """Inject a fault into the bridge (broken_bridge.py); returns when (s)."""
         at = time.monotonic()
         self.scene.bridge.send(**order)
-        self._sick.append((at, at + order.get('seconds', math.inf)))
+        if order['do'] != 'end_thread':
+            # From then on the stop loop may send and report nothing.
+            self._sick.append((at, at + order.get('seconds', math.inf)))
         return at
 
     def exit_status(self) -> int | None:
@@ -508,7 +510,7 @@ class Trial:
                   for began, ended in self._stalls.since(self.began)]
         lines += [f'{monotonic(stop.began) - self.began:8.3f}  {stop.resource}: stopped by the '
                   f'{stop.process} by the events: {stop.reason}'
-                  for stop in reconstruct(in_order(self.scene.events()))
+                  for stop in reconstruct(self.scene.events())
                   if monotonic(stop.began) >= self.began]
         for base in BASES:
             for life in self.scene.recorder.lives(base, self.began):

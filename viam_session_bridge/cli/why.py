@@ -57,8 +57,28 @@ def parsed(line: str) -> Event | None:
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """Return events of several processes by their time."""
-    return sorted(events, key=at)
+    """
+    Return events of several processes by their time.
+
+    The wall clock may have been stepped between two of them: within one boot of a machine its
+    steady clock decides. Its last event shows the wall time of the others.
+    """
+    found = list(events)
+    begun: dict[str, tuple[float, float]] = {}
+    for one in found:
+        if one.get('boot'):
+            steady = float(one['steady'])
+            begun[one['boot']] = max(begun.get(one['boot'], (steady, 0.0)), (
+                steady, at(one).timestamp() - steady))
+    return sorted(found, key=lambda one: (
+        float(one['steady']) + begun[one['boot']][1] if one.get('boot') else at(one).timestamp()))
+
+
+def elapsed(earlier: Event, later: Event) -> float:
+    """Return how long (s) after an event another one happened."""
+    if earlier.get('boot') and earlier['boot'] == later.get('boot'):
+        return float(later['steady']) - float(earlier['steady'])
+    return (at(later) - at(earlier)).total_seconds()
 
 
 def at(event: Event) -> datetime:
@@ -199,7 +219,8 @@ def explain(events: Sequence[Event], resource: str, until: datetime | None = Non
         later = stop.over
         parts += [f'{shown_time(at(one))}: {one["text"]}.' for one in events
                   if one['event'] == 'escalation' and one.get('resource') == resource
-                  and at(stop.outcome) <= at(one) and (later is None or at(one) <= at(later))]
+                  and elapsed(stop.outcome, one) >= 0.0
+                  and (later is None or elapsed(one, later) >= 0.0)]
         if later is not None:
             parts.append(f'Later, at {shown_time(at(later))}: {later["text"]}.')
     return ' '.join(filter(None, parts))
@@ -220,14 +241,14 @@ def _driver(motion: Event | None, stop: Event) -> str:
         caller.get('method')) else ''
     taken = f', taken over from {motion["before"]["holder"]}' if motion.get('before') else ''
     return (f'It was driven by {motion["claim"]["holder"]} of {", ".join(known)} since '
-            f'{shown_time(since)} ({(at(stop) - since).total_seconds():.3g} s{taken}), with '
+            f'{shown_time(since)} ({elapsed(motion, stop):.3g} s{taken}), with '
             f'{method}{motion["motion"]}.')
 
 
 def _belongs(event: Event, stop: Stop) -> bool:
     """Tell whether something that happened at about the same time is a cause or a consequence."""
     name = event['event']
-    if abs((at(event) - at(stop.began)).total_seconds()) > NEAR:
+    if abs(elapsed(event, stop.began)) > NEAR:
         return False
     caller = stop.motion['caller'] if stop.motion else {}
     if name in ('session_ended', 'client_disconnected'):
