@@ -321,6 +321,17 @@ class DriverDisappeared:
 
 
 @dataclass(frozen=True)
+class LastResort:
+    """
+    The stop loop has failed: the drivers of these resources receive stops for a second.
+
+    No decision is behind it and nothing confirms it; the process ends then.
+    """
+
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventsLost:
     """Events were dropped, because the log or a file was too slow."""
 
@@ -331,7 +342,7 @@ class EventsLost:
 LogEvent = (
     ClientConnected | ClientDisconnected | SessionStarted | SessionEnded | MotionBegun | Refusal
     | Changed | Escalation | GuardTookOver | Emergency | Stall | ConfigurationChanged
-    | DriverAppeared | DriverDisappeared | Notice | EventsLost)
+    | DriverAppeared | DriverDisappeared | LastResort | Notice | EventsLost)
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,8 @@ class Supervisor(ActuatorGroup):
         if not moving:
             # While nothing moved, the pump had no deadline: its delay counts from here.
             self.due = now
+        # Events keep their order: a stop since the last poll began before this motion.
+        self._events += actuator.take_changes()
         if before is None or not same_holder(before, claim):
             self._events.append(MotionBegun(name, caller, claim, motion, before))
         if motion.is_timed:
