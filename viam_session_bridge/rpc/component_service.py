@@ -54,7 +54,8 @@ def needs(*parameters: str) -> Callable[[_Method], Any]:
             for parameter in parameters:
                 if not getattr(self.configs[name], parameter):
                     raise unimplemented(
-                        f'{name}: {method.__name__} needs a parameter; configure {name}.{parameter}')
+                        f'{name}: {method.__name__} needs a parameter; configure '
+                        f'{name}.{parameter}')
             return await method(self, request, call)
 
         served.__dict__['needs'] = parameters
