@@ -84,6 +84,7 @@ OTHER_PLACES = {
     'parameters/checks.py:shown': 'a value, after "found"',
     'parameters/checks.py:beyond_message': 'what is accepted, after "accepted:"',
     'parameters/joints.py:JOINT_STATES': 'docs/parameters.md',
+    'parameters/topics.py:_Use:where': 'a value, after "found"',
     'parameters/load.py:Filling:usable': 'what is accepted, after "accepted:"',
     'parameters/document.py': 'docs/parameters.md',
     'parameters/schema.py': 'what is accepted, after "accepted:"',

@@ -219,7 +219,7 @@ def filled(found: dict[str, Any]) -> tuple[Block, list[str]]:
     block = Block('top', Top)
     filling = Filling(found)
     filling.fill(block)
-    unknown = unknown_names(filling, {'top': block}, 'resources', frozenset())
+    unknown = unknown_names(filling, {'top': block})
     return block, [*filling.errors, *unknown]
 
 

@@ -94,13 +94,12 @@ def test_what_is_out_of_order_is_named_and_moves_nothing(
     assert bench.told('arm') == 'nothing' and not bench.locked.accepted
 
 
-def test_an_unknown_arm_and_one_without_feedback(
-        start: Callable[..., Any], bench: Any) -> None:
+def test_an_unknown_arm_and_one_without_feedback_are_refused(bench: Any) -> None:
     code, text = Stream(bench).send(init('leg')).refused()
     assert code is Code.NOT_FOUND and "'leg'" in text
-    blind = serve(start, 'arm', component('arm', joints=('a', 'b')))
-    code, text = Stream(blind).send(init()).refused()
-    assert code is Code.UNIMPLEMENTED and 'configure arm.joint_states_topic' in text
+    bench.clock.advance(1.1)
+    code, text = Stream(bench).send(init()).refused()
+    assert code is Code.FAILED_PRECONDITION and 'arm.joint_states_topic' in text
 
 
 def test_a_session_that_expired_while_the_client_streamed_moves_nothing(bench: Any) -> None:

@@ -63,13 +63,6 @@ class BaseConfig(VelocityFeedbackTable, MoveTable, TwistStampedTable, ActuatedCo
     allow_timed_moves: bool = field(default=True, metadata=described(
         'Accept MoveStraight and Spin although no odometry shows their progress. They are timed '
         'then, and the log reports it'))
-    max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest that a MoveStraight or Spin may take, also one that is slower than commanded',
-        unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
-    odometry_topic: str = field(default='', metadata=described(
-        'nav_msgs/msg/Odometry that shows whether the base is at rest, and controls MoveStraight '
-        'and Spin', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
-        empty='no feedback: stops are not verified, moves are timed'))
     width_meters: float = field(default=0.0, metadata=described(
         'Distance between the wheels, for GetProperties; 0 is unknown', unit='m', low=0.0,
         high=100.0))

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from viam_session_bridge.core.setpoints import Press
 from viam_session_bridge.parameters.outputs import ANSWER_TIMEOUT, ServiceTable
-from viam_session_bridge.parameters.resources import ActuatedConfig
-from viam_session_bridge.parameters.schema import described, Form
+from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
+from viam_session_bridge.parameters.schema import described
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,7 @@ class MessageButtonTable:
 
     TAKES: ClassVar[tuple[type, ...]] = (Press,)
 
-    topic: str = field(metadata=described(
-        'Topic that a push is published on. Relative names follow the namespace',
-        form=Form.OUTPUT_TOPIC))
+    topic: str = field(metadata=COMMAND_TOPIC)
     message: str = field(default='bool', metadata=described(
         'Type of the message, in std_msgs/msg: Bool (true) or Empty', choices=('bool', 'empty')))
 

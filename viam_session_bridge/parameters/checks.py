@@ -45,14 +45,6 @@ class GraphNames:
     resolve_service: Callable[[str], str]
     problems: Mapping[Form, Callable[[str], str | None]] = field(default_factory=dict)
 
-    def topic(self, parameter: str, topic: str, errors: list[str]) -> str | None:
-        """Return the full name of a topic; None, and a mistake of its parameter, without one."""
-        return _resolved(self.resolve, 'topic', parameter, topic, errors)
-
-    def service(self, parameter: str, service: str, errors: list[str]) -> str | None:
-        """Return the full name of a service; None, and a mistake of its parameter, without one."""
-        return _resolved(self.resolve_service, 'service', parameter, service, errors)
-
 
 def check_value(name: str, entry: Entry, found: Any,
                 around: GraphNames | None = None) -> Any:
@@ -180,13 +172,3 @@ def beyond_message(number: float, message: str | None, parameter: str,
     if math.isinf(most) or (number == round(number) and least <= number <= most):
         return ''
     return f'{wanted} from {least} to {most}, because {parameter} is {message!r}'
-
-
-def _resolved(resolve: Callable[[str], str], kind: str, parameter: str, name: str,
-              errors: list[str]) -> str | None:
-    try:
-        return resolve(name)
-    except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
-        problem = first_line(error).split(', at /')[0]
-        errors.append(str(Mistake(parameter, f'{name!r} ({problem})', f'a ROS {kind} name')))
-        return None

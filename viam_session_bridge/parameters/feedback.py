@@ -81,6 +81,9 @@ class MoveTable:
         'A move that has not begun after this time ends with an error, where feedback shows its '
         'progress; 0 waits until max_move_duration, for arms behind a planner', unit='s', low=0.0,
         high=600.0))
+    max_move_duration: float = field(default=120.0, metadata=described(
+        'Longest that a move may take, also one that is slower than commanded', unit='s', low=0.0,
+        high=3600.0, low_excluded=True, mutable=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +91,9 @@ class VelocityFeedbackTable(RestTable):
     """Parameters of feedback that shows whether the robot is at rest."""
 
     odometry_topic: str = field(default='', metadata=described(
-        'nav_msgs/msg/Odometry that shows whether the robot is at rest', form=Form.FEEDBACK_TOPIC,
-        message='nav_msgs/msg/Odometry', empty='no feedback: stops are not verified'))
+        'nav_msgs/msg/Odometry that shows whether the robot is at rest, and controls MoveStraight '
+        'and Spin of a base', form=Form.FEEDBACK_TOPIC, message='nav_msgs/msg/Odometry',
+        empty='no feedback: stops are not verified, moves of a base are timed'))
     velocity_topic: str = field(default='', metadata=described(
         'geometry_msgs/msg/TwistStamped with the measured velocity of the robot, such as from an '
         'IMU or the wheels. It alone shows rest then; odometry only controls moves. For '

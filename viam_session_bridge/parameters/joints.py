@@ -29,6 +29,41 @@ UNSET = -LARGEST
 EXACT = 1e-6
 
 
+# ---- numbers, and joints that are measured ------------------------------------------------------
+
+@dataclass(frozen=True, kw_only=True)
+class ScaledTable:
+    """Parameters of drivers that publish setpoints as numbers."""
+
+    scale: float = field(default=1.0, metadata=described(
+        'The number published is offset + scale * setpoint (a position: rad, or m); a negative '
+        'one reverses the direction, 0 is refused', low=-LARGEST, high=LARGEST))
+    offset: float = field(default=0.0, metadata=described(
+        'See scale', low=-LARGEST, high=LARGEST))
+    minimum: float = field(default=-LARGEST, metadata=described(
+        'Smallest number that is ever published. Below maximum', low=-LARGEST, high=LARGEST))
+    maximum: float = field(default=LARGEST, metadata=described(
+        'Largest number that is ever published', low=-LARGEST, high=LARGEST))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointScaleTable:
+    """Parameters of joints that clients do not see as they are measured."""
+
+    joint_scale: float = field(default=1.0, metadata=described(
+        'Factor from the measured joint to the position, as clients see it: -1 where the joint '
+        'counts in the opposite direction, or a gear ratio. Not 0', low=-1e6, high=1e6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneJoint:
+    """A component with one joint, which is measured by joint_states_topic."""
+
+    joint: str = field(default='', metadata=described(
+        'Name of the joint in the joint states, and in the messages of drivers that name joints',
+        empty='only without joint_states_topic'))
+
+
 # ---- drivers that take positions ----------------------------------------------------------------
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,24 +118,12 @@ class JointStateTable(PositionStopTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PositionNumberTable(PositionStopTable):
+class PositionNumberTable(JointScaleTable, ScaledTable, PositionStopTable):
     """Parameters of drivers that send the positions of joints as numbers."""
 
     stop_number: float = field(default=UNSET, metadata=described(
         "The number that a stop sends, unscaled; must be given with stop 'number'. Some servos "
         'have one that switches their torque off', low=-LARGEST, high=LARGEST))
-    scale: float = field(default=1.0, metadata=described(
-        'The number published is offset + scale * position (rad, or m); a negative one reverses '
-        'the direction, 0 is refused', low=-LARGEST, high=LARGEST))
-    offset: float = field(default=0.0, metadata=described(
-        'See scale', low=-LARGEST, high=LARGEST))
-    minimum: float = field(default=-LARGEST, metadata=described(
-        'Smallest number that is ever published. Below maximum', low=-LARGEST, high=LARGEST))
-    maximum: float = field(default=LARGEST, metadata=described(
-        'Largest number that is ever published', low=-LARGEST, high=LARGEST))
-    joint_scale: float = field(default=1.0, metadata=described(
-        'Factor from the measured joint to the position, as clients see it: -1 where the joint '
-        'counts in the opposite direction, or a gear ratio. Not 0', low=-1e6, high=1e6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,9 +226,6 @@ class PositionedConfig(
 
     joint_states_topic: str = field(default='', metadata=described(
         JOINT_STATES, form=Form.FEEDBACK_TOPIC, message=STATE, empty=_BLIND))
-    max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest that a move may take, also one that is slower than commanded', unit='s', low=0.0,
-        high=3600.0, low_excluded=True, mutable=True))
 
     @property
     def feedback_topic(self) -> str:
@@ -302,10 +322,6 @@ class SeveralJointsConfig(PositionedConfig):
 
 # ---- rules --------------------------------------------------------------------------------------
 
-class OneJoint:
-    """A component with one joint, named by `joint`, in the messages of joint_states_topic."""
-
-
 # What a stop may send, by driver.
 _STOPS: Mapping[str, tuple[str, ...]] = {
     'joint_state': ('hold', 'last'), 'float': ('hold', 'last', 'number'),
@@ -314,7 +330,7 @@ _STOPS: Mapping[str, tuple[str, ...]] = {
 # The parameters that convert a position to a number: the inputs of rules that check numbers.
 NUMBER = ('scale', 'offset', 'minimum', 'maximum')
 
-below(PositionNumberTable, 'minimum', 'maximum')
+below(ScaledTable, 'minimum', 'maximum')
 
 
 @rule(OneJoint, 'joint', 'joint_states_topic', 'driver')
@@ -401,10 +417,10 @@ def _a_bool_is_for_grippers(own: Own, api: str) -> None:
                   'open or close a gripper')
 
 
-@rule(PositionNumberTable, 'scale')
-def _positions_differ_as_numbers(own: Own, scale: float) -> None:
+@rule(ScaledTable, 'scale')
+def _setpoints_differ_as_numbers(own: Own, scale: float) -> None:
     if scale == 0.0:
-        own.wrong('scale', '0', 'another number, or every position would be the same')
+        own.wrong('scale', '0', 'another number, or every setpoint would be the same')
 
 
 def check_numbers(own: Own, number: Sequence[float], near: float,
@@ -431,8 +447,7 @@ def _is_bool(own: Own) -> bool:
     return (own.value_of('driver'), own.value_of('message')) == ('float', 'bool')
 
 
-@rule(PositionNumberTable, 'joint_scale')
-def check_joint_scale(own: Own, scale: float) -> None:
-    """Check that the measured position can show motion."""
+@rule(JointScaleTable, 'joint_scale')
+def _motion_is_measured(own: Own, scale: float) -> None:
     if scale == 0.0:
         own.wrong('joint_scale', '0', 'another number, or no motion would be measured')

@@ -20,7 +20,6 @@ from typing import Any
 from viam_session_bridge import parameters
 from viam_session_bridge.parameters import plugins
 from viam_session_bridge.parameters.checks import check_value, GraphNames, Mistake
-from viam_session_bridge.parameters.outputs import check_services
 from viam_session_bridge.parameters.resources import ActuatedConfig, ResourceConfig
 from viam_session_bridge.parameters.rules import check_rules
 from viam_session_bridge.parameters.schema import (
@@ -35,7 +34,7 @@ from viam_session_bridge.parameters.schema import (
     table_entries,
 )
 from viam_session_bridge.parameters.shared import BridgeConfig, GLOBAL_BLOCKS
-from viam_session_bridge.parameters.topics import check_topics
+from viam_session_bridge.parameters.topics import check_services, check_topics
 
 # The components, by their APIs; see the end of this file.
 APIS = ResourceConfig.APIS
@@ -76,7 +75,7 @@ def judge(found: Mapping[str, Any], around: GraphNames) -> CheckedChange:
     for block in top.values():
         filling.fill(block)
     filling.known.update(_STANDARD)
-    errors += unknown_names(filling, top, RESOURCES.name, frozenset({_QOS_OVERRIDES}))
+    errors += unknown_names(filling, top)
     values = dict(filling.values)
     for name, entry in _STANDARD.items():
         if name in found:
@@ -251,24 +250,18 @@ class Filling:
 
 # ---- names that no table knows ------------------------------------------------------------------
 
-def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
-                  ignored: frozenset[str]) -> list[str]:
-    """
-    Return a mistake for each unknown name or block.
-
-    blocks: those of the top level by name, which top_list names. ignored: prefixes of the names of
-    other packages' parameters.
-    """
+def unknown_names(filling: Filling, blocks: Mapping[str, Block]) -> list[str]:
+    """Return a mistake for each unknown name or block; blocks: those of the top level by name."""
     errors: list[str] = []
     strays: dict[tuple[str, str], list[str]] = {}
     everything = {block.name: block for top in blocks.values() for block in top.family()}
     for name in sorted(filling.found):
         first, _, rest = name.partition('.')
-        if name in filling.known or first in ignored:
+        if name in filling.known or first == _QOS_OVERRIDES:
             continue
         if rest and first not in blocks:
             # A list that is wrong itself names no block: one mistake is reported once.
-            if top_list in filling.values:
+            if RESOURCES.name in filling.values:
                 strays.setdefault(('', first), []).append(name)
             continue
         block = _innermost(name, everything)
@@ -281,7 +274,7 @@ def unknown_names(filling: Filling, blocks: Mapping[str, Block], top_list: str,
         else:
             errors.append(_unknown(name, block, filling))
     for (around, stray), names in strays.items():
-        errors.append(_stray(stray, names, everything.get(around), blocks, top_list))
+        errors.append(_stray(stray, names, everything.get(around), blocks))
     return errors
 
 
@@ -297,9 +290,9 @@ def _lists(block: Block) -> Iterator[str]:
     return (entry.name for entry in block.entries if entry.spec.blocks)
 
 
-def _stray(stray: str, names: list[str], around: Block | None, blocks: Mapping[str, Block],
-           top_list: str) -> str:
-    lists = [top_list]
+def _stray(stray: str, names: list[str], around: Block | None,
+           blocks: Mapping[str, Block]) -> str:
+    lists = [RESOURCES.name]
     known = list(blocks)
     if around is not None:
         lists = [around.full(each) for each in _lists(around)]

@@ -15,20 +15,26 @@ from typing import ClassVar
 from viam_session_bridge.core.setpoints import JointLimits, Power, Speed
 from viam_session_bridge.core.stop import JointRest
 from viam_session_bridge.parameters.feedback import MoveTable, RestTable
-from viam_session_bridge.parameters.joints import check_joint_scale, OneJoint
+from viam_session_bridge.parameters.joints import JointScaleTable, OneJoint, ScaledTable
 from viam_session_bridge.parameters.outputs import MESSAGES
 from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
-from viam_session_bridge.parameters.rules import below, Own, rule, whole
+from viam_session_bridge.parameters.rules import Own, rule, whole
 from viam_session_bridge.parameters.schema import described, Form, LARGEST
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberTable:
-    """Parameters of drivers that send an actuator one number."""
+class JointVelocityTable:
+    """Parameters of driver 'joint_state': sensor_msgs/msg/JointState with the joint's velocity."""
 
     TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
 
     topic: str = field(metadata=COMMAND_TOPIC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberTable(ScaledTable, JointVelocityTable):
+    """Parameters of drivers that send an actuator one number."""
+
     command: str = field(metadata=described(
         "What the number means: 'velocity' (a setpoint in rad/s), 'power' (a share of full power, "
         "-1 to 1) or 'effort' (the same share, as force or torque: see stop; SetRPM, GoFor and "
@@ -41,15 +47,6 @@ class NumberTable:
         "Required with command 'effort', as confirmation. 'zero': neutral is no effort, so that "
         "the joint coasts and a load that hangs on it falls. 'hold': neutral is the effort that "
         'carries the load', choices=('zero', 'hold'), empty='other commands'))
-    scale: float = field(default=1.0, metadata=described(
-        'The number published is offset + scale * setpoint; a negative one reverses the '
-        'direction, 0 is refused', low=-LARGEST, high=LARGEST))
-    offset: float = field(default=0.0, metadata=described(
-        'See scale', low=-LARGEST, high=LARGEST))
-    minimum: float = field(default=-LARGEST, metadata=described(
-        'Smallest number that is ever published. Below maximum', low=-LARGEST, high=LARGEST))
-    maximum: float = field(default=LARGEST, metadata=described(
-        'Largest number that is ever published', low=-LARGEST, high=LARGEST))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +70,7 @@ class FloatArrayTable(NumberTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JointVelocityTable:
-    """Parameters of driver 'joint_state': sensor_msgs/msg/JointState with the joint's velocity."""
-
-    TAKES: ClassVar[tuple[type, ...]] = (Power, Speed)
-
-    topic: str = field(metadata=COMMAND_TOPIC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JointFeedbackTable(OneJoint, RestTable):
+class JointFeedbackTable(JointScaleTable, OneJoint, RestTable):
     """Parameters of feedback from joint states."""
 
     joint_states_topic: str = field(default='', metadata=described(
@@ -90,12 +78,6 @@ class JointFeedbackTable(OneJoint, RestTable):
         'velocities the positions are differentiated', form=Form.FEEDBACK_TOPIC,
         message='sensor_msgs/msg/JointState',
         empty='no feedback: stops are not verified, moves are timed, there is no position'))
-    joint: str = field(default='', metadata=described(
-        "Name of the joint in the joint states, and in the messages of driver 'joint_state'",
-        empty='only without joint_states_topic'))
-    joint_scale: float = field(default=1.0, metadata=described(
-        'Factor from the measured joint to the motor, as clients see it: -1 where the joint '
-        'counts in the opposite direction, or a gear ratio. Not 0', low=-1e6, high=1e6))
     continuous: bool = field(default=False, metadata=described(
         'The measured position jumps by a turn when it passes the end of one; the motor counts '
         'on'))
@@ -125,9 +107,7 @@ class JointFeedbackTable(OneJoint, RestTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotorConfig(
-        JointFeedbackTable, MoveTable, FloatTable, FloatArrayTable, JointVelocityTable,
-        ActuatedConfig):
+class MotorConfig(JointFeedbackTable, MoveTable, FloatTable, FloatArrayTable, ActuatedConfig):
     """A motor."""
 
     API = 'motor'
@@ -143,9 +123,6 @@ class MotorConfig(
     allow_timed_moves: bool = field(default=True, metadata=described(
         'Accept a GoFor although no feedback shows its progress. It is timed then, and the log '
         'reports it'))
-    max_move_duration: float = field(default=120.0, metadata=described(
-        'Longest that a GoFor or GoTo may take, also one that is slower than commanded',
-        unit='s', low=0.0, high=3600.0, low_excluded=True, mutable=True))
 
     @property
     def limits(self) -> JointLimits:
@@ -163,15 +140,7 @@ class MotorConfig(
         return self.driver in ('float', 'float_array') and self.command == 'effort'
 
 
-below(NumberTable, 'minimum', 'maximum')
 whole(MotorConfig, 'neutral')
-rule(JointFeedbackTable, 'joint_scale')(check_joint_scale)
-
-
-@rule(NumberTable, 'scale')
-def _setpoints_differ_as_numbers(own: Own, scale: float) -> None:
-    if scale == 0.0:
-        own.wrong('scale', '0', 'another number, or every setpoint would be the same')
 
 
 @rule(NumberTable, 'minimum', 'maximum', 'neutral')

@@ -15,9 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from viam_session_bridge.parameters.checks import GraphNames, Mistake
 from viam_session_bridge.parameters.rules import below, Own, rule, whole
-from viam_session_bridge.parameters.schema import Block, BlockConfig, described, Form, LARGEST
+from viam_session_bridge.parameters.schema import BlockConfig, described, Form, LARGEST
 
 # The type of the service that cancels the goals of an action, whatever its type.
 CANCEL_SERVICE = '/_action/cancel_goal'
@@ -232,58 +231,3 @@ def _what_stops_does_not_release(own: Own, value: bool, release: bool) -> None:
     if value == release:
         own.wrong('release', str(value).lower(),
                   f'{str(not value).lower()}, because {own.value} is {str(value).lower()}')
-
-
-@dataclass(frozen=True)
-class _Use:
-    """A use of a service: the resource, block and parameter that name it; whether it stops."""
-
-    resource: Block
-    block: Block
-    name: str
-    stops: bool
-
-
-def check_services(resources: list[Block], around: GraphNames, errors: list[str],
-                   warnings: list[str]) -> None:
-    """Refuse two resources that call one service: a stop of one would stop the other."""
-    uses: dict[str, list[_Use]] = {}
-    for resource in resources:
-        stopping = [id(each) for each in resource.listed('stop_outputs')]
-        for block in resource.commanding():
-            for name, text, service in _services(block):
-                if text.startswith('/') and around.namespace != '/':
-                    warnings.append(
-                        f'{name} is {text!r}: an absolute name ignores the namespace '
-                        f'{around.namespace!r} of this node.')
-                resolved = around.service(name, service, errors)
-                if resolved is not None:
-                    use = _Use(resource, block, name, id(block) in stopping)
-                    _check_use(use, uses.setdefault(resolved, []), text, resolved, errors)
-                    uses[resolved].append(use)
-
-
-def _check_use(use: _Use, others: list[_Use], text: str, service: str,
-               errors: list[str]) -> None:
-    for other in others:
-        if other.resource is not use.resource or (other.stops and use.stops):
-            errors.append(str(Mistake(
-                use.name, f'{text!r}, which resolves to {service!r} like {other.name}',
-                'a service that no other resource and no other stop output calls')))
-            return
-        kind, wanted = use.block.values.get('kind'), other.block.values.get('kind')
-        if None not in (kind, wanted) and kind != wanted:
-            errors.append(str(Mistake(
-                use.block.full('kind'), repr(kind),
-                f'{wanted!r}, as in {other.block.full("kind")}: both call {service}, and a '
-                'service has one type')))
-            return
-
-
-def _services(block: Block) -> list[tuple[str, str, str]]:
-    """Return full name, value and service of the parameters that name one."""
-    return [
-        (block.full(entry.name), block.values[entry.name],
-         block.values[entry.name] + (CANCEL_SERVICE if entry.spec.form is Form.ACTION else ''))
-        for entry in block.entries
-        if entry.spec.form in (Form.SERVICE, Form.ACTION) and block.values.get(entry.name)]

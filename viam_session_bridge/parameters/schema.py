@@ -255,6 +255,11 @@ class Block:
         """Return the full name of one of the block's parameters."""
         return f'{self.name}.{short}'
 
+    @property
+    def top(self) -> Block:
+        """Return the block of the top level that it belongs to."""
+        return self.around.top if self.around else self
+
     def listed(self, name: str) -> list[Block]:
         """Return the blocks that one of its lists names."""
         return self.children.get(name, [])

@@ -24,9 +24,6 @@ class ServoConfig(OneJoint, PositionedConfig):
     """A servo: one joint; its position in rad is Viam's angle plus offset_deg."""
 
     API = 'servo'
-    joint: str = field(default='', metadata=described(
-        "Name of the joint in the joint states, and in the messages of drivers 'joint_trajectory' "
-        "and 'joint_state'", empty='only without joint_states_topic'))
     minimum_deg: float = field(default=0.0, metadata=described(
         'Smallest angle that is accepted', unit='deg', low=0.0, high=3600.0))
     maximum_deg: float = field(default=180.0, metadata=described(

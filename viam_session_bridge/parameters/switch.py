@@ -10,9 +10,9 @@ from typing import ClassVar
 from viam_session_bridge.core.setpoints import Choice
 from viam_session_bridge.parameters.checks import beyond_message
 from viam_session_bridge.parameters.outputs import ANSWER_TIMEOUT, MESSAGES, ServiceTable
-from viam_session_bridge.parameters.resources import ActuatedConfig
+from viam_session_bridge.parameters.resources import ActuatedConfig, COMMAND_TOPIC
 from viam_session_bridge.parameters.rules import Own, rule
-from viam_session_bridge.parameters.schema import BlockConfig, described, Form, LARGEST
+from viam_session_bridge.parameters.schema import BlockConfig, described, LARGEST
 
 LEAST_POSITIONS = 2
 
@@ -51,9 +51,7 @@ class NumberSwitchTable:
 
     TAKES: ClassVar[tuple[type, ...]] = (Choice,)
 
-    topic: str = field(metadata=described(
-        'Topic that the number is published on. Relative names follow the namespace',
-        form=Form.OUTPUT_TOPIC))
+    topic: str = field(metadata=COMMAND_TOPIC)
     message: str = field(default='float64', metadata=described(
         'Type of the message, in std_msgs/msg. Bool: the numbers are 0 and 1',
         choices=MESSAGES))

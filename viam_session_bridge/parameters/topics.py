@@ -1,29 +1,67 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about topics: which resources publish, share or read them."""
+"""Rules about topics and services: which resources publish, share, read or call them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from viam_session_bridge.parameters.checks import GraphNames, Mistake
+from viam_session_bridge.parameters.checks import first_line, GraphNames, Mistake
+from viam_session_bridge.parameters.outputs import CANCEL_SERVICE, StopOutputConfig
 from viam_session_bridge.parameters.schema import Block, Form, Spec
 
 # Those of bridge and guard.
 PULSE_TOPIC = 'viam_session_bridge/pulse'
 ECHO_TOPIC = 'viam_session_bridge/guard'
 
+_SERVICES = (Form.SERVICE, Form.ACTION)
+
 # The driver whose resources may publish on one topic, because they share one message.
 SHARED_DRIVER = 'float_array'
 
 
 class _Use(NamedTuple):
-    """Where a topic is named: the block, the full name of the parameter, its text and its spec."""
+    """
+    Where a topic or a service is named: the block, and the parameter with its text and spec.
+
+    name: of the parameter, in full. resolved: the full name of the topic or service.
+    """
 
     block: Block
     name: str
-    topic: str
+    text: str
     spec: Spec
+    resolved: str
+
+    @property
+    def where(self) -> str:
+        """Return what was found, for a mistake."""
+        return f'{self.text!r}, which resolves to {self.resolved!r}'
+
+
+def _uses(blocks: list[Block], forms: tuple[Form, ...], around: GraphNames, errors: list[str],
+          warnings: list[str]) -> list[_Use]:
+    """Return the uses of topics or services; one that cannot be resolved is a mistake."""
+    found = []
+    for block in blocks:
+        for entry in block.entries:
+            text, form = block.values.get(entry.name), entry.spec.form
+            if form not in forms or not text:
+                continue
+            name = block.full(entry.name)
+            if text.startswith('/') and around.namespace != '/':
+                warnings.append(
+                    f'{name} is {text!r}: an absolute name ignores the namespace '
+                    f'{around.namespace!r} of this node.')
+            resolve = around.resolve_service if form in _SERVICES else around.resolve
+            try:
+                resolved = resolve(text + (CANCEL_SERVICE if form is Form.ACTION else ''))
+            except RuntimeError as error:  # rclpy's RCLError; what follows ', at' names lines of C
+                problem = first_line(error).split(', at /')[0]
+                errors.append(str(Mistake(name, f'{text!r} ({problem})', form.value)))
+            else:
+                found.append(_Use(block, name, text, entry.spec, resolved))
+    return found
 
 
 def check_topics(resources: list[Block], shared: Block, around: GraphNames, errors: list[str],
@@ -37,58 +75,48 @@ def check_topics(resources: list[Block], shared: Block, around: GraphNames, erro
     arrays: dict[str, list[Block]] = {}
     blocks = [member for block in resources for member in block.commanding()]
     own = {around.resolve(topic) for topic in (PULSE_TOPIC, ECHO_TOPIC)}
-    for block, name, topic, _ in _uses(blocks, Form.OUTPUT_TOPIC):
-        resolved = around.topic(name, topic, errors)
-        shares = resolved is not None and block.values.get('driver') == SHARED_DRIVER
-        if resolved in own:
-            errors.append(_own(name, topic, resolved))
-        elif resolved is not None and shares and (
-                resolved in arrays or resolved not in outputs):
-            arrays.setdefault(resolved, []).append(block)
-            outputs.setdefault(resolved, name)
-        elif resolved in outputs:
+    for use in _uses(blocks, (Form.OUTPUT_TOPIC,), around, errors, warnings):
+        shares = use.block.values.get('driver') == SHARED_DRIVER
+        if use.resolved in own:
+            errors.append(_own(use))
+        elif shares and (use.resolved in arrays or use.resolved not in outputs):
+            arrays.setdefault(use.resolved, []).append(use.block)
+            outputs.setdefault(use.resolved, use.name)
+        elif use.resolved in outputs:
             errors.append(str(Mistake(
-                name, f'{topic!r}, which resolves to {resolved!r} like {outputs[resolved]}',
+                use.name, f'{use.where} like {outputs[use.resolved]}',
                 'a topic that no other resource publishes on')))
-        elif resolved is not None:
-            outputs[resolved] = name
+        else:
+            outputs[use.resolved] = use.name
     for resolved, members in arrays.items():
         _check_indices(resolved, members, errors)
         _check_grippers(members, errors)
-    _check_inputs(_uses([*blocks, shared], Form.FEEDBACK_TOPIC), outputs, own, around, errors)
-    for _, name, topic, _ in (
-            *_uses(blocks, Form.OUTPUT_TOPIC), *_uses(blocks, Form.FEEDBACK_TOPIC)):
-        if topic.startswith('/') and around.namespace != '/':
-            warnings.append(
-                f'{name} is {topic!r}: an absolute name ignores the namespace '
-                f'{around.namespace!r} of this node.')
+    # The absolute name of a topic that belongs to no resource is usual.
+    _check_inputs([
+        *_uses(blocks, (Form.FEEDBACK_TOPIC,), around, errors, warnings),
+        *_uses([shared], (Form.FEEDBACK_TOPIC,), around, errors, [])], outputs, own, errors)
 
 
-def _own(name: str, topic: str, resolved: str | None) -> str:
+def _own(use: _Use) -> str:
     return str(Mistake(
-        name, f'{topic!r}, which resolves to {resolved!r}',
-        'a topic that bridge and guard do not use themselves'))
+        use.name, use.where, 'a topic that bridge and guard do not use themselves'))
 
 
 def _check_inputs(uses: list[_Use], outputs: dict[str, str], own: set[str],
-                  around: GraphNames, errors: list[str]) -> None:
+                  errors: list[str]) -> None:
     """Refuse to read our own outputs, and to read two types of messages on one topic."""
-    heard: dict[str, _Use] = {}
+    known: dict[str, _Use] = {}
     for use in uses:
-        resolved = around.topic(use.name, use.topic, errors)
-        if resolved is None:
-            continue
-        other = heard.setdefault(resolved, use)
-        where = f'{use.topic!r}, which resolves to {resolved!r} like '
-        if resolved in own:
-            errors.append(_own(use.name, use.topic, resolved))
-        elif resolved in outputs:
+        other = known.setdefault(use.resolved, use)
+        if use.resolved in own:
+            errors.append(_own(use))
+        elif use.resolved in outputs:
             errors.append(str(Mistake(
-                use.name, where + outputs[resolved],
+                use.name, f'{use.where} like {outputs[use.resolved]}',
                 'a topic that the robot publishes, not one that commands it')))
         elif other.spec.message != use.spec.message:
             errors.append(str(Mistake(
-                use.name, where + f'{other.name} with {other.spec.message}',
+                use.name, f'{use.where} like {other.name} with {other.spec.message}',
                 f'a topic of {use.spec.message}')))
 
 
@@ -149,8 +177,30 @@ def _check_grippers(members: list[Block], errors: list[str]) -> None:
                 'guard, cannot repeat its grip when it stops other resources of the array')))
 
 
-def _uses(blocks: list[Block], form: Form) -> list[_Use]:
-    return [
-        _Use(block, block.full(entry.name), block.values[entry.name], entry.spec)
-        for block in blocks for entry in block.entries
-        if entry.spec.form is form and block.values.get(entry.name)]
+def check_services(resources: list[Block], around: GraphNames, errors: list[str],
+                   warnings: list[str]) -> None:
+    """Refuse two resources that call one service: a stop of one would stop the other."""
+    uses: dict[str, list[_Use]] = {}
+    blocks = [member for block in resources for member in block.commanding()]
+    for use in _uses(blocks, _SERVICES, around, errors, warnings):
+        others = uses.setdefault(use.resolved, [])
+        _check_service(use, others, errors)
+        others.append(use)
+
+
+def _check_service(use: _Use, others: list[_Use], errors: list[str]) -> None:
+    block = use.block
+    for other in others:
+        stop = all(issubclass(each.table, StopOutputConfig) for each in (block, other.block))
+        if stop or block.top is not other.block.top:
+            errors.append(str(Mistake(
+                use.name, f'{use.where} like {other.name}',
+                'a service that no other resource and no other stop output calls')))
+            return
+        kind, wanted = block.values.get('kind'), other.block.values.get('kind')
+        if None not in (kind, wanted) and kind != wanted:
+            errors.append(str(Mistake(
+                block.full('kind'), repr(kind),
+                f'{wanted!r}, as in {other.block.full("kind")}: both call {use.resolved}, and a '
+                'service has one type')))
+            return

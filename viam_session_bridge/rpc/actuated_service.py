@@ -21,7 +21,6 @@ from viam_session_bridge.rpc.component_service import (
     needs,
     sends,
 )
-from viam_session_bridge.rpc.status import unimplemented
 
 # A driver that reports results ends a request to its service long before this time (s).
 ANSWER_PATIENCE = 30.0
@@ -67,11 +66,7 @@ class ActuatedService(ComponentService):
         return self._supervisor.resource(name)
 
     def _measured(self, name: str, method: str) -> JointSample:
-        """Return positions and speeds of the joints. Raises CallError or NoFeedback."""
-        if not self.configs[name].joint_states_topic:
-            raise unimplemented(
-                f'{name}: {method} needs the positions of the joints; configure '
-                f'{name}.joint_states_topic')
+        """Return positions and speeds of the joints. Raises NoFeedback."""
         sample = self._supervisor.sample(name)
         if not isinstance(sample, JointSample):
             raise NoFeedback(

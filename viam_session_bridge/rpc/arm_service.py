@@ -37,7 +37,6 @@ class ArmService(JointService):
 
     API = 'arm'
 
-    @needs('joint_states_topic')
     async def GetJointPositions(self, request: Any, call: Call) -> Any:
         """Return the measured positions of the joints, degrees or mm."""
         sample = self._measured(request.name, 'GetJointPositions')
@@ -45,7 +44,6 @@ class ArmService(JointService):
         return proto.arm.GetJointPositionsResponse(
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
-    @needs('joint_states_topic')
     @sends(Trajectory)
     async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
         """Move to positions of all joints, degrees or mm; returns when it has arrived."""
@@ -54,7 +52,6 @@ class ArmService(JointService):
         await self._move(request, [station], 'positions.values', call)
         return proto.arm.MoveToJointPositionsResponse()
 
-    @needs('joint_states_topic')
     @sends(Trajectory)
     async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
         """Move through positions of all joints, within the options; returns at the last one."""
@@ -67,7 +64,6 @@ class ArmService(JointService):
         await self._move(request, stations, 'positions', call)
         return proto.arm.MoveThroughJointPositionsResponse()
 
-    @needs('joint_states_topic')
     @sends(Trajectory)
     async def MoveThroughJointPositionsStreamed(
             self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
@@ -107,10 +103,6 @@ class ArmService(JointService):
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """Move the tip to a pose, mm and degrees; returns when it is measured there."""
         own = self.configs[request.name]
-        if not own.pose_goal_topic:
-            raise unimplemented(
-                f'{request.name}: MoveToPosition needs a driver that accepts poses; configure '
-                f'{request.name}.pose_goal_topic, or move the joints: MoveToJointPositions')
         goal = poses.from_viam(request.to, 'to')
         self._pose(request.name, 'MoveToPosition')
         watchers: list[asyncio.Task[None]] = []
@@ -126,11 +118,6 @@ class ArmService(JointService):
             for watcher in watchers:
                 watcher.cancel()
         return proto.arm.MoveToPositionResponse()
-
-    @needs('robot_description_topic')
-    async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Return the URDF of the chain from the robot's root to the arm's last joint."""
-        return self._kinematics(request.name)
 
     @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:
@@ -172,17 +159,14 @@ class ArmService(JointService):
         await call.move(request.name, self._way(request.name, stations, pace, field_name))
 
     def _open_stream(self, name: str) -> ArmConfig:
-        """Return an arm's configuration. Raises UnknownResource, or CallError without feedback."""
+        """Return an arm's configuration. Raises UnknownResource or NoFeedback."""
         self.resource(name)
         self._measured(name, 'MoveThroughJointPositionsStreamed')
         own: ArmConfig = self.configs[name]
         return own
 
     def _pose(self, name: str, method: str) -> PoseGoal:
-        """Return the pose of the tip. Raises CallError or NoFeedback."""
-        if not self.configs[name].pose_topic:
-            raise unimplemented(
-                f'{name}: {method} needs the pose of the tip; configure {name}.pose_topic')
+        """Return the pose of the tip. Raises NoFeedback."""
         pose: PoseGoal | None = self._feedback(name).pose()
         if pose is None:
             raise NoFeedback(
@@ -217,14 +201,11 @@ def _pace_of(joints: TrajectoryJoints, fastest: Sequence[float], options: Any) -
     count = len(joints.names)
     speeds, accelerations = list(fastest), [math.inf] * count
     if options is not None:
-        _tighten(speeds, joints, 'max_vel_degs_per_sec',
-                 [options.max_vel_degs_per_sec] * count)
-        _tighten(speeds, joints, 'max_vel_degs_per_sec_joints',
-                 options.max_vel_degs_per_sec_joints)
-        _tighten(accelerations, joints, 'max_acc_degs_per_sec2',
-                 [options.max_acc_degs_per_sec2] * count)
-        _tighten(accelerations, joints, 'max_acc_degs_per_sec2_joints',
-                 options.max_acc_degs_per_sec2_joints)
+        for bounds, field in ((speeds, 'max_vel_degs_per_sec'),
+                              (accelerations, 'max_acc_degs_per_sec2')):
+            _tighten(bounds, joints, field, [getattr(options, field)] * count)
+            of_each = f'{field}_joints'
+            _tighten(bounds, joints, of_each, getattr(options, of_each))
         if options.max_tcp_speed != 0.0:
             raise InvalidCommand(
                 f'options.max_tcp_speed: {options.max_tcp_speed:g} m/s is not supported, because '

@@ -28,7 +28,7 @@ import grpc
 from viam_session_bridge.core.errors import shown
 from viam_session_bridge.key_file import Key, KeyFile, STOP_ALL
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.connections import shown_address
+from viam_session_bridge.rpc.connections import parse_peer, shown_address
 from viam_session_bridge.rpc.status import CallError, unimplemented
 from viam_session_bridge.rpc.throttle import Throttle
 
@@ -168,17 +168,15 @@ def origin(peer: str) -> str:
 
     For IPv6 this is the /64 network, since one host can use all its addresses.
     """
-    try:
-        address = ipaddress.ip_address(
-            shown_address(peer).rpartition(':')[0].strip('[]').partition('%')[0])
-    except ValueError:
+    endpoint = parse_peer(peer)
+    if endpoint is None:
         return peer.partition(':')[0]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            network = ipaddress.ip_network((address, 64), strict=False)
-            return '' if address.is_loopback else str(network)
-        address = address.ipv4_mapped
-    return '' if address.is_loopback else str(address)
+    address = ipaddress.ip_address(endpoint.address)
+    if address.is_loopback:
+        return ''
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 @dataclass

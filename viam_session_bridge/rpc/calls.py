@@ -148,23 +148,11 @@ def decoder(method: MethodDescriptor) -> Callable[[bytes], Any]:
     return decode
 
 
-class Decoded:
-    """The decoded requests of a stream. Raises CallError at a request that cannot be decoded."""
-
-    def __init__(self, requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
-        self._requests = requests
-        self._coming: AsyncIterator[bytes] | None = None
-        self._decode = decode
-
-    def __aiter__(self) -> 'Decoded':
-        """Return this object; there is one iterator."""
-        return self
-
-    async def __anext__(self) -> Any:
-        """Return the next request."""
-        if self._coming is None:
-            self._coming = self._requests.__aiter__()
-        return self._decode(await self._coming.__anext__())
+async def _decoded(requests: AsyncIterator[bytes],
+                   decode: Callable[[bytes], Any]) -> AsyncIterator[Any]:
+    """Yield the decoded requests of a stream. Raises CallError at one that cannot be decoded."""
+    async for content in requests:
+        yield decode(content)
 
 
 def _salvaged(kind: Any, content: bytes) -> Any:
@@ -593,7 +581,7 @@ class Registry:
                         await call.announce()
                     # Closed as soon as the client is gone: the end of its motion must not wait
                     # for garbage collection.
-                    async with aclosing(behaviour(Decoded(requests, decode), call)) as replies:
+                    async with aclosing(behaviour(_decoded(requests, decode), call)) as replies:
                         async for reply in replies:
                             yield reply
                 return

@@ -19,7 +19,7 @@ from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.outputs import CommandConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
-from viam_session_bridge.rpc.status import MoveAborted, unimplemented
+from viam_session_bridge.rpc.status import MoveAborted
 
 COMMAND, DATA = 'command', 'data'
 
@@ -27,9 +27,6 @@ COMMAND, DATA = 'command', 'data'
 async def do_command(name: str, commands: Mapping[str, CommandConfig], request: Any,
                      call: Call) -> Any:
     """Run the command of a request and return its result. Raises a BridgeError."""
-    if not commands:
-        raise unimplemented(
-            f'{name}: no commands are configured for DoCommand ({name}.commands lists them)')
     command = _parsed(request.command, commands)
     if commands[command.command].moves:
         problem, message = await _moved(name, command, call)

@@ -5,12 +5,13 @@ The common base of the services of all components.
 
 A module of this package whose name ends in `_service` declares the service of a component: it
 derives from ComponentService, or from ActuatedService if the component moves, names its API, and
-adds its own methods. Decorators state which parameters a method needs; docs/methods.md shows them.
-A decorator does not change behaviour: a decorated method itself refuses what it cannot do.
+adds its own methods. Decorators state which parameters a method needs, and what it sends;
+docs/methods.md shows both.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 import importlib
 import inspect
 import pkgutil
@@ -20,6 +21,7 @@ from viam_session_bridge import rpc
 from viam_session_bridge.core.errors import unknown_resource, UnknownResource
 from viam_session_bridge.core.group import Resource
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.status import unimplemented
 
 Configs = Mapping[str, Any]
 FeedbackOf = Callable[[str], Any]
@@ -43,11 +45,21 @@ class Served:
     sends: tuple[type, ...] = ()
 
 
-def needs(*parameters: str) -> Callable[[_Method], _Method]:
-    """Mark a method that is served only if these parameters of the resource are set."""
-    def mark(method: _Method) -> _Method:
-        method.__dict__['needs'] = parameters
-        return method
+def needs(*parameters: str) -> Callable[[_Method], Any]:
+    """Serve a method only if these parameters of the resource are set."""
+    def mark(method: _Method) -> Any:
+        @wraps(method)
+        async def served(self: 'ComponentService', request: Any, call: Any) -> Any:
+            name = request.name
+            for parameter in parameters:
+                if not getattr(self.configs[name], parameter):
+                    raise unimplemented(
+                        f'{name}: {method.__name__} needs a parameter; configure '
+                        f'{name}.{parameter}')
+            return await method(self, request, call)
+
+        served.__dict__['needs'] = parameters
+        return served
 
     return mark
 

@@ -139,17 +139,16 @@ class SocketMonitor:
         if len(self._by_peer) >= self._forget_at:
             self._forget_closed()
             self._forget_at = 2 * len(self._by_peer) + _LEAST_TABLE
-        endpoint = parse_peer(peer)
-        found = [] if endpoint is None else self._find(endpoint)
-        if len(found) != 1:
+        found = self._find(peer)
+        if found is None:
             return None
         try:
-            probe(found[0].fd)
+            probe(found.fd)
         except OSError:
             return None
-        self._by_peer[peer] = found[0]
-        self._descriptors[found[0].cookie] = found[0].fd
-        return found[0].cookie
+        self._by_peer[peer] = found
+        self._descriptors[found.cookie] = found.fd
+        return found.cookie
 
     def known_socket(self, peer: str) -> int | None:
         """
@@ -158,19 +157,12 @@ class SocketMonitor:
         Faster than socket_of: of a known connection it checks only that the descriptor still
         belongs to it, not that it is still open.
         """
-        known = self._by_peer.get(peer)
-        if known is not None and is_same(known.fd, known.cookie):
-            return known.cookie
-        return self.socket_of(peer)
+        known = self._known(peer)
+        return self.socket_of(peer) if known is None else known.cookie
 
     def connection_of(self, peer: str) -> Connection | None:
         """Return that peer's connection, whose kernel is not asked anything for it."""
-        known = self._by_peer.get(peer)
-        if known is not None and is_same(known.fd, known.cookie):
-            return known
-        endpoint = parse_peer(peer)
-        found = [] if endpoint is None else self._find(endpoint)
-        return found[0] if len(found) == 1 else None
+        return self._known(peer) or self._find(peer)
 
     def is_open(self, socket_id: int) -> bool:
         """Return whether a connection is open now. May be called from any thread."""
@@ -215,14 +207,21 @@ class SocketMonitor:
         except RuntimeError:
             pass  # closed in the meantime: the poller has ended
 
-    def _find(self, endpoint: Endpoint) -> list[Connection]:
+    def _known(self, peer: str) -> Connection | None:
+        known = self._by_peer.get(peer)
+        return known if known is not None and is_same(known.fd, known.cookie) else None
+
+    def _find(self, peer: str) -> Connection | None:
+        endpoint = parse_peer(peer)
+        if endpoint is None:
+            return None
         # Thousands of connections may be known already. A new one is not among them, unless a
         # known one was closed and the new one has its descriptor.
         found = find(self._port, endpoint, self._descriptors.values())
         if not found:
             self._forget_closed()
             found = find(self._port, endpoint)
-        return found
+        return found[0] if len(found) == 1 else None
 
     def _is_present(self, socket_id: int) -> bool:
         fd = self._descriptors.get(socket_id)

@@ -17,7 +17,6 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.status import unimplemented
 from viam_session_bridge.rpc.trajectories import MM, Pace, TrajectoryJoints
 from viam_session_bridge.rpc.urdf import Counting
 
@@ -27,7 +26,6 @@ class GantryService(JointService):
 
     API = 'gantry'
 
-    @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Return the measured position of each axis, mm."""
         sample = self._measured(request.name, 'GetPosition')
@@ -35,7 +33,6 @@ class GantryService(JointService):
         return proto.gantry.GetPositionResponse(positions_mm=_joints_of(own).shown(
             [at - zero for at, zero in zip(sample.positions, own.zeros, strict=True)]))
 
-    @needs('joint_states_topic')
     @sends(Trajectory)
     async def MoveToPosition(self, request: Any, call: Call) -> Any:
         """
@@ -56,20 +53,16 @@ class GantryService(JointService):
             request.name, positions, speeds, 'positions_mm'))
         return proto.gantry.MoveToPositionResponse()
 
-    @needs('home_m', 'joint_states_topic')
+    @needs('home_m')
     @sends(Trajectory)
     async def Home(self, request: Any, call: Call) -> Any:
         """
         Move to the configured home; returns whether it has arrived.
 
-        Viam does not monitor this method, so only the caller's open connection holds the move.
+        Viam does not monitor this method, so only the caller's open connection holds the move. A
+        service of the robot that homes it may be one of its commands instead, for DoCommand.
         """
         own = self.configs[request.name]
-        if not own.home_m:
-            raise unimplemented(
-                f'{request.name}: Home needs a home position; configure '
-                f'{request.name}.home_m, or a service of the robot that homes it in '
-                f'{request.name}.commands, for DoCommand')
         ended = await call.move(request.name, self._to(
             request.name, own.home_m, own.speeds, 'home_m', monitored=False))
         return proto.gantry.HomeResponse(homed=ended.reason is Reason.DONE)
@@ -78,11 +71,6 @@ class GantryService(JointService):
         """Return the configured length of each axis, mm."""
         return proto.gantry.GetLengthsResponse(lengths_mm=[
             length / MM for length in self.configs[request.name].lengths_m])
-
-    @needs('robot_description_topic')
-    async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """Return the URDF from the robot's root to the last axis; positions as positions_mm."""
-        return self._kinematics(request.name)
 
     def _counting(self, own: GantryConfig) -> Counting:
         return Counting(own.scale_of_joints, own.lengths_m, own.zeros)

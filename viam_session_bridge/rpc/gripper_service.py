@@ -10,8 +10,6 @@ are the positions of its joints: rad, or mm for prismatic joints, as in Viam's o
 import math
 from typing import Any
 
-import grpc
-
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason
@@ -20,7 +18,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.status import failed_precondition
 from viam_session_bridge.rpc.trajectories import MM, Pace, TrajectoryJoints
 
 
@@ -28,6 +26,7 @@ class GripperService(JointService):
     """viam.component.gripper.v1.GripperService."""
 
     API = 'gripper'
+    MOUNTED = True
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
@@ -99,19 +98,9 @@ class GripperService(JointService):
         whole = abs(own.open_position - own.closed_position)
         if way <= own.tolerance or way >= whole - own.tolerance:
             return reply(is_holding_something=False)
-        raise CallError(
-            grpc.StatusCode.FAILED_PRECONDITION,
+        raise failed_precondition(
             f'{name}: it is between open and closed, and not where a Grab ended, so it is unknown '
             'whether it holds something')
-
-    @needs('robot_description_topic')
-    async def GetKinematics(self, request: Any, call: Call) -> Any:
-        """
-        Return the URDF from the parent link of its first joint to its last joint.
-
-        Viam's clients read a chain: a gripper with parallel joints is refused.
-        """
-        return self._kinematics(request.name, mounted=True)
 
     async def _move(self, name: str, goal: tuple[float, ...], call: Call,
                     anywhere: bool = False) -> Reason:

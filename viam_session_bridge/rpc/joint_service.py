@@ -4,7 +4,7 @@
 
 from collections.abc import Sequence
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 
@@ -12,24 +12,28 @@ from viam_session_bridge.core.move import Arrival, Motion
 from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc import proto, urdf
 from viam_session_bridge.rpc.actuated_service import ActuatedService
-from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.calls import Call
+from viam_session_bridge.rpc.component_service import needs
+from viam_session_bridge.rpc.status import CallError, failed_precondition
 from viam_session_bridge.rpc.trajectories import Pace, timed
 
 
 class JointService(ActuatedService):
     """The service of components whose configuration is a PositionedConfig."""
 
-    def _kinematics(self, name: str, mounted: bool = False) -> Any:
-        """
-        Return the response of GetKinematics: the URDF of a component's chain. Raises CallError.
+    # Its chain begins at the link that it is mounted on, not at the robot's root.
+    MOUNTED: ClassVar[bool] = False
 
-        mounted: the chain begins at the link the component is mounted on, not at the robot's root.
+    @needs('robot_description_topic')
+    async def GetKinematics(self, request: Any, call: Call) -> Any:
         """
+        Return the URDF of its joints: from the robot's root; of a gripper, from its mount.
+
+        Viam's clients read a chain: parallel joints are refused. For a gantry, the positions are
+        those of positions_mm.
+        """
+        name = request.name
         own = self.configs[name]
-        if not own.robot_description_topic:
-            raise unimplemented(
-                f'{name}: GetKinematics needs the URDF; configure '
-                f'{name}.robot_description_topic')
         description = self._feedback(name).description()
         if not description:
             raise CallError(
@@ -37,10 +41,9 @@ class JointService(ActuatedService):
                 f'{name}: no robot description has arrived yet; is '
                 f'{name}.robot_description_topic published (robot_state_publisher does)?')
         try:
-            text = urdf.chain(description, own.joints, self._counting(own), mounted)
+            text = urdf.chain(description, own.joints, self._counting(own), self.MOUNTED)
         except urdf.NoChain as problem:
-            raise CallError(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise failed_precondition(
                 f'{name}: {problem} (see {name}.joints)') from problem
         return proto.common.GetKinematicsResponse(
             format=proto.common.KINEMATICS_FILE_FORMAT_URDF, kinematics_data=text.encode())

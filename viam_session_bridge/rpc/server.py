@@ -25,7 +25,6 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.auth import (
     Authentication,
-    AuthenticationError,
     AuthService,
     KeyAuthentication,
     NoAuthentication,
@@ -40,7 +39,7 @@ from viam_session_bridge.rpc.reflection_service import (
     VERSIONS,
 )
 from viam_session_bridge.rpc.robot_service import Revision, RobotService
-from viam_session_bridge.rpc.tls import CertificateError, CertificateFiles
+from viam_session_bridge.rpc.tls import CertificateFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -258,12 +257,9 @@ class Server:
     def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
         if not self._config.auth.key_file:
             return NoAuthentication()
-        try:
-            return KeyAuthentication(
-                self._config.auth.key_file, self._supervisor.now, on_end,
-                [one.name for one in self._resources])
-        except AuthenticationError as problem:
-            raise ServerError(str(problem)) from problem
+        return KeyAuthentication(
+            self._config.auth.key_file, self._supervisor.now, on_end,
+            [one.name for one in self._resources])
 
     def _end_key(self, registry: Registry, entity: str) -> None:
         """End the sessions, calls and motions of a key that is no longer valid."""
@@ -314,12 +310,7 @@ class Server:
     def _credentials(self) -> grpc.ServerCredentials | None:
         certificate, key = (
             self._config.grpc.tls_certificate_file, self._config.grpc.tls_key_file)
-        if not certificate:
-            return None
-        try:
-            return CertificateFiles(certificate, key).credentials()
-        except CertificateError as problem:
-            raise ServerError(str(problem)) from problem
+        return CertificateFiles(certificate, key).credentials() if certificate else None
 
 
 def _by_name(config: BridgeConfig) -> Configs:

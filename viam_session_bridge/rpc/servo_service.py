@@ -5,15 +5,13 @@
 import math
 from typing import Any
 
-import grpc
-
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
-from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.status import failed_precondition
 from viam_session_bridge.rpc.trajectories import Pace
 
 
@@ -45,8 +43,7 @@ class ServoService(JointService):
         # A servo at 0 may be measured slightly below, which Viam's unsigned angle cannot express.
         angle = round(max(0.0, measured) if measured >= -own.tolerance_deg else measured)
         if not 0 <= angle < 2**32:
-            raise CallError(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise failed_precondition(
                 f'{request.name}: it is measured at {angle} degrees, and angles in Viam begin at '
                 f'0; is {request.name}.offset_deg right?')
         return proto.servo.GetPositionResponse(position_deg=angle)

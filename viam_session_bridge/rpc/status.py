@@ -71,6 +71,11 @@ def exhausted(text: str) -> CallError:
     return CallError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
 
+def failed_precondition(text: str) -> CallError:
+    """Return the refusal of a call that the present state does not permit."""
+    return CallError(grpc.StatusCode.FAILED_PRECONDITION, text)
+
+
 def unimplemented(text: str) -> CallError:
     """Return the refusal of a method or option that is not served."""
     return CallError(grpc.StatusCode.UNIMPLEMENTED, text)

@@ -9,8 +9,6 @@ owner is present; setting the safe position is its Stop.
 
 from typing import Any
 
-import grpc
-
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Choice
@@ -19,7 +17,7 @@ from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService, ANSWER_PATIENCE
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import sends
-from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.status import failed_precondition
 
 
 class SwitchService(ActuatedService):
@@ -73,8 +71,7 @@ class SwitchService(ActuatedService):
             stopping = state is State.STOPPING and call.resource.actuator.acknowledged
             known = None if stopping or state is State.UNCONFIRMED else safe
         if known is None:
-            raise CallError(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise failed_precondition(
                 f'{request.name}: its position is unknown: a switch has no feedback, and '
                 + ('its driver has not confirmed the safe position'
                    if request.name in self._set else
