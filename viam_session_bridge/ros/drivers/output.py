@@ -51,21 +51,13 @@ class OutputTopic:
         self.sent: deque[Any] = deque(maxlen=_MEMORY)
         # How many of the subscribers are our own monitoring subscriptions, which drive nothing.
         self.monitors = 0
-        self._resources = [resource.partition('.')[0]]
+        # The resources that it belongs to, as keys.
+        self.resources: dict[str, None] = {resource.partition('.')[0]: None}
         # Whether motion is published here, not only stops.
         self.drives = '.' not in resource
         self._on_appear = on_appear
         self._seen = 0
         matches_of(node).publishers.append(self)
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Return the names of the resources that it belongs to."""
-        return tuple(dict.fromkeys(self._resources))
-
-    def belongs_to(self, resource: str) -> None:
-        """Add one more resource that is commanded on this topic."""
-        self._resources.append(resource)
 
     @property
     def matched(self) -> int:
