@@ -784,9 +784,7 @@ class MoveProgress:
     @property
     def _stale_at(self) -> float:
         """Return when the feedback of the move becomes stale."""
-        if self._rest is None:
-            return -math.inf
-        if not self._rest.has_measurement:
+        if self._rest is None or not self._rest.has_measurement:
             return -math.inf
         return min(self._rest.stale_at, self._posed_at + self._rest.settings.patience)
 
