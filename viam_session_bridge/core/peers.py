@@ -66,7 +66,7 @@ class PulseSchedule:
         """Return the first of the pulses that list this resource without a gap up to now."""
         return self._listed.get(name)
 
-    def say_goodbye(self) -> None:
+    def end_pulses(self) -> None:
         """Mark the next pulse as the last one."""
         self._goodbye = True
         self.due = -math.inf
