@@ -12,7 +12,7 @@ The permitted imports between the packages, as data.
            that both read a file, a certificate and the graph in the same way
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
-    rpc  -> locked, parameters, core, key_file
+    rpc  -> locked, parameters, core, key_file, and the version of the package
     ros  -> parameters, core
     key_file -> the standard library: rpc reads it, the command keys writes it
     plugin -> ros, parameters, core: what drivers of other packages import

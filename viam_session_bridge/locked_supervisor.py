@@ -22,6 +22,7 @@ import uuid
 
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.events import (
+    Command,
     Echo,
     Ended,
     Identity,
@@ -224,6 +225,10 @@ class LockedSupervisor(Generic[_Core]):
         """Return how the feedback of a resource contradicts itself; empty where it does not."""
         return self._decide(lambda now: self._supervisor.contradiction(name, now))
 
+    def speed(self, name: str) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        return self._decide(lambda now: self._supervisor.speed(name, now))
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         return self._decide(lambda now: self._supervisor.states())
@@ -385,6 +390,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
 
+    def commands(self) -> dict[str, Command]:
+        """Return the last command that each resource has accepted."""
+        return self._decide(lambda now: self._supervisor.commands())
+
     def stop_own(self, entity: str) -> list[str]:
         """Stop, and return, the resources that this entity was the last to command."""
         return self._decide(lambda now: self._supervisor.stop_own(entity, now))
@@ -484,9 +493,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Say why no guard would stop this robot, whether or not one is required."""
         return self._decide(lambda now: self._supervisor.guard_problem(now))
 
-    def say_goodbye(self) -> None:
+    def end_pulses(self) -> None:
         """Release the guard: the next pulse is the last."""
-        self._decide(lambda now: self._supervisor.say_goodbye(now))
+        self._decide(lambda now: self._supervisor.end_pulses(now))
 
 
 class LockedGuard(LockedSupervisor[GuardRules]):

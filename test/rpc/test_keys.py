@@ -21,12 +21,14 @@ from hypothesis import settings as fuzz
 from hypothesis import strategies as st
 import pytest
 
+from components import bridge_config
 from viam_session_bridge.cli import keys as keys_command
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.key_file import edit, Key, KeyTable, load, new_key, rotated
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import (
@@ -38,9 +40,11 @@ from viam_session_bridge.rpc.auth import (
     MOST_ADDRESSES,
     origin,
     token_for,
+    TOKEN_PERIOD,
 )
-from viam_session_bridge.rpc.server import COMPONENTS, ServerError, ServerSettings
+from viam_session_bridge.rpc.server import COMPONENTS, ServerError
 from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.throttle import MOST_KEYS, Throttle
 
 jwt = pytest.importorskip('jwt', reason='PyJWT is not installed: no tokens')
 
@@ -74,8 +78,8 @@ class Keys:
         key, self.secrets[key_id] = rotated(load(self.path).keys[key_id], 'later')
         self.change(lambda table: table.with_key(key))
 
-    def settings(self, **others: Any) -> ServerSettings:
-        return ServerSettings(port=0, api_key_file=str(self.path), **others)
+    def settings(self, **grpc_config: Any) -> BridgeConfig:
+        return bridge_config(key_file=str(self.path), **grpc_config)
 
     def bearer(self, client: Any, key_id: str) -> list[tuple[str, str]]:
         """Log in; return the metadata of later calls."""
@@ -307,8 +311,76 @@ def authentication(tmp_path_factory: pytest.TempPathFactory) -> KeyAuthenticatio
 def test_random_bytes_as_a_token_are_refused_and_nothing_else(
         authentication: KeyAuthentication, value: str) -> None:
     with pytest.raises(CallError) as refused:
-        authentication.rights({'authorization': [value]})
+        authentication.rights({'authorization': [value]}, 'ipv4:10.0.0.7:1')
     assert refused.value.code is Code.UNAUTHENTICATED
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one for one in caplog.messages if one.startswith('token from')]
+
+
+@pytest.mark.parametrize(('wrong', 'logged'), [
+    ('none', 'no authorization headers (expected 1)'),
+    ('two', 'several authorization headers (expected 1)'),
+    ('basic', 'expected authorization header with prefix: Bearer '),
+    ('word', 'it is not a token of this bridge (DecodeError)'),
+    ('long', 'it is longer than 1024 characters'),
+    ('signature', 'its signature is wrong: this key file (auth.key_file) did not issue it'),
+    ('revoked', "its key '{key}' was revoked"),
+    ('rotated', "its key {key} ('laptop') was rotated after it was issued"),
+    ('no file', 'auth.key_file has no keys that are accepted')])
+def test_a_refused_token_is_logged_with_its_peer_and_reason_without_the_token(
+        client: Any, keys: Keys, caplog: pytest.LogCaptureFixture, wrong: str,
+        logged: str) -> None:
+    key = keys.create()
+    keys.create('other')
+    [(_, value)] = keys.bearer(client, key)
+    others = jwt.encode({'sub': key, 'gen': 'x'}, b'k' * 32, algorithm='HS256')
+    if change := {'revoked': lambda: keys.revoke(key), 'rotated': lambda: keys.rotate(key),
+                  'no file': keys.path.unlink}.get(wrong):
+        change()
+    values = {'none': (), 'two': (value, value), 'basic': ('Basic ZHVtbXk6ZHVtbXk=',),
+              'word': ('Bearer x',), 'long': (f'{value}{"A" * 2000}',),
+              'signature': (f'Bearer {others}',)}.get(wrong, (value,))
+    for _ in range(3):
+        refusal = client.robot.ResourceNames.refused(
+            metadata=[('authorization', one) for one in values])
+        assert refusal.code is Code.UNAUTHENTICATED
+    [line] = refusals(caplog)
+    assert logged.format(key=key) in line and '127.0.0.1' in line
+    assert value.removeprefix('Bearer ') not in caplog.text and others not in caplog.text
+
+
+def test_a_refused_token_is_logged_once_in_a_period_for_each_address_and_cause(
+        keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    keys.create()
+    now = [100.0]
+    one = KeyAuthentication(str(keys.path), lambda: now[0], lambda key: None, ())
+
+    def refuse(peer: str, *values: str) -> int:
+        """Return how many lines were logged for these refused tokens."""
+        before = len(refusals(caplog))
+        for value in values:
+            with pytest.raises(CallError):
+                one.rights({'authorization': [value]}, peer)
+        return len(refusals(caplog)) - before
+
+    assert refuse('ipv4:10.0.0.7:1', 'Bearer x', 'Bearer y') == 1
+    assert refuse('ipv4:10.0.0.7:2', 'Bearer z') == 0, 'another port of the same address'
+    assert refuse('ipv4:10.0.0.7:2', 'Basic x') == 1, 'another cause'
+    assert refuse('ipv4:10.0.0.8:1', 'Bearer x') == 1, 'another address'
+    now[0] += TOKEN_PERIOD
+    assert refuse('ipv4:10.0.0.7:3', 'Bearer x') == 1
+    assert '(2 more like this since the last message)' in caplog.messages[-1]
+
+
+def test_refused_tokens_of_many_addresses_occupy_bounded_memory_and_the_latest_are_kept() -> None:
+    throttle = Throttle()
+    for number in range(MOST_KEYS + 10):
+        assert throttle.due(number, 0.0, TOKEN_PERIOD) == 0
+    assert len(throttle) == MOST_KEYS
+    assert throttle.due(MOST_KEYS + 9, 0.0, TOKEN_PERIOD) is None
+    assert throttle.due(0, 0.0, TOKEN_PERIOD) == 0
 
 
 # ---- failed logins -----------------------------------------------------------------------------
@@ -484,7 +556,7 @@ def test_the_keys_of_a_corrected_key_file_are_accepted_again(
 def test_a_bridge_without_its_key_file_accepts_no_login_until_a_key_is_created(
         start: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / 'later.json'
-    client = start(settings=ServerSettings(port=0, api_key_file=str(path))).client()
+    client = start(settings=bridge_config(key_file=str(path))).client()
     assert client.robot.ResourceNames.refused().code is Code.UNAUTHENTICATED
     assert any('no such key file' in one and 'no client can log in' in one
                for one in caplog.messages)
@@ -658,7 +730,7 @@ def certificate(tmp_path: Path) -> dict[str, str]:
     chain, key = tmp_path / 'server.pem', tmp_path / 'server.key'
     chain.write_bytes(b''.join(one.bytes() for one in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(key)
-    return {'certificate_file': str(chain), 'key_file': str(key)}
+    return {'tls_certificate_file': str(chain), 'tls_key_file': str(key)}
 
 
 @pytest.fixture(params=['direct', 'native'])
@@ -724,7 +796,7 @@ def test_the_lines_for_python_that_create_shows_connect(
         start: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     client = pytest.importorskip('viam.robot.client', reason='viam-sdk is not installed')
     path = tmp_path / 'keys.json'
-    bench = start(settings=ServerSettings(port=0, api_key_file=str(path)), real_clock=True)
+    bench = start(settings=bridge_config(key_file=str(path)), real_clock=True)
     keys_command.main(['--file', str(path), 'create', 'laptop', '--address',
                        f'127.0.0.1:{bench.port}'])
     shown = capsys.readouterr().out

@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 import pytest
 
-from components import component
+from components import bridge_config, component
 from viam_session_bridge import __version__
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
@@ -25,7 +25,7 @@ from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+from viam_session_bridge.rpc.server import Server, ServerError
 
 Code = grpc.StatusCode
 
@@ -89,11 +89,12 @@ def test_a_machine_status_names_the_configuration_and_when_it_was_changed(
     assert before.HasField('config')
     assert 0 < before.config.last_updated.ToNanoseconds() <= began
     assert [one.last_updated for one in before.resources] == [before.config.last_updated] * 2
-    bench.server.configure({}, 'another')
+    another = bridge_config()
+    bench.server.configure(another)
     after = client.robot.GetMachineStatus()
-    assert after.config.revision == 'another'
+    assert after.config.revision == another.revision != before.config.revision
     assert after.config.last_updated.ToNanoseconds() >= began
-    assert {one.revision for one in after.resources} == {'another'}
+    assert {one.revision for one in after.resources} == {another.revision}
     assert [one.last_updated for one in after.resources] == [after.config.last_updated] * 2
 
 
@@ -239,7 +240,7 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
     with socket.create_server(('127.0.0.1', 0)) as taken:
         for port in (taken.getsockname()[1], bench.port):
             server = Server(
-                bench.locked, ServerSettings(port=port), {}, {}.get, bench.deaths.append)
+                bench.locked, bridge_config(port=port), {}.get, bench.deaths.append)
             with pytest.raises(ServerError, match='grpc.port') as caught:
                 server.start()
             assert str(port) in str(caught.value)
@@ -247,8 +248,8 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
 
 
 def test_an_address_of_another_machine_is_an_error(bench: Any) -> None:
-    settings = ServerSettings('203.0.113.1', 0)
-    server = Server(bench.locked, settings, {}, {}.get, bench.deaths.append)
+    server = Server(
+        bench.locked, bridge_config(host='203.0.113.1'), {}.get, bench.deaths.append)
     with pytest.raises(ServerError, match='203.0.113.1'):
         server.start()
 
@@ -292,7 +293,7 @@ def test_serves_ipv6_as_well(bench: Any) -> None:
     if not socket.has_ipv6 or not _has_ipv6_loopback():
         pytest.skip('this machine has no IPv6 loopback')
     server = Server(
-        bench.locked, ServerSettings('::1', 0), {'base': component('base')}, {}.get,
+        bench.locked, bridge_config([component('base')], host='::1'), {}.get,
         bench.deaths.append)
     port = server.start()
     try:

@@ -191,9 +191,8 @@ class RobotService:
 
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
         """Return when no call of this id is running; at once for an unknown id."""
-        if call.operation is None or request.id != call.operation.id:
-            if call.announce is not None:
-                await call.announce()
+        if request.id != call.operation.id:
+            await call.announce()
             await call.awaited(asyncio.ensure_future(
                 self._operations.wait(call.caller.entity, request.id)))
         return proto.robot.BlockForOperationResponse()
