@@ -321,16 +321,28 @@ class DriverDisappeared:
 
 
 @dataclass(frozen=True)
+class LastResort:
+    """
+    The stop loop has failed: the drivers of these resources receive stops for a second.
+
+    No decision is behind it and nothing confirms it; the process ends then.
+    """
+
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventsLost:
     """Events were dropped, because the log or a file was too slow."""
 
     count: int
 
 
+# In the order of docs/events.md.
 LogEvent = (
-    Changed | MotionBegun | SessionStarted | SessionEnded | Stall | Emergency | Notice
-    | ClientConnected | ClientDisconnected | Refusal | Escalation | ConfigurationChanged
-    | DriverAppeared | DriverDisappeared | EventsLost)
+    ClientConnected | ClientDisconnected | SessionStarted | SessionEnded | MotionBegun | Refusal
+    | Changed | Escalation | GuardTookOver | Emergency | Stall | ConfigurationChanged
+    | DriverAppeared | DriverDisappeared | LastResort | Notice | EventsLost)
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,8 @@ class Supervisor(ActuatorGroup):
         if not moving:
             # While nothing moved, the pump had no deadline: its delay counts from here.
             self.due = now
+        # Events keep their order: a stop since the last poll began before this motion.
+        self._events += actuator.take_changes()
         if before is None or not same_holder(before, claim):
             self._events.append(MotionBegun(name, caller, claim, motion, before))
         if motion.is_timed:
@@ -479,10 +481,10 @@ class Supervisor(ActuatorGroup):
         if self._peers.pulser is not None:
             self._peers.pulser.serves_at(port)
 
-    def say_goodbye(self, now: float) -> None:
+    def end_pulses(self, now: float) -> None:
         """Release the guard: the next pulse is the last."""
         if self._peers.pulser is not None:
-            self._peers.pulser.say_goodbye()
+            self._peers.pulser.end_pulses()
         self.due = min(self.due, now)
 
     def guard_problem(self, now: float) -> str:
