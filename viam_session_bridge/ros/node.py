@@ -230,9 +230,9 @@ class BridgeNode:
                     name, subscribers.get(name), arrivals.get(name),
                     [*self._history.values(name, state, commands.get(name), booted),
                      ('measured', self._supervision.speed(name))])
-            if name in tried:
+            if outcomes := tried.get(name):
                 # One pair: viewers show one value of a key.
-                status.values.append(KeyValue(key='escalation', value='; '.join(tried[name])))
+                status.values.append(KeyValue(key='escalation', value='; '.join(outcomes)))
             array.status.append(status)
         for name, source in self._sources.items():
             problem = source.problem()
