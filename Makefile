@@ -23,7 +23,8 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo bridge check test faults lint bench clients site matrix venv clean distclean
+.PHONY: help demo bridge check test faults lint bench clients site matrix release venv clean \
+  distclean
 
 help:
 	@echo 'make demo       drive a simulated robot, kill the program or the bridge, watch the robot stop'
@@ -37,6 +38,7 @@ help:
 	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
 	@echo 'make site       build the documents as a site, in build/site'
 	@echo 'make matrix     test on the versions that robots have, and write docs/versions.md (20 minutes)'
+	@echo 'make release    the checklist of a release, and its source archive; ARGS=--fast: the quick part'
 	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
 	@echo 'make clean      remove what building and testing left behind'
 	@echo 'make distclean  ... and the virtual environment'
@@ -98,6 +100,11 @@ site:
 matrix:
 	@$(BOOTSTRAP) test
 	@$(RUN) tools/matrix.py $(ARGS)
+
+# ARGS=--fast leaves out what takes minutes.
+release:
+	@$(BOOTSTRAP) test lint docs colcon
+	@$(RUN) tools/release.py $(ARGS)
 
 venv:
 	@$(BOOTSTRAP) test lint

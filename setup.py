@@ -49,7 +49,7 @@ for_pip = {'bdist_wheel', 'editable_wheel', 'dist_info'} & set(sys.argv)
 
 setup(
     name=package_name,
-    version='0.1.0',
+    version='0.2.0',
     description='Stops a ROS 2 robot when the Viam SDK program that drives it vanishes.',
     author='viam_session_bridge contributors',
     maintainer='viam_session_bridge contributors',

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configurations of components for tests of services, without a parameter file."""
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 from viam_session_bridge.parameters.load import APIS
 from viam_session_bridge.parameters.outputs import CommandConfig
 from viam_session_bridge.parameters.schema import entries, Kind
+from viam_session_bridge.parameters.shared import AuthConfig, BridgeConfig, GrpcConfig
 
 # What is required and matters to no service.
 _ANYTHING = {Kind.TEXT: '', Kind.TEXTS: (), Kind.FLOAT: 1.0, Kind.FLOATS: ()}
@@ -29,6 +31,12 @@ def component(api: str, **own: Any) -> Any:
         **{entry.name: _ANYTHING[entry.kind] for entry in entries(table)
            if entry.required and entry.name != 'driver'},
         **_USUAL.get(api, {}), **own})
+
+
+def bridge_config(resources: Iterable[Any] = (), key_file: str = '', **grpc: Any) -> BridgeConfig:
+    """Return the configuration of a bridge, by default at any free port."""
+    return BridgeConfig(GrpcConfig(**{'port': 0, **grpc}), AuthConfig(key_file),
+                        resources=tuple(resources))
 
 
 def command_config(name: str, moves: bool, kind: str) -> CommandConfig:

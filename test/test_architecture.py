@@ -12,7 +12,7 @@ The permitted imports between the packages, as data.
            that both read a file, a certificate and the graph in the same way
     process -> ros, locked, parameters, core, dds: what bridge and guard share; the guard never
                sees rpc
-    rpc  -> locked, parameters, core, key_file
+    rpc  -> locked, parameters, core, key_file, and the version of the package
     ros  -> parameters, core
     key_file -> the standard library: rpc reads it, the command keys writes it
     plugin -> ros, parameters, core: what drivers of other packages import
@@ -40,11 +40,11 @@ SOURCE = Path(__file__).resolve().parent.parent / PACKAGE
 # Part -> the parts it may import besides itself. A new part must find its place here.
 OWN = {
     '__init__': set(),
-    'executables': set(),
+    'executables': {'__init__'},
     'core': set(),
     'locked_supervisor': {'core'},
     'parameters': {'core'},
-    'rpc': {'core', 'key_file', 'locked_supervisor', 'parameters'},
+    'rpc': {'__init__', 'core', 'key_file', 'locked_supervisor', 'parameters'},
     'key_file': set(),
     'ros': {'core', 'parameters'},
     'guard': {'core', 'executables', 'locked_supervisor', 'parameters', 'process', 'ros'},

@@ -68,7 +68,8 @@ def examples_of(document: Path) -> Iterator[dict[str, Any]]:
         yield found
 
 
-@pytest.mark.parametrize('document', TUTORIALS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    'document', [ROOT / 'README.md', *TUTORIALS], ids=lambda path: path.name)
 def test_parameters_of_a_tutorial_are_accepted(document: Path) -> None:
     examples = list(examples_of(document))
     assert examples, document.name

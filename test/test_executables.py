@@ -13,6 +13,7 @@ import time
 import pytest
 
 import linting
+from viam_session_bridge import __version__
 from viam_session_bridge.executables import EXECUTABLES
 
 PATIENCE = 60.0  # s
@@ -47,6 +48,15 @@ def test_help_is_printed_with_status_0(name: str, flag: str) -> None:
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output
     assert re.match(rf'(?i)usage: {name} ', output)
+
+
+@pytest.mark.parametrize('module', [
+    'viam_session_bridge.executables', *(one.module for one in EXECUTABLES.values())])
+def test_version_is_printed_with_status_0(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, '-m', module, '--version'], env=ENVIRONMENT, text=True,
+        capture_output=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (0, f'{__version__}\n'), done.stderr
 
 
 @pytest.mark.parametrize('name', EXECUTABLES)

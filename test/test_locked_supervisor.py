@@ -492,7 +492,7 @@ CHANGES: list[Callable[[LockedBridge, Caller, int], object]] = [
     lambda locked, ann, epoch: locked.update_sockets(locked.now(), frozenset()),
     lambda locked, ann, epoch: locked.configure(POLICY, {}),
     lambda locked, ann, epoch: locked.held_up(1.0, ()),
-    lambda locked, ann, epoch: locked.say_goodbye(),
+    lambda locked, ann, epoch: locked.end_pulses(),
     lambda locked, ann, epoch: locked.receive(Pulse(Identity('other', patience=1.0), 1)),
     lambda locked, ann, epoch: locked.wake(),
 ]

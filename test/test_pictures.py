@@ -4,6 +4,8 @@
 
 import importlib.util
 from pathlib import Path
+import re
+import sys
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,15 +19,16 @@ from viam_session_bridge.core.states import State, TRANSITIONS
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location('pictures', ROOT / 'tools' / 'pictures.py')
+def load_tool(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-TOOL = load_tool()
+TOOL = load_tool('pictures')
+RECORDING = load_tool('recording')
 
 
 @pytest.mark.parametrize('name', TOOL.PICTURES)
@@ -67,3 +70,38 @@ def test_timeline_in_an_unknown_format_is_refused(tmp_path: Path) -> None:
     pytest.importorskip('matplotlib', reason='matplotlib is not installed: no timeline')
     with pytest.raises(plot.PlotError, match='stop.xyz'):
         plot.write(tmp_path / 'stop.xyz', 'A program is killed', *recorded())
+
+
+# ---- recordings ----
+
+
+def delays(drawn: str) -> list[float]:
+    return [float(each) for each in re.findall(r'animation-delay:([\d.]+)s', drawn)]
+
+
+def texts_of(drawn: str) -> list[str]:
+    return [one.text or '' for one in ElementTree.fromstring(drawn).iter()
+            if one.tag.endswith('text')]
+
+
+def test_recording_shows_each_line_when_it_was_printed_with_short_pauses() -> None:
+    lines = [RECORDING.Line(0.5, 'starts'), RECORDING.Line(0.6, ''),
+             RECORDING.Line(90.6, '  a < b & "c"')]
+    drawn = RECORDING.drawing(['make', 'demo', 'ARGS=a b'], lines)
+    assert texts_of(drawn) == ["$ make demo 'ARGS=a b'", 'starts', '  a < b & "c"']
+    assert delays(drawn) == pytest.approx([0.5, 0.6 + RECORDING.LONGEST_PAUSE])
+
+
+def test_recording_of_a_command_has_its_status_and_its_lines_in_order() -> None:
+    status, lines = RECORDING.record(
+        [sys.executable, '-c', 'print("one"); print("two"); raise SystemExit(3)'])
+    assert status == 3 and [line.text for line in lines] == ['one', 'two']
+    assert 0.0 < lines[0].instant <= lines[1].instant
+
+
+def test_recording_of_the_demo_is_of_a_run_that_passed_and_is_small() -> None:
+    drawn = (ROOT / 'docs' / 'pictures' / 'demo.svg').read_text(encoding='utf-8')
+    texts = texts_of(drawn)
+    assert texts[0].startswith('$ make demo') and texts[-1].startswith('All scenarios passed')
+    assert 'robot at rest' in drawn and 'prefers-color-scheme: dark' in drawn
+    assert len(delays(drawn)) == len(texts) - 1 and len(drawn) < 80_000

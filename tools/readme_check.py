@@ -40,6 +40,7 @@ SERVE = 'make bridge'
 KEYS = '.venv/bin/python -m viam_session_bridge.cli.keys --help'
 HOW: tuple[tuple[str, str, str, str], ...] = (
     (r'make bridge', SERVE, '', ''),
+    (r'make bridge ARGS="--params-file .*"', '', '', 'it is `make bridge` with another file'),
     (r'make demo', 'make demo ARGS=killed', '', ''),
     (r'make demo ARGS=(\S+)', r'make demo ARGS="\1 killed"', '', ''),
     (r'make test ARGS="(.*)"', rf'make test ARGS="\1 {COLLECT}"', '', ''),
@@ -51,7 +52,7 @@ HOW: tuple[tuple[str, str, str, str], ...] = (
     (r'git clone .*', '', '', 'this is one'),
     (r'(cd ~/ws|colcon|rosdep).*', '', '', 'the colcon stages of .ci/run do the same'),
     (r'pip install viam-sdk', '', '', 'requirements/test.txt installs it into the environment'),
-    (r'ros2 run viam_session_bridge keys .*', KEYS, '', ''),
+    (r'(ros2 run viam_session_bridge |\S+ -m viam_session_bridge\.cli\.)keys .*', KEYS, '', ''),
     (r'ros2 launch .*', '', '', 'test/test_launch.py runs the launch file where ROS 2 is'),
     (r'viam-server .*', '', 'viam-server', ''),
     (r'\S*python3? .*:8081', '', 'viam-server', ''),

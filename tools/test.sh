@@ -15,18 +15,43 @@ WORKERS=${WORKERS:-2}
 export LINT_REQUIRED=1
 robots=(test/system test/clients test/faults)
 
-output=$(mktemp) || exit 1
-trap 'rm -f "$output"' EXIT
+FEW=3
+
+scratch=$(mktemp -d) || exit 1
+output=$scratch/output
+trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT # Ctrl-C ends both stages
 failed=0
 summary=()
 
-stage() { # stage NAME ARGUMENT...: run pytest, keep its last line
-  local name=$1
+failures() { # failures CACHE: print the tests that failed in the run with this cache
+  "$PYTHON" -c 'import json, pathlib, sys
+file = pathlib.Path(sys.argv[1], "v/cache/lastfailed")
+print(*(json.loads(file.read_text()) if file.exists() else ()), sep="\n", end="")' "$1"
+}
+
+stage() { # stage NAME WORKERS_OPTION... -- TEST...: run pytest, keep its last line
+  local name=$1 options=() status=0 before still
+  shift
+  while [[ $1 != -- ]]; do options+=("$1") && shift; done
   shift
   printf '\n--- %s\n' "$name"
-  "$PYTHON" -m pytest "$@" 2>&1 | tee "$output" || failed=1
+  local cache="$scratch/$name"
+  "$PYTHON" -m pytest -o cache_dir="$cache" "${options[@]}" "$@" 2>&1 | tee "$output" || status=$?
   summary+=("$name: $(tail -n 1 "$output" | tr -d =)")
+  mapfile -t before < <(failures "$cache")
+  # 1: tests failed; any other status, such as a file that cannot be imported, is final.
+  if [[ $status == 1 && ${#before[@]} -gt 0 && ${#before[@]} -le $FEW ]]; then
+    printf '\n--- %s: the failed tests once more, alone\n' "$name"
+    status=0
+    "$PYTHON" -m pytest -o cache_dir="$cache" --last-failed "$@" 2>&1 | tee "$output" || status=$?
+    still=$(failures "$cache")
+    local test
+    for test in "${before[@]}"; do
+      grep -qxF -- "$test" <<<"$still" || summary+=("  UNSTABLE, failed and then passed: $test")
+    done
+  fi
+  [[ $status == 0 ]] || failed=1
 }
 
 parts_options=()
@@ -36,8 +61,8 @@ if "$PYTHON" -c 'import xdist' 2>/dev/null; then
   # Robots mostly wait. The tests of a file share processes.
   robots_options=(-n "$((WORKERS + 1))" --dist loadfile)
 fi
-stage 'parts' "${parts_options[@]}" "${robots[@]/#/--ignore=}"
-stage 'whole robots' "${robots_options[@]}" "${robots[@]}"
+stage 'parts' "${parts_options[@]}" -- "${robots[@]/#/--ignore=}"
+stage 'whole robots' "${robots_options[@]}" -- "${robots[@]}"
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -24,7 +24,6 @@ from rclpy.node import Node
 from viam_session_bridge.core.events import ConfigurationChanged, Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
-from viam_session_bridge.parameters.resources import ResourceConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
@@ -33,7 +32,7 @@ from viam_session_bridge.ros.node import Report
 from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME, read, watch
 from viam_session_bridge.ros.pulse import BridgePort
 from viam_session_bridge.ros.signatures import load_key, Signer
-from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+from viam_session_bridge.rpc.server import Server, ServerError
 
 # launch follows SIGINT with SIGTERM after 5 s. Stops have this time (s) to be done; the rest is
 # for the end of the parts.
@@ -72,13 +71,8 @@ class Bridge(SafetyProcess):
             node, signer, identity.instance, supervisor.receive, supervisor.echoed)
         self._add_pump(port.tell, stale_after=config.guard.patience / 2.0)
         self._server = Server(
-            supervisor,
-            ServerSettings(
-                config.grpc.host, config.grpc.port, config.grpc.max_connections,
-                config.sessions.network_timeout, config.grpc.tls_certificate_file,
-                config.grpc.tls_key_file, config.auth.key_file),
-            _by_name(config), self._ros.secondary_feedback, self._failed,
-            self._beat_of(_GRPC), BEAT_PERIOD, config.revision, self._journal.event)
+            supervisor, config, self._ros.secondary_feedback, self._failed,
+            self._beat_of(_GRPC), BEAT_PERIOD, self._journal.event)
 
     def run(self, leave: threading.Event | None = None) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
@@ -105,7 +99,7 @@ class Bridge(SafetyProcess):
         self._config = config
         self._supervisor.configure(
             config.policy(BEAT_PERIOD), {one.name: one.limits for one in config.actuated})
-        self._server.configure(_by_name(config), config.revision)
+        self._server.configure(config)
 
     def _reports(self) -> Iterator[Report]:
         yield from super()._reports()
@@ -131,13 +125,9 @@ class Bridge(SafetyProcess):
                     if state in (State.MOVING, State.UNCONFIRMED)
                     or (state is State.STOPPING and name in seen)]
         # The guard stops resources that are not seen at rest by now.
-        self._supervisor.say_goodbye()
+        self._supervisor.end_pulses()
         self._server.stop(timeout=0.7)
         return unrested
-
-
-def _by_name(config: BridgeConfig) -> dict[str, ResourceConfig]:
-    return {one.name: one for one in config.resources}
 
 
 def _start() -> tuple[Node, Callable[[], Bridge]]:

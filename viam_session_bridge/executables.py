@@ -1,12 +1,12 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-How every executable of this package starts: help, and early signals.
+How every executable of this package starts: help, version, and early signals.
 
-The imports of an executable take a second. This module imports none of them, so that --help needs
-no ROS, and a signal during the imports ends the process without a traceback: nothing has begun.
-Each executable module calls this one first, whether it is started by its name or with
-``python -m``.
+The imports of an executable take a second. This module imports none of them, so that --help and
+--version need no ROS, and a signal during the imports ends the process without a traceback:
+nothing has begun. Each executable module calls this one first, whether it is started by its name
+or with ``python -m``.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ import os
 import signal
 import sys
 from typing import NamedTuple
+
+from viam_session_bridge import __version__
 
 
 class Executable(NamedTuple):
@@ -41,20 +43,20 @@ or a stop was not confirmed, 2 when the parameters are wrong."""
 
 EXECUTABLES = {
     'bridge': Executable('viam_session_bridge.bridge', f"""\
-Usage: bridge [--help] --ros-args --params-file FILE [...]
+Usage: bridge [--help | --version] --ros-args --params-file FILE [...]
 
 Serves Viam's API for the robot that the parameters describe, and stops what a client moved when
 that client disconnects. Start a guard beside it, with the same arguments.
 {_PARAMETERS}"""),
     'guard': Executable('viam_session_bridge.guard', f"""\
-Usage: guard [--help] --ros-args --params-file FILE [...]
+Usage: guard [--help | --version] --ros-args --params-file FILE [...]
 
 Stops the robot when the bridge itself fails. It takes the same arguments as its bridge, and no
 commands.
 {_PARAMETERS}"""),
     'demo': Executable('viam_session_bridge.cli.demo', interrupted=130),
     'sim_base': Executable('viam_session_bridge.sim.diff_drive', """\
-Usage: sim_base [--help] [--ros-args -p NAME:=VALUE ...]
+Usage: sim_base [--help | --version] [--ros-args -p NAME:=VALUE ...]
 
 Simulates a base with a differential drive: it receives cmd_vel and publishes odom. Its parameters
 are listed by `ros2 param list /sim_base` while it runs."""),
@@ -76,14 +78,18 @@ COMMANDS = {
 USAGE = f"""\
 usage: {PROGRAM} {{{' | '.join(COMMANDS)}}} ...
 
-{PROGRAM} keys --help lists the arguments of a command. `ros2 run viam_session_bridge keys` is
-the same as `{PROGRAM} keys`."""
+{PROGRAM} --version prints the version, {PROGRAM} keys --help the arguments
+of a command. `ros2 run viam_session_bridge keys` is the same as `{PROGRAM} keys`."""
 
 
 def start(name: str) -> int:
     """Run an executable with the arguments of this process; returns its exit status."""
     executable = EXECUTABLES[name]
-    if executable.about and any(word in ('-h', '--help') for word in _own_words(sys.argv[1:])):
+    words = _own_words(sys.argv[1:])
+    if '--version' in words:
+        print(__version__)
+        return 0
+    if executable.about and any(word in ('-h', '--help') for word in words):
         print(executable.about)
         return 0
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,6 +129,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in ('-h', '--help'):
         print(USAGE)
+        return 0
+    if words and words[0] == '--version':
+        print(__version__)
         return 0
     if not words or words[0] not in COMMANDS:
         print(USAGE, file=sys.stderr)

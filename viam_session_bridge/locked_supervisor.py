@@ -484,9 +484,9 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """Say why no guard would stop this robot, whether or not one is required."""
         return self._decide(lambda now: self._supervisor.guard_problem(now))
 
-    def say_goodbye(self) -> None:
+    def end_pulses(self) -> None:
         """Release the guard: the next pulse is the last."""
-        self._decide(lambda now: self._supervisor.say_goodbye(now))
+        self._decide(lambda now: self._supervisor.end_pulses(now))
 
 
 class LockedGuard(LockedSupervisor[GuardRules]):

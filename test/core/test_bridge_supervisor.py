@@ -251,7 +251,7 @@ def test_goodbye_lists_what_was_not_seen_at_rest_and_ends_the_pulses() -> None:
     world = World()
     world.command()
     world.supervisor.shut_down(world.now)
-    world.supervisor.say_goodbye(world.now)
+    world.supervisor.end_pulses(world.now)
     world.poll()
     assert world.pulses[-1][1].goodbye and set(world.pulses[-1][1].active) == {'left'}
     sent = len(world.pulses)
@@ -772,7 +772,7 @@ def test_a_shutdown_while_odometry_is_awaited_ends_at_rest() -> None:
     world.run(101.0)
     world.supervisor.shut_down(world.now)
     world.run(103.0)
-    world.supervisor.say_goodbye(world.now)
+    world.supervisor.end_pulses(world.now)
     world.poll()
     assert world.pulses[-1][1].goodbye and not world.pulses[-1][1].active
 

@@ -78,7 +78,7 @@ def test_what_went_idle_and_moves_again_between_two_pulses_is_still_listed() -> 
 def test_a_goodbye_is_sent_at_once_and_is_the_last_word() -> None:
     pulser = PulseSchedule(OWN)
     pulser.poll({'base': 7}, 100.0)
-    pulser.say_goodbye()
+    pulser.end_pulses()
     assert pulser.due <= 100.0
     assert pulser.poll({'base': 7}, 100.001) == Pulse(OWN, 2, {'base': 7}, goodbye=True)
     assert pulser.due == math.inf

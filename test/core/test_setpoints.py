@@ -67,10 +67,9 @@ def test_any_other_number_is_no_stop(part: str, axis: int) -> None:
     assert not Motion(Velocity(**{part: tuple(vector)}), 5e-324).is_stop
 
 
-def test_speed_and_turn_rate_are_lengths() -> None:
-    """They are never negative and take all axes."""
-    velocity = Velocity((-3.0, 4.0, 0.0), (0.0, 0.0, -2.0))
-    assert (velocity.speed, velocity.turn_rate) == (5.0, 2.0)
+def test_a_speed_is_a_length() -> None:
+    """It is never negative and takes all axes."""
+    assert Velocity((-3.0, 4.0, 0.0), (0.0, 0.0, -2.0)).speed == 5.0
 
 
 def test_a_setpoint_within_the_limits_is_unchanged() -> None:
@@ -122,7 +121,7 @@ def test_every_clamped_setpoint_is_finite_and_within_limits(
     """Also for numbers whose length is too large for a float; no axis ever changes its sign."""
     clamped = VelocityLimits(fastest, fastest_turn, holonomic).clamp(Velocity(linear, angular))
     assert clamped.speed <= fastest * (1 + 1e-9) + 1e-300
-    assert clamped.turn_rate <= fastest_turn * (1 + 1e-9) + 1e-300
+    assert math.hypot(*clamped.angular) <= fastest_turn * (1 + 1e-9) + 1e-300
     for before, after in zip(linear + angular, clamped.linear + clamped.angular, strict=True):
         assert math.isfinite(after)
         assert after == 0.0 or math.copysign(1.0, after) == math.copysign(1.0, before)

@@ -69,7 +69,9 @@ def test_silence_is_judged_after_one_patience_exactly_and_once() -> None:
     guard.run(100.2999)
     assert not guard.verdicts
     guard.run(200.0)
-    assert guard.verdicts == [(100.05 + PATIENCE, PulseVerdict('bridge', ('base',)))]
+    [(at, verdict)] = guard.verdicts
+    assert at == 100.05 + PATIENCE
+    assert list(verdict.pulse.active) == ['base'] and not verdict.pulse.goodbye
 
 
 def test_the_silence_of_an_idle_bridge_stops_nothing() -> None:
@@ -84,7 +86,9 @@ def test_after_a_goodbye_only_the_listed_resources_are_stopped() -> None:
     guard = Guard()
     guard.receive(100.0, 'base', goodbye=True)
     guard.run(200.0)
-    assert guard.verdicts == [(100.0, PulseVerdict('bridge', ('base',), left=True))]
+    [(at, verdict)] = guard.verdicts
+    assert at == 100.0
+    assert list(verdict.pulse.active) == ['base'] and verdict.pulse.goodbye
 
 
 def test_a_bridge_that_is_back_can_fall_silent_again() -> None:
@@ -120,7 +124,7 @@ def test_bridges_are_judged_each_by_its_own_patience() -> None:
     guard.receive(100.0, 'arm', sender=patient)
     guard.receive(100.0, 'base')
     guard.run(200.0)
-    assert [(at, one.instance) for at, one in guard.verdicts] == [
+    assert [(at, one.pulse.sender.instance) for at, one in guard.verdicts] == [
         (100.25, 'bridge'), (102.0, 'patient')]
 
 
@@ -193,7 +197,7 @@ def test_ended_bridges_do_not_accumulate_and_displace_no_bridge_that_moves() -> 
         guard.receive(100.0, sender=Identity(f'bridge {number}'))
     assert len(guard.watch._bridges) <= 16
     guard.run(200.0)
-    assert [one.instance for _, one in guard.verdicts] == ['bridge']
+    assert [one.pulse.sender.instance for _, one in guard.verdicts] == ['bridge']
 
 
 @given(st.lists(st.tuples(

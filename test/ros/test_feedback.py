@@ -13,7 +13,9 @@ from rclpy.node import Node
 
 from processes import Driver, Programs, wait_until
 from viam_session_bridge.core.stop import BaseSample, RestSettings, RestWatch
+from viam_session_bridge.parameters.feedback import VelocityFeedbackTable
 from viam_session_bridge.ros.sources.odometry import OdometryFeedback, VelocityFeedback
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 SETTINGS = RestSettings(dwell=0.2, patience=0.4)
 
@@ -27,7 +29,9 @@ class Listener:
         self.samples: list[BaseSample] = []
         self.watch = RestWatch(SETTINGS)
         self.topic = f'{node.get_namespace()}/odom{next(_topics)}'
-        self.feedback = OdometryFeedback(node, self.topic, self._take)
+        self.feedback = OdometryFeedback(
+            VelocityFeedbackTable(odometry_topic=self.topic),
+            SourceTools(node, self._take, time.monotonic))
 
     def _take(self, sample: BaseSample) -> None:
         self.watch.take(sample, time.monotonic())
@@ -124,7 +128,9 @@ def test_odometry_without_stamps_counts(node: Node, listener: Listener) -> None:
 def test_a_velocity_is_evidence_of_rest_without_a_pose(node: Node) -> None:
     """All directions count; what is frozen is not passed on."""
     samples: list[BaseSample] = []
-    feedback = VelocityFeedback(node, f'velocity{next(_topics)}', samples.append)
+    feedback = VelocityFeedback(
+        VelocityFeedbackTable(velocity_topic=f'velocity{next(_topics)}'),
+        SourceTools(node, samples.append, time.monotonic))
     message = TwistStamped()
     message.twist.linear.x, message.twist.linear.y, message.twist.angular.z = 3.0, -4.0, -0.5
     for stamp in (1, 1, 2):
@@ -138,6 +144,7 @@ def test_beside_a_velocity_odometry_does_not_show_rest(node: Node) -> None:
     """Its pose and twist may be what was commanded; it steers moves all the same."""
     samples: list[BaseSample] = []
     feedback = OdometryFeedback(
-        node, f'odom{next(_topics)}', samples.append, shows_rest=False)
+        VelocityFeedbackTable(odometry_topic=f'odom{next(_topics)}', velocity_topic='velocity'),
+        SourceTools(node, samples.append, time.monotonic))
     feedback._on_odometry(Odometry())
     assert samples == [BaseSample(shows_rest=False)]

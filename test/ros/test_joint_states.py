@@ -38,6 +38,13 @@ class Received(list[JointReading]):
         return [reading.sample for reading in self]
 
 
+def watched(states: JointStates, *joints: str, **options: Any) -> JointGroup:
+    """Return a group of joints that takes the messages of a topic."""
+    group = JointGroup('arm', joints, lambda reading: None, **options)
+    states.watch(group)
+    return group
+
+
 def test_the_joint_is_found_by_its_name() -> None:
     """In any order; messages of other joints are ignored."""
     readings = Received()
@@ -219,7 +226,7 @@ def test_a_continuous_joint_is_measured_within_a_turn_whatever_its_limits() -> N
 
 def test_what_is_measured_outside_of_the_limits_is_named(node: Node, programs: Programs) -> None:
     states = JointStates(node, 'limited')
-    group = states.watch('arm', ('left',), lambda reading: None, ranges=(LIMITED,))
+    group = watched(states, 'left', ranges=(LIMITED,))
     topic = node.resolve_topic_name('limited')
     programs.add(SimulatedJoints(f'{topic}/command', 'left', start=(4.0,), joint_states=topic))
     problem = wait_until(lambda: 'measured' in states.problem(group) and states.problem(group),
@@ -231,8 +238,8 @@ def test_what_is_measured_outside_of_the_limits_is_named(node: Node, programs: P
 def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:
     """No publisher; joints of other names; and then nothing is missing."""
     states = JointStates(node, 'joints')
-    group = states.watch('arm', ('left', 'right'), lambda reading: None)
-    strange = states.watch('arm', ('left', 'elbow'), lambda reading: None)
+    group = watched(states, 'left', 'right')
+    strange = watched(states, 'left', 'elbow')
     assert 'has no publisher' in states.problem(group)
     topic = node.resolve_topic_name('joints')
     programs.motors(f'{topic}/command', 'left', 'right', type='array', joint_states=topic)
@@ -246,7 +253,7 @@ def test_what_is_missing_is_named(node: Node, programs: Programs) -> None:
 def test_a_publisher_of_another_type_is_named(node: Node, programs: Programs) -> None:
     """With the published and the expected type."""
     states = JointStates(node, 'odd')
-    group = states.watch('arm', ('left',), lambda reading: None)
+    group = watched(states, 'left')
     topic = node.resolve_topic_name('odd')
     programs.add(SimulatedJoints(f'{topic}/command', 'left', description=topic))
     wait_until(lambda: 'publishes std_msgs/msg/String' in states.problem(group), 'the problem')

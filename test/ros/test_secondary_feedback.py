@@ -5,6 +5,9 @@
 from collections.abc import Iterator
 from itertools import count
 import math
+import time
+from types import SimpleNamespace
+from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 import pytest
@@ -14,6 +17,7 @@ from processes import Programs, wait_until
 from simulated_joints import SimulatedJoints
 from viam_session_bridge.core.setpoints import PoseGoal
 from viam_session_bridge.ros.sources.secondary_feedback import Description, PoseFeedback
+from viam_session_bridge.ros.sources.tools import SourceTools
 
 _topics = count(1)
 
@@ -23,8 +27,11 @@ class Received:
 
     def __init__(self, node: Node) -> None:
         self.now = 0.0
+        config: Any = SimpleNamespace(
+            name='arm', pose_topic=f'pose{next(_topics)}', pose_frame='base_link',
+            feedback_timeout=0.5)
         self.pose = PoseFeedback(
-            node, 'arm', f'pose{next(_topics)}', 'base_link', 0.5, lambda: self.now)
+            config, SourceTools(node, lambda sample: None, lambda: self.now))
 
     def publish(self, now: float, x: float, frame: str = 'base_link', stamp: int = 0,
                 w: float = 1.0) -> None:
@@ -75,5 +82,6 @@ def test_a_description_is_received_by_a_late_subscriber(node: Node, programs: Pr
     """As robot_state_publisher publishes it: once."""
     topic = node.resolve_topic_name(f'description{next(_topics)}')
     programs.add(SimulatedJoints(f'{topic}/command', 'a', description=topic, urdf='<robot/>'))
-    description = Description(node, topic)
+    config: Any = SimpleNamespace(robot_description_topic=topic)
+    description = Description(config, SourceTools(node, lambda sample: None, time.monotonic))
     wait_until(lambda: description() == '<robot/>', 'the description')

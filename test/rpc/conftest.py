@@ -9,6 +9,7 @@ real sockets and processes, and so the real clock.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -24,7 +25,7 @@ import uuid
 import grpc
 import pytest
 
-from components import component
+from components import bridge_config, component
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Output
 from viam_session_bridge.core.group import ActuatedResource
@@ -34,8 +35,9 @@ from viam_session_bridge.core.setpoints import Setpoint, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.supervisor import Supervisor
 from viam_session_bridge.locked_supervisor import LockedBridge, steady_now
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.rpc import proto
-from viam_session_bridge.rpc.server import COMPONENTS, Server, ServerSettings
+from viam_session_bridge.rpc.server import COMPONENTS, Server
 
 PATIENCE = 30.0  # s; every wait ends long before, unless there is a fault
 
@@ -180,7 +182,7 @@ class Bench:
                  paths: bool = True, locked_class: type[LockedBridge] = RecordingBridge,
                  others: tuple[ActuatedResource, ...] = (),
                  feedback: dict[str, Any] | None = None,
-                 settings: ServerSettings | None = None) -> None:
+                 settings: BridgeConfig | None = None) -> None:
         bases = bases or {'base': VelocityLimits(linear=1.0, angular=2.0)}
         actuator = actuator or ActuatorSettings(stop_hold=0.2)
         resources = [
@@ -198,7 +200,8 @@ class Bench:
             self.locked.path(resource.name, '')
         own = {name: component('base', name=name) for name in bases}
         self.server = Server(
-            self.locked, settings or ServerSettings(port=0), own | (configs or {}),
+            self.locked, replace(
+                settings or bridge_config(), resources=tuple((own | (configs or {})).values())),
             (feedback or {}).__getitem__, self.deaths.append, note=self.events.append)
         self._passed = threading.Condition()
         self._passes = 0

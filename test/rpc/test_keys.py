@@ -21,12 +21,14 @@ from hypothesis import settings as fuzz
 from hypothesis import strategies as st
 import pytest
 
+from components import bridge_config
 from viam_session_bridge.cli import keys as keys_command
 from viam_session_bridge.core.events import Outputs
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.key_file import edit, Key, KeyTable, load, new_key, rotated
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.journal import Journal
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.auth import (
@@ -39,7 +41,7 @@ from viam_session_bridge.rpc.auth import (
     origin,
     token_for,
 )
-from viam_session_bridge.rpc.server import COMPONENTS, ServerError, ServerSettings
+from viam_session_bridge.rpc.server import COMPONENTS, ServerError
 from viam_session_bridge.rpc.status import CallError
 
 jwt = pytest.importorskip('jwt', reason='PyJWT is not installed: no tokens')
@@ -74,8 +76,8 @@ class Keys:
         key, self.secrets[key_id] = rotated(load(self.path).keys[key_id], 'later')
         self.change(lambda table: table.with_key(key))
 
-    def settings(self, **others: Any) -> ServerSettings:
-        return ServerSettings(port=0, api_key_file=str(self.path), **others)
+    def settings(self, **grpc_config: Any) -> BridgeConfig:
+        return bridge_config(key_file=str(self.path), **grpc_config)
 
     def bearer(self, client: Any, key_id: str) -> list[tuple[str, str]]:
         """Log in; return the metadata of later calls."""
@@ -484,7 +486,7 @@ def test_the_keys_of_a_corrected_key_file_are_accepted_again(
 def test_a_bridge_without_its_key_file_accepts_no_login_until_a_key_is_created(
         start: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / 'later.json'
-    client = start(settings=ServerSettings(port=0, api_key_file=str(path))).client()
+    client = start(settings=bridge_config(key_file=str(path))).client()
     assert client.robot.ResourceNames.refused().code is Code.UNAUTHENTICATED
     assert any('no such key file' in one and 'no client can log in' in one
                for one in caplog.messages)
@@ -658,7 +660,7 @@ def certificate(tmp_path: Path) -> dict[str, str]:
     chain, key = tmp_path / 'server.pem', tmp_path / 'server.key'
     chain.write_bytes(b''.join(one.bytes() for one in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(key)
-    return {'certificate_file': str(chain), 'key_file': str(key)}
+    return {'tls_certificate_file': str(chain), 'tls_key_file': str(key)}
 
 
 @pytest.fixture(params=['direct', 'native'])
@@ -724,7 +726,7 @@ def test_the_lines_for_python_that_create_shows_connect(
         start: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     client = pytest.importorskip('viam.robot.client', reason='viam-sdk is not installed')
     path = tmp_path / 'keys.json'
-    bench = start(settings=ServerSettings(port=0, api_key_file=str(path)), real_clock=True)
+    bench = start(settings=bridge_config(key_file=str(path)), real_clock=True)
     keys_command.main(['--file', str(path), 'create', 'laptop', '--address',
                        f'127.0.0.1:{bench.port}'])
     shown = capsys.readouterr().out

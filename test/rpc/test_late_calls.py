@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import pytest
 
-from components import command_config, component
+from components import bridge_config, command_config, component
 from joint_bench import serve
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Policy
@@ -64,7 +64,7 @@ def bench(start: Callable[..., Any]) -> Any:
         home_m=(0.0, 0.3), joint_states_topic='joint_states')
     bench = serve(start, 'gantry', gantry, here=(-0.4, 0.1), paths=False, real_clock=True,
                   policy=Policy(stall_limit=60.0))
-    bench.server.configure({'gantry': gantry, 'base': component('base', commands=COMMANDS)})
+    bench.server.configure(bridge_config((gantry, component('base', commands=COMMANDS))))
     return bench
 
 

@@ -37,7 +37,8 @@ def a_motor(start: Callable[..., Any], *, feedback: bool, **own: Any) -> Any:
         stop_hold=0.2, rest=RestSettings(dwell=0.1, patience=1.0) if feedback else None)
     return start(
         others=(ActuatedResource('motor', 'motor', JointLimits(FASTEST), actuator),),
-        configs={'motor': component('motor', **own)})
+        configs={'motor': component(
+            'motor', joint_states_topic='joint_states' if feedback else '', **own)})
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ test_presence_policies.py.
 """
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError
 import logging
 import socket
 import struct
@@ -18,15 +17,15 @@ from typing import Any
 import grpc
 import pytest
 
-from components import component
-import linting
+from components import bridge_config, component
+from viam_session_bridge import __version__
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import RestSettings
 from viam_session_bridge.locked_supervisor import LockedBridge
-from viam_session_bridge.rpc import proto, robot_service
-from viam_session_bridge.rpc.server import Server, ServerError, ServerSettings
+from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc.server import Server, ServerError
 
 Code = grpc.StatusCode
 
@@ -54,7 +53,7 @@ def test_lists_each_api_once_with_its_service(start: Callable[..., Any]) -> None
 def test_get_version_returns_package_and_api_version(client: Any) -> None:
     reply = client.robot.GetVersion()
     assert reply.platform == 'viam_session_bridge'
-    assert reply.version
+    assert reply.version == __version__
     assert reply.api_version == proto.api_version
 
 
@@ -90,22 +89,13 @@ def test_a_machine_status_names_the_configuration_and_when_it_was_changed(
     assert before.HasField('config')
     assert 0 < before.config.last_updated.ToNanoseconds() <= began
     assert [one.last_updated for one in before.resources] == [before.config.last_updated] * 2
-    bench.server.configure({}, 'another')
+    another = bridge_config()
+    bench.server.configure(another)
     after = client.robot.GetMachineStatus()
-    assert after.config.revision == 'another'
+    assert after.config.revision == another.revision != before.config.revision
     assert after.config.last_updated.ToNanoseconds() >= began
-    assert {one.revision for one in after.resources} == {'another'}
+    assert {one.revision for one in after.resources} == {another.revision}
     assert [one.last_updated for one in after.resources] == [after.config.last_updated] * 2
-
-
-def test_a_checkout_that_is_not_installed_reports_the_version_of_its_package_xml(
-        client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(robot_service, 'version', missing)
-    text = (linting.ROOT / 'package.xml').read_text(encoding='utf-8')
-    assert f'<version>{client.robot.GetVersion().version}</version>' in text
 
 
 # ---- methods of a machine without cloud, frames and modules ----
@@ -250,7 +240,7 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
     with socket.create_server(('127.0.0.1', 0)) as taken:
         for port in (taken.getsockname()[1], bench.port):
             server = Server(
-                bench.locked, ServerSettings(port=port), {}, {}.get, bench.deaths.append)
+                bench.locked, bridge_config(port=port), {}.get, bench.deaths.append)
             with pytest.raises(ServerError, match='grpc.port') as caught:
                 server.start()
             assert str(port) in str(caught.value)
@@ -258,8 +248,8 @@ def test_a_port_in_use_is_an_error_that_names_the_parameter(
 
 
 def test_an_address_of_another_machine_is_an_error(bench: Any) -> None:
-    settings = ServerSettings('203.0.113.1', 0)
-    server = Server(bench.locked, settings, {}, {}.get, bench.deaths.append)
+    server = Server(
+        bench.locked, bridge_config(host='203.0.113.1'), {}.get, bench.deaths.append)
     with pytest.raises(ServerError, match='203.0.113.1'):
         server.start()
 
@@ -303,7 +293,7 @@ def test_serves_ipv6_as_well(bench: Any) -> None:
     if not socket.has_ipv6 or not _has_ipv6_loopback():
         pytest.skip('this machine has no IPv6 loopback')
     server = Server(
-        bench.locked, ServerSettings('::1', 0), {'base': component('base')}, {}.get,
+        bench.locked, bridge_config([component('base')], host='::1'), {}.get,
         bench.deaths.append)
     port = server.start()
     try:

@@ -16,12 +16,14 @@ from typing import Any
 import grpc
 import pytest
 
+from components import bridge_config
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.rpc import tls
-from viam_session_bridge.rpc.server import ServerError, ServerSettings
+from viam_session_bridge.rpc.server import ServerError
 
 trustme = pytest.importorskip('trustme', reason='trustme is not installed: no certificates')
 pytest.importorskip('cryptography', reason='cryptography is not installed: no TLS')
@@ -49,9 +51,9 @@ class Files:
         self.certificate.write_bytes(b''.join(one.bytes() for one in made.cert_chain_pems))
 
     @property
-    def settings(self) -> ServerSettings:
-        return ServerSettings(
-            port=0, certificate_file=str(self.certificate), key_file=str(self.key))
+    def settings(self) -> BridgeConfig:
+        return bridge_config(
+            tls_certificate_file=str(self.certificate), tls_key_file=str(self.key))
 
     def load(self) -> tls.Certificate:
         return tls.load(self.certificate, self.key)

@@ -90,11 +90,17 @@ class Child:
         remove_abandoned(segments)
 
     def end(self) -> int:
-        """End it by a signal, kill it after a while, and return its exit status."""
+        """
+        End it by a signal, kill it after a while, and return its exit status.
+
+        The status is 0 if it had no handler for the signal yet: nothing had begun.
+        """
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            # Not SIGINT: before the child has its own handlers, Python would print a traceback.
+            self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(PATIENCE)
+                if self._process.wait(PATIENCE) == -signal.SIGTERM:
+                    return 0
             except subprocess.TimeoutExpired:
                 self.kill()
         return self._process.returncode

@@ -318,10 +318,11 @@ class EventsLost:
     count: int
 
 
+# In the order of docs/events.md.
 LogEvent = (
-    Changed | MotionBegun | SessionStarted | SessionEnded | Stall | Emergency | Notice
-    | ClientConnected | ClientDisconnected | Refusal | Escalation | ConfigurationChanged
-    | DriverAppeared | DriverDisappeared | EventsLost)
+    ClientConnected | ClientDisconnected | SessionStarted | SessionEnded | MotionBegun | Refusal
+    | Changed | Escalation | GuardTookOver | Emergency | Stall | ConfigurationChanged
+    | DriverAppeared | DriverDisappeared | Notice | EventsLost)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,13 @@ that begins a motion.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 import math
 
 from viam_session_bridge.core.events import (
     Changed,
     Echo,
     GuardTookOver,
-    Identity,
     Notice,
     Outputs,
     Pulse,
@@ -44,19 +43,13 @@ MOST_BRIDGES = 16
 @dataclass(frozen=True)
 class PulseVerdict:
     """
-    A bridge became silent, or left: the resources that it had not stopped.
+    A bridge became silent, or left: its last pulse lists what it had not stopped.
 
-    left: it sent its last pulse on purpose (goodbye). unconfirmed: those whose stop had already
-    failed. unmoved: see Pulse. sender, silence (s): for texts.
+    silence (s): since that pulse, for texts.
     """
 
-    instance: str
-    names: tuple[str, ...]
-    left: bool = False
-    unconfirmed: frozenset[str] = frozenset()
-    unmoved: frozenset[str] = frozenset()
-    sender: Identity = field(default=Identity(''), compare=False)
-    silence: float = field(default=0.0, compare=False)
+    pulse: Pulse
+    silence: float
 
 
 @dataclass
@@ -125,21 +118,15 @@ class PulseWatch:
         """Return which bridges have become silent, or left, since the last call."""
         self._notice_own_delay(now)
         verdicts: list[PulseVerdict] = []
-        for instance, bridge in self._bridges.items():
-            active = tuple(bridge.pulse.active)
-            unconfirmed = frozenset(bridge.pulse.unconfirmed)
-            unmoved = frozenset(bridge.pulse.unmoved)
-            if bridge.pulse.goodbye:
-                if not bridge.judged:
-                    verdicts.append(PulseVerdict(
-                        instance, active, True, unconfirmed, unmoved, bridge.pulse.sender))
+        for bridge in self._bridges.values():
+            if bridge.judged:
+                continue
+            left = bridge.pulse.goodbye
+            if left or (now >= bridge.silent_at and self._is_drained(bridge, now)):
                 bridge.judged = True
-            elif now >= bridge.silent_at and self._is_drained(bridge, now):
-                bridge.judged = True
-                bridge.fired += 1
-                verdicts.append(PulseVerdict(
-                    instance, active, False, unconfirmed, unmoved, bridge.pulse.sender,
-                    now - bridge.received_at))
+                if not left:
+                    bridge.fired += 1
+                verdicts.append(PulseVerdict(bridge.pulse, now - bridge.received_at))
         return verdicts
 
     def plan(self, now: float) -> float:
@@ -304,29 +291,31 @@ class GuardRules(ActuatorGroup):
             echoes=self._watch.echoes(unreached, tuple(sorted(self._left_moving))))
 
     def _carry_out(self, verdict: PulseVerdict, now: float) -> None:
+        pulse = verdict.pulse
         # Another live bridge stops the resources that it lists.
-        names = [name for name in verdict.names
+        names = [name for name in pulse.active
                  if name in self._actuators and not self._watch.is_listed(name)]
         for name in names:
-            if name in verdict.unmoved:
+            if name in pulse.unmoved:
                 self._actuators[name].sources.forget_motion()
             else:
                 self._actuators[name].sources.moved()
                 self._left_moving.add(name)
-            self.stop(name, now, Reason.BRIDGE_LEFT if verdict.left else Reason.BRIDGE_SILENT)
-            if name in verdict.unconfirmed:
+            self.stop(name, now, Reason.BRIDGE_LEFT if pulse.goodbye else Reason.BRIDGE_SILENT)
+            if name in pulse.unconfirmed:
                 self._actuators[name].doubt('the bridge had not seen it at rest')
-            self._held[name] = verdict.instance
-        if verdict.left:
-            text = f'{verdict.sender} has left'
+            self._held[name] = pulse.sender.instance
+        if pulse.goodbye:
+            text = f'{pulse.sender} has left'
         else:
-            text = (f'no pulse for {verdict.silence:.2f} s (limit {verdict.sender.patience:g} s, '
-                    f'guard.patience): {verdict.sender} has become silent')
+            text = (f'no pulse for {verdict.silence:.2f} s (limit {pulse.sender.patience:g} s, '
+                    f'guard.patience): {pulse.sender} has become silent')
         if names:
             text += '; stopping ' + ', '.join(names)
         self._events.append(
-            GuardTookOver(text, grave=True, bridge=verdict.instance, resources=tuple(names),
-                          left=verdict.left) if names else Notice(text))
+            GuardTookOver(
+                text, grave=True, bridge=pulse.sender.instance, resources=tuple(names),
+                left=pulse.goodbye) if names else Notice(text))
 
     def _note_concern(self) -> None:
         self._concern = frozenset(self._watch.listed()).union(

@@ -66,7 +66,7 @@ class PulseSchedule:
         """Return the first of the pulses that list this resource without a gap up to now."""
         return self._listed.get(name)
 
-    def say_goodbye(self) -> None:
+    def end_pulses(self) -> None:
         """Mark the next pulse as the last one."""
         self._goodbye = True
         self.due = -math.inf
@@ -105,14 +105,18 @@ GUARD_MEMORY = 4.0
 MOST_GUARDS = 8
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Guard:
+    """
+    Its newest echo, and when that was received (s).
+
+    sequence: of the newest pulse that it has answered. unreached: of the echo, as a set.
+    """
+
+    echo: Echo
     received_at: float
     sequence: int
-    configuration: str
-    fired: int
     unreached: frozenset[str]
-    number: int
 
 
 class GuardCover:
@@ -131,7 +135,7 @@ class GuardCover:
         """Return whether an echo is for this bridge, and newer than all before of that guard."""
         before = self._guards.get(echo.guard)
         return echo.instance == self._identity.instance and (
-            before is None or echo.number > before.number)
+            before is None or echo.number > before.echo.number)
 
     def take(self, echo: Echo, now: float) -> bool:
         """Take an echo that is new; returns whether that guard has fired since its last one."""
@@ -139,10 +143,8 @@ class GuardCover:
         while len(self._guards) >= MOST_GUARDS:
             del self._guards[next(iter(self._guards))]
         sequence = max(echo.sequence, before.sequence if before else 0)
-        self._guards[echo.guard] = _Guard(
-            now, sequence, echo.configuration, echo.fired, frozenset(echo.unreached),
-            echo.number)
-        return echo.fired > (before.fired if before else 0)
+        self._guards[echo.guard] = _Guard(echo, now, sequence, frozenset(echo.unreached))
+        return echo.fired > (before.echo.fired if before else 0)
 
     def problem(self, now: float) -> str:
         """Return why no guard would stop this robot; empty when one would."""
@@ -153,9 +155,9 @@ class GuardCover:
             if now < self._gone_at(one):
                 if self._fits(one):
                     return ''
-                problem = (f'the guard runs with another configuration ({one.configuration}, '
-                           f'expected: {self._identity.configuration}): start both with the same '
-                           'file')
+                problem = ('the guard runs with another configuration '
+                           f'({one.echo.configuration}, expected: '
+                           f'{self._identity.configuration}): start both with the same file')
         return problem
 
     def covers(self, name: str, sequence: int | None, now: float) -> bool:
@@ -183,7 +185,7 @@ class GuardCover:
                 and name not in guard.unreached)
 
     def _fits(self, guard: _Guard) -> bool:
-        return guard.configuration == self._identity.configuration
+        return guard.echo.configuration == self._identity.configuration
 
     def _gone_at(self, guard: _Guard) -> float:
         return guard.received_at + GUARD_MEMORY * self._identity.patience

@@ -10,7 +10,7 @@ seconds. Every value here is finite: a NaN or an infinity is refused at construc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import math
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from viam_session_bridge.core.errors import InvalidCommand
 
@@ -24,7 +24,6 @@ class Setpoint(Protocol):
     @property
     def is_zero(self) -> bool:
         """Return whether it commands a stop."""
-        ...
 
 
 class Limits(Protocol):
@@ -32,7 +31,6 @@ class Limits(Protocol):
 
     def clamp(self, setpoint: Setpoint) -> Setpoint:
         """Return the setpoint, within the limits."""
-        ...
 
 
 def require_finite(name: str, value: float) -> float:
@@ -76,11 +74,6 @@ class Velocity:
     def speed(self) -> float:
         """Length of the linear part, m/s."""
         return math.hypot(*self.linear)
-
-    @property
-    def turn_rate(self) -> float:
-        """Length of the angular part, rad/s."""
-        return math.hypot(*self.angular)
 
 
 @dataclass(frozen=True)
@@ -184,9 +177,10 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Positions to reach in order; at least one point, times rising."""
+    """Positions to reach in order; at least one point, times rising. A goal is never a stop."""
 
     points: tuple[Waypoint, ...]
+    is_zero: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not self.points:
@@ -202,11 +196,6 @@ class Trajectory:
         """Return its end and its duration."""
         return (f'{len(self.points)} points to {_shown(self.end.positions)} rad or m in '
                 f'{self.end.time:.3g} s')
-
-    @property
-    def is_zero(self) -> bool:
-        """Answer no: a goal is never a stop."""
-        return False
 
     @property
     def end(self) -> Waypoint:
@@ -229,25 +218,22 @@ class Choice:
 
 @dataclass(frozen=True)
 class Press:
-    """A button is pushed, once."""
+    """A button is pushed, once. A push is never a stop."""
 
-    @property
-    def is_zero(self) -> bool:
-        """Answer no: a push is never a stop."""
-        return False
+    is_zero: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class ServiceCall:
-    """One of the commands that are configured for a resource, by name, with its arguments."""
+    """
+    One of the commands that are configured for a resource, by name, with its arguments.
+
+    Its effect is not known, so it is never a stop.
+    """
 
     command: str
     arguments: Mapping[str, bool] = field(default_factory=dict)
-
-    @property
-    def is_zero(self) -> bool:
-        """Answer no: its effect is not known."""
-        return False
+    is_zero: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -255,12 +241,13 @@ class PoseGoal:
     """
     A pose to reach: position (m) and orientation (unit quaternion x, y, z, w) in a frame.
 
-    frame: the name of a tf frame; empty for the driver's own.
+    frame: the name of a tf frame; empty for the driver's own. A goal is never a stop.
     """
 
     position: Vector
     orientation: tuple[float, float, float, float]
     frame: str = ''
+    is_zero: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for axis, value in zip('xyz', self.position, strict=True):
@@ -271,11 +258,6 @@ class PoseGoal:
         if abs(length - 1.0) > 1e-3:
             raise InvalidCommand(
                 f'orientation: a quaternion of length {length:g}; expected a unit quaternion')
-
-    @property
-    def is_zero(self) -> bool:
-        """Answer no: a goal is never a stop."""
-        return False
 
 
 @dataclass(frozen=True)

@@ -475,10 +475,10 @@ class Supervisor(ActuatorGroup):
         if self._peers.pulser is not None:
             self._peers.pulser.serves_at(port)
 
-    def say_goodbye(self, now: float) -> None:
+    def end_pulses(self, now: float) -> None:
         """Release the guard: the next pulse is the last."""
         if self._peers.pulser is not None:
-            self._peers.pulser.say_goodbye()
+            self._peers.pulser.end_pulses()
         self.due = min(self.due, now)
 
     def guard_problem(self, now: float) -> str:

@@ -15,27 +15,9 @@ from enum import Enum
 import json
 import math
 import re
-from typing import Any
+from typing import Any, get_args
 
-from viam_session_bridge.core.events import (
-    Changed,
-    ClientConnected,
-    ClientDisconnected,
-    ConfigurationChanged,
-    DriverAppeared,
-    DriverDisappeared,
-    Emergency,
-    Escalation,
-    EventsLost,
-    GuardTookOver,
-    LogEvent,
-    MotionBegun,
-    Notice,
-    Refusal,
-    SessionEnded,
-    SessionStarted,
-    Stall,
-)
+from viam_session_bridge.core.events import Changed, LogEvent
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import (
     Claim,
@@ -61,10 +43,7 @@ CHANGES = {
     STOP_UNCONFIRMED: 'A stop was not confirmed in time. It goes on, and motion is refused.'}
 
 # Every class whose events are published.
-CLASSES = (
-    ClientConnected, ClientDisconnected, SessionStarted, SessionEnded, MotionBegun, Refusal,
-    Changed, Escalation, GuardTookOver, Emergency, Stall, ConfigurationChanged, DriverAppeared,
-    DriverDisappeared, Notice, EventsLost)
+CLASSES: tuple[type, ...] = get_args(LogEvent)
 
 
 def describe_claim(claim: Claim | None) -> str:

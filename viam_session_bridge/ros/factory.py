@@ -90,7 +90,7 @@ class Factory:
         name, supervision = config.name, self._supervision
         reading = SourceTools(
             self._node, functools.partial(supervision.measured, name), supervision.now,
-            shared=self._read, observers=[])
+            shared=self._read)
         found = self._sources[name] = {
             parameter: source(config, reading) for parameter, source in SOURCES.items()
             if getattr(config, parameter, '') and parameter not in _own_fields(config)}

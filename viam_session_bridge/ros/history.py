@@ -8,7 +8,6 @@ The pump writes, the executor reads: each entry is replaced as a whole, so that 
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from viam_session_bridge.core.events import Changed, LogEvent, MotionBegun
 from viam_session_bridge.core.states import State
@@ -17,51 +16,43 @@ from viam_session_bridge.ros.event_record import describe_claim, plain
 _STOPS = {State.STOPPING: 'under way', State.UNCONFIRMED: 'NOT CONFIRMED'}
 
 
-class _Past(NamedTuple):
-    """An event and the wall time (s) at which it was noticed."""
-
-    event: LogEvent
-    wall: float
-
-
 class History:
-    """The last motion, stop and verdict of each resource."""
+    """The last motion, stop and verdict of each resource, and the wall times (s) of the first."""
 
     def __init__(self) -> None:
-        self._motions: dict[str, _Past] = {}
-        self._stops: dict[str, _Past] = {}
-        self._verdicts: dict[str, _Past] = {}
+        self._motions: dict[str, tuple[MotionBegun, float]] = {}
+        self._stops: dict[str, tuple[Changed, float]] = {}
+        self._verdicts: dict[str, Changed] = {}
 
     def take(self, events: Iterable[LogEvent], wall: float) -> None:
         """Take the events of one pass."""
         for event in events:
             if isinstance(event, MotionBegun):
-                self._motions[event.resource] = _Past(event, wall)
+                self._motions[event.resource] = event, wall
             elif isinstance(event, Changed) and event.after is not State.MOVING:
+                self._verdicts[event.resource] = event
                 if event.after is State.STOPPING:
-                    self._stops[event.resource] = _Past(event, wall)
-                self._verdicts[event.resource] = _Past(event, wall)
+                    self._stops[event.resource] = event, wall
 
     def values(self, resource: str, state: State) -> Iterator[tuple[str, str]]:
         """Yield what diagnostics show: names and values, those that are known."""
-        past = self._motions.get(resource)
-        if past is not None and isinstance(motion := past.event, MotionBegun):
+        if resource in self._motions:
+            motion, wall = self._motions[resource]
             call = motion.caller.method.rpartition('.')[2].rpartition('/')[2]
             if state is State.MOVING:
                 yield 'owner', describe_claim(motion.claim)
-                yield 'since', _shown(past.wall)
+                yield 'since', _shown(wall)
             yield 'peer', motion.caller.peer
             yield 'entity', motion.caller.entity
             yield 'SDK', motion.caller.sdk
-            yield 'last command', f'{_shown(past.wall)} {call} {plain(motion.motion)}'
-        past = self._stops.get(resource)
-        if past is not None and isinstance(past.event, Changed):
-            yield 'last stop', f'{_shown(past.wall)} {past.event.reason.value}'
-            verdict = self._verdicts[resource].event
-            if isinstance(verdict, Changed):
-                yield 'last stop verified', _STOPS.get(verdict.after) or (
-                    verdict.evidence or 'yes' if verdict.verified
-                    else verdict.detail or 'no: nothing shows rest')
+            yield 'last command', f'{_shown(wall)} {call} {plain(motion.motion)}'
+        if resource in self._stops:
+            stop, wall = self._stops[resource]
+            yield 'last stop', f'{_shown(wall)} {stop.reason.value}'
+            verdict = self._verdicts[resource]
+            yield 'last stop verified', _STOPS.get(verdict.after) or (
+                verdict.evidence or 'yes' if verdict.verified
+                else verdict.detail or 'no: nothing shows rest')
 
 
 def _shown(wall: float) -> str:

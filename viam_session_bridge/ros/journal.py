@@ -300,7 +300,7 @@ def _changed(event: Changed) -> tuple[int, str]:
             line += f' ({event.detail})'
         if event.claim is not None:
             line += f' [{describe_claim(event.claim)}]'
-        return logging.WARNING if event.reason.is_unasked else logging.INFO, line
+        return logging.WARNING if event.reason.is_unrequested else logging.INFO, line
     if event.after is State.IDLE:
         how = 'verified' if event.verified else 'not verified: no feedback is configured'
         return logging.INFO, f'{event.resource}: stopped ({event.detail or how})'

@@ -107,4 +107,3 @@ class PluginDriver(Driver, Protocol):
 
     def __init__(self, config: Any, tools: Tools) -> None:
         """Make the driver of one resource; config: the resource's, with the fields of TABLE."""
-        ...

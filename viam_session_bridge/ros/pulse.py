@@ -39,16 +39,10 @@ LONGEST_MESSAGE = 1 << 19
 
 
 def encode_pulse(pulse: Pulse) -> str:
-    """Return a pulse as text."""
-    sender = pulse.sender
-    return json.dumps({
-        'instance': sender.instance, 'started': sender.started,
-        'configuration': sender.configuration, 'patience': sender.patience,
-        'host': sender.host, 'process': sender.process, 'port': sender.port,
-        'sequence': pulse.sequence, 'active': pulse.active, 'goals': pulse.goals,
-        'goodbye': pulse.goodbye, 'unconfirmed': pulse.unconfirmed,
-        'latched': pulse.latched, 'unmoved': pulse.unmoved, 'guards': pulse.guards},
-        separators=(',', ':'))
+    """Return a pulse as text: its fields, and those of its sender beside them."""
+    content = {**vars(pulse.sender), **vars(pulse)}
+    del content['sender']
+    return json.dumps(content, separators=(',', ':'))
 
 
 def decode_pulse(text: str) -> Pulse:
@@ -70,11 +64,7 @@ def decode_pulse(text: str) -> Pulse:
 
 def encode_echo(echo: Echo) -> str:
     """Return an echo as text."""
-    return json.dumps({
-        'guard': echo.guard, 'instance': echo.instance, 'sequence': echo.sequence,
-        'configuration': echo.configuration, 'fired': echo.fired,
-        'unreached': echo.unreached, 'latched': echo.latched, 'moved': echo.moved,
-        'number': echo.number}, separators=(',', ':'))
+    return json.dumps(vars(echo), separators=(',', ':'))
 
 
 def decode_echo(text: str) -> Echo:

@@ -9,6 +9,7 @@ from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion, MoveProfile
 from viam_session_bridge.core.setpoints import ServiceCall
 from viam_session_bridge.core.states import State
+from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.locked_supervisor import LockedBridge
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
@@ -20,6 +21,7 @@ from viam_session_bridge.rpc.component_service import (
     needs,
     sends,
 )
+from viam_session_bridge.rpc.status import unimplemented
 
 # A driver that reports results ends a request to its service long before this time (s).
 ANSWER_PATIENCE = 30.0
@@ -63,6 +65,20 @@ class ActuatedService(ComponentService):
         if name not in self.configs or self.configs[name].api != self.API:
             raise self._unknown(name)
         return self._supervisor.resource(name)
+
+    def _measured(self, name: str, method: str) -> JointSample:
+        """Return positions and speeds of the joints. Raises CallError or NoFeedback."""
+        if not self.configs[name].joint_states_topic:
+            raise unimplemented(
+                f'{name}: {method} needs the positions of the joints; configure '
+                f'{name}.joint_states_topic')
+        sample = self._supervisor.sample(name)
+        if not isinstance(sample, JointSample):
+            raise NoFeedback(
+                f'{name}: {method} needs the positions of the joints, and no joint state of all '
+                f'of them has arrived lately on {name}.joint_states_topic'
+                f'{self._why_silent(name)}')
+        return sample
 
     def _why_silent(self, name: str) -> str:
         """Return the known reason for missing feedback, to be added to a refusal."""

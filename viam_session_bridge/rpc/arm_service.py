@@ -22,7 +22,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, never, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import Pace, timed, TrajectoryJoints
+from viam_session_bridge.rpc.trajectories import Pace, TrajectoryJoints
 
 # The maximum number of positions in one request.
 MOST_STATIONS = 1000
@@ -169,9 +169,7 @@ class ArmService(JointService):
         own = self.configs[request.name]
         options = getattr(request, 'options', None)
         pace = _pace_of(joints_of(own), own.speeds, options)
-        sample = self._measured(request.name, 'moving')
-        await call.move(request.name, self._goal(request.name, timed(
-            sample.positions, stations, pace, own.max_move_duration, field_name)))
+        await call.move(request.name, self._way(request.name, stations, pace, field_name))
 
     def _open_stream(self, name: str) -> ArmConfig:
         """Return an arm's configuration. Raises UnknownResource, or CallError without feedback."""

@@ -20,7 +20,7 @@ import ipaddress
 import logging
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 import uuid
 
 import grpc
@@ -93,22 +93,6 @@ class Rights:
         return CallError(
             grpc.StatusCode.PERMISSION_DENIED,
             f'{name}: key {self.entity} may not {what} this resource')
-
-
-class Authentication(Protocol):
-    """A method of authentication."""
-
-    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
-        """Return the rights of a caller. Raises CallError if it is not authenticated."""
-        ...
-
-    def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
-        """Return the token for credentials. Raises CallError if they are wrong."""
-        ...
-
-    def refresh(self) -> None:
-        """Check whether keys were revoked."""
-        ...
 
 
 def _wrong_type(kind: str, known: tuple[str, ...]) -> CallError | None:
@@ -383,6 +367,9 @@ def _jwt() -> ModuleType:
             'auth.key_file: tokens need PyJWT, which is not installed; apt install python3-jwt, '
             'or pip install PyJWT') from problem
     return jwt
+
+
+Authentication = NoAuthentication | KeyAuthentication
 
 
 # ---- the service --------------------------------------------------------------------------------

@@ -49,12 +49,7 @@ from viam_session_bridge.rpc.auth import (
     unauthenticated,
 )
 from viam_session_bridge.rpc.connections import Clients, SocketMonitor
-from viam_session_bridge.rpc.operations import (
-    Operation,
-    operation_id,
-    OPERATION_KEY,
-    Operations,
-)
+from viam_session_bridge.rpc.operations import operation_id, OPERATION_KEY, Operations
 from viam_session_bridge.rpc.status import (
     CallError,
     exhausted,
@@ -254,8 +249,8 @@ class Call:
     A running call. The wrapper sets the fields that are not known at its arrival.
 
     watch: to be called once a motion may depend on a connection. locate: finds the open socket of
-    the caller, for motion that Viam does not monitor. announce: sends the operation
-    id before the response, for calls that wait. operation: the call as GetOperations lists it.
+    the caller, for motion that Viam does not monitor. operation: the Operation that GetOperations
+    lists; None for a call that is not listed, which never waits. announced: its id was sent.
     overload: why the call may only stop; empty unless too many calls ran at its arrival.
     resource: the Resource that the request names, for a method of a component.
     rights: what the caller may do. revoked: its key has been revoked during the call.
@@ -268,11 +263,17 @@ class Call:
     context: Any
     watch: Callable[[], None]
     locate: Callable[[], int | None] = lambda: None
-    announce: Callable[[], Awaitable[None]] | None = None
-    operation: Operation | None = None
+    operation: Any = None
+    announced: bool = False
     overload: str = ''
     resource: Any = None
     revoked: bool = False
+
+    async def announce(self) -> None:
+        """Send the response header with the operation id, once: for calls that wait."""
+        if not self.announced:
+            self.announced = True
+            await self.context.send_initial_metadata(((OPERATION_KEY, self.operation.id),))
 
     async def command(self, name: str, motion: Motion) -> None:
         """
@@ -321,8 +322,7 @@ class Call:
                       future: 'asyncio.Future[_Result]') -> _Result:
         """Return the result of a motion; any cancellation by the caller ends the motion."""
         try:
-            if self.announce is not None:
-                await self.announce()
+            await self.announce()
             # Cancelled after a Stop or a newer command has ended it: wait for that result.
             if not await self._first(future) and not self.supervisor.cancel(name, epoch):
                 await asyncio.wait({future})
@@ -369,9 +369,6 @@ class Call:
 
     async def _first(self, ended: 'asyncio.Future[Any]') -> bool:
         """Wait for a future; returns False if CancelOperation came first."""
-        if self.operation is None:
-            await asyncio.wait({ended})
-            return True
         cancelled = asyncio.ensure_future(self.operation.cancelled.wait())
         either: set[asyncio.Future[Any]] = {ended, cancelled}
         try:
@@ -411,9 +408,6 @@ class Call:
                 raise refusal
 
     async def _pause(self, name: str) -> None:
-        if self.operation is None:
-            await asyncio.sleep(RETRY_PERIOD)
-            return
         try:
             await asyncio.wait_for(self.operation.cancelled.wait(), RETRY_PERIOD)
         except asyncio.TimeoutError:
@@ -476,14 +470,15 @@ class Registry:
 
     def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """
-        Return the handler of a service; methods that the servicer lacks are UNIMPLEMENTED.
+        Return the handler of a service, for the methods that the servicer has.
 
         A servicer with a method `resource` serves components; that method resolves the resource
         that a request names.
         """
         return grpc.method_handlers_generic_handler(
             service.full_name,
-            {method.name: self._method(method, servicer) for method in service.methods})
+            {method.name: self._method(method, servicer) for method in service.methods
+             if hasattr(servicer, method.name)})
 
     def end_calls(self, entity: str) -> None:
         """End all calls of a key that is no longer valid, with UNAUTHENTICATED."""
@@ -510,20 +505,14 @@ class Registry:
                 del self._under_way[entity]
 
     def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
-        reads, writes = proto.streams(method)
-        behaviour = getattr(servicer, method.name, None)
-        coding = {'response_serializer':
-                  proto.message(method.output_type.full_name).SerializeToString}
-        if reads or writes:
-            if behaviour is not None:
-                behaviour = self._streaming(method, behaviour)
-            make = {(False, True): grpc.unary_stream_rpc_method_handler,
-                    (True, False): grpc.stream_unary_rpc_method_handler,
-                    (True, True): grpc.stream_stream_rpc_method_handler}[reads, writes]
-            return make(behaviour or self._not_served(method), **coding)
+        behaviour = getattr(servicer, method.name)
+        serialize = proto.message(method.output_type.full_name).SerializeToString
+        if any(proto.streams(method)):
+            return grpc.stream_stream_rpc_method_handler(
+                self._streaming(method, behaviour), response_serializer=serialize)
         return grpc.unary_unary_rpc_method_handler(
-            self._unary(method, behaviour or _missing(method),
-                        getattr(servicer, 'resource', None) if behaviour else None), **coding)
+            self._unary(method, behaviour, getattr(servicer, 'resource', None)),
+            response_serializer=serialize)
 
     def _unary(self, method: MethodDescriptor, behaviour: Behaviour,
                resource: Callable[[str], Any] | None) -> Callable[..., Any]:
@@ -540,19 +529,17 @@ class Registry:
 
         async def answer(content: bytes, context: Any) -> Any:
             """Return the reply, or a _Refusal."""
-            header, named = None, ''
+            call, named = None, ''
             try:
                 call = self._open(context, monitored, path, public)
                 if not listed:
                     return await behaviour(decode(content), call)
                 overload = self._operations.overload(call.caller.peer)
                 with self._ended_with_its_key(call), self._operations.running(
-                        operation_id(call.metadata), path, call.caller) as operation:
-                    header = _Header(context, operation.id)
+                        operation_id(call.metadata), path, call.caller) as call.operation:
                     if bounded and overload:
                         raise exhausted(overload)
                     request = decode(content)
-                    call.operation, call.announce = operation, header.send
                     call.overload = overload
                     if resource is not None:
                         call.resource = resource(request.name)
@@ -562,7 +549,7 @@ class Registry:
                     # The header is sent after the method has run: a Stop is executed even if its
                     # caller disconnects at once, and a command is not delayed.
                     reply = await behaviour(request, call)
-                    await header.send()
+                    await call.announce()
                     return reply
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
@@ -570,8 +557,8 @@ class Registry:
                 refusal = _refusal(problem, path)
                 if commands:
                     self._refusals.note(named, path, context, problem, refusal.text)
-            if header is not None:
-                await header.send()
+            if call is not None and call.operation is not None:
+                await call.announce()
             return refusal
 
         async def handle(content: bytes, context: Any) -> Any:
@@ -601,10 +588,8 @@ class Registry:
                 with self._ended_with_its_key(call), (
                         self._operations.running(
                             operation_id(call.metadata), path, call.caller) if monitored
-                        else self._operations.counted(call.caller.peer)) as operation:
-                    if operation is not None:
-                        call.operation = operation
-                        call.announce = _Header(context, operation.id).send
+                        else self._operations.counted(call.caller.peer)) as call.operation:
+                    if monitored:
                         await call.announce()
                     # Closed as soon as the client is gone: the end of its motion must not wait
                     # for garbage collection.
@@ -634,33 +619,20 @@ class Registry:
 
         return handle
 
-    def _not_served(self, method: MethodDescriptor) -> Callable[..., Any]:
-        """Return the handler of a stream that is not served; it checks the session first."""
-        monitored = proto.is_monitored(method)
-
-        async def refuse(request: Any, context: Any) -> Any:
-            try:
-                self._open(context, monitored, method.full_name)
-                raise _not_served(method)
-            except (BridgeError, CallError) as problem:
-                abort = context.abort(*_refusal(problem, method.full_name))
-            del request, context  # see the docstring of the module
-            await abort
-
-        return refuse
-
     def unserved(self) -> grpc.GenericRpcHandler:
         """Return the handler of all methods that no other handler serves."""
-        return _Unserved(self._refuse_unserved)
+        return _Unserved(self._abort_unserved)
 
-    async def _refuse_unserved(self, path: str, context: Any) -> None:
+    def _abort_unserved(self, path: str, context: Any) -> Awaitable[None]:
+        """Return the abort of a call of such a method."""
         try:
             # SDKs continue without WebRTC only if this status does not depend on credentials.
             if not path.startswith(f'/{SIGNALING}/'):
                 self._open(context, monitored=False, path=path)
             raise unimplemented(f'{shown(path)} is not served by viam_session_bridge')
         except CallError as problem:
-            await context.abort(*_refusal(problem, path))
+            abort: Awaitable[None] = context.abort(*_refusal(problem, path))
+        return abort
 
     def _open(self, context: Any, monitored: bool, path: str, public: bool = False) -> Call:
         """
@@ -700,15 +672,17 @@ _NOTHING = Rights(command=frozenset(), read=False, stops_all=False)
 class _Unserved(grpc.GenericRpcHandler):
     """Refuses methods that no handler serves; as a stream, without reading a request."""
 
-    def __init__(self, refuse: Callable[[str, Any], Awaitable[None]]) -> None:
-        self._refuse = refuse
+    def __init__(self, abort: Callable[[str, Any], Awaitable[None]]) -> None:
+        self._abort = abort
 
     def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler:
         """Return the handler that refuses this method."""
         path = handler_call_details.method
 
         async def refuse(requests: Any, context: Any) -> None:
-            await self._refuse(path, context)
+            abort = self._abort(path, context)
+            del requests, context  # see the docstring of the module
+            await abort
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -744,20 +718,6 @@ class RefusalLog:
         self._note(Refusal(path, context.peer(), cause, text, resource, more))
 
 
-@dataclass(slots=True)
-class _Header:
-    """The response header with the operation id of a call; sent once."""
-
-    context: Any
-    operation: str
-    sent: bool = False
-
-    async def send(self) -> None:
-        if not self.sent:
-            self.sent = True
-            await self.context.send_initial_metadata(((OPERATION_KEY, self.operation),))
-
-
 class _Refusal(NamedTuple):
     """How a call is refused."""
 
@@ -783,14 +743,3 @@ def _refusal(problem: Exception, path: str) -> _Refusal:
         chain.__traceback__ = None
         chain = chain.__cause__ or chain.__context__
     return refusal
-
-
-def _not_served(method: MethodDescriptor) -> CallError:
-    return unimplemented(f'{method.full_name} is not served by viam_session_bridge')
-
-
-def _missing(method: MethodDescriptor) -> Behaviour:
-    async def refuse(request: Any, call: Call) -> Any:
-        raise _not_served(method)
-
-    return refuse

@@ -20,7 +20,8 @@ PyDLL keeps the interpreter's lock during the call: none of these calls blocks.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 import ctypes
 from ipaddress import ip_address, IPv6Address
 import logging
@@ -387,15 +388,23 @@ def port_holder(port: int) -> str:
     if not inodes:
         return ''
     for process in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            folder = f'/proc/{process}/fd'
-            if any(os.readlink(f'{folder}/{one}') in inodes for one in os.listdir(folder)):
-                with open(f'/proc/{process}/cmdline', encoding='utf-8', errors='replace') as file:
-                    words = file.read().replace('\0', ' ').strip()
-                return f'process {process} ({shown(words)})'
-        except OSError:
-            continue  # the process has ended, or belongs to another user
+        if not inodes.isdisjoint(_open_files(process)):
+            words = ''
+            with suppress(OSError), open(f'/proc/{process}/cmdline', encoding='utf-8',
+                                         errors='replace') as file:
+                words = file.read().replace('\0', ' ').strip()
+            return f'process {process} ({shown(words)})'
     return 'a process that the kernel does not show to this user'
+
+
+def _open_files(process: str) -> Iterator[str]:
+    """Yield what the descriptors of a process refer to, as far as the kernel shows them."""
+    folder = f'/proc/{process}/fd'
+    with suppress(OSError):  # the process has ended, or belongs to another user
+        for one in os.listdir(folder):
+            # Descriptors may be closed meanwhile: the one that listed this process is.
+            with suppress(OSError):
+                yield os.readlink(f'{folder}/{one}')
 
 
 def is_same(fd: int, cookie: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.setpoints import require_finite, Trajectory
+from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.gantry import GantryConfig
 from viam_session_bridge.rpc import proto
@@ -18,7 +18,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import unimplemented
-from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
+from viam_session_bridge.rpc.trajectories import MM, Pace, TrajectoryJoints
 from viam_session_bridge.rpc.urdf import Counting
 
 
@@ -47,14 +47,13 @@ class GantryService(JointService):
         own = self.configs[request.name]
         joints = _joints_of(own)
         positions = joints.targets('positions_mm', request.positions_mm)
-        speeds = (own.max_speed,) * len(own.joints)
+        speeds = own.speeds
         if request.speeds_mm_per_sec:
             speeds = tuple(
-                _speed(index, speed / MM, own.max_speed) for index, speed in enumerate(
+                _speed(index, speed, own.max_speed) for index, speed in enumerate(
                     joints.parsed('speeds_mm_per_sec', request.speeds_mm_per_sec)))
-        sample = self._measured(request.name, 'MoveToPosition')
-        await call.move(request.name, self._way(
-            own, request.name, sample.positions, positions, speeds, 'positions_mm'))
+        await call.move(request.name, self._to(
+            request.name, positions, speeds, 'positions_mm'))
         return proto.gantry.MoveToPositionResponse()
 
     @needs('home_m', 'joint_states_topic')
@@ -71,10 +70,8 @@ class GantryService(JointService):
                 f'{request.name}: Home needs a home position; configure '
                 f'{request.name}.home_m, or a service of the robot that homes it in '
                 f'{request.name}.commands, for DoCommand')
-        sample = self._measured(request.name, 'Home')
-        ended = await call.move(request.name, self._way(
-            own, request.name, sample.positions, own.home_m,
-            (own.max_speed,) * len(own.joints), 'home_m', monitored=False))
+        ended = await call.move(request.name, self._to(
+            request.name, own.home_m, own.speeds, 'home_m', monitored=False))
         return proto.gantry.HomeResponse(homed=ended.reason is Reason.DONE)
 
     async def GetLengths(self, request: Any, call: Call) -> Any:
@@ -90,13 +87,12 @@ class GantryService(JointService):
     def _counting(self, own: GantryConfig) -> Counting:
         return Counting(own.scale_of_joints, own.lengths_m, own.zeros)
 
-    def _way(self, own: GantryConfig, name: str, here: tuple[float, ...],
-             positions: tuple[float, ...], speeds: tuple[float, ...], field_name: str,
-             monitored: bool = True) -> Motion:
-        """Return the motion from here (m, of the joints) to positions (m from Viam's 0)."""
-        goal = tuple(at + zero for at, zero in zip(positions, own.zeros, strict=True))
-        trajectory = timed(here, [goal], Pace(speeds), own.max_move_duration, field_name)
-        return self._goal(name, trajectory, monitored=monitored)
+    def _to(self, name: str, positions: tuple[float, ...], speeds: tuple[float, ...],
+            field_name: str, monitored: bool = True) -> Motion:
+        """Return the motion to positions, m from Viam's 0."""
+        zeros = self.configs[name].zeros
+        goal = tuple(at + zero for at, zero in zip(positions, zeros, strict=True))
+        return self._way(name, [goal], Pace(speeds), field_name, monitored=monitored)
 
 
 def _joints_of(own: GantryConfig) -> TrajectoryJoints:
@@ -106,9 +102,9 @@ def _joints_of(own: GantryConfig) -> TrajectoryJoints:
 
 
 def _speed(index: int, asked: float, fastest: float) -> float:
-    """Return the speed of an axis, m/s; asked: mm/s. Raises InvalidCommand."""
-    if require_finite('speed', asked) < 0.0:
+    """Return the speed of an axis, m/s. Raises InvalidCommand."""
+    if asked < 0.0:
         raise InvalidCommand(
-            f'speeds_mm_per_sec[{index}]: {asked:g}; expected a number above 0, or 0 for the '
+            f'speeds_mm_per_sec[{index}]: {asked / MM:g}; expected a number above 0, or 0 for the '
             'highest allowed speed')
-    return min(asked * MM, fastest) if asked else fastest
+    return min(asked, fastest) if asked else fastest

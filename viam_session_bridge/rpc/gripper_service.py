@@ -13,8 +13,7 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.setpoints import Trajectory, Waypoint
+from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.core.states import Reason
 from viam_session_bridge.parameters.gripper import GripperConfig
 from viam_session_bridge.rpc import proto
@@ -22,7 +21,7 @@ from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
-from viam_session_bridge.rpc.trajectories import MM, Pace, timed, TrajectoryJoints
+from viam_session_bridge.rpc.trajectories import MM, Pace, TrajectoryJoints
 
 
 class GripperService(JointService):
@@ -117,20 +116,12 @@ class GripperService(JointService):
     async def _move(self, name: str, goal: tuple[float, ...], call: Call,
                     anywhere: bool = False) -> Reason:
         """Move all joints to a goal (rad or m); returns how it ended."""
-        ended = await call.move(
-            name, self._way(name, goal, anywhere), lambda epoch: self._grips.pop(name, None))
-        return ended.reason
-
-    def _way(self, name: str, goal: tuple[float, ...], anywhere: bool) -> Motion:
         own = self.configs[name]
-        pace = Pace((own.max_speed,) * len(own.joints))
-        if own.joint_states_topic:
-            here = self._measured(name, 'moving').positions
-            return self._goal(
-                name, timed(here, [goal], pace, own.max_move_duration, name), anywhere)
-        # Its position is unknown: the time of the whole range.
         whole = (abs(own.open_position - own.closed_position),) * len(own.joints)
-        return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), goal),)))
+        ended = await call.move(
+            name, self._way(name, [goal], Pace(own.speeds), name, whole=whole, anywhere=anywhere),
+            lambda epoch: self._grips.pop(name, None))
+        return ended.reason
 
     def _judge_grab(self, name: str, before: tuple[float, ...], held: bool) -> tuple[bool, str]:
         """Return whether a completed Grab holds an object, or why this is unknown."""

@@ -2,36 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The common base of the services of components with joints: measured positions, and goals."""
 
+from collections.abc import Sequence
 import math
 from typing import Any
 
 import grpc
 
-from viam_session_bridge.core.errors import NoFeedback
 from viam_session_bridge.core.move import Arrival, Motion
-from viam_session_bridge.core.setpoints import Trajectory
-from viam_session_bridge.core.stop import JointSample
+from viam_session_bridge.core.setpoints import Trajectory, Waypoint
 from viam_session_bridge.rpc import proto, urdf
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.trajectories import Pace, timed
 
 
 class JointService(ActuatedService):
     """The service of components whose configuration is a PositionedConfig."""
-
-    def _measured(self, name: str, method: str) -> JointSample:
-        """Return positions and speeds of the joints. Raises CallError or NoFeedback."""
-        if not self.configs[name].joint_states_topic:
-            raise unimplemented(
-                f'{name}: {method} needs the positions of the joints; configure '
-                f'{name}.joint_states_topic')
-        sample = self._supervisor.sample(name)
-        if not isinstance(sample, JointSample):
-            raise NoFeedback(
-                f'{name}: {method} needs the positions of the joints, and no joint state of all '
-                f'of them has arrived lately on {name}.joint_states_topic'
-                f'{self._why_silent(name)}')
-        return sample
 
     def _kinematics(self, name: str, mounted: bool = False) -> Any:
         """
@@ -62,6 +48,24 @@ class JointService(ActuatedService):
     def _counting(self, own: Any) -> urdf.Counting:
         """Return the joint scale and offsets that clients use."""
         return urdf.Counting(own.scale_of_joints)
+
+    def _way(self, name: str, stations: Sequence[tuple[float, ...]], pace: Pace, field: str, *,
+             whole: tuple[float, ...] = (), anywhere: bool = False,
+             monitored: bool = True) -> Motion:
+        """
+        Return the motion through these positions (rad or m) at this pace.
+
+        field: the field of the request, for errors. whole: the range of each joint, if the
+        component also moves without feedback: it then takes the time of the whole range. See _goal
+        for the others. Raises CallError, NoFeedback or InvalidCommand.
+        """
+        own = self.configs[name]
+        if whole and not own.joint_states_topic:
+            trajectory = Trajectory((Waypoint(pace.seconds(whole), stations[-1]),))
+        else:
+            here = self._measured(name, 'moving').positions
+            trajectory = timed(here, stations, pace, own.max_move_duration, field)
+        return self._goal(name, trajectory, anywhere, monitored)
 
     def _goal(self, name: str, trajectory: Trajectory, anywhere: bool = False,
               monitored: bool = True, passed: float = 0.0) -> Motion:

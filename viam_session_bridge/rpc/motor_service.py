@@ -9,10 +9,9 @@ Positions are relative to a home that ResetZeroPosition sets; until then, to the
 import math
 from typing import Any
 
-from viam_session_bridge.core.errors import InvalidCommand, NoFeedback
+from viam_session_bridge.core.errors import InvalidCommand
 from viam_session_bridge.core.move import Along, Motion, MoveProfile
 from viam_session_bridge.core.setpoints import JointLimits, Power, require_finite, Speed
-from viam_session_bridge.core.stop import JointSample
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.calls import Call
@@ -87,7 +86,7 @@ class MotorService(ActuatedService):
         self._require_speed(request.name, 'GoTo')
         speed = _speed(request.rpm)
         target = require_finite('position_revolutions', request.position_revolutions) * math.tau
-        position = self._position(request.name, 'GoTo')
+        [position] = self._measured(request.name, 'GoTo').positions
         amount = target + self._homes.get(request.name, 0.0) - position
         if abs(amount) < ARRIVED:
             await call.command(request.name, Motion(Speed(0.0)))
@@ -102,13 +101,14 @@ class MotorService(ActuatedService):
     async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
         """Set the home to the present position plus an offset in revolutions, without motion."""
         offset = require_finite('offset', request.offset) * math.tau
-        self._homes[request.name] = self._position(request.name, 'ResetZeroPosition') + offset
+        [position] = self._measured(request.name, 'ResetZeroPosition').positions
+        self._homes[request.name] = position + offset
         return proto.motor.ResetZeroPositionResponse()
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Return the measured position in revolutions from home."""
-        position = self._position(request.name, 'GetPosition')
+        [position] = self._measured(request.name, 'GetPosition').positions
         return proto.motor.GetPositionResponse(
             position=(position - self._homes.get(request.name, 0.0)) / math.tau)
 
@@ -128,20 +128,6 @@ class MotorService(ActuatedService):
         # The effect of a DoCommand on the motor is unknown.
         return proto.motor.IsPoweredResponse(
             is_on=isinstance(setpoint, (Power, Speed)), power_pct=share)
-
-    def _position(self, name: str, method: str) -> float:
-        """Return the measured position, rad. Raises CallError or NoFeedback."""
-        if self._supervisor.resource(name).actuator.rest is None:
-            raise unimplemented(
-                f'{name}: {method} needs the position of the motor; configure '
-                f'{name}.joint_states_topic and {name}.joint')
-        sample = self._supervisor.sample(name)
-        if not isinstance(sample, JointSample):
-            raise NoFeedback(
-                f'{name}: {method} needs the position of the motor, and no joint state of '
-                f'{name}.joint has arrived lately on {name}.joint_states_topic'
-                f'{self._why_silent(name)}')
-        return sample.positions[0]
 
     def _motion(self, name: str, amount: float, speed: float, what: str,
                 origin: float | None = None) -> Motion:

@@ -5,17 +5,15 @@
 import asyncio
 from collections.abc import Callable, Sequence
 import hmac
-from importlib.metadata import PackageNotFoundError, version
 import logging
-from pathlib import Path
 import secrets
 import time
 from typing import Any, NamedTuple
 import uuid
-from xml.etree import ElementTree
 
 import grpc
 
+from viam_session_bridge import __version__
 from viam_session_bridge.core.group import Resource
 from viam_session_bridge.core.presence import Caller
 from viam_session_bridge.core.sessions import parse_session_id
@@ -40,22 +38,6 @@ _LEVELS = {
     'panic': logging.ERROR, 'fatal': logging.ERROR, 'critical': logging.ERROR}
 
 _LOG = logging.getLogger(__name__)
-
-
-# Beside the package in a checkout, which may run without being installed.
-_PACKAGE_XML = Path(__file__).resolve().parents[2] / 'package.xml'
-
-
-def package_version() -> str:
-    """Return the version of this package, installed or in a checkout; otherwise 'unknown'."""
-    try:
-        return version('viam_session_bridge')
-    except PackageNotFoundError:
-        pass
-    try:
-        return ElementTree.parse(_PACKAGE_XML).findtext('version') or 'unknown'
-    except (OSError, ElementTree.ParseError):
-        return 'unknown'
 
 
 class Revision(NamedTuple):
@@ -155,7 +137,7 @@ class RobotService:
     async def GetVersion(self, request: Any, call: Call) -> Any:
         """Return name and version of this server, and the release of Viam's API."""
         return proto.robot.GetVersionResponse(
-            platform='viam_session_bridge', version=package_version(),
+            platform='viam_session_bridge', version=__version__,
             api_version=proto.api_version)
 
     async def GetMachineStatus(self, request: Any, call: Call) -> Any:
@@ -209,9 +191,8 @@ class RobotService:
 
     async def BlockForOperation(self, request: Any, call: Call) -> Any:
         """Return when no call of this id is running; at once for an unknown id."""
-        if call.operation is None or request.id != call.operation.id:
-            if call.announce is not None:
-                await call.announce()
+        if request.id != call.operation.id:
+            await call.announce()
             await call.awaited(asyncio.ensure_future(
                 self._operations.wait(call.caller.entity, request.id)))
         return proto.robot.BlockForOperationResponse()

@@ -9,7 +9,6 @@ loop, so that heartbeats are handled without delay.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 import errno
 import logging
 import socket
@@ -21,6 +20,7 @@ import grpc
 from viam_session_bridge.core.events import ClientConnected, ClientDisconnected, LogEvent
 from viam_session_bridge.core.sessions import shown_session
 from viam_session_bridge.locked_supervisor import LockedBridge
+from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService
 from viam_session_bridge.rpc.auth import (
@@ -71,24 +71,6 @@ MOST_STREAMS = 4096
 COMPONENTS = components()
 
 
-@dataclass(frozen=True)
-class ServerSettings:
-    """
-    The address to listen on (port 0: any free one), and the settings of connections.
-
-    certificate_file and key_file: for TLS; both empty for plain text. api_key_file: the accepted
-    API keys; empty without authentication.
-    """
-
-    host: str = '127.0.0.1'
-    port: int = 8080
-    max_connections: int = 1024
-    network_timeout: float = 2.0
-    certificate_file: str = ''
-    key_file: str = ''
-    api_key_file: str = ''
-
-
 def server_options(*, max_connections: int = 100, keepalive_time: float = 10.0,
                    keepalive_timeout: float = 20.0) -> list[tuple[str, int]]:
     """
@@ -135,24 +117,23 @@ class Server:
     """
     Serves Viam's API for a supervisor.
 
-    configs and feedback: see ComponentService. on_death: called if the server ends without a call
-    of stop(). beat: called by the event loop every beat_period (s), for the watchdog of threads.
-    revision: the identifier of the configuration.
+    feedback: see ComponentService. on_death: called if the server ends without a call of stop().
+    beat: called by the event loop every beat_period (s), for the watchdog of threads.
     note takes what clients do, for whoever writes events; it must not block.
     """
 
-    def __init__(self, supervisor: LockedBridge, settings: ServerSettings, configs: Configs,
-                 feedback: FeedbackOf, on_death: Callable[[BaseException], None],
-                 beat: Callable[[], None] = lambda: None,
-                 beat_period: float = 1.0, revision: str = '',
+    def __init__(self, supervisor: LockedBridge, config: BridgeConfig, feedback: FeedbackOf,
+                 on_death: Callable[[BaseException], None],
+                 beat: Callable[[], None] = lambda: None, beat_period: float = 1.0,
                  note: Callable[[LogEvent], None] = lambda event: None) -> None:
         self._supervisor = supervisor
-        self._revision = Revision(revision, time.time())
-        self._settings = settings
+        self._config = config
+        self._revision = Revision(config.revision, time.time())
+        configs = _by_name(config)
         self._components = {
             name: (service(configs, feedback, supervisor) if issubclass(service, ActuatedService)
                    else service(configs, feedback)) for name, service in COMPONENTS.items()}
-        self._resources = [one.resource for one in configs.values()]
+        self._resources = [one.resource for one in config.resources]
         self._on_death = on_death
         self._beat = beat
         self._beat_period = beat_period
@@ -166,24 +147,24 @@ class Server:
         self._presence: SocketMonitor | None = None
         self.port = 0
 
-    def configure(self, configs: Configs, revision: str = '') -> None:
+    def configure(self, config: BridgeConfig) -> None:
         """Replace the configurations of the resources, and the revision."""
-        self._revision = Revision(revision, time.time())
+        self._revision = Revision(config.revision, time.time())
+        configs = _by_name(config)
         for component in self._components.values():
             component.configs = configs
 
     def figures(self) -> dict[str, str]:
         """Return what diagnostics show, by name; may be called from any thread."""
         sessions, now = self._supervisor.sessions(), self._supervisor.now()
-        settings = self._settings
         shown = {
             f'session {shown_session(one.id)}':
             f'{one.peer}{one.entity and ", key "}{one.entity}, {one.deadline - now:.1f} s left'
             for one in sessions[:MOST_SHOWN]}
         return {
-            'address': f'{settings.host}:{self.port}',
-            'TLS': settings.certificate_file or 'off',
-            'keys': settings.api_key_file or 'none are needed',
+            'address': f'{self._config.grpc.host}:{self.port}',
+            'TLS': self._config.grpc.tls_certificate_file or 'off',
+            'keys': self._config.auth.key_file or 'none are needed',
             'connections': str(0 if self._clients is None else len(self._clients)),
             'sessions': str(len(sessions)), **shown}
 
@@ -229,10 +210,11 @@ class Server:
         self._end = asyncio.Event()
         presence = SocketMonitor(
             now=self._supervisor.now, wanted=self._supervisor.watched_sockets,
-            report=self._supervisor.update_sockets, network_timeout=self._settings.network_timeout)
+            report=self._supervisor.update_sockets,
+            network_timeout=self._config.sessions.network_timeout)
         self._presence = presence
         server = grpc.aio.server(
-            options=server_options(max_connections=self._settings.max_connections))
+            options=server_options(max_connections=self._config.grpc.max_connections))
         operations = Operations()
         # The callback uses the registry: it is called only after the registry exists.
         authentication = self._authentication(lambda entity: self._end_key(registry, entity))
@@ -257,12 +239,10 @@ class Server:
         self.port = self._bind(server)
         await server.start()
         presence.attach(self.port)
-        poller = asyncio.create_task(presence.run())
-        ending = asyncio.create_task(self._end.wait())
         self._supervisor.watch_backlog()
-        watching = asyncio.create_task(self._watch_loop(registry))
-        checking = asyncio.create_task(_check_keys(authentication))
-        greeting = asyncio.create_task(_look_at_clients(clients))
+        poller, ending, *others = map(asyncio.create_task, (
+            presence.run(), self._end.wait(), self._watch_loop(registry),
+            _repeat(authentication.refresh, KEY_PERIOD), _repeat(clients.look, CLIENTS_PERIOD)))
         self._started.set()
         try:
             await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -271,19 +251,16 @@ class Server:
                 poller.result()
                 raise RuntimeError('the presence poller ended')
         finally:
-            poller.cancel()
-            ending.cancel()
-            watching.cancel()
-            checking.cancel()
-            greeting.cancel()
+            for task in (poller, ending, *others):
+                task.cancel()
             await server.stop(grace=0.2)
 
     def _authentication(self, on_end: Callable[[str], None]) -> Authentication:
-        if not self._settings.api_key_file:
+        if not self._config.auth.key_file:
             return NoAuthentication()
         try:
             return KeyAuthentication(
-                self._settings.api_key_file, self._supervisor.now, on_end,
+                self._config.auth.key_file, self._supervisor.now, on_end,
                 [one.name for one in self._resources])
         except AuthenticationError as problem:
             raise ServerError(str(problem)) from problem
@@ -313,48 +290,46 @@ class Server:
                 self._supervisor.backlog_paused(quiet_since)
 
     def _bind(self, server: grpc.aio.Server) -> int:
-        host = self._settings.host
-        shown = f'[{host}]' if ':' in host else host
-        address = f'{shown}:{self._settings.port}'
+        host, port = self._config.grpc.host, self._config.grpc.port
+        address = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
         credentials = self._credentials()
         refusal = f'grpc.host, grpc.port: cannot listen on {address}'
         # If gRPC cannot bind, it logs a line of its own without the cause.
         try:
-            _try_to_bind(host, self._settings.port)
+            _try_to_bind(host, port)
         except OSError as problem:
             if problem.errno != errno.EADDRINUSE:
                 raise ServerError(f'{refusal}: {problem.strerror}') from problem
-            holder = port_holder(self._settings.port) or 'a process that is ending'
+            holder = port_holder(port) or 'a process that is ending'
             raise ServerError(f'{refusal}: the port is in use by {holder}') from problem
         try:
-            port = (server.add_insecure_port(address) if credentials is None
-                    else server.add_secure_port(address, credentials))
+            bound = (server.add_insecure_port(address) if credentials is None
+                     else server.add_secure_port(address, credentials))
         except RuntimeError as problem:
             raise ServerError(refusal) from problem
-        if port == 0:
+        if bound == 0:
             raise ServerError(refusal)
-        return port
+        return bound
 
     def _credentials(self) -> grpc.ServerCredentials | None:
-        if not self._settings.certificate_file:
+        certificate, key = (
+            self._config.grpc.tls_certificate_file, self._config.grpc.tls_key_file)
+        if not certificate:
             return None
         try:
-            return CertificateFiles(
-                self._settings.certificate_file, self._settings.key_file).credentials()
+            return CertificateFiles(certificate, key).credentials()
         except CertificateError as problem:
             raise ServerError(str(problem)) from problem
 
 
-async def _check_keys(authentication: Authentication) -> None:
-    while True:
-        await asyncio.sleep(KEY_PERIOD)
-        authentication.refresh()
+def _by_name(config: BridgeConfig) -> Configs:
+    return {one.name: one for one in config.resources}
 
 
-async def _look_at_clients(clients: Clients) -> None:
+async def _repeat(action: Callable[[], None], period: float) -> None:
     while True:
-        await asyncio.sleep(CLIENTS_PERIOD)
-        clients.look()
+        await asyncio.sleep(period)
+        action()
 
 
 def _try_to_bind(host: str, port: int) -> None:

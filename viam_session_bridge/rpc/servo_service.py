@@ -8,15 +8,13 @@ from typing import Any
 import grpc
 
 from viam_session_bridge.core.errors import InvalidCommand
-from viam_session_bridge.core.move import Motion
-from viam_session_bridge.core.setpoints import Trajectory, Waypoint
-from viam_session_bridge.parameters.servo import ServoConfig
+from viam_session_bridge.core.setpoints import Trajectory
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import needs, sends
 from viam_session_bridge.rpc.joint_service import JointService
 from viam_session_bridge.rpc.status import CallError
-from viam_session_bridge.rpc.trajectories import Pace, timed
+from viam_session_bridge.rpc.trajectories import Pace
 
 
 class ServoService(JointService):
@@ -32,8 +30,10 @@ class ServoService(JointService):
             raise InvalidCommand(
                 f'angle_deg: {angle} is out of the range of {request.name}; expected '
                 f'{own.minimum_deg:g} to {own.maximum_deg:g}')
+        goal = (math.radians(angle + own.offset_deg),)
         await call.move(request.name, self._way(
-            request.name, own, math.radians(angle + own.offset_deg)))
+            request.name, [goal], Pace(own.speeds), 'angle_deg',
+            whole=(math.radians(own.maximum_deg - own.minimum_deg),)))
         return proto.servo.MoveResponse()
 
     @needs('joint_states_topic')
@@ -50,14 +50,3 @@ class ServoService(JointService):
                 f'{request.name}: it is measured at {angle} degrees, and angles in Viam begin at '
                 f'0; is {request.name}.offset_deg right?')
         return proto.servo.GetPositionResponse(position_deg=angle)
-
-    def _way(self, name: str, own: ServoConfig, goal: float) -> Motion:
-        """Return the motion to a position of the joint, rad."""
-        pace = Pace((math.radians(own.max_speed_deg_s),))
-        if own.joint_states_topic:
-            here = self._measured(name, 'Move').positions
-            return self._goal(name, timed(
-                here, [(goal,)], pace, own.max_move_duration, 'angle_deg'))
-        # Its position is unknown: the time of the whole range.
-        whole = (math.radians(own.maximum_deg - own.minimum_deg),)
-        return self._goal(name, Trajectory((Waypoint(pace.seconds(whole), (goal,)),)))

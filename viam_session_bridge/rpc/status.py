@@ -9,17 +9,13 @@ from viam_session_bridge.core.errors import (
     EmergencyStopped,
     InvalidCommand,
     InvalidSessionId,
-    JustStarted,
     NoFeedback,
-    NoGuard,
-    NoStopPath,
     NotAtRest,
-    OtherBridge,
+    NotYet,
     Overtaken,
     SessionExpired,
     ShuttingDown,
     Stalled,
-    StopOutstanding,
     TooManySessions,
     UnknownResource,
     Unsupervised,
@@ -33,6 +29,7 @@ SESSION_EXPIRED = 'SESSION_EXPIRED'
 # A text may quote a value of the client.
 LONGEST_TEXT = 1000
 
+# Also of the classes that derive from these.
 _CODES: dict[type[Exception], grpc.StatusCode] = {
     SessionExpired: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidSessionId: grpc.StatusCode.INVALID_ARGUMENT,
@@ -41,12 +38,8 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     TooManySessions: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unsupervised: grpc.StatusCode.FAILED_PRECONDITION,
     NoFeedback: grpc.StatusCode.FAILED_PRECONDITION,
-    NoGuard: grpc.StatusCode.FAILED_PRECONDITION,
-    JustStarted: grpc.StatusCode.FAILED_PRECONDITION,
-    OtherBridge: grpc.StatusCode.FAILED_PRECONDITION,
-    NoStopPath: grpc.StatusCode.FAILED_PRECONDITION,
+    NotYet: grpc.StatusCode.FAILED_PRECONDITION,
     NotAtRest: grpc.StatusCode.FAILED_PRECONDITION,
-    StopOutstanding: grpc.StatusCode.FAILED_PRECONDITION,
     EmergencyStopped: grpc.StatusCode.FAILED_PRECONDITION,
     Overtaken: grpc.StatusCode.ABORTED,
     Stalled: grpc.StatusCode.ABORTED,
@@ -87,8 +80,9 @@ def status_of(problem: BridgeError | CallError) -> tuple[grpc.StatusCode, str]:
     """Return code and text of a refusal. Texts are ASCII: some clients show nothing else."""
     if isinstance(problem, SessionExpired):
         return _CODES[SessionExpired], SESSION_EXPIRED
-    code = (problem.code if isinstance(problem, CallError)
-            else _CODES.get(type(problem), grpc.StatusCode.UNKNOWN))
+    code = problem.code if isinstance(problem, CallError) else next(
+        (code for kind, code in _CODES.items() if isinstance(problem, kind)),
+        grpc.StatusCode.UNKNOWN)
     text = str(problem).encode('ascii', 'backslashreplace').decode('ascii')
     if len(text) <= LONGEST_TEXT:
         return code, text

@@ -20,11 +20,9 @@ class Member(Protocol):
 
     def refresh(self) -> None:
         """Update the numbers of joints without a command, before the array is published."""
-        ...
 
     def feedback_problem(self) -> str:
         """Return why the numbers that hold its position are unknown; empty if they are known."""
-        ...
 
 
 class FloatArray:

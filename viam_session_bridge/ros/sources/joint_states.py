@@ -75,14 +75,9 @@ class JointStates:
         self._subscription = node.create_subscription(
             JointState, topic, self._on_joints, FEEDBACK_QOS)
 
-    def watch(self, resource: str, joints: Sequence[str], take: Callable[[JointReading], None], *,
-              scale: float = 1.0, continuous: Sequence[str] = (),
-              patience: float = 0.5, ranges: Sequence[JointRange] = ()) -> 'JointGroup':
-        """Pass every complete reading of some joints to a callable, on the executor's thread."""
-        group = JointGroup(resource, joints, take, scale=scale, continuous=continuous,
-                           patience=patience, ranges=ranges, clock=self._clock)
+    def watch(self, group: 'JointGroup') -> None:
+        """Let a group take every message from now on, on the executor's thread."""
         self._groups.append(group)
-        return group
 
     def problem(self, group: 'JointGroup') -> str:
         """Return why there is no fresh reading of a group; empty when there is one."""
@@ -119,9 +114,9 @@ class JointGroup:
     """
     The joints of one resource.
 
-    scale: factor from what is published to the resource. continuous: joints whose position jumps
-    by a turn at the end of a turn. patience: age (s) from which a reading is stale. ranges: the
-    plausible positions of each, scaled; without them, any.
+    take: receives every complete reading. scale: factor from what is published to the resource.
+    continuous: joints whose position jumps by a turn at the end of a turn. patience: age (s) from
+    which a reading is stale. ranges: the plausible positions of each, scaled; without them, any.
     """
 
     def __init__(self, resource: str, joints: Sequence[str],
@@ -260,10 +255,12 @@ def joint_states(config: Any, tools: SourceTools) -> Callable[[], str]:
             observe(reading)
         tools.measured(reading.sample)
 
-    return functools.partial(states.problem, states.watch(
+    group = JointGroup(
         config.name, [each.name for each in config.joint_rests], take,
         scale=config.scale_of_joints, continuous=config.continuous_joints,
-        patience=config.feedback_timeout, ranges=config.ranges))
+        patience=config.feedback_timeout, ranges=config.ranges, clock=tools.clock)
+    states.watch(group)
+    return functools.partial(states.problem, group)
 
 
 SOURCES = {'joint_states_topic': joint_states}

@@ -8,13 +8,11 @@ Only new messages count: one whose stamp does not advance is frozen, and is not 
 velocity from another source does.
 """
 
-from collections.abc import Callable
 import math
 from typing import Any
 
 from geometry_msgs.msg import Quaternion, Twist, TwistStamped
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 
 from viam_session_bridge.core.setpoints import Vector
 from viam_session_bridge.core.stop import BaseSample
@@ -24,19 +22,15 @@ from viam_session_bridge.ros.sources.tools import SourceTools
 
 
 class OdometryFeedback:
-    """
-    Passes every fresh sample to a callable, on the executor's thread.
+    """Passes every fresh sample of a resource's odometry on, on the executor's thread."""
 
-    shows_rest: false if a velocity from another source shows rest, and this only steers moves.
-    """
-
-    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None],
-                 shows_rest: bool = True) -> None:
-        self._take = take
-        self._shows_rest = shows_rest
+    def __init__(self, config: VelocityFeedbackTable, tools: SourceTools) -> None:
+        self._take = tools.measured
+        # If a velocity from another source shows rest, this only steers moves.
+        self._shows_rest = not config.velocity_topic
         self._is_new = StampCheck()
-        self._subscription = node.create_subscription(
-            Odometry, topic, self._on_odometry, FEEDBACK_QOS)
+        self._subscription = tools.node.create_subscription(
+            Odometry, config.odometry_topic, self._on_odometry, FEEDBACK_QOS)
 
     def _on_odometry(self, message: Odometry) -> None:
         if not self._is_new(message):
@@ -49,13 +43,13 @@ class OdometryFeedback:
 
 
 class VelocityFeedback:
-    """Passes every fresh velocity to a callable, as a sample without a pose."""
+    """Passes every fresh velocity of a resource on, as a sample without a pose."""
 
-    def __init__(self, node: Node, topic: str, take: Callable[[BaseSample], None]) -> None:
-        self._take = take
+    def __init__(self, config: VelocityFeedbackTable, tools: SourceTools) -> None:
+        self._take = tools.measured
         self._is_new = StampCheck()
-        self._subscription = node.create_subscription(
-            TwistStamped, topic, self._on_twist, FEEDBACK_QOS)
+        self._subscription = tools.node.create_subscription(
+            TwistStamped, config.velocity_topic, self._on_twist, FEEDBACK_QOS)
 
     def _on_twist(self, message: TwistStamped) -> None:
         if self._is_new(message):
@@ -63,18 +57,7 @@ class VelocityFeedback:
             self._take(BaseSample(linear=linear, angular=angular, has_pose=False))
 
 
-def odometry(config: VelocityFeedbackTable, tools: SourceTools) -> OdometryFeedback:
-    """Read the odometry of a resource."""
-    return OdometryFeedback(
-        tools.node, config.odometry_topic, tools.measured, shows_rest=not config.velocity_topic)
-
-
-def velocity(config: VelocityFeedbackTable, tools: SourceTools) -> VelocityFeedback:
-    """Read the velocity of a resource."""
-    return VelocityFeedback(tools.node, config.velocity_topic, tools.measured)
-
-
-SOURCES = {'odometry_topic': odometry, 'velocity_topic': velocity}
+SOURCES = {'odometry_topic': OdometryFeedback, 'velocity_topic': VelocityFeedback}
 
 
 class StampCheck:

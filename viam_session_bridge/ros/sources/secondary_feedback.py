@@ -6,11 +6,9 @@ Feedback that is no evidence of motion or rest: the pose of an arm's tip, and th
 A reader gets the newest message that was received.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 from std_msgs.msg import String
 
 from viam_session_bridge.core.errors import InvalidCommand
@@ -25,10 +23,11 @@ from viam_session_bridge.ros.sources.tools import SourceTools
 class Description:
     """The URDF of the robot, from std_msgs/String."""
 
-    def __init__(self, node: Node, topic: str) -> None:
+    def __init__(self, config: SeveralJointsConfig, tools: SourceTools) -> None:
         # Replaced as a whole: other threads read it.
         self._text = ''
-        self._subscription = node.create_subscription(String, topic, self._take, LATCHED_QOS)
+        self._subscription = tools.node.create_subscription(
+            String, config.robot_description_topic, self._take, LATCHED_QOS)
 
     def __call__(self) -> str:
         """Return the text; empty while none has arrived."""
@@ -42,22 +41,20 @@ class PoseFeedback:
     """
     The pose of the tip of an arm, from geometry_msgs/PoseStamped.
 
-    frame: poses in other frames are ignored. patience: age (s) from which a pose is stale; clock:
-    steady, in seconds.
+    Poses in other frames than pose_frame are ignored.
     """
 
-    def __init__(self, node: Node, resource: str, topic: str, frame: str, patience: float,
-                 clock: Callable[[], float]) -> None:
-        self._node = node
-        self._resource = resource
-        self._frame = frame
-        self._patience = patience
-        self._clock = clock
+    def __init__(self, config: ArmConfig, tools: SourceTools) -> None:
+        self._node = tools.node
+        self._resource = config.name
+        self._frame = config.pose_frame
+        self._patience = config.feedback_timeout
+        self._clock = tools.clock
         self._is_new = StampCheck()
         # Replaced as a whole: other threads read it.
         self._newest: tuple[float, PoseGoal] | None = None
-        self._subscription = node.create_subscription(
-            PoseStamped, topic, self._take, FEEDBACK_QOS)
+        self._subscription = tools.node.create_subscription(
+            PoseStamped, config.pose_topic, self._take, FEEDBACK_QOS)
 
     def __call__(self) -> PoseGoal | None:
         """Return the pose; None while it is unknown or stale."""
@@ -88,18 +85,7 @@ class PoseFeedback:
         self._newest = self._clock(), pose
 
 
-def description(config: SeveralJointsConfig, tools: SourceTools) -> Description:
-    """Read the description of the robot."""
-    return Description(tools.node, config.robot_description_topic)
-
-
-def pose(config: ArmConfig, tools: SourceTools) -> PoseFeedback:
-    """Read the pose of an arm's tip."""
-    return PoseFeedback(tools.node, config.name, config.pose_topic, config.pose_frame,
-                        config.feedback_timeout, tools.clock)
-
-
-SOURCES = {'robot_description_topic': description, 'pose_topic': pose}
+SOURCES = {'robot_description_topic': Description, 'pose_topic': PoseFeedback}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 """
 The interface of feedback: the readers of the feedback topics of a resource.
 
-A module in this folder has a mapping SOURCES: from the parameter that names a topic to a function
-of the resource's configuration and SourceTools, which begins to read the topic and returns its
-source. It is called for each resource that has this parameter.
+A module in this folder has a mapping SOURCES: from the parameter that names a topic to a class or
+function of the resource's configuration and SourceTools, which begins to read the topic and
+returns its source. It is called for each resource that has this parameter.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rclpy.node import Node
@@ -28,5 +28,5 @@ class SourceTools:
     node: Node
     measured: Callable[[Any], None]
     clock: Callable[[], float]
-    shared: dict[str, Any]
-    observers: list[Callable[[Any], None]]
+    shared: dict[str, Any] = field(default_factory=dict)
+    observers: list[Callable[[Any], None]] = field(default_factory=list)
