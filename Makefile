@@ -34,7 +34,7 @@ help:
 	@echo 'make test       all tests; with ARGS only those: make test ARGS="test/rpc -k base"'
 	@echo 'make faults     200 faults and every deliberate breakage: how long the robot moved too long'
 	@echo 'make lint       style and types: ruff, mypy, and the linter tests'
-	@echo 'make bench      measure latencies and load, each beside its floor'
+	@echo 'make bench      measure latencies and load, each beside its baseline'
 	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
 	@echo 'make site       build the documents as a site, in build/site'
 	@echo 'make links      open each external link of the documents; needs the internet'

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The floor of everything ROS: publishes without a bridge, paced or when a TCP connection ends.
+The baseline of everything ROS: publishes without a bridge, paced or when a TCP connection ends.
 
 It also measures bare waits in an otherwise idle process. Its argument is the topic.
 """

@@ -1,6 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of many stops: zeros on many topics in a row, without a bridge. Arguments: topics."""
+"""
+The baseline of many stops: zeros on many topics in a row, without a bridge.
+
+Its arguments are the topics.
+"""
 
 import sys
 

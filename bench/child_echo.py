@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of every call: a bare grpc.aio server that answers any unary call with its reply."""
+"""The baseline of every call: a bare grpc.aio server that answers any unary call."""
 
 import asyncio
 import threading

@@ -54,6 +54,13 @@ class Load:
             self._plan.append(Planned(
                 connection, calls.SET_POWER, calls.set_power(base, 0.5), calls.metadata(session)))
 
+    def settle_driving(self, port: int, base: str, each: int) -> None:
+        """Start a session that will command a base, and beat in each so-manieth interval."""
+        self.settle_commanding(port, [base])
+        connection, _, _, metadata, _ = self._plan[-1]
+        session = dict(metadata)['viam-sid']
+        self._plan.append(Planned(connection, calls.BEAT, calls.beat(session), each=each))
+
     def pace(self, interval: float, seconds: float) -> dict[str, Any]:
         """Make each planned call once per interval, see Pacer; then close all connections."""
         used = time.process_time()
@@ -175,5 +182,6 @@ def saturate(port: int, connections: int, in_flight: int, seconds: float,
 if __name__ == '__main__':
     load = Load()
     protocol.serve({'settle': load.settle, 'settle_commanding': load.settle_commanding,
+                    'settle_driving': load.settle_driving,
                     'pace': load.pace, 'lapse': lapse, 'lose': lose,
                     'saturate': saturate})

@@ -4,7 +4,7 @@
 The processes of a run: started in one environment, read, and ended without leftovers.
 
 This module has what every measurement shares. What is measured, with which processes, is in the
-deadline, kill, command, heartbeats, tls, crowd, waiting and spread modules.
+deadline, kill, command, heartbeats, tls, crowd, waiting, spread and cpu modules.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,6 +42,8 @@ BASE = """
       max_linear_speed: 1.0
       max_angular_speed: 1.0
 """
+# Its odometry shows whether it is at rest.
+MEASURED = f'{BASE}      odometry_topic: {{name}}/odom\n'
 # It has no subscriber, and its command is repeated as rarely as possible.
 HELD = """
     {name}:
@@ -76,6 +78,7 @@ PARAMETERS = """
     grpc: {{host: 127.0.0.1, port: 0, max_connections: 4096{tls}}}
     sessions: {{heartbeat_window: {window}, max_sessions: 4096}}
     guard: {{patience: {patience}}}
+    {events}
 """
 
 TLS = ', tls_certificate_file: {0}/server.pem, tls_key_file: {0}/server.key'
@@ -88,11 +91,12 @@ class ChildFailed(RuntimeError):
 class Child:
     """A process that measures. ask() waits for the answer; begin() and finish() do it in two."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path,
+                 folder: Path) -> None:
         self.log = log
         with log.open('wb') as errors:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments], env=environment, cwd=ROOT, stderr=errors,
+                [sys.executable, *arguments], env=environment, cwd=folder, stderr=errors,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     @property
@@ -182,11 +186,12 @@ class World:
     Starts the processes of one measurement by name, once each. A context manager.
 
     They have a ROS domain of their own and end with it: of two bridges in one domain, only the
-    first takes commands.
+    first takes commands. other: a checkout of another revision, whose bridge may be compared.
     """
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, quick: bool, other: Path | None = None) -> None:
         self.quick = quick
+        self.other = other
         self._folder = tempfile.TemporaryDirectory(prefix='viam_session_bridge_bench.')
         self._children: dict[str, Child] = {}
         self.environment: dict[str, str] = {}
@@ -194,8 +199,7 @@ class World:
     def __enter__(self) -> 'World':
         os.environ.pop('ROS_DOMAIN_ID', None)
         dds_environment.isolate()
-        path = [str(ROOT), os.environ.get('PYTHONPATH', '')]
-        self.environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))}
+        self.environment = dict(os.environ)
         # Inherited from another environment, it would keep rclpy from finding its libraries.
         self.environment.pop('_ROS_WHEELS_BOOTSTRAP_COMPLETE', None)
         return self
@@ -216,26 +220,33 @@ class World:
 
     def bridge(self, bases: list[str], *, window: float = 2.0, name: str = 'bridge',
                noting: bool = False, patience: float = 0.25, held: Sequence[str] = (),
-               stopped: Sequence[str] = (), tls: bool = False, namespace: str = '') -> Child:
+               stopped: Sequence[str] = (), measured: Sequence[str] = (), tls: bool = False,
+               audited: bool = False, plain: bool = False, root: Path = ROOT,
+               namespace: str = '') -> Child:
         """
         Return a bridge with these bases: as users run it, or one that notes its stops.
 
         held: more bases, for long moves without a subscriber. stopped: more bases, each with a
-        service that is called on its stop. tls: serve with TLS. namespace: of another one a bridge
-        may run beside it.
+        service that is called on its stop. measured: more bases, with odometry. tls: serve with
+        TLS. audited: write an audit file. plain: without events and diagnostics. root: the
+        checkout whose bridge it is. namespace: of another one a bridge may run beside it.
         """
         program = ([str(HERE / 'child_bridge.py')] if noting
+                   else [str(HERE / 'child_plain.py')] if plain
                    else ['-m', 'viam_session_bridge.bridge'])
         file = Path(self._folder.name) / f'{name}.yaml'
         file.write_text(PARAMETERS.format(
-            names=', '.join([*bases, *held, *stopped]), window=window, patience=patience,
+            names=', '.join([*bases, *held, *stopped, *measured]), window=window,
+            patience=patience,
             tls=TLS.format(self.certificates) if tls else '',
+            events=f'events: {{audit_file: {file.with_suffix(".jsonl")}}}' if audited else '',
             bases=''.join([*(BASE.format(name=base) for base in bases),
                            *(HELD.format(name=base) for base in held),
-                           *(STOPPED.format(name=base) for base in stopped)])))
+                           *(STOPPED.format(name=base) for base in stopped),
+                           *(MEASURED.format(name=base) for base in measured)])))
         return self._child(name, [
             *program, '--ros-args', '--params-file', str(file),
-            *(['-r', f'__ns:={namespace}'] if namespace else [])])
+            *(['-r', f'__ns:={namespace}'] if namespace else [])], root)
 
     @property
     def certificates(self) -> Path:
@@ -258,10 +269,12 @@ class World:
             self._children.popitem()[1].end()
         return '\n'.join(ended)
 
-    def _child(self, name: str, arguments: list[str]) -> Child:
+    def _child(self, name: str, arguments: list[str], root: Path = ROOT) -> Child:
         if name not in self._children:
+            path = [str(root), self.environment.get('PYTHONPATH', '')]
             self._children[name] = Child(
-                arguments, self.environment, Path(self._folder.name) / f'{name}.log')
+                arguments, {**self.environment, 'PYTHONPATH': os.pathsep.join(filter(None, path))},
+                Path(self._folder.name) / f'{name}.log', root)
         return self._children[name]
 
 

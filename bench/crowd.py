@@ -19,7 +19,7 @@ def measure(world: World) -> list[Row]:
     loads = [world.child('load', name=f'crowd{number}') for number in range(GENERATORS)]
     port, echo_port = port_of(bridge), echo.ask('port')
     ours = _beat(loads, bridge, port, sessions, seconds, real=True)
-    floor = _beat(loads, echo, echo_port, sessions, seconds / 2.0, real=False)
+    baseline = _beat(loads, echo, echo_port, sessions, seconds / 2.0, real=False)
     count = len(ours['answered'])
     name = f'{sessions} sessions'
     late = figure(ours['lateness'])
@@ -32,12 +32,13 @@ def measure(world: World) -> list[Row]:
              f'{count / seconds:.0f} of {sessions / INTERVAL:.0f} beats/s were answered, '
              f'{ours["refused"]} refused; beats were made late by p50 {late.p50 * 1e3:.2f} ms, '
              f'p99 {late.p99 * 1e3:.2f} ms, at most {max(ours["lateness"]) * 1e3:.0f} ms')),
-        Row(f'{name}: beat answered', 's', figure(ours['answered']), figure(floor['answered']),
-            what_floor='a bare grpc.aio server, same beats',
+        Row(f'{name}: beat answered', 's', figure(ours['answered']), figure(baseline['answered']),
+            what_baseline='a bare grpc.aio server, same beats',
             notes=(f'at most {max(ours["answered"]) * 1e3:.0f} ms, of 2000 ms until expiry; '
                    f'p99.9 {percentile(ours["answered"], 0.999) * 1e3:.0f} ms',)),
         Row(f'{name}: processor use', '%', Figure(1, ours['share'] * 100.0),
-            Figure(1, floor['share'] * 100.0), what_floor='a bare grpc.aio server, same beats',
+            Figure(1, baseline['share'] * 100.0),
+            what_baseline='a bare grpc.aio server, same beats',
             notes=(f'in % of one processor; the generators used {ours["processor"]:.0%} of one',))]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import platform
 
 from children import World
+import curves
 import moves
 import report
 
@@ -27,13 +28,13 @@ this page.
 
 ## Latencies and load
 
-A floor is what the same machine does in the same run without the bridge, or without the load; the
-notes below say which. `x` is the measured figure divided by its floor.
+A baseline is what the same machine does in the same run without the bridge, or without the load;
+the notes below say which. `x` is the measured figure divided by its baseline.
 
 {table}
 
 {limits}
-
+{distributions}
 ## How far off moves end
 
 Simulated, without ROS; `python bench/moves.py` repeats it, to the digit.
@@ -41,6 +42,15 @@ Simulated, without ROS; `python bench/moves.py` repeats it, to the digit.
 ```
 {moves}
 ```
+"""
+
+
+_DISTRIBUTIONS = """
+## Distributions
+
+How many % of the samples took at most how long. `make bench` draws the pictures from the table.
+
+{}
 """
 
 
@@ -58,10 +68,12 @@ def markdown(rows: Sequence[report.Row], limits: str, used: dict[str, str],
     warnings += [f'Could not be measured: {name}.' for name in missing]
     machine = [f'{os.cpu_count()} processors: {_processor()}',
                *(f'{name} {number or "of unknown version"}' for name, number in used.items())]
+    distributions = curves.section(rows)
     return _PAGE.format(
         warnings=''.join(f'\n**{one}**\n' for one in warnings),
         machine='\n'.join(f'- {line}' for line in machine), table=report.markdown(rows),
-        limits=limits[:1].upper() + limits[1:] + '.', moves=moves.table())
+        limits=limits[:1].upper() + limits[1:] + '.', moves=moves.table(),
+        distributions=_DISTRIBUTIONS.format(distributions) if distributions else '')
 
 
 def _processor() -> str:

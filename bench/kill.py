@@ -22,18 +22,18 @@ def measure(world: World) -> list[Row]:
     spawner = world.child('spawner')
     port, bare_port = port_of(bridge), bare.ask('port')
     listener.ask('matched', topics=[TOPIC, BARE_TOPIC])
-    ours, floor = [], []
+    ours, baseline = [], []
     for _ in range(world.scaled(60, 6)):
         born = listener.ask('now')
         spawner.ask('driving', port=port, base=BASE)
         listener.ask('wait', topic=TOPIC, zero=False, after=born)
         ours.append(_kill(spawner, listener, TOPIC))
         spawner.ask('connected', port=bare_port)
-        floor.append(_kill(spawner, listener, BARE_TOPIC))
+        baseline.append(_kill(spawner, listener, BARE_TOPIC))
     value = figure(ours)
     assert value.p99 is not None
     return [Row(
-        'SIGKILL to zero received', 's', value, figure(floor), f'p99 < {LIMIT * 1e3:.0f} ms',
+        'SIGKILL to zero received', 's', value, figure(baseline), f'p99 < {LIMIT * 1e3:.0f} ms',
         value.p99 < LIMIT,
         'SIGKILL to end of file at a bare epoll server that publishes with rclpy, to received')]
 

@@ -13,17 +13,22 @@ from viam_session_bridge.locked_supervisor import steady_now
 
 
 class Planned(NamedTuple):
-    """A call that is made again and again, and over which connection."""
+    """
+    A call that is made again and again, and over which connection.
+
+    each: it is made in each so-manieth interval only.
+    """
 
     connection: http2.Connection
     path: str
     message: bytes
     metadata: http2.Headers = ()
+    each: int = 1
 
 
 class Pacer:
     """
-    Makes every planned call once per interval (s), each at a phase of its own.
+    Makes every planned call once per interval (s), or less often, each at a phase of its own.
 
     As in the SDKs, there is no new call before the last one was answered: one that is due before
     is made late, at once after the answer.
@@ -79,4 +84,5 @@ class Pacer:
             self._refused += 1
             if b'SESSION_EXPIRED' in reply.headers:
                 self._expired.add(place)
-        heapq.heappush(self._queue, (max(due + self._interval, steady_now()), place))
+        interval = self._plan[place].each * self._interval
+        heapq.heappush(self._queue, (max(due + interval, steady_now()), place))

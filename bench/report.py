@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-HEADINGS = ('measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x p99',
+HEADINGS = ('measured', 'n', 'p50', 'p99', 'baseline p50', 'baseline p99', 'x p50', 'x p99',
             'target', 'met')
+# Of the samples, in %: where a distribution is shown.
+SHARES = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 TEXTS = (0, len(HEADINGS) - 2, len(HEADINGS) - 1)  # the columns that are no numbers
 
 
@@ -20,12 +22,14 @@ class Figure:
     """
     What one distribution came to: how many samples, the median and the 99th percentile.
 
-    p99 is None where a tail means nothing (rates, counts).
+    p99 is None where a tail means nothing (rates, counts). quantiles: at each of SHARES; empty
+    where there is no distribution.
     """
 
     count: int
     p50: float
     p99: float | None = None
+    quantiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,18 @@ class Row:
     """
     One line of the table.
 
-    unit: of both figures; times are in seconds here and shown in ms. floor: what the same machine
-    does in the same run without us; None where nothing comparable exists. met: None where nothing
-    was demanded. what_floor, notes: shown below the table.
+    unit: of both figures; times are in seconds here and shown in ms. baseline: what the same
+    machine does in the same run without us; None where nothing comparable exists. met: None where
+    nothing was demanded. what_baseline, notes: shown below the table.
     """
 
     name: str
     unit: str
     value: Figure
-    floor: Figure | None = None
+    baseline: Figure | None = None
     target: str = ''
     met: bool | None = None
-    what_floor: str = ''
+    what_baseline: str = ''
     notes: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Any]:
@@ -52,24 +56,24 @@ class Row:
         return {**asdict(self), 'ratio_p50': self._ratio('p50'), 'ratio_p99': self._ratio('p99')}
 
     def within(self, limit: float) -> bool:
-        """Return whether neither median nor tail is more than so many times the floor's."""
+        """Return whether neither median nor tail is more than so many times the baseline's."""
         ratios = (self._ratio('p50'), self._ratio('p99'))
         return all(ratio is not None and ratio <= limit for ratio in ratios)
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts of this line, in the order of HEADINGS."""
-        floor = self.floor or Figure(0, float('nan'))
+        baseline = self.baseline or Figure(0, float('nan'))
         ratios = (self._ratio('p50'), self._ratio('p99'))
         return (
             self.name, str(self.value.count), self._shown(self.value.p50),
             self._shown(self.value.p99),
-            self._shown(floor.p50) if self.floor else '-', self._shown(floor.p99),
+            self._shown(baseline.p50) if self.baseline else '-', self._shown(baseline.p99),
             *('-' if ratio is None else f'{ratio:.2f}' for ratio in ratios),
             self.target or '-', {True: 'yes', False: 'NO', None: '-'}[self.met])
 
     def _ratio(self, which: str) -> float | None:
-        value, floor = getattr(self.value, which), getattr(self.floor, which, None)
-        return value / floor if value is not None and floor else None
+        value, baseline = getattr(self.value, which), getattr(self.baseline, which, None)
+        return value / baseline if value is not None and baseline else None
 
     def _shown(self, number: float | None) -> str:
         if number is None:
@@ -87,21 +91,15 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def figure(samples: Sequence[float]) -> Figure:
-    """Return median and 99th percentile. Raises ValueError without samples."""
+    """Return median, 99th percentile and quantiles. Raises ValueError without samples."""
     if not samples:
         raise ValueError('nothing was measured')
-    return Figure(len(samples), percentile(samples, 0.5), percentile(samples, 0.99))
-
-
-def summed(*figures: Figure) -> Figure:
-    """Return the floor of a way that is made of several: the sums of the medians and tails."""
-    return Figure(
-        min(one.count for one in figures), sum(one.p50 for one in figures),
-        sum(one.p99 or 0.0 for one in figures))
+    return Figure(len(samples), percentile(samples, 0.5), percentile(samples, 0.99),
+                  tuple(percentile(samples, share / 100.0) for share in SHARES))
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the table, then the floors and the notes of each row."""
+    """Return the table, then the baselines and the notes of each row."""
     lines = [HEADINGS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     shown = [_line(line, widths) for line in lines]
@@ -121,8 +119,8 @@ def markdown(rows: Sequence[Row]) -> str:
 def _remarks(rows: Sequence[Row]) -> list[str]:
     remarks = []
     for row in rows:
-        if row.what_floor:
-            remarks.append(f'{row.name}: floor: {row.what_floor}')
+        if row.what_baseline:
+            remarks.append(f'{row.name}: baseline: {row.what_baseline}')
         remarks += [f'{row.name}: {note}' for note in row.notes]
     return remarks
 

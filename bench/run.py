@@ -1,9 +1,10 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Measures the bridge's latencies and load, each beside its floor, and prints one table.
+Measures the bridge's latencies and load, each beside its baseline, and prints one table.
 
-    python bench/run.py [--quick] [--only NAME ...] [--json FILE] [--document FILE]
+    python bench/run.py [--quick] [--only NAME ...] [--other PATH] [--json FILE]
+                        [--document FILE]
 
 To add a measurement: a module with a function measure(world) that returns rows, and a line in
 MEASUREMENTS. This is no test: the exit status only shows whether everything could be measured.
@@ -20,7 +21,9 @@ import time
 
 from children import ChildFailed, World
 import command
+import cpu
 import crowd
+import curves
 import deadline
 import document
 import heartbeats
@@ -39,6 +42,7 @@ MEASUREMENTS: dict[str, Callable[[World], list[Row]]] = {
     'heartbeats': heartbeats.measure,
     'tls': tls.measure,
     'crowd': crowd.measure,
+    'cpu': cpu.measure,
 }
 
 
@@ -75,9 +79,12 @@ def main() -> int:
     parser.add_argument('--quick', action='store_true', help='few samples: does it run at all?')
     parser.add_argument('--only', action='append', choices=MEASUREMENTS, metavar='NAME',
                         help='only this one of: ' + ', '.join(MEASUREMENTS) + '; may be repeated')
+    parser.add_argument('--other', type=Path, metavar='PATH',
+                        help='a checkout of another revision: cpu also measures its bridge')
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write all figures there')
     parser.add_argument('--document', type=Path, metavar='FILE',
-                        help='also write all figures there, in Markdown')
+                        help='also write all figures there, in Markdown, and pictures of '
+                             'distributions in the folder pictures beside it')
     options = parser.parse_args()
     rows: list[Row] = []
     problems: dict[str, str] = {}
@@ -85,7 +92,7 @@ def main() -> int:
     machine = Machine()
     for name in options.only or MEASUREMENTS:
         print(f'measuring: {name} ...', file=sys.stderr, flush=True)
-        with World(options.quick) as world:
+        with World(options.quick, options.other and options.other.resolve()) as world:
             try:
                 rows += MEASUREMENTS[name](world)
             except (ChildFailed, ValueError) as problem:
@@ -100,8 +107,9 @@ def main() -> int:
         figures = {'rows': [row.data() for row in rows], 'limits': limits, 'quick': options.quick}
         options.json.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
     if options.document:
-        options.document.write_text(document.markdown(
-            rows, limits, versions, list(problems), options.quick), encoding='utf-8')
+        page = document.markdown(rows, limits, versions, list(problems), options.quick)
+        options.document.write_text(page, encoding='utf-8')
+        curves.write(page, options.document.parent / 'pictures')
     return 1 if problems else 0
 
 

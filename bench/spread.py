@@ -71,11 +71,11 @@ def measure(world: World) -> list[Row]:
     rows = []
     for size in SIZES:
         rest()
-        took, floors = [], []
+        took, baselines = [], []
         for _ in range(times):
             took.append(lose(NAMES[:size]))
-            floors.append(float(burst.ask('burst', count=size)))
-        rows.append(_row(size, took, figure(floors)))
+            baselines.append(float(burst.ask('burst', count=size)))
+        rows.append(_row(size, took, figure(baselines)))
     rows.append(_hung_row(rows[-1].value, [lose(NAMES, hangs=True) for _ in range(times)]))
     return rows
 
@@ -89,14 +89,15 @@ def _until(condition: Callable[[], Any], what: str) -> Any:
     return value
 
 
-def _row(size: int, took: list[tuple[float, float]], floor: Figure) -> Row:
+def _row(size: int, took: list[tuple[float, float]], baseline: Figure) -> Row:
     value, called = (figure(one) for one in zip(*took, strict=True))
     name = f'first to last stop, {size} resource{"s" if size > 1 else ""}'
-    what_floor = 'as many zeros in a row by bare rclpy publishers, to the same readers'
+    what_baseline = 'as many zeros in a row by bare rclpy publishers, to the same readers'
     if size < MOST:
-        return Row(name, 's', value, floor, what_floor=what_floor)
+        return Row(name, 's', value, baseline, what_baseline=what_baseline)
     return Row(
-        name, 's', value, floor, f'p50 < {LIMIT * 1e3:.0f} ms', value.p50 < LIMIT, what_floor,
+        name, 's', value, baseline, f'p50 < {LIMIT * 1e3:.0f} ms', value.p50 < LIMIT,
+        what_baseline,
         notes=('one session is lost; each stop is a zero Twist handed to DDS, and a service call '
                f'that is begun when all of these are out: {_calls(called)}',))
 
@@ -112,6 +113,6 @@ def _hung_row(without: Figure, took: list[tuple[float, float]]) -> Row:
     return Row(
         f'first to last stop, {MOST} resources, {HUNG} hung', 's', value, without,
         f'p50 <= {RATIO:g} x none hung', value.p50 <= RATIO * without.p50,
-        what_floor='the same without hung services',
+        what_baseline='the same without hung services',
         notes=('the services of ten hang, and hold up neither zeros nor the calls of others: '
                f'{_calls(called)}',))

@@ -87,7 +87,7 @@ def _rows(idle: Samples, waiting: Samples, note: str) -> list[Row]:
     rows = [
         Row(f'{name}, calls waiting', 's', figure(waiting[key]), figure(idle[key]),
             f'p50 and p99 < {LIMIT:g} x idle', notes=(one,),
-            what_floor='the same bridge and bases, no calls waiting: half before, half after')
+            what_baseline='the same bridge and bases, no calls waiting: half before, half after')
         for name, key, one in (('heartbeat answered', 'beats', note),
                                ('deadline to zero at DDS', 'stops', aside))]
     return [replace(row, met=row.within(LIMIT)) for row in rows]

@@ -1,6 +1,6 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of all deadlines: how late a bare timed wait of a Python thread ends."""
+"""The baseline of all deadlines: how late a bare timed wait of a Python thread ends."""
 
 import random
 import threading

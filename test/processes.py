@@ -74,6 +74,11 @@ class Program:
         command = [*prefix, self.interpreter, *map(str, arguments)]
         self.name = ' '.join(command[-3:])
         self.log: list[str] = []
+        self.started = time.monotonic()
+        # The signals that it was sent, and when (s).
+        self.signals: list[tuple[signal.Signals, float]] = []
+        # When (s) its input was closed, so that it ends by itself.
+        self.finished: float | None = None
         # Not in our process group: Ctrl-C at the terminal is for pytest, which then cleans up.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -102,6 +107,7 @@ class Program:
         """Send a signal; returns when (s)."""
         at = time.monotonic()
         self.process.send_signal(number)
+        self.signals.append((number, at))
         return at
 
     def freeze(self) -> float:
@@ -122,6 +128,7 @@ class Program:
     def finish(self) -> float:
         """End the program's input, upon which it closes cleanly; returns when it had ended (s)."""
         assert self.process.stdin is not None
+        self.finished = time.monotonic()
         self.process.stdin.close()
         self.ended()
         return time.monotonic()

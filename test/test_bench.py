@@ -10,7 +10,7 @@ import sys
 
 import linting
 
-HEADINGS = ['measured', 'n', 'p50', 'p99', 'floor p50', 'floor p99', 'x p50', 'x p99',
+HEADINGS = ['measured', 'n', 'p50', 'p99', 'baseline p50', 'baseline p99', 'x p50', 'x p99',
             'target', 'met']
 
 
@@ -57,7 +57,7 @@ def test_the_spread_of_stops_has_a_row_for_each_number_of_resources(tmp_path: Pa
 
 
 def test_quick_run_prints_a_table(tmp_path: Path) -> None:
-    """One row, beside a floor that was measured in the same run; the same figures for machines."""
+    """One row, beside a baseline of the same run; the same figures for machines."""
     figures = tmp_path / 'figures.json'
     run = quick('heartbeats', figures)
     lines = run.stdout.splitlines()
@@ -68,6 +68,6 @@ def test_quick_run_prints_a_table(tmp_path: Path) -> None:
     assert shown['met'] in ('yes', 'NO')
     assert 'what limits these numbers: ' in run.stdout
     row, = json.loads(figures.read_text(encoding='utf-8'))['rows']
-    assert row['value']['p50'] > 0 and row['floor']['p50'] > 0
+    assert row['value']['p50'] > 0 and row['baseline']['p50'] > 0
     assert shown['p50'] == f'{row["value"]["p50"]:.0f} /s'
     assert shown['x p50'] == f'{row["ratio_p50"]:.2f}'

@@ -43,6 +43,7 @@ Every event has these fields:
 | `event` | string | its name, one of those below |
 | `time` | string | wall time, ISO 8601 in UTC |
 | `steady` | number | the same instant on the steady clock of the machine (CLOCK_BOOTTIME), s |
+| `boot` | string | which boot of the machine `steady` counts from: the start of its boot id |
 | `process` | string | `bridge` or `guard` |
 | `node` | string | full name of the node |
 | `level` | string | `info`, `warning` or `error`, as in the log |

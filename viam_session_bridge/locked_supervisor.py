@@ -22,6 +22,7 @@ import uuid
 
 from viam_session_bridge.core.emergency import EmergencySettings, NO_EMERGENCY
 from viam_session_bridge.core.events import (
+    Command,
     Echo,
     Ended,
     Identity,
@@ -224,6 +225,10 @@ class LockedSupervisor(Generic[_Core]):
         """Return how the feedback of a resource contradicts itself; empty where it does not."""
         return self._decide(lambda now: self._supervisor.contradiction(name, now))
 
+    def speed(self, name: str) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        return self._decide(lambda now: self._supervisor.speed(name, now))
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
         return self._decide(lambda now: self._supervisor.states())
@@ -384,6 +389,10 @@ class LockedBridge(LockedSupervisor[Supervisor]):
     def stop_all(self) -> None:
         """Stop every resource."""
         self._decide(lambda now: self._supervisor.stop_all(now))
+
+    def commands(self) -> dict[str, Command]:
+        """Return the last command that each resource has accepted."""
+        return self._decide(lambda now: self._supervisor.commands())
 
     def stop_own(self, entity: str) -> list[str]:
         """Stop, and return, the resources that this entity was the last to command."""

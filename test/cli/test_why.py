@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from viam_session_bridge.cli.why import (
+    elapsed,
     end_of,
     explain,
     in_order,
     NoAnswer,
-    outcome_of,
     parsed,
     read_audit,
-    stops,
+    reconstruct,
 )
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -94,17 +94,65 @@ def test_a_stop_that_was_not_confirmed_says_so_with_escalations_and_what_came_la
     assert 'brake engaged' in text and 'Later' in text and 'another time' not in text
 
 
+def test_a_wall_clock_that_is_stepped_changes_neither_order_nor_durations() -> None:
+    """A robot without a clock of its own gets the time when it finds a network."""
+    steady, step = {'boot': 'a'}, 3600.0
+    events = [{**motion(0.0 + step), **steady, 'steady': 10.0},
+              {**stop(3.0), **steady, 'steady': 13.0},
+              {**confirmed(3.5), **steady, 'steady': 13.5}]
+    mixed = in_order([events[2], events[0], events[1]])
+    assert mixed == events
+    assert elapsed(events[0], events[1]) == 3.0
+    text = explain(mixed, 'base')
+    assert 'key lab' in text and '(3 s)' in text and 'Rest was confirmed' in text
+
+
+def test_events_of_several_boots_and_machines_are_in_the_order_of_the_wall_clock() -> None:
+    events = [{**event('a', 0.0), 'boot': 'a', 'steady': 900.0},
+              {**event('b', 60.0), 'boot': 'b', 'steady': 5.0},
+              {**event('c', 61.0), 'boot': 'other machine', 'steady': 4000.0},
+              event('d', 61.5),
+              {**event('e', 62.0), 'boot': 'b', 'steady': 7.0}]
+    assert in_order(reversed(events)) == events
+
+
 def test_stops_of_what_did_not_move_are_no_answer() -> None:
     """A bridge that starts stops everything, and a Stop may be called at any time."""
     events = [*DRIVE, stop(20.0, before='idle', reason_text='a client asked for a stop')]
     assert 'the session that commanded it ended' in explain(events, 'base')
 
 
+def test_a_stop_of_a_bridge_that_starts_is_the_answer_where_nothing_stopped_the_motion() -> None:
+    """Bridge and guard were killed: the next bridge found the robot in motion."""
+    started = stop(20.0, before='idle', reason='started', reason_text='the bridge has started')
+    text = explain([motion(0.0), started], 'base')
+    assert 'the bridge has started' in text and 'key lab' in text
+    assert 'the bridge has started' not in explain([*DRIVE, started], 'base')
+
+
+def test_stops_of_the_last_resort_are_stops_of_each_of_their_resources() -> None:
+    failed = event('last_resort', 3.0, resources=['base', 'arm'], text='the stop loop has failed')
+    events = [motion(0.0), failed, stop(3.2, 'guard', 'idle'), confirmed(3.5, 'guard')]
+    assert [(one.resource, one.process, one.reason, one.ended_motion)
+            for one in reconstruct(events)] == [
+        ('base', 'bridge', 'last_resort', True), ('arm', 'bridge', 'last_resort', False),
+        ('base', 'guard', 'session_ended', True)]
+    assert 'the stop loop has failed' in explain(events, 'base')
+    assert 'the stop loop has failed' in explain(events[:2], 'base')
+
+
+def test_a_process_that_was_killed_in_a_stop_has_not_judged_it() -> None:
+    """The verdict of the process that was started after it is about its own stop."""
+    first, second = reconstruct([motion(0.0), stop(1.0), stop(2.0, before='idle'), confirmed(3.0)])
+    assert first.outcome is first.over is None
+    assert second.outcome is second.over is not None
+
+
 def test_a_motion_that_follows_hides_no_other_stops_outcome() -> None:
     events = [motion(0.0), stop(1.0), motion(1.1), stop(2.0), confirmed(2.5)]
-    first, second = stops(events, 'base')
-    assert outcome_of(events, first) is None
-    assert outcome_of(events, second) is events[-1]
+    first, second = reconstruct(events)
+    assert first.outcome is None and first.over is events[2]
+    assert second.outcome is second.over is events[-1]
 
 
 def test_the_last_stop_up_to_the_end_of_a_minute_or_second_is_meant() -> None:

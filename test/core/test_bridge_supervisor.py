@@ -25,7 +25,16 @@ from viam_session_bridge.core.errors import (
     Overtaken,
     Stalled,
 )
-from viam_session_bridge.core.events import Changed, Echo, Identity, Notice, Output, Outputs, Pulse
+from viam_session_bridge.core.events import (
+    Changed,
+    Command,
+    Echo,
+    Identity,
+    Notice,
+    Output,
+    Outputs,
+    Pulse,
+)
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.peers import DISCOVERY_TIME
@@ -149,6 +158,16 @@ def test_a_stop_that_fails_is_in_a_pulse_at_once() -> None:
     world.poll()
     assert world.pulses[-1] == (world.now, world.pulses[-1][1])
     assert world.pulses[-1][1].unconfirmed == ('left',)
+
+
+def test_the_last_command_is_the_one_in_force_also_where_its_owner_only_changed_it() -> None:
+    world = World()
+    back = Velocity((-0.5, 0.0, 0.0))
+    world.command()
+    world.run(101.0)
+    world.command(setpoint=back)
+    world.supervisor.stop('left', world.now)
+    assert world.supervisor.commands() == {'left': Command(Caller(), Motion(back), world.now)}
 
 
 def test_a_late_echo_does_not_undo_a_reset() -> None:

@@ -229,6 +229,19 @@ def test_a_takeover_is_reported_with_both_names() -> None:
         (SessionClaim('s1', None, 100.4), None)]
 
 
+def test_the_events_of_a_stop_and_a_motion_between_two_polls_keep_their_order() -> None:
+    """Or the stop seems to end the motion that follows it."""
+    world = World()
+    ann = world.session(100.0)
+    world.command('left', AHEAD, ann, 100.0)
+    world.supervisor.stop('left', 100.1)
+    world.supervisor.command('left', Motion(BACK), ann, 100.1)
+    del world.events[:]
+    world.poll(100.1)
+    assert [event.after if isinstance(event, Changed) else type(event)
+            for event in world.events] == [STOPPING, MOVING, MotionBegun]
+
+
 # ---- commands -----------------------------------------------------------------------------------
 
 

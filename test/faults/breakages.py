@@ -367,3 +367,24 @@ def late_odometry_judged() -> None:
 def unchanged_repeated() -> None:
     _replace(_part('core.actuator', 'Cadence'), 'passes_over',
              lambda old: lambda self, now, setpoint: False)
+
+
+@breakage('the beginning of a stop is no event', 'client_killed')
+def stop_not_reported() -> None:
+    stopping = _part('core.states', 'State').STOPPING
+    _replace(_part('ros.journal', 'Journal'), '_write', lambda old: (
+        lambda self, event, steady, wall: None if getattr(event, 'after', None) is stopping
+        else old(self, event, steady, wall)))
+
+
+@breakage('the events of a guard give another reason for its stops', 'bridge_killed',
+          needs_guard=True, of_guard=True)
+def reason_misreported() -> None:
+    left = _part('core.states', 'Reason').BRIDGE_LEFT
+
+    def make(write: Any) -> Any:
+        def misreport(self: Any, event: Any, steady: float, wall: float) -> None:
+            write(self, replace(event, reason=left) if hasattr(event, 'reason') else event,
+                  steady, wall)
+        return misreport
+    _replace(_part('ros.journal', 'Journal'), '_write', make)

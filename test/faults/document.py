@@ -30,6 +30,12 @@ which a motion without a reason to stop was disturbed. A process of its own reco
 host stood still; only that is taken off. A fault also fails when the robot is commanded to move
 again after it was commanded to rest, however short that motion is.
 
+**Every stop is reconstructed from the events** of bridge and guard alone, by the code of
+`viam-session-bridge why`, and compared with the suite's own record: the messages that the driver
+received and from which process, the fault, the client that commanded last, and whether the robot
+was at rest. Resource, process, reason, time, client (session and port) and verdict must agree.
+A stop without an event, an event without a stop, and every other difference is a failed fault.
+
 The reaction is the time from the fault to standstill without the braking; for a driver that
 restarts, from when it was matched; for a cut that heals, from then. A fault that could not be run
 is not shown; it does not count as passed.

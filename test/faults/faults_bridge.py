@@ -5,7 +5,16 @@
 import signal
 import time
 
-from kinds import AT_ONCE, BRIDGE_GONE, GUARD_GONE, kind
+from kinds import (
+    AT_ONCE,
+    BRIDGE_GONE,
+    FAILED_BRIDGE,
+    GONE,
+    GUARD_GONE,
+    kind,
+    SILENT_BRIDGE,
+    THAWED_BRIDGE,
+)
 from profiles import FULL_SPEED, SICK
 from trial import Trial
 
@@ -19,7 +28,8 @@ def _demand_failure(trial: Trial, cause: str) -> None:
                  f'{cause}, and the bridge ended with exit status {status}')
 
 
-@kind(BRIDGE_GONE, 'SIGKILL to the bridge', needs_guard=True, spoils=True, quick=True, weight=3)
+@kind(BRIDGE_GONE, 'SIGKILL to the bridge', needs_guard=True, spoils=True, quick=True, weight=3,
+      reasons=SILENT_BRIDGE)
 def bridge_killed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -32,7 +42,8 @@ def bridge_killed(trial: Trial) -> None:
         trial.demand_rest(at, BRIDGE_GONE, 'second')
 
 
-@kind(BRIDGE_GONE, 'SIGKILL to the bridge in a MoveStraight', needs_guard=True, spoils=True)
+@kind(BRIDGE_GONE, 'SIGKILL to the bridge in a MoveStraight', needs_guard=True, spoils=True,
+      reasons=SILENT_BRIDGE)
 def bridge_killed_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.move(client)
@@ -40,7 +51,7 @@ def bridge_killed_in_a_move(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge right after the first command', needs_guard=True,
-      spoils=True)
+      spoils=True, reasons=SILENT_BRIDGE)
 def bridge_killed_at_once(trial: Trial) -> None:
     client = trial.client()
     # With the first message to the driver: the guard must have been informed of the motion before.
@@ -51,7 +62,7 @@ def bridge_killed_at_once(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge while a joystick moves the other base, not ours',
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=SILENT_BRIDGE)
 def bridge_killed_beside_a_joystick(trial: Trial) -> None:
     client = trial.client()
     # A bridge that has just started stops both bases for a while, a joystick or not.
@@ -65,7 +76,7 @@ def bridge_killed_beside_a_joystick(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGSTOP to the bridge; thawed, nothing moves until a new command',
-      needs_guard=True, quick=True, weight=3)
+      needs_guard=True, quick=True, weight=3, reasons=(*THAWED_BRIDGE, *GONE))
 def bridge_frozen(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -80,7 +91,7 @@ def bridge_frozen(trial: Trial) -> None:
 
 
 @kind(AT_ONCE, 'SIGCONT to a bridge that was frozen for longer than the patience of its guard',
-      quick=True, weight=2)
+      quick=True, weight=2, reasons=THAWED_BRIDGE)
 def bridge_thawed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -92,7 +103,7 @@ def bridge_thawed(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'the interpreter of the bridge is held in C code for more than a second',
-      profile=SICK, needs_guard=True, quick=True, weight=2)
+      profile=SICK, needs_guard=True, quick=True, weight=2, reasons=(*THAWED_BRIDGE, *GONE))
 def bridge_wedged(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -104,7 +115,8 @@ def bridge_wedged(trial: Trial) -> None:
     trial.demand_rest(other.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'the interpreter is released again: nothing resumes', profile=SICK)
+@kind(AT_ONCE, 'the interpreter is released again: nothing resumes', profile=SICK,
+      reasons=THAWED_BRIDGE)
 def bridge_released(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -114,7 +126,7 @@ def bridge_released(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'the lock of all decisions is held for ever: a deadlock', profile=SICK,
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=FAILED_BRIDGE)
 def bridge_deadlocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -122,7 +134,8 @@ def bridge_deadlocked(trial: Trial) -> None:
     _demand_failure(trial, 'the lock was held')
 
 
-@kind(BRIDGE_GONE, 'a call of a driver never returns', profile=SICK, needs_guard=True, spoils=True)
+@kind(BRIDGE_GONE, 'a call of a driver never returns', profile=SICK, needs_guard=True, spoils=True,
+      reasons=FAILED_BRIDGE)
 def bridge_driver_blocked(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -131,7 +144,8 @@ def bridge_driver_blocked(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'a vital thread of the bridge ends: it stops the robot and ends with an error',
-      profile=SICK, spoils=True, quick=True, weight=2)
+      profile=SICK, spoils=True, quick=True, weight=2,
+      reasons=(*FAILED_BRIDGE, 'shutdown', 'bridge_left'))
 def bridge_thread_ended(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -141,7 +155,8 @@ def bridge_thread_ended(trial: Trial) -> None:
     _demand_failure(trial, f'{thread} ended')
 
 
-@kind(BRIDGE_GONE, 'SIGTERM, SIGINT or SIGHUP to the bridge', spoils=True, quick=True, weight=2)
+@kind(BRIDGE_GONE, 'SIGTERM, SIGINT or SIGHUP to the bridge', spoils=True, quick=True, weight=2,
+      reasons=('shutdown', 'bridge_left'))
 def bridge_terminated(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -153,7 +168,7 @@ def bridge_terminated(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to bridge and client at the same moment', needs_guard=True,
-      spoils=True, weight=2)
+      spoils=True, weight=2, reasons=(*SILENT_BRIDGE, *GONE))
 def bridge_and_client_killed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -163,7 +178,7 @@ def bridge_and_client_killed(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge while it stops the robot of a client that was killed',
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=(*SILENT_BRIDGE, *GONE))
 def bridge_killed_while_stopping(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -174,7 +189,7 @@ def bridge_killed_while_stopping(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge, which is started again at once', needs_guard=True,
-      weight=2)
+      weight=2, reasons=(*SILENT_BRIDGE, *GONE, 'started'))
 def bridge_respawned(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -189,7 +204,7 @@ def bridge_respawned(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'bridge and guard are killed; a bridge that starts finds the robot in motion',
-      needs_guard=True)
+      needs_guard=True, reasons=('started',))
 def bridge_and_guard_restarted(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -200,14 +215,15 @@ def bridge_and_guard_restarted(trial: Trial) -> None:
     restarted = time.monotonic()
     trial.scene.restart_bridge()
     trial.scene.restart_guard()
-    # There was no process to stop it: the bound begins when the new bridge was matched.
+    # There was no process to stop it, and none to write an event: the bound begins when the new
+    # bridge was matched, whose first stop is the only one that the events tell of.
     trial.demand_rest(trial.matched('base', restarted), BRIDGE_GONE, watch=0.5)
     trial.scene.wait_bridge()
     trial.scene.guard.wait_ready()
 
 
 @kind(AT_ONCE, 'SIGKILL to the guard, then to the client; without a guard nothing moves',
-      needs_guard=True, spoils=True, quick=True, weight=2)
+      needs_guard=True, spoils=True, quick=True, weight=2, reasons=(*GONE, 'no_guard'))
 def guard_killed(trial: Trial) -> None:
     assert trial.scene.guard is not None
     client = trial.client()
@@ -222,7 +238,7 @@ def guard_killed(trial: Trial) -> None:
 
 
 @kind(GUARD_GONE, 'SIGKILL to the guard; the client still runs, and its motion ends',
-      needs_guard=True, spoils=True, weight=2)
+      needs_guard=True, spoils=True, weight=2, reasons=('no_guard',))
 def guard_lost(trial: Trial) -> None:
     assert trial.scene.guard is not None
     client = trial.client()
@@ -231,7 +247,7 @@ def guard_lost(trial: Trial) -> None:
 
 
 @kind(AT_ONCE, 'SIGSTOP to the guard, then SIGKILL to the client; thawed, it stops nothing',
-      needs_guard=True, weight=2)
+      needs_guard=True, weight=2, reasons=(*GONE, 'no_guard'))
 def guard_frozen(trial: Trial) -> None:
     assert trial.scene.guard is not None
     client = trial.client()

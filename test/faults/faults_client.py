@@ -5,7 +5,7 @@
 import signal
 import time
 
-from kinds import AT_ONCE, kind, SLACK
+from kinds import AT_ONCE, GONE, GONE_IN_A_CALL, kind, SILENT_CLIENT, SLACK
 from parts import Crowd
 from profiles import FULL_SPEED, NETWORK, NETWORK_TIMEOUT, WINDOW
 from trial import Trial
@@ -65,7 +65,7 @@ def client_left(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'SIGSTOP to a client; thawed, it moves nothing until it commands anew',
-      quick=True, weight=2)
+      quick=True, weight=2, reasons=SILENT_CLIENT)
 def client_frozen(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -80,7 +80,7 @@ def client_frozen(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'A client freezes while its calls are in a socket; they come under an expired one',
-      weight=2)
+      weight=2, reasons=SILENT_CLIENT)
 def client_frozen_with_calls_under_way(trial: Trial) -> None:
     line = trial.line()
     client = trial.client(address=line.address)
@@ -104,7 +104,7 @@ def client_frozen_with_calls_under_way(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'The network delivers nothing for longer than the window, then all at once',
-      weight=2)
+      weight=2, reasons=SILENT_CLIENT)
 def line_held_up(trial: Trial) -> None:
     line = trial.line()
     client = trial.client(address=line.address)
@@ -144,7 +144,8 @@ def plain_client_killed(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(AT_ONCE, 'SIGKILL to a client that waits in a MoveStraight of ten seconds', weight=2)
+@kind(AT_ONCE, 'SIGKILL to a client that waits in a MoveStraight of ten seconds', weight=2,
+      reasons=GONE_IN_A_CALL)
 def client_killed_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.move(client)
@@ -152,7 +153,7 @@ def client_killed_in_a_move(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'A client freezes in a MoveStraight, its session expires; its call has the reason',
-      weight=2)
+      weight=2, reasons=SILENT_CLIENT)
 def session_lost_in_a_move(trial: Trial) -> None:
     client = trial.client()
     order = trial.move(client)
@@ -184,7 +185,8 @@ def new_owner_dies_after_takeover(trial: Trial) -> None:
     trial.demand_rest(new.kill(), AT_ONCE, watch=0.5)
 
 
-@kind(FROZEN, 'A drives, B takes over, A freezes for longer than a window: B is not disturbed')
+@kind(FROZEN, 'A drives, B takes over, A freezes for longer than a window: B is not disturbed',
+      reasons=SILENT_CLIENT)
 def owner_freezes_after_takeover(trial: Trial) -> None:
     old, new = trial.client(), trial.client()
     trial.drive(old, power=0.4)
@@ -226,7 +228,7 @@ def flooding_client_killed(trial: Trial) -> None:
     trial.demand_rest(client.kill(), AT_ONCE)
 
 
-@kind(FROZEN, 'SIGSTOP to a client that floods commands')
+@kind(FROZEN, 'SIGSTOP to a client that floods commands', reasons=SILENT_CLIENT)
 def flooding_client_frozen(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -248,7 +250,7 @@ def client_killed_in_a_crowd(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'The network of a client with a session is gone, without a FIN',
-      profile=NETWORK, weight=2)
+      profile=NETWORK, weight=2, reasons=(*SILENT_CLIENT, *GONE))
 def network_dead(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)

@@ -4,7 +4,7 @@
 
 import time
 
-from kinds import AT_ONCE, DRIVER_BACK, kind
+from kinds import AT_ONCE, DRIVER_BACK, GONE, GONE_DRIVER, kind
 from profiles import DEEP_QUEUE_OF_COMMANDS, NETWORK, NETWORK_ODOMETRY, ODOMETRY
 from trial import Trial
 
@@ -21,7 +21,7 @@ QUEUE_DONE = 3.0
 
 
 @kind(DRIVER_BACK, 'driver and client are killed, the driver is back with its last speed',
-      weight=3)
+      weight=3, reasons=GONE_DRIVER)
 def driver_restarted(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client)
@@ -32,7 +32,8 @@ def driver_restarted(trial: Trial) -> None:
     trial.demand_rest(matched, DRIVER_BACK, watch=0.5)
 
 
-@kind(DRIVER_BACK, 'the driver ends cleanly in motion and comes up with its last speed')
+@kind(DRIVER_BACK, 'the driver ends cleanly in motion and comes up with its last speed',
+      reasons=GONE_DRIVER)
 def driver_left(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client)
@@ -44,7 +45,7 @@ def driver_left(trial: Trial) -> None:
 
 
 @kind(DRIVER_BACK, 'the driver is killed in the middle of a stop and comes up with its last speed',
-      weight=2)
+      weight=2, reasons=GONE_DRIVER)
 def driver_restarted_in_stop(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client)
@@ -56,7 +57,7 @@ def driver_restarted_in_stop(trial: Trial) -> None:
 
 
 @kind(DRIVER_BACK, 'the driver starts faster than its client, which is present, commands',
-      weight=2)
+      weight=2, reasons=GONE_DRIVER)
 def driver_restarted_for_its_owner(trial: Trial) -> None:
     client = trial.client()
     speed = trial.drive(client, power=trial.random.uniform(0.3, 0.6))
@@ -116,7 +117,7 @@ def another_publisher(trial: Trial) -> None:
 
 
 @kind(AT_ONCE, 'the same for longer than a stop may take: no alarm, and nothing escalates',
-      profile=ODOMETRY)
+      profile=ODOMETRY, reasons=(*GONE, 'stopped'))
 def another_publisher_for_long(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)

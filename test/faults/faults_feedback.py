@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from kinds import AT_ONCE, kind, SLACK
+from kinds import AT_ONCE, kind, SILENT_BRIDGE, SLACK
 from parts import FaultyBridge
 from processes import wait_until
 from profiles import LATE_ODOMETRY, LATE_STOP_TIMEOUT, ODOMETRY
@@ -60,7 +60,7 @@ def odometry_of_another(trial: Trial) -> None:
 
 
 @kind(FEEDBACK_TIMEOUT + SLACK, 'odometry fails in a MoveStraight that is steered by it',
-      profile=ODOMETRY, weight=2)
+      profile=ODOMETRY, weight=2, reasons=('stale_feedback',))
 def odometry_lost_in_a_move(trial: Trial) -> None:
     client = trial.client()
     order = trial.move(client)
@@ -96,7 +96,7 @@ def odometry_twist_zero(trial: Trial) -> None:
 
 
 @kind(AT_ONCE, 'the same, and SIGKILL to the bridge: the guard stops the robot', profile=ODOMETRY,
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=SILENT_BRIDGE)
 def odometry_twist_zero_and_bridge_killed(trial: Trial) -> None:
     _drive_with_zero_twist(trial)
     trial.scene.bridge.kill()
@@ -109,7 +109,7 @@ def _stopping_distance(speed: float) -> float:
 
 
 @kind(MOVE_ENDS, 'odometry has the wrong sign in a MoveStraight of 2 m', profile=ODOMETRY,
-      weight=2)
+      weight=2, reasons=('backwards',))
 def odometry_reversed_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.odometry('reversed')
@@ -120,7 +120,7 @@ def odometry_reversed_in_a_move(trial: Trial) -> None:
 
 
 @kind(MOVE_ENDS, 'the pose of odometry does not change in a MoveStraight of 300 mm, the twist '
-      'does', profile=ODOMETRY, weight=2)
+      'does', profile=ODOMETRY, weight=2, reasons=('pose_not_moving',))
 def odometry_pose_frozen_in_a_move(trial: Trial) -> None:
     client = trial.client()
     trial.odometry('pose_frozen')
@@ -176,7 +176,7 @@ def odometry_jumps(trial: Trial) -> None:
 
 
 @kind(MOVE_ENDS, 'the pose of odometry jumps by metres in a MoveStraight of 1 m, which is neither '
-      'longer nor shorter for it', profile=ODOMETRY, weight=2)
+      'longer nor shorter for it', profile=ODOMETRY, weight=2, reasons=('done',))
 def odometry_jumps_in_a_move(trial: Trial) -> None:
     client = trial.client()
     order, since = trial.begin_to_move(client, 1.0, 0.4)

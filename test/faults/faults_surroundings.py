@@ -5,7 +5,18 @@
 from pathlib import Path
 import resource
 
-from kinds import AT_ONCE, BRIDGE_GONE, kind, SLACK
+from kinds import (
+    AT_ONCE,
+    BRIDGE_GONE,
+    FAILED_BRIDGE,
+    GONE,
+    GONE_IN_A_CALL,
+    kind,
+    SILENT_BRIDGE,
+    SILENT_CLIENT,
+    SLACK,
+    THAWED_BRIDGE,
+)
 from parts import Crowd
 from profiles import FULL_DISK, NO_CLOCK, PAUSED_CLOCK, Profile, SICK, WALL, WINDOW
 from trial import Trial
@@ -27,13 +38,13 @@ def _killed_or_frozen(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'use_sim_time without a /clock; SIGKILL or SIGSTOP to the client', profile=NO_CLOCK,
-      weight=2)
+      weight=2, reasons=(*GONE, *SILENT_CLIENT))
 def clock_absent(trial: Trial) -> None:
     _killed_or_frozen(trial)
 
 
 @kind(FROZEN, 'use_sim_time with a /clock that is paused; SIGKILL or SIGSTOP to the client',
-      profile=PAUSED_CLOCK, weight=2)
+      profile=PAUSED_CLOCK, weight=2, reasons=(*GONE, *SILENT_CLIENT))
 def clock_paused(trial: Trial) -> None:
     _killed_or_frozen(trial)
 
@@ -49,7 +60,7 @@ def wall_clock_stepped(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'SIGSTOP to the client, and the wall clock is stepped within its window',
-      profile=WALL)
+      profile=WALL, reasons=SILENT_CLIENT)
 def wall_clock_stepped_in_a_window(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -60,7 +71,7 @@ def wall_clock_stepped_in_a_window(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'SIGKILL to the bridge, and the wall clock is stepped at that moment',
-      profile=WALL, needs_guard=True, spoils=True)
+      profile=WALL, needs_guard=True, spoils=True, reasons=SILENT_BRIDGE)
 def bridge_killed_and_wall_clock_stepped(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -70,13 +81,13 @@ def bridge_killed_and_wall_clock_stepped(trial: Trial) -> None:
 
 
 @kind(FROZEN, 'the disk of the log files is full; SIGKILL or SIGSTOP to the client',
-      profile=FULL_DISK, weight=2)
+      profile=FULL_DISK, weight=2, reasons=(*GONE, *SILENT_CLIENT))
 def disk_full(trial: Trial) -> None:
     _killed_or_frozen(trial)
 
 
 @kind(BRIDGE_GONE, 'the disk of the log files is full; SIGKILL to the bridge', profile=FULL_DISK,
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=SILENT_BRIDGE)
 def disk_full_and_bridge_killed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -100,7 +111,7 @@ def log_unread(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'the log of the bridge is not read, and it is killed', profile=LOG_UNREAD,
-      needs_guard=True, spoils=True)
+      needs_guard=True, spoils=True, reasons=SILENT_BRIDGE)
 def log_unread_and_bridge_killed(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)
@@ -130,7 +141,8 @@ def sessions_flooded(trial: Trial) -> None:
 
 
 @kind(BRIDGE_GONE, 'the bridge gets no more memory while a client floods it; the client is killed',
-      profile=SICK, spoils=True, needs_guard=True)
+      profile=SICK, spoils=True, needs_guard=True,
+      reasons=(*GONE_IN_A_CALL, *FAILED_BRIDGE, *THAWED_BRIDGE))
 def memory_exhausted(trial: Trial) -> None:
     client = trial.client()
     trial.drive(client)

@@ -23,7 +23,9 @@ import time
 from typing import Any, NamedTuple
 
 from processes import Bridge, Client, PATIENCE, Program, wait_until
+from reconstruction import Command
 from verdict import Sample, Span
+from viam_session_bridge.ros.parameters import GUARD_NAME, NODE_NAME
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / 'programs'
@@ -66,18 +68,40 @@ class Robot(Ready):
         self.matches: list[tuple[str, int, float]] = []
         # When (s) its emergency stop was pressed.
         self.presses: list[float] = []
+        # The commands that it received: when (s), the base, the publisher, and whether to stop.
+        self.received: list[tuple[float, str, str, bool]] = []
+        # The nodes of their publishers.
+        self.publishers: dict[str, str] = {}
         super().__init__(
             PROGRAMS / 'robot.py', f'--namespace={namespace}',
             *(f'--base={base}' for base in bases), *options, prefix=prefix)
         self.life = str(self.process.pid)
 
+    def commands(self) -> list[Command]:
+        """Return the commands that it received, with the processes that sent them."""
+        return [Command(at, base, sender_of(publisher, self.publishers.get(publisher, '')), zero,
+                        self.life)
+                for at, base, publisher, zero in list(self.received)]
+
     def take(self, entry: dict[str, Any]) -> None:
-        """Note when its command topics were matched, and its emergency stop was pressed."""
+        """Note matches of its command topics, its commands, and presses of its emergency stop."""
         super().take(entry)
+        if entry.get('event') == 'command':
+            self.received.append(
+                (entry['at'], entry['base'], entry['publisher'], entry['zero']))
+        if entry.get('event') == 'publisher':
+            self.publishers[entry['publisher']] = entry['node']
         if entry.get('event') == 'emergency':
             self.presses.append(entry['at'])
         if entry.get('event') == 'matched':
             self.matches.append((entry['base'], entry['writers'], entry['at']))
+
+
+def sender_of(publisher: str, node: str) -> str:
+    """Return who a publisher of commands is; empty where DDS does not tell. See Command."""
+    if not publisher or node == NODE_NAME:
+        return 'bridge' if publisher else ''
+    return 'guard' if node == GUARD_NAME else 'another'
 
 
 class Recorder(Ready):
@@ -223,9 +247,18 @@ class BrokenGuard(Guard):
 
 
 class FaultyClient(Client):
-    """A client program of this suite; takes orders as the one of the system tests does."""
+    """
+    A client program of this suite; takes orders as the one of the system tests does.
+
+    line: what carries its connections, if something does.
+    """
 
     script: Path
+    line: 'Line | None' = None
+
+    def ports(self) -> frozenset[int]:
+        """Return the TCP ports by which the bridge knows its connections."""
+        return self.line.ports() if self.line else tcp_ports(self.process.pid)
 
     def __init__(self, *arguments: str, prefix: Sequence[str] = ()) -> None:
         self.ready = threading.Event()
@@ -299,9 +332,14 @@ class Line:
         self._flows = threading.Event()
         self._flows.set()
         self._sockets: list[socket.socket] = []
+        self._ports: list[int] = []
         self._server = socket.create_server(('127.0.0.1', 0))
         self.address = f'127.0.0.1:{self._server.getsockname()[1]}'
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def ports(self) -> frozenset[int]:
+        """Return the ports of its own connections to the bridge."""
+        return frozenset(self._ports)
 
     def hold(self) -> float:
         """Deliver nothing from now on; returns when that was (s)."""
@@ -335,6 +373,7 @@ class Line:
                 server = socket.create_connection(self._target)
             except OSError:
                 return
+            self._ports.append(server.getsockname()[1])
             self._sockets += client, server
             for line in (SlowLine(client, server), SlowLine(server, client)):
                 threading.Thread(target=self._carry, args=(line,), daemon=True).start()
@@ -347,6 +386,20 @@ class Line:
         except OSError:
             pass
         _shut(line)
+
+
+def tcp_ports(pid: int) -> frozenset[int]:
+    """Return the local ports of the TCP connections of a process."""
+    links = []
+    for descriptor in Path(f'/proc/{pid}/fd').iterdir():
+        try:
+            links.append(os.readlink(descriptor))
+        except OSError:
+            pass  # it was closed meanwhile
+    rows = [row.split() for table in ('tcp', 'tcp6')
+            for row in Path(f'/proc/{pid}/net/{table}').read_text().splitlines()[1:]]
+    return frozenset(int(row[1].rpartition(':')[2], 16) for row in rows
+                     if f'socket:[{row[9]}]' in links)
 
 
 def _shut(ends: Iterable[socket.socket]) -> None:

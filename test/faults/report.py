@@ -21,7 +21,11 @@ HEADINGS = ('fault', 'what happens', 'faults', 'bound', 'median', 'worst', 'unsa
 
 @dataclass(frozen=True)
 class Row:
-    """One kind. Times in seconds; reactions are None when nothing was shown."""
+    """
+    One kind. Times in seconds; reactions are None when nothing was shown.
+
+    stops: those that were reconstructed from the events. differences: from the suite's record.
+    """
 
     name: str
     text: str
@@ -33,6 +37,8 @@ class Row:
     median: float | None
     worst: float | None
     not_shown: str
+    stops: int
+    differences: int
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts of this line, in the order of HEADINGS."""
@@ -58,7 +64,8 @@ def rows(kinds: Iterable[Kind], results: Sequence[Result]) -> list[Row]:
             kind.name, kind.text, kind.bound, len(shown),
             sum(not result.good for result in shown), sum(result.unsafe for result in shown),
             sum(result.stalled for result in shown), median(reactions) if reactions else None,
-            max(reactions, default=None), '' if shown else own[0].not_shown))
+            max(reactions, default=None), '' if shown else own[0].not_shown,
+            sum(result.stops for result in shown), sum(result.differences for result in shown)))
     return found
 
 
@@ -74,14 +81,17 @@ class Summary:
     stalled: float
     not_shown: int
     took: float
+    stops: int
+    differences: int
 
     def __str__(self) -> str:
         """Return it in one line."""
         not_shown = f'; NOT SHOWN: {self.not_shown} kinds' if self.not_shown else ''
         return (f'{self.faults} faults of {self.kinds} kinds, seed {self.seed}, in '
                 f'{self.took / 60.0:.0f} minutes: {self.unsafe:.2f} s of unsafe time, '
-                f'{self.failed} faults failed{not_shown}; the host stood still for '
-                f'{self.stalled:.2f} s of what would have counted')
+                f'{self.failed} faults failed{not_shown}; {self.stops} stops were reconstructed '
+                f'from the events, {self.differences} stops differ from the events; the host '
+                f'stood still for {self.stalled:.2f} s of what would have counted')
 
 
 def summary(table: Sequence[Row], seed: int, took: float) -> Summary:
@@ -89,7 +99,8 @@ def summary(table: Sequence[Row], seed: int, took: float) -> Summary:
     return Summary(
         seed, sum(row.faults for row in table), sum(row.faults > 0 for row in table),
         sum(row.failed for row in table), sum(row.unsafe for row in table),
-        sum(row.stalled for row in table), sum(bool(row.not_shown) for row in table), took)
+        sum(row.stalled for row in table), sum(bool(row.not_shown) for row in table), took,
+        sum(row.stops for row in table), sum(row.differences for row in table))
 
 
 def data(total: Summary, table: Sequence[Row], results: Sequence[Result],

@@ -127,7 +127,8 @@ def _say(number: str, result: Result) -> None:
         verdict = f'NOT SHOWN: {result.not_shown}'
     reaction = '-' if result.reaction is None else f'{result.reaction:.3f} s'
     print(f'{number:>8} {result.kind} --seed {result.seed} --variant {result.variant}: '
-          f'reaction {reaction} of {result.bound:g} s; {verdict} [{result.took:.1f} s]',
+          f'reaction {reaction} of {result.bound:g} s; stops {result.stops}; {verdict} '
+          f'[{result.took:.1f} s]',
           flush=True)
 
 

@@ -8,8 +8,10 @@ Faults that leave it alive share a scene; after the others the next one is built
 
 from collections.abc import Sequence
 from itertools import count
+import math
 import os
 from pathlib import Path
+import signal
 import struct
 import subprocess
 from typing import Any
@@ -30,6 +32,9 @@ from parts import (
 )
 from processes import Program, wait_until
 from profiles import BASES, Profile, Variant
+from reconstruction import Command
+from verdict import Span
+from viam_session_bridge.cli.why import Event, read_audit
 
 # Mounts a disk of one page at $0, fills it, and becomes the program.
 _FULL_DISK = ('mount -t tmpfs -o size=4k none "$0" && { cat /dev/zero > "$0/full" 2> /dev/null; '
@@ -58,7 +63,9 @@ class Scene:
         self._programs: list[Program] = []
         self._network: Network | None = None
         self._step = self._folder / 'step'
-        self._parameters = profile.parameters(guard)
+        self._audit = self._folder / 'events.jsonl'
+        self._parameters = {
+            **profile.parameters(guard), 'events': {'audit_file': str(self._audit)}}
         self.guard: Guard | None = None
         self.others: list[Publisher] = []
         try:
@@ -134,6 +141,60 @@ class Scene:
         file = self._folder / 'parameters.yaml'
         file.write_text(yaml.safe_dump({'/**': {'ros__parameters': self._parameters}}))
         return file
+
+    # ---- what is known of it --------------------------------------------------------------------
+
+    def events(self) -> list[Event]:
+        """Return what bridge and guard have written to their audit files."""
+        return read_audit(str(self._audit))
+
+    def commands(self) -> list[Command]:
+        """Return the commands that the robot received, in all its lives."""
+        return sorted(command for one in self._programs if isinstance(one, Robot)
+                      for command in one.commands())
+
+    def silences(self, process: str) -> list[Span]:
+        """Return when bridges, or guards, were frozen or dead."""
+        found: list[Span] = []
+        running = self.running(process)
+        for number, one in enumerate(running):
+            again = running[number + 1].started if number + 1 < len(running) else math.inf
+            began: float | None = None
+            for sent, at in list(one.signals):
+                if sent == signal.SIGKILL:
+                    found.append((at if began is None else began, again))
+                elif sent == signal.SIGSTOP:
+                    began = at
+                elif sent == signal.SIGCONT and began is not None:
+                    found.append((began, at))
+                    began = None
+        return found
+
+    def kills(self, process: str) -> list[float]:
+        """Return when bridges, or guards, received SIGKILL."""
+        return [at for one in self.running(process) for sent, at in list(one.signals)
+                if sent == signal.SIGKILL]
+
+    def unmatched(self, process: str, base: str) -> list[Span]:
+        """
+        Return when no command of bridge, or guard, could arrive: since one of the two started.
+
+        It may have announced itself to the other, and not yet received the other's announcement.
+        """
+        robots = self.running('robot')
+        starts = [*(one.started for one in (*robots, *self.running(process))),
+                  *(one.finished for one in robots if one.finished is not None),
+                  *(at for one in robots for sent, at in list(one.signals)
+                    if sent == signal.SIGKILL)]
+        received = [one.at for one in self.commands()
+                    if one.base == base and one.by == process]
+        return [(start, min((at for at in received if at >= start), default=math.inf))
+                for start in starts]
+
+    def running(self, process: str) -> list[Any]:
+        """Return the programs that are, or were, 'bridge', 'guard' or 'robot', in order."""
+        kind = {'bridge': FaultyBridge, 'guard': Guard, 'robot': Robot}[process]
+        return [one for one in self._programs if isinstance(one, kind)]
 
     # ---- surroundings ---------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class Stage:
             trial = Trial(scene, drawn.seed, self._stalls)
             try:
                 kind.act(trial)
-                trial.judge(result)
+                trial.judge(result, kind.reasons)
             finally:
                 log = f'{scene.logs()}\n--- robot\n{trial.timeline()}'
                 trial.spoiled |= kind.spoils

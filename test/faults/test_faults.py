@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A short part of the fault suite, and proof that it can fail; `make faults` is the long one."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 import os
 from pathlib import Path
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
 # The modules of the suite belong to no package.
 sys.path.append(str(HERE))
+from reconstruction import Command, compare, Drive, Record  # noqa: E402
 from verdict import passed_at, Rest, resumed_at, Sample  # noqa: E402
 
 ROOT = HERE.parents[1]
@@ -36,12 +40,15 @@ def test_these_faults_leave_no_unsafe_time() -> None:
     done = run('--only', *KINDS, '--seed', '1')
     assert done.returncode == 0, done.stdout
     assert done.stdout.count('; good [') == len(KINDS), done.stdout
+    compared = re.search(r'(\d+) stops were reconstructed .*, 0 stops differ', done.stdout)
+    assert compared and int(compared[1]) >= len(KINDS), done.stdout
 
 
 @pytest.mark.timeout(PATIENCE + 20.0)
-@pytest.mark.parametrize('breakage', ['stale_presence', 'no_guard', 'no_fence'])
+@pytest.mark.parametrize('breakage', [
+    'stale_presence', 'no_guard', 'no_fence', 'stop_not_reported'])
 def test_a_broken_product_is_caught(breakage: str) -> None:
-    """What is broken from outside must show as unsafe time."""
+    """What is broken from outside must show as unsafe time, or as events that differ."""
     done = run('--only', '--breakages', breakage, '--seed', '1')
     assert done.returncode == 0, done.stdout
     assert f'breakage {breakage}' in done.stdout and 'caught: ' in done.stdout
@@ -72,6 +79,82 @@ def test_travel_counts_from_the_beginning_forward_or_back() -> None:
     assert passed_at(life(0.0, 1.0, -1.0, 1.0, 0.0), 0.15) is None
 
 
+def event(name: str, at: float, process: str = 'bridge', **content: Any) -> dict[str, Any]:
+    """Return an event of the base on the steady clock (s)."""
+    return {'event': name, 'time': f'2026-01-01T00:00:{at:09.6f}+00:00', 'steady': at,
+            'process': process, 'resource': 'base', 'text': name, **content}
+
+
+def verdict(name: str, at: float, process: str = 'bridge', **content: Any) -> dict[str, Any]:
+    """Return how a stop was judged that began a second before."""
+    return event(name, at, process, **{'duration': 1.0, 'detail': '', **content})
+
+
+# A client drives and is gone after 5 s; the stop is held for a second.
+CALLER = {'peer': 'ipv4:127.0.0.1:4711', 'session': '0b57ac6e...'}
+BEGUN = event('motion_begun', 1.0, caller=CALLER, motion='ahead')
+STOPPED = event('stop_started', 5.0, before='moving', reason='disconnected')
+EVENTS = [BEGUN, STOPPED, verdict('stop_unverified', 6.0)]
+RECORD = Record(
+    since=0.0, until=7.0, reasons=('disconnected',), measured=False, disturbed=False,
+    commands=[Command(1.01, 'base', 'bridge', False), Command(4.99, 'base', 'bridge', False),
+              *(Command(5.002 + number / 20.0, 'base', 'bridge', True) for number in range(20))],
+    drives=[Drive(0.99, 'base', '0b57ac6e-1111', frozenset({4711}))],
+    cut={}, silent={}, killed={}, rests=lambda base, at: True)
+
+
+def differences(events: list[Mapping[str, Any]], **changes: Any) -> list[str]:
+    """Return how events differ from a record that is changed."""
+    return compare(events, replace(RECORD, **changes)).differences
+
+
+def test_a_stop_that_events_and_record_agree_on_does_not_differ() -> None:
+    assert compare(EVENTS, RECORD).stops == 1
+    assert differences(EVENTS) == []
+
+
+@pytest.mark.parametrize(('events', 'changes', 'says'), [
+    ([BEGUN], {}, 'received a stop of the bridge 5.002 s.* no event of the bridge says so'),
+    (EVENTS, {'commands': RECORD.commands[:2]}, 'its driver received none'),
+    (EVENTS, {'commands': [Command(5.7, 'base', 'bridge', True)]}, 'received one 0.700 s later'),
+    ([BEGUN, {**STOPPED, 'steady': 5.1}, EVENTS[2]], {}, 'no event of the bridge says so'),
+    ([BEGUN, {**STOPPED, 'process': 'guard'}, verdict('stop_unverified', 6.0, 'guard')], {},
+     'no event of the bridge says so'),
+    ([BEGUN, {**STOPPED, 'resource': 'second'}], {}, 'no event of the bridge says so'),
+    ([BEGUN, {**STOPPED, 'reason': 'stopped'}, EVENTS[2]], {}, 'explains disconnected only'),
+    (EVENTS[1:], {}, 'do not say who drove'),
+    (EVENTS, {'drives': [*RECORD.drives, Drive(2.0, 'base', '', frozenset({4712}))]},
+     'ipv4:127.0.0.1:4711 drove; the client that did has the ports .4712'),
+    (EVENTS, {'drives': [RECORD.drives[0]._replace(session='99999999-1111')]},
+     'session 0b57ac6e drove; it was 99999999'),
+    ([*EVENTS[:2], verdict('stop_confirmed', 6.0)], {}, 'nothing measures it'),
+    ([*EVENTS[:2], verdict('stop_confirmed', 6.0)],
+     {'measured': True, 'rests': lambda base, at: at > 6.5}, 'confirmed after 6.000 s; it moved'),
+    (EVENTS, {'measured': True}, 'though rest is measured'),
+    ([*EVENTS[:2], verdict('stop_unconfirmed', 6.0, detail='no rest')], {'measured': True},
+     'not confirmed: no rest'),
+    ([*EVENTS[:2], verdict('stop_unverified', 6.0, duration=0.2)], {},
+     'the first stop was sent after 5.800 s; its driver received it after 5.002 s'),
+])
+def test_every_difference_between_events_and_record_is_found(
+        events: list[Mapping[str, Any]], changes: dict[str, Any], says: str) -> None:
+    assert re.search(says, '; '.join(differences(events, **changes)))
+
+
+@pytest.mark.parametrize(('events', 'changes'), [
+    ([BEGUN], {'killed': {'bridge': [5.1]}, 'until': 5.15}),  # killed before it was written
+    (EVENTS, {'commands': [Command(8.0, 'base', 'bridge', True)],
+              'cut': {('bridge', 'base'): [(4.0, 7.9)]}}),  # no network until then
+    (EVENTS, {'commands': [*RECORD.commands, Command(6.9, 'base', 'another', True)]}),
+    (EVENTS, {'commands': [one._replace(by='') for one in RECORD.commands]}),  # older rclpy
+    ([BEGUN, {**STOPPED, 'reason': 'stalled'}, EVENTS[2]],
+     {'lost': lambda began, ended: 0.5 * (ended - began)}),  # an overloaded machine
+])
+def test_what_the_record_explains_is_no_difference(
+        events: list[Mapping[str, Any]], changes: dict[str, Any]) -> None:
+    assert differences(events, **changes) == []
+
+
 def registered(decorator: str, pattern: str) -> set[str]:
     """Return the names of what is decorated so in the files of the suite."""
     return {name for path in HERE.glob(pattern) for name in re.findall(
@@ -91,6 +174,7 @@ def test_the_report_shows_what_is_promised() -> None:
     made = re.search(r'\*\*(\d+) faults of (\d+) kinds.*: 0\.00 s of unsafe time, 0 faults failed',
                      text)
     assert made and int(made[1]) >= 200 and int(made[2]) >= 15
+    assert not re.search(r'[1-9]\d* stops differ', text)
     cells = [[cell.strip() for cell in row.strip('| ').split(' | ')] for row in rows_of(REPORT)]
     shown = {row[0] for row in cells if len(row) == 7 and row[2] != '0' and row[6] == '0'}
     assert shown == registered('kind', 'faults_*.py')

@@ -6,14 +6,18 @@ One fault in one scene: what kinds need to make it, and how it is judged in the 
 Everything that is drawn comes from the trial's own seed, so that a trial can be played again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+import math
 from random import Random
 import time
 from typing import Any
 
+from host import lost
 from parts import Line, PlainClient, Publisher, SdkClient, Stalls
 from processes import Client, Program, wait_until
 from profiles import BASES, FULL_SPEED
+from reconstruction import compare, Drive, monotonic, Record
 from scene import Scene
 from verdict import (
     judge_rest,
@@ -23,9 +27,11 @@ from verdict import (
     Rest,
     resumed_at,
     Sample,
+    Span,
     STANDSTILL,
     Steady,
 )
+from viam_session_bridge.cli.why import reconstruct
 
 # A command that was refused because of a stall of the host is given again, so often, and after so
 # long (s): commands are refused for a while after a stall.
@@ -41,6 +47,12 @@ FRESH = 0.12
 
 # Rest is looked at for so long (s) after a bound at least.
 DWELL = 0.3
+
+# How long (s) the outcome of a stop is awaited, which is held for a second; how long events that
+# explain what was recorded; and how often they are read.
+STOP_ENDS = 1.5
+EVENTS_PATIENCE = 3.0
+POLL_EVENTS = 0.1
 
 # How often (s) the travel of a move is looked at, how long a move may take, and its answer.
 POLL_TRAVEL = 0.02
@@ -77,6 +89,9 @@ class Result:
     """
     What came of a trial. unsafe, stalled, reaction: seconds, see verdict.Judgement.
 
+    stops: those that were reconstructed from the events. differences: how often these differ from
+    the record.
+
     not_shown: why it cannot be run here. could_not_run: it can, and still the fault was not made;
     that is a problem, too.
     """
@@ -92,6 +107,8 @@ class Result:
     not_shown: str = ''
     could_not_run: bool = False
     took: float = 0.0
+    stops: int = 0
+    differences: int = 0
 
     @property
     def good(self) -> bool:
@@ -111,17 +128,25 @@ class Trial:
         self._stalls = stalls
         self._rests: list[Rest] = []
         self._steadies: list[Steady] = []
+        self._drives: list[Drive] = []
+        self._cuts: list[Span] = []
+        self._sick: list[Span] = []
+        self._orders: list[dict[str, Any]] = []
         self._open: list[Client | Line | Any] = []
-        self._pulled: set[str] = set()
+        # When (s) each cable was taken out that still is.
+        self._pulled: dict[str, float] = {}
 
     # ---- clients --------------------------------------------------------------------------------
 
     def client(self, *, sessions: bool = True, address: str = '',
                place: str = 'client') -> SdkClient:
         """Start an SDK program that is connected."""
-        return self._connect(SdkClient(
+        client = SdkClient(
             address or self.scene.bridge.address, *([] if sessions else ['--disable-sessions']),
-            prefix=self.scene.prefix(place)))
+            prefix=self.scene.prefix(place))
+        client.line = next((one for one in self._open
+                            if isinstance(one, Line) and one.address == address), None)
+        return self._connect(client)
 
     def plain_client(self) -> PlainClient:
         """Start a program without SDK and session."""
@@ -154,7 +179,10 @@ class Trial:
         power = power or self.random.uniform(0.3, 1.0)
         speed = power * FULL_SPEED
         for _ in range(ATTEMPTS):
+            since = time.monotonic()
             answer = client.ask('set_power', base=base, linear=power)
+            if answer['ok']:
+                self._drove(client, base, since, answer['value'])
             if answer['ok'] and self._reaches(base, speed):
                 if settle:
                     self.pause(0.05, 0.5)
@@ -166,6 +194,7 @@ class Trial:
     def begin_to_drive(self, client: Client, speed: float, base: str = 'base') -> None:
         """Have a base driven ahead (m/s); returns once it has received it, moving yet or not."""
         for _ in range(ATTEMPTS):
+            self._drove(client, base, time.monotonic())
             order = client.begin('set_power', base=base, linear=speed / FULL_SPEED)
             wait_until(lambda order=order: self._told(base, speed) or (
                 client.answered(order) and not client.answer(order)['ok']), 'the first command')
@@ -197,9 +226,14 @@ class Trial:
                 lambda since=since, order=order: (
                     self._told('base', speed, since) or client.answered(order)), 'the move')
             if self._told('base', speed, since):
+                self._drove(client, 'base', since)
                 return order, since
             time.sleep(RETRY)
         raise CouldNotRun(f'no move was begun: {client.answer(order)}')
+
+    def _drove(self, client: Any, base: str, since: float, session: str | None = None) -> None:
+        """Note that a client commands a base from an instant (s) on."""
+        self._drives.append(Drive(since, base, session or '', client.ports()))
 
     def speed(self, base: str = 'base') -> float:
         """Return how fast the base goes (m/s), by the newest that was recorded."""
@@ -228,14 +262,17 @@ class Trial:
         """Take a cable out; returns when (s). It is put in again when the trial is over."""
         at = time.monotonic()
         self.scene.network.pull(cable)
-        self._pulled.add(cable)
+        self._pulled[cable] = at
         return at
 
     def plug(self, cable: str) -> float:
         """Put a cable in again; returns when (s) that was done."""
         self.scene.network.plug(cable)
-        self._pulled.discard(cable)
-        return time.monotonic()
+        at = time.monotonic()
+        if cable == 'robot':
+            self._cuts.append((self._pulled[cable], at))
+        del self._pulled[cable]
+        return at
 
     def odometry(self, mode: str) -> float:
         """Have odometry publish something else (robot.py); returns when (s). Restored later."""
@@ -253,6 +290,9 @@ class Trial:
         """Have the robot do something (robot.py); returns when (s)."""
         at = time.monotonic()
         self.scene.robot.send(**order)
+        self._orders.append(order)
+        if order['do'] == 'delay':
+            self._cuts.append((at, math.inf))
         return at
 
     def _told(self, base: str, speed: float, since: float | None = None) -> bool:
@@ -279,6 +319,9 @@ class Trial:
         """Inject a fault into the bridge (broken_bridge.py); returns when (s)."""
         at = time.monotonic()
         self.scene.bridge.send(**order)
+        if order['do'] != 'end_thread':
+            # From then on the stop loop may send and report nothing.
+            self._sick.append((at, at + order.get('seconds', math.inf)))
         return at
 
     def exit_status(self) -> int | None:
@@ -377,8 +420,9 @@ class Trial:
 
     # ---- the verdict ----------------------------------------------------------------------------
 
-    def judge(self, result: Result) -> None:
-        """Fill in a result from what was recorded."""
+    def judge(self, result: Result, reasons: Collection[str]) -> None:
+        """Fill in a result from what was recorded. reasons: see Kind."""
+        self._compare(result, reasons)
         for demand in self._rests:
             lives = self._recorded(demand.base, demand.since, demand.until)
             stalls = self._stalls.since(demand.since)
@@ -400,6 +444,37 @@ class Trial:
         if not self._rests and not self._steadies:
             self.problems.append('nothing was demanded')
         result.problems += self.problems
+
+    def _compare(self, result: Result, reasons: Collection[str]) -> None:
+        """Compare the stops that the events tell of with what was recorded."""
+        until = time.monotonic()
+        while True:
+            found = compare(self.scene.events(), self._record(until, reasons))
+            patience = EVENTS_PATIENCE if found.differences else STOP_ENDS
+            if time.monotonic() >= until + patience or not (
+                    found.differences or found.unfinished):
+                break
+            time.sleep(POLL_EVENTS)
+        result.stops, result.differences = found.stops, len(found.differences)
+        self.problems += found.differences
+
+    def _record(self, until: float, reasons: Collection[str]) -> Record:
+        scene = self.scene
+        processes = ('bridge', 'guard')
+        return Record(
+            self.began, until, scene.commands(), self._drives,
+            {(process, base): [*self._cuts, *scene.unmatched(process, base)]
+             for process in processes for base in BASES},
+            {'bridge': [*scene.silences('bridge'), *self._sick],
+             'guard': scene.silences('guard')},
+            {process: scene.kills(process) for process in processes}, reasons,
+            scene.profile.odometry, bool(self._orders), self._rested, lost)
+
+    def _rested(self, base: str, at: float) -> bool:
+        """Return whether a base truly was at rest at an instant (s)."""
+        found = [sample for life in self.scene.recorder.lives(base, at - FRESH)
+                 for sample in life if sample.at <= at]
+        return not found or not max(found).moves
 
     def _add(self, result: Result, judgement: Judgement) -> None:
         result.unsafe += judgement.unsafe
@@ -433,6 +508,10 @@ class Trial:
                   for demand in self._steadies]
         lines += [f'{began - self.began:8.3f}  the host stood still for {ended - began:.3f} s'
                   for began, ended in self._stalls.since(self.began)]
+        lines += [f'{monotonic(stop.began) - self.began:8.3f}  {stop.resource}: stopped by the '
+                  f'{stop.process} by the events: {stop.reason}'
+                  for stop in reconstruct(self.scene.events())
+                  if monotonic(stop.began) >= self.began]
         for base in BASES:
             for life in self.scene.recorder.lives(base, self.began):
                 known: tuple[float, float] | None = None

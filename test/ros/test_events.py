@@ -31,7 +31,14 @@ from viam_session_bridge.core.presence import Caller, OpenClaim, SessionClaim
 from viam_session_bridge.core.setpoints import Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.parameters.shared import EventsConfig
-from viam_session_bridge.ros.event_record import CHANGES, class_name, CLASSES, name_of, record
+from viam_session_bridge.ros.event_record import (
+    BOOT,
+    CHANGES,
+    class_name,
+    CLASSES,
+    name_of,
+    record,
+)
 from viam_session_bridge.ros.history import History
 from viam_session_bridge.ros.journal import Journal, sentence, Sink, sinks_of
 from viam_session_bridge.ros.profiles import EVENTS_QOS
@@ -69,7 +76,7 @@ def change(after: State, **details: Any) -> Changed:
 def test_every_event_has_both_times_its_process_and_its_sentence() -> None:
     found = recorded(Stall(0.2, stopped=('base', 'arm')))
     assert found['event'] == 'stall' and found['time'] == '2026-03-01T12:00:00.250000+00:00'
-    assert found['steady'] == 12.5 and found['process'] == 'bridge'
+    assert found['steady'] == 12.5 and found['boot'] == BOOT and found['process'] == 'bridge'
     assert found['node'] == '/ns/bridge' and '200 ms late' in found['text']
     assert found['late'] == 0.2 and found['stopped'] == ['base', 'arm']
 

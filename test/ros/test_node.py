@@ -3,6 +3,7 @@
 """Diagnostics that the node publishes at once, without waiting for its period."""
 
 from collections.abc import Iterator
+from datetime import datetime
 import threading
 import time
 
@@ -15,6 +16,7 @@ from observer import spinning_node
 from processes import new_namespace, wait_until
 from viam_session_bridge.core.events import (
     Changed,
+    Command,
     DriverDisappeared,
     Emergency,
     LogEvent,
@@ -138,14 +140,19 @@ def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
         node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, 'DIAGNOSTICS_PERIOD', 3600.0)
     said: list[DiagnosticStatus] = []
+    supervisor = locked_bridge([BASE.resource], Policy())
+    caller = Caller('0b57ac6e', 7, 'lab', 'ipv4:10.0.0.9:1')
+    monkeypatch.setattr(supervisor, 'commands', lambda: {'base': Command(
+        caller, Motion(Velocity((0.2, 0.0, 0.0))), supervisor.now())})
     bridge_node = BridgeNode(
-        node, locked_bridge([BASE.resource], Policy()), BridgeConfig(resources=(BASE,)), dict,
-        lambda: None, reports=lambda: [Report('gRPC', 'it serves', {'sessions': '1'}, True)])
+        node, supervisor, BridgeConfig(resources=(BASE,)), dict, lambda: None,
+        emergency=supervisor,
+        reports=lambda: [Report('gRPC', 'it serves', {'sessions': '1'}, True)])
     subscription = node.create_subscription(
         DiagnosticArray, '/diagnostics', lambda array: said.extend(array.status), 10)
     wait_until(lambda: subscription.get_publisher_count() > 0, 'a publisher')
-    begun = MotionBegun('base', Caller('0b57ac6e', 7, 'lab', 'ipv4:10.0.0.9:1'),
-                        ConnectionClaim(7, 1.0), Motion(Velocity((0.2, 0.0, 0.0))))
+    begun = MotionBegun(
+        'base', caller, ConnectionClaim(7, 1.0), Motion(Velocity((0.1, 0.0, 0.0))))
     place = node.get_namespace()
 
     def values(subject: str) -> dict[str, str]:
@@ -156,7 +163,10 @@ def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
 
     base = wait_until(lambda: values('base'), 'the status of the base')
     assert (base['peer'], base['entity'], base['subscribers']) == ('ipv4:10.0.0.9:1', 'lab', '0')
-    assert 'linear (0.2, 0, 0)' in base['last command'] and 'owner' not in base, 'it is idle'
+    assert 'linear (0.2, 0, 0)' in base['last command'], 'not what began the motion'
+    assert abs(datetime.fromisoformat(base['last command'].split()[0]).timestamp()
+               - time.time()) < 60.0
+    assert 'owner' not in base, 'it is idle'
     assert values('gRPC') == {'sessions': '1'}
     assert values('ROS links')['resources with feedback'] == '0 of 0'
     [grpc] = {one.hardware_id: one for one in said if one.name.endswith(': gRPC')}.values()

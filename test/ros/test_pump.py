@@ -19,7 +19,7 @@ from host import took
 from processes import MARGIN, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import Stalled
-from viam_session_bridge.core.events import Ended, Identity, Outputs
+from viam_session_bridge.core.events import Ended, Identity, LastResort, Outputs
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller, Policy
@@ -359,6 +359,28 @@ def test_the_last_resort_stops_what_concerns_it(
     monkeypatch.setattr(rig.locked, 'concern', lambda: {'b'})
     rig.pump.last_resort()
     assert {name for name, _, _ in rig.told} == {'b'}
+
+
+def test_the_last_resort_is_an_event_that_names_what_it_stops(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No decision is behind these stops, so no other event tells of them."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    monkeypatch.setattr(rig.locked, 'concern', lambda: {'b', 'a', 'no output of ours'})
+    before = rig.locked.now()
+    rig.pump.last_resort()
+    [(outputs, _, _)] = rig.reports
+    assert outputs.events == (LastResort(('a', 'b')),)
+    assert before <= outputs.at <= rig.locked.now()
+
+
+def test_a_report_that_fails_does_not_end_the_last_resort(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be no memory for it."""
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    monkeypatch.setattr(rig.locked, 'concern', lambda: {'b'})
+    monkeypatch.setattr(rig.pump, '_report', lambda *arguments: 1 / 0)
+    rig.pump.last_resort()
+    assert rig.of('b')
 
 
 # ---- the pulse ----------------------------------------------------------------------------------

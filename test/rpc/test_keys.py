@@ -40,9 +40,11 @@ from viam_session_bridge.rpc.auth import (
     MOST_ADDRESSES,
     origin,
     token_for,
+    TOKEN_PERIOD,
 )
 from viam_session_bridge.rpc.server import COMPONENTS, ServerError
 from viam_session_bridge.rpc.status import CallError
+from viam_session_bridge.rpc.throttle import MOST_KEYS, Throttle
 
 jwt = pytest.importorskip('jwt', reason='PyJWT is not installed: no tokens')
 
@@ -309,8 +311,76 @@ def authentication(tmp_path_factory: pytest.TempPathFactory) -> KeyAuthenticatio
 def test_random_bytes_as_a_token_are_refused_and_nothing_else(
         authentication: KeyAuthentication, value: str) -> None:
     with pytest.raises(CallError) as refused:
-        authentication.rights({'authorization': [value]})
+        authentication.rights({'authorization': [value]}, 'ipv4:10.0.0.7:1')
     assert refused.value.code is Code.UNAUTHENTICATED
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one for one in caplog.messages if one.startswith('token from')]
+
+
+@pytest.mark.parametrize(('wrong', 'logged'), [
+    ('none', 'no authorization headers (expected 1)'),
+    ('two', 'several authorization headers (expected 1)'),
+    ('basic', 'expected authorization header with prefix: Bearer '),
+    ('word', 'it is not a token of this bridge (DecodeError)'),
+    ('long', 'it is longer than 1024 characters'),
+    ('signature', 'its signature is wrong: this key file (auth.key_file) did not issue it'),
+    ('revoked', "its key '{key}' was revoked"),
+    ('rotated', "its key {key} ('laptop') was rotated after it was issued"),
+    ('no file', 'auth.key_file has no keys that are accepted')])
+def test_a_refused_token_is_logged_with_its_peer_and_reason_without_the_token(
+        client: Any, keys: Keys, caplog: pytest.LogCaptureFixture, wrong: str,
+        logged: str) -> None:
+    key = keys.create()
+    keys.create('other')
+    [(_, value)] = keys.bearer(client, key)
+    others = jwt.encode({'sub': key, 'gen': 'x'}, b'k' * 32, algorithm='HS256')
+    if change := {'revoked': lambda: keys.revoke(key), 'rotated': lambda: keys.rotate(key),
+                  'no file': keys.path.unlink}.get(wrong):
+        change()
+    values = {'none': (), 'two': (value, value), 'basic': ('Basic ZHVtbXk6ZHVtbXk=',),
+              'word': ('Bearer x',), 'long': (f'{value}{"A" * 2000}',),
+              'signature': (f'Bearer {others}',)}.get(wrong, (value,))
+    for _ in range(3):
+        refusal = client.robot.ResourceNames.refused(
+            metadata=[('authorization', one) for one in values])
+        assert refusal.code is Code.UNAUTHENTICATED
+    [line] = refusals(caplog)
+    assert logged.format(key=key) in line and '127.0.0.1' in line
+    assert value.removeprefix('Bearer ') not in caplog.text and others not in caplog.text
+
+
+def test_a_refused_token_is_logged_once_in_a_period_for_each_address_and_cause(
+        keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    keys.create()
+    now = [100.0]
+    one = KeyAuthentication(str(keys.path), lambda: now[0], lambda key: None, ())
+
+    def refuse(peer: str, *values: str) -> int:
+        """Return how many lines were logged for these refused tokens."""
+        before = len(refusals(caplog))
+        for value in values:
+            with pytest.raises(CallError):
+                one.rights({'authorization': [value]}, peer)
+        return len(refusals(caplog)) - before
+
+    assert refuse('ipv4:10.0.0.7:1', 'Bearer x', 'Bearer y') == 1
+    assert refuse('ipv4:10.0.0.7:2', 'Bearer z') == 0, 'another port of the same address'
+    assert refuse('ipv4:10.0.0.7:2', 'Basic x') == 1, 'another cause'
+    assert refuse('ipv4:10.0.0.8:1', 'Bearer x') == 1, 'another address'
+    now[0] += TOKEN_PERIOD
+    assert refuse('ipv4:10.0.0.7:3', 'Bearer x') == 1
+    assert '(2 more like this since the last message)' in caplog.messages[-1]
+
+
+def test_refused_tokens_of_many_addresses_occupy_bounded_memory_and_the_latest_are_kept() -> None:
+    throttle = Throttle()
+    for number in range(MOST_KEYS + 10):
+        assert throttle.due(number, 0.0, TOKEN_PERIOD) == 0
+    assert len(throttle) == MOST_KEYS
+    assert throttle.due(MOST_KEYS + 9, 0.0, TOKEN_PERIOD) is None
+    assert throttle.due(0, 0.0, TOKEN_PERIOD) == 0
 
 
 # ---- failed logins -----------------------------------------------------------------------------

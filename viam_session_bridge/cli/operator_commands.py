@@ -4,7 +4,7 @@
 What an operator asks a running bridge, and tells it.
 
     viam-session-bridge status                 state of every resource, the guard, gRPC, ROS
-    viam-session-bridge top                    the same, live
+    viam-session-bridge top                    the same, sessions and events, live; q ends it
     viam-session-bridge events [--json]        what happens, beginning with the last 100 events
     viam-session-bridge why base [--at 14:03] [--file AUDIT]
     viam-session-bridge stop | estop | reset
@@ -19,6 +19,7 @@ from datetime import datetime
 import json
 import os
 from pathlib import Path
+import signal
 import sys
 import time
 from types import TracebackType
@@ -35,6 +36,7 @@ from rclpy.utilities import remove_ros_args
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from viam_session_bridge.cli import top_view
 from viam_session_bridge.cli.why import (
     at,
     end_of,
@@ -61,6 +63,15 @@ QUIET = 0.5
 
 # Diagnostics come once a second (s).
 ROUND = 1.3
+
+# `top` shows as many of the last events as there is room for, and so many at most.
+MOST_EVENTS = 100
+
+# A node whose diagnostics are older (s) is reported.
+STALE = 3.0
+
+# How often `top` looks for a key (s).
+KEY_PERIOD = 0.1
 
 _LEVELS = {0: 'OK', 1: 'WARN', 2: 'ERROR', 3: 'STALE'}
 
@@ -165,13 +176,9 @@ def _level(status: DiagnosticStatus) -> int:
 
 
 def _plain(status: DiagnosticStatus) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for pair in status.values:
-        values[pair.key] = f'{values[pair.key]}; {pair.value}' if pair.key in values else (
-            pair.value)
     return {'name': status.name, 'hardware_id': status.hardware_id,
             'subject': status.name.partition(': ')[2], 'level': _LEVELS[_level(status)],
-            'message': status.message, 'values': values}
+            'message': status.message, 'values': {pair.key: pair.value for pair in status.values}}
 
 
 def _all(robot: Robot) -> list[dict[str, Any]]:
@@ -199,54 +206,29 @@ def _lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def top(robot: Robot, options: argparse.Namespace) -> int:
-    """Show resources, sessions and the last events until interrupted."""
+    """Show resources, sessions and the last events until q is pressed."""
     events: list[Event] = []
 
     def take(text: str) -> None:
         event = parsed(text)
         if event is not None:
-            events[:] = in_order([*events, event])[-10:]
+            events[:] = in_order([*events, event])[-MOST_EVENTS:]
 
+    # As Ctrl-C: the terminal is restored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     robot.watch_statuses()
     robot.watch_events(take)
-    show = _live() if sys.stdout.isatty() else print
-    while True:
-        show('\n'.join(_page(robot, events)))
-        robot.spin(options.period)
-
-
-def _page(robot: Robot, events: Sequence[Event]) -> list[str]:
-    """Return the lines of the live view."""
-    now = time.monotonic()
-    lines = [f'{robot.bridge}   {datetime.now():%H:%M:%S}']
-    for node, (seen, _) in robot.statuses.items():
-        if now - seen > 3.0:
-            lines.append(f'STALE {node}: no diagnostics for {now - seen:.0f} s')
-    lines += ['', *_lines(_all(robot)), '']
-    return lines + [_event_line(event) for event in events]
-
-
-def _live() -> Callable[[str], None]:
-    """Return what shows a page in place of the last one; rich avoids flicker where it is there."""
-    try:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-    except ImportError:
-        return lambda page: print(f'\x1b[H\x1b[2J{page}', flush=True)
-    live = Live(console=Console(), screen=True, auto_refresh=False)
-    live.start()
-    colours = (('OK ', 'green'), ('WARN', 'yellow'), ('ERROR', 'red'), ('STALE', 'red'))
-
-    def show(page: str) -> None:
-        text = Text(page)
-        for word, colour in colours:
-            text.highlight_regex(f'(?m)^{word}', colour)
-        live.update(text, refresh=True)
-
-    import atexit
-    atexit.register(live.stop)
-    return show
+    with top_view.terminal() as (show, ends):
+        while True:
+            now = time.monotonic()
+            show(top_view.view(robot.bridge, _all(robot), [
+                f'{node}: no diagnostics for {now - seen:.0f} s'
+                for node, (seen, _) in robot.statuses.items() if now - seen > STALE], events))
+            end = time.monotonic() + options.period
+            while (left := end - time.monotonic()) > 0.0:
+                robot.spin(min(left, KEY_PERIOD))
+                if ends():
+                    return 0
 
 
 # ---- events and why -----------------------------------------------------------------------------

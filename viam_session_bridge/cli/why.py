@@ -8,6 +8,7 @@ ROS.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 import glob
 import json
@@ -56,8 +57,28 @@ def parsed(line: str) -> Event | None:
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """Return events of several processes by their time."""
-    return sorted(events, key=at)
+    """
+    Return events of several processes by their time.
+
+    The wall clock may have been stepped between two of them: within one boot of a machine its
+    steady clock decides. Its last event shows the wall time of the others.
+    """
+    found = list(events)
+    begun: dict[str, tuple[float, float]] = {}
+    for one in found:
+        if one.get('boot'):
+            steady = float(one['steady'])
+            begun[one['boot']] = max(begun.get(one['boot'], (steady, 0.0)), (
+                steady, at(one).timestamp() - steady))
+    return sorted(found, key=lambda one: (
+        float(one['steady']) + begun[one['boot']][1] if one.get('boot') else at(one).timestamp()))
+
+
+def elapsed(earlier: Event, later: Event) -> float:
+    """Return how long (s) after an event another one happened."""
+    if earlier.get('boot') and earlier['boot'] == later.get('boot'):
+        return float(later['steady']) - float(earlier['steady'])
+    return (at(later) - at(earlier)).total_seconds()
 
 
 def at(event: Event) -> datetime:
@@ -89,68 +110,120 @@ def end_of(text: str, now: datetime) -> datetime:
     return begin + timedelta(seconds=1 if match[3] else 60)
 
 
-def stops(events: Sequence[Event], resource: str) -> list[Event]:
-    """Return the events that began a stop of what moved: the bridge's, and the guard's."""
-    return [one for one in events if one['event'] == 'stop_started'
-            and one.get('resource') == resource
-            and (one.get('before') == 'moving' or one.get('process') == 'guard')]
+@dataclass(frozen=True)
+class Stop:
+    """
+    A stop of one resource by one process, as the events tell it.
+
+    began: its first event. resource, process, reason: what was stopped, by `bridge` or `guard`,
+    and why. motion: the motion_begun before it; None where none is recorded. ended_motion: the
+    resource moved, as far as the events show: other stops are those of a process that starts, of
+    a driver that appears, and Stop calls on what rests. outcomes: how it was judged, in order.
+    over: the event at which it was over; None while it lasts, or where the process was killed.
+    """
+
+    began: Event
+    resource: str
+    process: str
+    reason: str
+    motion: Event | None
+    ended_motion: bool
+    outcomes: tuple[Event, ...]
+    over: Event | None
+
+    @property
+    def outcome(self) -> Event | None:
+        """Return how it ended; None while it lasts, or where another motion came first."""
+        return self.outcomes[0] if self.outcomes else None
 
 
-def find_stop(events: Sequence[Event], resource: str, until: datetime | None) -> Event:
-    """Return the last stop of a resource up to an instant. Raises NoAnswer."""
-    found = stops(events, resource)
+def reconstruct(events: Sequence[Event]) -> list[Stop]:
+    """Return every stop that these events, which are in order, tell of."""
+    found: list[Stop] = []
+    motions: dict[str, Event] = {}
+    # The resources that have moved, and of which no stop has begun since.
+    moving: set[str] = set()
+    for index, event in enumerate(events):
+        if event['event'] == 'motion_begun':
+            motions[event['resource']] = event
+            moving.add(event['resource'])
+        for name in _stopped_by(event):
+            process = str(event.get('process'))
+            ended_motion = (event.get('before') == 'moving' or process == 'guard'
+                            or name in moving)
+            moving.discard(name)
+            outcomes, over = _end_of_stop(events[index + 1:], name, process)
+            found.append(Stop(
+                event, name, process, event.get('reason', event['event']), motions.get(name),
+                ended_motion, outcomes, over))
+    return found
+
+
+def _stopped_by(event: Event) -> Sequence[str]:
+    """Return the resources whose stop begins with this event."""
+    if event['event'] == 'stop_started':
+        return [event['resource']]
+    return event['resources'] if event['event'] == 'last_resort' else []
+
+
+def _end_of_stop(events: Sequence[Event], name: str,
+                 process: str) -> tuple[tuple[Event, ...], Event | None]:
+    """Return how a stop was judged, and when it was over, from the events after its first one."""
+    outcomes: list[Event] = []
+    for one in events:
+        if one.get('process') != process:
+            continue
+        if name in _stopped_by(one):
+            # Only a process that was started anew begins a stop while one lasts.
+            break
+        if one.get('resource') != name:
+            continue
+        if one['event'] == 'motion_begun':
+            return tuple(outcomes), one
+        if one['event'] in _ENDS:
+            outcomes.append(one)
+            if one['event'] != 'stop_unconfirmed':
+                return tuple(outcomes), one
+    return tuple(outcomes), None
+
+
+def find_stop(events: Sequence[Event], resource: str, until: datetime | None) -> Stop:
+    """Return the last stop up to an instant that ended a motion of a resource. Raises NoAnswer."""
+    found = [one for one in reconstruct(events)
+             if one.resource == resource and one.ended_motion]
     if not found:
         known = sorted({str(one['resource']) for one in events if one.get('resource')})
         raise NoAnswer(
             f'no stop of {resource} is recorded; resources of the {len(events)} recorded events: '
             + (', '.join(known) or 'none'))
     for stop in reversed(found):
-        if until is None or at(stop) < until:
+        if until is None or at(stop.began) < until:
             return stop
     raise NoAnswer(
         f'no stop of {resource} is recorded before {until:%H:%M:%S}; the first one is at '
-        f'{shown_time(at(found[0]))}')
-
-
-def outcome_of(events: Sequence[Event], stop: Event) -> Event | None:
-    """Return how a stop ended; None while it lasts, or where another motion came first."""
-    for one in events[_index(events, stop) + 1:]:
-        if one.get('resource') != stop['resource'] or one.get('process') != stop.get('process'):
-            continue
-        if one['event'] in _ENDS:
-            return one
-        if one['event'] == 'motion_begun':
-            return None
-    return None
+        f'{shown_time(at(found[0].began))}')
 
 
 def explain(events: Sequence[Event], resource: str, until: datetime | None = None) -> str:
     """Say why a resource stopped last, up to an instant. Raises NoAnswer."""
     stop = find_stop(events, resource, until)
-    index = _index(events, stop)
-    who = 'the guard stopped it' if stop.get('process') == 'guard' else 'it was stopped'
-    parts = [f'{resource}: {who} at {shown_time(at(stop))}, because '
-             f'{stop.get("reason_text", stop.get("reason"))}{_bracket(stop.get("detail"))}.']
-    motion = next((one for one in reversed(events[:index]) if one['event'] == 'motion_begun'
-                   and one.get('resource') == resource), None)
-    parts.append(_driver(motion, stop))
+    began = stop.began
+    who = 'the guard stopped it' if stop.process == 'guard' else 'it was stopped'
+    why = began.get('reason_text') or began['text']
+    parts = [f'{resource}: {who} at {shown_time(at(began))}, because '
+             f'{why}{_bracket(began.get("detail"))}.', _driver(stop.motion, began)]
     parts += [f'{shown_time(at(one))}: {one["text"]}.' for one in events
-              if _belongs(one, stop, motion)]
-    outcome = outcome_of(events, stop)
-    parts.append(_verdict(outcome))
-    if outcome is not None and outcome['event'] == 'stop_unconfirmed':
-        later = outcome_of(events, outcome)
-        parts += [f'{shown_time(at(one))}: {one["text"]}.'
-                  for one in events[_index(events, outcome):]
+              if _belongs(one, stop)]
+    parts.append(_verdict(stop.outcome))
+    if stop.outcome is not None and stop.outcome['event'] == 'stop_unconfirmed':
+        later = stop.over
+        parts += [f'{shown_time(at(one))}: {one["text"]}.' for one in events
                   if one['event'] == 'escalation' and one.get('resource') == resource
-                  and (later is None or at(one) <= at(later))]
+                  and elapsed(stop.outcome, one) >= 0.0
+                  and (later is None or elapsed(one, later) >= 0.0)]
         if later is not None:
             parts.append(f'Later, at {shown_time(at(later))}: {later["text"]}.')
     return ' '.join(filter(None, parts))
-
-
-def _index(events: Sequence[Event], event: Event) -> int:
-    return next(index for index, one in enumerate(events) if one is event)
 
 
 def _bracket(text: Any) -> str:
@@ -168,26 +241,25 @@ def _driver(motion: Event | None, stop: Event) -> str:
         caller.get('method')) else ''
     taken = f', taken over from {motion["before"]["holder"]}' if motion.get('before') else ''
     return (f'It was driven by {motion["claim"]["holder"]} of {", ".join(known)} since '
-            f'{shown_time(since)} ({(at(stop) - since).total_seconds():.3g} s{taken}), with '
+            f'{shown_time(since)} ({elapsed(motion, stop):.3g} s{taken}), with '
             f'{method}{motion["motion"]}.')
 
 
-def _belongs(event: Event, stop: Event, motion: Event | None) -> bool:
+def _belongs(event: Event, stop: Stop) -> bool:
     """Tell whether something that happened at about the same time is a cause or a consequence."""
     name = event['event']
-    if abs((at(event) - at(stop)).total_seconds()) > NEAR:
+    if abs(elapsed(event, stop.began)) > NEAR:
         return False
-    caller = motion['caller'] if motion else {}
+    caller = stop.motion['caller'] if stop.motion else {}
     if name in ('session_ended', 'client_disconnected'):
         key = 'session' if name == 'session_ended' else 'peer'
         return bool(event.get(key)) and event.get(key) == caller.get(key)
     if name == 'guard_took_over':
-        return not event.get('resources') or stop['resource'] in event['resources']
-    if name == 'stop_started':
-        return event is not stop and event.get('process') != stop.get('process') and (
-            event.get('resource') == stop['resource'])
+        return not event.get('resources') or stop.resource in event['resources']
+    if name in ('stop_started', 'last_resort'):
+        return event.get('process') != stop.process and stop.resource in _stopped_by(event)
     if name == 'driver_disappeared':
-        return event.get('resource') == stop['resource']
+        return event.get('resource') == stop.resource
     return name in ('stall', 'emergency', 'configuration_changed')
 
 

@@ -556,9 +556,13 @@ class Actuator:
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Return the ends and changes since the last call."""
-        notes = self._ended, self._changed
-        self._ended, self._changed = [], []
-        return notes
+        ended, self._ended = self._ended, []
+        return ended, self.take_changes()
+
+    def take_changes(self) -> list[Changed]:
+        """Return the changes since the last call of this, or of take_notes."""
+        changed, self._changed = self._changed, []
+        return changed
 
     def note_end(self, epoch: int, reason: Reason, detail: str = '') -> None:
         """Note the end of a motion; detail is its driver's text."""

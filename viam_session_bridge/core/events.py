@@ -151,6 +151,15 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Command:
+    """The last command that a resource has accepted: of whom, what, and when (s)."""
+
+    caller: Caller
+    motion: Motion
+    at: float
+
+
+@dataclass(frozen=True)
 class MotionBegun:
     """
     A resource that did not move begins to, or another client has taken it over: by whom, and what.
@@ -312,6 +321,17 @@ class DriverDisappeared:
 
 
 @dataclass(frozen=True)
+class LastResort:
+    """
+    The stop loop has failed: the drivers of these resources receive stops for a second.
+
+    No decision is behind it and nothing confirms it; the process ends then.
+    """
+
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventsLost:
     """Events were dropped, because the log or a file was too slow."""
 
@@ -322,7 +342,7 @@ class EventsLost:
 LogEvent = (
     ClientConnected | ClientDisconnected | SessionStarted | SessionEnded | MotionBegun | Refusal
     | Changed | Escalation | GuardTookOver | Emergency | Stall | ConfigurationChanged
-    | DriverAppeared | DriverDisappeared | Notice | EventsLost)
+    | DriverAppeared | DriverDisappeared | LastResort | Notice | EventsLost)
 
 
 @dataclass(frozen=True)

@@ -271,6 +271,11 @@ class ActuatorGroup:
         rest = self._actuator(name).rest
         return '' if rest is None else rest.contradiction(now)
 
+    def speed(self, name: str, now: float) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        rest = self._actuator(name).rest
+        return '' if rest is None else rest.fastest(now)
+
     def setpoint(self, name: str) -> Setpoint | None:
         """Return the setpoint that a driver receives now; None for a stop or nothing."""
         return self._actuator(name).setpoint

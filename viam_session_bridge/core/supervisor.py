@@ -30,6 +30,7 @@ from viam_session_bridge.core.errors import (
 )
 from viam_session_bridge.core.events import (
     Changed,
+    Command,
     Echo,
     Emergency,
     GuardTookOver,
@@ -130,8 +131,7 @@ class Supervisor(ActuatorGroup):
         self.backlog = Backlog()
         # Commands that no poll of the sockets has followed yet, and when they arrived.
         self._unproven: dict[str, float] = {}
-        # The entity of the last command that each resource has accepted.
-        self._commanders: dict[str, str] = {}
+        self._commands: dict[str, Command] = {}
         self._watched: frozenset[int] = frozenset()
         self._watched_as_of = -1
         self._polled_at = math.inf
@@ -213,11 +213,13 @@ class Supervisor(ActuatorGroup):
             actuator.readiness.await_cover(self._peers.answer_by(now), now)
         self._turns[name] += 1
         self._touch(name, now)
-        self._commanders[name] = caller.entity
+        self._commands[name] = Command(caller, motion, now)
         self._unproven[name] = now
         if not moving:
             # While nothing moved, the pump had no deadline: its delay counts from here.
             self.due = now
+        # Events keep their order: a stop since the last poll began before this motion.
+        self._events += actuator.take_changes()
         if before is None or not same_holder(before, claim):
             self._events.append(MotionBegun(name, caller, claim, motion, before))
         if motion.is_timed:
@@ -267,9 +269,13 @@ class Supervisor(ActuatorGroup):
             self.stop(name, now, Reason.CANCELLED)
         return current
 
+    def commands(self) -> dict[str, Command]:
+        """Return the last command that each resource has accepted; a stop is none."""
+        return dict(self._commands)
+
     def stop_own(self, entity: str, now: float) -> list[str]:
         """Stop, and return, the resources that this entity was the last to command."""
-        own = [name for name, commander in self._commanders.items() if commander == entity]
+        own = [name for name, one in self._commands.items() if one.caller.entity == entity]
         for name in own:
             self.stop(name, now)
         return own
@@ -279,8 +285,8 @@ class Supervisor(ActuatorGroup):
         for session in self.sessions.end(entity):
             self._events.append(
                 SessionEnded(session.id, session.peer, session.begun, revoked=True))
-        for name, commander in self._commanders.items():
-            if commander == entity and self._actuators[name].state is State.MOVING:
+        for name, one in self._commands.items():
+            if one.caller.entity == entity and self._actuators[name].state is State.MOVING:
                 self.stop(name, now, Reason.REVOKED)
         self.due = min(self.due, now)
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from enum import Enum
 import json
 import math
+from pathlib import Path
 import re
 from typing import Any, get_args
 
@@ -75,6 +76,17 @@ def name_of(event: LogEvent) -> str:
     return STOP_STARTED if event.after is State.STOPPING else STOP_UNCONFIRMED
 
 
+def _boot() -> str:
+    try:
+        return Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii')[:8]
+    except OSError:
+        return ''
+
+
+# Which boot of which machine the steady clock counts from; empty where the kernel does not tell.
+BOOT = _boot()
+
+
 def record(event: LogEvent, *, steady: float, wall: float, process: str, node: str, level: str,
            text: str) -> str:
     """
@@ -86,7 +98,7 @@ def record(event: LogEvent, *, steady: float, wall: float, process: str, node: s
     content: dict[str, Any] = {
         'event': name_of(event),
         'time': datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec='microseconds'),
-        'steady': round(steady, 6), 'process': process, 'node': node, 'level': level,
+        'steady': round(steady, 6), 'boot': BOOT, 'process': process, 'node': node, 'level': level,
         'text': text[:MOST_TEXT]}
     content.update(_fields(event))
     return json.dumps(content, allow_nan=False)

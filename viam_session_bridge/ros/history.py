@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Who commanded each resource last and how it stopped last, out of events: for diagnostics.
+Since when a resource has its owner and how it stopped last, out of events: for diagnostics.
 
 The pump writes, the executor reads: each entry is replaced as a whole, so that neither waits.
 """
@@ -9,7 +9,7 @@ The pump writes, the executor reads: each entry is replaced as a whole, so that 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from viam_session_bridge.core.events import Changed, LogEvent, MotionBegun
+from viam_session_bridge.core.events import Changed, Command, LogEvent, MotionBegun
 from viam_session_bridge.core.states import State
 from viam_session_bridge.ros.event_record import describe_claim, plain
 
@@ -17,7 +17,7 @@ _STOPS = {State.STOPPING: 'under way', State.UNCONFIRMED: 'NOT CONFIRMED'}
 
 
 class History:
-    """The last motion, stop and verdict of each resource, and the wall times (s) of the first."""
+    """The last owner, stop and verdict of each resource."""
 
     def __init__(self) -> None:
         self._motions: dict[str, tuple[MotionBegun, float]] = {}
@@ -34,18 +34,24 @@ class History:
                 if event.after is State.STOPPING:
                     self._stops[event.resource] = event, wall
 
-    def values(self, resource: str, state: State) -> Iterator[tuple[str, str]]:
-        """Yield what diagnostics show: names and values, those that are known."""
-        if resource in self._motions:
+    def values(self, resource: str, state: State, command: Command | None,
+               booted: float) -> Iterator[tuple[str, str]]:
+        """
+        Yield what diagnostics show: names and values, those that are known.
+
+        command: the last one of the resource. booted: the wall time (s) at which the steady clock
+        was 0.
+        """
+        if state is State.MOVING and resource in self._motions:
             motion, wall = self._motions[resource]
-            call = motion.caller.method.rpartition('.')[2].rpartition('/')[2]
-            if state is State.MOVING:
-                yield 'owner', describe_claim(motion.claim)
-                yield 'since', _shown(wall)
-            yield 'peer', motion.caller.peer
-            yield 'entity', motion.caller.entity
-            yield 'SDK', motion.caller.sdk
-            yield 'last command', f'{_shown(wall)} {call} {plain(motion.motion)}'
+            yield 'owner', describe_claim(motion.claim)
+            yield 'since', _shown(wall)
+        if command is not None:
+            call = command.caller.method.rpartition('.')[2].rpartition('/')[2]
+            yield 'peer', command.caller.peer
+            yield 'entity', command.caller.entity
+            yield 'SDK', command.caller.sdk
+            yield 'last command', f'{_shown(booted + command.at)} {call} {plain(command.motion)}'
         if resource in self._stops:
             stop, wall = self._stops[resource]
             yield 'last stop', f'{_shown(wall)} {stop.reason.value}'

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The interfaces of the locked supervisor and of a driver that `ros` uses. Protocols only."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
-from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
+from viam_session_bridge.core.events import Command, Output, Outputs, ServiceCommand
 from viam_session_bridge.core.setpoints import ServiceCall, Setpoint
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import Sample
@@ -86,6 +86,10 @@ class Supervision(Protocol):
     def contradiction(self, name: str) -> str:
         """Return how the feedback of a resource contradicts itself; empty where it does not."""
 
+    def speed(self, name: str) -> str:
+        """Return topic and measured speed of a resource as text; empty if it is unknown."""
+        ...
+
     def states(self) -> dict[str, State]:
         """Return the state of every resource."""
 
@@ -116,6 +120,10 @@ class EmergencyStopping(Protocol):
 
     def expire_sessions(self) -> int:
         """End every session, so that what they hold stops; returns how many there were."""
+
+    def commands(self) -> Mapping[str, Command]:
+        """Return the last command that each resource has accepted."""
+        ...
 
     def press_emergency(self, reason: str) -> None:
         """Stop everything and refuse motion until a reset."""

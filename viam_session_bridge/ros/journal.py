@@ -34,6 +34,7 @@ from viam_session_bridge.core.events import (
     Emergency,
     Escalation,
     EventsLost,
+    LastResort,
     LogEvent,
     MotionBegun,
     Notice,
@@ -273,6 +274,11 @@ def _of_surroundings(event: LogEvent) -> tuple[int, str]:
         return logging.INFO, f'{event.resource}: a driver is listening'
     if isinstance(event, DriverDisappeared):
         return logging.WARNING, f'no stop path: {event.problem}'
+    if isinstance(event, LastResort):
+        return logging.ERROR, (
+            'the stop loop has failed; as a last resort, stops are sent to the drivers of '
+            f'{", ".join(event.resources) or "nothing, since nothing moved"}; nothing confirms '
+            'them, and this process ends')
     if isinstance(event, EventsLost):
         return logging.WARNING, f'{event.count} reports were lost: the log is too slow'
     raise TypeError(f'{type(event).__name__} has no sentence')

@@ -226,6 +226,8 @@ class BridgeNode:
         faults, tried = self._faults(), self._escalations.outcomes()
         failures, states = self._supervision.failures(), self._supervision.states()
         arrivals, subscribers = self._supervision.arrivals(), self._subscribers()
+        commands = {} if self._emergency is None else self._emergency.commands()
+        booted = time.time() - self._supervision.now()
         detailed = [name for name, state in states.items()
                     if len(states) <= MOST_DETAILED or state is not State.IDLE][:MOST_DETAILED]
         for name, state in states.items():
@@ -234,9 +236,12 @@ class BridgeNode:
                 failures.get(name, ''))
             if name in detailed:
                 status.values += self._details(
-                    name, state, subscribers.get(name), arrivals.get(name))
-            status.values += [
-                KeyValue(key='escalation', value=outcome) for outcome in tried.get(name, [])]
+                    name, subscribers.get(name), arrivals.get(name),
+                    [*self._history.values(name, state, commands.get(name), booted),
+                     ('measured', self._supervision.speed(name))])
+            if name in tried:
+                # One pair: viewers show one value of a key.
+                status.values.append(KeyValue(key='escalation', value='; '.join(tried[name])))
             array.status.append(status)
         for name, source in self._sources.items():
             problem = source.problem()
@@ -280,9 +285,9 @@ class BridgeNode:
         status.values = [KeyValue(key='state', value=state.value)]
         return status
 
-    def _details(self, name: str, state: State, subscribers: int | None,
-                 arrival: tuple[float, float] | None) -> list[KeyValue]:
-        found = list(self._history.values(name, state))
+    def _details(self, name: str, subscribers: int | None, arrival: tuple[float, float] | None,
+                 past: Iterable[tuple[str, str]]) -> list[KeyValue]:
+        found = list(past)
         if arrival is not None:
             found += [('feedback age', f'{arrival[0]:.3f} s'),
                       ('feedback rate', f'{arrival[1]:.1f} Hz')]

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import cast
 
-from viam_session_bridge.core.events import Output, Outputs, ServiceCommand
+from viam_session_bridge.core.events import LastResort, Output, Outputs, ServiceCommand
 from viam_session_bridge.ros.interfaces import Driver, PartsDriver, SharedOutput, Supervision
 
 # A driver call that takes longer than this (s) delays the stops of other resources; it is logged.
@@ -197,7 +197,7 @@ class Pump:
         Each in its own thread: one that hangs, or waits for a lock that is never released, must
         not delay the others. Returns in any case.
         """
-        end = time.monotonic() + LAST_RESORT_HOLD
+        began, end = self._supervision.now(), time.monotonic() + LAST_RESORT_HOLD
         names = set(self._supervision.concern())
         acts: list[Callable[[], None]] = [
             functools.partial(driver.stop, LAST_RESORT_EPOCH)
@@ -209,7 +209,12 @@ class Pump:
                 thread.start()
             except RuntimeError:  # no memory for another thread
                 _fault(act)
+        _fault(functools.partial(self._report_last_resort, names, began))
         time.sleep(max(0.0, end + LAST_RESORT_PERIOD - time.monotonic()))
+
+    def _report_last_resort(self, names: set[str], began: float) -> None:
+        event = LastResort(tuple(sorted(names.intersection(self._drivers))))
+        self._report(Outputs(events=(event,), at=began), {}, '')
 
 
 def _repeat(act: Callable[[], None], end: float) -> None:

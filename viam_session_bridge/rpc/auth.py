@@ -30,6 +30,7 @@ from viam_session_bridge.key_file import Key, KeyFile, STOP_ALL
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.connections import shown_address
 from viam_session_bridge.rpc.status import CallError, unimplemented
+from viam_session_bridge.rpc.throttle import Throttle
 
 # The only method that is served without authentication.
 AUTHENTICATE = 'proto.rpc.v1.AuthService.Authenticate'
@@ -51,6 +52,9 @@ LONGEST_TOKEN = 1024
 
 # The size of the cache of valid tokens: verifying one takes as long as the rest of a heartbeat.
 MOST_TOKENS = 1024
+
+# Refused tokens of one address are logged once for each cause in this period (s).
+TOKEN_PERIOD = 10.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -130,7 +134,7 @@ def entity_of(metadata: Mapping[str, list[str]]) -> str:
 class NoAuthentication:
     """Every caller has all rights."""
 
-    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
+    def rights(self, metadata: Mapping[str, list[str]], peer: str) -> Rights:
         """Return all rights, for the entity that the caller names."""
         return Rights(entity_of(metadata))
 
@@ -233,6 +237,7 @@ class KeyAuthentication:
         self._on_end = on_end
         self._resources = frozenset(resources)
         self._back_off = BackOff()
+        self._refused = Throttle()
         self._rights: dict[str, Rights] = {}
         # The rights by valid token, since the last change of the key file.
         self._verified: dict[str, Rights] = {}
@@ -241,43 +246,68 @@ class KeyAuthentication:
         if not self._file.problem and not self._file.table.keys:
             _LOG.warning('auth.key_file: %s has no keys: no client can log in', self._file.path)
 
-    def rights(self, metadata: Mapping[str, list[str]]) -> Rights:
-        """Return the rights of the key of a call's token. Raises CallError."""
+    def rights(self, metadata: Mapping[str, list[str]], peer: str) -> Rights:
+        """Return the rights of the key of a call's token; the reason of a refusal is logged."""
         self.refresh()
         values = metadata.get('authorization', [])
         if len(values) != 1:
-            raise unauthenticated('authentication required')
+            raise self._no_token(
+                peer, f'{"several" if values else "no"} authorization headers (expected 1)',
+                'authentication required')
         if not values[0].startswith(_BEARER):
-            raise unauthenticated(f'expected authorization header with prefix: {_BEARER}')
+            text = f'expected authorization header with prefix: {_BEARER}'
+            raise self._no_token(peer, text, text)
         token = values[0][len(_BEARER):]
         rights = self._verified.get(token)
         if rights is None:
             key = self._key_of(token)
-            if key is None:
-                raise unauthenticated(
+            if isinstance(key, str):
+                raise self._no_token(
+                    peer, key,
                     'unauthenticated: the token is not valid, or its key was revoked or rotated')
             if len(self._verified) >= MOST_TOKENS:
                 self._verified.clear()
             rights = self._verified[token] = self._rights[key.id]
         return rights
 
-    def _key_of(self, token: str) -> Key | None:
-        """Return the key of a token, if it is still valid."""
+    def _no_token(self, peer: str, problem: str, text: str) -> CallError:
+        """Log once in a period for each address and cause; return the refusal with this text."""
+        more = self._refused.due((origin(peer), problem), self._now(), TOKEN_PERIOD)
+        if more is not None:
+            _LOG.warning('token from %s refused: %s%s', shown_address(peer), problem,
+                         f' ({more} more like this since the last message)' if more else '')
+        return unauthenticated(text)
+
+    def _key_of(self, token: str) -> Key | str:
+        """
+        Return the key of a token if it is valid, else why it is not.
+
+        The reason quotes nothing that is not signed: each reason of an address is one log line.
+        """
         table = self._file.table
         # Without keys there is no signing key, and an empty one would verify.
-        if not table.keys or len(token) > LONGEST_TOKEN:
-            return None
+        if not table.keys:
+            return 'auth.key_file has no keys that are accepted'
+        if len(token) > LONGEST_TOKEN:
+            return f'it is longer than {LONGEST_TOKEN} characters'
         try:
             # No claim depends on time: the clock may step.
             claims = self._jwt.decode(
                 token, table.signing_key, algorithms=[_ALGORITHM], options={
                     'require': ['sub', 'gen'], 'verify_exp': False, 'verify_nbf': False,
                     'verify_iat': False, 'verify_aud': False, 'verify_iss': False})
-            key = table.keys.get(claims['sub'])
-            return key if key is not None and claims['gen'] == key.generation else None
+            named, generation = claims['sub'], claims['gen']
+            key = table.keys.get(named)
+        except self._jwt.InvalidSignatureError:
+            return 'its signature is wrong: this key file (auth.key_file) did not issue it'
         # The exception types depend on the PyJWT version.
-        except Exception:
-            return None
+        except Exception as problem:
+            return f'it is not a token of this bridge ({type(problem).__name__})'
+        if key is None:
+            return f'its key {shown(str(named))} was revoked'
+        if generation != key.generation:
+            return f'its key {key.id} ({key.name!a}) was rotated after it was issued'
+        return key
 
     def log_in(self, kind: str, entity: str, secret: str, peer: str) -> str:
         """Return a token for an API key; the reason of a refusal is logged."""

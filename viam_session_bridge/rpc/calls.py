@@ -25,7 +25,6 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 import logging
-import math
 import time
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -57,6 +56,7 @@ from viam_session_bridge.rpc.status import (
     status_of,
     unimplemented,
 )
+from viam_session_bridge.rpc.throttle import Throttle
 
 SESSION_KEY = 'viam-sid'
 
@@ -645,7 +645,7 @@ class Registry:
         for key, value in context.invocation_metadata() or ():
             metadata.setdefault(key, []).append(value)
         peer, watch = context.peer(), self._presence.wake
-        rights = _NOTHING if public else self._authentication.rights(metadata)
+        rights = _NOTHING if public else self._authentication.rights(metadata, peer)
         if peer not in self._clients.known:
             self._clients.meet(peer)
         if not monitored:
@@ -692,9 +692,8 @@ class RefusalLog:
 
     def __init__(self, note: Callable[[LogEvent], None]) -> None:
         self._note = note
-        # When each was noted last (s), and how many have come since. All resources that are not
-        # configured count as one, so that the configuration bounds the size.
-        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+        # All resources that are not configured count as one.
+        self._throttle = Throttle()
 
     def note(self, resource: str, path: str, context: Any, problem: Exception,
              text: str) -> None:
@@ -709,13 +708,9 @@ class RefusalLog:
             return
         cause = (problem.code.name if isinstance(problem, CallError)
                  else type(problem).__name__)
-        now = time.monotonic()
-        written, more = self._written.get((resource, cause), (-math.inf, 0))
-        if now < written + REFUSAL_PERIOD:
-            self._written[resource, cause] = written, more + 1
-            return
-        self._written[resource, cause] = now, 0
-        self._note(Refusal(path, context.peer(), cause, text, resource, more))
+        more = self._throttle.due((resource, cause), time.monotonic(), REFUSAL_PERIOD)
+        if more is not None:
+            self._note(Refusal(path, context.peer(), cause, text, resource, more))
 
 
 class _Refusal(NamedTuple):

@@ -75,6 +75,9 @@ class SimBase(Node):
             'stamp', ('ros', 'steady'), 'Clock of the stamps') == 'steady'
         self._command_timeout = self._number(
             'command_timeout', 0.0, 'Stops by itself after so many s without a command; 0: never')
+        self._mounted = self._number(
+            'odometry_yaw', 0.0, 'Angle in rad from the direction of a positive linear.x to the x '
+            'axis of the base frame of odom; pi: reversed sign, pi/2: swapped axes', -4.0, 4.0)
         self._period = 1.0 / self._number(
             'rate', 50.0, 'How often odom is published, in Hz', 1.0, 1000.0)
         self._robot = DiffDrive(self._axis('linear', 'm/s'), self._axis('angular', 'rad/s'))
@@ -145,9 +148,11 @@ class SimBase(Node):
         message.header.frame_id = 'odom'
         message.pose.pose.position.x = robot.x
         message.pose.pose.position.y = robot.y
-        message.pose.pose.orientation.z = math.sin(robot.heading / 2.0)
-        message.pose.pose.orientation.w = math.cos(robot.heading / 2.0)
-        message.twist.twist.linear.x = robot.forward.speed
+        heading = robot.heading + self._mounted
+        message.pose.pose.orientation.z = math.sin(heading / 2.0)
+        message.pose.pose.orientation.w = math.cos(heading / 2.0)
+        message.twist.twist.linear.x = math.cos(self._mounted) * robot.forward.speed
+        message.twist.twist.linear.y = -math.sin(self._mounted) * robot.forward.speed
         message.twist.twist.angular.z = robot.turn.speed
         self._odometry.publish(message)
 

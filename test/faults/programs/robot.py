@@ -7,8 +7,9 @@ Beside what a real one has (`NAME/cmd_vel` in, `NAME/odom` out, in its namespace
 `truth`: how every base really moves, whatever its odometry shows, stamped on the steady clock.
 Truth is latched for late subscribers, so that a recorder misses nothing of a restarted robot.
 
-Standard output is one JSON object a line; standard input takes orders of the same kind, and its
-end is the end of the program. Orders:
+Standard output is one JSON object a line: that it is ready, when a command topic was matched, each
+command that a base received, and the node behind each publisher. Standard input takes orders of
+the same kind, and its end is the end of the program. Orders:
 
 - ``{"do": "odometry", "mode": MODE}``: what odometry reports, see MODES.
 - ``{"do": "jump", "metres": M}``: the pose in odometry jumps ahead.
@@ -53,6 +54,9 @@ MODES = ('follow', 'frozen', 'not_a_number', 'rest', 'silent', 'pose_frozen', 't
          'reversed', 'flicker')
 
 POSE_NOISE = 0.001  # m
+
+# The bytes of a publisher's GID that are the same in messages and in the graph.
+GID_SIZE = 16
 SPEED_NOISE = -0.03  # m/s
 
 TRUTH_QOS = QoSProfile(
@@ -103,6 +107,9 @@ class Base:
         self._pose = (0.0, 0.0)
         self._jumped = 0.0
         self._published = 0
+        # The publishers of commands, by GID, whose node is not known yet.
+        self._strangers: dict[str, None] = {}
+        self._known: set[str] = set()
         qos = QoSProfile(depth=options.depth,
                          reliability=ReliabilityPolicy[options.reliability.upper()])
         try:
@@ -131,11 +138,19 @@ class Base:
         moving = self._robot.forward.speed or self._robot.turn.speed
         if moving or number % 10 == 0:
             self._publish_truth()
+        if number % 10 == 0 and self._strangers:
+            self._name_publishers()
         if self._odometry is not None and number % ODOMETRY_EVERY == 0:
             self._publish_odometry()
 
-    def _on_command(self, twist: Twist) -> None:
+    def _on_command(self, twist: Twist, info: dict[str, Any]) -> None:
         self._advance()
+        # Older versions of rclpy do not report the publisher.
+        gid = bytes((info.get('publisher_gid') or {'data': b''})['data'])[:GID_SIZE].hex()
+        say(event='command', base=self.name, publisher=gid,
+            zero=not any((twist.linear.x, twist.angular.z)))
+        if gid and gid not in self._known:
+            self._strangers[gid] = None
         # Real drivers drop what is not a number and keep the old speed: it is no stop.
         finite = math.isfinite(twist.linear.x) and math.isfinite(twist.angular.z)
         moves = twist.linear.x or twist.angular.z
@@ -144,6 +159,14 @@ class Base:
             self._advance()
         self._publish_truth()
         self._busy.until = self._now + self.delay
+
+    def _name_publishers(self) -> None:
+        for one in self._node.get_publishers_info_by_topic(self._commands.topic_name):
+            gid = bytes(one.endpoint_gid)[:GID_SIZE].hex()
+            if gid in self._strangers and not one.node_name.startswith('_'):
+                del self._strangers[gid]
+                self._known.add(gid)
+                say(event='publisher', publisher=gid, node=one.node_name)
 
     def _on_matched(self, info: Any) -> None:
         say(event='matched', base=self.name, writers=info.current_count)

@@ -19,6 +19,11 @@ WIDTH = 8  # commands under way at the same time
 class FaultyClient(client.Client):
     """Methods are the orders; see the parent."""
 
+    async def set_power(self, base: str, linear: float = 0.0, angular: float = 0.0) -> str:
+        """Drive forward and turn, as shares of full speed; returns the id of the session."""
+        await super().set_power(base, linear, angular)
+        return await self.session()
+
     async def flood(self, base: str, speed: float) -> None:
         """Command ever other speeds (mm/s) up to this one, as fast as they are answered."""
         resource = self._base(base)
