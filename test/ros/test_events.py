@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events as records, on ~/events and in the audit file: what they hold, what a failure costs."""
 
+from datetime import datetime
 import json
 import math
 from pathlib import Path
@@ -17,6 +18,7 @@ from viam_session_bridge.core import events
 from viam_session_bridge.core.events import (
     Changed,
     ClientConnected,
+    Command,
     ConfigurationChanged,
     Emergency,
     LogEvent,
@@ -187,14 +189,17 @@ def test_events_are_published_for_those_who_come_later_and_appended_to_rotating_
 
 def test_history_shows_the_owner_while_it_moves_and_the_last_stop_after_it() -> None:
     history = History()
-    assert not list(history.values('base', State.IDLE))
+    assert not list(history.values('base', State.IDLE, None, 0.0))
     history.take([BEGUN], 0.0)
-    moving = dict(history.values('base', State.MOVING))
+    command = Command(CALLER, BEGUN.motion, at=2.0)
+    moving = dict(history.values('base', State.MOVING, command, 100.0))
     assert moving['owner'] == 'session 0b57ac6e...' and moving['peer'] == CALLER.peer
-    assert 'SetPower linear (0.2, 0, 0)' in moving['last command'] and 'last stop' not in moving
+    at, _, what = moving['last command'].partition(' ')
+    assert datetime.fromisoformat(at).timestamp() == 102.0
+    assert what == 'SetPower linear (0.2, 0, 0)' and 'last stop' not in moving
     history.take([change(State.STOPPING)], 10.0)
-    stopping = dict(history.values('base', State.STOPPING))
+    stopping = dict(history.values('base', State.STOPPING, None, 0.0))
     assert 'owner' not in stopping and Reason.SESSION_ENDED.value in stopping['last stop']
     assert stopping['last stop verified'] == 'under way'
     history.take([change(State.IDLE, verified=True, evidence='rest on odom')], 11.0)
-    assert dict(history.values('base', State.IDLE))['last stop verified'] == 'rest on odom'
+    assert dict(history.values('base', State.IDLE, None, 0.0))['last stop verified'] == 'rest on odom'
