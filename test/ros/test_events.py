@@ -196,10 +196,11 @@ def test_history_shows_the_owner_while_it_moves_and_the_last_stop_after_it() -> 
     assert moving['owner'] == 'session 0b57ac6e...' and moving['peer'] == CALLER.peer
     at, _, what = moving['last command'].partition(' ')
     assert datetime.fromisoformat(at).timestamp() == 102.0
-    assert what == 'SetPower linear (0.2, 0, 0)' and 'last stop' not in moving
+    assert what.startswith('SetPower linear (0.2, 0, 0) m/s') and 'last stop' not in moving
     history.take([change(State.STOPPING)], 10.0)
     stopping = dict(history.values('base', State.STOPPING, None, 0.0))
     assert 'owner' not in stopping and Reason.SESSION_ENDED.value in stopping['last stop']
     assert stopping['last stop verified'] == 'under way'
     history.take([change(State.IDLE, verified=True, evidence='rest on odom')], 11.0)
-    assert dict(history.values('base', State.IDLE, None, 0.0))['last stop verified'] == 'rest on odom'
+    idle = dict(history.values('base', State.IDLE, None, 0.0))
+    assert idle['last stop verified'] == 'rest on odom'
