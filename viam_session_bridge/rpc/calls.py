@@ -459,8 +459,8 @@ class Registry:
         """
         Return the handler of a service, for the methods that the servicer has.
 
-        A servicer with a method `resource` serves components; that method resolves the resource
-        that a request names.
+        A method of a servicer that returns None sends the empty response. A servicer with a method
+        `resource` serves components; that method resolves the resource that a request names.
         """
         return grpc.method_handlers_generic_handler(
             service.full_name,
@@ -510,7 +510,7 @@ class Registry:
         reads = not (monitored or method.name == 'Stop')
         bounded = reads and method.full_name not in _UNBOUNDED
         path = f'/{method.containing_service.full_name}/{method.name}'
-        decode = decoder(method)
+        decode, empty = decoder(method), proto.message(method.output_type.full_name)()
 
         commands = monitored or method.name in _OTHER_COMMANDS
 
@@ -537,7 +537,7 @@ class Registry:
                     # caller disconnects at once, and a command is not delayed.
                     reply = await behaviour(request, call)
                     await call.announce()
-                    return reply
+                    return empty if reply is None else reply
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception as problem:
