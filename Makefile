@@ -23,7 +23,7 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo bridge check test faults lint bench clients site matrix release venv clean \
+.PHONY: help demo bridge check test faults lint bench clients site links matrix release venv clean \
   distclean
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo 'make bench      measure latencies and load, each beside its baseline'
 	@echo 'make clients    clients in other languages: Node and npm, Go; what is missing is skipped'
 	@echo 'make site       build the documents as a site, in build/site'
+	@echo 'make links      open each external link of the documents; needs the internet'
 	@echo 'make matrix     test on the versions that robots have, and write docs/versions.md (20 minutes)'
 	@echo 'make release    the checklist of a release, and its source archive; ARGS=--fast: the quick part'
 	@echo 'make venv       only make the virtual environment that the others use ($(VENV))'
@@ -96,6 +97,15 @@ site:
 	@$(BOOTSTRAP) docs
 	@$(RUN) -m sphinx -W --keep-going -q -b html docs build/site $(ARGS)
 	@echo 'build/site/index.html'
+
+# Not part of .ci/run, which may have no internet. The links between documents are tested by
+# `make site` and test/test_documents.py.
+links:
+	@$(BOOTSTRAP) docs
+	@$(RUN) -m sphinx -W --keep-going -q -b linkcheck -c docs -D root_doc=README \
+	  -D 'include_patterns=*.md,*.rst,docs/**.md' \
+	  -D suppress_warnings=toc.not_readable,toc.not_included,myst.xref_missing . build/links $(ARGS)
+	@echo 'every external link was opened'
 
 matrix:
 	@$(BOOTSTRAP) test

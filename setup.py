@@ -61,7 +61,8 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (f'share/{package_name}', ['package.xml']),
         (f'share/{package_name}/launch', sorted(glob('launch/*.launch.py'))),
-        (f'share/{package_name}/config', sorted([*glob('config/*.yaml'), *glob('config/*.xml')])),
+        (f'share/{package_name}/config', sorted(
+            path for kind in ('yaml', 'xml', 'json') for path in glob(f'config/*.{kind}'))),
     ],
     python_requires='>=3.10',
     install_requires=requirements('run'),

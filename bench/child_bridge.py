@@ -7,7 +7,7 @@ The parts are the real ones, with two additional readings of the clock and a che
 a pass. A bare timed wait runs beside them, in a thread of the same process.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 import sys
 import threading
 from typing import Any
@@ -135,16 +135,13 @@ class NotingOutput:
 class NotingNode(BridgeNode):
     """The bridge's node, with its drivers wrapped."""
 
-    @property
-    def drivers(self) -> Mapping[str, Any]:
-        """Return the driver of each resource."""
-        return {name: NotingDriver(name, driver, self._supervision.now)
-                for name, driver in super().drivers.items()}
-
-    @property
-    def shared(self) -> Sequence[NotingOutput]:
-        """Return the outputs that drivers share."""
-        return [NotingOutput(one, self._supervision.now) for one in super().shared]
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        now = self._supervision.now
+        self.drivers = {name: NotingDriver(name, driver, now)
+                        for name, driver in self.drivers.items()}
+        # The outputs that drivers share.
+        self.shared = [NotingOutput(one, now) for one in self.shared]
 
 
 NOTES = Notes()

@@ -1,7 +1,7 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Robots that stand still: each publishes odometry while it is asked to, and counts its commands.
+Robots that stand still: they publish odometry when asked to, and count their commands.
 
 Its arguments are the names of the robots; the topics are NAME/odom and NAME/cmd_vel.
 """
@@ -39,16 +39,19 @@ class Robots:
             publisher.get_subscription_count() and self.node.count_publishers(f'{name}/cmd_vel')
             for name, publisher in self._odometry.items())
 
-    def feed(self, name: str, seconds: float) -> int:
-        """Publish odometry of one robot for so long (s); return how many commands it got."""
-        counted = self._counts[name]
+    def feed(self, seconds: float) -> dict[str, int]:
+        """Publish odometry for so long (s); return how many commands each robot received."""
+        counted = dict(self._counts)
         message = Odometry()
-        began = steady_now()
-        for number in range(round(seconds * RATE)):
-            time.sleep(max(0.0, began + number / RATE - steady_now()))
-            message.header.stamp = self.node.get_clock().now().to_msg()
-            self._odometry[name].publish(message)
-        return self._counts[name] - counted
+        due, step = steady_now(), 1.0 / RATE / len(counted)
+        for _ in range(round(seconds * RATE)):
+            # One after the other, so that those who receive it do not all run at once.
+            for publisher in self._odometry.values():
+                due += step
+                time.sleep(max(0.0, due - steady_now()))
+                message.header.stamp = self.node.get_clock().now().to_msg()
+                publisher.publish(message)
+        return {name: count - counted[name] for name, count in self._counts.items()}
 
     def _count(self, name: str) -> None:
         self._counts[name] += 1

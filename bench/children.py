@@ -78,6 +78,7 @@ PARAMETERS = """
     grpc: {{host: 127.0.0.1, port: 0, max_connections: 4096{tls}}}
     sessions: {{heartbeat_window: {window}, max_sessions: 4096}}
     guard: {{patience: {patience}}}
+    run_time: {{allow_less_safe: true}}
     {events}
 """
 
@@ -152,11 +153,11 @@ class Child:
 
     def processor_share_until(self, finish: Callable[[], Any]) -> tuple[Any, float]:
         """Return what finish() returns, and the share of one processor used meanwhile."""
-        began, used = time.monotonic(), self._processor_time()
+        began, used = time.monotonic(), self.processor_time()
         result = finish()
-        return result, (self._processor_time() - used) / (time.monotonic() - began)
+        return result, (self.processor_time() - used) / (time.monotonic() - began)
 
-    def _processor_time(self) -> float:
+    def processor_time(self) -> float:
         """Return the processor time (s) that all threads of the process have used."""
         fields = Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')

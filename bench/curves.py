@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from report import Row, SHARES
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT)]
 STYLE = import_module('pictures').STYLE
 
 BRIDGE, BASELINE = 'bridge', 'baseline'

@@ -38,7 +38,7 @@ def measure(world: World) -> list[Row]:
     burst = world.child('burst', *(f'{name}/cmd_vel' for name in NAMES), name='burst')
     port = port_of(bridge)
     for name in NAMES:
-        bridge.wait_for_line(re.compile(rf'({name}): a driver is listening'))
+        bridge.wait_for_line(re.compile(rf'({name}): a driver is connected'))
     _until(lambda: burst.ask('matched'), 'a reader of every topic')
     times = world.scaled(30, 3)
 

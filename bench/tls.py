@@ -39,7 +39,7 @@ def _heartbeats(world: World, bridges: list[Child], ca: str) -> Row:
     share = median(one['rate'] / other['rate'] for one, other in rounds)
     refused = sum(one['refused'] for pair in rounds for one in pair)
     cost, baseline_cost = (median(one[which]['server'] / one[which]['rate'] for one in rounds)
-                        for which in (0, 1))
+                           for which in (0, 1))
     return Row(
         'heartbeats per second, TLS', '/s', Figure(len(rounds), ours),
         Figure(len(rounds), baseline),

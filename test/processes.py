@@ -369,7 +369,7 @@ class Watcher(Program):
     def wait_drivers(self, *names: str) -> None:
         """Wait until drivers were found: discovery takes seconds on a busy machine."""
         for name in names or ('base',):
-            self.wait_logged(f'{name}: a driver is listening')
+            self.wait_logged(f'{name}: a driver is connected')
 
 
 class Bridge(Watcher):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import linting
 
@@ -22,6 +23,44 @@ from children import World
 with World(quick=True) as one, World(quick=True) as other:
     print(*(world.environment['ROS_DOMAIN_ID'] for world in (one, other)))
 """
+
+
+# A page with the distributions of one picture: made up, and different for bridge and baseline.
+PAGE = '\n'.join(
+    f'| SIGKILL to zero received | {which} | 60 | '
+    + ' | '.join(f'{first + number:.2f}' for number in range(14)) + ' |'
+    for which, first in (('bridge', 2.5), ('baseline', 1.25)))
+
+
+def draw(page: Path, folder: Path) -> dict[str, str]:
+    """Draw the pictures of a page into a folder; return them by name."""
+    subprocess.run(
+        [sys.executable, 'bench/curves.py', str(page), str(folder)], cwd=linting.ROOT, check=True)
+    return {one.name: one.read_text(encoding='utf-8') for one in folder.iterdir()}
+
+
+def test_the_pictures_of_the_benchmarks_are_drawn_from_the_table_beside_them(
+        tmp_path: Path) -> None:
+    """Run: python3 bench/curves.py docs/benchmarks.md docs/pictures."""
+    page = linting.ROOT / 'docs' / 'benchmarks.md'
+    pictures = draw(page, tmp_path)
+    assert set(pictures) == {'bench_kill.svg', 'bench_set_power.svg'}
+    for name, picture in pictures.items():
+        assert f'(pictures/{name})' in page.read_text(encoding='utf-8')
+        assert (page.parent / 'pictures' / name).read_text(encoding='utf-8') == picture
+
+
+def test_a_picture_shows_the_quantiles_of_its_table_in_light_and_dark_mode(
+        tmp_path: Path) -> None:
+    (tmp_path / 'page.md').write_text(PAGE, encoding='utf-8')
+    picture = draw(tmp_path / 'page.md', tmp_path / 'pictures')['bench_kill.svg']
+    texts = [one.text or '' for one in ElementTree.fromstring(picture).iter()]
+    for which, median, tail in (('bridge', '8.50', '14.50'), ('baseline', '7.25', '13.25')):
+        assert (f'SIGKILL to zero received: {which}, n = 60, median {median} ms, '
+                f'99 % within {tail} ms') in texts
+    assert 'prefers-color-scheme: dark' in picture
+    # The greatest of the axes is 1.15 times the greatest 99th percentile: 750 px for 16.675 ms.
+    assert f'd="M{80 + 2.5 / 16.675 * 750:.1f} 270.0L' in picture
 
 
 def quick(name: str, figures: Path) -> subprocess.CompletedProcess[str]:

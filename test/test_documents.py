@@ -18,15 +18,36 @@ TUTORIALS = sorted((ROOT / 'docs' / 'tutorials').glob('*.md'))
 DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md')),
              *TUTORIALS]
 
-# `test/rpc/test_sdk.py -k lost_session`, with or without a choice of tests.
-TEST = re.compile(r'(test/[\w/]+\.py)(?: -k (?:"([^"]+)"|(\w+)))?')
-LINK = re.compile(r'\]\(([^)#\s]+)(#[\w-]+)?\)')
+# `test/rpc/test_sdk.py -k lost_session`, with or without a choice of tests; or
+# `test/rpc/test_sdk.py::test_connects`.
+TEST = re.compile(r'(test/[\w/]+\.py)(?: -k (?:"([^"]+)"|(\w+))|::(\w+))?')
+# `test_keys.py`: `forged_token`, `random_bytes`, by the name of the file alone.
+PLAIN_TEST = re.compile(r'`(test_\w+\.py)`(?:: ((?:`\w+`(?:, )?)+))?')
+LINK = re.compile(r'\]\(([^)#\s]*)(#[\w-]+)?\)')
+# A file or folder of the repository, not a part of a longer path.
+PATH = re.compile(
+    r'(?<![\w./~-])(?:bench|config|examples|launch|requirements|test|tools)/[\w./-]*\w')
+MAKE = re.compile(r'`make ([a-z]+)')
+CODE = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
 
 
 def named_tests(text: str) -> Iterator[tuple[str, str]]:
-    for file, several, one in TEST.findall(text):
-        for name in (several or one or '').split(' or '):
+    for file, several, one, exact in TEST.findall(text):
+        for name in (several or one or exact).split(' or '):
             yield file, name
+    for file, names in PLAIN_TEST.findall(text):
+        paths = sorted((ROOT / 'test').rglob(file))
+        for name in re.findall(r'\w+', names) or ['']:
+            # Several folders may have a file of this name.
+            fitting = [path for path in paths if name in path.read_text(encoding='utf-8')]
+            yield str((fitting or paths or [ROOT / file])[0].relative_to(ROOT)), name
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors of the headings of a document, as GitHub and Sphinx make them."""
+    text = CODE.sub('', path.read_text(encoding='utf-8'))
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-')
+            for title in re.findall(r'^#+ (.*)$', text, re.MULTILINE)}
 
 
 @pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
@@ -44,12 +65,20 @@ def test_files_that_a_document_links_to_exist(document: Path) -> None:
     for target, anchor in LINK.findall(document.read_text(encoding='utf-8')):
         if target.startswith(('http:', 'https:', 'mailto:')):
             continue
-        path = (document.parent / target).resolve()
+        path = (document.parent / target).resolve() if target else document
         assert path.exists(), f'{document.name}: {target}'
         if anchor and path.suffix == '.md':
-            titles = re.findall(r'^#+ (.*)$', path.read_text(encoding='utf-8'), re.MULTILINE)
-            anchors = {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in titles}
-            assert anchor[1:] in anchors, f'{document.name}: {target}{anchor}'
+            assert anchor[1:] in anchors_of(path), f'{document.name}: {target}{anchor}'
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_paths_and_make_targets_that_a_document_names_exist(document: Path) -> None:
+    text = document.read_text(encoding='utf-8')
+    missing = [path for path in PATH.findall(text) if not (ROOT / path).exists()]
+    assert not missing, document.name
+    targets = set(re.findall(r'^([a-z]+):', (ROOT / 'Makefile').read_text(encoding='utf-8'),
+                             re.MULTILINE))
+    assert not set(MAKE.findall(text)) - targets, document.name
 
 
 def examples_of(document: Path) -> Iterator[dict[str, Any]]:

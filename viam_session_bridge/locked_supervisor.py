@@ -83,42 +83,31 @@ class Polled:
 
 
 class _Waiters:
-    """Each is called once, on the pump's thread; the lock guards them until then."""
+    """
+    Each is called once, on the pump's thread; the lock guards them until then.
+
+    for_end: by the epoch of a motion, what is called with its end. for_begin: what is called with
+    None after its first output, or with an earlier end. service_commands: those for the pump.
+    """
 
     def __init__(self) -> None:
-        self._for_end: dict[int, Callable[[Ended], None]] = {}
-        self._for_begin: dict[int, Callable[[Ended | None], None]] = {}
-        self._service_commands: list[ServiceCommand] = []
-
-    def __len__(self) -> int:
-        """Return the number of motions and service commands that calls wait for."""
-        return len(self._for_end) + len(self._for_begin) + len(self._service_commands)
-
-    def for_end(self, epoch: int, on_end: Callable[[Ended], None]) -> None:
-        """Register a call with the end of a motion."""
-        self._for_end[epoch] = on_end
-
-    def for_begin(self, epoch: int, on_begun: Callable[[Ended | None], None]) -> None:
-        """Register a call with None after a motion's first output, or with an earlier end."""
-        self._for_begin[epoch] = on_begun
-
-    def service_command(self, command: ServiceCommand) -> None:
-        """Queue a command for the pump."""
-        self._service_commands.append(command)
+        self.for_end: dict[int, Callable[[Ended], None]] = {}
+        self.for_begin: dict[int, Callable[[Ended | None], None]] = {}
+        self.service_commands: list[ServiceCommand] = []
 
     def take(self, outputs: Outputs) -> Polled:
         """Remove and return the calls that wait for these outputs."""
         ended: list[Callable[[], None]] = []
         for end in outputs.ended:
-            for waiting in (self._for_end, self._for_begin):
+            for waiting in (self.for_end, self.for_begin):
                 if end.epoch in waiting:
                     ended.append(functools.partial(waiting.pop(end.epoch), end))
         # Most polls have many outputs, and no call that waits for one.
         begun = tuple(
-            (output, self._for_begin.pop(output.epoch)) for output in outputs.outputs
-            if output.epoch in self._for_begin and not output.prepare
-        ) if self._for_begin else ()
-        service_commands, self._service_commands = tuple(self._service_commands), []
+            (output, self.for_begin.pop(output.epoch)) for output in outputs.outputs
+            if output.epoch in self.for_begin and not output.prepare
+        ) if self.for_begin else ()
+        service_commands, self.service_commands = tuple(self.service_commands), []
         return Polled(outputs, tuple(ended), begun, service_commands)
 
 
@@ -335,7 +324,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         def decision(now: float) -> int:
             epoch = self._supervisor.command(name, motion, caller, now, turn)
             if on_end is not None:
-                self._waiters.for_end(epoch, on_end)
+                self._waiters.for_end[epoch] = on_end
             return epoch
         return self._decide(decision)
 
@@ -352,7 +341,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
             epoch = self._supervisor.command(name, motion, caller, now, turn)
             waits = self._supervisor.is_held_back(name)
             if waits:
-                self._waiters.for_begin(epoch, on_begun)
+                self._waiters.for_begin[epoch] = on_begun
             return epoch, waits
         return self._decide(decision)
 
@@ -379,7 +368,7 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         """
         with self._lock:
             self._supervisor.resource(name)
-            self._waiters.service_command(ServiceCommand(name, call, on_answer))
+            self._waiters.service_commands.append(ServiceCommand(name, call, on_answer))
             self._wake_locked()
 
     def stop(self, name: str) -> None:

@@ -99,9 +99,9 @@ class Robot(Ready):
 
 def sender_of(publisher: str, node: str) -> str:
     """Return who a publisher of commands is; empty where DDS does not tell. See Command."""
-    if not publisher or node == NODE_NAME:
-        return 'bridge' if publisher else ''
-    return 'guard' if node == GUARD_NAME else 'another'
+    if not (publisher and node):
+        return ''
+    return {NODE_NAME: 'bridge', GUARD_NAME: 'guard'}.get(node, 'another')
 
 
 class Recorder(Ready):

@@ -100,10 +100,9 @@ class Record:
         return (ended - began - length(within(without, began, ended))
                 - self.lost(began, ended))
 
-    def died(self, process: str, since: float, until: float = math.inf) -> float | None:
-        """Return when (s) a process was killed first between two instants."""
-        return min((at for at in self.killed.get(process, ()) if since <= at <= until),
-                   default=None)
+    def died(self, process: str, since: float) -> float | None:
+        """Return when (s) a process was killed first after an instant."""
+        return min((at for at in self.killed.get(process, ()) if at >= since), default=None)
 
     def may_be_unwritten(self, process: str, at: float) -> bool:
         """Return whether events of an instant (s) were lost with their process."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import signal
 import struct
 import subprocess
+import time
 from typing import Any
 
 import yaml
@@ -68,8 +69,10 @@ class Scene:
             **profile.parameters(guard), 'events': {'audit_file': str(self._audit)}}
         self.guard: Guard | None = None
         self.others: list[Publisher] = []
+        self._ready_at = math.inf
         try:
             self._start(guard)
+            self._ready_at = time.monotonic()
         except BaseException:
             self.close()
             raise
@@ -179,7 +182,8 @@ class Scene:
         """
         Return when no command of bridge, or guard, could arrive: since one of the two started.
 
-        It may have announced itself to the other, and not yet received the other's announcement.
+        Until one has, or the first robot has found both: who was restarted may have announced
+        itself to the other, and not yet received the other's announcement.
         """
         robots = self.running('robot')
         starts = [*(one.started for one in (*robots, *self.running(process))),
@@ -188,7 +192,11 @@ class Scene:
                     if sent == signal.SIGKILL)]
         received = [one.at for one in self.commands()
                     if one.base == base and one.by == process]
-        return [(start, min((at for at in received if at >= start), default=math.inf))
+        everybody = 1 if self.guard is None else 2
+        met = next((at for name, writers, at in robots[0].matches
+                    if name == base and writers >= everybody), math.inf)
+        return [(start, min((at for at in (*received, *([met] if start < self._ready_at else ()))
+                             if at >= start), default=math.inf))
                 for start in starts]
 
     def running(self, process: str) -> list[Any]:

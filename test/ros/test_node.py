@@ -49,6 +49,13 @@ class Rig:
             DiagnosticArray, '/diagnostics', lambda array: self.said.extend(array.status), 10)
         wait_until(lambda: self.subscription.get_publisher_count() > 0, 'a publisher')
         wait_until(self._received, 'diagnostics are received')
+        # What was triggered before may still be on its way.
+        passed = threading.Event()
+        barrier = node.create_guard_condition(passed.set)
+        for _ in range(3):
+            passed.clear()
+            barrier.trigger()
+            wait_until(passed.is_set, 'the executor has passed')
         self.said.clear()
 
     def _received(self) -> bool:

@@ -116,9 +116,9 @@ def test_a_driver_whose_robot_was_seen_to_rest_receives_nothing(
     old.finish()
     wait_until(lambda: bridge.text.count('no stop path: rested') > missing,
                'the end of the old driver')
-    found = bridge.text.count('rested: a driver is listening')
+    found = bridge.text.count('rested: a driver is connected')
     robot.send(do='listen', topic=topic)
-    wait_until(lambda: bridge.text.count('rested: a driver is listening') > found,
+    wait_until(lambda: bridge.text.count('rested: a driver is connected') > found,
                'the new driver')
     robot.wait_silence(topic)
     assert not robot.heard(topic)

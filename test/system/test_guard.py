@@ -77,7 +77,7 @@ class Crew:
         self.driver.wait_ready()
         self.bridge.wait_drivers('base', 'idle')
         if self.guard is not None:
-            self.guard.wait_logged('base: a driver is listening')
+            self.guard.wait_logged('base: a driver is connected')
         self.client: Client = programs.client(self.bridge.address)
         if moving:
             self.move()
@@ -180,7 +180,7 @@ def test_forged_pulses_and_echoes_do_not_stand_in_for_bridge_and_guard(
     wait_until(lambda: forger.sent > 10, 'forged messages')
     assert 'no guard answers' in crew.refused()
     guard = programs.guard(crew.bridge)
-    guard.wait_logged('base: a driver is listening')
+    guard.wait_logged('base: a driver is connected')
     crew.move()
     crew.driver.check_driving(crew.topic, 1.0)
     crew.driver.check_stop(crew.topic, crew.bridge.kill(), GUARD_PATIENCE)
@@ -344,7 +344,7 @@ def test_a_guard_whose_lock_is_never_released_stops_the_drivers_and_ends(
     """It stops what the bridge had moved, touches nothing else, and launch starts another."""
     crew = Crew(programs, guard=False, moving=False)
     guard = programs.guard(crew.bridge, program=(WEDGED, 'guard'))
-    guard.wait_logged('base: a driver is listening')
+    guard.wait_logged('base: a driver is connected')
     crew.move()
     crew.bridge.kill()
     assert guard.ended() == 1

@@ -35,7 +35,7 @@ class Robot:
         servers.order('serve', kind='trigger', name=self.bridge.topic('dock'))
         programs.driver(self.bridge.topic())
         self.bridge.wait_drivers()
-        self.guard.wait_logged('base: a driver is listening')
+        self.guard.wait_logged('base: a driver is connected')
         self.others = servers.begin(self.action)
         self.client: Client = programs.client(self.bridge.address)
 

@@ -222,7 +222,7 @@ def test_a_second_bridge_names_the_first(programs: Programs, robot: Robot) -> No
         settings({'base': base(max_linear_speed=0.5)}), namespace=robot.bridge.namespace)
     second.wait_logged('another bridge')
     # Until its own discovery is done, it refuses for that reason.
-    second.wait_logged('base: a driver is listening')
+    second.wait_logged('base: a driver is connected')
     client = programs.client(second.address)
     said = client.ask(**drive('base'))
     assert not said['ok'] and 'another bridge' in said['text'], said

@@ -27,7 +27,7 @@ class Robot:
         self.guard: Guard = programs.guard(self.bridge)
         self.driver: Driver = programs.driver(self.topic, node=f'{self.bridge.namespace}/driver')
         self.bridge.wait_drivers('base')
-        self.guard.wait_logged('base: a driver is listening')
+        self.guard.wait_logged('base: a driver is connected')
         self.client: Client = programs.client(self.bridge.address)
 
     def move(self, power: float) -> None:

@@ -363,6 +363,16 @@ class SteeredTracker(ProgressTracker):
         super().__init__()
         self._course = course
         self._rest = rest
+        # The unit of the travel, its noise, and the parameter that sets it.
+        self._unit, self._noise, self._noise_parameter = {
+            Along.PATH: ('m', rest.pose_noise, 'pose_noise'),
+            Along.YAW: ('rad', rest.heading_noise, 'heading_noise'),
+            Along.JOINT: (rest.joint(0).unit, rest.joint_noise(0), 'rest_speed')}[course.along]
+        # The accepted travel on the wrong side of its start.
+        self._margin = MARGIN if self._unit == 'm' else ANGLE_MARGIN
+        # For texts: the topic of the pose, and the travel.
+        self._source = rest.pose_source or rest.source
+        self._whole = self._shown(abs(course.amount))
         self._last: Sample | None = None
         if course.origin is not None:
             self._last = JointSample((course.origin,))
@@ -459,12 +469,12 @@ class SteeredTracker(ProgressTracker):
 
     def failure(self, now: float, passed: float, start_timeout: float) -> Failure | None:
         """Return why it must end early."""
-        course, source = self._course, self._source
+        course = self._course
         allowed = self._margin if self._allowed is None else self._allowed
         if -self._progress > allowed:
             return Failure(Reason.BACKWARDS, (
-                f'{source} shows {self._shown(self._progress)} of {self._whole}: it moves against '
-                f'the command (accepted: {self._shown(-allowed)}); check the sign'))
+                f'{self._source} shows {self._shown(self._progress)} of {self._whole}: it moves '
+                f'against the command (accepted: {self._shown(-allowed)}); check the sign'))
         integrated, amount = self._integrated, abs(course.amount)
         if (integrated > amount + course.stopping_distance(course.speed)
                 and self._progress < amount / 2.0):
@@ -489,13 +499,8 @@ class SteeredTracker(ProgressTracker):
 
     def account(self) -> str:
         """Return a text with the travel and the commanded speed."""
-        unit = 'rad' if self._course.along is Along.YAW else self._unit
         return (f'{self._source} shows {self._shown(self._progress)} of {self._whole} (commanded: '
-                f'{self._course.speed:.3g} {unit}/s)')
-
-    @property
-    def _source(self) -> str:
-        return self._rest.pose_source or self._rest.source
+                f'{self._course.speed:.3g} {self._unit}/s)')
 
     def _is_stuck(self, now: float) -> bool:
         progress, commanded = self._from
@@ -516,36 +521,10 @@ class SteeredTracker(ProgressTracker):
         braking = math.sqrt(2.0 * course.deceleration * max(self._ahead, 0.0))
         return min(course.speed, max(braking, CREEP * course.speed))
 
-    @property
-    def _noise(self) -> float:
-        return {Along.PATH: self._rest.pose_noise, Along.YAW: self._rest.heading_noise,
-                Along.JOINT: self._rest.joint_noise(0)}[self._course.along]
-
-    @property
-    def _noise_parameter(self) -> str:
-        return {Along.PATH: 'pose_noise', Along.YAW: 'heading_noise',
-                Along.JOINT: 'rest_speed'}[self._course.along]
-
-    @property
-    def _margin(self) -> float:
-        """Return the accepted travel (m or rad) on the wrong side of its start."""
-        is_length = self._course.along is Along.PATH or (
-            self._course.along is Along.JOINT and self._rest.joint(0).unit == 'm')
-        return MARGIN if is_length else ANGLE_MARGIN
-
     def _shown(self, value: float) -> str:
         if self._course.along is Along.YAW:
             return f'{math.degrees(value):.3g} degrees'
         return f'{value:.3g} {self._unit}'
-
-    @property
-    def _unit(self) -> str:
-        """Return the unit of the travel, except for a turn: m, or the joint's."""
-        return 'm' if self._course.along is Along.PATH else self._rest.joint(0).unit
-
-    @property
-    def _whole(self) -> str:
-        return self._shown(abs(self._course.amount))
 
 
 def _wrapped(angle: float) -> float:
@@ -805,9 +784,7 @@ class MoveProgress:
     @property
     def _stale_at(self) -> float:
         """Return when the feedback of the move becomes stale."""
-        if self._rest is None:
-            return -math.inf
-        if not self._rest.has_measurement:
+        if self._rest is None or not self._rest.has_measurement:
             return -math.inf
         return min(self._rest.stale_at, self._posed_at + self._rest.settings.patience)
 

@@ -360,6 +360,8 @@ class Peers:
     def __init__(self, identity: Identity | None = None, required: bool = False,
                  startup_stops: Iterable[str] = ()) -> None:
         self._identity = identity or Identity('')
+        # How long (s) this bridge may be silent.
+        self.patience = self._identity.patience
         self._required = required
         self.pulser = PulseSchedule(self._identity) if identity is not None else None
         self.cover = GuardCover(self._identity)
@@ -370,11 +372,6 @@ class Peers:
         # The deadline of the first guard's answer, once the wait has begun.
         self._guard_by = math.inf
         self._inherited = False
-
-    @property
-    def patience(self) -> float:
-        """Return how long (s) this bridge may be silent."""
-        return self._identity.patience
 
     # ---- input ----------------------------------------------------------------------------------
 
@@ -427,7 +424,7 @@ class Peers:
 
     def answer_by(self, now: float) -> float:
         """Return the deadline (s) of a guard's answer to a pulse that is sent now."""
-        return now + min(max(self._identity.patience, LEAST_ECHO), MOST_ECHO)
+        return now + min(max(self.patience, LEAST_ECHO), MOST_ECHO)
 
     def advance(self, moving: Callable[[], Iterable[str]], now: float) -> StartupOrder:
         """Advance to now. moving: returns the resources that move."""
@@ -478,7 +475,7 @@ class Peers:
         return found
 
     def _notices(self, earlier: PeerBridge | None, now: float) -> Iterator[Notice]:
-        if earlier is not self.earlier and _described(earlier) != _described(self.earlier):
+        if earlier is not self.earlier and _describe(earlier) != _describe(self.earlier):
             yield (Notice('the other bridge has ended: this one takes over') if earlier is None
                    else Notice(_describe(earlier), grave=True))
         self.earlier = earlier
@@ -513,13 +510,11 @@ _UNVERIFIED = (
     'guard.key_file, or find out which other node publishes on the topic of pulses')
 
 
-def _describe(earlier: PeerBridge) -> str:
+def _describe(earlier: PeerBridge | None) -> str:
+    if earlier is None:
+        return ''
     if earlier.verified:
         return (f'another {earlier.identity} is already active on this robot; this bridge stays '
                 'passive until that one ends')
     return (f'another process claims to be a {earlier.identity} that started earlier, so this '
             f'bridge moves nothing; {_UNVERIFIED}')
-
-
-def _described(earlier: PeerBridge | None) -> str:
-    return '' if earlier is None else _describe(earlier)

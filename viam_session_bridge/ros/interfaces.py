@@ -139,7 +139,7 @@ class SharedOutput(Protocol):
     """An output that several drivers share; the pump flushes it at the end of a pass."""
 
     @property
-    def resources(self) -> tuple[str, ...]:
+    def resources(self) -> Collection[str]:
         """Return the names of the resources that share it."""
 
     def flush(self) -> None:

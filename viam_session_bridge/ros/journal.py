@@ -271,7 +271,7 @@ def _of_surroundings(event: LogEvent) -> tuple[int, str]:
         return logging.WARNING, 'configuration changed: ' + '; '.join(
             f'{name} from {before} to {after}' for name, (before, after) in event.changes.items())
     if isinstance(event, DriverAppeared):
-        return logging.INFO, f'{event.resource}: a driver is listening'
+        return logging.INFO, f'{event.resource}: a driver is connected'
     if isinstance(event, DriverDisappeared):
         return logging.WARNING, f'no stop path: {event.problem}'
     if isinstance(event, LastResort):

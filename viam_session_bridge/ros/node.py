@@ -7,7 +7,7 @@ It never decides: what it receives goes to the locked supervisor, which it knows
 ``Supervision`` only.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 import functools
 import itertools
 import threading
@@ -37,7 +37,7 @@ from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.factory import Factory, READ_ONLY
 from viam_session_bridge.ros.feedback_path import FeedbackPaths
 from viam_session_bridge.ros.history import History
-from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, SharedOutput, Supervision
+from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, Supervision
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
 from viam_session_bridge.ros.profiles import steady_timer
@@ -75,6 +75,8 @@ class BridgeNode:
     PATH_PERIOD. emergency: what an emergency stop is passed on to; None for no emergency stop.
     companion: the full name of the node of the other safety process. note takes events of drivers
     and escalations, for whoever writes them. reports: what diagnostics say beside the resources.
+
+    drivers: by resource. shared: the outputs that drivers share.
     """
 
     def __init__(self, node: Node, supervision: Supervision, config: BridgeConfig,
@@ -103,9 +105,10 @@ class BridgeNode:
         for name, source, has_pose in self._feedback.sources():
             supervision.expect(name, source, has_pose)
         self._factory = Factory(node, supervision)
-        self._drivers: dict[str, Driver] = {
+        self.drivers: Mapping[str, Driver] = {
             one.name: self._factory.driver(one, functools.partial(self._on_appear, one.name))
             for one in config.actuated}
+        self.shared = self._factory.shared
         self._sources: dict[str, Source] = {
             one.name: READ_ONLY[one.api](node, one, supervision.now)
             for one in config.resources if not isinstance(one, ActuatedConfig)}
@@ -115,7 +118,7 @@ class BridgeNode:
         self._emergency = emergency
         self._emergency_input = (
             None if emergency is None else EmergencyInput(node, emergency, config.estop))
-        self._rounds = itertools.cycle(self._drivers)
+        self._rounds = itertools.cycle(self.drivers)
         self._timers = [
             steady_timer(node, PATH_PERIOD, self._check_paths),
             steady_timer(node, DIAGNOSTICS_PERIOD, self._publish_diagnostics)]
@@ -123,19 +126,9 @@ class BridgeNode:
         self._urgent = node.create_guard_condition(self._publish_diagnostics)
         self._reset = node.create_service(Trigger, '~/reset', self._on_reset)
 
-    @property
-    def drivers(self) -> Mapping[str, Driver]:
-        """Return the driver of each resource."""
-        return self._drivers
-
     def secondary_feedback(self, name: str) -> SecondaryFeedback | Source:
         """Return what is known of a resource beside its motion."""
         return self._sources.get(name) or self._factory.secondary_feedback(name)
-
-    @property
-    def shared(self) -> Sequence[SharedOutput]:
-        """Return the outputs that drivers share."""
-        return self._factory.shared
 
     def notice(self, outputs: Outputs) -> None:
         """Take events for diagnostics, which do not wait for their period if one is grave."""
@@ -154,12 +147,12 @@ class BridgeNode:
 
     def _check_paths(self) -> None:
         self._beat()
-        for name in itertools.islice(self._rounds, min(MOST_CHECKS, len(self._drivers))):
+        for name in itertools.islice(self._rounds, min(MOST_CHECKS, len(self.drivers))):
             self._check_path(name)
 
     def _check_path(self, name: str) -> None:
         self._check_warning(name)
-        problem = self._drivers[name].path_problem()
+        problem = self.drivers[name].path_problem()
         if problem != self._problems.get(name):
             self._problems[name] = problem
             self._supervision.path(name, problem)
@@ -175,7 +168,7 @@ class BridgeNode:
         return bool(problem) and time.monotonic() < self._discovered_at
 
     def _check_warning(self, name: str) -> None:
-        warning = self._warnings[name] = path_warning(self._drivers[name])
+        warning = self._warnings[name] = path_warning(self.drivers[name])
         if warning and warning not in self._warned:
             self._warned.add(warning)
             self._node.get_logger().warning(warning)
@@ -183,13 +176,11 @@ class BridgeNode:
     def _check_feedback(self) -> None:
         found = self._feedback.problems()
         problems = {name: one.text for name, one in found.items()}
-        for name in {**self._unfed, **problems}:
+        for name in {**self._unfed, **self._logged_unfed, **problems}:
             problem = problems.get(name, '')
-            if name in self._drivers and self._unfed.get(name, '') != problem:
+            if name in self.drivers and self._unfed.get(name, '') != problem:
                 self._supervision.feedback(
                     name, problem, name in found and found[name].hides_rest)
-        for name in {**self._logged_unfed, **problems}:
-            problem = problems.get(name, '')
             if self._logged_unfed.get(name, '') == problem or self._is_discovering(problem):
                 continue
             self._logged_unfed[name] = problem
@@ -239,9 +230,9 @@ class BridgeNode:
                     name, subscribers.get(name), arrivals.get(name),
                     [*self._history.values(name, state, commands.get(name), booted),
                      ('measured', self._supervision.speed(name))])
-            if name in tried:
+            if outcomes := tried.get(name):
                 # One pair: viewers show one value of a key.
-                status.values.append(KeyValue(key='escalation', value='; '.join(tried[name])))
+                status.values.append(KeyValue(key='escalation', value='; '.join(outcomes)))
             array.status.append(status)
         for name, source in self._sources.items():
             problem = source.problem()
@@ -308,7 +299,7 @@ class BridgeNode:
                         arrivals: Mapping[str, tuple[float, float]]) -> DiagnosticStatus:
         pathless = sorted(name for name, problem in self._problems.items() if problem)
         unfed = sorted(self._unfed)
-        contested = [name for name in self._drivers if self._other_publishers.of(name)]
+        contested = [name for name in self.drivers if self._other_publishers.of(name)]
         missing = [f'{what}: {", ".join(names[:MOST_DETAILED])}' for what, names in (
             ('no stop path', pathless), ('no feedback', unfed)) if names]
         return self._status(

@@ -235,9 +235,6 @@ def _declare_empty_list(node: Node, name: str, entry: Entry) -> None:
 
 _ROS_KEY = 'ros__parameters'
 
-# The beginning of the first line of a copy that the launch file has made for a namespace.
-COPY_OF = '# Copy of '
-
 # The names of the files that launch_ros makes from single parameters.
 _LAUNCH_ARGUMENTS = 'launch_params_'
 
@@ -277,15 +274,9 @@ def where_from(argv: Sequence[str]) -> str:
 
 
 def _origin(path: str) -> str:
-    """Return the file that a copy was made from, as in its first line; or the path itself."""
-    if path.rpartition('/')[2].startswith(_LAUNCH_ARGUMENTS):
-        return 'the arguments of launch'
-    try:
-        with open(path, encoding='utf-8') as file:
-            line = file.readline(1000)
-    except (OSError, UnicodeDecodeError):
-        return path
-    return line.removeprefix(COPY_OF).strip() if line.startswith(COPY_OF) else path
+    """Return where the parameters of a file come from: from launch, or the file itself."""
+    is_of_launch = path.rpartition('/')[2].startswith(_LAUNCH_ARGUMENTS)
+    return 'the arguments of launch' if is_of_launch else path
 
 
 def _parameter_files(argv: Sequence[str]) -> Iterator[str]:

@@ -175,13 +175,10 @@ class Pump:
 
     def _flush_all(self, faults: dict[str, str]) -> None:
         for shared in self._shared:
-            self._flush(shared, faults)
-
-    def _flush(self, shared: SharedOutput, faults: dict[str, str]) -> None:
-        fault = self._attempt(
-            f'{", ".join(shared.resources)}: sending what they share', shared.flush)
-        if fault:
-            faults.update(dict.fromkeys(shared.resources, fault))
+            fault = self._attempt(
+                f'{", ".join(shared.resources)}: sending what they share', shared.flush)
+            if fault:
+                faults.update(dict.fromkeys(shared.resources, fault))
 
     def _attempt(self, what: str, act: Callable[[], None]) -> str:
         """Run a call of a driver; returns its fault, or nothing."""

@@ -18,12 +18,9 @@ class _NumberTopic:
 
     def __init__(self, config: Any, tools: Tools) -> None:
         self._message = config.message
+        self._is_bool = config.message == 'bool'
         self._output = tools.output(
             MESSAGES[config.message], config.topic, choice=f'{config.name}.message')
-
-    @property
-    def _is_bool(self) -> bool:
-        return bool(self._message == 'bool')
 
     def _publish(self, number: float) -> None:
         self._output.publish(message_of(self._message, number))

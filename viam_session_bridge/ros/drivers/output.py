@@ -51,22 +51,13 @@ class OutputTopic:
         self.sent: deque[Any] = deque(maxlen=_MEMORY)
         # How many of the subscribers are our own monitoring subscriptions, which drive nothing.
         self.monitors = 0
-        self._resources = [resource.partition('.')[0]]
-        matches_of(node).watch(self, on_appear)
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Return the names of the resources that it belongs to."""
-        return tuple(dict.fromkeys(self._resources))
-
-    @property
-    def drives(self) -> bool:
-        """Whether motion is published here, not only stops."""
-        return '.' not in self._resource
-
-    def belongs_to(self, resource: str) -> None:
-        """Add one more resource that is commanded on this topic."""
-        self._resources.append(resource)
+        # The resources that it belongs to, as keys.
+        self.resources: dict[str, None] = {resource.partition('.')[0]: None}
+        # Whether motion is published here, not only stops.
+        self.drives = '.' not in resource
+        self._on_appear = on_appear
+        self._seen = 0
+        matches_of(node).publishers.append(self)
 
     @property
     def matched(self) -> int:
@@ -77,6 +68,12 @@ class OutputTopic:
     def subscribers(self) -> int:
         """Return how many subscribers are matched, without our own monitoring subscriptions."""
         return self.matched - self.monitors
+
+    def check_subscribers(self) -> None:
+        """Call on_appear if there are more subscribers than at the last check."""
+        before, self._seen = self._seen, self.subscribers
+        if self._seen > before:
+            self._on_appear()
 
     def publish(self, message: Any) -> None:
         """Publish a message."""
@@ -105,26 +102,12 @@ class MatchedSubscribers:
     """
 
     def __init__(self, node: Node) -> None:
-        self._watched: list[tuple[OutputTopic, Callable[[], None]]] = []
-        self._counts: list[int] = []
+        self.publishers: list[OutputTopic] = []
         steady_timer(node, MATCH_PERIOD, self._check)
 
-    def watch(self, publisher: OutputTopic, on_appear: Callable[[], None]) -> None:
-        """Call on_appear whenever a publisher has more subscribers than before."""
-        self._watched.append((publisher, on_appear))
-        self._counts.append(0)
-
-    @property
-    def publishers(self) -> tuple[OutputTopic, ...]:
-        """Return all publishers that are watched."""
-        return tuple(publisher for publisher, _ in self._watched)
-
     def _check(self) -> None:
-        for index, (publisher, on_appear) in enumerate(self._watched):
-            count = publisher.subscribers
-            before, self._counts[index] = self._counts[index], count
-            if count > before:
-                on_appear()
+        for publisher in self.publishers:
+            publisher.check_subscribers()
 
 
 # By the node's id: its timer keeps the object alive, and both are deleted together.

@@ -197,17 +197,13 @@ class PassServices(Services):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self._users: dict[str, None] = {}
+        # The resources that call services, as keys.
+        self.resources: dict[str, None] = {}
         self._noted: list[Callable[[], None]] = []
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Return the names of the resources that call services."""
-        return tuple(self._users)
 
     def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
         """Return a client; where is the parameter that names the service."""
-        self._users[where.partition('.')[0]] = None
+        self.resources[where.partition('.')[0]] = None
         return super().caller(kind, service, where)
 
     def later(self, act: Callable[[], None]) -> None:

@@ -42,16 +42,13 @@ class FloatArray:
         self._output = OutputTopic(
             node, resource, Float64MultiArray, topic, driver_node='', on_appear=self._on_appear,
             choice='another topic')
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Return the names of the resources that share it."""
-        return tuple(member.resource for member in self._members)
+        # The resources that share it, as keys.
+        self.resources = self._output.resources
 
     def add(self, member: Member, numbers: dict[int, float]) -> None:
         """Add a member, with the numbers of its indices until it notes others."""
         self._members.append(member)
-        self._output.belongs_to(member.resource)
+        self.resources[member.resource] = None
         self._numbers.update(numbers)
         self._owners.update(dict.fromkeys(numbers, member.resource))
 

@@ -55,7 +55,8 @@ class GoalWatch:
     """
     The active goals of an action, from its status topic; all on the executor's thread.
 
-    on_change is called when they may have changed, with the new ones.
+    on_change is called when they may have changed, with the new ones. topic: the full name of the
+    status topic.
     """
 
     def __init__(self, node: Node, action: str) -> None:
@@ -74,12 +75,7 @@ class GoalWatch:
             self._servers = 1
             self._subscription = node.create_subscription(
                 GoalStatusArray, topic, self._on_status, LATCHED_QOS)
-
-    @property
-    def topic(self) -> str:
-        """Return the full name of the status topic."""
-        name: str = self._subscription.topic_name
-        return name
+        self.topic: str = self._subscription.topic_name
 
     @property
     def known(self) -> bool:
