@@ -34,10 +34,9 @@ class ActuatedService(ComponentService):
         self._messages = proto.Package(proto.service_of(self.API).file.package)
         self._supervisor = supervisor
 
-    async def Stop(self, request: Any, call: Call) -> Any:
+    async def Stop(self, request: Any, call: Call) -> None:
         """Stop; always accepted, from every caller."""
         self._supervisor.stop(request.name)
-        return self._messages.StopResponse()
 
     async def IsMoving(self, request: Any, call: Call) -> Any:
         """Return whether it moves, from feedback; without, whether it has a motion or stop."""

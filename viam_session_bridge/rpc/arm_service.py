@@ -45,15 +45,14 @@ class ArmService(JointService):
             positions=proto.arm.JointPositions(values=joints.shown(sample.positions)))
 
     @sends(Trajectory)
-    async def MoveToJointPositions(self, request: Any, call: Call) -> Any:
+    async def MoveToJointPositions(self, request: Any, call: Call) -> None:
         """Move to positions of all joints, degrees or mm; returns when it has arrived."""
         joints = joints_of(self.configs[request.name])
         station = joints.targets('positions.values', request.positions.values)
         await self._move(request, [station], 'positions.values', call)
-        return proto.arm.MoveToJointPositionsResponse()
 
     @sends(Trajectory)
-    async def MoveThroughJointPositions(self, request: Any, call: Call) -> Any:
+    async def MoveThroughJointPositions(self, request: Any, call: Call) -> None:
         """Move through positions of all joints, within the options; returns at the last one."""
         joints = joints_of(self.configs[request.name])
         if not 1 <= len(request.positions) <= MOST_STATIONS:
@@ -62,7 +61,6 @@ class ArmService(JointService):
         stations = [joints.targets(f'positions[{index}].values', positions.values)
                     for index, positions in enumerate(request.positions)]
         await self._move(request, stations, 'positions', call)
-        return proto.arm.MoveThroughJointPositionsResponse()
 
     @sends(Trajectory)
     async def MoveThroughJointPositionsStreamed(
@@ -100,7 +98,7 @@ class ArmService(JointService):
 
     @needs('pose_goal_topic', 'pose_topic')
     @sends(PoseGoal)
-    async def MoveToPosition(self, request: Any, call: Call) -> Any:
+    async def MoveToPosition(self, request: Any, call: Call) -> None:
         """Move the tip to a pose, mm and degrees; returns when it is measured there."""
         own = self.configs[request.name]
         goal = poses.from_viam(request.to, 'to')
@@ -117,7 +115,6 @@ class ArmService(JointService):
         finally:
             for watcher in watchers:
                 watcher.cancel()
-        return proto.arm.MoveToPositionResponse()
 
     @never
     async def GetGeometries(self, request: Any, call: Call) -> Any:

@@ -27,23 +27,21 @@ class BaseService(ActuatedService):
     API = 'base'
 
     @sends(Velocity)
-    async def SetPower(self, request: Any, call: Call) -> Any:
+    async def SetPower(self, request: Any, call: Call) -> None:
         """Move at a share, -1 to 1, of the configured limits until a new command; zero stops."""
         limits = call.resource.limits
         await call.command(request.name, Motion(Velocity(
             _in_ros(request, 'linear', limits.linear, shares=True),
             _in_ros(request, 'angular', limits.angular, shares=True))))
-        return proto.base.SetPowerResponse()
 
     @sends(Velocity)
-    async def SetVelocity(self, request: Any, call: Call) -> Any:
+    async def SetVelocity(self, request: Any, call: Call) -> None:
         """Move at mm/s and deg/s, within the limits, until a new command; zero stops."""
         await call.command(request.name, Motion(Velocity(
             _in_ros(request, 'linear', MM), _in_ros(request, 'angular', math.pi / 180.0))))
-        return proto.base.SetVelocityResponse()
 
     @sends(Velocity)
-    async def MoveStraight(self, request: Any, call: Call) -> Any:
+    async def MoveStraight(self, request: Any, call: Call) -> None:
         """
         Drive a distance (mm) at a speed (mm/s); returns when it is done.
 
@@ -59,10 +57,9 @@ class BaseService(ActuatedService):
             self.configs[request.name].linear_deceleration)
         await call.move(request.name, self._motion(
             request.name, course, f'distance_mm: {request.distance_mm} mm'))
-        return proto.base.MoveStraightResponse()
 
     @sends(Velocity)
-    async def Spin(self, request: Any, call: Call) -> Any:
+    async def Spin(self, request: Any, call: Call) -> None:
         """
         Turn by an angle (deg, positive to the left) at a speed (deg/s); returns when it is done.
 
@@ -80,7 +77,6 @@ class BaseService(ActuatedService):
             self.configs[request.name].angular_deceleration)
         await call.move(request.name, self._motion(
             request.name, course, f'angle_deg: {request.angle_deg:g} degrees'))
-        return proto.base.SpinResponse()
 
     async def GetProperties(self, request: Any, call: Call) -> Any:
         """Return the configured width, turning radius and wheel circumference (m)."""

@@ -7,7 +7,6 @@ from typing import Any
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.setpoints import Press
 from viam_session_bridge.core.states import Reason
-from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.actuated_service import ActuatedService, ANSWER_PATIENCE
 from viam_session_bridge.rpc.calls import Call
 from viam_session_bridge.rpc.component_service import sends
@@ -20,7 +19,7 @@ class ButtonService(ActuatedService):
     API = 'button'
 
     @sends(Press)
-    async def Push(self, request: Any, call: Call) -> Any:
+    async def Push(self, request: Any, call: Call) -> None:
         """
         Push it; returns when the driver has received it, or has reported its result if it can.
 
@@ -31,4 +30,3 @@ class ButtonService(ActuatedService):
             answered=self.configs[request.name].answers))
         if ended.reason is not Reason.DONE:
             raise MoveAborted(request.name, ended.reason, ended.detail)
-        return proto.button.PushResponse()

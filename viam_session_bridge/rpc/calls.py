@@ -273,11 +273,8 @@ class Call:
         epoch, waits = await self._accepted(
             name, motion, lambda caller, turn: self.supervisor.begin(
                 name, motion, caller, begun.set_result, turn))
-        if not waits:
-            return
-        ended = await self._waited(name, epoch, begun.future)
-        if ended is not None and not ended.reason.answers_ok:
-            raise MoveAborted(name, ended.reason, ended.detail)
+        if waits:
+            await self._waited(name, epoch, begun.future)
 
     async def move(self, name: str, motion: Motion,
                    accepted: Callable[[int], object] | None = None,
@@ -290,25 +287,24 @@ class Call:
         still the current one. accepted receives the epoch. turn: the number from the supervisor
         when the command began, for commands that take time to arrive.
         """
-        if self._stops(motion):
-            epoch = await self._accepted(
-                name, motion, lambda caller, turn: self.supervisor.command(
-                    name, motion, caller, turn=turn), turn)
-            return Ended(name, epoch, Reason.STOPPED)
+        stops = self._stops(motion)
         ended: _Waiter[Ended] = _Waiter()
         epoch = await self._accepted(
             name, motion, lambda caller, turn: self.supervisor.command(
-                name, motion, caller, ended.set_result, turn), turn)
+                name, motion, caller, None if stops else ended.set_result, turn), turn)
+        if stops:
+            return Ended(name, epoch, Reason.STOPPED)
         if accepted is not None:
             accepted(epoch)
-        end = await self._waited(name, epoch, ended.future)
-        if not end.reason.answers_ok:
-            raise MoveAborted(name, end.reason, end.detail)
-        return end
+        return await self._waited(name, epoch, ended.future)
 
     async def _waited(self, name: str, epoch: int,
                       future: 'asyncio.Future[_Result]') -> _Result:
-        """Return the result of a motion; any cancellation by the caller ends the motion."""
+        """
+        Return the result of a motion; any cancellation by the caller ends the motion.
+
+        Raises MoveAborted if the motion ended early, and not by its caller or another command.
+        """
         try:
             await self.announce()
             # Cancelled after a Stop or a newer command has ended it: wait for that result.
@@ -319,7 +315,10 @@ class Call:
             raise
         if not future.done():
             raise _cancelled(name)
-        return future.result()
+        result = future.result()
+        if isinstance(result, Ended) and not result.reason.answers_ok:
+            raise MoveAborted(name, result.reason, result.detail)
+        return result
 
     async def service_command(self, name: str, call: ServiceCall) -> tuple[str, str]:
         """
@@ -460,8 +459,8 @@ class Registry:
         """
         Return the handler of a service, for the methods that the servicer has.
 
-        A servicer with a method `resource` serves components; that method resolves the resource
-        that a request names.
+        A method of a servicer that returns None sends the empty response. A servicer with a method
+        `resource` serves components; that method resolves the resource that a request names.
         """
         return grpc.method_handlers_generic_handler(
             service.full_name,
@@ -511,7 +510,7 @@ class Registry:
         reads = not (monitored or method.name == 'Stop')
         bounded = reads and method.full_name not in _UNBOUNDED
         path = f'/{method.containing_service.full_name}/{method.name}'
-        decode = decoder(method)
+        decode, empty = decoder(method), proto.message(method.output_type.full_name)()
 
         commands = monitored or method.name in _OTHER_COMMANDS
 
@@ -538,7 +537,7 @@ class Registry:
                     # caller disconnects at once, and a command is not delayed.
                     reply = await behaviour(request, call)
                     await call.announce()
-                    return reply
+                    return empty if reply is None else reply
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception as problem:

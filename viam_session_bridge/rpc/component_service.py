@@ -5,8 +5,8 @@ The common base of the services of all components.
 
 A module of this package whose name ends in `_service` declares the service of a component: it
 derives from ComponentService, or from ActuatedService if the component moves, names its API, and
-adds its own methods. Decorators state which parameters a method needs, and what it sends;
-docs/methods.md shows both.
+adds its own methods. A method that returns None sends the empty response. Decorators state which
+parameters a method needs, and what it sends; docs/methods.md shows both.
 """
 
 from collections.abc import Callable, Mapping

@@ -34,7 +34,7 @@ class GantryService(JointService):
             [at - zero for at, zero in zip(sample.positions, own.zeros, strict=True)]))
 
     @sends(Trajectory)
-    async def MoveToPosition(self, request: Any, call: Call) -> Any:
+    async def MoveToPosition(self, request: Any, call: Call) -> None:
         """
         Move to a position of each axis (mm), within the requested (mm/s) and the allowed speed.
 
@@ -51,7 +51,6 @@ class GantryService(JointService):
                     joints.parsed('speeds_mm_per_sec', request.speeds_mm_per_sec)))
         await call.move(request.name, self._to(
             request.name, positions, speeds, 'positions_mm'))
-        return proto.gantry.MoveToPositionResponse()
 
     @needs('home_m')
     @sends(Trajectory)

@@ -34,11 +34,10 @@ class GripperService(JointService):
         self._grips: dict[str, float] = {}
 
     @sends(Trajectory)
-    async def Open(self, request: Any, call: Call) -> Any:
+    async def Open(self, request: Any, call: Call) -> None:
         """Open; returns when it is open."""
         own = self.configs[request.name]
         await self._move(request.name, (own.open_position,) * len(own.joints), call)
-        return proto.gripper.OpenResponse()
 
     @sends(Trajectory)
     async def Grab(self, request: Any, call: Call) -> Any:
@@ -61,7 +60,7 @@ class GripperService(JointService):
         return reply
 
     @sends(Trajectory)
-    async def GoToInputs(self, request: Any, call: Call) -> Any:
+    async def GoToInputs(self, request: Any, call: Call) -> None:
         """
         Move to positions of the joints, rad or mm; returns when it has arrived.
 
@@ -72,7 +71,6 @@ class GripperService(JointService):
         if not own.between:
             goal = _end(own, goal)
         await self._move(request.name, goal, call)
-        return proto.gripper.GoToInputsResponse()
 
     @needs('joint_states_topic')
     async def GetCurrentInputs(self, request: Any, call: Call) -> Any:

@@ -38,25 +38,23 @@ class MotorService(ActuatedService):
         self._homes: dict[str, float] = {}
 
     @sends(Power)
-    async def SetPower(self, request: Any, call: Call) -> Any:
+    async def SetPower(self, request: Any, call: Call) -> None:
         """Turn at a share, -1 to 1, of full power until a new command; zero stops."""
         power = require_finite('power_pct', request.power_pct)
         self._require_direction(request.name, 'power_pct', power)
         await call.command(request.name, Motion(Power(power)))
-        return proto.motor.SetPowerResponse()
 
     @sends(Speed)
-    async def SetRPM(self, request: Any, call: Call) -> Any:
+    async def SetRPM(self, request: Any, call: Call) -> None:
         """Turn at rpm, within the limit, until a new command; zero stops."""
         rpm = require_finite('rpm', request.rpm)
         if rpm != 0.0:
             self._require_speed(request.name, 'SetRPM')
         self._require_direction(request.name, 'rpm', rpm)
         await call.command(request.name, Motion(Speed(rpm * RPM)))
-        return proto.motor.SetRPMResponse()
 
     @sends(Speed)
-    async def GoFor(self, request: Any, call: Call) -> Any:
+    async def GoFor(self, request: Any, call: Call) -> None:
         """
         Turn by revolutions at rpm; returns when it is done.
 
@@ -73,11 +71,10 @@ class MotorService(ActuatedService):
         self._require_direction(request.name, 'revolutions', amount)
         await call.move(request.name, self._motion(
             request.name, amount, speed, f'revolutions: {request.revolutions:g}'))
-        return proto.motor.GoForResponse()
 
     @needs('joint_states_topic')
     @sends(Speed)
-    async def GoTo(self, request: Any, call: Call) -> Any:
+    async def GoTo(self, request: Any, call: Call) -> None:
         """
         Turn to a position, in revolutions from home, at rpm; returns when it has arrived.
 
@@ -90,20 +87,18 @@ class MotorService(ActuatedService):
         amount = target + self._homes.get(request.name, 0.0) - position
         if abs(amount) < ARRIVED:
             await call.command(request.name, Motion(Speed(0.0)))
-            return proto.motor.GoToResponse()
+            return
         self._require_direction(request.name, 'position_revolutions', amount)
         await call.move(request.name, self._motion(
             request.name, amount, speed,
             f'position_revolutions: {request.position_revolutions:g}', position))
-        return proto.motor.GoToResponse()
 
     @needs('joint_states_topic')
-    async def ResetZeroPosition(self, request: Any, call: Call) -> Any:
+    async def ResetZeroPosition(self, request: Any, call: Call) -> None:
         """Set the home to the present position plus an offset in revolutions, without motion."""
         offset = require_finite('offset', request.offset) * math.tau
         [position] = self._measured(request.name, 'ResetZeroPosition').positions
         self._homes[request.name] = position + offset
-        return proto.motor.ResetZeroPositionResponse()
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:

@@ -184,18 +184,16 @@ class RobotService:
                     else self._alias(operation.session))
         return reply
 
-    async def CancelOperation(self, request: Any, call: Call) -> Any:
+    async def CancelOperation(self, request: Any, call: Call) -> None:
         """Cancel a running call; an unknown id has no effect, as in viam-server."""
         self._operations.cancel(call.caller.entity, request.id)
-        return proto.robot.CancelOperationResponse()
 
-    async def BlockForOperation(self, request: Any, call: Call) -> Any:
+    async def BlockForOperation(self, request: Any, call: Call) -> None:
         """Return when no call of this id is running; at once for an unknown id."""
         if request.id != call.operation.id:
             await call.announce()
             await call.awaited(asyncio.ensure_future(
                 self._operations.wait(call.caller.entity, request.id)))
-        return proto.robot.BlockForOperationResponse()
 
     # ---- methods of a machine without cloud, frames and modules ---------------------------------
 
@@ -211,7 +209,7 @@ class RobotService:
         """Return an empty list: there are no modules."""
         return proto.robot.GetModelsFromModulesResponse()
 
-    async def Log(self, request: Any, call: Call) -> Any:
+    async def Log(self, request: Any, call: Call) -> None:
         """Write one log entry of a client to the log, shortened; one per call, as viam-server."""
         if len(request.logs) != 1:
             raise CallError(
@@ -222,7 +220,6 @@ class RobotService:
             _LEVELS.get(entry.level[:LONGEST_NAME].lower(), logging.INFO), 'log of %s: %s: %s',
             call.caller.peer, _in_one_line(entry.logger_name, LONGEST_NAME),
             _in_one_line(entry.message, LONGEST_MESSAGE))
-        return proto.robot.LogResponse()
 
     # ---- stopping -------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ class ServoService(JointService):
     API = 'servo'
 
     @sends(Trajectory)
-    async def Move(self, request: Any, call: Call) -> Any:
+    async def Move(self, request: Any, call: Call) -> None:
         """Turn to an angle, degrees; returns when it has arrived, or its time is over."""
         own, angle = self.configs[request.name], request.angle_deg
         if not own.minimum_deg <= angle <= own.maximum_deg:
@@ -32,7 +32,6 @@ class ServoService(JointService):
         await call.move(request.name, self._way(
             request.name, [goal], Pace(own.speeds), 'angle_deg',
             whole=(math.radians(own.maximum_deg - own.minimum_deg),)))
-        return proto.servo.MoveResponse()
 
     @needs('joint_states_topic')
     async def GetPosition(self, request: Any, call: Call) -> Any:

@@ -31,7 +31,7 @@ class SwitchService(ActuatedService):
         self._set: dict[str, int] = {}
 
     @sends(Choice)
-    async def SetPosition(self, request: Any, call: Call) -> Any:
+    async def SetPosition(self, request: Any, call: Call) -> None:
         """Set a position; returns when the driver has received it, or has reported its result."""
         own, position = self.configs[request.name], request.position
         count = len(own.position_labels)
@@ -54,11 +54,10 @@ class SwitchService(ActuatedService):
             known = ended.reason is Reason.DONE or (
                 ended.reason is Reason.STOPPED and own.safe_index is not None)
             if not known:
-                return proto.switch.SetPositionResponse()
+                return
         else:
             await call.command(request.name, motion)
         self._set[request.name] = position
-        return proto.switch.SetPositionResponse()
 
     async def GetPosition(self, request: Any, call: Call) -> Any:
         """Return the position that was sent to the driver last; refused while it is unknown."""

@@ -126,11 +126,16 @@ def _way_to(named: dict[str, ElementTree.Element], last: str) -> list[str]:
 
 def _ends(joint: ElementTree.Element) -> tuple[str, str]:
     """Return the links before and after a joint."""
-    parent, child = joint.find('parent'), joint.find('child')
-    if parent is None or child is None:
+    return _part(joint, 'parent').get('link', ''), _part(joint, 'child').get('link', '')
+
+
+def _part(joint: ElementTree.Element, name: str) -> ElementTree.Element:
+    """Return an element of a joint. Raises NoChain."""
+    found = joint.find(name)
+    if found is None:
         raise NoChain(
-            f'the robot description has a joint {joint.get("name", "")!a} without parent or child')
-    return parent.get('link', ''), child.get('link', '')
+            f'the robot description has a joint {joint.get("name", "")!a} without {name}')
+    return found
 
 
 def _link_names(links: Iterable[str], joints: Sequence[str]) -> dict[str, str]:
@@ -220,9 +225,7 @@ def _mimic(kept: ElementTree.Element, joint: ElementTree.Element, source: Elemen
     For a prismatic joint, its displacement at the source's 0 becomes part of its origin, because
     Viam's clients read the offset in mm. Raises NoChain.
     """
-    given = joint.find('mimic')
-    if given is None:
-        raise NoChain(f'joint {joint.get("name", "")!a} mimics nothing')
+    given = _part(joint, 'mimic')
     if ('prismatic' == joint.get('type')) is not ('prismatic' == source.get('type')):
         raise NoChain(
             f'joint {joint.get("name", "")!a} ({joint.get("type")}) mimics '
@@ -240,9 +243,7 @@ def _mimic(kept: ElementTree.Element, joint: ElementTree.Element, source: Elemen
 
 def _advance(joint: ElementTree.Element, distance: float) -> None:
     """Move the origin of a joint along its axis (m)."""
-    origin, axis = joint.find('origin'), joint.find('axis')
-    if origin is None or axis is None:
-        raise NoChain(f'joint {joint.get("name", "")!a} has no origin or axis')
+    origin, axis = _part(joint, 'origin'), _part(joint, 'axis')
     direction = _numbers(axis, 'xyz')
     length = math.hypot(*direction) or 1.0
     ahead = _turned(_numbers(origin, 'rpy'), [distance * part / length for part in direction])
@@ -276,15 +277,15 @@ def _joint(joint: ElementTree.Element, moves: bool,
 
 def _recount(joint: ElementTree.Element, index: int, counting: Counting) -> None:
     """Change a joint to the positions of clients."""
-    axis, limit = joint.find('axis'), joint.find('limit')
-    if axis is not None and counting.scale < 0.0:
+    axis, limit = _part(joint, 'axis'), joint.find('limit')
+    if counting.scale < 0.0:
         axis.set('xyz', _spaced([-part for part in _numbers(axis, 'xyz')]))
         if limit is not None:
             low, high = (-_numbers(limit, each)[0] for each in ('upper', 'lower'))
             limit.attrib.update(lower=f'{low:g}', upper=f'{high:g}')
     if not counting.lengths:
         return
-    if joint.get('type') != 'prismatic' or axis is None or limit is None:
+    if joint.get('type') != 'prismatic' or limit is None:
         raise NoChain(
             f'in the robot description, joint {joint.get("name", "")!a} is '
             f'{joint.get("type")!a}; expected prismatic, because its axis has a length')
