@@ -26,7 +26,7 @@ PATIENCE = 480.0
 KINDS = ('client_killed', 'client_without_session_killed', 'bridge_killed', 'bridge_terminated')
 
 
-BROKEN = ('stale_presence', 'no_guard', 'no_fence', 'stop_not_reported')
+BROKEN = ('no_fence', 'stale_presence', 'no_guard', 'stop_not_reported')
 
 
 @pytest.fixture(scope='module')
