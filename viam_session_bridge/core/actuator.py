@@ -556,8 +556,9 @@ class Actuator:
 
     def take_notes(self) -> tuple[list[Ended], list[Changed]]:
         """Return the ends and changes since the last call."""
-        ended, self._ended = self._ended, []
-        return ended, self.take_changes()
+        notes = self._ended, self._changed
+        self._ended, self._changed = [], []
+        return notes
 
     def take_changes(self) -> list[Changed]:
         """Return the changes since the last call of this, or of take_notes."""
