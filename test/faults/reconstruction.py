@@ -26,6 +26,10 @@ from viam_session_bridge.cli.why import Event, reconstruct, Stop
 # Time that the machine took away, and time without a path to the driver, come on top.
 BOUND = 0.5
 
+# However busy the machine is, this share of a time counts: a stop that is repeated 20 times a
+# second arrives in between.
+LEAST_SHARE = 0.2
+
 # The clocks of two processes differ by less (s).
 ROUNDING = 0.005
 
@@ -97,8 +101,12 @@ class Record:
         """Return how much (s) of a time counts in which a stop was to reach its driver."""
         without = [*self.cut.get((stop.process, stop.resource), ()),
                    *self.silent.get(stop.process, ())]
-        return (ended - began - length(within(without, began, ended))
-                - self.lost(began, ended))
+        return self.counts(began, ended, length(within(without, began, ended)))
+
+    def counts(self, began: float, ended: float, without: float = 0.0) -> float:
+        """Return how much (s) of a time counts, of which so much (s) does not."""
+        took = max(0.0, ended - began - without)
+        return max(took - self.lost(began, ended), LEAST_SHARE * took)
 
     def died(self, process: str, since: float) -> float | None:
         """Return when (s) a process was killed first after an instant."""
@@ -107,7 +115,7 @@ class Record:
     def may_be_unwritten(self, process: str, at: float) -> bool:
         """Return whether events of an instant (s) were lost with their process."""
         died = self.died(process, at - BOUND)
-        return died is not None and died - at - self.lost(min(at, died), died) <= UNWRITTEN
+        return died is not None and self.counts(min(at, died), died) <= UNWRITTEN
 
 
 @dataclass
@@ -140,9 +148,9 @@ def compare(events: Sequence[Event], record: Record) -> Comparison:
                 stop.process, monotonic(stop.began)) is None
             found.differences += [
                 f'{_shown(stop, record)}: {problem}' for problem in _judged(stop, record)]
-    for command, ends_motion in _stop_commands(record):
+    for command, moved_at, ends_motion in _stop_commands(record):
         covering = [stop for stop in stops if stop.resource == command.base
-                    and _covers(stop, command.at, record)]
+                    and _covers(stop, command.at, moved_at, record)]
         if record.may_be_unwritten(command.by, command.at):
             continue
         problem = ''
@@ -235,26 +243,37 @@ def _outcome(stop: Stop, first: float | None, record: Record) -> Iterator[str]:
                f'its driver received it after {first - record.since:.3f} s')
 
 
-def _stop_commands(record: Record) -> Iterator[tuple[Command, bool]]:
-    """Yield the stops of ours that a base received, and whether each ended a motion."""
+def _stop_commands(record: Record) -> Iterator[tuple[Command, float, bool]]:
+    """
+    Yield the stops of ours that a base received, and whether each ended a motion.
+
+    And when (s) the base received the first command of the motion before.
+    """
     moving: set[tuple[str, str]] = set()
+    moved_at: dict[tuple[str, str], float] = {}
     for command in record.commands:
         one = command.base, command.life
         if command.by == 'another':
             continue
-        if not command.zero:
+        if not command.zero and one not in moving:
             moving.add(one)
-        elif record.since <= command.at <= record.until:
-            yield command, one in moving
+            moved_at[one] = command.at
+        elif command.zero and record.since <= command.at <= record.until:
+            yield command, moved_at.get(one, -math.inf), one in moving
         if command.zero:
             moving.discard(one)
 
 
-def _covers(stop: Stop, at: float, record: Record) -> bool:
-    """Return whether a stop message at an instant (s) may belong to a stop."""
+def _covers(stop: Stop, at: float, moved_at: float, record: Record) -> bool:
+    """
+    Return whether a stop message at an instant (s) may belong to a stop.
+
+    One that was over before the base began to move (s) ended another motion.
+    """
     began = monotonic(stop.began)
     ends = [monotonic(stop.over)] if stop.over is not None else []
     died = record.died(stop.process, began)
     ends += [died] if died is not None else []
     end = min(ends, default=math.inf)
-    return began - ROUNDING <= at and (at <= end or record.late(stop, end, at) <= BOUND)
+    return began - ROUNDING <= at and end > moved_at and (
+        at <= end or record.late(stop, end, at) <= BOUND)
