@@ -45,6 +45,26 @@ with nonblocking_stdio():
 """
 
 
+# Stops at once with the given exit status; then the end of its node never returns.
+ENDLESS_END = """
+import sys, threading
+from rclpy.node import Node
+from viam_session_bridge import process
+
+class EndlessNode(Node):
+    def destroy_node(self):
+        threading.Event().wait()
+
+class Parts:
+    teardown, stuck = 0.1, ()
+
+    def run(self, leave):
+        return int(sys.argv[1])
+
+sys.exit(process.run([], lambda: (EndlessNode('endless'), Parts)))
+"""
+
+
 # ---- garbage ------------------------------------------------------------------------------------
 
 
@@ -187,3 +207,17 @@ def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=READ_PATIENCE)
     assert output.count('x' * 1000) == 500
     assert output.count('the end\n') == 1
+
+
+# ---- the end ------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(2 * READ_PATIENCE)
+@pytest.mark.parametrize('status', [0, 1])
+def test_the_exit_status_of_a_stop_remains_if_rclpy_does_not_end_in_time(status: int) -> None:
+    """After a clean stop, it is no failure; what had failed remains one."""
+    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+    done = subprocess.run(
+        [sys.executable, '-c', ENDLESS_END, str(status)], timeout=READ_PATIENCE, check=False,
+        env={**os.environ, 'PYTHONPATH': path})
+    assert done.returncode == status

@@ -453,16 +453,16 @@ class LockedBridge(LockedSupervisor[Supervisor]):
         return self._decide(lambda now: self._supervisor.watched_sockets())
 
     def watch_backlog(self) -> None:
-        """Note that backlog_paused will be called while draining returns true."""
+        """Note that backlog_looked will be called while draining returns true."""
         self._decide(lambda now: self._supervisor.backlog.watch())
 
     def draining(self) -> bool:
         """Return whether calls are refused until none is left that came during a freeze."""
-        return self._decide(lambda now: self._supervisor.backlog.draining(now))
+        return self._decide(lambda now: self._supervisor.backlog.draining)
 
-    def backlog_paused(self, since: float) -> None:
-        """Note that calls were read at once, and none arrived for a moment, since then (s)."""
-        self._decide(lambda now: self._supervisor.backlog.paused(since))
+    def backlog_looked(self, at: float, calls: int, awake: bool, used: float) -> None:
+        """Take a look at the gRPC server; see Backlog.looked."""
+        self._decide(lambda now: self._supervisor.backlog.looked(at, calls, awake, used))
 
     # ---- other processes ------------------------------------------------------------------------
 

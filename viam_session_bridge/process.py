@@ -244,7 +244,8 @@ def run(argv: Sequence[str],
             status = process.run(leave)
             if process.stuck:
                 leave_at_once(status)
-            leave_by(process.teardown, status or EXIT_FAILED)
+            # Everything is stopped and reported: how long rclpy takes to end is no failure.
+            leave_by(process.teardown, status)
             return status
         except (ConfigurationError, Unusable) as problem:
             print(f'{where_from(args)}:\n{problem}', file=sys.stderr)

@@ -688,16 +688,21 @@ def test_a_stop_is_not_confirmed_while_a_position_is_outside_of_its_limits() -> 
     assert machine.state is IDLE and not machine.why_unmeasured
 
 
-def test_a_move_that_is_steered_ends_when_a_position_is_outside_of_its_limits() -> None:
-    """The text names it."""
+def test_a_move_that_is_steered_ends_when_a_position_remains_outside_of_its_limits() -> None:
+    """After the feedback timeout, with a text that names it; not at a single sample."""
     machine = actuator(SEEING)
     machine.measured(JointSample((0.5,)), 100.0)
     machine.command(
         Motion(AHEAD, 10.0, MoveProfile(Along.JOINT, 1.0, 0.5, 1.0)), OpenClaim(), 1, 100.0)
-    machine.measured(GARBAGE, 100.1)
-    machine.poll(100.1)
+    for at in (100.1, 100.2, 100.3, 100.4, 100.499):
+        machine.measured(GARBAGE, at)
+        machine.poll(at)
+    assert machine.state is MOVING
+    assert machine.wake_at() <= 100.5
+    machine.poll(100.5)
     [ended], _ = machine.take_notes()
-    assert (ended.reason, ended.detail) == (Reason.STALE_FEEDBACK, GARBAGE.problem)
+    assert (ended.reason, ended.detail) == (
+        Reason.STALE_FEEDBACK, f'on the feedback, {GARBAGE.problem}')
 
 
 def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> None:
@@ -723,6 +728,32 @@ def test_moving_is_answered_from_fresh_feedback_and_else_from_the_state() -> Non
 
 
 # ---- stops that fail ----------------------------------------------------------------------------
+
+
+def test_a_command_during_a_stop_with_contradictory_feedback_is_accepted_until_the_stop_has_failed(
+        ) -> None:
+    """As during any stop; then it is refused with the measured values."""
+    def drift(machine: Actuator, begin: float, end: float) -> None:
+        for step in range(round((end - begin) * 50.0)):
+            at = begin + 0.02 * step
+            machine.measured(BaseSample(x=0.3 * at), at)
+            machine.poll(at)
+
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    drift(machine, 101.0, 103.0)
+    assert machine.rest is not None
+    assert 'pose moves at 0.3 m/s, twist reports 0 m/s' in machine.rest.contradiction(103.0)
+    go(machine, 3, 103.0)
+    assert machine.state is MOVING
+    halt(machine, 4, 104.0)
+    drift(machine, 104.0, 108.9)
+    assert machine.state is STOPPING
+    drift(machine, 108.9, 109.1)
+    with pytest.raises(NotAtRest, match='pose moves at 0.3 m/s, twist reports 0 m/s'):
+        go(machine, 5, 109.1)
+    assert machine.state is UNCONFIRMED
 
 
 def test_a_stop_without_rest_fails_at_its_timeout_and_is_repeated_without_end() -> None:
@@ -1319,12 +1350,55 @@ def test_a_steered_move_ends_when_its_feedback_falls_silent() -> None:
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
 
 
-def test_a_steered_move_ends_when_its_feedback_is_not_a_number() -> None:
-    """Unknown means stop."""
+NOT_NUMBERS = [
+    BaseSample(x=math.nan, linear=(0.5, 0.0, 0.0)), BaseSample(yaw=math.inf),
+    BaseSample(linear=(math.nan, 0.0, 0.0)), BaseSample(angular=(0.0, 0.0, -math.inf))]
+
+
+@pytest.mark.parametrize('sample', NOT_NUMBERS, ids=repr)
+def test_a_sample_that_is_not_a_number_does_not_end_a_steered_move(sample: BaseSample) -> None:
+    """The move ends where it would without that sample, and not earlier or later."""
+    ends_at = []
+    for dropped in (False, True):
+        machine = actuator(SEEING)
+        steered(machine)
+        now = 100.0
+        while machine.state is MOVING and now < 110.0:
+            now += 0.02
+            machine.measured(BaseSample(x=0.5 * (now - 100.0), linear=(0.5, 0.0, 0.0)), now)
+            if dropped:
+                machine.measured(sample, now + 0.01)
+                machine.poll(now + 0.01)
+            machine.poll(now + 0.015)
+        ends_at.append(now)
+        assert machine.reason is Reason.DONE
+    assert ends_at[0] == ends_at[1] < 103.0
+
+
+@pytest.mark.parametrize('sample', NOT_NUMBERS, ids=repr)
+def test_a_steered_move_ends_when_all_samples_of_the_feedback_timeout_are_not_numbers(
+        sample: BaseSample) -> None:
+    """Unknown means stop, at the time at which silence would end it."""
     machine = actuator(SEEING)
     steered(machine)
-    machine.measured(BaseSample(x=math.nan, linear=(0.5, 0.0, 0.0)), 100.1)
-    machine.poll(100.1)
+    for at in (100.1, 100.2, 100.3, 100.4, 100.499):
+        machine.measured(sample, at)
+        machine.poll(at)
+    assert machine.state is MOVING
+    assert machine.wake_at() <= 100.5
+    machine.poll(100.5)
+    assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
+
+
+def test_a_steered_move_begins_although_the_newest_sample_is_not_a_number() -> None:
+    machine = actuator(SEEING)
+    machine.measured(slow(0.0), 100.0)
+    machine.measured(NOT_NUMBERS[0], 100.3)
+    machine.command(
+        Motion(AHEAD, 10.0, MoveProfile(Along.PATH, 1.0, 0.5, 1.0)), OpenClaim(), 1, 100.499)
+    machine.poll(100.499)
+    assert machine.state is MOVING
+    machine.poll(100.5)
     assert (machine.state, ends(machine)) == (STOPPING, [(1, Reason.STALE_FEEDBACK)])
 
 

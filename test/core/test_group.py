@@ -1,13 +1,24 @@
 # Copyright 2026 viam_session_bridge contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which actuators must be polled when, however often the plan changes."""
+"""Which actuators must be polled when, however often the plan changes; dropped samples."""
 
 import math
 
 from hypothesis import given
 from hypothesis import strategies as st
+import pytest
 
-from viam_session_bridge.core.group import PollSchedule
+from viam_session_bridge.core.actuator import ActuatorSettings, DROP_PERIOD
+from viam_session_bridge.core.events import Notice
+from viam_session_bridge.core.group import ActuatedResource, ActuatorGroup, PollSchedule
+from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.stop import (
+    BaseSample,
+    JointRest,
+    JointSample,
+    RestSettings,
+    Sample,
+)
 
 PLANS = st.lists(st.tuples(
     st.sampled_from('abc'), st.sampled_from([0.0, 1.0, 2.0, 3.0, math.inf]),
@@ -47,3 +58,48 @@ def test_it_is_a_dictionary_of_instants(plans: list[tuple[str, float, float | No
             for one in due:
                 del plain[one]
         assert schedule.finish() == min(plain.values(), default=math.inf)
+
+
+# ---- samples that are no measurement ------------------------------------------------------------
+
+ELBOW = RestSettings(source='/joint_states', joints=(JointRest('elbow', 'rad', 0.01),))
+WHEELS = RestSettings(source='/wheels', pose_source='/odom')
+
+
+def warnings(group: ActuatorGroup, now: float) -> list[str]:
+    return [one.text for one in group.poll(now).events if isinstance(one, Notice) and one.warns]
+
+
+@pytest.mark.parametrize('rest, sample, fault', [
+    (ELBOW, JointSample((math.nan,)), 'on /joint_states, the position of joint elbow is nan, which is not finite'),
+    (ELBOW, JointSample((0.1,), (math.inf,)),
+     'on /joint_states, the velocity of joint elbow is inf, which is not finite'),
+    (ELBOW, JointSample((math.nan,), problem='joint elbow is measured at 100 rad'),
+     'on /joint_states, joint elbow is measured at 100 rad'),
+    (WHEELS, BaseSample(y=math.nan), 'on /odom, y is nan, which is not finite'),
+    (WHEELS, BaseSample(yaw=math.nan), 'on /odom, the heading is nan, which is not finite'),
+    (WHEELS, BaseSample(angular=(0.0, 0.0, -math.inf), has_pose=False),
+     'on /wheels, the angular velocity z is -inf, which is not finite'),
+], ids=['position', 'velocity', 'limits', 'pose', 'heading', 'twist'])
+def test_samples_that_are_no_measurement_are_counted_and_reported_once_in_the_period(
+        rest: RestSettings, sample: Sample, fault: str) -> None:
+    group = ActuatorGroup([ActuatedResource(
+        'x', 'one', VelocityLimits(1.0, 1.0), ActuatorSettings(rest=rest))])
+    group.measured('one', sample, 100.0)
+    assert group.due <= 100.0, 'the pump writes it'
+    assert warnings(group, 100.0) == [
+        f'one: a sample of its feedback was dropped: {fault}; dropped since the start: 1; a move '
+        'ends if no valid one arrives for 0.5 s (feedback_timeout)']
+    for at in (100.1, 100.0 + DROP_PERIOD * 0.99):
+        group.measured('one', sample, at)
+        assert not warnings(group, at)
+    group.measured('one', sample, 100.0 + DROP_PERIOD)
+    [text] = warnings(group, 100.0 + DROP_PERIOD)
+    assert 'dropped since the start: 4' in text
+
+
+def test_measurements_are_not_reported() -> None:
+    group = ActuatorGroup([ActuatedResource(
+        'x', 'one', VelocityLimits(1.0, 1.0), ActuatorSettings(rest=ELBOW))])
+    group.measured('one', JointSample((0.1,), (math.nan,)), 100.0)
+    assert not warnings(group, 100.0)

@@ -3,16 +3,21 @@
 """Calls that waited during a stall of the bridge, on a real server: none is executed."""
 
 from collections.abc import Callable
+import hashlib
 import threading
 import time
 from typing import Any
 
+import pytest
+
 from processes import wait_until
+from viam_session_bridge.rpc import server
 
 FREEZE = 0.3  # s
 
-# Reading this many calls takes longer than that.
-CALLS = 1500
+# Reading this many calls takes longer than that. The processor time for it remains far below what
+# the bridge may use before it executes calls that never pause, also where it takes a minute.
+CALLS = 900
 
 
 def test_calls_that_waited_during_a_stall_are_refused_until_they_pause(
@@ -32,8 +37,43 @@ def test_calls_that_waited_during_a_stall_are_refused_until_they_pause(
     thaw.set()
     executed = [number for number, call in enumerate(calls) if not call.details()]
     assert not executed, f'{len(executed)} of {CALLS}, from no. {executed[0]} on'
-    assert all('frozen' in call.details() for call in calls)
+    # On a very busy machine, gRPC itself cancels those that have waited for 30 s.
+    assert 'frozen' in calls[0].details()
     bench.settle()
     assert not bench.moves()
     wait_until(lambda: not client.base.SetPower.start(**power).details(), 'a new command')
     bench.until_moving()
+
+
+def test_a_command_is_refused_while_another_thread_of_the_process_is_awake(
+        start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be one of gRPC that still holds older calls, even if none has arrived for long."""
+    awake = True
+    monkeypatch.setattr(server, 'others_awake', lambda: awake)
+    bench = start(real_clock=True)
+    client = bench.client()
+    power = {'name': 'base', 'linear': (0.0, 0.5, 0.0)}
+    client.base.SetPower(**power)
+    bench.locked.held_up(FREEZE, ())
+    time.sleep(2.0 * FREEZE)
+    assert 'frozen' in client.base.SetPower.refused(**power).text
+    awake = False
+    wait_until(lambda: not client.base.SetPower.start(**power).details(), 'a new command')
+
+
+def test_a_thread_that_computes_is_awake_and_one_that_waits_is_not() -> None:
+    ended = threading.Event()
+
+    def compute() -> None:
+        while not ended.is_set():
+            hashlib.pbkdf2_hmac('sha256', b'', b'', 20_000)  # without the interpreter's lock
+
+    waiting = threading.Thread(target=ended.wait)
+    waiting.start()
+    wait_until(lambda: not server.others_awake(), 'sleep')
+    computing = threading.Thread(target=compute)
+    computing.start()
+    wait_until(server.others_awake, 'a thread that computes')
+    ended.set()
+    computing.join()
+    waiting.join()

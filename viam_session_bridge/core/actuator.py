@@ -178,6 +178,9 @@ STOP_BETWEEN = 0.2
 # may have started with its last speed.
 LATE_DRIVER_MEMORY = 30.0
 
+# Samples that are no measurement are reported once in this period (s).
+DROP_PERIOD = 10.0
+
 
 @dataclass(frozen=True)
 class ActuatorSettings:
@@ -241,9 +244,12 @@ class Actuator:
         self._unjudged = False
         # The setpoint of the last motion.
         self._last: Setpoint | None = None
-        # The newest sample with a pose, and when it was received.
+        # The newest measurement with a pose, and when it was received.
         self._sample: Sample | None = None
         self._sample_at = -math.inf
+        # How many samples were no measurement, and when a warning about them is due (s).
+        self._dropped = 0
+        self._drop_due = -math.inf
         # The commanded speed when the stop began, m/s or rad/s; 0 where that is no speed.
         self._last_speed = 0.0
 
@@ -273,9 +279,9 @@ class Actuator:
 
     def sample(self, now: float) -> Sample | None:
         """Return the newest measurement; None where it is unknown or stale."""
-        fresh = (self.rest is not None and self.rest.is_known(now)
-                 and now < self._sample_at + self.rest.settings.patience)
-        return self._sample if fresh and self._sample and self._sample.is_finite else None
+        fresh = self.rest is not None and now < min(
+            self.rest.stale_at, self._sample_at + self.rest.settings.patience)
+        return self._sample if fresh else None
 
     @property
     def why_unmeasured(self) -> str:
@@ -492,13 +498,31 @@ class Actuator:
             return False
         if sample.shows_rest:
             self.rest.take(sample, received_at)
-        if sample.has_pose:
+        if sample.has_pose and sample.is_finite:
             self._sample, self._sample_at = sample, received_at
         if self.sources.unseen and sample.is_finite:
             self.sources.measured(
                 sample.has_pose, self._unjudged and self.rest.has_moved(received_at),
                 self.rest.at_rest(self._stopping.began, received_at))
         return self._progress.take(sample, received_at)
+
+    def drop(self, sample: Sample, now: float) -> str:
+        """
+        Count a sample that is no measurement; returns the text of a warning, if one is due.
+
+        For a move, it is as if the sample had not arrived; a stop is not confirmed by what was
+        measured before it (RestWatch).
+        """
+        if self.rest is None:
+            return ''
+        self._dropped += 1
+        if now < self._drop_due:
+            return ''
+        self._drop_due = now + DROP_PERIOD
+        settings = self.rest.settings
+        return (f'{self.name}: a sample of its feedback was dropped: {settings.fault(sample)}; '
+                f'dropped since the start: {self._dropped}; a move ends if no valid one arrives '
+                f'for {settings.patience:g} s (feedback_timeout)')
 
     def is_moving(self, now: float) -> bool:
         """Judge by feedback where it is known; else every state but IDLE counts as moving."""

@@ -13,7 +13,7 @@ import math
 
 from viam_session_bridge.core.actuator import Actuator, ActuatorSettings
 from viam_session_bridge.core.errors import unknown_resource
-from viam_session_bridge.core.events import Ended, LogEvent, Output, Outputs, Stall
+from viam_session_bridge.core.events import Ended, LogEvent, Notice, Output, Outputs, Stall
 from viam_session_bridge.core.setpoints import Limits, Setpoint
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.core.stop import Sample
@@ -161,7 +161,13 @@ class ActuatorGroup:
 
     def measured(self, name: str, sample: Sample, received_at: float) -> None:
         """Take a sample of a resource that has feedback; it may end a move."""
-        if self._actuator(name).measured(sample, received_at):
+        actuator = self._actuator(name)
+        if not sample.is_finite:
+            warning = actuator.drop(sample, received_at)
+            if warning:
+                self._events.append(Notice(warning, warns=True))
+                self.due = min(self.due, received_at)
+        if actuator.measured(sample, received_at):
             self._touch(name, received_at)
         self._judge_late(name, received_at)
 

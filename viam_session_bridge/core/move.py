@@ -686,10 +686,11 @@ class MoveProgress:
 
     def take(self, sample: Sample, received_at: float) -> bool:
         """Take a sample; returns whether it shows that the motion is over."""
+        if not sample.is_finite:
+            return False
         if sample.has_pose:
-            self._newest, self._posed_at = (
-                (sample, received_at) if sample.is_finite else (None, -math.inf))
-        if self._tracker is None or not sample.is_finite:
+            self._newest, self._posed_at = sample, received_at
+        if self._tracker is None:
             return False
         self._tracker.take(sample, received_at, self._set_out is not None)
         return self._tracker.done or self._failure(received_at) is not None
@@ -784,7 +785,7 @@ class MoveProgress:
     @property
     def _stale_at(self) -> float:
         """Return when the feedback of the move becomes stale."""
-        if self._rest is None or not self._rest.has_measurement:
+        if self._rest is None:
             return -math.inf
         return min(self._rest.stale_at, self._posed_at + self._rest.settings.patience)
 

@@ -29,7 +29,7 @@ The rules of a stop.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 import math
 from typing import ClassVar, NamedTuple
@@ -202,6 +202,29 @@ class RestSettings:
         return (distance > JUMP + 2.0 * self.fastest_linear * elapsed
                 or turn > HEADING_JUMP + 2.0 * self.fastest_angular * elapsed)
 
+    def fault(self, sample: Sample) -> str:
+        """Return why a sample is no measurement: topic, quantity and value."""
+        topic = self.pose_source if sample.has_pose and self.pose_source else self.source
+        if sample.problem:
+            return f'on {topic}, {sample.problem}'
+        return next((f'on {topic}, {name} is {value:g}, which is not finite'
+                     for name, value in self._values(sample)
+                     if not math.isfinite(value)), '')
+
+    def _values(self, sample: Sample) -> Iterator[tuple[str, float]]:
+        """Yield the numbers of a sample with their names; velocities that are not reported: 0."""
+        if isinstance(sample, BaseSample):
+            yield from zip(('x', 'y', 'the heading'), (sample.x, sample.y, sample.yaw),
+                           strict=True)
+            for what, vector in (('linear', sample.linear), ('angular', sample.angular)):
+                yield from ((f'the {what} velocity {axis}', value)
+                            for axis, value in zip('xyz', vector, strict=True))
+            return
+        for what, values in (('position', sample.positions), ('velocity', sample.velocities)):
+            yield from ((f'the {what} of joint {self.joint(index).name}', value)
+                        for index, value in enumerate(values)
+                        if what == 'position' or not math.isnan(value))
+
     def joint(self, index: int) -> JointRest:
         """Return the rest limits of a joint, by its index among the resource's."""
         if index < len(self.joints):
@@ -303,7 +326,7 @@ class RestWatch:
     def take(self, sample: Sample, received_at: float) -> None:
         """Take one sample, received at an instant (s). NaN is no measurement."""
         if not sample.is_finite:
-            self.problem = sample.problem or f'a number on {self.settings.source} is not finite'
+            self.problem = self.settings.fault(sample)
             self._entries.clear()
             return
         self.problem = ''
@@ -337,14 +360,9 @@ class RestWatch:
         """Return the instant (s) from which the newest sample is stale."""
         return self._last_at + self.settings.patience
 
-    @property
-    def has_measurement(self) -> bool:
-        """Whether the newest sample, however old, is a measurement."""
-        return bool(self._entries)
-
     def is_known(self, now: float) -> bool:
         """Return whether the newest sample is a measurement, and not stale."""
-        return self.has_measurement and now < self.stale_at
+        return bool(self._entries) and now < self.stale_at
 
     def moving(self, now: float) -> bool | None:
         """Return whether the feedback shows motion, over half of the dwell; None if unknown."""

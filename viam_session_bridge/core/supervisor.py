@@ -56,45 +56,71 @@ from viam_session_bridge.core.states import Reason, State
 # After a freeze commands are refused for as long as it took, and no longer than this (s) ...
 LONGEST_ECHO = 1.0
 
-# ... unless calls continue to arrive one after the other: then until they pause, at most for this
-# multiple of the freeze, and no longer than LONGEST_DRAIN (s).
+# ... unless calls continue to arrive one after the other: then until they pause. After this
+# multiple of the freeze, and no more than LONGEST_DRAIN (s), the shortest pause is enough; and
+# none is needed after the process has used as much processor time. On a busy machine it needs
+# longer to read the same calls.
 DRAINING = 10.0
 LONGEST_DRAIN = 5.0
 
+# Calls have paused if none arrives for so long (s).
+PAUSE = 0.01
+
 
 class Backlog:
-    """The calls that waited during a freeze. Times are seconds."""
+    """
+    The calls that waited during a freeze. Times are seconds.
+
+    That no call arrives shows nothing while a thread that would read it waits for a processor. So
+    a pause counts only if all other threads of the process sleep at its beginning and at its end.
+    """
 
     def __init__(self) -> None:
-        # The caller reports when calls have paused.
+        # The caller looks at the gRPC server while this drains.
         self._watched = False
-        self._thawed_at = -math.inf
         self._refused_until = -math.inf
-        self._drained_by = -math.inf
+        # The processor time that the process may still use.
+        self._left = 0.0
+        # The number of calls at the last look, since when there was none, and when the shortest
+        # pause is enough.
+        self._calls: int | None = None
+        self._quiet_since = math.inf
+        self._hurried_at = math.inf
 
     def watch(self) -> None:
-        """Note that the caller will report when calls have paused."""
+        """Note that the caller will call looked while draining is true."""
         self._watched = True
 
     def thawed(self, late: float, now: float) -> None:
         """Note the end of a freeze of so long (s)."""
-        self._thawed_at = now
         self._refused_until = now + min(late, LONGEST_ECHO)
+        self._calls = None
         if self._watched:
-            self._drained_by = now + min(DRAINING * late, LONGEST_DRAIN)
+            self._left = max(self._left, min(DRAINING * late, LONGEST_DRAIN))
 
-    def paused(self, since: float) -> None:
-        """Note that calls were read at once, and none arrived for a moment, since then (s)."""
-        if since >= self._thawed_at:
-            self._drained_by = -math.inf
+    def looked(self, at: float, calls: int, awake: bool, used: float) -> None:
+        """
+        Take a look at the gRPC server, at an instant (s) of any steady clock.
 
-    def draining(self, now: float) -> bool:
+        calls: how many have arrived since the start. awake: another thread of the process runs, or
+        waits for a processor. used: the processor time (s) of the process since the last look.
+        """
+        if self._calls is None:
+            self._hurried_at = at + self._left
+        quiet = calls == self._calls and not awake
+        self._left, self._calls = self._left - used, calls
+        self._quiet_since = min(self._quiet_since, at) if quiet else math.inf
+        if quiet and at >= min(self._quiet_since + PAUSE, self._hurried_at):
+            self._left = 0.0
+
+    @property
+    def draining(self) -> bool:
         """Return whether old calls may be left, so that a pause must be detected."""
-        return now < self._drained_by
+        return self._left > 0.0
 
     def holds(self, now: float) -> bool:
         """Return whether a call that arrives now may be one of them."""
-        return now < max(self._refused_until, self._drained_by)
+        return self.draining or now < self._refused_until
 
 
 # Sessions that move nothing are removed at this period (s); those that do, at their deadline.

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 import errno
 import logging
+import os
 import socket
 import threading
 import time
@@ -45,10 +46,10 @@ _LOG = logging.getLogger(__name__)
 
 START_PATIENCE = 10.0
 
-# Reading a call that waited during a stall takes less than a millisecond. If no call arrives in
-# QUIET_TICKS consecutive ticks of this length (s), each of them on time, no waiting call is left.
-DRAIN_TICK = 0.005
-QUIET_TICKS = 4
+# The pause (s) between two looks for calls that waited during a stall, and the turns of the event
+# loop in each: a call passes through gRPC's threads and the loop several times until it counts.
+DRAIN_TICK = 0.002
+DRAIN_TURNS = 20
 
 # Each call checks the key file. This period (s) bounds the time to stop the motions of a revoked
 # key that makes no calls.
@@ -267,23 +268,21 @@ class Server:
         registry.end_calls(entity)
 
     async def _watch_loop(self, registry: Registry) -> None:
-        """Call beat periodically; after a stall, detect when no waiting call is left."""
-        clock = asyncio.get_running_loop().time
-        quiet, quiet_since = 0, 0.0
+        """Call beat periodically; after a stall, look whether waiting calls are left."""
+        supervisor = self._supervisor
         while True:
             self._beat()
-            draining = self._supervisor.draining()
-            pause = DRAIN_TICK if draining else self._beat_period
-            calls, began, began_at = registry.calls, clock(), self._supervisor.now()
-            await asyncio.sleep(pause)
-            # Waiting calls are read without a pause between them.
-            if not draining or registry.calls != calls or clock() - began > 2.0 * pause:
-                quiet = 0
+            if not supervisor.draining():
+                await asyncio.sleep(self._beat_period)
                 continue
-            quiet_since = quiet_since if quiet else began_at
-            quiet += 1
-            if quiet >= QUIET_TICKS:
-                self._supervisor.backlog_paused(quiet_since)
+            began, used = time.monotonic(), time.process_time()
+            await asyncio.sleep(DRAIN_TICK)
+            awake = others_awake()
+            for _ in range(DRAIN_TURNS):
+                await asyncio.sleep(0.0)
+            now = time.monotonic()
+            supervisor.backlog_looked(now, registry.calls, awake or others_awake(),
+                                      min(time.process_time() - used, now - began))
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host, port = self._config.grpc.host, self._config.grpc.port
@@ -321,6 +320,22 @@ async def _repeat(action: Callable[[], None], period: float) -> None:
     while True:
         await asyncio.sleep(period)
         action()
+
+
+def others_awake() -> bool:
+    """Return whether another thread of this process runs, or waits for a processor."""
+    own = str(threading.get_native_id())
+    return any(_is_awake(thread) for thread in os.listdir('/proc/self/task') if thread != own)
+
+
+def _is_awake(thread: str) -> bool:
+    try:
+        with open(f'/proc/self/task/{thread}/stat', 'rb') as file:
+            state = file.read().rpartition(b') ')[2][:1]
+    except OSError:
+        return False  # it has just ended
+    # Not in an interruptible sleep, and not ending. A page that is read from the disk (D) counts.
+    return state not in b'SIZX'
 
 
 def _try_to_bind(host: str, port: int) -> None:

@@ -132,15 +132,15 @@ class JointGroup:
         self._watched = {
             joint: _Joint(joint, scale, joint in continuous, limits) for joint, limits in zip(
                 joints, ranges or (JointRange(),) * len(self.joints), strict=True)}
-        # Replaced as a whole: the pump reads it while the executor's thread writes it.
+        # The newest with all positions: a single sample without one is dropped. Replaced as a
+        # whole: the pump reads it while the executor's thread writes it.
         self.reading: JointReading | None = None
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the newest reading is known and fresh."""
+        """Whether all positions were measured recently."""
         reading = self.reading
-        return (reading is not None and reading.is_known
-                and self._clock() - reading.at < self.patience)
+        return reading is not None and self._clock() - reading.at < self.patience
 
     @property
     def silent(self) -> list[str]:
@@ -166,13 +166,15 @@ class JointGroup:
         if not news or not all(
                 joint.renewed and at - joint.received_at < self.patience for joint in joints):
             return
-        self.reading = JointReading(
+        reading = JointReading(
             tuple(joint.position for joint in joints), tuple(joint.velocity for joint in joints),
             tuple(joint.raw for joint in joints), at, tuple(joint.reported for joint in joints),
             '; '.join(joint.problem for joint in joints if joint.problem))
         for joint in joints:
             joint.renewed = False
-        self._take(self.reading)
+        if reading.is_known:
+            self.reading = reading
+        self._take(reading)
 
 
 class _Joint:
