@@ -71,7 +71,8 @@ def warnings(group: ActuatorGroup, now: float) -> list[str]:
 
 
 @pytest.mark.parametrize('rest, sample, fault', [
-    (ELBOW, JointSample((math.nan,)), 'on /joint_states, the position of joint elbow is nan, which is not finite'),
+    (ELBOW, JointSample((math.nan,)),
+     'on /joint_states, the position of joint elbow is nan, which is not finite'),
     (ELBOW, JointSample((0.1,), (math.inf,)),
      'on /joint_states, the velocity of joint elbow is inf, which is not finite'),
     (ELBOW, JointSample((math.nan,), problem='joint elbow is measured at 100 rad'),
