@@ -304,6 +304,37 @@ def test_a_commanded_pause_of_a_late_or_slow_arm_is_no_stall(late: float, share:
     assert end.reason is Reason.DONE
 
 
+@pytest.mark.parametrize('share', [1.0, 0.5])
+def test_an_arm_that_is_blocked_where_its_path_pauses_is_stopped_after_the_pause(
+        share: float) -> None:
+    """After the pause of its own pace, 5 s to settle and 1 s without progress."""
+    way = (Waypoint(1.0, (0.5,)), Waypoint(5.0, (0.5,)), Waypoint(6.0, (1.0,)))
+    reach = Reach(lambda at: min(0.5, share * at / 2.0), way)
+    [end] = reach.run(100.0)
+    assert end.reason is Reason.NO_PROGRESS
+    came, pause = 1.0 / share, 4.0 / share
+    assert came + pause + 5.0 < reach.elapsed < came + pause + 7.0
+    assert 's where its path pauses (expected: ' in end.detail
+
+
+def test_an_arm_that_returns_to_where_its_path_pauses_may_pause_again() -> None:
+    """The time of the first pause does not count for the second."""
+    way = (Waypoint(1.0, (0.5,)), Waypoint(7.0, (0.5,)), Waypoint(8.0, (0.0,)),
+           Waypoint(9.0, (0.5,)), Waypoint(15.0, (0.5,)), Waypoint(16.0, (1.0,)))
+    late = 4.0
+
+    def position(at: float) -> float:
+        points = [(0.0, 0.0), *((point.time, point.positions[0]) for point in way)]
+        at -= late
+        for (begin, start), (end, goal) in itertools.pairwise(points):
+            if at < end:
+                return start + (goal - start) * max(0.0, at - begin) / (end - begin)
+        return 1.0
+
+    [end] = Reach(position, way, timeout=10.0).run(100.0)
+    assert end.reason is Reason.DONE
+
+
 def test_a_streamed_way_whose_end_is_not_known_waits_at_its_last_point() -> None:
     assert Reach(lambda at: min(1.0, at), TO_ONE, growing=True).run(10.0) == []
 

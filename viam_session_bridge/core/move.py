@@ -56,7 +56,7 @@ STALL_NOISES = 3.0
 STALL_SHARE = 0.1
 
 # How long (s) a joint at rest, a little outside of the tolerance of its goal, may take to reach
-# it.
+# it, and how much longer than expected an arm may pause.
 SETTLING = 5.0
 
 # How far a joint continues that moved when a trajectory began: its travel in this time (s). A
@@ -181,6 +181,14 @@ class ProgressTracker:
         return (now - self.since) * (1.0 - START_NOISES / commanded) >= timeout
 
 
+class Pause(NamedTuple):
+    """Where a trajectory pauses, from when and for how long (s)."""
+
+    positions: tuple[float, ...]
+    time: float
+    duration: float
+
+
 class ArrivalTracker(ProgressTracker):
     """The progress towards one goal."""
 
@@ -198,8 +206,10 @@ class ArrivalTracker(ProgressTracker):
         # Mean speed of the trajectory, in noises per second.
         self._pace = 0.0
         self._speeds: tuple[float, ...] = ()
-        # Where and from when the trajectory pauses; the range of positions of each joint.
-        self._pauses: list[Waypoint] = []
+        # The range of positions of each joint.
+        self._pauses: list[Pause] = []
+        # When (s) and after how much (s) of the trajectory the arm came to where it pauses.
+        self._paused: tuple[float, float] | None = None
         self._ranges: tuple[tuple[float, float], ...] = ()
 
     def moves_at(self, speeds: tuple[float, ...]) -> None:
@@ -212,6 +222,7 @@ class ArrivalTracker(ProgressTracker):
         self._from, self._origin = before._from, before._origin
         self._speeds = before._speeds
         self._pauses = before._pauses[-MOST_PAUSES:] + self._pauses
+        self._paused = before._paused
 
     def take(self, sample: Sample, at: float, driven: bool) -> None:
         """Compare a sample with the targets; driven: the driver was commanded."""
@@ -249,16 +260,20 @@ class ArrivalTracker(ProgressTracker):
         if outside is not None:
             return outside
         commanded = self._pace * (now - self.since)
-        if self.done or self._is_where_commanded(passed):
+        longest = self._longest_pause(now, passed)
+        if self.done or self._is_where_commanded(passed) or self._paused_for(now) < longest:
             self._renew(now)
         elif self.not_started(now, commanded, start_timeout):
             return Failure(Reason.NOT_STARTED, (
                 f'{self.account()}; no joint has moved for {now - self.since:.1f} s '
                 f'(move_start_timeout {start_timeout:g} s)'))
         elif self.stalled(now, commanded, self._travelled):
+            pause = '' if self._paused is None else (
+                f'; it has stood for {self._paused_for(now):.1f} s where its path pauses '
+                f'(expected: {longest:.1f} s at most)')
             return Failure(Reason.NO_PROGRESS, (
                 f'{self.account()}; no joint has moved for {now - self.since:.1f} s by more than '
-                'its rest_speed allows'))
+                f'its rest_speed allows{pause}'))
         return None
 
     def account(self) -> str:
@@ -292,26 +307,41 @@ class ArrivalTracker(ProgressTracker):
                      for one, other in zip(stations, stations[1:], strict=False))
         return length / max(self._points[-1].time, SHORTEST)
 
-    def _find_pauses(self) -> list[Waypoint]:
+    def _find_pauses(self) -> list[Pause]:
         """Return where it pauses for long, between its beginning and its end."""
-        pauses: list[Waypoint] = []
+        pauses: list[Pause] = []
         begin = before = Waypoint(0.0, self._start)
         for point in self._points:
             if self._in_noises(point.positions, begin.positions) > 1.0:
-                if begin.time > 0.0 and before.time - begin.time >= STALL_PERIOD:
-                    pauses.append(begin)
+                duration = before.time - begin.time
+                if begin.time > 0.0 and duration >= STALL_PERIOD:
+                    pauses.append(Pause(begin.positions, begin.time, duration))
                 begin = point
             before = point
         return pauses
 
-    def _is_where_commanded(self, passed: float) -> bool:
+    def _longest_pause(self, now: float, passed: float) -> float:
         """
-        Return whether every joint is at its commanded position: then it waits, or pauses.
+        Return how long (s) the arm may stand where it is, because its path pauses there.
 
-        A slow or late arm pauses later than commanded, and for longer.
+        A slow or late arm pauses later than commanded, and longer: by as much as it came later.
         """
-        if any(self._is_near(pause.positions) for pause in self._pauses if pause.time <= passed):
-            return True
+        here = [pause for pause in self._pauses
+                if pause.time <= passed and self._is_near(pause.positions)]
+        if not here:
+            self._paused = None
+            return 0.0
+        self._paused = self._paused or (now, passed)
+        _, came = self._paused
+        return SETTLING + max(
+            pause.duration * max(1.0, came / pause.time) for pause in here)
+
+    def _paused_for(self, now: float) -> float:
+        """Return how long (s) the arm has stood where its path pauses; 0 elsewhere."""
+        return 0.0 if self._paused is None else now - self._paused[0]
+
+    def _is_where_commanded(self, passed: float) -> bool:
+        """Return whether every joint is at its commanded position: then it waits, or pauses."""
         settles = not self._points or passed <= self._points[-1].time + SETTLING
         return settles and self._is_near(self._commanded(passed))
 

@@ -120,7 +120,7 @@ class Backlog:
 
     def holds(self, now: float) -> bool:
         """Return whether a call that arrives now may be one of them."""
-        return self.draining or now < self._refused_until
+        return self._left > 0.0 or now < self._refused_until
 
 
 # Sessions that move nothing are removed at this period (s); those that do, at their deadline.
