@@ -8,7 +8,7 @@ ROS.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import glob
 import json
@@ -110,7 +110,7 @@ def end_of(text: str, now: datetime) -> datetime:
     return begin + timedelta(seconds=1 if match[3] else 60)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stop:
     """
     A stop of one resource by one process, as the events tell it.
@@ -128,8 +128,8 @@ class Stop:
     reason: str
     motion: Event | None
     ended_motion: bool
-    outcomes: tuple[Event, ...]
-    over: Event | None
+    outcomes: list[Event] = field(default_factory=list)
+    over: Event | None = None
 
     @property
     def outcome(self) -> Event | None:
@@ -137,25 +137,32 @@ class Stop:
         return self.outcomes[0] if self.outcomes else None
 
 
-def reconstruct(events: Sequence[Event]) -> list[Stop]:
+def reconstruct(events: Iterable[Event]) -> list[Stop]:
     """Return every stop that these events, which are in order, tell of."""
     found: list[Stop] = []
+    lasting: dict[tuple[str, str], Stop] = {}
     motions: dict[str, Event] = {}
     # The resources that have moved, and of which no stop has begun since.
     moving: set[str] = set()
-    for index, event in enumerate(events):
-        if event['event'] == 'motion_begun':
-            motions[event['resource']] = event
-            moving.add(event['resource'])
+    for event in events:
+        process, resource = str(event.get('process')), str(event.get('resource'))
+        begins = event['event'] == 'motion_begun'
+        if (process, resource) in lasting and (begins or event['event'] in _ENDS):
+            stop = lasting[process, resource]
+            stop.outcomes += [] if begins else [event]
+            if event['event'] != 'stop_unconfirmed':
+                stop.over = event
+                del lasting[process, resource]
+        if begins:
+            motions[resource] = event
+            moving.add(resource)
         for name in _stopped_by(event):
-            process = str(event.get('process'))
-            ended_motion = (event.get('before') == 'moving' or process == 'guard'
-                            or name in moving)
-            moving.discard(name)
-            outcomes, over = _end_of_stop(events[index + 1:], name, process)
-            found.append(Stop(
+            # One that lasts is forgotten: only a process that was started anew begins another.
+            lasting[process, name] = Stop(
                 event, name, process, event.get('reason', event['event']), motions.get(name),
-                ended_motion, outcomes, over))
+                event.get('before') == 'moving' or process == 'guard' or name in moving)
+            found.append(lasting[process, name])
+            moving.discard(name)
     return found
 
 
@@ -164,27 +171,6 @@ def _stopped_by(event: Event) -> Sequence[str]:
     if event['event'] == 'stop_started':
         return [event['resource']]
     return event['resources'] if event['event'] == 'last_resort' else []
-
-
-def _end_of_stop(events: Sequence[Event], name: str,
-                 process: str) -> tuple[tuple[Event, ...], Event | None]:
-    """Return how a stop was judged, and when it was over, from the events after its first one."""
-    outcomes: list[Event] = []
-    for one in events:
-        if one.get('process') != process:
-            continue
-        if name in _stopped_by(one):
-            # Only a process that was started anew begins a stop while one lasts.
-            break
-        if one.get('resource') != name:
-            continue
-        if one['event'] == 'motion_begun':
-            return tuple(outcomes), one
-        if one['event'] in _ENDS:
-            outcomes.append(one)
-            if one['event'] != 'stop_unconfirmed':
-                return tuple(outcomes), one
-    return tuple(outcomes), None
 
 
 def find_stop(events: Sequence[Event], resource: str, until: datetime | None) -> Stop:
