@@ -27,7 +27,7 @@ from viam_session_bridge.process import (
     ThreadWatchdog,
 )
 
-READ_PATIENCE = 60.0
+READ_PATIENCE = 200.0
 ROOT = Path(viam_session_bridge.__file__).parent.parent
 
 # Logs more than any pipe holds, then creates a file to show that it did.
