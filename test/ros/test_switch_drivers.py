@@ -113,14 +113,14 @@ def laser(topic: str, safe: str = '') -> SwitchConfig:
         numbers=(0.0, 0.7), safe_position=safe)
 
 
-def heard(listener: Motors, act: Callable[[], None]) -> tuple[float, ...]:
-    """Act until a message is received; a best-effort reader may miss the first ones."""
+def wait_number(listener: Motors, act: Callable[[], None], number: float) -> None:
+    """Act until it is received: a best-effort reader may miss messages, or get old ones late."""
     since = time.monotonic()
 
-    def acted() -> list[Any]:
+    def acted() -> bool:
         act()
-        return listener.since(since)
-    return wait_until(acted, 'a message')[-1].data
+        return any(one.data == (number,) for one in listener.since(since))
+    wait_until(acted, f'{number}')
 
 
 def test_positions_are_numbers_on_a_topic(node: Node, programs: Programs) -> None:
@@ -130,8 +130,8 @@ def test_positions_are_numbers_on_a_topic(node: Node, programs: Programs) -> Non
     assert 'has no subscriber' in driver.path_problem()
     listener = programs.motors(topic)
     wait_until(lambda: not driver.path_problem(), 'the subscriber')
-    assert heard(listener, lambda: driver.send(Choice(1), 1)) == (0.7,)
-    assert heard(listener, lambda: driver.stop(2)) == (0.0,)
+    wait_number(listener, lambda: driver.send(Choice(1), 1), 0.7)
+    wait_number(listener, lambda: driver.stop(2), 0.0)
 
 
 def test_without_a_safe_position_a_stop_sends_nothing(node: Node, programs: Programs) -> None:
@@ -144,7 +144,7 @@ def test_without_a_safe_position_a_stop_sends_nothing(node: Node, programs: Prog
     def stop_and_send() -> None:
         driver.stop(1)
         driver.send(Choice(1), 2)
-    assert heard(listener, stop_and_send) == (0.7,)
+    wait_number(listener, stop_and_send, 0.7)
     assert {one.data for one in listener.heard} == {(0.7,)}
 
 
