@@ -378,7 +378,8 @@ def test_the_guard_continues_the_stop_that_the_bridge_did_not_verify(
     ended = time.monotonic()
     assert crew.guard.ended(LAUNCH_LIMIT) == 1
     assert 'left without seeing rest: base' in crew.guard.text
-    crew.guard.wait_logged('base: stopping, the bridge has left')
+    # On a busy machine its last pulse is late.
+    crew.guard.wait_logged('base: stopping, the bridge (has left|became silent)')
     zeros = crew.driver.check_stop(crew.topic, at, 0.0)
     assert took(zeros[-1].at, ended) < MARGIN
 

@@ -206,6 +206,9 @@ def _run_all(scenarios: Sequence[Scenario], harness: Harness, plot: Path | None)
         _show_log(problem.log)
     finally:
         statuses = harness.close()
+    for child in (harness.bridge, harness.guard):
+        if statuses[child.name]:
+            _show_log(child.tail(), f' of the {child.name}')
     return _sum_up(scenarios, results, statuses, time.monotonic() - began)
 
 
