@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from components import feedback
+from processes import wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.setpoints import Choice, JointLimits, Press, ServiceCall, Trajectory
@@ -73,7 +74,10 @@ def drive(bench: Any, api: str, call: Any, here: tuple[float, ...],
     way, time, start = way_of(bench, api), 0.0, here
     while not call.done():
         time += STEP
-        assert time < way.end.time * 3 + 10, 'the move did not end'
+        if time > way.end.time * 3 + 10:
+            # On a busy machine the answer takes longer than the simulated time.
+            wait_until(call.done, 'the end of the move')
+            break
         before, here = here, place(way, start, time)
         if blocked_at is not None:
             here = tuple(max(at, blocked_at) for at in here)
