@@ -15,7 +15,7 @@ WORKERS=${WORKERS:-2}
 export LINT_REQUIRED=1
 robots=(test/system test/clients test/faults)
 
-FEW=5
+FEW=3
 
 scratch=$(mktemp -d) || exit 1
 output=$scratch/output

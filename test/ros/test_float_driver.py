@@ -98,6 +98,7 @@ def test_motion_and_stop_arrive(
             act()
             return any(one.data == (wanted,) for one in listener.since(since))
         wait_until(arrived, f'{wanted}')
+    assert listener.heard[-1].data == (neutral,)
     assert {one.data for one in listener.heard} <= {(moving,), (neutral,)}
 
 

@@ -368,8 +368,11 @@ def test_the_guard_stops_the_robot_of_a_bridge_that_is_killed_in_its_shutdown(
 def test_the_guard_continues_the_stop_that_the_bridge_did_not_verify(
         programs: Programs) -> None:
     """Odometry shows motion to the end: both report it."""
+    parameters = guarded(odometry_topic='odom')
+    # A last pulse that a busy machine delays must not count as silence.
+    parameters['guard']['patience'] = 5.0
     crew = Crew(programs, moving=False, odometry='{}/odom', odometry_mode='moving',
-                parameters=guarded(odometry_topic='odom'))
+                parameters=parameters)
     assert crew.guard is not None
     crew.move()
     at = crew.bridge.signal(signal.SIGINT)
@@ -378,8 +381,7 @@ def test_the_guard_continues_the_stop_that_the_bridge_did_not_verify(
     ended = time.monotonic()
     assert crew.guard.ended(LAUNCH_LIMIT) == 1
     assert 'left without seeing rest: base' in crew.guard.text
-    # On a busy machine its last pulse is late.
-    crew.guard.wait_logged('base: stopping, the bridge (has left|became silent)')
+    crew.guard.wait_logged('base: stopping, the bridge has left')
     zeros = crew.driver.check_stop(crew.topic, at, 0.0)
     assert took(zeros[-1].at, ended) < MARGIN
 
