@@ -8,6 +8,8 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+import threading
+import types
 from typing import Any
 
 import pytest
@@ -50,6 +52,25 @@ def test_each_module_that_imports_another_counts_once() -> None:
     found = figures.importers()
     assert found['guard'] == 0, 'a process is imported by no module'
     assert found['rpc.server'] == 1
+
+
+def test_a_call_has_the_name_of_its_thread_if_another_one_had_its_identifier_before() -> None:
+    recorder = figures.Recorder()
+    recorder.begin()
+
+    def record(name: str) -> int | None:
+        """Record a call in a thread of this name; returns the identifier of the thread."""
+        code = types.SimpleNamespace(co_filename=f'{figures.PACKAGE}/pump.py', co_name='run')
+        thread = threading.Thread(
+            target=recorder, args=(types.SimpleNamespace(f_code=code), 'call', None), name=name)
+        thread.start()
+        thread.join()
+        return thread.ident
+
+    gone = record('gone')
+    later = next((name for name in map('pump {}'.format, range(1000)) if record(name) == gone), '')
+    assert later, 'no thread has had the identifier of the first one'
+    assert [recorder.calls[0].thread, recorder.calls[-1].thread] == ['gone', later]
 
 
 def test_the_path_of_most_runs_is_shown_with_the_median_of_their_calls() -> None:

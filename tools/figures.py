@@ -154,7 +154,6 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.published = threading.Event()
-        self._names: dict[int, str] = {}
         self._turn = 0
 
     def begin(self) -> None:
@@ -168,10 +167,8 @@ class Recorder:
             return
         code = frame.f_code
         file, name = code.co_filename, code.co_name
-        ident = threading.get_ident()
-        if ident not in self._names:
-            self._names[ident] = threading.current_thread().name
-        call = Call(self._names[ident], self._turn, file)
+        # Not kept by thread identifier: the next thread may get that of one that has ended.
+        call = Call(threading.current_thread().name, self._turn, file)
         if file.startswith(f'{PACKAGE}/'):
             self.calls.append(call._replace(file=file[len(f'{PACKAGE}/'):]))
         elif name == '_run' and file.endswith('asyncio/events.py'):

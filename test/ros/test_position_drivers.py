@@ -26,7 +26,7 @@ from viam_session_bridge.parameters.servo import ServoConfig
 from viam_session_bridge.ros.drivers.positions import Joints, Lead, Positions
 from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.position_hold import PositionHoldSettings
-from viam_session_bridge.ros.sources.joint_states import JointGroup, JointReading, JointStates
+from viam_session_bridge.ros.sources.joint_states import JointGroup, JointReading
 
 NAMES = ('shoulder', 'elbow')
 START = (0.5, -0.5)
@@ -60,9 +60,12 @@ class Rig:
         self.late: list[tuple[int, float]] = []
         supervisor = supervision(config)
         supervisor.runs_late = lambda name, *late: self.late.append(late)
-        self.driver: Any = Factory(node, supervisor).driver(config, self._on_appear)
+        factory = Factory(node, supervisor)
+        self.driver: Any = factory.driver(config, self._on_appear)
         self._group = JointGroup('arm', names, lambda reading: None)
-        JointStates(node, f'{prefix}/states').watch(self._group)
+        # The driver's own subscription: what is read here, the driver has measured.
+        [states] = factory._read.values()
+        states.watch(self._group)
         self.joints: SimulatedJoints = programs.add(SimulatedJoints(
             f'{prefix}/command', *names, type=type, start=start,
             joint_states=f'{prefix}/states', **options), ready=False)
