@@ -10,10 +10,11 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 import pytest
+import rclpy
 from rclpy.node import Node
 
 from observer import spinning_node
-from processes import new_namespace, wait_until
+from processes import new_namespace, PATIENCE, wait_until
 from viam_session_bridge.core.events import (
     Changed,
     Command,
@@ -32,7 +33,7 @@ from viam_session_bridge.parameters.base import BaseConfig
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros import node as node_module
 from viam_session_bridge.ros import other_publishers
-from viam_session_bridge.ros.node import BridgeNode, Report
+from viam_session_bridge.ros.node import BridgeNode, ExecutorThread, Report
 
 BASE = BaseConfig(name='base', driver='twist', topic='cmd_vel')
 
@@ -179,3 +180,32 @@ def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
     [grpc] = {one.hardware_id: one for one in said if one.name.endswith(': gRPC')}.values()
     assert grpc.level == DiagnosticStatus.WARN and grpc.hardware_id == f'{place}/gRPC'
     node.destroy_subscription(subscription)
+
+
+@pytest.mark.parametrize('ends', [False, True])
+def test_an_error_of_the_executor_is_a_failure_only_before_it_is_stopped(ends: bool) -> None:
+    """Its shutdown deletes what it still uses, so that it raises on a busy machine."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = Node('spun', namespace=new_namespace(), context=context)
+    failures: list[BaseException] = []
+    spins, stopped, problem = threading.Event(), threading.Event(), RuntimeError('deleted')
+
+    def fail() -> None:
+        spins.set()
+        assert stopped.wait(PATIENCE if ends else 0.0) is ends
+        raise problem
+
+    node.create_timer(0.01, fail)
+    executor = ExecutorThread(node, failures.append)
+    executor.start()
+    assert spins.wait(PATIENCE)
+    if ends:
+        executor.stop(timeout=0.0)
+        stopped.set()
+    else:
+        wait_until(lambda: failures, 'the failure')
+    assert executor.stop(timeout=PATIENCE)
+    assert failures == ([] if ends else [problem])
+    node.destroy_node()
+    rclpy.shutdown(context=context)

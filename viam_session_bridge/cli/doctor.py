@@ -28,7 +28,6 @@ from pathlib import Path
 import re
 import socket
 import sys
-import threading
 import time
 from typing import Any, cast
 
@@ -36,7 +35,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.srv import GetParameters, ListParameters
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
@@ -78,6 +76,7 @@ from viam_session_bridge.parameters.topics import ECHO_TOPIC, PULSE_TOPIC
 from viam_session_bridge.ros.escalations import Escalations
 from viam_session_bridge.ros.factory import Factory, READ_ONLY, SOURCES
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
+from viam_session_bridge.ros.node import ExecutorThread
 from viam_session_bridge.ros.parameters import (
     ConfigurationError,
     explain_startup_error,
@@ -516,22 +515,15 @@ def _examine_live(robot: Robot, seconds: float, start: str, report: Report,
 
 @contextmanager
 def _spinning(node: Node) -> Iterator[None]:
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-
-    def spin() -> None:
-        try:
-            executor.spin()
-        except ExternalShutdownException:
-            pass
-
-    thread = threading.Thread(target=spin, name='doctor-executor', daemon=True)
-    thread.start()
+    failures: list[BaseException] = []
+    executor = ExecutorThread(node, failures.append)
+    executor.start()
     try:
         yield
     finally:
-        executor.shutdown()
-        thread.join(_CALL_PATIENCE)
+        executor.stop(_CALL_PATIENCE)
+    if failures:
+        raise failures[0]
 
 
 def _measure_stalls(seconds: float) -> float:

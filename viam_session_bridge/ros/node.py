@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
@@ -347,7 +347,7 @@ class ExecutorThread:
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Stop spinning; tells whether it did in time (s)."""
+        """Stop spinning; returns whether it has ended in time (s)."""
         self._ended = True
         self._executor.shutdown(timeout_sec=timeout)
         self._thread.join(timeout)
@@ -356,11 +356,8 @@ class ExecutorThread:
     def _run(self) -> None:
         try:
             self._executor.spin()
-        except ExternalShutdownException as problem:
+            raise RuntimeError('the executor ended by itself')
+        except BaseException as problem:
+            # shutdown() deletes what a running spin() uses, which raises various errors.
             if not self._ended:
                 self._on_death(problem)
-        except BaseException as problem:
-            self._on_death(problem)
-        else:
-            if not self._ended:
-                self._on_death(RuntimeError('the executor ended by itself'))
