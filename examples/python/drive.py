@@ -6,6 +6,9 @@ Drive a base ahead for a while with the Viam SDK, then stop it.
     pip install viam-sdk
     python3 drive.py localhost:8080
 
+For a bridge with API keys, set VIAM_API_KEY_ID and VIAM_API_KEY to the id and the key, and
+SSL_CERT_FILE to the file of a CA that your system does not know.
+
 Kill this program while it drives (kill -9, pull the cable, close the laptop): the robot stops.
 This program needs no code for that. The SDK starts a session with the first motion command and
 sends heartbeats; when the session ends, the bridge stops what it has moved.
@@ -13,6 +16,7 @@ sends heartbeats; when the session ends, the bridge stops what it has moved.
 
 import argparse
 import asyncio
+import os
 
 from viam.components.base import Base, Vector3
 from viam.robot.client import RobotClient
@@ -22,10 +26,14 @@ STILL = Vector3(x=0, y=0, z=0)
 
 
 async def connect(address: str) -> RobotClient:
-    """Connect to a bridge without TLS and authentication."""
-    return await RobotClient.at_address(address, RobotClient.Options(
+    """Connect with the API key of the environment and TLS; without a key, in plain text."""
+    key_id, key = os.environ.get('VIAM_API_KEY_ID'), os.environ.get('VIAM_API_KEY')
+    if key_id and key:
+        options = RobotClient.Options.with_api_key(api_key=key, api_key_id=key_id)
+    else:
         # The bridge is reached directly: no cloud, no WebRTC.
-        dial_options=DialOptions(insecure=True, disable_webrtc=True)))
+        options = RobotClient.Options(dial_options=DialOptions(insecure=True, disable_webrtc=True))
+    return await RobotClient.at_address(address, options)
 
 
 async def main(address: str, name: str, power: float, seconds: float) -> None:

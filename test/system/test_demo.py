@@ -271,5 +271,8 @@ def test_the_program_of_the_readme_needs_key_and_ca_where_the_demo_is_secure(
                 timeout=60.0, check=False, stderr=subprocess.DEVNULL).returncode
         assert status(program, SSL_CERT_FILE=variables['SSL_CERT_FILE']) == 0
         assert status(program) != 0, 'without the CA'
+        [command] = re.findall(r'^    (VIAM_API_KEY_ID=.*)$', log, re.MULTILINE)
+        assert subprocess.run(
+            f'{command} --seconds 0.5', shell=True, timeout=60.0, check=False).returncode == 0
         wrong = program.replace(variables['VIAM_API_KEY'], 'x' * len(variables['VIAM_API_KEY']))
         assert status(wrong, SSL_CERT_FILE=variables['SSL_CERT_FILE']) != 0, 'with a wrong key'

@@ -15,13 +15,11 @@ from viam_session_bridge.cli.harness import Harness, HarnessError
 
 DRIVE = """\
 Drive it, for example:
-    {python} {example} {address}"""
+    {command}"""
 
 # The key is valid for this run only.
 SECURED = """\
-It requires an API key and serves with TLS. For a program of the Python SDK that connects with
-RobotClient.Options.with_api_key and reads the key from the environment, set these variables:
-    {variables}"""
+It requires an API key and serves with TLS."""
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'python' / 'drive.py'
 
@@ -34,12 +32,11 @@ def serve(harness: Harness, say: Callable[[str], None]) -> int:
         harness.open()
         say(f"\nThe robot's bridge serves at {harness.facts.address}.")
         if harness.access.environment:
-            say(SECURED.format(address=harness.facts.address, variables=' '.join(
-                f'{name}={value}' for name, value in harness.access.environment.items())))
-        else:
-            say(DRIVE.format(
-                address=harness.facts.address, python=sys.executable,
-                example=EXAMPLE if EXAMPLE.is_file() else 'drive.py'))
+            say(SECURED)
+        say(DRIVE.format(command=' '.join((
+            *(f'{name}={value}' for name, value in harness.access.environment.items()),
+            sys.executable, str(EXAMPLE if EXAMPLE.is_file() else EXAMPLE.name),
+            harness.facts.address))))
         say('Ctrl-C ends everything.')
         harness.follow_logs()
     except HarnessError as problem:
