@@ -97,6 +97,7 @@ class SafetyProcess:
         self._supervisor = supervisor
         self._leave = threading.Event()
         self._deaths: list[BaseException] = []
+        self._logged = 0
         # The parts that hang: then the process cannot end in an orderly way.
         self.stuck: list[str] = []
         self._watchdog = ThreadWatchdog(supervisor.now, self.vital)
@@ -201,6 +202,7 @@ class SafetyProcess:
         self._executor.stop(timeout=self.executor_end)
         if unrested:
             self._node.get_logger().error('left without seeing rest: ' + ', '.join(unrested))
+        self._log_failures()
         return EXIT_FAILED if self._deaths or unrested else 0
 
     def _tell_why(self) -> None:
@@ -208,7 +210,8 @@ class SafetyProcess:
         self._journal.close(timeout=0.3)
 
     def _log_failures(self) -> None:
-        for problem in self._deaths:
+        for problem in self._deaths[self._logged:]:
+            self._logged += 1
             text = (str(problem) if isinstance(problem, self.explained)
                     else f'a vital part failed: {type(problem).__name__}: {problem}')
             self._node.get_logger().fatal(text)

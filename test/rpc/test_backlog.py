@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 import hashlib
+import resource
 import threading
 import time
 from typing import Any
@@ -77,3 +78,15 @@ def test_a_thread_that_computes_is_awake_and_one_that_waits_is_not() -> None:
     ended.set()
     computing.join()
     waiting.join()
+
+
+def test_threads_count_as_awake_where_no_descriptor_is_left_to_look_at_them() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wait_until(lambda: not server.others_awake(), 'sleep')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        assert server.others_awake()
+        with pytest.raises(OSError):
+            server._is_awake(str(threading.get_native_id()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

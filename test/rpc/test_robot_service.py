@@ -18,13 +18,18 @@ import grpc
 import pytest
 
 from components import bridge_config, component
+from processes import wait_until
 from viam_session_bridge import __version__
 from viam_session_bridge.core.actuator import ActuatorSettings
+from viam_session_bridge.core.presence import Policy
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import RestSettings
-from viam_session_bridge.locked_supervisor import LockedBridge
+from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge
 from viam_session_bridge.rpc import proto
+from viam_session_bridge.rpc import server as server_module
+from viam_session_bridge.rpc.auth import NoAuthentication
+from viam_session_bridge.rpc.connections import Clients, SocketMonitor
 from viam_session_bridge.rpc.server import Server, ServerError
 
 Code = grpc.StatusCode
@@ -316,3 +321,29 @@ def _has_ipv6_loopback() -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(('owner', 'name', 'task'), [
+    (SocketMonitor, 'run', 'presence poller'), (Clients, 'look', 'client check'),
+    (NoAuthentication, 'refresh', 'key check'),
+    (server_module, 'others_awake', 'loop watch')])
+def test_a_failure_of_what_runs_beside_the_calls_is_reported_and_ends_the_server(
+        monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, task: str) -> None:
+    """Without it, clients would be present for ever, or revoked keys stay valid."""
+    def fail(*arguments: Any) -> None:
+        raise OSError('no descriptor is left')
+
+    async def fail_at_once(*arguments: Any) -> None:
+        fail()
+
+    monkeypatch.setattr(owner, name, fail_at_once if name == 'run' else fail)
+    base = component('base')
+    supervisor = locked_bridge([base.resource], Policy())
+    deaths: list[BaseException] = []
+    server = Server(supervisor, bridge_config([base]), {}.get, deaths.append)
+    server.start()
+    # After a stall, the watch looks at the other threads.
+    supervisor.held_up(1.0, ())
+    [problem] = wait_until(lambda: deaths, 'the failure')
+    assert f'the {task} ended' in str(problem) and 'no descriptor is left' in str(problem)
+    assert server.stop(10.0)

@@ -240,18 +240,22 @@ class Server:
         await server.start()
         presence.attach(self.port)
         self._supervisor.watch_backlog()
-        poller, ending, *others = map(asyncio.create_task, (
-            presence.run(), self._end.wait(), self._watch_loop(registry),
-            _repeat(authentication.refresh, KEY_PERIOD), _repeat(clients.look, CLIENTS_PERIOD)))
+        ending = asyncio.create_task(self._end.wait())
+        # None may end: no client would be known to be present, or a revoked key would stay valid.
+        vital = [asyncio.create_task(one, name=name) for name, one in (
+            ('presence poller', presence.run()), ('loop watch', self._watch_loop(registry)),
+            ('key check', _repeat(authentication.refresh, KEY_PERIOD)),
+            ('client check', _repeat(clients.look, CLIENTS_PERIOD)))]
         self._started.set()
         try:
-            await asyncio.wait({poller, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if poller.done():
-                # It must never end: without it, no client is known to be present.
-                poller.result()
-                raise RuntimeError('the presence poller ended')
+            await asyncio.wait({ending, *vital}, return_when=asyncio.FIRST_COMPLETED)
+            for task in vital:
+                if task.done():
+                    raise RuntimeError(
+                        f'the {task.get_name()} ended: {task.exception()!r}') from task.exception()
         finally:
-            for task in (poller, ending, *others):
+            ending.cancel()
+            for task in vital:
                 task.cancel()
             await server.stop(grace=0.2)
 
@@ -323,16 +327,19 @@ async def _repeat(action: Callable[[], None], period: float) -> None:
 
 
 def others_awake() -> bool:
-    """Return whether another thread of this process runs, or waits for a processor."""
+    """Return whether another thread of this process runs, or waits for a processor, or may."""
     own = str(threading.get_native_id())
-    return any(_is_awake(thread) for thread in os.listdir('/proc/self/task') if thread != own)
+    try:
+        return any(_is_awake(thread) for thread in os.listdir('/proc/self/task') if thread != own)
+    except OSError:
+        return True  # it cannot be known, for example because no descriptor is left
 
 
 def _is_awake(thread: str) -> bool:
     try:
         with open(f'/proc/self/task/{thread}/stat', 'rb') as file:
             state = file.read().rpartition(b') ')[2][:1]
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return False  # it has just ended
     # Not in an interruptible sleep, and not ending. A page that is read from the disk (D) counts.
     return state not in b'SIZX'
