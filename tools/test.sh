@@ -40,8 +40,11 @@ stage() { # stage NAME WORKERS_OPTION... -- TEST...: run pytest, keep its last l
   "$PYTHON" -m pytest -o cache_dir="$cache" "${options[@]}" "$@" 2>&1 | tee "$output" || status=$?
   summary+=("$name: $(tail -n 1 "$output" | tr -d =)")
   mapfile -t before < <(failures "$cache")
+  # The cases of a test function, and so those of a fixture that failed, count once.
+  local functions
+  functions=$(printf '%s\n' "${before[@]%%[*}" | sort -u | wc -l)
   # 1: tests failed; any other status, such as a file that cannot be imported, is final.
-  if [[ $status == 1 && ${#before[@]} -gt 0 && ${#before[@]} -le $FEW ]]; then
+  if [[ $status == 1 && ${#before[@]} -gt 0 && $functions -le $FEW ]]; then
     printf '\n--- %s: the failed tests once more, alone\n' "$name"
     status=0
     "$PYTHON" -m pytest -o cache_dir="$cache" --last-failed "$@" 2>&1 | tee "$output" || status=$?
