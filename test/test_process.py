@@ -182,10 +182,12 @@ def test_a_watchdog_that_is_a_little_late_restarts_no_timeout() -> None:
 
 
 def flood(tmp_path: Path, lines: int) -> tuple['subprocess.Popen[str]', Path]:
-    done = tmp_path / 'done'
+    done, program = tmp_path / 'done', tmp_path / 'flood.py'
+    # From a file: with `-c`, rclpy's logger would search all modules for the caller of each line.
+    program.write_text(PROGRAM, encoding='utf-8')
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
     return subprocess.Popen(
-        [sys.executable, '-c', PROGRAM, str(done), str(lines)], stdout=subprocess.PIPE,
+        [sys.executable, str(program), str(done), str(lines)], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
         env={**os.environ, 'PYTHONPATH': path, 'ROS_LOG_DIR': str(tmp_path)}), done
 
