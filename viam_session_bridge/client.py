@@ -28,6 +28,7 @@ proto.rpc.v1.AuthService.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 import threading
@@ -309,13 +310,14 @@ class Session:
     A session of one machine, for programs with threads.
 
     Takes what `AsyncSession` takes, which it runs on an event loop in a thread of its own.
-    on_expired is called on that thread.
+    on_expired is called on that thread. It may call `close`, but nothing that waits for an answer.
     """
 
     def __init__(self, address: str, credentials: Credentials | None = None, *, resume: str = '',
                  on_expired: Callable[[str], object] | None = None, beat: bool = True) -> None:
         self._session = AsyncSession(
-            address, credentials, resume=resume, on_expired=on_expired, beat=beat)
+            address, credentials, resume=resume, on_expired=self._on_own_thread, beat=beat)
+        self._on_expired = on_expired
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -354,7 +356,7 @@ class Session:
             raise RuntimeError('the session was started before')
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
-            target=self._loop.run_forever, name='viam-session', daemon=True)
+            target=_run_until_stopped, args=(self._loop,), name='viam-session', daemon=True)
         self._thread.start()
         try:
             self._run(self._session.start())
@@ -376,10 +378,11 @@ class Session:
         loop, self._loop = self._loop, None
         if loop is None or self._thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._session.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
-        loop.close()
+        closed = asyncio.run_coroutine_threadsafe(self._session.close(), loop)
+        closed.add_done_callback(lambda done: loop.call_soon_threadsafe(loop.stop))
+        if threading.current_thread() is not self._thread:
+            closed.result()
+            self._thread.join()
 
     def __enter__(self) -> 'Session':
         return self.start()
@@ -392,7 +395,27 @@ class Session:
         if self._loop is None:
             work.close()
             raise RuntimeError('the session is not open; call start first')
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError('on_expired: it would wait for its own thread; only close is '
+                               'possible here')
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _on_own_thread(self, reason: str) -> None:
+        """Call on_expired, once: several threads may find that the session is over."""
+        loop = self._loop
+        if threading.current_thread() is self._thread:
+            on_expired, self._on_expired = self._on_expired, None
+            if on_expired is not None:
+                on_expired(reason)
+        elif loop is not None:
+            with suppress(RuntimeError):  # closed in the meantime
+                loop.call_soon_threadsafe(self._on_own_thread, reason)
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def _open(address: str, credentials: Credentials) -> grpc.aio.Channel:

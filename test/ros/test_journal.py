@@ -14,6 +14,7 @@ from host import took
 from processes import wait_until
 from viam_session_bridge.core.events import (
     Changed,
+    ClientConnected,
     LogEvent,
     MotionBegun,
     Notice,
@@ -227,6 +228,19 @@ def test_records_of_python_wait_for_nobody(log: Log, journal: Journal) -> None:
     journal.close(timeout=10.0)
     assert any('lost' in line for _, line in log.lines)
     assert len(log.lines) <= CAPACITY + 3
+
+
+def test_records_of_python_and_events_of_clients_displace_no_report_of_the_pump(
+        log: Log, journal: Journal) -> None:
+    log.open.clear()
+    handler = JournalHandler(journal)
+    for _ in range(CAPACITY):
+        handler.handle(logging.LogRecord('rpc', logging.INFO, '', 0, 'log of a client', (), None))
+        journal.event(ClientConnected('ipv4:10.0.0.1:5'))
+    journal.report(Outputs(events=(Stall(0.2),)), {})
+    log.open.set()
+    journal.close(timeout=10.0)
+    assert any('late' in line for level, line in log.lines if level == 'error')
 
 
 def test_records_of_python_keep_their_level(log: Log, journal: Journal) -> None:

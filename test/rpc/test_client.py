@@ -4,12 +4,15 @@
 
 import asyncio
 from collections.abc import Callable
+import queue
+import threading
 import time
 from typing import Any
 
 import grpc
 import pytest
 
+from processes import wait_until
 from viam_session_bridge.client import (
     AsyncSession,
     Credentials,
@@ -118,6 +121,34 @@ def test_session_that_the_server_does_not_have_ends(start: Callable[..., Any]) -
         assert session.expired == ends[0] and len(ends) == 1
         with pytest.raises(SessionExpired):
             assert session.metadata
+
+
+def test_the_end_of_a_session_is_reported_once_on_its_thread_whichever_thread_finds_it(
+        real: Any) -> None:
+    reported: queue.Queue[str] = queue.Queue()
+    with Session(address(real), beat=False, on_expired=lambda reason: reported.put(
+            threading.current_thread().name)) as session:
+        wait_until(lambda: session.expired, 'the end of the window')
+        assert reported.get(timeout=30.0) == 'viam-session'
+    assert reported.empty()
+
+
+def test_a_session_may_be_closed_by_what_is_called_when_it_ends(bench: Any) -> None:
+    ends: list[str] = []
+
+    def close(reason: str) -> None:
+        with pytest.raises(RuntimeError, match='its own thread'):
+            session.sessions()
+        session.close()
+        ends.append(reason)
+
+    session = Session(address(bench), on_expired=close).start()
+    thread = session._thread
+    assert thread is not None
+    bench.locked.expire_sessions()
+    thread.join(30.0)
+    assert not thread.is_alive() and len(ends) == 1
+    session.close()
 
 
 def test_heartbeat_that_is_not_answered_raises_and_the_window_decides(

@@ -21,12 +21,15 @@ from hypothesis import settings as fuzz
 from hypothesis import strategies as st
 import pytest
 
-from components import bridge_config
+from components import bridge_config, component
 from viam_session_bridge.cli import keys as keys_command
+from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Outputs
+from viam_session_bridge.core.group import ActuatedResource
 from viam_session_bridge.core.presence import Policy
-from viam_session_bridge.core.setpoints import VelocityLimits
+from viam_session_bridge.core.setpoints import JointLimits, VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.core.stop import JointSample, RestSettings
 from viam_session_bridge.key_file import edit, Key, KeyTable, load, new_key, rotated
 from viam_session_bridge.parameters.shared import BridgeConfig
 from viam_session_bridge.ros.journal import Journal
@@ -593,6 +596,27 @@ def test_a_key_that_may_command_nothing_reads_and_stops(
     assert bench.moves() and client.base.IsMoving(name='base', metadata=watcher).is_moving
     client.base.Stop(name='base', metadata=watcher)
     bench.until_stopped()
+
+
+def test_a_key_that_may_not_command_a_motor_cannot_change_the_zero_of_its_positions(
+        start: Callable[..., Any], keys: Keys) -> None:
+    """Positions of GoTo count from it, also those of other clients."""
+    actuator = ActuatorSettings(rest=RestSettings(dwell=0.1, patience=1.0))
+    bench = start(
+        settings=keys.settings(),
+        others=(ActuatedResource('motor', 'motor', JointLimits(20.0), actuator),),
+        configs={'motor': component('motor', joint_states_topic='joint_states')})
+    bench.locked.measured('motor', JointSample((1.0,)))
+    client = bench.client()
+    key = keys.create(command=('base',))
+    metadata = keys.bearer(client, key)
+    before = client.motor.GetPosition(name='motor', metadata=metadata)
+    assert client.motor.ResetZeroPosition.refused(name='motor', metadata=metadata) == (
+        Code.PERMISSION_DENIED, f'motor: key {key} may not command this resource')
+    assert client.motor.GetPosition(name='motor', metadata=metadata) == before
+    owner = keys.bearer(client, keys.create(command=('motor',)))
+    client.motor.ResetZeroPosition(name='motor', metadata=owner)
+    assert client.motor.GetPosition(name='motor', metadata=owner).position == 0.0
 
 
 @pytest.mark.parametrize('how', ['Stop', 'zero', 'StopAll'])

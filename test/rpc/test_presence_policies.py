@@ -7,6 +7,8 @@ The monitoring of sockets is in test_presence.py, the rules without sockets are 
 """
 
 from collections.abc import Callable
+import errno
+import os
 import time
 from typing import Any
 
@@ -19,6 +21,7 @@ from viam_session_bridge.core.presence import Policy, UnsupervisedPolicy
 from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import VelocityLimits
 from viam_session_bridge.core.states import Reason, State
+from viam_session_bridge.rpc import connections
 
 Code = grpc.StatusCode
 
@@ -437,3 +440,26 @@ def test_a_move_whose_session_expires_is_aborted_with_the_reason(serve: Any, rem
         mm_per_sec=100.0)
     assert refusal.code is Code.ABORTED
     assert Reason.SESSION_ENDED.value in refusal.text
+
+
+# ---- faults ----
+
+
+def test_without_a_free_descriptor_a_new_connection_stops_and_beats_and_moves_nothing(
+        serve: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> list[int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), '/proc/self/fd')
+
+    bench = serve(window=60.0)
+    owner, other = bench.client(), bench.client()
+    session = owner.start_session()
+    owner.base.SetPower(name='base', linear=FORWARD, sid=session)
+    bench.until_moving()
+    monkeypatch.setattr(connections, '_descriptors', fail)
+    # Its first calls: the bridge does not know its socket yet.
+    other.base.Stop(name='base')
+    bench.until_stopped()
+    other.robot.SendSessionHeartbeat(id=session)
+    refusal = other.base.SetPower.refused(name='base', linear=FORWARD, sid=session)
+    assert refusal.code is Code.FAILED_PRECONDITION, refusal
+    assert 'Too many open files' in caplog.text and 'inside the bridge' not in caplog.text

@@ -53,6 +53,10 @@ from viam_session_bridge.ros.profiles import EVENTS_QOS
 
 CAPACITY = 1000
 
+# Events and log lines of other threads, which clients cause, leave this part of the queue to the
+# pump.
+OTHERS_CAPACITY = CAPACITY // 2
+
 # Slow calls are logged at most once in so long (s).
 SLOW_PERIOD = 10.0
 
@@ -119,22 +123,18 @@ class Journal:
             self._write_report, outputs, faults, slow, time.time()))
 
     def event(self, event: LogEvent) -> None:
-        """
-        Take an event of any other thread without ever waiting.
-
-        Clients cause many of these: they leave half of the queue to the pump.
-        """
-        if self._queue.qsize() >= CAPACITY // 2:
-            self._lost += 1
-            return
-        self._hand_over(functools.partial(self._write, event, self._now(), time.time()))
+        """Take an event of any other thread without ever waiting."""
+        self._hand_over(
+            functools.partial(self._write, event, self._now(), time.time()), OTHERS_CAPACITY)
 
     def note(self, level: int, message: str) -> None:
         """Take a line at one of logging's levels without ever waiting."""
-        self._hand_over(functools.partial(self._write_line, level, message))
+        self._hand_over(functools.partial(self._write_line, level, message), OTHERS_CAPACITY)
 
-    def _hand_over(self, item: Callable[[], None]) -> None:
+    def _hand_over(self, item: Callable[[], None], most: int = CAPACITY) -> None:
         try:
+            if self._queue.qsize() >= most:
+                raise queue.Full
             self._queue.put_nowait(item)
         except queue.Full:
             self._lost += 1

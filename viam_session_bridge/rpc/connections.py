@@ -215,12 +215,17 @@ class SocketMonitor:
         endpoint = parse_peer(peer)
         if endpoint is None:
             return None
-        # Thousands of connections may be known already. A new one is not among them, unless a
-        # known one was closed and the new one has its descriptor.
-        found = find(self._port, endpoint, self._descriptors.values())
-        if not found:
-            self._forget_closed()
-            found = find(self._port, endpoint)
+        try:
+            # Thousands of connections may be known already. A new one is not among them, unless a
+            # known one was closed and the new one has its descriptor.
+            found = find(self._port, endpoint, self._descriptors.values())
+            if not found:
+                self._forget_closed()
+                found = find(self._port, endpoint)
+        except OSError:
+            # No descriptor is left to list the others. No motion begins, but a Stop must work.
+            self._log_failure()
+            return None
         return found[0] if len(found) == 1 else None
 
     def _is_present(self, socket_id: int) -> bool:

@@ -96,6 +96,8 @@ class MotorService(ActuatedService):
     @needs('joint_states_topic')
     async def ResetZeroPosition(self, request: Any, call: Call) -> None:
         """Set the home to the present position plus an offset in revolutions, without motion."""
+        # GoTo of other clients counts from it.
+        call.rights.require_command(request.name)
         offset = require_finite('offset', request.offset) * math.tau
         [position] = self._measured(request.name, 'ResetZeroPosition').positions
         self._homes[request.name] = position + offset
