@@ -85,7 +85,7 @@ def change(after: State, reason: Reason = Reason.COMMANDED, **details: object) -
 
 LINES = [
     (MotionBegun('base', CALLER, CLAIM, Motion(Velocity((0.5, 0.0, 0.0)))), 'info', (
-        "base: moving for session 0b57ac6e... (ipv4:10.0.0.1:5, entity 'ann', 'python;0.1'): "
+        'base: moving for session 0b57ac6e... (ipv4:10.0.0.1:5, entity ann, python;0.1): '
         'SetPower: linear (0.5, 0, 0) m/s, angular (0, 0, 0) rad/s',)),
     (change(State.STOPPING, Reason.STOPPED, claim=CLAIM), 'info',
      ('base', 'stopping', 'requested a stop', 'session 0b57ac6e')),

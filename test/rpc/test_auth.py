@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from viam_session_bridge.core.events import MotionBegun
 from viam_session_bridge.rpc import proto
 
 Code = grpc.StatusCode
@@ -46,6 +47,18 @@ def test_a_long_entity_is_cut_in_the_log_with_its_length(
     [record] = [one for one in caplog.records if 'sent credentials' in one.getMessage()]
     assert '... (1000 characters)' in record.getMessage()
     assert len(record.getMessage()) < 600 and record.getMessage().isascii()
+
+
+def test_entity_and_sdk_of_a_motion_are_short_and_in_one_line_whatever_the_client_sends(
+        bench: Any, client: Any) -> None:
+    """They are shown in logs, events and diagnostics."""
+    client.base.SetPower(name='base', linear=(0.0, 0.5, 0.0), metadata=[
+        *bearer(client, 'a b\nc' * 500), ('viam_client', 'x' * 4_000)])
+    bench.until(bench.moves)
+    [caller] = [one.caller for one in bench.events if isinstance(one, MotionBegun)]
+    assert caller.entity.startswith("'a b\\nc") and '(2500 characters)' in caller.entity
+    assert '(4000 characters)' in caller.sdk
+    assert all(len(text) < 300 and text.isprintable() for text in (caller.entity, caller.sdk))
 
 
 def test_the_key_is_not_in_the_log(

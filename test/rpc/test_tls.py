@@ -3,7 +3,7 @@
 """TLS: accepted certificates, their replacement, and the results of real clients."""
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 import json
 import logging
 from pathlib import Path
@@ -121,7 +121,20 @@ def _no_name(files: Files) -> None:
     files.certificate.write_bytes(made.cert_chain_pems[0].bytes())
 
 
+def _malformed_name(files: Files) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    name, now = x509.Name([]), datetime.now()
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, now, now + timedelta(1)).add_extension(
+            x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b'no DER'), False).sign(
+                key, hashes.SHA256())
+    files.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+
 @pytest.mark.parametrize(('spoil', 'parameter', 'says'), [
+    (_malformed_name, tls.CERTIFICATE, ['without a certificate in it', 'a file in PEM']),
     (_missing, tls.CERTIFICATE, ['cannot be read (No such file', 'the user of the bridge']),
     (_key_missing, tls.KEY, ['cannot be read (No such file', 'the user of the bridge']),
     (_no_certificate, tls.CERTIFICATE, ['without a certificate', 'a file in PEM']),

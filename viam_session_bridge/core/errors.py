@@ -15,6 +15,12 @@ def shown(text: str, most: int = MOST_SHOWN) -> str:
     return f'{ascii(text[:most])}... ({len(text)} characters)'
 
 
+def bounded(text: str) -> str:
+    """Return what a client calls itself: as it is if short, printable ASCII; else as shown."""
+    plain = len(text) <= MOST_SHOWN and text.isascii() and text.isprintable()
+    return text if plain else shown(text)
+
+
 class BridgeError(Exception):
     """Root of everything the bridge refuses. The text is meant for the client's programmer."""
 

@@ -23,7 +23,6 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from viam_session_bridge.core.errors import shown
 from viam_session_bridge.core.events import (
     Changed,
     ClientConnected,
@@ -233,7 +232,7 @@ def sentence(event: LogEvent,
     if isinstance(event, MotionBegun):
         return logging.INFO, _begun(event)
     if isinstance(event, SessionStarted):
-        key = f', key {shown(event.entity)}' if event.entity else ''
+        key = f', key {event.entity}' if event.entity else ''
         return logging.INFO, (f'session {shown_session(event.session)} ({event.peer}{key}) '
                               f'{"resumed" if event.resumed else "started"}')
     if isinstance(event, SessionEnded):
@@ -318,8 +317,8 @@ def _changed(event: Changed) -> tuple[int, str]:
 def _begun(event: MotionBegun) -> str:
     """Say who has a resource move, by what call, and how."""
     caller = event.caller
-    entity = f', entity {shown(caller.entity)}' if caller.entity else ''
-    sdk = f', {shown(caller.sdk)}' if caller.sdk else ''
+    entity = f', entity {caller.entity}' if caller.entity else ''
+    sdk = f', {caller.sdk}' if caller.sdk else ''
     verb, other = 'moving', ''
     if event.before is not None:
         verb, other = 'taken over', f' from {describe_claim(event.before)}'

@@ -25,7 +25,7 @@ import uuid
 
 import grpc
 
-from viam_session_bridge.core.errors import shown
+from viam_session_bridge.core.errors import bounded, shown
 from viam_session_bridge.key_file import Key, KeyFile, STOP_ALL
 from viam_session_bridge.rpc import proto
 from viam_session_bridge.rpc.connections import parse_peer, shown_address
@@ -121,12 +121,12 @@ def token_for(entity: str) -> str:
 
 
 def entity_of(metadata: Mapping[str, list[str]]) -> str:
-    """Return the entity that such a token names; empty if there is none."""
+    """Return the entity that such a token names, bounded; empty if there is none."""
     values = metadata.get('authorization', [])
     if len(values) != 1 or not values[0].startswith(_PREFIX):
         return ''
     try:
-        return base64.urlsafe_b64decode(values[0][len(_PREFIX):]).decode()
+        return bounded(base64.urlsafe_b64decode(values[0][len(_PREFIX):]).decode())
     except (binascii.Error, ValueError):
         return ''
 

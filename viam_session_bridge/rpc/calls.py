@@ -31,7 +31,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 import grpc
 
-from viam_session_bridge.core.errors import BridgeError, InvalidSessionId, NotYet, shown
+from viam_session_bridge.core.errors import (
+    bounded,
+    BridgeError,
+    InvalidSessionId,
+    NotYet,
+    shown,
+)
 from viam_session_bridge.core.events import Ended, LogEvent, Refusal
 from viam_session_bridge.core.move import Motion
 from viam_session_bridge.core.presence import Caller
@@ -217,10 +223,10 @@ def session_of(metadata: dict[str, list[str]]) -> str | None:
 
 
 def sdk_of(metadata: dict[str, list[str]]) -> str:
-    """Return the client software that the metadata names, unverified and of any length; or ''."""
+    """Return the client software that the metadata names, unverified and bounded; or ''."""
     for key in _SDK_KEYS:
         if key in metadata:
-            return metadata[key][0]
+            return bounded(metadata[key][0])
     return ''
 
 
@@ -310,7 +316,7 @@ class Call:
             # Cancelled after a Stop or a newer command has ended it: wait for that result.
             if not await self._first(future) and not self.supervisor.cancel(name, epoch):
                 await asyncio.wait({future})
-        except asyncio.CancelledError:
+        except BaseException:
             self.supervisor.cancel(name, epoch)
             raise
         if not future.done():

@@ -82,8 +82,9 @@ def load(certificate_file: Path, key_file: Path) -> Certificate:
     wanted = 'a file in PEM with the certificate of the server, then those that it depends on'
     try:
         certificate = x509.load_pem_x509_certificate(chain)
-        its_key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as problem:
+        its_key, extensions = certificate.public_key(), certificate.extensions
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension,
+            x509.UnsupportedGeneralNameType) as problem:
         raise CertificateError(
             CERTIFICATE, certificate_file, f'without a certificate in it ({problem})', wanted) \
             from problem
@@ -100,7 +101,7 @@ def load(certificate_file: Path, key_file: Path) -> Certificate:
             KEY, key_file, f'which is not the key of the certificate in {certificate_file}',
             wanted)
     try:
-        names = tuple(str(one.value) for one in certificate.extensions.get_extension_for_class(
+        names = tuple(str(one.value) for one in extensions.get_extension_for_class(
             x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         names = ()
