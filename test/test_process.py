@@ -52,6 +52,21 @@ with nonblocking_stdio():
     open(sys.argv[1], 'w').close()
 """
 
+# Creates a file to show that no socket got the number of a closed output.
+CLOSED = """
+import os, socket, sys
+from viam_session_bridge.process import nonblocking_stdio
+
+for descriptor in map(int, sys.argv[2:]):
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (
+        None if stream is None or stream.fileno() == descriptor else stream
+        for stream in (sys.stdout, sys.stderr))
+with nonblocking_stdio():
+    if min(one.fileno() for one in socket.socketpair()) > 2:
+        open(sys.argv[1], 'w').close()
+"""
+
 
 # Stops at once with the given exit status; then the end of its node never returns.
 ENDLESS_END = """
@@ -243,6 +258,14 @@ def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=READ_PATIENCE)
     assert output.count('x' * 1000) == 500
     assert output.count('the end\n') == 1
+
+
+@pytest.mark.parametrize('closed', [['1'], ['2'], ['1', '2']])
+def test_no_log_is_written_to_a_socket_where_an_output_is_closed(
+        tmp_path: Path, closed: list[str]) -> None:
+    done = tmp_path / 'done'
+    ended(CLOSED, str(done), *closed)
+    assert done.exists()
 
 
 # ---- the end ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TextIO, TypeVar
 
 import rclpy
 from rclpy.node import Node
@@ -329,6 +329,11 @@ _CHUNK = 1 << 16
 @contextmanager
 def nonblocking_stdio() -> Iterator[None]:
     """Keep writes to standard output and error from blocking in this context."""
+    # A socket that is opened later must not get the number of one that is closed: log lines would
+    # be written to it. The lowest free number is given first.
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
     with ExitStack() as stack:
         for descriptor in (1, 2):
             stack.enter_context(_outlet(descriptor))
@@ -337,12 +342,7 @@ def nonblocking_stdio() -> Iterator[None]:
 
 @contextmanager
 def _outlet(descriptor: int) -> Iterator[None]:
-    try:
-        real = os.dup(descriptor)
-    except OSError:
-        # It is closed: no write can block.
-        yield
-        return
+    real = os.dup(descriptor)
     reading, writing = os.pipe()
     try:
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CAPACITY)
@@ -377,8 +377,13 @@ def _pass_on(reading: int, real: int) -> None:
             continue  # there is no reader any more; further output is dropped
 
 
+def _streams() -> Iterator[TextIO]:
+    """Yield standard output and error; Python has None for one that was closed at its start."""
+    yield from filter(None, (sys.stdout, sys.stderr))
+
+
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _streams():
         try:
             stream.flush()
         except (OSError, ValueError):
@@ -504,7 +509,7 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
 
 def leave_at_once(status: int) -> None:
     """Exit immediately: a hanging part would block an orderly end for ever."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _streams():
         try:
             within(LINGER, stream.flush)
         except (ThreadHung, OSError, ValueError):
