@@ -168,7 +168,7 @@ def test_a_continuous_joint_goes_on_counting(scale: float) -> None:
 def test_a_continuous_joint_goes_on_after_any_number() -> None:
     """The difference of two numbers may be infinite, and no thread may end by that."""
     readings = Received(continuous=['wheel'])
-    for stamp, position in enumerate((-1.7e308, 1.7e308, 0.5, 0.75), 1):
+    for stamp, position in enumerate((0.0, -1.7e308, 1.7e308, 0.5, 0.75), 1):
         readings.publish(float(stamp), ['wheel'], [position], [])
     places = [reading.positions[0] for reading in readings]
     assert all(map(math.isfinite, places))
