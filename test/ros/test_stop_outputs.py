@@ -260,6 +260,16 @@ def test_a_success_from_before_the_motion_does_not_count_however_late_the_motion
     assert reported_before == [0, 0], 'the first response has confirmed the second stop'
 
 
+def test_a_deferred_call_that_fails_is_no_end_of_the_others(services: PassServices) -> None:
+    begun: list[int] = []
+    services.later(lambda: begun.append(1 // 0))
+    services.later(lambda: begun.append(2))
+    with pytest.raises(ZeroDivisionError):
+        services.flush()
+    services.flush()
+    assert begun == [2]
+
+
 def test_what_holds_is_released_before_motion(
         node: Node, services: PassServices, servers: Servers) -> None:
     """And called again by the next stop."""
