@@ -12,8 +12,12 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from rclpy.logging import get_logger
 
 import viam_session_bridge
 from viam_session_bridge.process import (
@@ -24,8 +28,12 @@ from viam_session_bridge.process import (
     OVERSLEPT,
     PART_PATIENCE,
     QUIET_PERIOD,
+    SafetyProcess,
+    ThreadHung,
     ThreadWatchdog,
+    within,
 )
+from viam_session_bridge.ros.journal import Journal
 
 READ_PATIENCE = 200.0
 ROOT = Path(viam_session_bridge.__file__).parent.parent
@@ -42,6 +50,21 @@ with nonblocking_stdio():
         logger.info('x' * 1000)
     print('the end')
     open(sys.argv[1], 'w').close()
+"""
+
+# Creates a file to show that no socket got the number of a closed output.
+CLOSED = """
+import os, socket, sys
+from viam_session_bridge.process import nonblocking_stdio
+
+for descriptor in map(int, sys.argv[2:]):
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (
+        None if stream is None or stream.fileno() == descriptor else stream
+        for stream in (sys.stdout, sys.stderr))
+with nonblocking_stdio():
+    if min(one.fileno() for one in socket.socketpair()) > 2:
+        open(sys.argv[1], 'w').close()
 """
 
 
@@ -62,6 +85,34 @@ class Parts:
         return int(sys.argv[1])
 
 sys.exit(process.run([], lambda: (EndlessNode('endless'), Parts)))
+"""
+
+# Signals interrupt each line of what waits for the end, and of what requests it.
+INTERRUPTED = """
+import signal, sys
+from rclpy.node import Node
+from viam_session_bridge import process
+
+class Parts:
+    teardown, stuck = 30.0, ()
+
+    def run(self, leave):
+        interrupted = set()
+
+        def interrupt(frame, event, argument):
+            if frame.f_code.co_filename != '<string>':
+                interrupted.add(frame.f_code.co_name)
+                signal.raise_signal(signal.SIGTERM)
+            return interrupt
+
+        assert not leave.wait(0.001)
+        sys.settrace(interrupt)
+        leave.wait(0.001)
+        leave.set()
+        sys.settrace(None)
+        return 0 if leave.wait(0.0) and {'wait', 'set'} <= interrupted else 3
+
+sys.exit(process.run([], lambda: (Node('interrupted'), Parts)))
 """
 
 
@@ -211,6 +262,14 @@ def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
     assert output.count('the end\n') == 1
 
 
+@pytest.mark.parametrize('closed', [['1'], ['2'], ['1', '2']])
+def test_no_log_is_written_to_a_socket_where_an_output_is_closed(
+        tmp_path: Path, closed: list[str]) -> None:
+    done = tmp_path / 'done'
+    ended(CLOSED, str(done), *closed)
+    assert done.exists()
+
+
 # ---- the end ------------------------------------------------------------------------------------
 
 
@@ -218,8 +277,64 @@ def test_what_is_read_arrives_in_full(tmp_path: Path) -> None:
 @pytest.mark.parametrize('status', [0, 1])
 def test_the_exit_status_of_a_stop_remains_if_rclpy_does_not_end_in_time(status: int) -> None:
     """After a clean stop, it is no failure; what had failed remains one."""
+    assert ended(ENDLESS_END, str(status)) == status
+
+
+@pytest.mark.timeout(2 * READ_PATIENCE)
+def test_a_signal_in_the_middle_of_the_handler_of_another_one_ends_the_process() -> None:
+    """The terminal and launch may both send one, at any moment."""
+    assert ended(INTERRUPTED) == 0
+
+
+def ended(program: str, *arguments: str) -> int:
+    """Return the exit status of a program."""
     path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
-    done = subprocess.run(
-        [sys.executable, '-c', ENDLESS_END, str(status)], timeout=READ_PATIENCE, check=False,
-        env={**os.environ, 'PYTHONPATH': path})
-    assert done.returncode == status
+    return subprocess.run(
+        [sys.executable, '-c', program, *arguments], timeout=READ_PATIENCE, check=False,
+        env={**os.environ, 'PYTHONPATH': path}).returncode
+
+
+class Ending(SafetyProcess):
+    """What comes to rest at once; its stop loop ends when it is requested to, or hangs."""
+
+    way_down, executor_end = 10.0, 0.1
+
+    def __init__(self, hangs: bool) -> None:
+        logger = get_logger('ending')
+        self._node: Any = SimpleNamespace(get_logger=lambda: logger)
+        self._deaths, self._logged, self.stuck = [], 0, []
+        self.last_resorts = 0
+        self._journal: Any = Journal(logger)
+        self._executor: Any = SimpleNamespace(stop=lambda timeout: True)
+        self._pump: Any = SimpleNamespace(
+            stop=lambda timeout: not hangs, last_resort=self.count_last_resort)
+
+    def count_last_resort(self) -> None:
+        self.last_resorts += 1
+
+    def _begin_end(self) -> None:
+        pass
+
+    def _come_to_rest(self) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize('hangs', [False, True])
+def test_a_stop_loop_that_hangs_at_the_end_is_a_failure_and_drivers_receive_stops(
+        hangs: bool) -> None:
+    """It has sent no stop, however its resources appear in the states."""
+    process = Ending(hangs)
+    assert process._go_down() == int(hangs)
+    assert process.last_resorts == int(hangs) and bool(process.stuck) == hangs
+
+
+def test_a_bounded_call_that_cannot_begin_counts_as_one_that_hangs(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory for a thread, drivers must receive the last resort all the same."""
+    def no_memory(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, 'start', no_memory)
+        with pytest.raises(ThreadHung, match="can't start new thread"):
+            within(1.0, list)

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 
@@ -25,7 +24,14 @@ from viam_session_bridge.core.events import ConfigurationChanged, Identity
 from viam_session_bridge.core.states import State
 from viam_session_bridge.locked_supervisor import locked_bridge, LockedBridge, steady_now
 from viam_session_bridge.parameters.shared import BridgeConfig
-from viam_session_bridge.process import BEAT_PERIOD, EXECUTOR, PUMP, run, SafetyProcess
+from viam_session_bridge.process import (
+    BEAT_PERIOD,
+    EndRequest,
+    EXECUTOR,
+    PUMP,
+    run,
+    SafetyProcess,
+)
 from viam_session_bridge.ros.fingerprint import fingerprint, resolved
 from viam_session_bridge.ros.journal import Journal, JournalHandler
 from viam_session_bridge.ros.node import Report
@@ -74,7 +80,7 @@ class Bridge(SafetyProcess):
             supervisor, config, self._ros.secondary_feedback, self._failed,
             self._beat_of(_GRPC), BEAT_PERIOD, self._journal.event)
 
-    def run(self, leave: threading.Event | None = None) -> int:
+    def run(self, leave: EndRequest | None = None) -> int:
         """Serve until a signal or a failure, come to rest, and return the exit status."""
         with _logging_to(self._journal):
             for warning in self._config.warnings:

@@ -16,12 +16,13 @@ import functools
 import gc
 import math
 import os
+from queue import Empty, SimpleQueue
 import signal
 import sys
 import threading
 import time
 from types import FrameType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TextIO, TypeVar
 
 import rclpy
 from rclpy.node import Node
@@ -58,6 +59,9 @@ SWITCH_INTERVAL = 0.0005
 # will.
 LOCK_PATIENCE = 1.0
 
+# A stop loop that has not ended this long (s) after it was requested to hangs.
+PUMP_END = 1.0
+
 # Where a part hangs, this much time (s) is left to log it.
 LAST_WORDS = 1.0
 
@@ -68,6 +72,32 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # The arguments that enable rclpy's own log file.
 _WITH_LOG_FILE = '--enable-external-lib-logs'
+
+
+class EndRequest:
+    """
+    Whether the process has to end: requested by signal handlers and by any thread.
+
+    A signal handler interrupts the main thread anywhere, also in these methods, and a second
+    signal interrupts the first handler. In a threading.Event, the lock would then be taken twice
+    by one thread, for ever. A SimpleQueue may be interrupted by its own put.
+    """
+
+    def __init__(self) -> None:
+        self._requests: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:  # noqa: A003
+        """Request the end; may be repeated."""
+        self._requests.put(None)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait so long (s) for a request; returns whether there was one, now or before."""
+        try:
+            self._requests.get(timeout=timeout)
+        except Empty:
+            return False
+        self.set()
+        return True
 
 
 class SafetyProcess:
@@ -95,7 +125,7 @@ class SafetyProcess:
         """
         self._node = node
         self._supervisor = supervisor
-        self._leave = threading.Event()
+        self._leave = EndRequest()
         self._deaths: list[BaseException] = []
         self._logged = 0
         # The parts that hang: then the process cannot end in an orderly way.
@@ -119,7 +149,7 @@ class SafetyProcess:
             self._supervisor, self._ros.drivers, self._report, self._failed, self._ros.shared,
             self._beat_of(PUMP), BEAT_PERIOD, tell, stale_after)
 
-    def run(self, leave: threading.Event | None = None) -> int:
+    def run(self, leave: EndRequest | None = None) -> int:
         """
         Serve until a signal or a failure, come to rest, and return the exit status.
 
@@ -196,7 +226,8 @@ class SafetyProcess:
     def _end_in_order(self) -> int:
         self._log_failures()
         unrested = self._come_to_rest()
-        self._pump.stop(timeout=0.3)
+        if not self._pump.stop(timeout=PUMP_END):
+            raise ThreadHung(f'{PUMP} has not ended within {PUMP_END:g} s')
         time.sleep(LINGER)
         self._journal.close(timeout=0.3)
         self._executor.stop(timeout=self.executor_end)
@@ -226,7 +257,7 @@ def run(argv: Sequence[str],
     """
     args = without_log_file(argv)
     node = None
-    leave = threading.Event()
+    leave = EndRequest()
     # launch and the terminal may both send one: a second changes nothing.
     own_signals(lambda number, frame: leave.set())
     with nonblocking_stdio():
@@ -298,6 +329,11 @@ _CHUNK = 1 << 16
 @contextmanager
 def nonblocking_stdio() -> Iterator[None]:
     """Keep writes to standard output and error from blocking in this context."""
+    # A socket that is opened later must not get the number of one that is closed: log lines would
+    # be written to it. The lowest free number is given first.
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
     with ExitStack() as stack:
         for descriptor in (1, 2):
             stack.enter_context(_outlet(descriptor))
@@ -306,12 +342,7 @@ def nonblocking_stdio() -> Iterator[None]:
 
 @contextmanager
 def _outlet(descriptor: int) -> Iterator[None]:
-    try:
-        real = os.dup(descriptor)
-    except OSError:
-        # It is closed: no write can block.
-        yield
-        return
+    real = os.dup(descriptor)
     reading, writing = os.pipe()
     try:
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CAPACITY)
@@ -346,8 +377,13 @@ def _pass_on(reading: int, real: int) -> None:
             continue  # there is no reader any more; further output is dropped
 
 
+def _streams() -> Iterator[TextIO]:
+    """Yield standard output and error; Python has None for one that was closed at its start."""
+    yield from filter(None, (sys.stdout, sys.stderr))
+
+
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _streams():
         try:
             stream.flush()
         except (OSError, ValueError):
@@ -445,8 +481,9 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
     """
     Return what a call returns, made in a thread of its own; raise what it raises.
 
-    Raises ThreadHung when it takes longer than that (s). The thread then continues and may never
-    end: a lock may be held forever, and whatever stops the robot must not wait for it.
+    Raises ThreadHung when it takes longer than that (s), or cannot begin. The thread then
+    continues and may never end: a lock may be held forever, and whatever stops the robot must not
+    wait for it.
     """
     results: list[_Result] = []
     problems: list[BaseException] = []
@@ -458,7 +495,10 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
             problems.append(problem)
 
     thread = threading.Thread(target=run, name='within', daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as problem:  # no memory for another thread
+        raise ThreadHung(f'it could not begin: {problem}') from problem
     thread.join(patience)
     if problems:
         raise problems[0]
@@ -469,7 +509,7 @@ def within(patience: float, call: Callable[[], _Result]) -> _Result:
 
 def leave_at_once(status: int) -> None:
     """Exit immediately: a hanging part would block an orderly end for ever."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _streams():
         try:
             within(LINGER, stream.flush)
         except (ThreadHung, OSError, ValueError):

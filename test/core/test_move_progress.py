@@ -87,6 +87,11 @@ def test_a_drive_with_true_odometry_is_done() -> None:
     assert drive.end.reason is Reason.DONE and drive.place == pytest.approx(1.0, abs=0.05)
 
 
+def test_a_measured_speed_of_any_size_has_a_stopping_distance() -> None:
+    """Any number may be published; none may end the thread that judges it."""
+    assert MoveProfile(Along.PATH, 1.0, 0.5, 0.5).stopping_distance(1e200) == math.inf
+
+
 @pytest.mark.parametrize('amount', [1.0, -1.0])
 def test_odometry_that_moves_against_the_command_ends_the_move_within_5_cm(
         amount: float) -> None:

@@ -45,6 +45,16 @@ def test_a_file_goes_on_where_it_ended_and_is_for_its_owner(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_line_that_another_process_has_cut_costs_no_other_line(tmp_path: Path) -> None:
+    path = tmp_path / 'audit.jsonl'
+    path.write_text('a line\n{"cut', encoding='utf-8')
+    audit = AuditFile(str(path), size=1000, kept=1)
+    audit.write('after')
+    audit.write('later')
+    audit.close()
+    assert lines(path) == ['a line', '{"cut', 'after', 'later']
+
+
 def test_a_full_disk_raises_and_keeps_nothing_back() -> None:
     """A buffer would grow, and write later what the count of lost lines has told already."""
     audit = AuditFile('/dev/full', size=1000, kept=1)

@@ -32,6 +32,7 @@ from viam_session_bridge.parameters.outputs import (
     StopOutputConfig,
     TriggerOutput,
 )
+from viam_session_bridge.ros.drivers.commands import MOST_CALLS
 from viam_session_bridge.ros.drivers.stop_outputs import Answers
 from viam_session_bridge.ros.factory import Factory
 from viam_session_bridge.ros.pump import Pump
@@ -387,6 +388,26 @@ def test_a_command_of_a_service_that_is_missing_or_hangs_is_answered_in_time(
         hung.freeze()
         assert one.run('dock') == (
             f'base.dock.service: {name} has not answered within 0.5 s', '')
+
+
+def test_commands_of_one_pass_are_limited_as_well(
+        node: Node, servers: Servers, rig: Any) -> None:
+    """None of them has begun before the end of the pass."""
+    name = new_name(node)
+    servers.order('serve', kind='trigger', name=name)
+    bench = rig(commands=(dock(name, moves=False, call_timeout=20.0),))
+    wait_until(lambda: bench.run('dock')[0] == '', 'its service')
+    servers.order('say', name=name, delay=0.05)
+    answers: list[tuple[str, str]] = []
+    for _ in range(MOST_CALLS + 12):
+        bench.driver.call(ServiceCall('dock'), lambda *answer: answers.append(answer))
+    refused = list(answers)
+    bench.supervisor.wake()
+    assert len(refused) == 12
+    assert all('8 calls have not been answered yet' in problem for problem, _ in refused)
+    wait_until(lambda: len(answers) == MOST_CALLS + 12, 'the answers')
+    assert [problem for problem, _ in answers[12:]] == [''] * MOST_CALLS
+    servers.order('say', name=name)
 
 
 def test_an_unknown_command_names_those_that_exist(node: Node, rig: Any) -> None:

@@ -165,6 +165,23 @@ def test_a_continuous_joint_goes_on_counting(scale: float) -> None:
     assert [reading.raw[0] for reading in readings][-1] == -2.0
 
 
+def test_a_continuous_joint_goes_on_after_any_number() -> None:
+    """The difference of two numbers may be infinite, and no thread may end by that."""
+    readings = Received(continuous=['wheel'])
+    for stamp, position in enumerate((0.0, -1.7e308, 1.7e308, 0.5, 0.75), 1):
+        readings.publish(float(stamp), ['wheel'], [position], [])
+    places = [reading.positions[0] for reading in readings]
+    assert all(map(math.isfinite, places))
+    assert places[-1] - places[-2] == pytest.approx(0.25)
+
+
+def test_the_names_of_received_joints_are_bounded(node: Node) -> None:
+    states = JointStates(node, 'names')
+    for number in range(3000):
+        states._on_joints(JointState(name=[f'joint{number}', f'other{number}']))
+    assert len(states._names) < 2100
+
+
 def test_a_joint_with_ends_does_not_wrap() -> None:
     """A lift of 4 m has no turn."""
     readings = Received()

@@ -164,6 +164,16 @@ def test_a_log_that_hangs_keeps_nobody_waiting(log: Log, journal: Journal) -> No
     assert len(lost) == 1 and 45 <= int(lost[0].split()[0]) <= 50
 
 
+def test_what_a_log_that_hangs_loses_is_counted_while_it_hangs(
+        log: Log, journal: Journal) -> None:
+    """Diagnostics show the number; the log itself cannot."""
+    log.open.clear()
+    for number in range(CAPACITY + 11):
+        journal.note(logging.INFO, str(number))
+    # One of them is being written.
+    assert journal.lost in (10, 11)
+
+
 def test_a_log_that_hangs_does_not_hold_up_the_end(log: Log, journal: Journal) -> None:
     """close() is bounded, also with a full queue."""
     log.open.clear()

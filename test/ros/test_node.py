@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 import threading
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 import pytest
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 import rclpy
 from rclpy.node import Node
 
@@ -180,6 +183,39 @@ def test_a_status_has_the_values_of_its_resource_and_each_part_has_a_status(
     [grpc] = {one.hardware_id: one for one in said if one.name.endswith(': gRPC')}.values()
     assert grpc.level == DiagnosticStatus.WARN and grpc.hardware_id == f'{place}/gRPC'
     node.destroy_subscription(subscription)
+
+
+def test_a_parameter_of_a_type_that_does_not_exist_is_refused_and_ends_nothing() -> None:
+    """Any node can send it; rclpy raises on it."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = Node('asked', namespace=new_namespace(), context=context)
+    failures: list[BaseException] = []
+    BridgeNode(node, locked_bridge([BASE.resource], Policy()), BridgeConfig(resources=(BASE,)),
+               dict, lambda: None)
+    executor = ExecutorThread(node, failures.append)
+    executor.start()
+    sent = [Parameter(name='use_sim_time', value=ParameterValue(type=number))
+            for number in (1, 99)]
+
+    def result(kind: Any, parameters: list[Parameter]) -> Any:
+        name = 'set_parameters' + ('_atomically' if kind is SetParametersAtomically else '')
+        client = node.create_client(kind, f'asked/{name}')
+        wait_until(client.service_is_ready, name)
+        call = client.call_async(kind.Request(parameters=parameters))
+        wait_until(lambda: call.done() or failures, 'the response')
+        assert not failures
+        return call.result()
+
+    for one in (*result(SetParameters, sent).results,
+                result(SetParametersAtomically, sent).result):
+        assert not one.successful
+        assert one.reason.startswith("'use_sim_time': found a value of type 99, accepted: 0 to 9")
+    assert result(SetParameters, sent[:1]).results[0].successful
+    assert result(SetParametersAtomically, sent[:1]).result.successful
+    assert executor.stop(timeout=PATIENCE)
+    node.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 @pytest.mark.parametrize('ends', [False, True])

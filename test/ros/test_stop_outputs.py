@@ -235,6 +235,41 @@ def test_a_success_from_before_the_motion_does_not_count(
     servers.order('say', name=name)
 
 
+def test_a_success_from_before_the_motion_does_not_count_however_late_the_motion_is_sent(
+        node: Node, services: PassServices, servers: Servers,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the executor judges the response, the pump sends a motion and its stop."""
+    name, reports = new_name(node), Reports()
+    output = calling(services, 'trigger', name, reports)
+    servers.order('serve', kind='trigger', name=name)
+    wait_served(output)
+    judge, reported_before = output._judge, list[int]()
+
+    def judged_meanwhile(response: Any) -> Any:
+        verdict = judge(response)
+        reported_before.append(len(reports.all))
+        if len(reported_before) == 1:
+            output.moved(DRIVE)
+            run_pass(services, lambda: output.stop(2))
+        return verdict
+
+    monkeypatch.setattr(output, '_judge', judged_meanwhile)
+    run_pass(services, lambda: output.stop(1))
+    assert reports.wait(2) == ''
+    wait_until(lambda: len(reported_before) == 2, 'the response to the second call')
+    assert reported_before == [0, 0], 'the first response has confirmed the second stop'
+
+
+def test_a_deferred_call_that_fails_is_no_end_of_the_others(services: PassServices) -> None:
+    begun: list[int] = []
+    services.later(lambda: begun.append(1 // 0))
+    services.later(lambda: begun.append(2))
+    with pytest.raises(ZeroDivisionError):
+        services.flush()
+    services.flush()
+    assert begun == [2]
+
+
 def test_what_holds_is_released_before_motion(
         node: Node, services: PassServices, servers: Servers) -> None:
     """And called again by the next stop."""

@@ -6,12 +6,15 @@ The texts of subscriber_problem about subscribers in other processes.
 Every case has its own topic; all subscribers are started at once.
 """
 
+from typing import Any
+
 from geometry_msgs.msg import Twist, TwistStamped
 import pytest
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from processes import Programs, wait_until
+from viam_session_bridge.ros import stop_path
 from viam_session_bridge.ros.drivers.output import COMMAND_QOS
 from viam_session_bridge.ros.stop_path import nearest_topics, subscriber_problem, type_name
 
@@ -133,6 +136,30 @@ def test_a_topic_that_only_we_subscribe_is_not_suggested(node: Node) -> None:
     own = node.create_subscription(Twist, 'feedback_of_ours', lambda message: None, 1)
     assert own.topic_name in dict(node.get_topic_names_and_types())
     assert own.topic_name not in problem(node, publisher)
+
+
+def test_names_are_not_compared_again_while_the_graph_has_the_same_topics(
+        node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 50 resources without a subscriber, it would keep the executor from all feedback."""
+    compared: list[str] = []
+
+    def counted(topic: str, *arguments: Any) -> list[str]:
+        compared.append(topic)
+        return nearest_topics(topic, *arguments)
+
+    monkeypatch.setattr(stop_path, 'nearest_topics', counted)
+    monkeypatch.setattr(stop_path, '_GRAPH_PERIOD', 0.0)
+    publisher = node.create_publisher(Twist, 'nobody/cmd_vel', COMMAND_QOS)
+
+    def is_known() -> bool:
+        before = len(compared)
+        assert 'has no subscriber' in problem(node, publisher)
+        return len(compared) == before
+
+    wait_until(is_known, 'a graph that stays the same')
+    assert compared
+    late = node.create_publisher(Twist, 'nobody/late', COMMAND_QOS)
+    wait_until(lambda: not is_known(), f'a comparison with {late.topic_name}')
 
 
 def test_suggestions_begin_with_the_same_kind_of_message_and_the_most_similar_name() -> None:

@@ -127,7 +127,7 @@ class MoveProfile:
 
     def stopping_distance(self, speed: float) -> float:
         """Return how far (m or rad) it moves on from this speed after a stop."""
-        return speed * LOOK_AHEAD + speed ** 2 / (2.0 * self.deceleration)
+        return speed * LOOK_AHEAD + speed * speed / (2.0 * self.deceleration)
 
     def tracker(self, setpoint: Setpoint, rest: RestSettings) -> 'SteeredTracker':
         """Return a new tracker."""

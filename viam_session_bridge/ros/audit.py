@@ -33,7 +33,10 @@ class AuditFile:
             if self._fd < 0:
                 # 0600: the lines name clients and their addresses.
                 self._fd = os.open(
-                    self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                    self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                # Another process may have left it with a cut line.
+                size = os.fstat(self._fd).st_size
+                self._cut = size > 0 and os.pread(self._fd, 1, size - 1) != b'\n'
             content = ('\n' if self._cut else '').encode() + line.encode() + b'\n'
             written = os.write(self._fd, content)
             self._cut = written < len(content)

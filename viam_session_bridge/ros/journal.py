@@ -104,9 +104,9 @@ class Journal:
         # may be logged again (s).
         self._unwritten: dict[str, tuple[int, float]] = {}
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(CAPACITY)
-        self._lost = 0
-        # How many events and lines were lost since the start.
-        self.lost = 0
+        # How many events and lines were lost since the start: those that the log has reported, and
+        # those that it has not.
+        self._reported = self._lost = 0
         self._slow_calls = 0
         self._slow_after = -math.inf
         self._faulty: dict[str, str] = {}
@@ -129,6 +129,11 @@ class Journal:
     def note(self, level: int, message: str) -> None:
         """Take a line at one of logging's levels without ever waiting."""
         self._hand_over(functools.partial(self._write_line, level, message), OTHERS_CAPACITY)
+
+    @property
+    def lost(self) -> int:
+        """Return how many events and lines were lost since the start."""
+        return self._reported + self._lost
 
     def _hand_over(self, item: Callable[[], None], most: int = CAPACITY) -> None:
         try:
@@ -164,7 +169,7 @@ class Journal:
     def _tell_loss(self) -> None:
         if self._lost:
             lost, self._lost = self._lost, 0
-            self.lost += lost
+            self._reported += lost
             self._write(EventsLost(lost), self._now(), time.time())
 
     def _write_report(self, outputs: Outputs, faults: dict[str, str], slow: str,
@@ -213,7 +218,7 @@ class Journal:
         except Exception as problem:
             count, quiet_until = self._unwritten.get(sink.name, (0, -math.inf))
             count += 1
-            self.lost += 1
+            self._reported += 1
             if time.monotonic() >= quiet_until:
                 self._logger.error(
                     f'{sink.name}: {problem}; events that were not written: {count}; the next '

@@ -40,6 +40,7 @@ from viam_session_bridge.ros.history import History
 from viam_session_bridge.ros.interfaces import Driver, EmergencyStopping, Supervision
 from viam_session_bridge.ros.journal import kind_of
 from viam_session_bridge.ros.other_publishers import OtherPublishers
+from viam_session_bridge.ros.parameters import refuse_unknown_types
 from viam_session_bridge.ros.profiles import steady_timer
 from viam_session_bridge.ros.sources.secondary_feedback import SecondaryFeedback
 from viam_session_bridge.ros.sources.source import Source
@@ -84,6 +85,7 @@ class BridgeNode:
                  emergency: EmergencyStopping | None = None, companion: str = '',
                  note: Callable[[LogEvent], None] = lambda event: None,
                  reports: Callable[[], Iterable[Report]] = tuple) -> None:
+        refuse_unknown_types(node)
         self._node = node
         self._supervision = supervision
         self._faults = faults

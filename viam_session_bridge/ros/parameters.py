@@ -13,6 +13,7 @@ a misspelt one would be ignored silently.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
 import re
 import sys
 from typing import Any
@@ -23,6 +24,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -30,6 +32,7 @@ from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_topic_name import validate_topic_name
 import yaml  # type: ignore[import-untyped]
 
+from viam_session_bridge.core.errors import shown
 from viam_session_bridge.parameters.checks import first_line, GraphNames
 from viam_session_bridge.parameters.document import document
 from viam_session_bridge.parameters.load import judge
@@ -76,6 +79,34 @@ def watch(node: Node, config: BridgeConfig, apply: Callable[[BridgeConfig], None
     node.add_pre_set_parameters_callback(watcher.convert)
     node.add_on_set_parameters_callback(watcher.check)
     node.add_post_set_parameters_callback(watcher.take_over)
+
+
+def refuse_unknown_types(node: Node) -> None:
+    """
+    Let a node refuse requests to set a parameter to a value of a type that does not exist.
+
+    Any node can send one, and rclpy raises on it, which would end the thread of the executor.
+    """
+    for service in node.services:
+        if service.srv_type in (SetParameters, SetParametersAtomically):
+            service.callback = functools.partial(_set_known_types, service.callback)
+
+
+def _set_known_types(set_all: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+    unknown = next((each for each in request.parameters if each.value.type not in _KNOWN), None)
+    if unknown is None:
+        return set_all(request, response)
+    result = SetParametersResult(successful=False, reason=(
+        f'{shown(unknown.name)}: found a value of type {unknown.value.type}, '
+        f'accepted: {min(_KNOWN)} to {max(_KNOWN)} (rcl_interfaces/msg/ParameterType)'))
+    if isinstance(response, SetParametersAtomically.Response):
+        response.result = result
+    else:
+        response.results = [result for _ in request.parameters]
+    return response
+
+
+_KNOWN = frozenset(each.value for each in Parameter.Type)
 
 
 class _Watcher:

@@ -7,7 +7,10 @@ A match is necessary, not sufficient: a driver that was killed stays matched for
 participant lease). Graph names alone prove nothing: they include subscribers of another type.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 import difflib
 import itertools
 import time
@@ -125,27 +128,47 @@ def _isolation(node: Node) -> str:
             f'{node.context.get_domain_id()}')
 
 
-_GRAPHS: 'WeakKeyDictionary[Node, tuple[float, dict[str, list[str]]]]' = WeakKeyDictionary()
+@dataclass
+class _Graph:
+    """
+    The topics of the graph and their types, as read at an instant (s).
+
+    nearest: what nearest_topics has returned, by topic and type. It takes milliseconds, and is
+    called several times a second for each resource without a subscriber.
+    """
+
+    read_at: float
+    topics: dict[str, list[str]]
+    nearest: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+_GRAPHS: WeakKeyDictionary[Node, _Graph] = WeakKeyDictionary()
 
 
 def _suggestion(node: Node, topic: str, wanted: str) -> str:
     """Return topics of the graph that may be meant instead; empty if there are none."""
-    read_at, topics = _GRAPHS.get(node, (0.0, {}))
-    if not topics or time.monotonic() - read_at >= _GRAPH_PERIOD:
-        topics = dict(node.get_topic_names_and_types())
-        _GRAPHS[node] = time.monotonic(), topics
-    near = nearest_topics(topic, wanted, topics)
+    graph = _GRAPHS.get(node)
+    if graph is None or time.monotonic() - graph.read_at >= _GRAPH_PERIOD:
+        read = _Graph(time.monotonic(), dict(node.get_topic_names_and_types()))
+        if graph is not None and graph.topics == read.topics:
+            read.nearest = graph.nearest
+        graph = _GRAPHS[node] = read
+    if (topic, wanted) not in graph.nearest:
+        graph.nearest[topic, wanted] = nearest_topics(topic, wanted, graph.topics)
+    near = graph.nearest[topic, wanted]
     if not near:
         return ''
     ours, found = own_nodes(node), list[str]()
     for name in near:
+        if len(found) == _MOST_SUGGESTED:
+            break
         subscribers = [one for one in node.get_subscriptions_info_by_topic(name)
                        if node_name(one) not in ours]
         types = sorted({one.topic_type.rpartition('/')[2] for one in subscribers})
         if subscribers:
             found.append(f'{name} ({" and ".join(types)}, {len(subscribers)} subscriber'
                          f'{"" if len(subscribers) == 1 else "s"})')
-    return f'; did you mean {" or ".join(found[:_MOST_SUGGESTED])}?' if found else ''
+    return f'; did you mean {" or ".join(found)}?' if found else ''
 
 
 def nearest_topics(topic: str, wanted: str, topics: Mapping[str, Iterable[str]]) -> list[str]:

@@ -46,7 +46,7 @@ Done = Callable[[Any, str], None]
 Answer = Callable[[str, str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pending:
     """One call: its name, its deadline (s), its time limit (s), and its callbacks."""
 
@@ -75,6 +75,8 @@ class ServiceCaller:
         # Guards the pending calls; never held while calling out.
         self._lock = threading.Lock()
         self._pending: dict[Any, _Pending] = {}
+        # Those that have not begun.
+        self._waiting: dict[_Pending, None] = {}
         self._late: deque[Any] = deque()
 
     def named_by(self, where: str) -> 'ServiceCaller':
@@ -96,7 +98,7 @@ class ServiceCaller:
     @property
     def pending(self) -> int:
         """Return how many calls have no response yet."""
-        return len(self._pending)
+        return len(self._waiting) + len(self._pending)
 
     def problem(self) -> str:
         """Return why a call would get no response, from the graph; empty when it may get one."""
@@ -110,11 +112,12 @@ class ServiceCaller:
 
         limit: seconds. late: gets a response that arrives later.
         """
-        self.later(functools.partial(
-            self._begin, request,
-            _Pending(self.where, time.monotonic() + limit, limit, done, late)))
+        pending = _Pending(self.where, time.monotonic() + limit, limit, done, late)
+        self._waiting[pending] = None
+        self.later(functools.partial(self._begin, request, pending))
 
     def _begin(self, request: Any, pending: _Pending) -> None:
+        del self._waiting[pending]
         try:
             future = self._client.call_async(request)
         except Exception as problem:  # noqa: B902  the caller must receive it
@@ -199,7 +202,7 @@ class PassServices(Services):
         super().__init__(node)
         # The resources that call services, as keys.
         self.resources: dict[str, None] = {}
-        self._noted: list[Callable[[], None]] = []
+        self._noted: deque[Callable[[], None]] = deque()
 
     def caller(self, kind: str, service: str, where: str) -> ServiceCaller:
         """Return a client; where is the parameter that names the service."""
@@ -213,9 +216,7 @@ class PassServices(Services):
     def flush(self) -> None:
         """Run what was deferred, and begin the resulting calls."""
         while self._noted:
-            noted, self._noted = self._noted, []
-            for act in noted:
-                act()
+            self._noted.popleft()()
 
 
 def refusal(response: Any) -> str:

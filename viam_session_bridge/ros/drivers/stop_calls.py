@@ -145,11 +145,14 @@ class CallingStop(StopOutput):
         if motions != self._motions:
             return
         # A missing response is no refusal: the call is repeated until the stop's time limit.
-        self._conclude(StopAnswer(None, problem) if response is None else self._judge(response))
+        self._conclude(
+            StopAnswer(None, problem) if response is None else self._judge(response), motions)
 
-    def _conclude(self, verdict: StopAnswer) -> None:
-        """Report the result for the newest stop."""
+    def _conclude(self, verdict: StopAnswer, motions: int) -> None:
+        """Report the result for the newest stop, unless a motion was sent since then."""
         with self._lock:
+            if motions != self._motions:
+                return
             self._problem = verdict.problem
             epoch = self._epoch
             if verdict.done:

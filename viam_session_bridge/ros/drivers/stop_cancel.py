@@ -186,7 +186,7 @@ class CancelStop(CallingStop):
                 with self._lock:
                     self._called, self._under_way = epoch, False
                 self._asked = motions
-                self._conclude(self._check_status())
+                self._conclude(self._check_status(), motions)
                 return
             # A refused request must not delay the others.
             goal = min(running, key=self._tries.__getitem__)
@@ -241,7 +241,7 @@ class CancelStop(CallingStop):
             with self._lock:
                 self._called = None
         elif self._asked == self._motions and self._called == self._epoch and not self._under_way:
-            self._conclude(self._check_status())
+            self._conclude(self._check_status(), self._asked)
         # A guard continues to stop by itself, and only while there is no bridge.
         if fresh and late and not self._adopts:
             self._late()

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import functools
+import itertools
 import math
 import time
 from typing import Any
@@ -26,8 +27,9 @@ from viam_session_bridge.ros.profiles import FEEDBACK_QOS
 from viam_session_bridge.ros.sources.tools import SourceTools
 from viam_session_bridge.ros.stop_path import publisher_problem, type_name
 
-# How many of the received joints an error names.
+# How many of the received joints an error names, and how many are kept.
 _MOST_NAMES = 12
+_MOST_KEPT = 1000
 
 # Velocities that are not reported are estimated over this time (s).
 ESTIMATE_OVER = 0.1
@@ -105,7 +107,8 @@ class JointStates:
         at = self._clock()
         # Once for all groups: with many joints, a search of each in the message is slow.
         places = {name: index for index, name in enumerate(message.name)}
-        self._names.update(places)
+        if len(self._names) < _MOST_KEPT:
+            self._names.update(itertools.islice(places, _MOST_KEPT))
         for group in self._groups:
             group.update(message, places, at)
 
@@ -240,7 +243,9 @@ class _Joint:
         position = raw * self._scale
         if self._continuous and self._counted is not None:
             last, counted = self._counted
-            position = counted + math.remainder(raw - last, math.tau) * self._scale
+            # Each within a turn: the difference of two arbitrary numbers may be infinite.
+            here, before = (math.remainder(each, math.tau) for each in (raw, last))
+            position = counted + math.remainder(here - before, math.tau) * self._scale
         self._counted = raw, position
         return position
 
