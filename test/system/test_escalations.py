@@ -37,7 +37,7 @@ def test_escalations_run_step_by_step_and_every_outcome_is_logged(
         bridge.wait_logged(r'base: stopped \(verified\)')
         time.sleep(2.0)
         client.do('set_power', base='base', linear=1.0)
-        driver.send(do='odometry', mode='moving')
+        driver.odometry('moving')
         at = time.monotonic()
         client.do('stop', base='base')
         bridge.wait_logged('base: STOP NOT CONFIRMED')
