@@ -18,7 +18,7 @@ from observer import spinning_node
 from processes import base, Bridge, Client, Guard, Programs, settings, wait_until
 from servers import Servers, serving
 
-PATIENCE = 1.0  # s, of the guard
+PATIENCE = 2.0  # s, of the guard: a bridge that is late by half of it stops, too
 
 
 class Robot:
