@@ -58,6 +58,16 @@ class Observer:
             parameters=[Parameter(name, value=value).to_parameter_msg()]))
         return reply.results[0].successful, reply.results[0].reason
 
+    @contextmanager
+    def changed(self, bridge: Bridge, name: str, value: Any) -> Iterator[None]:
+        """Set a parameter for a while."""
+        before = self.get(bridge, name)
+        assert self.set(bridge, name, value) == (True, '')
+        try:
+            yield
+        finally:
+            assert self.set(bridge, name, before) == (True, '')
+
     def reset(self, bridge: Bridge) -> str:
         """Call ~/reset; returns its message."""
         return self.trigger(bridge, 'reset').message

@@ -114,9 +114,14 @@ class Program:
         """Send SIGSTOP and wait until every thread has stopped; returns when it was sent (s)."""
         at = self.signal(signal.SIGSTOP)
         tasks = Path(f'/proc/{self.process.pid}/task')
-        wait_until(lambda: all(
-            (task / 'stat').read_text().rpartition(')')[2].split()[0] == 'T'
-            for task in tasks.iterdir()), f'{self.name} is frozen')
+
+        def frozen() -> bool:
+            try:
+                return all((task / 'stat').read_text().rpartition(')')[2].split()[0] == 'T'
+                           for task in tasks.iterdir())
+            except (FileNotFoundError, ProcessLookupError):
+                return False  # a thread has ended meanwhile
+        wait_until(frozen, f'{self.name} is frozen')
         return at
 
     def kill(self) -> float:
@@ -196,6 +201,10 @@ class Driver(Program):
         words = [f'--topic={topic}' for topic in topics]
         words += [f'--{name.replace("_", "-")}={value}' for name, value in options.items()]
         self._heard: list[Heard] = []
+        # By topic, how many publishers it has found.
+        self._writers: dict[str, int] = {}
+        # Of its odometry, as last ordered.
+        self._mode = ''
         self.ready = threading.Event()
         super().__init__(DRIVER, f'--node={node}', *words, prefix=prefix)
 
@@ -205,12 +214,26 @@ class Driver(Program):
             self._heard.append(Heard(
                 entry['topic'], entry['at'], tuple(entry['linear']), tuple(entry['angular']),
                 tuple(entry['stamp']) if entry['stamp'] else None, entry['frame']))
+        elif entry['event'] == 'matched':
+            self._writers[entry['topic']] = entry['writers']
+        elif entry['event'] == 'odometry':
+            self._mode = entry['mode']
         elif entry['event'] == 'ready':
             self.ready.set()
 
     def wait_ready(self) -> None:
         """Wait until it runs and has subscribed."""
         assert self.ready.wait(PATIENCE), f'the driver did not start:\n{self.text}'
+
+    def wait_matched(self, topic: str, writers: int = 1) -> None:
+        """Wait until it has found the publishers, perhaps seconds after they have found it."""
+        wait_until(lambda: self._writers.get(topic, 0) >= writers,
+                   f'{writers} publishers of {topic}')
+
+    def odometry(self, mode: str) -> None:
+        """Change what it publishes, see programs/driver.py, and wait until it does."""
+        self.send(do='odometry', mode=mode)
+        wait_until(lambda: self._mode == mode, f'odometry: {mode}')
 
     def heard(self, topic: str | None = None, since: float = 0.0) -> list[Heard]:
         """Return what arrived on a topic (all topics by default) since an instant (s)."""
@@ -255,16 +278,18 @@ class Driver(Program):
                    duration + PATIENCE)
         assert not any(one.is_zero for one in self.heard(topic, since))
 
-    def check_stop(self, topic: str, since: float, within: float) -> list[Heard]:
+    def check_stop(self, topic: str, since: float, within: float,
+                   quiet: float = 0.6) -> list[Heard]:
         """
         Check that a stop arrived in time and was the last command; returns its zeros.
 
         The first zero arrives within that time (s) of ``since``, only zeros follow, and then no
-        message.
+        message for a while (quiet, s), which is to be longer than the stop is repeated where its
+        zeros are counted.
         """
         first = self.wait_zero(topic, since)
         assert took(since, first.at) <= within + MARGIN
-        self.wait_silence(topic)
+        self.wait_silence(topic, quiet)
         zeros = self.heard(topic, first.at)
         assert all(one.is_zero for one in zeros), zeros
         return zeros

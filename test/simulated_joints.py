@@ -49,6 +49,8 @@ class SimulatedJoints(Program):
 
     def __init__(self, topic: str, *joints: str, node: str = '/joints', **options: Any) -> None:
         self.told: list[Told] = []
+        # By topic, how many publishers they have found.
+        self._writers: dict[str, int] = {}
         self.ready = threading.Event()
         words = [f'--joint={joint}' for joint in joints]
         words += [f'--start={start}' for start in options.pop('start', ())]
@@ -59,12 +61,19 @@ class SimulatedJoints(Program):
         """Record the output of the joints."""
         if entry['event'] == 'ready':
             self.ready.set()
+        elif entry['event'] == 'matched':
+            self._writers[entry['topic']] = entry['writers']
         else:
             self.told.append(Told(entry['at'], entry['event'], entry))
 
     def wait_ready(self) -> None:
         """Wait until they have subscribed."""
         assert self.ready.wait(PATIENCE), f'the joints did not start:\n{self.text}'
+
+    def wait_matched(self, *topics: str) -> None:
+        """Wait until they have found a publisher of each topic: a goal is sent once."""
+        for topic in topics:
+            wait_until(lambda topic=topic: self._writers.get(topic), f'a publisher of {topic}')
 
     def since(self, at: float, kind: str = '') -> list[Told]:
         """Return what arrived since an instant (s)."""

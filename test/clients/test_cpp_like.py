@@ -91,7 +91,7 @@ def test_close_stops_it(robot: Any, client: CppLike, began: float) -> None:
     asked = time.monotonic()
     client.close()
     robot.driver.check_stop(robot.topic, asked, AT_ONCE)
-    assert robot.bridge.logged('base: stopping, .*no session')
+    robot.bridge.wait_logged('base: stopping, .*no session')
 
 
 def test_a_lost_connection_stops_it(robot: Any, client: CppLike, began: float) -> None:

@@ -103,7 +103,7 @@ def test_a_session_held_by_hand(
     for line in (f'^open {session[1]} from .*:[0-9]+$', '^moving with heartbeats true$',
                  '^moving without heartbeats false$', '^refused InvalidArgument SESSION_EXPIRED$'):
         assert program.logged(line), program.text
-    assert robot.bridge.logged(f'session {session[1][:8]}... .* (lapsed|has ended)')
+    robot.bridge.wait_logged(f'session {session[1][:8]}... .* (lapsed|has ended)')
 
 
 @pytest.mark.parametrize('options', [(), ('--remote', 'bridge')], ids=['sdk', 'remote'])

@@ -98,7 +98,7 @@ def test_it_lists_drives_and_stops(
     assert program.logged('^stops$')
     moved = robot.wait_speed(0.5, began)
     robot.driver.check_stop(robot.topic, moved, 1.0)
-    assert robot.bridge.logged('base: stopping, a client requested a stop .*no session')
+    robot.bridge.wait_logged('base: stopping, a client requested a stop .*no session')
 
 
 def test_a_killed_client_stops_with_its_connection(
@@ -108,7 +108,7 @@ def test_a_killed_client_stops_with_its_connection(
     robot.wait_speed(1.0, began)
     robot.driver.check_driving(robot.topic, WINDOW + 0.5)
     robot.driver.check_stop(robot.topic, program.kill(), AT_ONCE)
-    assert robot.bridge.logged(
+    robot.bridge.wait_logged(
         'base: stopping, the connection that commanded it is closed .*no session')
 
 

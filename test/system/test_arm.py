@@ -8,7 +8,9 @@ without any client: only holds that arrive and are accepted stop them.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+import math
 import re
 import signal
 from statistics import median
@@ -16,10 +18,11 @@ import time
 from typing import Any, NamedTuple
 
 import pytest
+from sensor_msgs.msg import JointState
 import yaml
 
 from host import took
-from observer import Observer
+from observer import Observer, spinning_node
 from ownership import Ownership, Part, Sign, WINDOW
 from processes import Bridge, Client, MARGIN, Programs, TEST, wait_until
 from servers import Servers, serving
@@ -29,6 +32,9 @@ FILE = TEST.parent / 'config' / 'arm.yaml'
 JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint')
 OPEN, OBJECT = 0.04, 0.015
 TICK = 1.0 / 20.0  # s
+
+# At its usual speed it has closed half a second later, which a busy machine may take to notice.
+SLOW_GRIPPER = 'gripper.max_speed', 0.004
 
 URDF = '<robot name="arm"><link name="base_link"/>' + ''.join(
     f'<link name="{child}"/><joint name="{joint}" type="revolute"><parent link="{parent}"/>'
@@ -69,6 +75,8 @@ def started(programs: Programs, servers: Servers, patience: float) -> Robot:
     for one in (arm, gripper):
         one.wait_ready()
     bridge.wait_drivers('arm', 'gripper')
+    arm.wait_matched(bridge.topic('arm_controller/joint_trajectory'))
+    gripper.wait_matched(bridge.topic('gripper_controller/joint_trajectory'))
     return Robot(bridge, arm, gripper, servers, action)
 
 
@@ -105,6 +113,13 @@ def degrees(*values: float) -> dict[str, Any]:
     return {'JointPositions': {'values': values}}
 
 
+def go_home(client: Client) -> None:
+    """Refused before joint states have arrived, and while the guard has not found the drivers."""
+    wait_until(lambda: client.ask(
+        'call', component='arm', name='arm', method='move_to_joint_positions',
+        arguments=[degrees(0.0, 0.0, 0.0)])['ok'], 'the arm is home')
+
+
 def is_goal(told: Told) -> bool:
     return told.kind == 'trajectory' and told.what['points'][-1]['time'] > 0.5
 
@@ -118,10 +133,7 @@ def rested(client: Client, robot: Robot) -> Iterator[None]:
     """Begin each test at rest, at the same place; nothing may ever be rejected."""
     wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle'
                            for name in ('arm', 'gripper')), 'rest')
-    # The guard may find the drivers later than the bridge does.
-    wait_until(lambda: client.ask(
-        'call', component='arm', name='arm', method='move_to_joint_positions',
-        arguments=[degrees(0.0, 0.0, 0.0)])['ok'], 'the arm is home')
+    go_home(client)
     began = time.monotonic()
     yield
     for joints in (robot.arm, robot.gripper):
@@ -164,7 +176,9 @@ def going(client: Client, robot: Robot, *goal: float) -> tuple[int, Told]:
     """Begin a long move and wait until the arm is on its way."""
     since = time.monotonic()
     move = begin(client, 'arm', 'move_to_joint_positions', degrees(*goal))
-    told = robot.arm.wait_told('a goal', is_goal, since)
+    # Not a point of a stream that it replaces.
+    end = pytest.approx([math.radians(one) for one in goal], abs=1e-3)
+    told = robot.arm.wait_told('a goal', lambda told: is_goal(told) and told.end == end, since)
     wait_until(lambda: order(client, 'arm', 'is_moving'), 'motion')
     return move, told
 
@@ -173,13 +187,18 @@ def stopped(robot: Robot, since: float, within: float) -> Told:
     """Check that holds arrived in time and nothing followed; returns the last of them."""
     first = robot.arm.wait_told('a hold', is_hold, since)
     assert took(since, first.at) <= within + MARGIN
-    wait_until(lambda: time.monotonic() - robot.arm.told[-1].at > 0.5, 'silence')
+
+    def over() -> bool:
+        ends = [one.end for one in robot.arm.since(first.at, 'trajectory')]
+        return (time.monotonic() - robot.arm.told[-1].at > 0.5
+                and len(ends) >= 5 and ends[-1] == ends[-5])
+    wait_until(over, 'the same hold five times, and then silence')
     holds = robot.arm.since(first.at)
     assert all(is_hold(one) for one in holds)
     assert all(one.what['names'] == list(JOINTS) for one in holds)
     # Never back against the motion, which is upwards in these tests; frozen at the end.
     ends = [one.end[0] for one in holds]
-    assert ends == sorted(ends) and ends[-1] == ends[-5]
+    assert ends == sorted(ends)
     return holds[-1]
 
 
@@ -229,19 +248,34 @@ def test_a_streamed_trajectory_is_executed_while_it_arrives(client: Client, robo
         told, told[1:], strict=False)), 'only further points of the trajectory'
 
 
+@contextmanager
+def measuring(robot: Robot) -> Iterator[list[float]]:
+    """Collect the positions of the first joint (rad), all of them however busy the machine is."""
+    measured: list[float] = []
+
+    def take(message: JointState) -> None:
+        if JOINTS[0] in message.name:
+            measured.append(message.position[message.name.index(JOINTS[0])])
+    with spinning_node('measuring') as node:
+        subscription = node.create_subscription(
+            JointState, robot.bridge.topic('joint_states'), take, 1000)
+        wait_until(lambda: measured, 'joint states')
+        yield measured
+        node.destroy_subscription(subscription)
+
+
 def test_a_trajectory_in_small_pieces_is_executed_to_its_corners(
         client: Client, robot: Robot) -> None:
     """There and back in real time, ten pieces a second, also at the corner."""
     here = order(client, 'arm', 'get_joint_positions')['values']
     way = [[time, here[0] + 10.0 - abs(10.0 - 10.0 * time), *here[1:]]
            for time in (number / 20 for number in range(41))]
-    since = time.monotonic()
-    stream = client.begin('stream', arm='arm', batches=[
-        way[first:first + 2] for first in range(0, len(way), 2)], period=0.1)
-    highest = here[0]
-    while not client.answered(stream):
-        highest = max(highest, order(client, 'arm', 'get_joint_positions')['values'][0])
-    assert client.answer(stream)['ok'], client.answer(stream)
+    with measuring(robot) as measured:
+        since = time.monotonic()
+        stream = client.begin('stream', arm='arm', batches=[
+            way[first:first + 2] for first in range(0, len(way), 2)], period=0.1)
+        assert client.answer(stream)['ok'], client.answer(stream)
+    highest = math.degrees(max(measured))
     assert highest == pytest.approx(here[0] + 10.0, abs=1.0), 'it cut the corner'
     assert len(robot.arm.since(since)) > 5, 'many messages were expected'
 
@@ -274,6 +308,8 @@ def test_the_arm_stays_at_rest_after_a_client_froze_in_its_stream(
 def test_the_emergency_stop_ends_a_stream(
         client: Client, robot: Robot, observer: Observer) -> None:
     """Its client gets an error, and nothing more of it moves the arm, not even after a reset."""
+    # So that the services of the bridge are found before the time that is measured.
+    observer.trigger(robot.bridge, 'reset')
     stream = streaming(client, 30.0)
     wait_until(lambda: order(client, 'arm', 'get_joint_positions')['values'][0] > 5.0, 'motion')
     pressed = time.monotonic()
@@ -281,6 +317,7 @@ def test_the_emergency_stop_ends_a_stream(
     stopped(robot, pressed, 0.0)
     answer = client.answer(stream)
     assert answer['code'] == 'ABORTED' and 'emergency stop' in answer['text'], answer
+    wait_until(lambda: order(client, 'arm', 'get_status')['state'] == 'idle', 'rest')
     wait_until(lambda: observer.trigger(robot.bridge, 'reset').success, 'a reset')
     reset = time.monotonic()
     wait_until(lambda: time.monotonic() - reset > 1.0, 'the client sent more')
@@ -368,31 +405,33 @@ def test_the_gripper_grabs_and_a_stop_keeps_its_grip(client: Client, robot: Robo
 
 
 def test_a_gripper_that_lost_its_client_stops_half_way(
-        programs: Programs, client: Client, robot: Robot) -> None:
+        programs: Programs, client: Client, robot: Robot, observer: Observer) -> None:
     """It neither opens nor closes."""
     victim = programs.client(robot.bridge.address)
-    since = time.monotonic()
-    begin(victim, 'gripper', 'grab')
-    robot.gripper.wait_told('a goal', is_goal, since)
-    wait_until(lambda: order(client, 'gripper', 'is_moving'), 'motion')
-    killed = victim.kill()
-    hold = robot.gripper.wait_told('a hold', is_hold, killed)
+    with observer.changed(robot.bridge, *SLOW_GRIPPER):
+        since = time.monotonic()
+        begin(victim, 'gripper', 'grab')
+        robot.gripper.wait_told('a goal', is_goal, since)
+        wait_until(lambda: order(client, 'gripper', 'is_moving'), 'motion')
+        killed = victim.kill()
+        hold = robot.gripper.wait_told('a hold', is_hold, killed)
     assert took(killed, hold.at) <= MARGIN
     assert OBJECT - 1e-6 <= hold.end[0] <= OPEN + 1e-6
 
 
 def test_stops_of_one_client_go_out_together(
-        programs: Programs, client: Client, robot: Robot) -> None:
+        programs: Programs, client: Client, robot: Robot, observer: Observer) -> None:
     """Arm and gripper, in the same pass."""
     order(client, 'gripper', 'open')
     victim = programs.client(robot.bridge.address)
-    since = time.monotonic()
-    begin(victim, 'gripper', 'grab')
-    going(victim, robot, 60.0, 0.0, 0.0)
-    robot.gripper.wait_told('a goal', is_goal, since)
-    killed = victim.kill()
-    for joints in (robot.arm, robot.gripper):
-        joints.wait_told('a hold', is_hold, killed)
+    with observer.changed(robot.bridge, *SLOW_GRIPPER):
+        since = time.monotonic()
+        begin(victim, 'gripper', 'grab')
+        going(victim, robot, 60.0, 0.0, 0.0)
+        robot.gripper.wait_told('a goal', is_goal, since)
+        killed = victim.kill()
+        for joints in (robot.arm, robot.gripper):
+            joints.wait_told('a hold', is_hold, killed)
     wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle'
                            for name in ('arm', 'gripper')), 'rest')
     # As the bridge sent them, whenever the controllers received them. What begins in one
@@ -417,7 +456,7 @@ def parts(robot: Robot) -> list[Part]:
         Part('arm', 'arm', 'move_to_joint_positions', (degrees(170.0, 0.0, 0.0),),
              partial(signs, robot.arm), lasts=True, slow=('arm.max_joint_speed', 0.2)),
         Part('gripper', 'gripper', 'grab', (), partial(signs, robot.gripper),
-             lasts=True, slow=('gripper.max_speed', 0.004))]
+             lasts=True, slow=SLOW_GRIPPER)]
 
 
 class TestArm(Ownership):
@@ -435,8 +474,7 @@ def test_the_end_of_the_bridge_ends_the_motion(
     """The controller would continue; the guard holds the arm at its measured position."""
     robot = started(programs, servers, patience=1.0)
     client = programs.client(robot.bridge.address)
-    wait_until(lambda: client.ask('call', component='arm', name='arm',
-                                  method='get_joint_positions')['ok'], 'joint states')
+    go_home(client)
     _, goal = going(client, robot, 170.0, 0.0, 0.0)
     killed = robot.bridge.kill()
     hold = robot.arm.wait_told('a hold', is_hold, killed)

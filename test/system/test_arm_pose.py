@@ -30,6 +30,7 @@ def robot(shared: Programs) -> Robot:
         bridge.topic('trajectory'), 'slide', joint_states=bridge.topic('joints'),
         pose=bridge.topic('tip'), pose_goal=bridge.topic('goal'), speed=0.1))
     bridge.wait_drivers('arm')
+    arm.wait_matched(bridge.topic('trajectory'), bridge.topic('goal'))
     return Robot(bridge, arm)
 
 
@@ -55,7 +56,10 @@ def pose(x: float) -> dict[str, Any]:
 def rested(client: Client) -> None:
     """Begin each test at rest, where the tip is at 0."""
     wait_until(lambda: order(client, 'get_status')['state'] == 'idle', 'rest')
-    order(client, 'move_to_joint_positions', {'JointPositions': {'values': [0.0]}})
+    # Refused while a busy machine delays the joint states.
+    wait_until(lambda: client.ask(
+        'call', component='arm', name='arm', method='move_to_joint_positions',
+        arguments=[{'JointPositions': {'values': [0.0]}}])['ok'], 'the tip at 0')
 
 
 def going(client: Client, robot: Robot) -> int:

@@ -33,7 +33,9 @@ def test_its_stop_lasts_until_the_rail_rests(programs: Programs) -> None:
         bridge.topic('push'), 'rail', 'elbow', joint_states=bridge.topic('joints')))
     bridge.wait_drivers('arm', 'pusher')
     client, pushing = (programs.client(bridge.address) for _ in range(2))
-    # Joint states have arrived, and the stops of the start are over.
+    # Joint states have arrived, without which both are idle as well, and motion is refused.
+    for name in ('arm', 'pusher'):
+        bridge.wait_logged(rf'{name}: stopped \(verified\)')
     wait_until(lambda: all(order(client, name, 'get_status')['state'] == 'idle' for name in (
         'arm', 'pusher')), 'rest')
     before = bridge.text.count('arm: stopped (verified)')

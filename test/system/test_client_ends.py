@@ -55,7 +55,8 @@ class Received:
     """What one driver has received since the test began."""
 
     def __init__(self, driver: Driver, topic: str) -> None:
-        driver.wait_silence(topic, 0.3)
+        # Longer than the stop of the test before is repeated.
+        driver.wait_silence(topic, HOLD + 0.2)
         self.driver = driver
         self.topic = topic
         self.began = time.monotonic()
@@ -68,9 +69,9 @@ class Received:
         """Check that held motion goes on without a stop."""
         self.driver.check_driving(self.topic, duration)
 
-    def stops(self, since: float, within: float) -> list[float]:
+    def stops(self, since: float, within: float, quiet: float = 0.6) -> list[float]:
         """Check that a stop arrived in time and only zeros followed; returns its instants (s)."""
-        return [one.at for one in self.driver.check_stop(self.topic, since, within)]
+        return [one.at for one in self.driver.check_stop(self.topic, since, within, quiet)]
 
 
 def test_a_killed_client_stops_its_base_and_a_new_client_drives(
@@ -82,7 +83,7 @@ def test_a_killed_client_stops_its_base_and_a_new_client_drives(
     first.keeps_moving()
     commands = [one for one in first.driver.heard(first.topic, first.began) if not one.is_zero]
     assert {one.linear for one in commands} == {(0.5, 0.0, 0.0)}
-    zeros = first.stops(client.kill(), AT_ONCE)
+    zeros = first.stops(client.kill(), AT_ONCE, HOLD + 0.2)
     assert zeros[-1] - zeros[0] >= HOLD - 0.3
     assert took(zeros[0], zeros[-1]) <= HOLD + MARGIN
     assert len(zeros) >= 10
@@ -170,12 +171,13 @@ def test_a_client_that_reconnects_in_time_keeps_its_session_but_not_its_motion(
         session = client.do('session')
         first.moves()
         cut = proxy.cut(reopen=True)
-        assert first.driver.wait_zero(first.topic, cut).at - cut <= WINDOW / 2
+        zero = first.driver.wait_zero(first.topic, cut).at
+        assert took(cut, zero) <= WINDOW / 2
         # By hand, because the SDK gives its session up when a beat was under way at the cut.
         again = time.monotonic()
         client.do('set_power_under', base='first', session=session)
         moved = first.moves(again)
-        assert all(one.is_zero for one in first.driver.heard(first.topic, cut + 0.1)
+        assert all(one.is_zero for one in first.driver.heard(first.topic, zero)
                    if one.at < again)
         assert took(cut, moved) <= WINDOW + MARGIN
         client.do('set_power', base='first', linear=0.5)
@@ -242,6 +244,8 @@ def test_a_killed_client_ends_its_blocking_move(
     other = programs.client(bridge.address)
     assert other.do('is_moving', base='first') is False
     other.do('move_straight', base='first', distance=100, velocity=500.0)
+    # Through another pipe than the answer, perhaps later; the stop is the last of it.
+    first.driver.wait_zero(first.topic, first.moves(later))
     moves = [one for one in first.driver.heard(first.topic, later) if not one.is_zero]
     # 0.1 m at 0.5 m/s: 0.2 s.
     assert moves[-1].at - moves[0].at >= 0.1

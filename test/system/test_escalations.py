@@ -5,7 +5,7 @@
 import time
 
 from observer import Observer
-from processes import base, Programs, settings, wait_until
+from processes import base, new_namespace, Programs, settings, wait_until
 from servers import serving
 
 TIMEOUT = 1.0  # s
@@ -14,22 +14,24 @@ TIMEOUT = 1.0  # s
 def test_escalations_run_step_by_step_and_every_outcome_is_logged(
         programs: Programs, observer: Observer) -> None:
     """A brake that refuses, a power switch that hangs and an emergency stop that is received."""
-    bridge = programs.bridge(settings({'base': base(
-        odometry_topic='odom', stop_hold=0.5, stop_timeout=TIMEOUT,
-        escalations=['brake', 'power', 'button'],
-        brake={'kind': 'trigger', 'service': 'brake', 'patience': 0.0},
-        power={'kind': 'set_bool', 'service': 'motor_power', 'value': False,
-               'patience': 0.2, 'call_timeout': 0.5},
-        button={'kind': 'bool', 'topic': 'pressed', 'value': True})}))
-    driver = programs.driver(bridge.topic(), odometry=bridge.topic('odom'))
-    bridge.wait_drivers()
-    client = programs.client(bridge.address)
+    namespace = new_namespace()
+    # The services are there before the bridge, which discovers them while it starts.
     with serving() as servers:
-        servers.order('serve', kind='trigger', name=bridge.topic('brake'))
-        servers.order('serve', kind='set_bool', name=bridge.topic('motor_power'))
-        servers.order('say', name=bridge.topic('brake'), mode='no')
-        servers.order('say', name=bridge.topic('motor_power'), delay=1.0)
-        servers.order('listen', topic=bridge.topic('pressed'))
+        servers.order('serve', kind='trigger', name=f'{namespace}/brake')
+        servers.order('serve', kind='set_bool', name=f'{namespace}/motor_power')
+        servers.order('say', name=f'{namespace}/brake', mode='no')
+        servers.order('say', name=f'{namespace}/motor_power', delay=1.0)
+        servers.order('listen', topic=f'{namespace}/pressed')
+        bridge = programs.bridge(settings({'base': base(
+            odometry_topic='odom', stop_hold=0.5, stop_timeout=TIMEOUT,
+            escalations=['brake', 'power', 'button'],
+            brake={'kind': 'trigger', 'service': 'brake', 'patience': 0.0},
+            power={'kind': 'set_bool', 'service': 'motor_power', 'value': False,
+                   'patience': 0.2, 'call_timeout': 0.5},
+            button={'kind': 'bool', 'topic': 'pressed', 'value': True})}), namespace=namespace)
+        driver = programs.driver(bridge.topic(), odometry=bridge.topic('odom'))
+        bridge.wait_drivers()
+        client = programs.client(bridge.address)
         client.do('set_power', base='base', linear=1.0)
         driver.wait_motion(bridge.topic(), 0.0)
         # A stop that works begins no step; meanwhile the services are discovered.
@@ -37,7 +39,7 @@ def test_escalations_run_step_by_step_and_every_outcome_is_logged(
         bridge.wait_logged(r'base: stopped \(verified\)')
         time.sleep(2.0)
         client.do('set_power', base='base', linear=1.0)
-        driver.send(do='odometry', mode='moving')
+        driver.odometry('moving')
         at = time.monotonic()
         client.do('stop', base='base')
         bridge.wait_logged('base: STOP NOT CONFIRMED')

@@ -345,10 +345,13 @@ def test_a_guard_whose_lock_is_never_released_stops_the_drivers_and_ends(
     crew = Crew(programs, guard=False, moving=False)
     guard = programs.guard(crew.bridge, program=(WEDGED, 'guard'))
     guard.wait_logged('base: a driver is connected')
+    # It sends only two zeros before it hangs.
+    crew.driver.wait_matched(crew.topic, writers=2)
     crew.move()
     crew.bridge.kill()
     assert guard.ended() == 1
     assert guard.logged('a vital part failed')
+    crew.driver.wait_silence(crew.topic)
     zeros = [one for one in crew.driver.heard(crew.topic) if one.is_zero]
     assert len(zeros) >= 4, 'two before it hung, and the last resort'
     assert not crew.driver.heard(crew.idle_topic)

@@ -32,7 +32,8 @@ def wait_periods(observer: Observer, text: str) -> None:
 
 def check_nothing_failed(bridge: Bridge) -> None:
     assert 'NOT CONFIRMED' not in bridge.text and 'escalation' not in bridge.text
-    assert '[ERROR]' not in bridge.text
+    # A stall of the machine is logged as an error, too; no source causes it.
+    assert not [line for line in bridge.log if '[ERROR]' in line and ' ms late ' not in line]
 
 
 def wait_accepted(client: Client) -> None:

@@ -83,8 +83,7 @@ def stopped(shared: Programs, bridge: Bridge, drivers: dict[str, Driver], others
     for name, driver in drivers.items():
         client.do('set_power', base=name, linear=1.0)
         driver.wait_motion(bridge.topic(f'{name}/cmd_vel'), 0.0)
-        driver.send(do='odometry', mode=BASES[name])
-    time.sleep(0.2)
+        driver.odometry(BASES[name])
     return client.kill()
 
 

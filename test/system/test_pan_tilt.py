@@ -17,6 +17,8 @@ from simulated_joints import furthest_leap, SimulatedJoints, Told
 FILE = TEST.parent / 'config' / 'pan_tilt.yaml'
 NAMES = ('pan', 'tilt')
 
+SLOW = 20.0  # degrees/s
+
 # Microseconds for each degree.
 PULSE = 2000.0 / 180.0
 
@@ -41,6 +43,8 @@ def servos(shared: Programs, bridge: Bridge) -> dict[str, SimulatedJoints]:
     for one in started.values():
         one.wait_ready()
     bridge.wait_drivers(*NAMES)
+    for name, one in started.items():
+        one.wait_matched(bridge.topic(f'{name}/pulse'))
     return started
 
 
@@ -76,7 +80,7 @@ def centred(bridge: Bridge, client: Client, servos: dict[str, SimulatedJoints],
             'call', component='servo', name=name, method='move', arguments=(90,))['ok'],
             f'{name} is in the middle')
         assert observer.set(bridge, limit, usual) == (True, '')
-        servos[name].wait_told('the middle', lambda told: told.end == [1500])
+        wait_until(lambda told=servos[name].told: told and told[-1].end == [1500], 'the middle')
 
 
 def going(client: Client, servos: dict[str, SimulatedJoints], name: str, angle: int) -> int:
@@ -100,6 +104,9 @@ def test_a_servo_is_led_to_its_angle(
     """Step by step; the other one is mounted upside down."""
     since = time.monotonic()
     order(client, 'pan', 'move', 135)
+    # Through another pipe than the answer, perhaps later.
+    servos['pan'].wait_told(
+        'the end', lambda told: told.end == [round(500 + 135 * PULSE)], since)
     pulses = [one.end[0] for one in servos['pan'].since(since)]
     assert pulses == sorted(pulses) and pulses[-1] == round(500 + 135 * PULSE)
     assert len(pulses) > 20 and pulses[0] < 1520
@@ -126,23 +133,26 @@ def test_stop_repeats_the_last_step(
 
 
 def test_the_last_caller_owns_the_servo(
-        programs: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints]) -> None:
+        programs: Programs, bridge: Bridge, servos: dict[str, SimulatedJoints],
+        observer: Observer) -> None:
     """A turns it, B takes over, A is killed: it goes on without a jump. B is killed: it stops."""
     a, b = (programs.client(bridge.address, ready=False) for _ in range(2))
     a.wait_ready()
     b.wait_ready()
-    since = time.monotonic()
-    first = going(a, servos, 'pan', 135)
-    second = b.begin('call', component='servo', name='pan', method='move', arguments=(180,))
-    assert a.answer(first)['ok'], 'superseded'
-    a.kill()
-    servos['pan'].wait_told('more than A commanded', lambda told: told.end[0] > 2010, since)
-    assert not b.answered(second)
-    killed = b.kill()
-    assert stopped(servos['pan'], killed).end[0] < 2480
+    # So slow that it has not arrived when B is killed, also on a busy machine.
+    with observer.changed(bridge, 'pan.max_speed_deg_s', SLOW):
+        since = time.monotonic()
+        first = going(a, servos, 'pan', 135)
+        second = b.begin('call', component='servo', name='pan', method='move', arguments=(180,))
+        assert a.answer(first)['ok'], 'superseded'
+        a.kill()
+        servos['pan'].wait_told('more than A commanded', lambda told: told.end[0] > 2010, since)
+        assert not b.answered(second)
+        killed = b.kill()
+        assert stopped(servos['pan'], killed).end[0] < 2480
     told = servos['pan'].since(since)
     pulses = [one.end[0] for one in told]
-    assert pulses == sorted(pulses) and furthest_leap(told, 60.0 * PULSE) < 50.0
+    assert pulses == sorted(pulses) and furthest_leap(told, SLOW * PULSE) < 50.0
 
 
 def switch(client: Client, method: str, *arguments: Any) -> Any:
@@ -174,7 +184,7 @@ def parts(servos: dict[str, SimulatedJoints], laser: Motors) -> list[Part]:
         return Part('servo', name, 'move', (angle,), lambda since: led(
             [(one.at, one.end) for one in servos[name].since(since)]),
             lasts=True, slow=(f'{name}.max_speed_deg_s', slow))
-    return [servo('pan', 180, 20.0), servo('tilt', 135, 15.0), Part(
+    return [servo('pan', 180, 8.0), servo('tilt', 135, 6.0), Part(
         'switch', 'laser', 'set_position', (1,), lambda since: [
             Sign(one.at, bool(one.data[0])) for one in laser.since(since)], has_stop=False)]
 

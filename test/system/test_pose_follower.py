@@ -49,11 +49,12 @@ def going(programs: Programs, bridge: Bridge) -> SimulatedJoints:
         pose=bridge.topic('tip'), speed=0.1))
     programs.add(Follower(bridge))
     bridge.wait_drivers('arm')
+    arm.wait_matched(bridge.topic('trajectory'))
     client = programs.client(bridge.address)
     wait_until(lambda: client.ask('call', component='arm', name='arm', method='get_end_position')[
         'ok'], 'a pose')
-    wait_until(lambda: client.do('call', component='arm', name='arm', method='get_status')[
-        'state'] == 'idle', 'the end of the first stop')
+    # While joint states are awaited, it is idle as well, and refuses motion.
+    bridge.wait_logged(r'arm: stopped \(verified\)')
     client.begin('call', component='arm', name='arm', method='move_to_position',
                  arguments=[{'Pose': {'x': 2000.0, 'o_z': 1.0}}])
     wait_until(lambda: arm.told and arm.told[-1].kind == 'trajectory'

@@ -56,12 +56,15 @@ def refusal(bridge: Bridge, driver: Driver, client: Client) -> str:
 
 
 @pytest.fixture(scope='module')
-def servers(bridge: Bridge, refusal: str) -> Iterator[Servers]:
+def servers(bridge: Bridge, refusal: str, client: Client) -> Iterator[Servers]:
     with serving() as servers:
         servers.order('act', name=bridge.topic(NAMES[0]))
         servers.order('serve', kind='set_bool', name=bridge.topic(NAMES[1]))
         servers.order('listen', topic=bridge.topic(NAMES[2]))
         bridge.wait_drivers(RICH)
+        # Refused until odometry and each server were seen.
+        wait_until(lambda: client.ask('set_power', base=RICH, linear=1.0)['ok'], 'motion')
+        begin(client)
         yield servers
 
 

@@ -115,6 +115,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory,
         yield {name: one.result() for name, one in started.items()}
 
 
+# The first one waits for all starts.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize('name', MISTAKES)
 def test_a_mistake_in_the_file_is_one_message_with_field_value_and_what_is_accepted(
         answers: dict[str, subprocess.CompletedProcess[str]], name: str) -> None:

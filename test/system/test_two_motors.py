@@ -43,7 +43,12 @@ def motors(shared: Programs, bridge: Bridge) -> Motors:
 
 @pytest.fixture(scope='module')
 def client(shared: Programs, bridge: Bridge, motors: Motors) -> Client:
-    return shared.client(bridge.address)
+    client = shared.client(bridge.address)
+    # Motion is refused until joint states have arrived.
+    for name in NAMES:
+        wait_until(lambda name=name: client.ask(
+            'call', component='motor', name=name, method='get_position')['ok'], 'joint states')
+    return client
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +83,6 @@ def test_a_motor_without_a_command_gets_its_neutral_number(client: Client, motor
 def test_both_are_steered_at_the_same_time(client: Client, motors: Motors) -> None:
     """Also the one that is mounted the other way round: forward is forward for clients."""
     for name in NAMES:
-        wait_until(lambda name=name: client.ask(
-            'call', component='motor', name=name, method='get_position')['ok'], 'joint states')
         order(client, name, 'reset_zero_position', 0.0)
     since = time.monotonic()
     moves = [begin(client, name, 'go_for', 60.0, 1.5) for name in NAMES]

@@ -13,7 +13,7 @@ import pytest
 from observer import Observer
 from processes import base, Bridge, Client, Driver, Guard, Programs, settings, wait_until
 
-PATIENCE = 1.0  # s, of the guards: longer than a stall of the machine
+PATIENCE = 2.0  # s, of the guards: a bridge that is late by half of it stops, too
 
 
 class Robot:

@@ -24,6 +24,7 @@ from nav_msgs.msg import Odometry
 import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -65,10 +66,17 @@ class Driver:
             reliability=ReliabilityPolicy[options.reliability.upper()],
             durability=DurabilityPolicy[options.durability.upper()],
             history=HistoryPolicy.KEEP_LAST, depth=options.depth)
-        stamped = options.type == 'twist_stamped'
-        self._subscriptions.append(self._node.create_subscription(
-            TwistStamped if stamped else Twist, topic,
-            self._listener(len(self._subscriptions), topic), qos))
+        kind = TwistStamped if options.type == 'twist_stamped' else Twist
+        listener = self._listener(len(self._subscriptions), topic)
+        try:
+            subscription = self._node.create_subscription(
+                kind, topic, listener, qos, event_callbacks=SubscriptionEventCallbacks(
+                    matched=lambda info: say(
+                        event='matched', topic=topic, writers=info.current_count)))
+        except UnsupportedEventTypeError:
+            subscription = self._node.create_subscription(kind, topic, listener, qos)
+            say(event='matched', topic=topic, writers=1)
+        self._subscriptions.append(subscription)
 
     def obey(self, order: dict[str, Any]) -> None:
         """Carry out an order."""
@@ -76,6 +84,7 @@ class Driver:
             self.listen(order['topic'])
         else:
             self._mode = order['mode']
+            say(event='odometry', mode=self._mode)
 
     def _listener(self, number: int, topic: str) -> Any:
         def hear(message: Any) -> None:

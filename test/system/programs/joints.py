@@ -28,6 +28,7 @@ from geometry_msgs.msg import PoseStamped
 import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, qos_profile_system_default, QoSProfile
@@ -95,21 +96,34 @@ class Joints:
         self.publishing = True
         self.measured: list[float] | None = None
         # The QoS of ros2_control's controllers.
-        self._subscriptions = [node.create_subscription(
-            TYPES[options.type], options.topic, self._hear, qos_profile_system_default)]
+        self._subscriptions = [self._subscribe(TYPES[options.type], options.topic, self._hear)]
         if options.joint_states:
             self._publisher = node.create_publisher(JointState, options.joint_states, 5)
         if options.pose:
             self._pose = node.create_publisher(PoseStamped, options.pose, 5)
         if options.pose_goal:
-            self._subscriptions.append(node.create_subscription(
-                PoseStamped, options.pose_goal, self._hear_pose, qos_profile_system_default))
+            self._subscriptions.append(
+                self._subscribe(PoseStamped, options.pose_goal, self._hear_pose))
         if options.description:
             self._description = node.create_publisher(String, options.description, QoSProfile(
                 depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
             self._description.publish(String(data=options.urdf))
         self._timer = node.create_timer(
             PERIOD, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _subscribe(self, kind: Any, topic: str, callback: Any) -> Any:
+        """Subscribe, and report how many publishers were found."""
+        def matched(writers: int) -> None:
+            say(event='matched', at=time.monotonic(), topic=topic, writers=writers)
+        try:
+            return self._node.create_subscription(
+                kind, topic, callback, qos_profile_system_default,
+                event_callbacks=SubscriptionEventCallbacks(
+                    matched=lambda info: matched(info.current_count)))
+        except UnsupportedEventTypeError:
+            matched(1)
+            return self._node.create_subscription(
+                kind, topic, callback, qos_profile_system_default)
 
     def _hear(self, message: Any, info: Any) -> None:
         at, sent = time.monotonic(), info['source_timestamp'] * 1e-9
