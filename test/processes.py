@@ -114,9 +114,14 @@ class Program:
         """Send SIGSTOP and wait until every thread has stopped; returns when it was sent (s)."""
         at = self.signal(signal.SIGSTOP)
         tasks = Path(f'/proc/{self.process.pid}/task')
-        wait_until(lambda: all(
-            (task / 'stat').read_text().rpartition(')')[2].split()[0] == 'T'
-            for task in tasks.iterdir()), f'{self.name} is frozen')
+
+        def frozen() -> bool:
+            try:
+                return all((task / 'stat').read_text().rpartition(')')[2].split()[0] == 'T'
+                           for task in tasks.iterdir())
+            except (FileNotFoundError, ProcessLookupError):
+                return False  # a thread has ended meanwhile
+        wait_until(frozen, f'{self.name} is frozen')
         return at
 
     def kill(self) -> float:
@@ -196,6 +201,8 @@ class Driver(Program):
         words = [f'--topic={topic}' for topic in topics]
         words += [f'--{name.replace("_", "-")}={value}' for name, value in options.items()]
         self._heard: list[Heard] = []
+        # The modes of odometry that were ordered and have begun.
+        self.modes: list[str] = []
         self.ready = threading.Event()
         super().__init__(DRIVER, f'--node={node}', *words, prefix=prefix)
 
@@ -205,8 +212,16 @@ class Driver(Program):
             self._heard.append(Heard(
                 entry['topic'], entry['at'], tuple(entry['linear']), tuple(entry['angular']),
                 tuple(entry['stamp']) if entry['stamp'] else None, entry['frame']))
+        elif entry['event'] == 'mode':
+            self.modes.append(entry['mode'])
         elif entry['event'] == 'ready':
             self.ready.set()
+
+    def set_odometry(self, mode: str) -> None:
+        """Change the mode of odometry and wait until nothing more is published in the old one."""
+        begun = len(self.modes)
+        self.send(do='odometry', mode=mode)
+        wait_until(lambda: len(self.modes) > begun, f'odometry is {mode}')
 
     def wait_ready(self) -> None:
         """Wait until it runs and has subscribed."""

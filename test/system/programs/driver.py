@@ -76,6 +76,7 @@ class Driver:
             self.listen(order['topic'])
         else:
             self._mode = order['mode']
+            say(event='mode', mode=order['mode'])
 
     def _listener(self, number: int, topic: str) -> Any:
         def hear(message: Any) -> None:
