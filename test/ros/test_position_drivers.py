@@ -200,7 +200,7 @@ def test_a_stop_on_the_way_is_a_hold_that_does_not_turn_back(trajectories: Rig) 
     begin = trajectories.positions
     goal = tuple(position + 2.0 for position in begin)
     trajectories.repeat(
-        lambda: trajectories.driver.send(way(*goal, time=2.0), 5),
+        lambda: trajectories.driver.send(way(*goal, time=4.0), 5),
         lambda told: told.kind == 'trajectory' and told.end == list(goal))
     wait_until(lambda: trajectories.positions[0] > begin[0] + 0.3, 'motion')
     since, stopped_at = time.monotonic(), trajectories.positions
