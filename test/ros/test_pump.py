@@ -362,6 +362,12 @@ def test_a_driver_that_hangs_does_not_delay_the_others_in_the_last_resort(rig: R
         assert rig.of(name).count(None) >= 3
 
 
+def test_a_driver_whose_last_resort_starts_after_its_end_is_stopped_once(rig: Rig) -> None:
+    """A busy machine may start the thread that late."""
+    pump_module._repeat(lambda: rig.drivers['a'].stop(0), time.monotonic() - 1.0)
+    assert rig.of('a') == [None]
+
+
 def test_the_last_resort_stops_what_concerns_it(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard must not stop what its bridge has never moved."""

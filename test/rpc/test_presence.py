@@ -27,7 +27,7 @@ from viam_session_bridge.rpc.server import server_options
 
 HELPER = Path(__file__).with_name('presence_helper.py')
 ROOT = Path(__file__).parents[2]
-DEADLINE = 10.0  # s, the limit of all waits
+DEADLINE = 30.0  # s, the limit of all waits
 
 
 class Helper:
