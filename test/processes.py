@@ -203,8 +203,8 @@ class Driver(Program):
         self._heard: list[Heard] = []
         # By topic, how many publishers it has found.
         self._writers: dict[str, int] = {}
-        # Of its odometry, as last ordered.
-        self._mode = ''
+        # How many times the mode of its odometry has changed.
+        self._modes = 0
         self.ready = threading.Event()
         super().__init__(DRIVER, f'--node={node}', *words, prefix=prefix)
 
@@ -217,7 +217,7 @@ class Driver(Program):
         elif entry['event'] == 'matched':
             self._writers[entry['topic']] = entry['writers']
         elif entry['event'] == 'odometry':
-            self._mode = entry['mode']
+            self._modes += 1
         elif entry['event'] == 'ready':
             self.ready.set()
 
@@ -232,8 +232,9 @@ class Driver(Program):
 
     def odometry(self, mode: str) -> None:
         """Change what it publishes, see programs/driver.py, and wait until it does."""
+        before = self._modes
         self.send(do='odometry', mode=mode)
-        wait_until(lambda: self._mode == mode, f'odometry: {mode}')
+        wait_until(lambda: self._modes > before, f'odometry: {mode}')
 
     def heard(self, topic: str | None = None, since: float = 0.0) -> list[Heard]:
         """Return what arrived on a topic (all topics by default) since an instant (s)."""

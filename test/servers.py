@@ -7,11 +7,18 @@ from contextlib import contextmanager
 from itertools import count
 import signal
 import threading
+import time
 from typing import Any, NamedTuple
+
+from rclpy.node import Node
+from std_srvs.srv import Empty
 
 from processes import PATIENCE, Program, TEST, wait_until
 
 SERVERS = TEST / 'system' / 'programs' / 'servers.py'
+
+# A call without a response after this time (s) is repeated.
+ASK_AGAIN = 1.0
 
 
 class Called(NamedTuple):
@@ -51,6 +58,22 @@ class Servers(Program):
         number = next(self._numbers)
         self.send(id=number, do=do, **arguments)
         wait_until(lambda: number in self._done, f'{do} is done')
+
+    def meet(self, node: Node) -> None:
+        """Wait until they respond to a node: those that have not discovered it cannot."""
+        name = f'{node.get_namespace()}/{self.name.rpartition("=")[2]}_met'
+        self.order('serve', kind='empty', name=name)
+        client = node.create_client(Empty, name)
+        futures: list[Any] = []
+
+        def answered() -> bool:
+            if client.service_is_ready() and len(futures) * ASK_AGAIN <= time.monotonic() - began:
+                futures.append(client.call_async(Empty.Request()))
+            return any(future.done() for future in futures)
+
+        began = time.monotonic()
+        wait_until(answered, f'a response to {node.get_name()}')
+        node.destroy_client(client)
 
     def begin(self, action: str, count: int = 1) -> list[str]:
         """Run goals of an action; returns their ids."""

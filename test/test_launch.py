@@ -56,10 +56,13 @@ RECORDER = """
 import json, signal, sys, time
 from pathlib import Path
 files = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == '--params-file']
+guards = sys.argv[0].endswith('guard')
+if guards:
+    # Before the record: when the bridge has seen that, it ends, and launch ends the guard.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit())
 with open({record!r}, 'a') as record:
     print(json.dumps([sys.argv, [Path(file).read_text() for file in files]]), file=record)
-if sys.argv[0].endswith('guard'):
-    signal.signal(signal.SIGINT, lambda *_: sys.exit())
+if guards:
     signal.pause()
 end = time.monotonic() + 30.0
 while {wait!r} and '/guard"' not in Path({record!r}).read_text() and time.monotonic() < end:
@@ -354,7 +357,23 @@ def guards(prefix: Path) -> int:
                for path in (prefix.parent / 'log').rglob('launch.log'))
 
 
+# The claims of ports, which other test processes respect until this one ends.
+_claimed: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no client and no port 0 gets, and that no other test process has got."""
+    text = Path('/proc/sys/net/ipv4/ip_local_port_range').read_text(encoding='ascii')
+    lowest = int(text.split()[0])
+    for port in range(lowest - 1 if lowest > 10000 else 32767, 1024, -1):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f'\0viam_session_bridge.test.port.{port}')
+            with socket.create_server(('127.0.0.1', port)):
+                pass
+        except OSError:
+            claim.close()
+            continue
+        _claimed.append(claim)
+        return port
+    raise AssertionError('every port below the ephemeral ones is taken')

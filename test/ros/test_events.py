@@ -13,7 +13,7 @@ import pytest
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from processes import wait_until
+from processes import PATIENCE, wait_until
 from viam_session_bridge.core import events
 from viam_session_bridge.core.events import (
     Changed,
@@ -143,7 +143,7 @@ def test_a_sink_that_fails_costs_its_own_records_and_one_line_of_the_log() -> No
     journal = Journal(log, sinks=[Sink('events.audit_file /a', full), Sink('topic', kept.append)])
     for number in range(5):
         journal.event(ClientConnected(str(number)))
-    journal.close()
+    journal.close(PATIENCE)
     assert len(kept) == 5 and journal.lost == 5
     lines = [line for line in log.lines if 'No space left' in line]
     assert len(lines) == 1 and lines[0].startswith('events.audit_file /a:')
@@ -158,7 +158,7 @@ def test_clients_leave_half_of_the_queue_to_stops() -> None:
     for number in range(2000):
         journal.event(ClientConnected(str(number)))
     journal.report(Outputs(events=(change(State.STOPPING),), at=3.0), {})
-    journal.close(10.0)
+    journal.close(PATIENCE)
     found = [json.loads(line) for line in kept]
     assert any(one['event'] == 'stop_started' and one['steady'] == 3.0 for one in found)
     [lost] = [one for one in found if one['event'] == 'events_lost']
@@ -172,7 +172,7 @@ def test_events_are_published_for_those_who_come_later_and_appended_to_rotating_
     journal = Journal(Silent(), sinks=sinks_of(node, config, is_guard=False))
     for number in range(150):
         journal.event(ClientConnected(f'ipv4:127.0.0.1:{number}'))
-    journal.close(10.0)
+    journal.close(PATIENCE)
     received: list[str] = []
     subscription = node.create_subscription(
         String, '~/events', lambda message: received.append(message.data), EVENTS_QOS)

@@ -93,7 +93,7 @@ def test_feedback_that_proves_nothing_is_never_rest(
     """Unknown is not rest, however long it lasts; real rest is detected again afterwards."""
     robot.send(do='odometry', mode='moving')
     wait_until(lambda: seen.watch.moving(time.monotonic()), 'motion')
-    robot.send(do='odometry', mode=mode)
+    robot.odometry(mode)
     since = time.monotonic()
     wait_until(lambda: seen.watch.moving(time.monotonic()) is None, 'that it is unknown')
     count = len(seen.samples)

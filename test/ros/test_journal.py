@@ -11,7 +11,7 @@ import time
 import pytest
 
 from host import took
-from processes import wait_until
+from processes import PATIENCE, wait_until
 from viam_session_bridge.core.events import (
     Changed,
     ClientConnected,
@@ -118,7 +118,7 @@ def test_every_event_is_one_line(
         log: Log, journal: Journal, event: LogEvent, level: str, parts: tuple[str, ...]) -> None:
     """Who, what and why, at a level that an operator can filter by."""
     journal.report(Outputs(events=(event,)), {})
-    journal.close()
+    journal.close(PATIENCE)
     ((found, line),) = log.lines
     assert found == level
     assert all(part in line for part in parts), line
@@ -138,7 +138,7 @@ def test_only_a_session_whose_client_is_still_connected_has_lapsed(
     journal = Journal(log, open_sockets.__contains__)
     journal.report(Outputs(events=(
         SessionEnded('0b57ac6e', 'ipv4:127.0.0.1:80', True, 2.0, (3, 4)),)), {})
-    journal.close()
+    journal.close(PATIENCE)
     [(_, line)] = log.lines
     assert says in line and ('lapsed' in line) is bool(open_sockets)
 
@@ -159,7 +159,7 @@ def test_a_log_that_hangs_keeps_nobody_waiting(log: Log, journal: Journal) -> No
         journal.report(Outputs(events=(Stall(0.2),)), {})
     assert not log.lines, 'all was reported while the log hung'
     log.open.set()
-    journal.close(timeout=10.0)
+    journal.close(PATIENCE)
     lost = [line for level, line in log.lines if level == 'warning' and 'lost' in line]
     assert len(lost) == 1 and 45 <= int(lost[0].split()[0]) <= 50
 
@@ -189,7 +189,7 @@ def test_a_lasting_fault_is_one_line_and_stays_known(log: Log, journal: Journal)
     for _ in range(20):
         journal.report(Outputs((MOVE,)), {'base': 'OSError: unplugged'})
     wait_until(lambda: journal.faulty == {'base': 'OSError: unplugged'}, 'the fault')
-    journal.close()
+    journal.close(PATIENCE)
     assert log.lines == [('error', 'base: driver fault: OSError: unplugged')]
 
 
@@ -197,7 +197,7 @@ def test_slow_calls_are_one_warning_in_a_while_and_no_fault(log: Log, journal: J
     """A busy computer is no fault of the driver, and no error."""
     for lasted in range(50, 70):
         journal.report(Outputs((MOVE,)), {}, f'base: publishing the stop took {lasted} ms')
-    journal.close()
+    journal.close(PATIENCE)
     assert log.lines == [('warning', (
         'base: publishing the stop took 50 ms (1 slow calls since the last warning)'))]
     assert journal.faulty == {}
@@ -215,7 +215,7 @@ def test_held_motion_is_not_worth_a_line(log: Log, journal: Journal) -> None:
     """20 outputs a second, no event."""
     for _ in range(50):
         journal.report(Outputs((MOVE,)), {})
-    journal.close()
+    journal.close(PATIENCE)
     assert not log.lines
 
 
@@ -223,7 +223,7 @@ def test_a_line_that_cannot_be_written_ends_nothing(log: Log, journal: Journal) 
     """The next one may: a log that has died would be full soon, and nobody would know why."""
     journal.report(Outputs(events=(Stall('late'),)), {})  # type: ignore[arg-type]
     journal.report(Outputs(events=(Stall(0.1234),)), {})
-    journal.close()
+    journal.close(PATIENCE)
     assert [level for level, _ in log.lines] == ['error', 'error']
     assert 'was not written' in log.lines[0][1] and '123 ms' in log.lines[1][1]
 
@@ -235,7 +235,7 @@ def test_records_of_python_wait_for_nobody(log: Log, journal: Journal) -> None:
     for number in range(CAPACITY + 50):
         handler.handle(logging.LogRecord('rpc', logging.INFO, '', 0, 'no. %d', (number,), None))
     log.open.set()
-    journal.close(timeout=10.0)
+    journal.close(PATIENCE)
     assert any('lost' in line for _, line in log.lines)
     assert len(log.lines) <= CAPACITY + 3
 
@@ -258,6 +258,6 @@ def test_records_of_python_keep_their_level(log: Log, journal: Journal) -> None:
     handler = JournalHandler(journal)
     for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
         handler.handle(logging.LogRecord('rpc', level, '', 0, 'said %s', ('so',), None))
-    journal.close()
+    journal.close(PATIENCE)
     assert log.lines == [('info', 'said so'), ('warning', 'said so'), ('error', 'said so'),
                          ('error', 'said so')]

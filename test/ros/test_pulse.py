@@ -184,10 +184,13 @@ def test_a_message_that_is_too_long_is_dropped_unread(
 
 
 def test_a_pass_without_content_publishes_nothing(talk: Ports) -> None:
-    # What other tests have sent has arrived when this has.
+    # What other tests have sent has arrived when these have.
     last = Pulse(Identity('own', 1.0, 'c', 0.25), 10 ** 6)
     talk.bridge.tell(Outputs(pulse=last))
     wait_until(lambda: last in talk.guard_pulses, 'the last pulse')
+    final = Echo('guard', 'own', 10 ** 6, 'c')
+    talk.guard.tell(Outputs(echoes=(final,)))
+    wait_until(lambda: final in talk.echoes, 'the last echo')
     before = len(talk.guard_pulses), len(talk.echoes), len(talk.drained)
     talk.bridge.tell(Outputs())
     talk.guard.tell(Outputs())

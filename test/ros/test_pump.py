@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from host import took
-from processes import MARGIN, wait_until
+from processes import MARGIN, PATIENCE, wait_until
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.errors import Stalled
 from viam_session_bridge.core.events import Ended, Identity, LastResort, Outputs
@@ -33,7 +33,7 @@ from viam_session_bridge.ros.pump import Pump, SLOW_CALL
 
 NAMES = ('a', 'b', 'c')
 FORWARD = Motion(Velocity((0.2, 0.0, 0.0)))
-HOLD = 0.2  # s
+HOLD = 1.0  # s; a stall of the machine must leave room for several stops
 PULSE = 'pulse:'
 WINDOW = 30.0  # s; sessions are not tested here
 
@@ -177,7 +177,14 @@ def test_a_driver_that_blocks_is_reported_and_delays_the_others_by_its_call_only
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other resources are at most 50 ms late, and the report names the driver."""
     monkeypatch.setattr(pump_module, 'SLOW_CALL', SLOW_CALL)
-    rig.drivers['b'].fault = lambda: time.sleep(0.05)
+    lasted: list[float] = []
+
+    def block() -> None:
+        began = time.monotonic()
+        time.sleep(0.05)
+        lasted.append(time.monotonic() - began)
+
+    rig.drivers['b'].fault = block
     rig.start()
     for name in NAMES:
         rig.command(name)
@@ -190,7 +197,10 @@ def test_a_driver_that_blocks_is_reported_and_delays_the_others_by_its_call_only
         'the stop of another resource')
     assert took(asked, stopped[0]) < 0.5
     slow = [text for _, _, text in rig.reports if text.startswith('b: publishing')]
-    assert slow and ' took 5' in slow[0] and '(limit 20 ms)' in slow[0]
+    assert slow and '(limit 20 ms)' in slow[0]
+    # A busy machine makes the call longer; the report has what it lasted.
+    reported = float(slow[0].partition(' took ')[2].partition(' ms')[0])
+    assert any(0.0 <= reported - round(one * 1e3) < 10.0 for one in lasted), (slow[0], lasted)
     assert not rig.faults() and rig.pump.alive, 'a slow call is no fault'
 
 
@@ -205,23 +215,25 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
 
     def hold() -> None:
         inside.set()
-        release.wait(5.0)
+        release.wait(PATIENCE)
 
     rig.drivers['a'].fault = hold
-    assert inside.wait(5.0)
+    assert inside.wait(PATIENCE)
     rig.drivers['a'].fault = lambda: None
     rig.command('a')
     rig.command('b')
     rig.locked.stop('c')
     # The next output of each is due by then.
     time.sleep(0.1)
-    with_others = len(rig.told)
     release.set()
-    wait_until(lambda: len(rig.told) >= with_others + 5, 'the next pass')
-    stops = [[output.resource for output in outputs.outputs if output.setpoint is None]
-             for outputs, _, _ in rig.reports]
-    passes = [names for names in stops if 'c' in names]
-    assert passes[0] == ['c']
+
+    def passes() -> list[list[str]]:
+        stops = [[output.resource for output in outputs.outputs if output.setpoint is None]
+                 for outputs, _, _ in list(rig.reports)]
+        return [names for names in stops if 'c' in names]
+
+    # A pass is reported after all its outputs.
+    assert wait_until(passes, 'the pass with the stop')[0] == ['c']
     stop_at = next(i for i, (name, setpoint, _) in enumerate(rig.told)
                    if name == 'c' and setpoint is None)
     # The interrupted pass still sends the motions of b and c; the stop follows.
@@ -229,10 +241,8 @@ def test_stops_go_out_before_motion_in_the_same_pass(rig: Rig) -> None:
     assert {name for name, _, _ in following} == {'a', 'b'}
 
 
-def test_a_poll_that_raises_stops_every_driver_before_the_report(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_that_raises_stops_every_driver_before_the_report() -> None:
     """The last resort: repeated zeros to all, even past a driver that raises."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     broken = threading.Event()
 
     class Breaking(LockedBridge):
@@ -245,8 +255,8 @@ def test_a_poll_that_raises_stops_every_driver_before_the_report(
     rig = Rig(Breaking(Supervisor(resources(), policy(), lambda: ID)))
     told_at_death: list[int] = []
     rig.pump = Pump(rig.locked, rig.drivers, lambda *_: None,
-                    lambda problem: (rig.failures.append(problem),
-                                     told_at_death.append(len(rig.told)))[0],
+                    lambda problem: (told_at_death.append(len(rig.told)),
+                                     rig.failures.append(problem))[0],
                     [rig.shared])
     rig.start().command('a')
     wait_until(lambda: len(rig.of('a')) >= 2, 'motion')
@@ -260,7 +270,9 @@ def test_a_poll_that_raises_stops_every_driver_before_the_report(
         last = [setpoint for driver, setpoint, _ in rig.told[mark:told_at_death[0]]
                 if driver == name][-4:]
         assert last == [None] * 4
-    assert 'flush' in [name for name, _, _ in rig.told[told_at_death[0] - 8:told_at_death[0]]]
+    names = [name for name, _, _ in rig.told[:told_at_death[0]]]
+    # Only the last resort has called 'b'.
+    assert 'flush' in names[names.index('b'):]
     wait_until(lambda: not rig.pump.alive, 'the end of the thread')
 
 
@@ -283,11 +295,13 @@ def test_what_drivers_share_goes_out_once_after_all_of_them(sharing: Rig) -> Non
     mark = len(rig.told)
     rig.locked.stop_all()
     wait_until(lambda: all(None in rig.of(name, mark) for name in NAMES), 'the stops')
-    names = [name for name, _, _ in list(rig.told)]
-    stops = [names.index(name, mark) for name in NAMES]
-    first = min(stops)
-    assert set(names[first:first + 3]) == set(NAMES)
-    assert names[first + 3] == 'flush'
+    # A pass that was under way sends the rest of its motion before.
+    first = next(index for index, (name, setpoint, _) in enumerate(rig.told)
+                 if index >= mark and name in NAMES and setpoint is None)
+    wait_until(lambda: len(rig.told) >= first + 4, 'the end of the pass')
+    following = [(name, setpoint) for name, setpoint, _ in rig.told[first:first + 4]]
+    assert set(following[:3]) == {(name, None) for name in NAMES}
+    assert following[3] == ('flush', None)
 
 
 def test_a_fault_of_a_shared_output_is_reported_for_all_its_resources(sharing: Rig) -> None:
@@ -330,20 +344,16 @@ def test_a_waiter_that_raises_leaves_nothing_moving(
         wait_until(lambda: rig.of('b')[-1] is None, 'a stop by a loop that continues')
 
 
-def test_a_report_that_raises_is_a_failure_with_stops(
-        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_that_raises_is_a_failure_with_stops(rig: Rig) -> None:
     """The loop must not end without stops."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     rig.pump = Pump(rig.locked, rig.drivers, fail(ValueError('no log')), rig.failures.append)
     rig.start().command('a')
     wait_until(lambda: rig.failures, 'the report of the failure')
     assert rig.told[-1][1] is None and len(rig.of('c')) >= 3
 
 
-def test_a_driver_that_hangs_does_not_delay_the_others_in_the_last_resort(
-        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_hangs_does_not_delay_the_others_in_the_last_resort(rig: Rig) -> None:
     """The first driver may be the one that made the loop hang."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     release = threading.Event()
     rig.drivers['a'].fault = release.wait
     rig.pump.last_resort()
@@ -352,10 +362,16 @@ def test_a_driver_that_hangs_does_not_delay_the_others_in_the_last_resort(
         assert rig.of(name).count(None) >= 3
 
 
+def test_a_driver_whose_last_resort_starts_after_its_end_is_stopped_once(rig: Rig) -> None:
+    """A busy machine may start the thread that late."""
+    pump_module._repeat(lambda: rig.drivers['a'].stop(0), time.monotonic() - 1.0)
+    assert rig.of('a') == [None]
+
+
 def test_the_last_resort_stops_what_concerns_it(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard must not stop what its bridge has never moved."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     monkeypatch.setattr(rig.locked, 'concern', lambda: {'b'})
     rig.pump.last_resort()
     assert {name for name, _, _ in rig.told} == {'b'}
@@ -364,7 +380,7 @@ def test_the_last_resort_stops_what_concerns_it(
 def test_the_last_resort_is_an_event_that_names_what_it_stops(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """No decision is behind these stops, so no other event tells of them."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     monkeypatch.setattr(rig.locked, 'concern', lambda: {'b', 'a', 'no output of ours'})
     before = rig.locked.now()
     rig.pump.last_resort()
@@ -376,7 +392,7 @@ def test_the_last_resort_is_an_event_that_names_what_it_stops(
 def test_a_report_that_fails_does_not_end_the_last_resort(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """There may be no memory for it."""
-    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.1)
+    monkeypatch.setattr(pump_module, 'LAST_RESORT_HOLD', 0.3)
     monkeypatch.setattr(rig.locked, 'concern', lambda: {'b'})
     monkeypatch.setattr(rig.pump, '_report', lambda *arguments: 1 / 0)
     rig.pump.last_resort()
@@ -416,12 +432,16 @@ def test_a_driver_that_does_not_come_back_ends_the_pulse(pulsing: Rig, blocked: 
     rig, free = pulsing, threading.Event()
     rig.start().command('a')
     wait_until(lambda: rig.of('a'), 'motion')
-    rig.drivers['a'].fault = lambda: None if free.wait(30.0) else None
+    inside = threading.Event()
+
+    def block() -> None:
+        inside.set()
+        free.wait(PATIENCE)
+
+    rig.drivers['a'].fault = block
     if blocked == 'stop':
         rig.locked.stop('a')
-    told = len(rig.told)
-    wait_until(lambda: len(rig.told) > told, 'the call that blocks')
-    time.sleep(0.1)
+    assert inside.wait(PATIENCE), 'the call that blocks'
     pulses = [name for name, _, _ in rig.told if name.startswith(PULSE)]
     time.sleep(0.5)
     assert [name for name, _, _ in rig.told if name.startswith(PULSE)] == pulses

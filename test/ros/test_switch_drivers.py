@@ -28,8 +28,9 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope='module')
-def servers() -> Iterator[Servers]:
+def servers(node: Node) -> Iterator[Servers]:
     with serving() as servers:
+        servers.meet(node)
         yield servers
 
 
@@ -98,10 +99,10 @@ def new_name(node: Node) -> str:
     return f'{node.get_namespace()}/switch{next(_numbers)}'
 
 
-def fan(service: str, empty: str, safe: str = '') -> SwitchConfig:
+def fan(service: str, empty: str, safe: str = '', call_timeout: float = 10.0) -> SwitchConfig:
     return SwitchConfig(
         name='fan', api='switch', driver='service', topic='', labels=(), numbers=(),
-        safe_position=safe, call_timeout=0.5, positions=(
+        safe_position=safe, call_timeout=call_timeout, positions=(
             SetBoolPosition(name='still', kind='set_bool', service=service, value=False),
             SetBoolPosition(name='turning', kind='set_bool', service=service, value=True),
             EmptyPosition(name='storm', kind='empty', service=empty)))
@@ -194,7 +195,7 @@ def test_a_position_that_is_set_after_the_stop_is_reported(node: Node) -> None:
     service = new_name(node)
     with serving('hung') as hung:
         hung.order('serve', kind='set_bool', name=service)
-        driver, notes = made(node, fan(service, new_name(node), 'still'))
+        driver, notes = made(node, fan(service, new_name(node), 'still', call_timeout=0.5))
         epochs = count(1)
 
         def answered(position: int) -> tuple[str, str]:
@@ -218,9 +219,11 @@ def test_a_push_is_a_call(node: Node, servers: Servers, kind: str) -> None:
     """Without a server, it is answered with an error. A stop does nothing."""
     service = new_name(node)
     driver, notes = made(node, ButtonConfig(
-        name='bell', api='button', driver='service', topic='', kind=kind, service=service))
+        name='bell', api='button', driver='service', topic='', kind=kind, service=service,
+        call_timeout=10.0))
     driver.send(Press(), 1)
-    assert notes.motions == [(1, f'bell.service: {service} is not served', '')]
+    missing = (f'bell.service: {service} is not served', '')
+    assert notes.motions == [(1, *missing)]
     servers.order('serve', kind=kind, name=service)
 
     def pushed() -> bool:
@@ -229,7 +232,9 @@ def test_a_push_is_a_call(node: Node, servers: Servers, kind: str) -> None:
         return wait_until(lambda: notes.motions[before:], 'an answer')[0][1] == ''
     wait_until(pushed, 'the service')
     driver.stop(3)
-    assert len(servers.called(service)) == 1
+    # Not one more than there are pushes, of which the response of the first may be lost.
+    pushes = [one for one in notes.motions if one[1:] != missing]
+    assert len(servers.called(service)) == len(pushes)
 
 
 def test_a_push_is_a_message(node: Node, servers: Servers) -> None:

@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from processes import wait_until
 from viam_session_bridge.ros.drivers.output import OutputTopic
 from viam_session_bridge.ros.topic_listener import alike, LEAST_RECEIVED, TopicListener
 
@@ -74,9 +75,25 @@ def test_a_monitoring_subscription_is_counted_exactly_and_at_once(node: Node) ->
     outputs = [
         OutputTopic(node, name, Twist, 'topic', driver_node='', on_appear=lambda: None, choice='')
         for name in ('one', 'two')]
-    monitor = TopicListener.opened(node, outputs[0], outputs)
-    assert monitor is not None
-    assert [(one.matched, one.subscribers) for one in outputs] == [(1, 0)] * 2
-    assert 'has no subscriber' in outputs[0].path_problem()
-    monitor.close()
-    assert [(one.matched, one.subscribers) for one in outputs] == [(0, 0)] * 2
+    counts: list[list[tuple[int, int]]] = []
+    problems: list[str] = []
+
+    def count() -> None:
+        counts.append([(one.matched, one.subscribers) for one in outputs])
+
+    def open_and_close() -> None:
+        monitor = TopicListener.opened(node, outputs[0], outputs)
+        assert monitor is not None
+        count()
+        problems.append(outputs[0].path_problem())
+        monitor.close()
+        count()
+
+    # On the executor's thread, as in the bridge: an executor that waits for its messages meanwhile
+    # would keep it.
+    assert node.executor is not None
+    done = node.executor.create_task(open_and_close)
+    wait_until(done.done, 'the task')
+    done.result()
+    assert counts == [[(1, 0)] * 2, [(0, 0)] * 2]
+    assert 'has no subscriber' in problems[0]

@@ -26,6 +26,7 @@ import grpc
 import pytest
 
 from components import bridge_config, component
+from viam_session_bridge.core import presence
 from viam_session_bridge.core.actuator import ActuatorSettings
 from viam_session_bridge.core.events import Output
 from viam_session_bridge.core.group import ActuatedResource
@@ -425,6 +426,14 @@ for line in sys.stdin:
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             stream.close()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def late_polls_of_sockets_are_no_absence() -> Iterator[None]:
+    """Let a machine that is busy for 0.5 s end no motion; tests of the core are about that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presence, 'SOCKETS_PATIENCE', PATIENCE)
+        yield
 
 
 @pytest.fixture

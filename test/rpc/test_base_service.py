@@ -24,6 +24,7 @@ from viam_session_bridge.core.sessions import SessionSettings
 from viam_session_bridge.core.setpoints import Velocity, VelocityLimits
 from viam_session_bridge.core.states import State
 from viam_session_bridge.core.stop import BaseSample, RestSettings
+from viam_session_bridge.rpc import calls as rpc_calls
 from viam_session_bridge.rpc import proto
 
 Code = grpc.StatusCode
@@ -58,6 +59,22 @@ def move(bench: Any, method: Any, **fields: Any) -> Any:
     bench.clock.advance(0.02)
     bench.until(lambda: latest_epoch(bench) > told and bench.outputs[-1].setpoint is not None)
     return call
+
+
+def move_with_deadline(bench: Any, method: Any, **fields: Any) -> tuple[Any, float]:
+    """Start a finite move with a deadline, and wait for motion; return the call and when (s)."""
+    timeout = 0.5
+    while True:
+        before, told = len(bench.locked.accepted), latest_epoch(bench)
+        ends = time.monotonic() + timeout
+        call = method.start(name='base', timeout=timeout, **fields)
+        bench.until(lambda call=call, before=before: (
+            call.done() or len(bench.locked.accepted) > before))
+        if len(bench.locked.accepted) > before:
+            bench.clock.advance(0.02)
+            bench.until(lambda told=told: latest_epoch(bench) > told)
+            return call, ends
+        timeout *= 2.0  # a slow machine: it was not read in time
 
 
 def latest_epoch(bench: Any) -> int:
@@ -526,7 +543,7 @@ def test_the_callers_cancellation_ends_its_move(bench: Any, client: Any, method:
 @both_moves
 def test_the_deadline_of_the_call_ends_its_move(
         bench: Any, client: Any, method: str, finish: Callable[..., Any]) -> None:
-    call = move(bench, getattr(client.base, method), timeout=0.5, **MOVES[method])
+    call, _ = move_with_deadline(bench, getattr(client.base, method), **MOVES[method])
     assert finish(call).code is Code.DEADLINE_EXCEEDED
     bench.until_stopped()
 
@@ -536,12 +553,13 @@ def test_the_deadline_of_the_call_ends_its_move(
 def test_a_superseded_move_ends_nothing_any_more(
         bench: Any, client: Any, method: str, how: str) -> None:
     # All in one connection, where the cancellation cannot arrive before the newer command.
-    call = move(bench, getattr(client.base, method), timeout=0.5, **MOVES[method])
+    call, ends = move_with_deadline(bench, getattr(client.base, method), **MOVES[method])
     client.base.SetPower(name='base', linear=FORWARD)
     if how == 'cancel':
         call.cancel()
     else:
-        time.sleep(0.6)  # after the deadline of the older call, which has returned before
+        # After the deadline of the older call, which has returned before.
+        time.sleep(max(0.0, ends - time.monotonic()) + 0.1)
     client.robot.ResourceNames()
     bench.clock.advance(0.05)
     bench.settle()
@@ -565,9 +583,12 @@ def test_cancelling_races_with_a_newer_command_and_never_ends_it(
 @pytest.mark.parametrize('method', ['SetPower', 'SetVelocity'])
 def test_held_motions_return_at_once_and_last_beyond_their_call(
         bench: Any, client: Any, method: str) -> None:
-    getattr(client.base, method)(name='base', linear=(0, 0.5, 0), timeout=0.5)
+    timeout = 0.5
+    while getattr(client.base, method).start(
+            name='base', linear=(0, 0.5, 0), timeout=timeout).code() is not Code.OK:
+        timeout *= 2.0  # a slow machine: it was not answered in time
     bench.until_moving()
-    time.sleep(0.6)  # past the deadline of the call
+    time.sleep(timeout + 0.1)  # past the deadline of the call
     bench.settle()
     assert bench.moves()
 
@@ -675,6 +696,13 @@ def test_without_odometry_a_move_is_timed_and_its_rest_is_measured(
 # ---- the stop path ----
 
 
+@pytest.fixture
+def patient(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a bridge without stop paths, on which commands wait longer than a test takes."""
+    monkeypatch.setattr(rpc_calls, 'DISCOVERY_PATIENCE', 60.0)
+    return start(paths=False)
+
+
 def test_without_a_stop_path_motion_is_refused_after_a_second(
         start: Callable[..., Any]) -> None:
     bench = start(paths=False)
@@ -692,8 +720,8 @@ def test_without_a_stop_path_motion_is_refused_after_a_second(
     assert bench.told() == 'nothing'
 
 
-def test_a_command_waits_a_moment_for_discovery(start: Callable[..., Any]) -> None:
-    bench = start(paths=False)
+def test_a_command_waits_a_moment_for_discovery(patient: Any) -> None:
+    bench = patient
     client = bench.client()
     held = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
     bench.until(lambda: client.robot.GetOperations().operations)
@@ -703,9 +731,8 @@ def test_a_command_waits_a_moment_for_discovery(start: Callable[..., Any]) -> No
 
 
 @pytest.mark.parametrize('method', ['SetPower', *MOVES])
-def test_a_command_that_waits_is_ended_by_a_stop(
-        start: Callable[..., Any], method: str) -> None:
-    bench = start(paths=False)
+def test_a_command_that_waits_is_ended_by_a_stop(patient: Any, method: str) -> None:
+    bench = patient
     client = bench.client()
     call = getattr(client.base, method).start(
         name='base', timeout=10, **MOVES.get(method, {'linear': FORWARD}))
@@ -719,8 +746,8 @@ def test_a_command_that_waits_is_ended_by_a_stop(
     assert not bench.moves()
 
 
-def test_a_command_that_waits_is_ended_by_stop_all(start: Callable[..., Any]) -> None:
-    bench = start(paths=False)
+def test_a_command_that_waits_is_ended_by_stop_all(patient: Any) -> None:
+    bench = patient
     client = bench.client()
     call = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
     bench.until(lambda: client.robot.GetOperations().operations)
@@ -731,8 +758,8 @@ def test_a_command_that_waits_is_ended_by_stop_all(start: Callable[..., Any]) ->
     assert not bench.moves()
 
 
-def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> None:
-    bench = start(paths=False)
+def test_of_two_commands_that_wait_the_newer_wins(patient: Any) -> None:
+    bench = patient
     client = bench.client()
     for attempt in range(8):
         bench.locked.path('base', 'gone for a moment')
@@ -741,7 +768,7 @@ def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> 
         bench.until(lambda: len(client.robot.GetOperations().operations) == 1)
         time.sleep(0.007)  # the order of the first tries varies
         newer = client.base.SetPower.start(name='base', linear=FORWARD, timeout=10)
-        # The older one may have been refused before both were seen.
+        # The older one is refused at its next try; both may never be listed together.
         bench.until(lambda older=older: (
             older.done() or len(client.robot.GetOperations().operations) == 2))
         time.sleep(0.0025 * attempt)
@@ -757,8 +784,8 @@ def test_of_two_commands_that_wait_the_newer_wins(start: Callable[..., Any]) -> 
 
 @pytest.mark.parametrize('method', MOVES)
 def test_a_move_that_waits_is_ended_by_cancel_operation(
-        start: Callable[..., Any], method: str, finish: Callable[..., Any]) -> None:
-    bench = start(paths=False)
+        patient: Any, method: str, finish: Callable[..., Any]) -> None:
+    bench = patient
     client = bench.client()
     call = getattr(client.base, method).start(name='base', timeout=10, **MOVES[method])
     bench.until(lambda: client.robot.GetOperations().operations)
@@ -771,9 +798,8 @@ def test_a_move_that_waits_is_ended_by_cancel_operation(
 
 
 @pytest.mark.parametrize('method', ['SetPower', *MOVES])
-def test_a_command_that_waits_is_ended_by_its_caller(
-        start: Callable[..., Any], method: str) -> None:
-    bench = start(paths=False)
+def test_a_command_that_waits_is_ended_by_its_caller(patient: Any, method: str) -> None:
+    bench = patient
     client = bench.client()
     call = getattr(client.base, method).start(
         name='base', timeout=10, **MOVES.get(method, {'linear': FORWARD}))

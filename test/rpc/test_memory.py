@@ -204,7 +204,7 @@ for _ in range(streams):
         ('grpc.use_local_subchannel_pool', 1), ('grpc.max_send_message_length', -1)])
     calls.append(channel.stream_stream(
         '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo')(
-            iter([question] * requests), timeout=20))
+            iter([question] * requests), timeout=60))
 print('up', flush=True)
 for call in calls:
     print(call.code().name, flush=True)

@@ -27,7 +27,7 @@ from viam_session_bridge.rpc.server import server_options
 
 HELPER = Path(__file__).with_name('presence_helper.py')
 ROOT = Path(__file__).parents[2]
-DEADLINE = 10.0  # s, the limit of all waits
+DEADLINE = 30.0  # s, the limit of all waits
 
 
 class Helper:
@@ -401,7 +401,7 @@ def test_lost_network_is_absence_and_frozen_program_is_not(
         ip('-n', clients, 'link', 'set', 'cable', 'down')
         pulled = time.monotonic()
         while present != 'present':
-            present = server.line(timeout=3.0)
+            present = server.line()
         # 2 s, and a margin for a busy machine. No FIN, no reset: HTTP/2 pings would take 30 s.
         assert took(pulled) < 3.5
         assert idle.process.poll() is None

@@ -88,7 +88,7 @@ def test_a_session_may_go_on_over_a_new_connection(serve: Any, remote: Any) -> N
 
 
 def test_without_stop_on_disconnect_the_window_decides(serve: Any, remote: Any) -> None:
-    bench = serve(window=1.5, disconnect=False)
+    bench = serve(window=4.0, disconnect=False)
     driver = remote(bench)
     session = driver.start_session()
     driver.drive(session)
@@ -98,29 +98,29 @@ def test_without_stop_on_disconnect_the_window_decides(serve: Any, remote: Any) 
     bench.still_moves_for(0.7)
     bench.until_stopped()
     assert time.monotonic() - killed > 0.7
-    assert took(killed) < 4.0
+    assert took(killed) < 6.5
     assert reason_of_stop(bench) is Reason.SESSION_ENDED
 
 
 def test_a_frozen_clients_session_ends_with_its_window(serve: Any, remote: Any) -> None:
-    bench = serve(window=0.8)
+    bench = serve(window=2.0)
     driver = remote(bench)
     session = driver.start_session()
     driver.keep_beating(session, 0.1)
     driver.drive(session)
-    bench.still_moves_for(1.5)
+    bench.still_moves_for(2.5)
     driver.freeze()
     bench.until_stopped()
     assert reason_of_stop(bench) is Reason.SESSION_ENDED
 
 
 def test_an_active_session_drives_beyond_its_window(serve: Any, remote: Any) -> None:
-    bench = serve(window=0.8)
+    bench = serve(window=2.0)
     driver = remote(bench)
     session = driver.start_session()
     driver.keep_beating(session, 0.1)
     driver.drive(session)
-    bench.still_moves_for(2.0)
+    bench.still_moves_for(4.0)
 
 
 @pytest.mark.parametrize('thief_sends', ['heartbeats', 'resume'])
@@ -293,19 +293,19 @@ def test_lease_ends_one_window_after_the_command(serve: Any, remote: Any) -> Non
 
 
 def test_lease_is_renewed_by_each_command(serve: Any, remote: Any) -> None:
-    bench = serve(window=1.0, unsupervised='lease')
+    bench = serve(window=2.0, unsupervised='lease')
     driver = remote(bench)
     driver.drive()
     bench.until_moving()
-    for _ in range(4):
-        bench.still_moves_for(0.4)
+    for _ in range(6):
+        bench.still_moves_for(0.5)
         driver.drive()
     bench.until_stopped()
     assert reason_of_stop(bench) is Reason.LEASE_OVER
 
 
 def test_lease_outlives_its_connection(serve: Any, remote: Any) -> None:
-    bench = serve(window=1.5, unsupervised='lease')
+    bench = serve(window=3.0, unsupervised='lease')
     driver = remote(bench)
     driver.drive()
     bench.until_moving()

@@ -42,6 +42,8 @@ BOTH = {key: DIALS[key] for key in ('127.0.0.1 native insecure', '127.0.0.1 dire
 every_dial = pytest.mark.parametrize('dial', DIALS.values(), ids=DIALS)
 both_dials = pytest.mark.parametrize('dial', BOTH.values(), ids=BOTH)
 
+PATIENCE = 30.0  # s
+
 # Only the client's presence is tested, not stalls of a busy machine.
 REAL = Policy(stall_limit=60.0)
 
@@ -63,7 +65,7 @@ async def connect(bench: Any, dial: Any, credentials: Any = None, **options: Any
 
 async def told(bench: Any, condition: Callable[[], Any]) -> None:
     """Wait for a condition without blocking the client's event loop."""
-    give_up = time.monotonic() + 10.0
+    give_up = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < give_up, (bench.told(), bench.locked.states())
         await asyncio.sleep(0.01)
@@ -159,7 +161,7 @@ def test_connects_and_drives(real: Any, dial: Any) -> None:
 
 @pytest.mark.parametrize('host', ['localhost', '127.0.0.1'])
 def test_connects_with_an_api_key(start: Callable[..., Any], host: str) -> None:
-    real = start(policy=Policy(SessionSettings(1.0), stall_limit=60.0), real_clock=True)
+    real = start(policy=Policy(SessionSettings(2.0), stall_limit=60.0), real_clock=True)
 
     async def program() -> None:
         robot = await connect(
@@ -170,7 +172,7 @@ def test_connects_with_an_api_key(start: Callable[..., Any], host: str) -> None:
         [session] = real.locked.sessions()
         assert session.entity == KEY_ID
         # Heartbeats arrive as the same entity, or the session would have expired.
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         assert [one.id for one in real.locked.sessions()] == [session.id]
         assert real.moves()
         await robot.close()
@@ -254,8 +256,11 @@ def test_a_timeout_of_the_program_ends_its_move(real: Any, dial: Any) -> None:
     async def program() -> None:
         robot = await connect(real, dial)
         base = Base.from_robot(robot, 'base')
-        with pytest.raises(asyncio.TimeoutError):
-            await base.move_straight(distance=10_000, velocity=100, timeout=0.5)
+        timeout = 0.5
+        while not real.locked.accepted:  # a slow machine may not read it in time
+            with pytest.raises(asyncio.TimeoutError):
+                await base.move_straight(distance=10_000, velocity=100, timeout=timeout)
+            timeout *= 2.0
         await told(real, lambda: real.told() is None)
         task = asyncio.create_task(base.spin(angle=1000, velocity=10))
         await told(real, real.moves)

@@ -215,9 +215,12 @@ class Pump:
 
 
 def _repeat(act: Callable[[], None], end: float) -> None:
-    while time.monotonic() < end:
+    # Once at least: on a busy machine, this thread may start after the end.
+    while True:
         _fault(act)
         time.sleep(LAST_RESORT_PERIOD)
+        if time.monotonic() >= end:
+            return
 
 
 def _sharpen_timer() -> None:

@@ -84,7 +84,7 @@ class Driver:
             self.listen(order['topic'])
         else:
             self._mode = order['mode']
-            say(event='odometry', mode=self._mode)
+            say(event='odometry')
 
     def _listener(self, number: int, topic: str) -> Any:
         def hear(message: Any) -> None:

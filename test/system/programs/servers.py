@@ -9,7 +9,8 @@ answered with its number. The end of its input is the end of the program. Instan
 CLOCK_MONOTONIC.
 
 Orders: ``serve`` (kind, name), ``drop`` (name), ``say`` (name, mode, delay), ``listen`` (topic),
-``act`` (name, mode), ``goals`` (name, count), ``finish`` (name).
+``act`` (name, mode), ``goals`` (name, count), ``finish`` (name). ``say`` is carried out at once,
+also while a response is delayed, which it ends.
 """
 
 import argparse
@@ -38,9 +39,16 @@ STATUS_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL, depth=1)
 
 
+# One for each line that was written, by the main thread or the reader of orders.
+written: list[None] = []
+_writing = threading.Lock()
+
+
 def say(**entry: Any) -> None:
     """Write one line at once."""
-    print(json.dumps({**entry, 'at': time.monotonic()}), flush=True)
+    with _writing:
+        print(json.dumps({**entry, 'at': time.monotonic()}), flush=True)
+        written.append(None)
 
 
 class Action:
@@ -130,7 +138,9 @@ class Servers:
         def on_call(request: Any, response: Any) -> Any:
             mode, delay = self._modes.get(name, ('yes', 0.0))
             say(event='call', name=name, data=getattr(request, 'data', None))
-            time.sleep(delay)
+            end = time.monotonic() + delay
+            while time.monotonic() < end and self._modes.get(name) == (mode, delay):
+                time.sleep(0.005)
             if hasattr(response, 'success'):
                 response.success = mode == 'yes'
                 response.message = f'{name} says {mode}'
@@ -142,7 +152,11 @@ class Servers:
         self._node.destroy_service(self._services.pop(name))
 
     def say(self, name: str, mode: str = 'yes', delay: float = 0.0) -> None:
-        """Answer 'yes' or 'no', after a delay (s) that holds everything here up."""
+        """
+        Answer 'yes' or 'no', after a delay (s) that holds everything here up.
+
+        A response that is delayed is sent at once.
+        """
         self._modes[name] = mode, delay
 
     def listen(self, topic: str) -> None:
@@ -169,6 +183,15 @@ class Servers:
         self._actions[name].finish()
 
 
+def drain(executor: SingleThreadedExecutor) -> None:
+    """Handle all that has arrived: a pass of the executor takes one message of each topic."""
+    seen = -1
+    while seen < len(written):
+        seen = len(written)
+        for _ in range(5):
+            executor.spin_once(timeout_sec=0.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--node', default='servers')
@@ -177,8 +200,17 @@ def main() -> None:
 
     def read() -> None:
         for line in sys.stdin:
-            orders.put(json.loads(line))
+            order = json.loads(line)
+            if order['do'] == 'say':
+                carry_out(order)
+            else:
+                orders.put(order)
         orders.put(None)
+
+    def carry_out(order: dict[str, Any]) -> None:
+        number = order.pop('id')
+        getattr(servers, order.pop('do'))(**order)
+        say(event='done', id=number)
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node(options.node)
@@ -196,9 +228,9 @@ def main() -> None:
                 node.destroy_node()
                 rclpy.try_shutdown()
                 return
-            number = order.pop('id')
-            getattr(servers, order.pop('do'))(**order)
-            say(event='done', id=number)
+            if order['do'] == 'nothing':
+                drain(executor)
+            carry_out(order)
 
 
 if __name__ == '__main__':
