@@ -551,6 +551,45 @@ def test_another_stop_restarts_the_hold() -> None:
     assert machine.state is IDLE
 
 
+def test_stops_that_are_repeated_beyond_the_timeout_do_not_fail_if_each_is_answered() -> None:
+    """A client that sends a zero command twice a second stops a robot again, each time."""
+    machine = actuator(ANSWERING)
+    for number in range(20):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        machine.stop_answered(number + 1, '', now + 0.1)
+    assert machine.state is STOPPING
+    halt(machine, 21, 110.0)
+    machine.poll(114.9)
+    assert machine.state is STOPPING
+    machine.poll(115.0)
+    assert machine.state is UNCONFIRMED, 'the last one has not been answered'
+
+
+def test_a_gap_of_the_feedback_fails_no_stop_that_is_repeated_at_rest() -> None:
+    """Rest was seen less than stop_timeout ago."""
+    machine = actuator(SEEING)
+    for number in range(20):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        follow(machine, now + 0.5, lambda at: 0.0, now=now)
+    halt(machine, 21, 110.6)
+    machine.poll(110.65)
+    assert machine.state is STOPPING, 'its samples are stale for a moment'
+    machine.poll(115.6)
+    assert machine.state is UNCONFIRMED
+
+
+def test_stops_that_are_repeated_postpone_no_failure_of_a_robot_that_moves() -> None:
+    machine = actuator(replace(SEEING, acknowledged=True))
+    for number in range(10):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        machine.stop_answered(number + 1, '', now + 0.01)
+        follow(machine, now + 0.5, lambda at: 0.4, now=now)
+    assert machine.state is UNCONFIRMED
+
+
 def test_an_idle_actuator_sends_nothing() -> None:
     """An idle bridge never interferes with Nav2 or a joystick."""
     machine = actuator(BLIND)

@@ -358,8 +358,9 @@ class Actuator:
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        # The timeout of a stop that could not be judged so far starts now.
-        self._stopping.begin(now, fresh or self._unjudged)
+        # The timeout of a stop that could not be judged so far starts now, and so does that of a
+        # stop after one that was confirmed and only lasted for its hold.
+        self._stopping.begin(now, fresh or self._unjudged or self._is_confirmed(now))
         self._unjudged = bool(self.sources.delay)
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
@@ -367,6 +368,11 @@ class Actuator:
         elif reason.by_new_process and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
+
+    def _is_confirmed(self, now: float) -> bool:
+        """Return whether its stop outputs have answered, and rest is seen where it is measured."""
+        return not self._stopping.outstanding and (
+            self.rest is None or self.rest.at_rest(self._stopping.began, now))
 
     def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
         """Stop first what this setpoint would not end; until then, raise StopOutstanding."""
