@@ -551,6 +551,89 @@ def test_another_stop_restarts_the_hold() -> None:
     assert machine.state is IDLE
 
 
+def test_stops_that_are_repeated_beyond_the_timeout_do_not_fail_if_each_is_answered() -> None:
+    """A client that sends a zero command twice a second stops a robot again, each time."""
+    machine = actuator(ANSWERING)
+    for number in range(20):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        machine.stop_answered(number + 1, '', now + 0.1)
+    assert machine.state is STOPPING
+    halt(machine, 21, 110.0)
+    follow(machine, 114.9)
+    assert machine.state is STOPPING
+    machine.poll(115.0)
+    assert machine.state is UNCONFIRMED, 'the last one has not been answered'
+
+
+def test_a_gap_of_the_feedback_fails_no_stop_that_is_repeated_at_rest() -> None:
+    """Rest was seen less than stop_timeout ago."""
+    machine = actuator(SEEING)
+    for number in range(20):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        follow(machine, now + 0.5, lambda at: 0.0, now=now)
+    halt(machine, 21, 110.6)
+    machine.poll(110.65)
+    assert machine.state is STOPPING, 'its samples are stale for a moment'
+    follow(machine, 115.6)
+    assert machine.state is UNCONFIRMED
+
+
+def test_stops_that_are_repeated_postpone_no_failure_of_a_robot_that_moves() -> None:
+    machine = actuator(replace(SEEING, acknowledged=True))
+    for number in range(10):
+        now = 100.0 + 0.5 * number
+        halt(machine, number + 1, now)
+        machine.stop_answered(number + 1, '', now + 0.01)
+        follow(machine, now + 0.5, lambda at: 0.4, now=now)
+    assert machine.state is UNCONFIRMED
+
+
+def test_a_second_stop_before_the_first_was_sent_does_not_delay_it() -> None:
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.stop(Reason.DISCONNECTED, 2, 100.005)
+    machine.stop(Reason.STOPPED, 3, 100.005)
+    assert machine.wake_at() == 100.005
+    output = machine.poll(100.005)
+    assert output is not None and output.setpoint is None
+
+
+def test_time_in_which_the_process_was_frozen_fails_no_stop_that_waits_for_feedback() -> None:
+    """The samples of that time have waited, too."""
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    follow(machine, 101.3, lambda at: 0.4, now=101.0)
+    machine.poll(130.0)
+    assert machine.state is STOPPING
+    follow(machine, 130.5, lambda at: 0.0, now=130.0)
+    assert machine.state is IDLE
+
+
+def test_time_in_which_the_process_was_frozen_fails_no_stop_that_waits_for_an_answer() -> None:
+    """Also if a stop was requested again before the first output."""
+    machine = actuator(ANSWERING)
+    go(machine, 1, 100.0)
+    halt(machine, 2, 101.0)
+    follow(machine, 101.3)
+    halt(machine, 3, 130.0)
+    assert machine.state is STOPPING
+    machine.stop_answered(3, '', 130.1)
+    machine.poll(131.0)
+    assert machine.state is IDLE
+
+
+def test_a_stop_fails_in_the_end_if_every_poll_is_late() -> None:
+    machine = actuator(SEEING)
+    go(machine, 1, 100.0)
+    for late in range(8):
+        machine.stop(Reason.STOPPED, 2 + late, 101.0 + late)
+        machine.poll(101.0 + late)
+    assert machine.state is UNCONFIRMED
+
+
 def test_an_idle_actuator_sends_nothing() -> None:
     """An idle bridge never interferes with Nav2 or a joystick."""
     machine = actuator(BLIND)
@@ -777,8 +860,9 @@ def test_another_stop_does_not_restart_the_timeout() -> None:
     go(machine, 1, 100.0)
     for epoch in range(2, 7):
         halt(machine, epoch, 99.0 + epoch)
+        follow(machine, 99.9 + epoch)
     halt(machine, 7, 105.9)
-    machine.poll(105.999)
+    follow(machine, 105.999)
     assert machine.state is STOPPING
     machine.poll(106.0)
     assert machine.state is UNCONFIRMED
@@ -862,7 +946,7 @@ def test_the_timeout_of_the_next_stop_is_its_own() -> None:
     halt(machine, 2, 101.0)
     go(machine, 3, 104.0)
     halt(machine, 4, 105.0)
-    machine.poll(109.999)
+    follow(machine, 109.999)
     assert machine.state is STOPPING
     machine.poll(110.0)
     assert machine.state is UNCONFIRMED
@@ -873,6 +957,7 @@ def failed(settings: ActuatorSettings = SEEING) -> Actuator:
     machine = actuator(settings)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
+    follow(machine, 105.9)
     machine.poll(106.0)
     assert machine.state is UNCONFIRMED
     machine.take_notes()
@@ -999,7 +1084,7 @@ def test_an_acknowledged_stop_that_never_answers_fails_at_the_timeout() -> None:
     machine = actuator(ANSWERING)
     go(machine, 1, 100.0)
     halt(machine, 2, 101.0)
-    machine.poll(105.999)
+    follow(machine, 105.999)
     assert machine.state is STOPPING
     machine.poll(106.0)
     assert machine.state is UNCONFIRMED
@@ -1235,7 +1320,7 @@ def test_with_feedback_a_move_whose_stop_fails_is_not_done() -> None:
     machine = actuator(SEEING)
     go(machine, 1, 100.0, duration=1.0)
     machine.poll(101.0)
-    machine.poll(106.0)
+    follow(machine, 106.01)
     assert ends(machine) == [(1, Reason.NOT_AT_REST)]
 
 

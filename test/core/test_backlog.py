@@ -77,6 +77,13 @@ def test_a_look_that_is_not_quiet_restarts_the_pause(calls: int, awake: bool) ->
     assert not backlog.draining
 
 
+def test_a_short_freeze_does_not_end_the_refusal_after_a_long_one() -> None:
+    backlog = Backlog()
+    backlog.thawed(1.0, 100.0)
+    backlog.thawed(0.2, 100.1)
+    assert backlog.holds(100.99) and not backlog.holds(101.0)
+
+
 def test_a_second_freeze_restarts_the_pause() -> None:
     backlog = frozen()
     look(backlog, 0.0)

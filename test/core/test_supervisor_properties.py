@@ -167,7 +167,8 @@ class Histories(RuleBasedStateMachine):
     def note_stall(self) -> None:
         """Note until when commands are refused, if there is a stall that was not noticed."""
         if self.stalled():
-            self.backlog_until = self.now + min(self.now - self.asked, LONGEST_ECHO)
+            self.backlog_until = max(
+                self.backlog_until, self.now + min(self.now - self.asked, LONGEST_ECHO))
 
     def renew(self, caller: Caller) -> None:
         """Renew the session of a call that was let in."""

@@ -273,6 +273,14 @@ class Bench:
     def until_moving(self, name: str = 'base') -> None:
         self.until(lambda: self.moves(name))
 
+    def until_unconfirmed(self) -> None:
+        """Let the clock advance until a stop has failed; in steps, since a leap is a freeze."""
+        give_up = time.monotonic() + PATIENCE
+        while self.state() is not State.UNCONFIRMED:
+            assert time.monotonic() < give_up, f'waited in vain; {self.locked.states()}'
+            self.clock.advance(0.1)
+            time.sleep(0.01)
+
     def until_stopped(self, name: str = 'base', patience: float = PATIENCE) -> None:
         self.until(lambda: self.told(name) is None, patience)
 

@@ -309,8 +309,7 @@ def test_zero_is_sent_while_a_stop_is_unconfirmed(
     client.base.SetPower(name='base', linear=FORWARD)
     client.base.Stop(name='base')
     bench.until_stopped()
-    bench.clock.advance(1.0)
-    bench.until(lambda: bench.state() is State.UNCONFIRMED)
+    bench.until_unconfirmed()
     refusal = client.base.SetPower.refused(name='base', linear=FORWARD)
     assert refusal.code is Code.FAILED_PRECONDITION
     assert 'not confirmed' in refusal.text

@@ -78,8 +78,7 @@ def test_a_base_whose_stop_was_not_confirmed_is_unhealthy(start: Callable[..., A
     client.base.SetPower(name='base', linear=FORWARD)
     client.base.Stop(name='base')
     bench.until_stopped()
-    bench.clock.advance(1.0)  # and no feedback has arrived
-    bench.until(lambda: bench.state() is State.UNCONFIRMED)
+    bench.until_unconfirmed()  # no feedback has arrived
     [entry] = client.robot.GetMachineStatus().resources
     assert entry.state == proto.robot.ResourceStatus.State.Value('STATE_UNHEALTHY')
     assert 'not confirmed' in entry.error

@@ -71,8 +71,12 @@ class Cadence:
             self.again(now)
 
     def again(self, now: float) -> None:
-        """Send it as soon as the driver may receive another output."""
-        self.due = max(now, self.last + LEAST_SPACING)
+        """Send it as soon as the driver may receive another output, and no later than planned."""
+        self.due = min(self.due, max(now, self.last + LEAST_SPACING))
+
+    def late(self, now: float) -> float:
+        """Return how much later (s) than planned the next output of a stop is sent now."""
+        return now - self.last - self._period
 
     def end(self) -> None:
         """Send nothing more."""
@@ -177,6 +181,10 @@ STOP_BETWEEN = 0.2
 # Without feedback, a driver that appears this soon (s) after our last output receives a stop: it
 # may have started with its last speed.
 LATE_DRIVER_MEMORY = 30.0
+
+# A stop that is repeated so much (s) later than planned was delayed by a freeze of this process.
+# Feedback and answers have waited as long, so that time does not count for the stop's timeout.
+FROZEN = 0.5
 
 # Samples that are no measurement are reported once in this period (s).
 DROP_PERIOD = 10.0
@@ -358,8 +366,9 @@ class Actuator:
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        # The timeout of a stop that could not be judged so far starts now.
-        self._stopping.begin(now, fresh or self._unjudged)
+        # The timeout of a stop that could not be judged so far starts now, and so does that of a
+        # stop after one that was confirmed and only lasted for its hold.
+        self._stopping.begin(now, fresh or self._unjudged or self._is_confirmed(now))
         self._unjudged = bool(self.sources.delay)
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:
@@ -367,6 +376,11 @@ class Actuator:
         elif reason.by_new_process and (self.rest is None or self._unjudged):
             self._stopping.for_late_driver(self._appeared_at)
         self._cadence.begin(now, fresh)
+
+    def _is_confirmed(self, now: float) -> bool:
+        """Return whether its stop outputs have answered, and rest is seen where it is measured."""
+        return not self._stopping.outstanding and (
+            self.rest is None or self.rest.at_rest(self._stopping.began, now))
 
     def _part(self, setpoint: Setpoint, epoch: int, now: float) -> None:
         """Stop first what this setpoint would not end; until then, raise StopOutstanding."""
@@ -644,6 +658,9 @@ class Actuator:
         self._cadence.end()
 
     def _judge_stop(self, now: float) -> None:
+        late = self._cadence.late(now)
+        if late > FROZEN:
+            self._stopping.postpone(late)
         if self.state is State.STOPPING and self.sources.delay:
             self._hold_unjudged(now)
             return

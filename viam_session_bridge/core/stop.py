@@ -574,6 +574,7 @@ class Stopping:
         self._late_until = -math.inf
         self._latest = math.inf
         self._answered_well = False
+        self._may_postpone = True
         self._sent_at = math.inf
         self._contest = ''
         self._contest_until = -math.inf
@@ -585,6 +586,7 @@ class Stopping:
         if fresh:
             self._fails_at = self._sent_at = math.inf
             self._contest_until = -math.inf
+            self._may_postpone = True
             self.began = now
         self._hold_until = math.inf
         self._answered_well = False
@@ -623,6 +625,12 @@ class Stopping:
         """Let this stop, and every later one, fail at that instant (s): the process ends."""
         self._latest = until
         self._fails_at = min(self._fails_at, until)
+
+    def postpone(self, late: float) -> None:
+        """Let it fail so much (s) later, once: a process that is always late must not wait."""
+        if self._may_postpone and self._fails_at < math.inf:
+            self._may_postpone = False
+            self._fails_at = min(self._fails_at + late, self._latest)
 
     def answered(self, well: bool) -> None:
         """Take the driver's report."""

@@ -93,7 +93,7 @@ class Backlog:
 
     def thawed(self, late: float, now: float) -> None:
         """Note the end of a freeze of so long (s)."""
-        self._refused_until = now + min(late, LONGEST_ECHO)
+        self._refused_until = max(self._refused_until, now + min(late, LONGEST_ECHO))
         self._calls = None
         if self._watched:
             self._left = max(self._left, min(DRAINING * late, LONGEST_DRAIN))
