@@ -19,6 +19,9 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 import protocol
 
+# How long (s) a callback may take when the process ends.
+LAST_CALLBACK = 5.0
+
 # As the bridge publishes, but nothing is lost while a reader is busy.
 QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE,
@@ -62,16 +65,22 @@ def _indexed(package: str) -> str:
 
 
 def run(node: Node, handlers: protocol.Handlers) -> None:
-    """Spin and answer requests, each in a thread of its own, until SIGTERM."""
+    """Spin and answer requests, each in a thread of its own, until SIGTERM or the end of input."""
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: leave.set())
+
+    def serve() -> None:
+        protocol.serve(handlers)
+        leave.set()
+
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    spinning = threading.Thread(target=executor.spin)
+    spinning = threading.Thread(target=executor.spin, daemon=True)
     spinning.start()
-    threading.Thread(target=protocol.serve, args=(handlers,), daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
     leave.wait()
     executor.shutdown()
-    spinning.join()
+    # rclpy may wait for ever if it is shut down while it begins to wait.
+    spinning.join(LAST_CALLBACK)
     node.destroy_node()
     rclpy.try_shutdown()
