@@ -92,7 +92,6 @@ OTHER_PLACES = {
     'ros/history.py': 'values of /diagnostics',
     'ros/journal.py:_begun': 'a regular event',
     'ros/parameters.py:_origin': 'a file name, in "The parameters are wrong"',
-    'ros/stop_path.py:_GRAPHS': 'a type',
     'ros/stop_path.py:smoother_behind': 'a topic, with how it is reached',
     'rpc/server.py:Server:figures': 'values of /diagnostics',
 }

@@ -34,7 +34,12 @@ from viam_session_bridge.core.presence import (
 from viam_session_bridge.core.setpoints import Power, Velocity
 from viam_session_bridge.core.states import Reason, State
 from viam_session_bridge.ros.event_record import describe_claim
-from viam_session_bridge.ros.journal import CAPACITY, Journal, JournalHandler
+from viam_session_bridge.ros.journal import (
+    CAPACITY,
+    Journal,
+    JournalHandler,
+    OTHERS_CAPACITY,
+)
 
 CLAIM = SessionClaim('0b57ac6e', 1, 1.0)
 CALLER = Caller(
@@ -168,7 +173,7 @@ def test_what_a_log_that_hangs_loses_is_counted_while_it_hangs(
         log: Log, journal: Journal) -> None:
     """Diagnostics show the number; the log itself cannot."""
     log.open.clear()
-    for number in range(CAPACITY + 11):
+    for number in range(OTHERS_CAPACITY + 11):
         journal.note(logging.INFO, str(number))
     # One of them is being written.
     assert journal.lost in (10, 11)

@@ -3,6 +3,7 @@
 """What the core refuses, and why. No gRPC codes here: rpc/status.py owns that table."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 # How much of a client's text is quoted, in characters.
 MOST_SHOWN = 64
@@ -15,6 +16,7 @@ def shown(text: str, most: int = MOST_SHOWN) -> str:
     return f'{ascii(text[:most])}... ({len(text)} characters)'
 
 
+@lru_cache(maxsize=64)  # each heartbeat has one
 def bounded(text: str) -> str:
     """Return what a client calls itself: as it is if short, printable ASCII; else as shown."""
     plain = len(text) <= MOST_SHOWN and text.isascii() and text.isprintable()
