@@ -566,6 +566,20 @@ def test_stops_that_are_repeated_beyond_the_timeout_do_not_fail_if_each_is_answe
     assert machine.state is UNCONFIRMED, 'the last one has not been answered'
 
 
+def test_the_report_of_a_stop_that_is_repeated_counts_from_its_first_output() -> None:
+    """Also where the stop was confirmed before: it is one stop, from motion to rest."""
+    machine = actuator(BLIND)
+    go(machine, 1, 100.0)
+    machine.take_notes()
+    machine.stop(Reason.STOPPED, 2, 101.0)
+    machine.poll(101.25)
+    halt(machine, 3, 102.0)
+    machine.poll(103.0)
+    assert machine.state is IDLE
+    [_, over] = machine.take_changes()
+    assert (over.latency, over.duration) == (0.25, 1.75)
+
+
 def test_a_gap_of_the_feedback_fails_no_stop_that_is_repeated_at_rest() -> None:
     """Rest was seen less than stop_timeout ago."""
     machine = actuator(SEEING)

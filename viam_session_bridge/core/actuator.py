@@ -366,9 +366,8 @@ class Actuator:
         self.epoch = epoch
         self._progress.end()
         self.claim = None
-        # The timeout of a stop that could not be judged so far starts now, and so does that of a
-        # stop after one that was confirmed and only lasted for its hold.
-        self._stopping.begin(now, fresh or self._unjudged or self._is_confirmed(now))
+        # The timeout of a stop that could not be judged so far starts now.
+        self._stopping.begin(now, fresh or self._unjudged, self._is_confirmed(now))
         self._unjudged = bool(self.sources.delay)
         self.sources.stopped()
         if reason is Reason.LATE_DRIVER:

@@ -581,12 +581,19 @@ class Stopping:
         self.began = -math.inf
         self.outstanding = False
 
-    def begin(self, now: float, fresh: bool) -> None:
-        """Begin; a stop in progress (not fresh) restarts its hold, but not its timeout."""
-        if fresh:
-            self._fails_at = self._sent_at = math.inf
-            self._contest_until = -math.inf
+    def begin(self, now: float, fresh: bool, confirmed: bool) -> None:
+        """
+        Begin; a stop in progress (not fresh) restarts its hold, and its timeout if confirmed.
+
+        A stop that was confirmed only lasts for its hold; otherwise stops that a client repeats
+        would fail after the timeout of the first one.
+        """
+        if fresh or confirmed:
+            self._fails_at = math.inf
             self._may_postpone = True
+        if fresh:
+            self._sent_at = math.inf
+            self._contest_until = -math.inf
             self.began = now
         self._hold_until = math.inf
         self._answered_well = False
