@@ -24,7 +24,8 @@ SILENT_CLIENT = ('session_ended',)  # it freezes, or its network fails
 GONE_IN_A_CALL = ('disconnected', 'cancelled')  # its call may end before its connection
 SILENT_BRIDGE = ('bridge_silent',)  # the guard stops what it had moved
 THAWED_BRIDGE = ('bridge_silent', 'stalled')  # and then the bridge itself
-GONE_DRIVER = ('disconnected', 'path_lost')  # the driver ends, and the client
+# The driver ends, and the client; the guard may notice first that it reaches no driver.
+GONE_DRIVER = ('disconnected', 'path_lost', 'no_guard')
 FAILED_BRIDGE = ('bridge_silent', 'last_resort')  # its stop loop fails
 
 
